@@ -1,0 +1,59 @@
+"""Every error that Rankloop raises on purpose.
+
+::
+
+    RankloopError                 one line for the user: found, expected, what to do
+    ├── ConfigurationError        a wrong shop file, option or home (exit code 2)
+    ├── SourceError               a source that cannot be read or mapped
+    ├── ContractBreach            data that breaks a hard rule of the data contract
+    ├── FeatureError              features from the future, empty windows, Feast refusals
+    ├── StoreError                the online store: wrong schema, lost rows, unreachable
+    ├── TrainingError             too few groups, label leakage, NaN loss
+    ├── BundleError               a bundle that is missing, tampered with or of another revision
+    ├── PromotionError            a promotion or rollback that must not happen
+    └── HomeBusyError             another run holds the home's lock
+"""
+
+
+class RankloopError(Exception):
+    """Base of all deliberate errors; ``str(error)`` is one message fit for a user."""
+
+    exit_code = 1
+
+
+class ConfigurationError(RankloopError):
+    """A shop file, option or home that is wrong; the message names the key."""
+
+    exit_code = 2
+
+
+class SourceError(RankloopError):
+    """A source that cannot be read, or lacks a mapped column."""
+
+
+class ContractBreach(RankloopError):  # noqa: N818 - "breach" is the term of the data contract
+    """Data that breaks a hard rule; the last good version stays live."""
+
+
+class FeatureError(RankloopError):
+    """Features that cannot be built or served as defined."""
+
+
+class StoreError(RankloopError):
+    """An online store that cannot be read or written as defined."""
+
+
+class TrainingError(RankloopError):
+    """Examples that no model may be trained on, or a training that diverged."""
+
+
+class BundleError(RankloopError):
+    """A bundle that is missing, tampered with, or made for another feature revision."""
+
+
+class PromotionError(RankloopError):
+    """A promotion or rollback that the verdict or the history does not allow."""
+
+
+class HomeBusyError(RankloopError):
+    """Another run holds the lock of this home."""

@@ -1,0 +1,65 @@
+"""A home: one shop's folder, and where everything lies in it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Home:
+    """The layout of a home.
+
+    ::
+
+        lake/raw/<table>          what was ingested, append-only (Delta)
+        lake/clean/<table>        what passed the data contract (Delta), with item_codes
+        lake/quarantine           what did not, a reason each (Delta)
+        features/pool/…           one file a view and day, content-addressed
+        features/sets/<digest>/   immutable snapshot sets (hard links into the pool) that Feast reads
+        feature_store/            Feast's registry and generated feature_store.yaml
+        online/                   the packed online store (LMDB)
+        models/                   BentoML's model store
+        environments/<env>.json   which bundle an environment serves, and its history
+        runs/<run_id>/            step records, log, report, KFP's own files
+    """
+
+    root: Path
+
+    @property
+    def raw(self) -> Path:
+        return self.root / "lake" / "raw"
+
+    @property
+    def clean(self) -> Path:
+        return self.root / "lake" / "clean"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.root / "lake" / "quarantine"
+
+    @property
+    def features(self) -> Path:
+        return self.root / "features"
+
+    @property
+    def feature_store(self) -> Path:
+        return self.root / "feature_store"
+
+    @property
+    def online_url(self) -> str:
+        return f"lmdb://{self.root / 'online'}"
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    @property
+    def environments(self) -> Path:
+        return self.root / "environments"
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    def run(self, run_id: str) -> Path:
+        """Folder of one run."""
+        return self.runs / run_id

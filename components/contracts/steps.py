@@ -1,0 +1,97 @@
+"""What each step leaves about itself: a record that the live table, `rankloop runs` and the report read."""
+
+import json
+import os
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from components.contracts.errors import RankloopError
+from components.contracts.home import Home
+from components.contracts.shop import Shop, load_shop
+
+
+@dataclass
+class StepRecord:
+    """One step of one run, as it goes: ``state`` is running, done or failed."""
+
+    name: str
+    state: str = "running"
+    started: float = 0.0  # seconds since the epoch, for the live table only
+    seconds: float = 0.0
+    rows_in: int | None = None
+    rows_out: int | None = None
+    progress: str = ""  # what it is doing, in a few words
+    error: str | None = None
+    peak_mb: float = 0.0  # resident memory of the step's process
+    facts: dict[str, Any] = field(default_factory=dict)  # what the report shows of this step
+
+
+class Step:
+    """A step at work: its shop, its home, and the record it keeps."""
+
+    def __init__(self, name: str, shop: str, home: str, run_id: str) -> None:
+        self.shop: Shop = load_shop(Path(shop))
+        self.home = Home(Path(home))
+        self.run_id = run_id
+        self.record = StepRecord(name=name, started=time.time())
+        self._path = self.home.run(run_id) / "steps" / f"{name}.json"
+
+    def say(self, progress: str) -> None:
+        """Show what the step is doing, in a few words."""
+        self.record.progress = progress
+        self.save()
+
+    def report(self, rows_in: int | None = None, rows_out: int | None = None, **facts: Any) -> None:
+        """Keep what came of the step: row counts and JSON-able facts for the report."""
+        self.record.rows_in, self.record.rows_out = rows_in, rows_out
+        self.record.facts.update(facts)
+
+    def save(self) -> None:
+        """Write the record so that a reader never sees half of it."""
+        self.record.seconds = round(time.time() - self.record.started, 3)
+        self.record.peak_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._path.with_suffix(f".{os.getpid()}.tmp")
+        draft.write_text(json.dumps(asdict(self.record), indent=1))
+        draft.replace(self._path)
+
+
+@contextmanager
+def recorded_step(name: str, shop: str, home: str, run_id: str) -> Iterator[Step]:
+    """Run a step's body, keep its record, and turn a deliberate error into one line and exit code 1.
+
+    Raises:
+        SystemExit: the body raised a RankloopError; the record holds its message.
+    """
+    step = Step(name, shop, home, run_id)
+    step.save()
+    try:
+        yield step
+    except RankloopError as error:
+        _fail(step, str(error))
+        print(f"{name}: {error}", file=sys.stderr)
+        raise SystemExit(1) from error
+    except Exception as error:
+        _fail(step, f"unexpected {type(error).__name__}: {error}")
+        traceback.print_exc()
+        raise
+    step.record.state = "done"
+    step.save()
+
+
+def _fail(step: Step, message: str) -> None:
+    step.record.state, step.record.error = "failed", message
+    step.save()
+
+
+def read_records(run: Path) -> dict[str, StepRecord]:
+    """Read the records of a run's folder, by step name, in the order in which the steps started."""
+    records = [StepRecord(**json.loads(path.read_text())) for path in (run / "steps").glob("*.json")]
+    return {record.name: record for record in sorted(records, key=lambda record: record.started)}

@@ -1,0 +1,78 @@
+"""The canonical tables: what every shop's data becomes. Timestamps are ``timestamp[us, UTC]``, ids are strings."""
+
+import pyarrow as pa
+
+TIME = pa.timestamp("us", tz="UTC")
+
+EVENTS = pa.schema(
+    [
+        ("event_id", pa.string()),
+        ("event_time", TIME),
+        ("available_at", TIME),  # when the row was known: event_time + lag, or ingested_at for a live source
+        ("ingested_at", TIME),
+        ("user_id", pa.string()),  # null: counts for popularity only
+        ("item_id", pa.string()),
+        ("event_type", pa.string()),  # view, click, add_to_cart, purchase, return
+        ("quantity", pa.float64()),
+        ("price", pa.float64()),  # money paid for the row
+        ("list_price", pa.float64()),  # money without discounts; null when the shop does not say
+        ("session_id", pa.string()),
+        ("request_id", pa.string()),
+        ("source", pa.string()),
+    ]
+)
+
+ITEMS = pa.schema(
+    [
+        ("item_id", pa.string()),
+        ("category", pa.list_(pa.string())),  # path, widest first
+        ("brand", pa.string()),
+        ("price", pa.float64()),
+        ("title", pa.string()),
+        ("attributes", pa.map_(pa.string(), pa.string())),
+        ("is_merchandise", pa.bool_()),
+        ("valid_from", TIME),
+    ]
+)
+
+USERS = pa.schema([("user_id", pa.string()), ("attributes", pa.map_(pa.string(), pa.string())), ("valid_from", TIME)])
+
+PROMOTIONS = pa.schema(
+    [
+        ("item_id", pa.string()),
+        ("starts_at", TIME),
+        ("ends_at", TIME),
+        ("reach", pa.float64()),  # share of places that promoted the item, 0..1
+    ]
+)
+
+IMPRESSIONS = pa.schema(
+    [
+        ("request_id", pa.string()),
+        ("event_time", TIME),
+        ("user_id", pa.string()),
+        ("bundle", pa.string()),
+        ("arm", pa.string()),
+        ("context", pa.string()),
+        ("item_id", pa.string()),
+        ("position", pa.int32()),  # from 1
+        ("score", pa.float64()),
+        ("propensity", pa.float64()),
+        ("features", pa.list_(pa.float32())),  # as served, in the order of the feature list
+        ("feature_list", pa.string()),  # hash of that feature list
+    ]
+)
+
+ITEM_CODES = pa.schema([("item_id", pa.string()), ("item_code", pa.int32())])  # append-only, never reused
+
+QUARANTINE = pa.schema(
+    [
+        ("table", pa.string()),
+        ("source", pa.string()),
+        ("reason", pa.string()),
+        ("row", pa.string()),  # the row as JSON, as it was found
+        ("ingested_at", TIME),
+    ]
+)
+
+CANONICAL = {"events": EVENTS, "items": ITEMS, "users": USERS, "promotions": PROMOTIONS, "impressions": IMPRESSIONS}

@@ -1,0 +1,74 @@
+"""The gate's verdict, and the scores it rests on, as they travel between steps."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Score:
+    """A mean over users with its bootstrap interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Contender:
+    """How one contender did on the held-out requests."""
+
+    name: str  # challenger, champion, or the baseline's name
+    ndcg: Score
+    metrics: dict[str, float] = field(default_factory=dict)  # map, hit_rate, recall, coverage, novelty, ...
+    slices: dict[str, Score] = field(default_factory=dict)  # NDCG by named slice of users
+    slice_users: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One condition of the gate: whether it holds, and the reason in words."""
+
+    name: str
+    passed: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the challenger deserves to go live, and why."""
+
+    promote: bool
+    checks: tuple[Check, ...]
+    contenders: tuple[Contender, ...]
+    best_baseline: str
+    set_aside: str | None = None  # why the champion was not compared, if it was not
+
+    @property
+    def reasons(self) -> list[str]:
+        """Every check's reason, the failed ones first."""
+        return [check.reason for check in sorted(self.checks, key=lambda check: check.passed)]
+
+    def contender(self, name: str) -> Contender | None:
+        """The contender of a name, if it was scored."""
+        return next((contender for contender in self.contenders if contender.name == name), None)
+
+
+def write_verdict(path: Path, verdict: Verdict) -> None:
+    """Write a verdict as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(verdict), indent=1, sort_keys=True))
+
+
+def read_verdict(path: Path) -> Verdict:
+    """Read a verdict written by ``write_verdict``."""
+    found: dict[str, Any] = json.loads(path.read_text())
+    checks = tuple(Check(**check) for check in found.pop("checks"))
+    contenders = tuple(_contender(contender) for contender in found.pop("contenders"))
+    return Verdict(checks=checks, contenders=contenders, **found)
+
+
+def _contender(found: dict[str, Any]) -> Contender:
+    slices = {name: Score(**score) for name, score in found.pop("slices").items()}
+    return Contender(ndcg=Score(**found.pop("ndcg")), slices=slices, **found)
