@@ -26,7 +26,9 @@ class Handle:
     def moment(self) -> datetime:
         """The moment the run stands at."""
         if self.as_of is None:
-            raise RankloopError(f"the {self.kind} handle of {self.uri} carries no as-of; it was written before validation")
+            raise RankloopError(
+                f"the {self.kind} handle of {self.uri} carries no as-of; it was written before validation"
+            )
         return datetime.fromisoformat(self.as_of)
 
 
@@ -41,5 +43,7 @@ def read_handle(path: str | Path, kind: str) -> Handle:
     """Read a handle of the expected kind from the path of a KFP artifact."""
     handle = Handle(**json.loads(Path(path).read_text()))
     if handle.kind != kind:
-        raise RankloopError(f"{path}: found a handle of kind {handle.kind!r}, expected {kind!r}; the pipeline is wired wrongly")
+        raise RankloopError(
+            f"{path}: found a handle of kind {handle.kind!r}, expected {kind!r}; the pipeline is wired wrongly"
+        )
     return handle

@@ -24,14 +24,17 @@ class Source(Settings):
 
     kind: Literal["parquet", "csv", "sql"] = Field(description="Kind of source.")
     path: str | None = Field(
-        None, description="Parquet or CSV: a path or glob, relative to the shop file; `package:NAME/FILE` is a file inside a Python package."
+        None,
+        description="Parquet or CSV: a path or glob, relative to the shop file; `package:NAME/FILE` is a file inside a Python package.",
     )
     url: str | None = Field(
-        None, description="SQL: an SQLAlchemy URL; `${NAME}` is replaced by that environment variable, so that secrets stay out of the file."
+        None,
+        description="SQL: an SQLAlchemy URL; `${NAME}` is replaced by that environment variable, so that secrets stay out of the file.",
     )
     table: str | None = Field(None, description="SQL: the table or view to read.")
     cursor: str | None = Field(
-        None, description="SQL: a column that only grows (an id, a change time); rows beyond the last committed value are read. Without it the whole table is read each time."
+        None,
+        description="SQL: a column that only grows (an id, a change time); rows beyond the last committed value are read. Without it the whole table is read each time.",
     )
 
 
@@ -41,7 +44,9 @@ class EventColumns(Settings):
     user: str = Field(description="Column of the user id; a row without one counts for popularity only.")
     item: str = Field(description="Column of the item id.")
     time: str = Field(description="Column of the event time; naive times take the shop's zone.")
-    event_id: str | None = Field(None, description="Column of a unique event id; without it the id is a hash of the row and its occurrence.")
+    event_id: str | None = Field(
+        None, description="Column of a unique event id; without it the id is a hash of the row and its occurrence."
+    )
     event_type: str | None = Field(None, description="Column of the event type, translated by `types`.")
     quantity: str | None = Field(None, description="Column of the number of units; a negative one is a return.")
     price: str | None = Field(None, description="Column of the money paid for the row (all units), after discounts.")
@@ -57,9 +62,13 @@ class EventSource(Settings):
     source: Source = Field(description="Where its rows are.")
     columns: EventColumns = Field(description="Which of its columns are the canonical ones.")
     event_type: EventType | None = Field(None, description="Type of every row, for a source without a type column.")
-    types: dict[str, EventType] = Field(default_factory=dict, description="Values of the type column and the event types they stand for.")
+    types: dict[str, EventType] = Field(
+        default_factory=dict, description="Values of the type column and the event types they stand for."
+    )
     lag_minutes: int = Field(0, ge=0, description="How long after its event time a row becomes known.")
-    live: bool = Field(False, description="True when rows become known as they are ingested; false for history loaded at once.")
+    live: bool = Field(
+        False, description="True when rows become known as they are ingested; false for history loaded at once."
+    )
 
 
 class ItemSource(Settings):
@@ -94,8 +103,12 @@ class PromotionSource(Settings):
     period: str | None = Field(None, description="Column of a period number, instead of `starts` and `ends`.")
     first_period: str | None = Field(None, description="When period 1 starts, such as `2016-12-28`.")
     period_days: int = Field(7, ge=1, description="Length of a period, in days.")
-    place: str | None = Field(None, description="Column of the store or channel; reach is the share of places that promoted the item.")
-    known_ahead: bool = Field(False, description="True when a promotion is known before it starts and may be used for its own weeks.")
+    place: str | None = Field(
+        None, description="Column of the store or channel; reach is the share of places that promoted the item."
+    )
+    known_ahead: bool = Field(
+        False, description="True when a promotion is known before it starts and may be used for its own weeks."
+    )
 
 
 class ImpressionSource(Settings):
@@ -109,18 +122,27 @@ class ImpressionSource(Settings):
     position: str = Field(description="Column of the position shown, from 1.")
     score: str | None = Field(None, description="Column of the score that ordered the list.")
     propensity: str | None = Field(None, description="Column of the probability of being shown there.")
-    features: str | None = Field(None, description="Column of the features as served: a list of float32 in the order of the feature list.")
-    feature_list: str | None = Field(None, description="Column of the hash of the feature list that `features` follows.")
+    features: str | None = Field(
+        None, description="Column of the features as served: a list of float32 in the order of the feature list."
+    )
+    feature_list: str | None = Field(
+        None, description="Column of the hash of the feature list that `features` follows."
+    )
 
 
 class Rules(Settings):
     """What may be recommended."""
 
     not_merchandise: dict[str, tuple[str, ...]] = Field(
-        default_factory=dict, description="Items never recommended: a catalogue column (`item` for the id itself) and its values."
+        default_factory=dict,
+        description="Items never recommended: a catalogue column (`item` for the id itself) and its values.",
     )
-    max_per_category: int | None = Field(None, ge=1, description="At most so many items of one category (the finest level) in a list.")
-    in_stock_only: str | None = Field(None, description="An item attribute that must be `true`, `1` or `yes` for the item to be recommended.")
+    max_per_category: int | None = Field(
+        None, ge=1, description="At most so many items of one category (the finest level) in a list."
+    )
+    in_stock_only: str | None = Field(
+        None, description="An item attribute that must be `true`, `1` or `yes` for the item to be recommended."
+    )
 
 
 class Contract(Settings):
@@ -141,7 +163,9 @@ class Features(Settings):
 
     snapshot_days: int = Field(7, ge=1, description="Days between the feature snapshots that training looks back on.")
     ttl_days: int = Field(60, ge=1, description="Age beyond which an online row is no longer served.")
-    max_history: int = Field(4000, ge=1, description="Longest history kept in a user's row, in distinct items, by recency.")
+    max_history: int = Field(
+        4000, ge=1, description="Longest history kept in a user's row, in distinct items, by recency."
+    )
     neighbours: int = Field(20, ge=0, description="Neighbours kept of each item.")
 
 
@@ -161,11 +185,17 @@ class Training(Settings):
     """How the ranker is trained."""
 
     snapshots: int = Field(10, ge=1, description="Weeks (horizons) of training requests before the validation one.")
-    max_requests: int = Field(40_000, ge=1, description="Largest number of training requests; beyond it requests are sampled by seed.")
-    min_requests: int = Field(200, ge=1, description="Fewest training requests to train on; below it the run ends with a baseline bundle.")
+    max_requests: int = Field(
+        40_000, ge=1, description="Largest number of training requests; beyond it requests are sampled by seed."
+    )
+    min_requests: int = Field(
+        200, ge=1, description="Fewest training requests to train on; below it the run ends with a baseline bundle."
+    )
     rounds: int = Field(300, ge=1, description="Largest number of trees.")
     seed: int = Field(7, description="Seed of every random choice.")
-    tuning_trials: int = Field(0, ge=0, description="Optuna trials over the model's parameters, judged on the validation slice; 0 is none.")
+    tuning_trials: int = Field(
+        0, ge=0, description="Optuna trials over the model's parameters, judged on the validation slice; 0 is none."
+    )
     threads: int = Field(2, ge=1, description="Threads of training; part of what makes a model repeatable.")
 
 
@@ -181,8 +211,12 @@ class Gate(Settings):
     min_slice_users: int = Field(50, ge=1, description="Fewest users of a slice to judge on.")
     min_coverage: Share = Field(0.0, description="Smallest share of the sold catalogue that the lists must reach.")
     max_coverage_loss: Share = Field(0.5, description="Largest relative loss of coverage against the best baseline.")
-    latency_budget_ms: float = Field(50.0, gt=0, description="Median time to score one request of held-out candidates, one thread.")
-    max_constant_gain: Share = Field(0.2, description="Largest share of gain on features that do not vary within a request.")
+    latency_budget_ms: float = Field(
+        50.0, gt=0, description="Median time to score one request of held-out candidates, one thread."
+    )
+    max_constant_gain: Share = Field(
+        0.2, description="Largest share of gain on features that do not vary within a request."
+    )
 
 
 class Drift(Settings):
@@ -192,7 +226,9 @@ class Drift(Settings):
     psi: float = Field(0.2, gt=0, description="Population stability index beyond which a column has drifted.")
     ks: float = Field(0.1, gt=0, description="Kolmogorov-Smirnov distance beyond which a column has drifted.")
     missing: Share = Field(0.05, description="Change of the missing share beyond which a column has drifted.")
-    new_categories: Share = Field(0.05, description="Share of rows in new categories beyond which a column has drifted.")
+    new_categories: Share = Field(
+        0.05, description="Share of rows in new categories beyond which a column has drifted."
+    )
     quality: Share = Field(0.1, description="Relative loss of NDCG beyond which quality has drifted.")
     min_rows: int = Field(500, ge=1, description="Fewest rows of a window to judge on.")
 
@@ -203,7 +239,9 @@ class Shop(Settings):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Name of the shop: one home, one Feast project.")
     time_zone: str = Field("UTC", description="Zone of naive times and of the day's end.")
     currency: str = Field("", description="Currency sign or code, for reports.")
-    success: tuple[EventType, ...] = Field(("purchase",), min_length=1, description="Event types that count as success.")
+    success: tuple[EventType, ...] = Field(
+        ("purchase",), min_length=1, description="Event types that count as success."
+    )
     horizon_days: int = Field(7, ge=1, description="Days after a request in which success is looked for.")
     k: int = Field(10, ge=1, le=1000, description="Length of a recommended list; the gate's NDCG is cut here.")
     events: tuple[EventSource, ...] = Field(min_length=1, description="The sources of events.")
@@ -214,7 +252,9 @@ class Shop(Settings):
     rules: Rules = Field(default_factory=Rules, description="What may be recommended.")
     contract: Contract = Field(default_factory=Contract, description="The data contract's limits.")
     features: Features = Field(default_factory=Features, description="How features are built.")
-    candidates: Candidates = Field(default_factory=Candidates, description="How many items each candidate source contributes.")
+    candidates: Candidates = Field(
+        default_factory=Candidates, description="How many items each candidate source contributes."
+    )
     training: Training = Field(default_factory=Training, description="How the ranker is trained.")
     gate: Gate = Field(default_factory=Gate, description="What a challenger must show.")
     drift: Drift = Field(default_factory=Drift, description="When a window counts as drifted.")

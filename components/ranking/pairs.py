@@ -1,0 +1,25 @@
+"""User × item pairs: the rows that get ranked."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Candidates of some users, sorted by user index, then item position; each pair once.
+
+    ``user`` indexes ``UserRows``, ``item`` is a position in ``ItemRows``; ``sources`` has one bit a candidate source.
+    """
+
+    user: NDArray[np.int32]
+    item: NDArray[np.int32]
+    sources: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def group_sizes(self, users: int) -> NDArray[np.int64]:
+        """Number of candidates of each of ``users`` users."""
+        return np.bincount(self.user, minlength=users)

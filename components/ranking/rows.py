@@ -1,0 +1,127 @@
+"""User rows and item rows as columns: the one form in which training, batch and serving hand features to ranking.
+
+Item *codes* are the stored integers, append-only over a home's life. Item *positions* are indices into ``ItemRows``,
+which is sorted by item id: everything downstream orders and breaks ties by position, so that two homes which met their
+items in a different order rank alike to the last bit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Positions = NDArray[np.int32]
+MISSING_POSITION = -1
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Arrays of several lengths, end to end: row ``i`` is ``values[offsets[i]:offsets[i + 1]]``."""
+
+    offsets: NDArray[np.int64]
+    values: NDArray[np.generic]
+
+    @cached_property
+    def row(self) -> NDArray[np.int32]:
+        """The row that each value belongs to."""
+        return np.repeat(np.arange(len(self.offsets) - 1, dtype=np.int32), np.diff(self.offsets))
+
+
+@dataclass(frozen=True)
+class ItemRows:
+    """The items known at one moment, sorted by item id.
+
+    ``columns`` are float32 [items] with NaN for missing; ``arrays`` are lists per item, such as its neighbours.
+    """
+
+    item_ids: NDArray[np.object_]
+    codes: NDArray[np.int32]
+    columns: dict[str, Floats]
+    arrays: dict[str, Ragged]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @cached_property
+    def _position_of_code(self) -> Positions:
+        table = np.full(int(self.codes.max(initial=-1)) + 2, MISSING_POSITION, dtype=np.int32)
+        table[self.codes] = np.arange(len(self.codes), dtype=np.int32)
+        return table
+
+    def positions(self, codes: NDArray[np.generic]) -> Positions:
+        """Positions of item codes; -1 for a code that has no row."""
+        known = (codes >= 0) & (codes < len(self._position_of_code))
+        return np.where(known, self._position_of_code[np.where(known, codes, -1)], MISSING_POSITION).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class UserRows:
+    """The users of some requests, in the caller's order.
+
+    ``columns`` are float32 [users]; ``arrays`` hold the users' own history. Arrays whose name starts with the same
+    word (``history_…``) are aligned; ``history_item`` holds positions, ascending within a user.
+    """
+
+    user_ids: NDArray[np.object_]
+    columns: dict[str, Floats]
+    arrays: dict[str, Ragged]
+
+    def __len__(self) -> int:
+        return len(self.user_ids)
+
+
+def item_rows(table: pa.Table) -> ItemRows:
+    """Turn rows of the item view (one a known item) into columns sorted by item id."""
+    table = table.take(pc.sort_indices(table["item_id"]))
+    codes = table["item_code"].to_numpy().astype(np.int32)
+    numeric, lists = _split_columns(table, skip=("item_id", "item_code"))
+    return ItemRows(table["item_id"].to_numpy(zero_copy_only=False), codes, numeric, lists)
+
+
+def user_rows(table: pa.Table, items: ItemRows) -> UserRows:
+    """Turn rows of the user view into columns; histories lose the items that have no row, and are sorted by position."""
+    numeric, lists = _split_columns(table, skip=("user_id",))
+    if "history_item" in lists:
+        lists = lists | _sorted_history(lists, items)
+    return UserRows(table["user_id"].to_numpy(zero_copy_only=False), numeric, lists)
+
+
+def _split_columns(table: pa.Table, skip: Sequence[str]) -> tuple[dict[str, Floats], dict[str, Ragged]]:
+    numeric: dict[str, Floats] = {}
+    lists: dict[str, Ragged] = {}
+    for name in table.column_names:
+        kind = table.schema.field(name).type
+        if name in skip or pa.types.is_timestamp(kind) or pa.types.is_string(kind):
+            continue
+        if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+            lists[name] = _ragged(table[name])
+        else:
+            numeric[name] = pc.cast(table[name], pa.float32()).to_numpy(zero_copy_only=False).astype(np.float32)
+    return numeric, lists
+
+
+def _ragged(column: pa.ChunkedArray) -> Ragged:
+    array = column.combine_chunks()
+    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
+    offsets = np.zeros(len(array) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return Ragged(offsets, pc.list_flatten(array).to_numpy(zero_copy_only=False))
+
+
+def _sorted_history(lists: dict[str, Ragged], items: ItemRows) -> dict[str, Ragged]:
+    """Replace codes by positions in the ``history_`` arrays and sort each user's by position."""
+    history = lists["history_item"]
+    positions = items.positions(history.values)
+    order = np.lexsort((positions, history.row))
+    order = order[positions[order] != MISSING_POSITION]
+    offsets = np.zeros(len(history.offsets), dtype=np.int64)
+    np.cumsum(np.bincount(history.row[order], minlength=len(history.offsets) - 1), out=offsets[1:])
+    aligned = {
+        name: Ragged(offsets, ragged.values[order]) for name, ragged in lists.items() if name.startswith("history_")
+    }
+    return aligned | {"history_item": Ragged(offsets, positions[order])}
