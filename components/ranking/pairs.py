@@ -1,4 +1,4 @@
-"""User × item pairs: the rows that get ranked."""
+"""User x item pairs: the rows that get ranked."""
 
 from dataclasses import dataclass
 

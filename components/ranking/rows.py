@@ -8,6 +8,7 @@ items in a different order rank alike to the last bit.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +25,7 @@ class Ragged:
     """Arrays of several lengths, end to end: row ``i`` is ``values[offsets[i]:offsets[i + 1]]``."""
 
     offsets: NDArray[np.int64]
-    values: NDArray[np.generic]
+    values: NDArray[Any]
 
     @cached_property
     def row(self) -> NDArray[np.int32]:
@@ -53,7 +54,7 @@ class ItemRows:
         table[self.codes] = np.arange(len(self.codes), dtype=np.int32)
         return table
 
-    def positions(self, codes: NDArray[np.generic]) -> Positions:
+    def positions(self, codes: NDArray[np.integer[Any]]) -> Positions:
         """Positions of item codes; -1 for a code that has no row."""
         known = (codes >= 0) & (codes < len(self._position_of_code))
         return np.where(known, self._position_of_code[np.where(known, codes, -1)], MISSING_POSITION).astype(np.int32)
@@ -84,7 +85,7 @@ def item_rows(table: pa.Table) -> ItemRows:
 
 
 def user_rows(table: pa.Table, items: ItemRows) -> UserRows:
-    """Turn rows of the user view into columns; histories lose the items that have no row, and are sorted by position."""
+    """Turn rows of the user view into columns; histories lose items that have no row and are sorted by position."""
     numeric, lists = _split_columns(table, skip=("user_id",))
     if "history_item" in lists:
         lists = lists | _sorted_history(lists, items)

@@ -1,0 +1,88 @@
+"""Recommending: candidates, features, scores, the shop's rules, the top k. Pure; the rows come from anywhere."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.contracts.shop import Candidates, Rules
+from components.ranking.baselines import baseline_scores
+from components.ranking.candidates import generate_candidates
+from components.ranking.features import ranking_features
+from components.ranking.grouping import ranks_within
+from components.ranking.pairs import Pairs
+from components.ranking.rows import Floats, ItemRows, Ragged, UserRows
+
+Score = Callable[[Floats, Floats], Floats]  # features [n, f], baselines [n, b] -> scores [n]
+USERS_AT_ONCE = 512  # bounds memory: about 300 candidates a user
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """Ranked lists end to end: ``rank`` from 1 within a user; ``item`` are positions; ``features`` as scored."""
+
+    user: NDArray[np.int32]
+    rank: NDArray[np.int32]
+    item: NDArray[np.int32]
+    score: Floats
+    features: Floats
+    baselines: Floats
+
+
+def recommend(
+    score: Score, users: UserRows, items: ItemRows, candidates: Candidates, rules: Rules, k: int
+) -> Iterator[Recommended]:
+    """Rank each user's candidates and keep the best ``k`` that the rules allow, some users at a time."""
+    for start in range(0, len(users), USERS_AT_ONCE):
+        some = users_between(users, start, start + USERS_AT_ONCE)
+        yield _recommend_some(score, some, items, candidates, rules, k, first_user=start)
+
+
+def _recommend_some(
+    score: Score, users: UserRows, items: ItemRows, candidates: Candidates, rules: Rules, k: int, first_user: int
+) -> Recommended:
+    pairs = generate_candidates(users, items, candidates)
+    features, baselines = ranking_features(users, items, pairs), baseline_scores(users, items, pairs)
+    scores = score(features, baselines)
+    chosen = best_allowed(pairs, scores, items, rules, k)
+    user, item = pairs.user[chosen], pairs.item[chosen]
+    rank = ranks_within(user, scores[chosen]) + 1
+    return Recommended(user + first_user, rank, item, scores[chosen], features[chosen], baselines[chosen])
+
+
+def best_allowed(pairs: Pairs, scores: Floats, items: ItemRows, rules: Rules, k: int) -> NDArray[np.int64]:
+    """Indices of the best ``k`` pairs a user, best first, with at most ``max_per_category`` of a category."""
+    order = np.lexsort((pairs.item, -scores, pairs.user))
+    if rules.max_per_category is not None and "category" in items.columns:
+        order = order[_within_category_limit(pairs, items, order, rules.max_per_category)]
+    user = pairs.user[order]
+    return order[np.arange(len(order)) - np.searchsorted(user, user, side="left") < k]
+
+
+def _within_category_limit(pairs: Pairs, items: ItemRows, order: NDArray[np.int64], limit: int) -> NDArray[np.bool_]:
+    """Which of the ordered pairs are among the first ``limit`` of their user and category (no category: no limit)."""
+    category = items.columns["category"][pairs.item[order]]
+    known = np.flatnonzero(~np.isnan(category))
+    key = pairs.user[order][known].astype(np.int64) * (int(category[known].max(initial=0)) + 1) + category[
+        known
+    ].astype(np.int64)
+    by_key = np.argsort(key, kind="stable")
+    seen = np.empty(len(key), dtype=np.int64)
+    seen[by_key] = np.arange(len(key)) - np.searchsorted(key[by_key], key[by_key], side="left")
+    allowed = np.ones(len(order), dtype=bool)
+    allowed[known] = seen < limit
+    return allowed
+
+
+def users_between(users: UserRows, start: int, stop: int) -> UserRows:
+    """A slice of user rows, histories included."""
+    stop = min(stop, len(users))
+    columns = {name: values[start:stop] for name, values in users.columns.items()}
+    arrays = {name: _rows_between(ragged, start, stop) for name, ragged in users.arrays.items()}
+    return UserRows(users.user_ids[start:stop], columns, arrays)
+
+
+def _rows_between(ragged: Ragged, start: int, stop: int) -> Ragged:
+    offsets = ragged.offsets[start : stop + 1]
+    return Ragged(offsets - offsets[0], ragged.values[offsets[0] : offsets[-1]])
