@@ -19,7 +19,9 @@ class Home:
         online/                   the packed online store (LMDB)
         models/                   BentoML's model store
         environments/<env>.json   which bundle an environment serves, and its history
-        runs/<run_id>/            step records, log, report, KFP's own files
+        runs/<run_id>/            run.json, steps/ (records), log.txt, report, kfp/ (KFP's own files)
+        lock                      held by a run for as long as any of its processes lives
+        shop.json                 which shop this home belongs to
     """
 
     root: Path
@@ -59,6 +61,14 @@ class Home:
     @property
     def runs(self) -> Path:
         return self.root / "runs"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
+
+    @property
+    def shop_note(self) -> Path:
+        return self.root / "shop.json"
 
     def run(self, run_id: str) -> Path:
         """Folder of one run."""

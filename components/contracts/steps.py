@@ -1,5 +1,6 @@
 """What each step leaves about itself: a record that the live table, `rankloop runs` and the report read."""
 
+import errno
 import json
 import os
 import resource
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from components.contracts.errors import RankloopError
+from components.contracts.handles import Handle, write_handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop, load_shop
 
@@ -31,6 +33,7 @@ class StepRecord:
     error: str | None = None
     peak_mb: float = 0.0  # resident memory of the step's process
     facts: dict[str, Any] = field(default_factory=dict)  # what the report shows of this step
+    handles: dict[str, Handle] = field(default_factory=dict)  # what it left, by kind
 
 
 class Step:
@@ -52,6 +55,11 @@ class Step:
         """Keep what came of the step: row counts and JSON-able facts for the report."""
         self.record.rows_in, self.record.rows_out = rows_in, rows_out
         self.record.facts.update(facts)
+
+    def leave(self, path: str | Path, handle: Handle) -> None:
+        """Write a handle to the path of a KFP artifact, and note it in the record."""
+        write_handle(path, handle)
+        self.record.handles[handle.kind] = handle
 
     def save(self) -> None:
         """Write the record so that a reader never sees half of it."""
@@ -79,8 +87,8 @@ def recorded_step(name: str, shop: str, home: str, run_id: str) -> Iterator[Step
         print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(1) from error
     except Exception as error:
-        _fail(step, f"unexpected {type(error).__name__}: {error}")
         traceback.print_exc()
+        _fail(step, _unexpected(error, home))
         raise
     step.record.state = "done"
     step.save()
@@ -91,7 +99,21 @@ def _fail(step: Step, message: str) -> None:
     step.save()
 
 
+def _unexpected(error: Exception, home: str) -> str:
+    if getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error):
+        return f"no space is left on the disk of {home} or of the temporary folder; free some and run again"
+    if isinstance(error, MemoryError):
+        return "no memory is left; close other programs or lower features.max_history or training.max_requests"
+    return f"unexpected {type(error).__name__}: {error}".splitlines()[0]
+
+
 def read_records(run: Path) -> dict[str, StepRecord]:
     """Read the records of a run's folder, by step name, in the order in which the steps started."""
-    records = [StepRecord(**json.loads(path.read_text())) for path in (run / "steps").glob("*.json")]
+    records = [_read_record(path) for path in (run / "steps").glob("*.json")]
     return {record.name: record for record in sorted(records, key=lambda record: record.started)}
+
+
+def _read_record(path: Path) -> StepRecord:
+    found: dict[str, Any] = json.loads(path.read_text())
+    handles = {kind: Handle(**handle) for kind, handle in found.pop("handles", {}).items()}
+    return StepRecord(handles=handles, **found)

@@ -1,0 +1,59 @@
+"""The process that runs a KFP pipeline on this machine: its own session, its output in the run's log.
+
+It holds its parent's leash, a pipe: when the parent is gone, however it went, the whole process group goes too, so
+that no step of a killed run writes on.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+from dataclasses import asdict, dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run: ``module:function`` of a pipeline, its arguments, and the folder of KFP's own files."""
+
+    pipeline: str
+    folder: str
+    leash: int  # file descriptor of the pipe's reading end
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def dump(self) -> str:
+        """Return the job as the process's argument."""
+        return json.dumps(asdict(self))
+
+
+def main() -> int:
+    """Run the job given as the first argument; 0 when every step succeeded."""
+    job = Job(**json.loads(sys.argv[1]))
+    threading.Thread(target=_follow, args=(job.leash,), daemon=True).start()
+    from kfp import local
+
+    local.init(
+        local.SubprocessRunner(use_venv=False),
+        pipeline_root=job.folder,
+        workspace_root=str(Path(job.folder) / "workspace"),
+    )
+    module, name = job.pipeline.split(":")
+    pipeline = getattr(import_module(module), name)
+    try:
+        pipeline(**job.arguments)
+    except RuntimeError as error:  # how kfp.local says that a step failed; the step's record says why
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _follow(leash: int) -> None:
+    os.read(leash, 1)
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

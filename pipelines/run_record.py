@@ -1,0 +1,88 @@
+"""What a home remembers of each run: ``runs/<run_id>/run.json`` and ``result.json``."""
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from components.contracts.errors import ConfigurationError
+from components.contracts.home import Home
+from pipelines.home_lock import lock_holder
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run: what it was asked, and how it went (running, done, failed, interrupted or killed)."""
+
+    run_id: str
+    pipeline: str
+    shop: str  # the shop's name
+    shop_file: str
+    as_of: str | None  # as asked; None: the end of the last complete day
+    state: str = "running"
+    started: str = ""
+    seconds: float = 0.0
+    error: str | None = None
+    fingerprint: dict[str, str] = field(default_factory=dict)  # of code, shop, sources and as-of
+
+
+def new_run_id() -> str:
+    """Return an id that sorts by time and that no other run has."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}{datetime.now(UTC).microsecond // 1000:03d}-{secrets.token_hex(2)}"
+
+
+def save_run(home: Home, run: RunRecord) -> None:
+    """Write ``run.json`` so that a reader never sees half of it."""
+    write_json(home.run(run.run_id) / "run.json", asdict(run))
+
+
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    """Write a JSON document in one move."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    draft.write_text(json.dumps(document, indent=1))
+    draft.replace(path)
+
+
+def list_runs(home: Home) -> list[RunRecord]:
+    """Return the runs of a home, the newest first."""
+    holder = lock_holder(home)
+    working = holder.run_id if holder else None
+    found = [RunRecord(**json.loads(path.read_text())) for path in home.runs.glob("*/run.json")]
+    runs = [_as_it_ended(run, working) for run in found]
+    return sorted(runs, key=lambda run: run.run_id, reverse=True)
+
+
+def find_run(home: Home, name: str) -> RunRecord:
+    """Find a run by its id, the end or start of its id, or ``last``.
+
+    Raises:
+        ConfigurationError: no run or several runs go by that name.
+    """
+    runs = list_runs(home)
+    if name == "last" and runs:
+        return runs[0]
+    matches = [run for run in runs if run.run_id == name] or [
+        run for run in runs if run.run_id.startswith(name) or run.run_id.endswith(name)
+    ]
+    if len(matches) != 1:
+        known = ", ".join(run.run_id for run in runs[:5]) or "none yet"
+        raise ConfigurationError(
+            f"run {name!r}: {len(matches)} runs of {home.root} go by that name, expected one; the newest: {known}"
+        )
+    return matches[0]
+
+
+def read_result(home: Home, run_id: str) -> dict[str, Any] | None:
+    """Return the closing document of a run, if it came to one."""
+    path = home.run(run_id) / "result.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def _as_it_ended(run: RunRecord, working: str | None) -> RunRecord:
+    if run.state == "running" and run.run_id != working:
+        return replace(run, state="killed", error=run.error or "its process ended without a word")
+    return run
