@@ -47,11 +47,17 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
     draft.replace(path)
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON document."""
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
 def list_runs(home: Home) -> list[RunRecord]:
     """Return the runs of a home, the newest first."""
     holder = lock_holder(home)
     working = holder.run_id if holder else None
-    found = [RunRecord(**json.loads(path.read_text())) for path in home.runs.glob("*/run.json")]
+    found = [RunRecord(**read_json(path)) for path in home.runs.glob("*/run.json")]
     runs = [_as_it_ended(run, working) for run in found]
     return sorted(runs, key=lambda run: run.run_id, reverse=True)
 
@@ -79,7 +85,7 @@ def find_run(home: Home, name: str) -> RunRecord:
 def read_result(home: Home, run_id: str) -> dict[str, Any] | None:
     """Return the closing document of a run, if it came to one."""
     path = home.run(run_id) / "result.json"
-    return json.loads(path.read_text()) if path.exists() else None
+    return read_json(path) if path.exists() else None
 
 
 def _as_it_ended(run: RunRecord, working: str | None) -> RunRecord:

@@ -8,10 +8,6 @@ from components.contracts.errors import ConfigurationError
 from components.contracts.home import Home
 from components.contracts.shop import Shop, load_shop
 
-SHOPS = Path(__file__).parent / "shops"
-DEFAULT_SHOP = SHOPS / "complete_journey.toml"
-DEFAULT_HOME = Path(".rankloop")
-
 
 @dataclass(frozen=True)
 class RunSettings:

@@ -28,6 +28,6 @@ def read_image(file: Path, target: str) -> str:
         raise ConfigurationError(f"{file.name}: no image is called {target!r}; it names {', '.join(sorted(images))}")
     if not DIGEST.match(images[target]):
         raise ConfigurationError(
-            f"{file.name}: {target} is {images[target]!r}, expected NAME@sha256:DIGEST; a tag can move, write the digest"
+            f"{file.name}: {target} is {images[target]!r}, expected NAME@sha256:DIGEST; a tag can move"
         )
     return str(images[target])

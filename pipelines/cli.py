@@ -1,0 +1,79 @@
+"""The ``rankloop`` command: one module a command, imported when it is asked for."""
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from components.contracts.errors import RankloopError
+
+COMMANDS = {
+    "run": "Run the whole training pipeline on this machine.",
+    "runs": "List the runs of a home; show one; compare two.",
+    "recommend": "Recommend in batch, to a table or a Parquet file.",
+    "drift": "Compare the newest data with the bundle's reference.",
+    "promote": "Make an environment serve a bundle.",
+    "rollback": "Make an environment serve the bundle before.",
+    "compile": "Write the pipelines as Kubernetes resources.",
+    "submit": "Run a pipeline on Kubeflow Pipelines.",
+    "doctor": "Say what is missing on this machine, and the mend.",
+}
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+class LazyCommands(click.Group):
+    """Imports ``pipelines.commands.<name>`` only when that command runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"pipelines.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="rankloop")
+def rankloop() -> None:
+    """From a shop's raw events to a product ranking that is gated, served, watched and improved.
+
+    Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 done and the answer is an alarm.
+    """
+
+
+def main() -> None:
+    """Run the command line; every deliberate error is one line on standard error."""
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
+    try:
+        return int(rankloop.main(standalone_mode=False) or 0)
+    except click.ClickException as error:
+        _complain(error.format_message())
+        return error.exit_code
+    except RankloopError as error:
+        _complain(str(error))
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _complain("interrupted; the home is whole, and the same command takes up the work")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if "RANKLOOP_TRACEBACK" in os.environ:
+            raise
+        _complain(f"unexpected {type(error).__name__}: {error}; RANKLOOP_TRACEBACK=1 shows where")
+        return 1
+
+
+def _complain(message: str) -> None:
+    click.echo(f"rankloop: {' '.join(message.split())}", err=True)

@@ -1,0 +1,25 @@
+"""``rankloop promote``: make an environment serve a bundle."""
+
+from pathlib import Path
+
+import click
+
+from pipelines.commands.options import environment_option, home_option, json_option
+
+
+@click.command("promote")
+@click.argument("bundle")
+@environment_option
+@home_option
+@json_option
+def command(bundle: str, environment: str, home: Path, as_json: bool) -> None:
+    """Make an environment serve BUNDLE: a digest, the start of one, or `latest`.
+
+    A bundle that the gate refused is not promoted: exit code 1.
+    """
+    from components.bundles.promotion import promote
+    from pipelines.commands.documents import print_change
+    from pipelines.homes import now_text, open_home, shop_of
+
+    place = open_home(home)
+    print_change(promote(place, shop_of(place), bundle, environment, now_text()), as_json)

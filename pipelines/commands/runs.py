@@ -1,0 +1,45 @@
+"""``rankloop runs``: the runs of a home; one in detail; two side by side."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from pipelines.commands.options import home_option, json_option
+
+
+@click.command("runs")
+@click.argument("names", metavar="[RUN [OTHER]]", nargs=-1)
+@home_option
+@json_option
+def command(names: tuple[str, ...], home: Path, as_json: bool) -> None:
+    """List the runs of a home; show RUN in detail; compare RUN with OTHER.
+
+    A run goes by its id, by a part of it that is unique, or by `last`.
+    """
+    from rich.console import Console
+
+    from components.contracts.home import Home
+    from pipelines.commands.documents import print_json
+    from pipelines.run_details import compare_runs, comparison_table, details_tables, run_details, runs_table
+    from pipelines.run_record import find_run, list_runs
+
+    if len(names) > 2:
+        raise click.UsageError(f"found {len(names)} runs, expected at most two to compare")
+    place = Home(home.expanduser().resolve())
+    console = Console()
+    if not names:
+        runs = list_runs(place)
+        if as_json:
+            print_json([asdict(run) for run in runs])
+        elif runs:
+            console.print(runs_table(place, runs))
+        else:
+            click.echo(f"no runs in {place.root} yet; `rankloop run` makes the first")
+        return
+    details = [run_details(place, find_run(place, name)) for name in names]
+    if len(details) == 1:
+        print_json(details[0]) if as_json else console.print(details_tables(details[0]))
+        return
+    comparison = compare_runs(details[0], details[1])
+    print_json(comparison) if as_json else console.print(comparison_table(comparison))

@@ -1,0 +1,88 @@
+"""The pipelines as Kubernetes resources: a Pipeline and a PipelineVersion that is named after its content.
+
+A PipelineVersion's spec is immutable, and KFP resolves a version by name: so each content gets a name of its own, and
+syncing a changed file makes a new version beside the old one.
+"""
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kfp.compiler import Compiler
+from kfp.compiler.compiler_utils import KubernetesManifestOptions
+
+MANIFESTS = Path(__file__).parents[1] / "manifests" / "base" / "pipelines"
+PIPELINES = ("training", "monitoring")
+HEADER = "# Written by `rankloop compile` from pipelines/{name}.py; do not edit.\n"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One file of compiled resources."""
+
+    path: Path
+    text: str
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the file on disk says anything else."""
+        return not self.path.exists() or self.path.read_text() != self.text
+
+
+def compiled_resources(folder: Path = MANIFESTS) -> list[Resource]:
+    """Compile every pipeline: one file of its Pipeline, one of its PipelineVersion, and the kustomization of them."""
+    resources = [resource for name in PIPELINES for resource in _resources(name, folder)]
+    listed = yaml.safe_dump(
+        {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "resources": [resource.path.name for resource in resources],
+        },
+        sort_keys=True,
+    )
+    head = "# Written by `rankloop compile`; do not edit.\n"
+    return [*resources, Resource(folder / "kustomization.yaml", head + listed)]
+
+
+def compile_package(name: str, file: Path, options: KubernetesManifestOptions | None = None) -> list[dict[str, Any]]:
+    """Compile a pipeline into a file, as KFP's intermediate representation or as resources; return its documents."""
+    pipeline = getattr(import_module(f"pipelines.{name}"), name)
+    Compiler().compile(
+        pipeline,
+        str(file),
+        kubernetes_manifest_format=options is not None,
+        kubernetes_manifest_options=options,
+    )
+    return list(yaml.safe_load_all(file.read_text()))
+
+
+def _resources(name: str, folder: Path) -> list[Resource]:
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "pipeline.yaml"
+        (specification,) = compile_package(name, file)
+        pipeline = specification["pipelineInfo"]["name"]
+        version = f"{pipeline}-{_content_hash(specification)}"
+        options = KubernetesManifestOptions(
+            pipeline_name=pipeline, pipeline_version_name=version, include_pipeline_manifest=True
+        )
+        documents = compile_package(name, file, options)
+    return [_resource(name, folder, document) for document in documents]
+
+
+def _resource(name: str, folder: Path, document: dict[str, Any]) -> Resource:
+    """Add what Argo CD must know: the Pipeline comes first, and old versions stay, since runs name them."""
+    document["metadata"]["annotations"] = {
+        "Pipeline": {"argocd.argoproj.io/sync-wave": "0"},
+        "PipelineVersion": {"argocd.argoproj.io/sync-wave": "1", "argocd.argoproj.io/sync-options": "Prune=false"},
+    }[document["kind"]]
+    part = document["kind"].removeprefix("Pipeline").lower() or "pipeline"
+    text = HEADER.format(name=name) + yaml.safe_dump(document, sort_keys=True)
+    return Resource(folder / f"{name}-{part}.yaml", text)
+
+
+def _content_hash(specification: dict[str, Any]) -> str:
+    return hashlib.sha256(yaml.safe_dump(specification, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,48 @@
+"""What a run depends on, as short digests: if none of them changed since the last run, there is nothing new."""
+
+import hashlib
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from pipelines.settings import RunSettings
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("components", "feature_repo", "pipelines")
+LIBRARIES = ("bentoml", "deltalake", "duckdb", "feast", "ibis-framework", "numpy", "pyarrow", "xgboost-cpu")
+
+
+def fingerprint(settings: RunSettings) -> dict[str, str]:
+    """Return the digests of code, shop file, sources and moment.
+
+    Raises:
+        SourceError: a source cannot be reached.
+    """
+    from components.ingest_events.fingerprint import sources_fingerprint
+
+    return {
+        "code": code_digest(),
+        "shop": _digest([settings.shop_file.read_bytes()]),
+        "sources": sources_fingerprint(settings.shop),
+        "as_of": settings.as_of.isoformat() if settings.as_of else "",
+    }
+
+
+def code_digest() -> str:
+    """Digest the project's own code and the versions of the libraries that decide answers."""
+    versions = [f"{name}=={version(name)}".encode() for name in LIBRARIES]
+    files = [part for file in _source_files() for part in (str(file.relative_to(ROOT)).encode(), file.read_bytes())]
+    return _digest(versions + files)
+
+
+def _source_files() -> Iterator[Path]:
+    for package in PACKAGES:
+        files = (ROOT / package).rglob("*")
+        yield from sorted(file for file in files if file.is_file() and file.suffix in {".py", ".j2", ".html", ".css"})
+
+
+def _digest(parts: list[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()[:16]

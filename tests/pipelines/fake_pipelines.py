@@ -1,0 +1,58 @@
+"""Pipelines of steps that do next to nothing, for the runner's own tests."""
+
+from kfp import dsl
+from kfp.dsl import Dataset, Input, Output
+
+from components.contracts.images import image
+
+
+@dsl.component(base_image=image("steps"), install_kfp_package=False)
+def first_step(shop: str, home: str, run_id: str, mood: str, raw: Output[Dataset]):
+    """Leave a handle, or do what the mood says."""
+    import os
+    import time
+
+    from components.contracts.errors import SourceError
+    from components.contracts.handles import Handle
+    from components.contracts.steps import recorded_step
+
+    with recorded_step("first_step", shop, home, run_id) as step:
+        step.say("looking around")
+        if mood == "refuse":
+            raise SourceError("source: found nothing, expected rows; give it some")
+        if mood == "stumble":
+            raise ZeroDivisionError("a slip of the pen")
+        if mood == "vanish":
+            os.kill(os.getpid(), 9)
+        if mood == "sleep":
+            time.sleep(60)
+        step.leave(raw.path, Handle("raw", "nowhere", as_of="2026-01-01T00:00:00+00:00"))
+        step.report(rows_in=3, rows_out=2)
+
+
+@dsl.component(base_image=image("steps"), install_kfp_package=False)
+def second_step(shop: str, home: str, run_id: str, raw: Input[Dataset]):
+    """Read the handle."""
+    from components.contracts.handles import read_handle
+    from components.contracts.steps import recorded_step
+
+    with recorded_step("second_step", shop, home, run_id) as step:
+        step.report(rows_in=len(read_handle(raw.path, "raw").uri))
+
+
+@dsl.component(base_image=image("monitoring"), install_kfp_package=False)
+def last_step(shop: str, home: str, run_id: str, status: dsl.PipelineTaskFinalStatus):
+    """Note how the others did."""
+    from components.contracts.steps import recorded_step
+
+    with recorded_step("last_step", shop, home, run_id) as step:
+        step.report(state=status.state)
+
+
+@dsl.pipeline(name="two-steps")
+def two_steps(shop: str, home: str, run_id: str, mood: str = "calm"):
+    """Run two steps and an exit step."""
+    exit_task = last_step(shop=shop, home=home, run_id=run_id)
+    with dsl.ExitHandler(exit_task):
+        first = first_step(shop=shop, home=home, run_id=run_id, mood=mood)
+        second_step(shop=shop, home=home, run_id=run_id, raw=first.outputs["raw"])
