@@ -1,0 +1,89 @@
+# Everything that a newcomer, a contributor and CI do here. `make help` lists it.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# Processes are short and many: without kept bytecode every one of them compiles its libraries anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+UV := $(shell command -v uv || echo .tools/bin/uv)
+BIN := .venv/bin
+SYNC := sync --locked --extra all --compile-bytecode --quiet
+PYTEST := pytest --numprocesses 2 --dist loadfile
+OTHER_PYTHONS := 3.12 3.13
+RUN_ARGUMENTS ?=
+
+.PHONY: help
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: .venv/.synced ## Run the whole loop on the demo shop and show what came of it.
+	@$(BIN)/rankloop run $(RUN_ARGUMENTS)
+
+.PHONY: test
+test: check servers ## Check the code and run all tests.
+	$(BIN)/$(PYTEST)
+
+.PHONY: test-all
+test-all: test ## Run all tests on the other Pythons too.
+	@for version in $(OTHER_PYTHONS); do \
+	  echo "Python $$version"; \
+	  found=$$(ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python 2>/dev/null | tail -n 1); \
+	  export UV_PROJECT_ENVIRONMENT=.venvs/$$version; \
+	  $(UV) $(SYNC) --python $${found:-$$version} && .venvs/$$version/bin/$(PYTEST) || exit 1; \
+	done
+
+.PHONY: check
+check: .venv/.synced ## Check style, types, layers and the compiled pipelines.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-timings
+	$(BIN)/rankloop compile --check
+
+.PHONY: format
+format: .venv/.synced ## Format the code and mend what can be mended.
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: bench
+bench: .venv/.synced servers ## Measure against peers in the same run (minutes).
+	@for benchmark in tests/benchmarks/[a-z]*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
+
+.PHONY: compile
+compile: .venv/.synced ## Write the pipelines as Kubernetes resources into manifests/.
+	@$(BIN)/rankloop compile
+
+.PHONY: setup
+setup: .venv/.synced ## Make the environment in .venv.
+
+.PHONY: clean
+clean: ## Remove environments, caches and the demo home.
+	rm -rf .venv .venvs .tools .rankloop .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.synced: pyproject.toml uv.lock | $(UV)
+	@echo "Setting up .venv (a minute or two the first time)"
+	@$(UV) $(SYNC)
+	@touch $@
+
+# Only on a machine without uv; a folder of our own leaves the system's Python as it is.
+.tools/bin/uv:
+	@echo "Installing uv into .tools"
+	@python3 -m pip install --quiet --target .tools uv || { \
+	  echo "uv is needed and pip could not install it: see https://docs.astral.sh/uv/getting-started/installation/"; exit 1; }
+
+.PHONY: servers
+servers: # The servers that tests talk to, from the distribution's packages.
+	@missing=""; \
+	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null || missing="$$missing postgresql"; \
+	test -z "$$missing" && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing$$missing"; \
+	  apt-get -o DPkg::Lock::Timeout=180 update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=180 install -y -qq --no-install-recommends $$missing >/dev/null; \
+	else \
+	  echo "The tests talk to real servers; install:$$missing"; exit 1; \
+	fi
