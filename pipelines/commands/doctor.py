@@ -1,0 +1,30 @@
+"""``rankloop doctor``: what is missing or misconfigured on this machine, and the mend."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from pipelines.commands.options import home_option, json_option, shop_option
+
+
+@click.command("doctor")
+@shop_option
+@home_option
+@json_option
+@click.pass_context
+def command(ctx: click.Context, shop_file: Path, home: Path, as_json: bool) -> None:
+    """Say what is missing or misconfigured on this machine, and the mend."""
+    from components.contracts.home import Home
+    from pipelines.commands.documents import print_json
+    from pipelines.health import examine
+
+    findings = examine(shop_file.expanduser().resolve(), Home(home.expanduser().resolve()))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            sign = "ok  " if finding.well else ("FAIL" if finding.needed else "note")
+            click.echo(f"{sign}  {finding.subject:<16} {finding.found}" + (f"; {finding.mend}" if finding.mend else ""))
+    if any(finding.needed and not finding.well for finding in findings):
+        ctx.exit(1)

@@ -1,0 +1,127 @@
+"""Examine a machine: each finding says what was found and, if something is wrong, the mend."""
+
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from components.contracts.errors import RankloopError
+from components.contracts.home import Home
+from components.contracts.shop import load_shop
+from pipelines.home_lock import lock_holder
+
+PACKAGES = ("bentoml", "deltalake", "duckdb", "evidently", "feast", "ibis-framework", "kfp", "lmdb", "xgboost-cpu")
+PYTHONS = ((3, 11), (3, 13))
+SPACE_GB = 2.0  # what a first run of the demo shop needs, with room to spare
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing examined; ``needed``: `rankloop run` cannot do without it."""
+
+    subject: str
+    well: bool
+    found: str
+    mend: str = ""
+    needed: bool = True
+
+
+def examine(shop_file: Path, home: Home) -> list[Finding]:
+    """Examine Python, packages, the disk, the home, the shop file and its sources, and optional servers."""
+    return [
+        _python(),
+        _bytecode(),
+        _packages(),
+        _disk(home),
+        _writable(home),
+        _lock(home),
+        *_shop(shop_file),
+        _program("redis-server", "Redis"),
+        _program("psql", "PostgreSQL"),
+    ]
+
+
+def _python() -> Finding:
+    well = PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]
+    mend = "" if well else "make the environment with Python 3.11, 3.12 or 3.13: `make setup`"
+    return Finding("python", well, platform.python_version(), mend)
+
+
+def _bytecode() -> Finding:
+    well = not os.environ.get("PYTHONDONTWRITEBYTECODE")
+    found = "bytecode is kept" if well else "PYTHONDONTWRITEBYTECODE is set: every start compiles its libraries anew"
+    return Finding("start-up", well, found, "" if well else "unset it in your shell", needed=False)
+
+
+def _packages() -> Finding:
+    missing = [name for name in PACKAGES if not _is_installed(name)]
+    if missing:
+        return Finding(
+            "packages", False, f"missing: {', '.join(missing)}", "`make setup`, or pip install 'rankloop[all]'"
+        )
+    return Finding("packages", True, ", ".join(f"{name} {version(name)}" for name in ("kfp", "feast", "xgboost-cpu")))
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def _disk(home: Home) -> Finding:
+    free_gb = shutil.disk_usage(_existing(home.root)).free / 1e9
+    well = free_gb >= SPACE_GB
+    mend = "" if well else f"free some: a first run needs about {SPACE_GB:.0f} GB"
+    return Finding("disk", well, f"{free_gb:.1f} GB free at {home.root}", mend)
+
+
+def _writable(home: Home) -> Finding:
+    folder = _existing(home.root)
+    well = os.access(folder, os.W_OK)
+    found = f"{home.root} " + ("exists" if home.root.exists() else "will be made by the first run")
+    return Finding(
+        "home", well, found if well else f"{folder} cannot be written", "" if well else "name another --home"
+    )
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+def _lock(home: Home) -> Finding:
+    holder = lock_holder(home)
+    if holder is None:
+        return Finding("lock", True, "free")
+    found = f"held by run {holder.run_id} (process {holder.pid})"
+    return Finding("lock", False, found, "a run is at work; wait for it", needed=False)
+
+
+def _shop(shop_file: Path) -> list[Finding]:
+    try:
+        shop = load_shop(shop_file)
+    except RankloopError as error:
+        return [Finding("shop file", False, str(error))]
+    found = [Finding("shop file", True, f"{shop.name}: {shop_file}")]
+    try:
+        from components.ingest_events.fingerprint import sources_fingerprint
+
+        sources_fingerprint(shop)
+    except RankloopError as error:
+        return [*found, Finding("sources", False, str(error))]
+    return [*found, Finding("sources", True, "all can be reached")]
+
+
+def _program(name: str, what: str) -> Finding:
+    well = shutil.which(name) is not None
+    return Finding(
+        what.lower(),
+        well,
+        "installed" if well else "not installed",
+        "" if well else f"only the tests need it: apt-get install {what.lower()}",
+        needed=False,
+    )
