@@ -1,0 +1,69 @@
+"""The seam between the client and what holds the rows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from components.contracts.errors import StoreError
+
+
+@dataclass(frozen=True)
+class RowBatch:
+    """Rows to be written together: their keys, each once, and packed values."""
+
+    keys: list[bytes]
+    values: list[bytes]
+
+
+class Backend(Protocol):
+    """Holds values by key. Every method raises StoreError when the store cannot be reached or written.
+
+    A backend connects when it is first used, may be used by several threads, and survives a fork.
+    """
+
+    url: str
+    """Where the rows lie, without a password."""
+
+    def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the values of keys in their order, None where there is none."""
+
+    def write_newer(self, mark: bytes, batches: Iterable[RowBatch], oldest: bytes, newest: bytes) -> int:
+        """Write rows except where a newer one stands; return how many were left as they are.
+
+        Newer is a greater (event time, created time); comparing and writing a row is one step that no other writer
+        comes between. oldest, newest: the smallest and greatest stamp among all the rows, as in a row's header.
+        mark: a key under which the backend may keep what has been written so far.
+        """
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Write one value, whatever stood there."""
+
+    def delete(self, keys: Sequence[bytes]) -> int:
+        """Delete keys; return how many there were."""
+
+    def keys(self, prefix: bytes) -> list[bytes]:
+        """Return the keys that begin with a prefix, sorted; may look at every key of the store."""
+
+    def delete_prefix(self, prefix: bytes) -> int:
+        """Delete all keys that begin with a prefix; return how many there were."""
+
+    def close(self) -> None:
+        """Let go of connections and files; the next use opens them again."""
+
+
+def open_backend(url: str) -> Backend:
+    """Choose the backend of a URL: ``lmdb:///path`` or ``redis://host:port/db`` (``rediss://`` with TLS).
+
+    Errors: StoreError for any other URL.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme == "lmdb":
+        from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
+
+        return LmdbBackend(url)
+    if scheme in ("redis", "rediss", "unix"):
+        from feature_repo.packed_online_store.redis_backend import RedisBackend
+
+        return RedisBackend(url)
+    raise StoreError(f"online store URL {url!r} is not understood; expected lmdb:///path or redis://host:port/db")

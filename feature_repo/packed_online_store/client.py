@@ -1,0 +1,183 @@
+"""The packed store's client: what the service, the steps and Feast's plug-in read and write rows through."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.contracts.errors import StoreError
+from feature_repo.packed_online_store.backends import Backend, RowBatch, open_backend
+from feature_repo.packed_online_store.clock import HomeClock
+from feature_repo.packed_online_store.keys import Namespace, catalog_prefix, clock_key, row_keys
+from feature_repo.packed_online_store.rows import PackedRows, RaggedArray
+from feature_repo.packed_online_store.views import PackedView
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+Keys = Sequence[Any] | NDArray[Any]
+"""One a row: a text, whole number, bytes or time, or a tuple of them in the order of the view's several join keys."""
+
+
+@dataclass(frozen=True)
+class WriteReport:
+    """What became of a table: rows given (one a key), rows written, rows left because a newer one stood there."""
+
+    rows: int
+    written: int
+    kept_newer: int
+
+
+class PackedClient:
+    """Rows of one project at one revision of its feature service.
+
+    Views are named, and then looked up in the store's catalog once, or given as a :class:`PackedView`.
+    """
+
+    def __init__(self, backend: Backend, *, project: str, revision: str, clock: Callable[[], datetime]) -> None:
+        self.backend = backend
+        self.project = project
+        self.revision = revision
+        self._clock = clock
+        self._views: dict[str, PackedView] = {}
+        self._namespaces: dict[str, Namespace] = {}
+
+    @classmethod
+    def open(cls, url: str, *, project: str, revision: str, clock: Callable[[], datetime]) -> "PackedClient":
+        """Make a client of ``lmdb:///path`` or ``redis://host:port/db``; it connects when it is first used.
+
+        clock: tells the home's time, with a zone, when asked; rows expire by it.
+        """
+        return cls(open_backend(url), project=project, revision=revision, clock=clock)
+
+    def write_table(
+        self,
+        view: PackedView,
+        table: "pa.Table",
+        *,
+        event_time: str = "event_timestamp",
+        created: str | None = None,
+        item_codes: int = 0,
+        verify: bool = True,
+    ) -> WriteReport:
+        """Pack and write an Arrow table; see :func:`feature_repo.packed_online_store.writing.write_view`."""
+        from feature_repo.packed_online_store.writing import write_view
+
+        return write_view(
+            self, view, table, event_time=event_time, created=created, item_codes=item_codes, verify=verify
+        )
+
+    def read(self, view: PackedView | str, keys: Keys) -> PackedRows:
+        """Read rows in the order of their keys; absent and expired ones are missing in every feature.
+
+        Errors: StoreError where the store cannot be reached, the view is unknown, or rows have another schema.
+        """
+        known = self.view(view) if isinstance(view, str) else view
+        namespace = self.namespace(known.name)
+        return self.read_keys(known, row_keys(namespace.rows, known.join_keys, keys))
+
+    def read_keys(self, view: PackedView, keys: Sequence[bytes]) -> PackedRows:
+        """Read rows by the store's own keys."""
+        oldest = None if not view.ttl else _microseconds(self._now() - view.ttl)
+        rows = self.backend.read(keys)
+        try:
+            return PackedRows(view.schema, rows, self.namespace(view.name).revision_hash, oldest)
+        except StoreError as error:
+            raise StoreError(f"view {view.name} in {self.backend.url}, revision {self.revision!r}: {error}") from error
+
+    def read_matrix(self, view: PackedView | str, keys: Keys, columns: Sequence[str]) -> NDArray[np.float32]:
+        """Read scalar features as float32 (len(keys), len(columns)), missing as NaN."""
+        return self.read(view, keys).matrix(columns)
+
+    def read_arrays(self, view: PackedView | str, keys: Keys, columns: Sequence[str]) -> dict[str, RaggedArray]:
+        """Read array features by name, each in CSR form over the keys."""
+        rows = self.read(view, keys)
+        return {column: rows.arrays(column) for column in columns}
+
+    def write_batches(self, view: PackedView, batches: Iterable[RowBatch], oldest: bytes, newest: bytes) -> int:
+        """Write packed rows and register the view; return how many rows were left because a newer one stood there.
+
+        oldest, newest: the smallest and greatest stamp among the rows, as in their headers.
+        """
+        self.register(view)
+        return self.backend.write_newer(self.namespace(view.name).mark, batches, oldest, newest)
+
+    def register(self, view: PackedView) -> None:
+        """Enter a view in the store's catalog, so that readers find it by its name."""
+        if self._views.get(view.name) != view:
+            self.backend.put(self.namespace(view.name).catalog, view.to_json())
+            self._views[view.name] = view
+
+    def view(self, name: str) -> PackedView:
+        """Look a view up in the catalog.
+
+        Errors: StoreError where nothing was written for it at this revision.
+        """
+        if name not in self._views:
+            record = self.backend.read([self.namespace(name).catalog])[0]
+            if record is None:
+                raise StoreError(
+                    f"view {name!r} of project {self.project!r} is not in {self.backend.url} at revision "
+                    f"{self.revision!r}; found revisions {self.revisions(name)}: materialize the features first"
+                )
+            self._views[name] = PackedView.from_json(record)
+        return self._views[name]
+
+    def revisions(self, view: str) -> list[str]:
+        """List the revisions at which a view's rows are kept."""
+        prefix = catalog_prefix(self.project, view)
+        return [unquote(key[len(prefix) :].decode()) for key in self.backend.keys(prefix)]
+
+    def view_names(self) -> list[str]:
+        """List the views of the project that have rows, at any revision."""
+        prefix = catalog_prefix(self.project)
+        return sorted({unquote(key[len(prefix) :].decode().split("/")[0]) for key in self.backend.keys(prefix)})
+
+    def delete_rows(self, view: PackedView | str, keys: Keys) -> int:
+        """Delete rows by their keys, at this revision; return how many there were."""
+        known = self.view(view) if isinstance(view, str) else view
+        return self.backend.delete(row_keys(self.namespace(known.name).rows, known.join_keys, keys))
+
+    def delete_revision(self, view: str, revision: str) -> int:
+        """Delete a view's rows of one revision, and its place in the catalog; return how many rows there were."""
+        namespace = Namespace(self.project, view, revision)
+        self._views.pop(view, None)
+        rows = self.backend.delete_prefix(namespace.rows)
+        self.backend.delete([namespace.mark, namespace.catalog])
+        return rows
+
+    def set_clock(self, clock: HomeClock) -> None:
+        """Keep the home's clock in the store, for readers that are handed none, such as Feast's shell."""
+        self.backend.put(clock_key(self.project), clock.to_json())
+
+    def stored_clock(self) -> HomeClock | None:
+        """Return the clock that a home set, if one did."""
+        record = self.backend.read([clock_key(self.project)])[0]
+        return None if record is None else HomeClock.from_json(record)
+
+    def namespace(self, view: str) -> Namespace:
+        """Return where a view's rows lie at this revision."""
+        if view not in self._namespaces:
+            self._namespaces[view] = Namespace(self.project, view, self.revision)
+        return self._namespaces[view]
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+        self.backend.close()
+
+    def _now(self) -> datetime:
+        now = self._clock()
+        if now.utcoffset() is None:
+            raise StoreError(f"the home's clock says {now.isoformat()} without a zone; expected a time with one")
+        return now
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // MICROSECOND

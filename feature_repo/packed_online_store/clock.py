@@ -1,0 +1,47 @@
+"""The home's clock: the moment a home stands at, plus what has elapsed since."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from components.contracts.errors import StoreError
+
+
+@dataclass(frozen=True)
+class HomeClock:
+    """Tell the time of a home when called.
+
+    as_of: the moment the home stood at; anchored_at: the wall time at which it stood there. A home that does not move
+    on by itself has no anchor, and its clock stands still.
+    """
+
+    as_of: datetime
+    anchored_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        for name, moment in (("as_of", self.as_of), ("anchored_at", self.anchored_at)):
+            if moment is not None and moment.utcoffset() is None:
+                raise StoreError(f"clock: {name} is {moment.isoformat()} without a zone; expected one, such as +00:00")
+
+    def __call__(self) -> datetime:
+        """Return the home's present moment, in UTC."""
+        if self.anchored_at is None:
+            return self.as_of.astimezone(UTC)
+        return (self.as_of + (wall_clock() - self.anchored_at)).astimezone(UTC)
+
+    def to_json(self) -> bytes:
+        """Write the clock as the store keeps it."""
+        anchored_at = self.anchored_at and self.anchored_at.isoformat()
+        return json.dumps({"as_of": self.as_of.isoformat(), "anchored_at": anchored_at}).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "HomeClock":
+        """Read a clock that :meth:`to_json` wrote."""
+        record = json.loads(data)
+        anchored_at = record["anchored_at"] and datetime.fromisoformat(record["anchored_at"])
+        return cls(datetime.fromisoformat(record["as_of"]), anchored_at)
+
+
+def wall_clock() -> datetime:
+    """Return the machine's time: what a store goes by that no home has set a clock for."""
+    return datetime.now(UTC)

@@ -1,0 +1,153 @@
+"""The backend of a cluster: one Redis server.
+
+A bulk write is one MSET a batch, without looking at what stands there, wherever the *mark* proves that nothing newer
+can: the mark of a view keeps the newest stamp that any write brought. Otherwise a script compares row by row. Both are
+atomic in Redis, and each sees the other's writes, because both change the mark.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import redis
+
+from components.contracts.errors import StoreError
+from feature_repo.packed_online_store.backends import RowBatch
+
+READ_AT_ONCE = 5_000
+CONNECT_SECONDS = 3
+ANSWER_SECONDS = 30
+
+WRITE_NEWER = """
+local mark = redis.call('GET', KEYS[1])
+local newest = ARGV[1]
+if mark then
+  local event, created = struct.unpack('<i8i8', mark)
+  local our_event, our_created = struct.unpack('<i8i8', newest)
+  if event > our_event or (event == our_event and created > our_created) then
+    newest = string.sub(mark, 1, 16) .. string.sub(newest, 17)
+  end
+end
+redis.call('SET', KEYS[1], newest)
+local rows = {unpack(KEYS, 2)}
+local standing = redis.call('MGET', unpack(rows))
+local writes, kept = {}, 0
+for i = 1, #rows do
+  local wins = true
+  if standing[i] then
+    local event, created = struct.unpack('<i8i8', standing[i], 9)
+    local our_event, our_created = struct.unpack('<i8i8', ARGV[i + 1], 9)
+    wins = our_event > event or (our_event == event and our_created >= created)
+  end
+  if wins then
+    writes[#writes + 1] = rows[i]
+    writes[#writes + 1] = ARGV[i + 1]
+  else
+    kept = kept + 1
+  end
+end
+if #writes > 0 then redis.call('MSET', unpack(writes)) end
+return kept
+"""
+"""KEYS: the mark, then the rows; ARGV: the stamp and token for the mark, then the packed rows."""
+
+
+class RedisBackend:
+    """Rows in the database of ``redis://[user:password@]host:port/db``."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        try:
+            self._redis = redis.Redis.from_url(
+                url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS, decode_responses=False
+            )
+        except ValueError as error:
+            raise StoreError(f"online store URL {self.url!r}: {error}; expected redis://host:port/db") from error
+        self._write_newer = self._redis.register_script(WRITE_NEWER)
+
+    def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        with self._translated():
+            if 0 < len(keys) <= READ_AT_ONCE:
+                return self._values(keys)
+            return list(chain.from_iterable(self._values(some) for some in _batched(keys, READ_AT_ONCE)))
+
+    def write_newer(self, mark: bytes, batches: Iterable[RowBatch], oldest: bytes, newest: bytes) -> int:
+        record = newest + os.urandom(8)
+        kept, unopposed = 0, True
+        with self._translated(), self._redis.pipeline(transaction=True) as pipeline:
+            for batch in batches:
+                unopposed = unopposed and self._overwrite(pipeline, mark, record, batch, oldest)
+                if not unopposed:
+                    kept += self._write_newer(keys=[mark, *batch.keys], args=[record, *batch.values])
+        return kept
+
+    def put(self, key: bytes, value: bytes) -> None:
+        with self._translated():
+            self._redis.set(key, value)
+
+    def delete(self, keys: Sequence[bytes]) -> int:
+        with self._translated():
+            return sum(self._redis.unlink(*some) for some in _batched(keys, READ_AT_ONCE))
+
+    def keys(self, prefix: bytes) -> list[bytes]:
+        with self._translated():
+            return sorted(set(self._scan(prefix)))
+
+    def delete_prefix(self, prefix: bytes) -> int:
+        with self._translated():
+            return sum(self._redis.unlink(*some) for some in _batched(list(self._scan(prefix)), READ_AT_ONCE))
+
+    def close(self) -> None:
+        self._redis.close()
+
+    def _values(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        return cast(list[bytes | None], self._redis.mget(keys))
+
+    def _overwrite(self, pipeline: Any, mark: bytes, record: bytes, batch: RowBatch, oldest: bytes) -> bool:
+        """Write a batch without comparing rows; return False, nothing written, unless no newer row can stand there."""
+        pipeline.watch(mark)
+        standing = pipeline.get(mark)
+        if standing is not None and standing != record and _stamp(standing) > _stamp(oldest):
+            pipeline.reset()
+            return False
+        pipeline.multi()
+        pipeline.set(mark, record)
+        pipeline.execute_command("MSET", *chain.from_iterable(zip(batch.keys, batch.values, strict=True)))
+        try:
+            pipeline.execute()
+        except redis.WatchError:  # another writer came between
+            return False
+        return True
+
+    def _scan(self, prefix: bytes) -> Iterator[bytes]:
+        literal = b"".join(b"\\" + bytes([byte]) if byte in b"*?[]\\^-" else bytes([byte]) for byte in prefix)
+        return self._redis.scan_iter(match=literal + b"*", count=READ_AT_ONCE)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise StoreError(
+                f"online store {self.url} cannot be reached ({error}); expected a Redis server there: start it, or "
+                "correct the online store's URL"
+            ) from error
+        except redis.RedisError as error:
+            raise StoreError(
+                f"online store {self.url} refuses ({error}); expected a writable Redis that evicts nothing: "
+                "check its memory limit, its policy and this user's rights"
+            ) from error
+
+
+def _stamp(record: bytes) -> tuple[int, int]:
+    """Return (event time, created time) of a mark or a row's stamp."""
+    first, second = record[:8], record[8:16]
+    return int.from_bytes(first, "little", signed=True), int.from_bytes(second, "little", signed=True)
+
+
+def _batched(keys: Sequence[bytes], size: int) -> Iterator[Sequence[bytes]]:
+    return (keys[start : start + size] for start in range(0, len(keys), size))

@@ -1,0 +1,94 @@
+"""Real servers for tests: started on a free loopback port, stopped by their process id."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+START_SECONDS = 20
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[str]:
+    """Run an empty Redis that keeps nothing, and give its URL.
+
+    folder: where the server works; errors: RuntimeError where the binary is missing and cannot be installed.
+    """
+    binary = binary_of("redis-server", package="redis-server")
+    port = free_port()
+    command = [
+        binary,
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--dir",
+        str(folder),
+    ]
+    with running(command, folder / "redis.log", ready=lambda: _answers(port)):
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def running(command: list[str], log: Path, ready: Callable[[], bool]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server until the block ends; it has to become ready within 20 seconds."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not ready():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(
+                    f"{' '.join(command)} did not become ready:\n{log.read_text(errors='replace')[-2000:]}"
+                )
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def binary_of(name: str, package: str) -> str:
+    """Return a server's binary, installing its Debian package first where it is missing and this user is root.
+
+    Errors: RuntimeError that says which package to install.
+    """
+    found = shutil.which(name)
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        install = "apt-get -o DPkg::Lock::Timeout=180 {}"
+        subprocess.run(install.format("update -q").split(), check=False, capture_output=True)
+        subprocess.run(
+            install.format(f"install -y --no-install-recommends {package}").split(), check=False, capture_output=True
+        )
+        found = shutil.which(name)
+    if found is None:
+        raise RuntimeError(f"{name} is not installed and these tests need it: apt-get install {package}, as root")
+    return found
+
+
+def free_port() -> int:
+    """Return a loopback port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(5) == b"+PONG"
+    except OSError:
+        return False
