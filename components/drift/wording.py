@@ -1,0 +1,50 @@
+"""Drift in words: short enough for an alert, with the numbers that it rests on."""
+
+from collections.abc import Sequence
+
+from components.drift.report import Measure
+
+_PHRASES = {
+    "psi": "the distribution moved: PSI {value:.2f} (limit {limit:.2f})",
+    "ks": "KS distance {value:.2f} (limit {limit:.2f})",
+    "outside_share": "{value:.1%} of values lie outside the reference's range (limit {limit:.1%})",
+    "new_category_share": "{value:.1%} of rows have a category that the reference does not know (limit {limit:.1%})",
+}
+
+
+def drift_in_words(
+    exceeded: Sequence[Measure],
+    missing: tuple[float, float],
+    medians: tuple[float | None, float | None],
+    mover: str,
+) -> str:
+    """Say what exceeded its limit; ``missing`` and ``medians`` are (reference, live), ``mover`` a category's move."""
+    names = {measure.name for measure in exceeded}
+    parts = [_phrase(measure, missing) for measure in exceeded]
+    if names & {"psi", "ks", "outside_share"} and medians[0] is not None and medians[1] is not None:
+        parts.append(f"median {medians[0]:.4g} → {medians[1]:.4g}")
+    if "psi" in names and mover:
+        parts.append(mover)
+    return "; ".join(parts)
+
+
+def too_small_in_words(reference: float, live: float, least: int) -> str:
+    """Say which side has too few rows (or units) to judge."""
+    side, count = ("live window", live) if live < least else ("reference", reference)
+    return f"the {side} is too small to judge: {count:.0f} independent rows, at least {least} are needed"
+
+
+def table_in_words(drifted: int, columns: int) -> str:
+    """Sum up a judged table."""
+    return f"{drifted} of {columns} columns drifted"
+
+
+def absent_column() -> str:
+    """Say that the live window has no such column."""
+    return "the column is absent from the live window"
+
+
+def _phrase(measure: Measure, missing: tuple[float, float]) -> str:
+    if measure.name == "missing_share_change":
+        return f"missing {missing[0]:.1%} → {missing[1]:.1%} (limit: a change of {measure.limit:.1%})"
+    return _PHRASES[measure.name].format(value=measure.value, limit=measure.limit)
