@@ -1,0 +1,25 @@
+from pathlib import Path
+
+import pytest
+
+from components.contracts.errors import ConfigurationError
+from components.contracts.images import image, read_image
+
+
+@pytest.mark.parametrize("target", ["steps", "monitoring", "serving"])
+def test_every_image_has_an_immutable_digest(target: str) -> None:
+    assert "@sha256:" in image(target)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('[images]\nsteps = "registry/steps:latest"', "expected NAME@sha256:DIGEST"),
+        ("[images]\n", "no image is called 'steps'"),
+    ],
+)
+def test_an_image_without_digest_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    file = tmp_path / "images.toml"
+    file.write_text(content)
+    with pytest.raises(ConfigurationError, match=message):
+        read_image(file, "steps")

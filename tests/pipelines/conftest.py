@@ -1,0 +1,50 @@
+"""A shop file, a home, and a runner of fake pipelines."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from components.contracts.home import Home
+from components.contracts.steps import StepRecord
+from pipelines.local_run import run_pipeline
+from pipelines.run_record import RunRecord, new_run_id
+
+ROOT = Path(__file__).parents[2]
+
+SHOP = """
+name = "tiny"
+[[events]]
+name = "purchases"
+event_type = "purchase"
+source = { kind = "csv", path = "purchases.csv" }
+columns = { user = "user", item = "item", time = "time" }
+"""
+
+RunFake = Callable[..., dict[str, StepRecord]]
+
+
+@pytest.fixture
+def shop_file(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.toml"
+    path.write_text(SHOP)
+    (tmp_path / "purchases.csv").write_text("user,item,time\nann,apple,2026-01-01\n")
+    return path
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def run_fake(shop_file: Path, home: Home, monkeypatch: pytest.MonkeyPatch) -> RunFake:
+    """Run the fake pipeline in a mood; its components live in the tests, so steps need to find these."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+    def run(mood: str = "calm", shop: str = "tiny") -> dict[str, StepRecord]:
+        run = RunRecord(new_run_id(), "fake", shop, str(shop_file), None)
+        arguments = {"shop": str(shop_file), "home": str(home.root), "run_id": run.run_id, "mood": mood}
+        return run_pipeline(home, run, "tests.pipelines.fake_pipelines:two_steps", arguments, lambda records: None)
+
+    return run

@@ -1,0 +1,80 @@
+"""The command line's edges: help, usage errors, exit codes, and what stands on which stream."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components.contracts.home import Home
+from pipelines.cli import COMMANDS
+from pipelines.run_record import list_runs
+from tests.pipelines.conftest import RunFake
+
+
+def rankloop(*words: str | Path) -> "subprocess.CompletedProcess[str]":
+    """Run the installed command."""
+    executable = Path(sys.executable).with_name("rankloop")
+    return subprocess.run([executable, *words], capture_output=True, text=True, check=False)
+
+
+def test_help_lists_every_command() -> None:
+    shown = rankloop("--help")
+    assert shown.returncode == 0
+    assert all(f"  {name} " in shown.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str) -> None:
+    shown = rankloop(command, "--help")
+    assert shown.returncode == 0, shown.stderr
+    assert COMMANDS[command].split()[0] in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["rnu"], "No such command 'rnu'"),
+        (["run", "--home"], "Option '--home' requires an argument"),
+        (["run", "--shop", "no-such.toml"], "no-such.toml"),
+        (["run", "--as-of", "yesterday"], "--as-of: found 'yesterday', expected a date or a time"),
+        (["runs", "a", "b", "c"], "found 3 runs, expected at most two"),
+        (["promote", "abc", "--home", "no-such-home"], "no run has made a home there"),
+        (["submit", "training", "--param", "shop"], "--param: found 'shop', expected NAME=VALUE"),
+        (["submit", "training", "--param", "colour=red"], "--param: training has no parameter colour"),
+        (["submit", "training"], "--param: training also needs"),
+    ],
+)
+def test_bad_usage_is_one_line_and_exit_code_2(words: list[str], message: str) -> None:
+    ended = rankloop(*words)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert len(ended.stderr.splitlines()) == 1
+    assert ended.stderr.startswith("rankloop: ")
+    assert message in ended.stderr
+
+
+def test_runs_are_listed_shown_and_compared(run_fake: RunFake, home: Home) -> None:
+    run_fake()
+    run_fake()
+    newest, oldest = (run.run_id for run in list_runs(home))
+    listed = json.loads(rankloop("runs", "--home", home.root, "--json").stdout)
+    assert [run["run_id"] for run in listed] == [newest, oldest]
+    shown = json.loads(rankloop("runs", "last", "--home", home.root, "--json").stdout)
+    assert shown["run"]["run_id"] == newest
+    assert shown["data"] == {"raw": "nowhere"}
+    compared = json.loads(rankloop("runs", newest, oldest, "--home", home.root, "--json").stdout)
+    assert compared["runs"] == [newest, oldest]
+    assert compared["equal"]["data.raw"] == "nowhere"
+    for words in ([], ["last"], [newest, oldest]):
+        ended = rankloop("runs", *words, "--home", home.root)
+        assert ended.returncode == 0, ended.stderr
+        assert newest in ended.stdout or words == ["last"]
+
+
+def test_an_unknown_run_is_named_with_those_there_are(run_fake: RunFake, home: Home) -> None:
+    run_fake()
+    ended = rankloop("runs", "nineteen", "--home", home.root)
+    assert ended.returncode == 2
+    assert list_runs(home)[0].run_id in ended.stderr
