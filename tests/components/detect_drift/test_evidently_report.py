@@ -55,6 +55,11 @@ def test_the_page_shows_the_columns_with_values_and_no_identifier(page: str) -> 
     assert '"gone"' not in page
 
 
+def test_one_drifted_column_is_drift_on_the_page_too(page: str) -> None:
+    assert "Dataset Drift is detected" in page
+    assert "Dataset Drift is NOT detected" in evidently_html(frame(0), frame(0), KINDS)
+
+
 def test_the_page_needs_no_network(page: str) -> None:
     assert page.lstrip().lower().startswith("<!doctype html>")
     assert re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)\s*=\s*[\"']?(?:https?:)?//", page) == []
