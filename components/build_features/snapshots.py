@@ -1,0 +1,134 @@
+"""Build the feature snapshots that a run needs, computing only those that the pool lacks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from components.build_features.distributions import distributions
+from components.contracts.errors import FeatureError
+from components.contracts.handles import Handle
+from components.contracts.home import Home
+from components.contracts.shop import Shop
+from components.features.calendar import calendar
+from components.features.coded import Coded, coded
+from components.features.engine import Engine, clean_engine
+from components.features.frame import frame_at
+from components.features.item_view import item_view
+from components.features.moment import Moment
+from components.features.pool import pool_path, prune_pool, write_snapshot
+from components.features.revision import feature_revision
+from components.features.rows_digest import rows_digests
+from components.features.sets import VIEWS, FeatureSet, point_current, prune_sets, write_set
+from components.features.shape import Shape, shape_of
+from components.features.snapshot import snapshot
+from components.features.user_view import user_view
+
+Files = dict[tuple[str, datetime], Path]
+
+
+@dataclass(frozen=True)
+class BuiltFeatures:
+    """What came of the step: ``facts`` has days, computed, revision, views (rows, columns, distributions), span."""
+
+    features: Handle
+    rows_in: int
+    rows_out: int
+    facts: dict[str, Any]
+
+
+def build_features(shop: Shop, home: Home, clean: Handle, say: Callable[[str], None]) -> BuiltFeatures:
+    """Build the snapshots of all request times and of the as-of from the clean tables.
+
+    Raises:
+        FeatureError: no event lies before the as-of, or a row would be newer than its snapshot.
+    """
+    shape = shape_of(shop)
+    revision = feature_revision(shape)
+    with clean_engine(Path(clean.uri), clean.versions) as engine:
+        first, rows_in = _span(engine, clean.moment)
+        days = tuple(day for day in calendar(shop, clean.moment).snapshot_days if day > first)
+        say("looking for what is new")
+        files = _pool_files(engine, home.features / "pool", days, shape, revision)
+        missing = sorted({day for (_, day), path in files.items() if not path.exists()})
+        if missing:
+            _compute(engine, missing, files, shape, say)
+    described = FeatureSet(
+        folder=Path(),
+        project=shop.name,
+        revision=revision,
+        shape=shape,
+        ttl_days=shop.features.ttl_days,
+        snapshot_days=shop.features.snapshot_days,
+        as_of=clean.moment,
+        days=days,
+        versions=clean.versions,
+    )
+    built = write_set(home.features / "sets", described, files)
+    point_current(home.features, built)
+    prune_sets(home.features, keep=built)
+    prune_pool(home.features / "pool", keep=files.values())
+    handle = Handle("features", str(built.folder), clean.versions, built.digest, clean.as_of)
+    facts = _facts(built, missing, first)
+    return BuiltFeatures(handle, rows_in, sum(view["rows"] for view in facts["views"].values()), facts)
+
+
+def _span(engine: Engine, as_of: datetime) -> tuple[datetime, int]:
+    """The first event's time, and how many events are known at the as-of."""
+    events = engine.clean["events"]
+    known = events.filter(events.event_time < as_of, events.available_at <= as_of)
+    found = engine.fetch(known.agg(first=known.event_time.min(), rows=known.count())).to_pylist()[0]
+    if not found["rows"]:
+        raise FeatureError(
+            f"features at {as_of.isoformat()}: found no event known before that moment, expected at least one; "
+            "choose a later --as-of, or check the time column and time_zone in the shop file"
+        )
+    return found["first"], found["rows"]
+
+
+def _pool_files(engine: Engine, pool: Path, days: tuple[datetime, ...], shape: Shape, revision: str) -> Files:
+    digests = rows_digests(engine.clean, days, shape, engine.fetch)
+    return {(view, day): pool_path(pool, revision, view, day, digests[day]) for view in VIEWS for day in days}
+
+
+def _compute(engine: Engine, days: list[datetime], files: Files, shape: Shape, say: Callable[[str], None]) -> None:
+    """Compute the snapshots of some days into the pool."""
+    say("preparing events")
+    tables = _stored(engine, coded(engine.clean))
+    for number, day in enumerate(days, start=1):
+        say(f"snapshot {number} of {len(days)}: {day:%Y-%m-%d}")
+        frame = frame_at(tables, Moment(day), shape, engine.store)
+        for view in (user_view(frame), item_view(frame)):
+            rows = snapshot(view, day, engine.fetch)
+            write_snapshot(files[view.name, day], rows)
+
+
+def _stored(engine: Engine, tables: Coded) -> Coded:
+    """Evaluate the tables that all snapshots share, once."""
+    return replace(
+        tables,
+        **{field.name: engine.store(f"coded_{field.name}", getattr(tables, field.name)) for field in fields(tables)},
+    )
+
+
+def _facts(built: FeatureSet, computed: list[datetime], first: datetime) -> dict[str, Any]:
+    views = {}
+    for view in VIEWS:
+        newest = pq.read_table(built.newest(view))
+        rows = sum(pq.read_metadata(built.path(view, day)).num_rows for day in built.days)
+        views[view] = {
+            "rows": rows,
+            "entities": len(newest),
+            "columns": len(newest.schema) - 3,
+            "distributions": distributions(newest),
+        }
+    return {
+        "revision": built.revision,
+        "first_event": first.isoformat(),
+        "days": [day.isoformat() for day in built.days],
+        "computed": [day.isoformat() for day in computed],
+        "views": views,
+    }

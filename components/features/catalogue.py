@@ -1,0 +1,78 @@
+"""What the catalogue and the customer file said at a moment, with integer codes for their words.
+
+A code is the rank of the word among all words known at the moment, so it depends on nothing that came later.
+"""
+
+from datetime import datetime
+
+import ibis
+import ibis.expr.types as ir
+
+from components.features.coded import Coded
+from components.features.moment import microseconds
+from components.features.shape import Shape
+
+SEPARATOR = " / "
+YES = ("true", "1", "yes")
+
+
+def valid_at(table: ir.Table, key: str, at: datetime) -> ir.Table:
+    """The newest row of each key that held at a moment."""
+    known = table.filter(table.valid_from <= microseconds(at))
+    newest = ibis.row_number().over(group_by=key, order_by=known.valid_from.desc())
+    return known.mutate(newest=newest).filter(lambda row: row.newest == 0).drop("newest")
+
+
+def coded_words(words: ir.StringValue) -> ir.FloatingValue:
+    """Codes of words: 0 for the first in alphabetical order; missing stays missing."""
+    ranks = ibis.dense_rank().over(order_by=[words.isnull(), words]).cast("float64")
+    return ibis.ifelse(words.isnull(), ibis.null("float64"), ranks)
+
+
+def category_word(category: ir.ArrayValue, level: int) -> ir.StringValue:
+    """The category at a level (from 1), named by its whole path; missing where the path is shorter."""
+    parts = [category[index] for index in range(level)]
+    path = parts[0]
+    for part in parts[1:]:
+        path = path + SEPARATOR + part
+    return path
+
+
+def group_words(catalogue: ir.Table, shape: Shape) -> dict[str, ir.StringValue]:
+    """The groups an item belongs to, as words: its category at every level, its brand, both together."""
+    levels = {f"category_{level}": category_word(catalogue.category, level) for level in _levels(shape)}
+    if not levels:
+        return {"brand": catalogue.brand}
+    finest = list(levels.values())[-1]
+    return {
+        **levels,
+        "category": finest,
+        "brand": catalogue.brand,
+        "branded_category": finest + SEPARATOR + catalogue.brand,
+    }
+
+
+def catalogue_at(tables: Coded, at: datetime, shape: Shape) -> ir.Table:
+    """One row a coded item: item, item_id, item_code, merchandise and stock flags, list price, codes of its groups."""
+    held = valid_at(tables.catalogue, "item_id", at)
+    rows = tables.items.left_join(held, "item_id").drop("item_id_right")
+    merchandise = rows.is_merchandise.fill_null(True)
+    if shape.not_merchandise:
+        merchandise = merchandise & rows.item_id.notin(shape.not_merchandise)
+    columns: dict[str, ir.Value] = {"is_merchandise": merchandise.cast("float64")}
+    if shape.in_stock is not None:
+        stock = rows.attributes.get(shape.in_stock).lower()
+        columns["in_stock"] = stock.isin(YES).fill_null(False).cast("float64")
+    codes = {name: coded_words(words) for name, words in group_words(rows, shape).items()}
+    return rows.select("item", "item_id", "item_code", "valid_from", list_price=rows.price, **columns, **codes)
+
+
+def attributes_at(tables: Coded, at: datetime, shape: Shape) -> ir.Table:
+    """One row a described user: user_id and a code for each attribute."""
+    held = valid_at(tables.attributes, "user_id", at)
+    codes = {f"attribute_{name}": coded_words(held.attributes.get(name)) for name in shape.user_attributes}
+    return held.select("user_id", **codes)
+
+
+def _levels(shape: Shape) -> range:
+    return range(1, shape.category_levels + 1)

@@ -1,0 +1,104 @@
+"""Clean tables in the compact form that snapshots are computed from: integer keys, times and amounts.
+
+Keys are ranks of the sorted ids. They live inside one computation and order ties as the ids do, so that nothing
+depends on the order in which a home met its items.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+
+from components.features.moment import DAY_MICROSECONDS, microseconds_of
+from components.features.shape import Shape
+
+THOUSANDTHS = 1000  # of a unit
+MONEY = 10_000  # of the currency
+
+
+@dataclass(frozen=True)
+class Coded:
+    """The tables behind all snapshots of a run.
+
+    ``acts`` has one row an event: user, item, session (keys; a user may be missing), at, known (microseconds since
+    1970), kind, units (thousandths, negative for a return), paid and listed (ten-thousandths of the currency).
+    """
+
+    acts: ir.Table
+    users: ir.Table  # user, user_id
+    items: ir.Table  # item, item_id, item_code
+    catalogue: ir.Table  # item_id and the catalogue's columns, valid_from
+    promotions: ir.Table  # item_id, starts, ends, reach
+    attributes: ir.Table  # user_id, attributes, valid_from
+
+
+def coded(clean: Mapping[str, ir.Table]) -> Coded:
+    """Express the coded tables in terms of the clean ones: events, items, users, promotions, item_codes."""
+    events = clean["events"]
+    users = _ranked(events.filter(events.user_id.notnull()).select("user_id").distinct(), "user_id", "user")
+    items = _ranked(clean["item_codes"], "item_id", "item")
+    promotions = clean["promotions"]
+    return Coded(
+        acts=_acts(events, users, items),
+        users=users,
+        items=items,
+        catalogue=clean["items"].mutate(valid_from=_since(clean["items"].valid_from)),
+        promotions=promotions.select(
+            "item_id",
+            starts=microseconds_of(promotions.starts_at),
+            ends=microseconds_of(promotions.ends_at),
+            reach=promotions.reach,
+        ),
+        attributes=clean["users"].mutate(valid_from=_since(clean["users"].valid_from)),
+    )
+
+
+def _ranked(table: ir.Table, column: str, name: str) -> ir.Table:
+    return table.mutate(ibis.row_number().over(order_by=table[column]).cast("int32").name(name))
+
+
+def _since(valid_from: ir.TimestampValue) -> ir.IntegerValue:
+    """A row without a beginning holds since always."""
+    return microseconds_of(valid_from).fill_null(-(2**62))
+
+
+def _acts(events: ir.Table, users: ir.Table, items: ir.Table) -> ir.Table:
+    rows = events.mutate(at=microseconds_of(events.event_time), known=microseconds_of(events.available_at))
+    rows = rows.mutate(session_id=_session_id(rows))
+    sessions = rows.select("user_id", "session_id").distinct()
+    sessions = sessions.mutate(
+        session=ibis.row_number().over(order_by=[sessions.user_id, sessions.session_id]).cast("int32"),
+        owner=sessions.user_id.fill_null(""),
+    )
+    rows = rows.mutate(owner=rows.user_id.fill_null(""))
+    rows = rows.join(sessions, ["owner", "session_id"]).left_join(users, "user_id").join(items, "item_id")
+    units = (rows.quantity.fill_null(1.0) * THOUSANDTHS).round().cast("int64")
+    return rows.select(
+        "user",
+        "item",
+        "session",
+        "at",
+        "known",
+        kind=rows.event_type,
+        units=ibis.ifelse(rows.event_type == "return", -units.abs(), units),
+        paid=(rows.price * MONEY).round().cast("int64"),
+        listed=(rows.list_price * MONEY).round().cast("int64"),
+    )
+
+
+def _session_id(rows: ir.Table) -> ir.StringValue:
+    """The session; without one, the user's day (in UTC)."""
+    day = (rows["at"] / DAY_MICROSECONDS).floor().cast("int64").cast("string")
+    return ibis.coalesce(rows.session_id, ibis.literal("day ") + day)
+
+
+def known_acts(acts: ir.Table, before: int) -> ir.Table:
+    """Events that happened before a moment (microseconds since 1970) and were known at it."""
+    moment = ibis.literal(before, type="int64")
+    return acts.filter(acts["at"] < moment, acts.known <= moment)
+
+
+def success_kinds(shape: Shape) -> tuple[str, ...]:
+    """Event types that make up purchase lines: successes, and the returns that take them back."""
+    return (*shape.success, "return")

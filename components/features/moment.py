@@ -1,0 +1,62 @@
+"""A snapshot's moment, and the arithmetic of features that must not depend on the order of rows.
+
+Times are whole microseconds since 1970; sums of fractions are sums of integers (fixed point), because a float sum
+differs in its last bits with the order in which an engine happens to add.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import ibis
+import ibis.expr.types as ir
+
+MICROSECOND = timedelta(microseconds=1)
+DAY_MICROSECONDS = 86_400_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIXED_POINT = 2.0**24  # a sum of rows keeps 24 binary digits behind the point, and room for 2^39 ones
+
+
+def microseconds(moment: datetime) -> int:
+    """Whole microseconds since 1970, exactly."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def microseconds_of(column: ir.TimestampValue) -> ir.IntegerValue:
+    """A timestamp column as whole microseconds since 1970."""
+    return column.delta(ibis.literal(EPOCH, type="timestamp('UTC')"), unit="microsecond")
+
+
+def total(values: ir.NumericValue, where: ir.BooleanValue | None = None) -> ir.FloatingValue:
+    """Sum fractions in fixed point: the same to the last bit for any order of rows; 0 when there are none."""
+    fixed = (values * FIXED_POINT).round().cast("int64")
+    return fixed.sum(where=where).cast("float64").fill_null(0.0) / FIXED_POINT
+
+
+def decayed(age_days: ir.NumericValue, half_life_days: float) -> ir.FloatingValue:
+    """Weight of an age: 1 now, one half after a half-life."""
+    return ibis.literal(0.5) ** (age_days / half_life_days)
+
+
+def ratio(part: ir.NumericValue, whole: ir.NumericValue) -> ir.FloatingValue:
+    """Divide; missing where the whole is zero or less."""
+    return ibis.ifelse(whole > 0, part.cast("float64") / whole.cast("float64"), ibis.null("float64"))
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The moment at which a snapshot stands: nothing at or after it, or not yet known at it, counts."""
+
+    at: datetime
+
+    @property
+    def microseconds(self) -> int:
+        """The moment as whole microseconds since 1970."""
+        return microseconds(self.at)
+
+    def age_days(self, at: ir.IntegerValue) -> ir.FloatingValue:
+        """Days from a time (microseconds since 1970) to the moment."""
+        return (ibis.literal(self.microseconds, type="int64") - at).cast("float64") / float(DAY_MICROSECONDS)
+
+    def within(self, at: ir.IntegerValue, days: float) -> ir.BooleanValue:
+        """Whether a time lies in the last days before the moment."""
+        return at >= ibis.literal(self.microseconds - round(days * DAY_MICROSECONDS), type="int64")

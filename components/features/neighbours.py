@@ -1,0 +1,32 @@
+"""Items bought together: cosine similarity of items over recent baskets."""
+
+import ibis
+import ibis.expr.types as ir
+
+from components.features.moment import Moment, total
+
+WINDOW_DAYS = 91
+FEWEST_BASKETS = 10  # an item in fewer recent baskets has no neighbours worth trusting
+LARGEST_BASKET = 60  # bigger baskets say little, and cost the square of their size
+
+
+def neighbours_at(lines: ir.Table, moment: Moment, most: int) -> ir.Table:
+    """The nearest items of each item: item, other (item keys), similarity; at most ``most`` an item."""
+    recent = lines.filter(lines.sign > 0, moment.within(lines["at"], WINDOW_DAYS)).select("item", "session")
+    sizes = recent.group_by("item").agg(baskets=recent.count())
+    sizes = sizes.filter(sizes.baskets >= FEWEST_BASKETS)
+    rows = recent.inner_join(sizes, "item").select("item", "session", "baskets")
+    rows = rows.mutate(size=ibis._.count().over(group_by="session"))
+    rows = rows.filter((rows.size > 1) & (rows.size <= LARGEST_BASKET))
+    others = rows.view()
+    pairs = rows.inner_join(others, [rows.session == others.session, rows["item"] != others["item"]])
+    pairs = pairs.select(
+        item=rows["item"], other=others["item"], size=rows.size, baskets=rows.baskets, other_baskets=others.baskets
+    )
+    alike = pairs.group_by("item", "other", "baskets", "other_baskets").agg(
+        together=total(ibis.literal(1.0) / pairs.size.sqrt())
+    )
+    expected = (alike.baskets * alike.other_baskets).cast("float64").sqrt()
+    alike = alike.select("item", "other", similarity=alike.together / expected)
+    nearest = ibis.row_number().over(group_by="item", order_by=[alike.similarity.desc(), alike.other])
+    return alike.mutate(place=nearest).filter(lambda row: row.place < most).drop("place")

@@ -1,0 +1,78 @@
+"""The view ``user_features``: a user's scalars, and their own history as arrays."""
+
+import ibis
+import ibis.expr.types as ir
+
+from components.features.frame import Frame
+from components.features.lines import lines_of_groups, repeats_at
+from components.features.user_features import (
+    browsing_columns,
+    repeat_columns,
+    seen_columns,
+    spending_columns,
+    trip_columns,
+)
+from components.features.views import Listing, View, aggregate, joined, latest
+
+GROUPS = ("category", "branded_category")  # groups of items whose history is kept beside the items' own
+
+
+def user_view(frame: Frame) -> View:
+    """Assemble the user view: one row for each user with any event."""
+    own = frame.lines.filter(frame.lines.user.notnull())
+    parts = [
+        aggregate(frame.trips, ("user",), trip_columns(frame.trips, frame.moment)),
+        aggregate(own, ("user",), spending_columns(own, frame.moment) | {"bought_known": own.known.max()}),
+    ]
+    listings = [_item_history(frame), *_group_histories(frame)]
+    known = ["bought_known"]
+    if frame.shape.browsing:
+        seen = frame.browsing.filter(frame.browsing.user.notnull())
+        columns = browsing_columns(seen, frame.moment, frame.shape.browsing)
+        parts.append(aggregate(seen, ("user",), columns | {"seen_known": seen.known.max()}))
+        listings.append(_seen_items(frame, seen))
+        known.append("seen_known")
+    scalars = joined(frame.users, parts, "user")
+    if frame.shape.user_attributes:
+        scalars = joined(scalars, [frame.attributes], "user_id")
+    scalars = scalars.mutate(known=latest(*(scalars[name] for name in known))).drop(*known)
+    return View("user_features", "user_id", "user", scalars.filter(scalars.known.notnull()), tuple(listings))
+
+
+def _item_history(frame: Frame) -> Listing:
+    rows = aggregate(frame.repeats, ("user", "item"), repeat_columns(frame.repeats, frame.moment))
+    kept = _newest(rows.filter(rows.trips > 0), "item", frame.shape.max_history)
+    return _listing("history", _with_item_code(kept, frame), "item")
+
+
+def _group_histories(frame: Frame) -> list[Listing]:
+    listings = []
+    for group in (group for group in GROUPS if group in frame.catalogue.columns):
+        lines = repeats_at(lines_of_groups(frame.lines, frame.catalogue, group), frame.trips, group)
+        rows = aggregate(lines, ("user", group), repeat_columns(lines, frame.moment))
+        kept = _newest(rows.filter(rows.trips > 0), group, frame.shape.max_history)
+        listings.append(_listing(group, kept.mutate(code=kept[group]), group))
+    return listings
+
+
+def _seen_items(frame: Frame, seen: ir.Table) -> Listing:
+    rows = aggregate(seen, ("user", "item"), seen_columns(seen, frame.moment, frame.shape.browsing))
+    return _listing("seen", _with_item_code(_newest(rows, "item", frame.shape.max_history), frame), "item")
+
+
+def _newest(rows: ir.Table, key: str, most: int) -> ir.Table:
+    """Each user's most recent rows; equally recent ones by key, so that the choice is the same everywhere."""
+    place = ibis.row_number().over(group_by="user", order_by=[rows.days_since_last, rows[key]])
+    return rows.mutate(place=place).filter(lambda row: row.place < most).drop("place")
+
+
+def _with_item_code(rows: ir.Table, frame: Frame) -> ir.Table:
+    """Add the stored code of each item, as ``code``."""
+    return rows.inner_join(frame.items.select("item", code="item_code"), "item")
+
+
+def _listing(name: str, rows: ir.Table, order: str) -> Listing:
+    """Name the columns of a listing as they are stored: ``history_trips``, ``history_item``, ..."""
+    stored = {f"{name}_{column}": rows[column] for column in rows.columns if column not in ("user", order, "code")}
+    stored = {f"{name}_{'item' if order == 'item' else 'code'}": rows.code, **stored}
+    return Listing(rows.select("user", order, **stored), order, tuple(stored))
