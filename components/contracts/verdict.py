@@ -24,6 +24,18 @@ class Contender:
     metrics: dict[str, float] = field(default_factory=dict)  # map, hit_rate, recall, coverage, novelty, ...
     slices: dict[str, Score] = field(default_factory=dict)  # NDCG by named slice of users
     slice_users: dict[str, int] = field(default_factory=dict)
+    intervals: dict[str, Score] = field(default_factory=dict)  # of the metrics that have one
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The challenger's NDCG less another contender's, on the same requests; paired, so narrower than either's own."""
+
+    against: str
+    difference: Score
+    reference: float  # the other contender's mean, for relative differences
+    slice: str | None = None  # None: all requests
+    users: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,8 +54,9 @@ class Verdict:
     promote: bool
     checks: tuple[Check, ...]
     contenders: tuple[Contender, ...]
-    best_baseline: str
+    best_baseline: str | None  # None when there were no held-out requests
     set_aside: str | None = None  # why the champion was not compared, if it was not
+    comparisons: tuple[Comparison, ...] = ()
 
     @property
     def reasons(self) -> list[str]:
@@ -66,9 +79,14 @@ def read_verdict(path: Path) -> Verdict:
     found: dict[str, Any] = json.loads(path.read_text())
     checks = tuple(Check(**check) for check in found.pop("checks"))
     contenders = tuple(_contender(contender) for contender in found.pop("contenders"))
-    return Verdict(checks=checks, contenders=contenders, **found)
+    comparisons = tuple(_comparison(comparison) for comparison in found.pop("comparisons"))
+    return Verdict(checks=checks, contenders=contenders, comparisons=comparisons, **found)
 
 
 def _contender(found: dict[str, Any]) -> Contender:
-    slices = {name: Score(**score) for name, score in found.pop("slices").items()}
-    return Contender(ndcg=Score(**found.pop("ndcg")), slices=slices, **found)
+    scores = {key: {name: Score(**score) for name, score in found.pop(key).items()} for key in ("slices", "intervals")}
+    return Contender(ndcg=Score(**found.pop("ndcg")), **scores, **found)
+
+
+def _comparison(found: dict[str, Any]) -> Comparison:
+    return Comparison(difference=Score(**found.pop("difference")), **found)

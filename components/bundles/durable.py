@@ -1,0 +1,51 @@
+"""Writing so that a kill at any moment leaves either the old state or the new one."""
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Replace a file's content at once: a reader, or a restart after a kill, finds the old or the new content whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def move_folder_durably(source: Path, target: Path) -> None:
+    """Move a finished folder into a place that holds nothing yet, after its files have reached the disk."""
+    for path in source.rglob("*"):
+        _sync(path)
+    sync_folder(source)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source.rename(target)
+    sync_folder(target.parent)
+
+
+def replace_folder(source: Path, target: Path) -> None:
+    """Put a finished folder in the place of an older one; for drafts, which a run can make again."""
+    shutil.rmtree(target, ignore_errors=True)
+    move_folder_durably(source, target)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a folder's entries outlive a power cut."""
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

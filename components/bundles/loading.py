@@ -1,0 +1,75 @@
+"""Opening a bundle: nothing answers before its digest, its parts and its warm-up rows have been checked."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.bundles.digest import folder_digest
+from components.bundles.manifest import SKETCHES, Manifest, read_manifest
+from components.bundles.scoring import Ranker, ranker_from
+from components.bundles.sidecar import Sidecar, read_sidecar
+from components.bundles.warmup import check_answers, read_warmup
+from components.contracts.errors import BundleError
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle on disk whose content matches its digest."""
+
+    folder: Path
+    digest: str
+    manifest: Manifest
+    sidecar: Sidecar
+
+    @property
+    def sketches(self) -> bytes:
+        """Reference sketches for drift, as they were written."""
+        return (self.folder / SKETCHES).read_bytes()
+
+
+def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
+    """Open a bundle and check its content against the digest that names it (by default its sidecar's).
+
+    Raises:
+        BundleError: the bundle is missing, incomplete or was tampered with.
+    """
+    manifest = read_manifest(folder)
+    found = folder_digest(folder)
+    sidecar = read_sidecar(folder)
+    for expected in (digest or sidecar.digest, sidecar.digest):
+        if found != expected:
+            raise BundleError(
+                f"{folder}: found content with digest {found}, expected {expected}: the bundle was changed after it was"
+                " sealed; remove that folder and publish the bundle again, or promote another one"
+            )
+    return Bundle(folder, found, manifest, sidecar)
+
+
+def load_ranker(bundle: Bundle, threads: int = 1) -> Ranker:
+    """Load the ranker of an opened bundle and check its answers to the warm-up rows.
+
+    ``threads`` changes how fast large batches are scored, never an answer.
+
+    Raises:
+        BundleError: the parts disagree, or a warm-up row is not answered as expected.
+    """
+    models = {part.name: (bundle.folder / part.file).read_bytes() for part in bundle.manifest.blend}
+    ranker = ranker_from(bundle.manifest, models, threads)
+    check_answers(ranker, read_warmup(bundle.folder))
+    return ranker
+
+
+def check_revision(manifest: Manifest, feature_list: str, feature_revision: str) -> None:
+    """Check that rows of this feature list and feature-store revision are those the bundle was made for.
+
+    Raises:
+        BundleError: they are not.
+    """
+    for what, made_for, found in (
+        ("feature list", manifest.feature_list, feature_list),
+        ("feature-store revision", manifest.feature_revision, feature_revision),
+    ):
+        if made_for != found:
+            raise BundleError(
+                f"the bundle was made for {what} {made_for}, found {found}; train and publish a bundle with this code,"
+                " or go back to the code and feature store that the bundle names"
+            )

@@ -1,0 +1,91 @@
+"""The bundle's layout, and its manifest: all that decides how it answers, apart from the trees.
+
+::
+
+    <bundle>/manifest.json   Manifest
+    <bundle>/rank.ubj        booster of the pairwise objective (kind ranker)
+    <bundle>/logit.ubj       booster of the pointwise objective (kind ranker, when the blend has one)
+    <bundle>/sketches.json   reference sketches for drift
+    <bundle>/warmup.npz      feature rows and the scores expected of them, without user ids
+    <bundle>/sidecar.json    Sidecar: verdict, metrics, times, data versions, code revision; outside the digest
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from components.contracts.errors import BundleError
+
+MANIFEST = "manifest.json"
+SKETCHES = "sketches.json"
+WARMUP = "warmup.npz"
+SIDECAR = "sidecar.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """One booster of a blend: it adds ``weight * (margin - centre) / scale`` to the score."""
+
+    name: str
+    weight: float = 1.0
+    centre: float = 0.0
+    scale: float = 1.0
+
+    @property
+    def file(self) -> str:
+        """Name of the booster's file."""
+        return f"{self.name}.ubj"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a bundle is and what it needs: equal manifests and equal files answer alike."""
+
+    kind: Literal["ranker", "baseline"]
+    shop: str
+    horizon_days: int
+    k: int
+    feature_names: tuple[str, ...]
+    feature_list: str  # hash of the ordered feature list and its definitions
+    feature_revision: str  # revision of the feature views
+    baseline_names: tuple[str, ...]
+    baseline: str | None = None  # the one that answers, for kind baseline
+    blend: tuple[Part, ...] = ()
+    candidates: dict[str, Any] = field(default_factory=dict)
+    rules: dict[str, Any] = field(default_factory=dict)
+    vocabulary: dict[str, list[str]] = field(default_factory=dict)  # categories known when it was trained
+    format: int = FORMAT
+
+    @property
+    def name(self) -> str:
+        """What people call it: ``ranker``, or the baseline's name."""
+        return self.baseline or self.kind
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """Return the manifest as canonical JSON: equal manifests have equal bytes."""
+    return json.dumps(asdict(manifest), indent=1, sort_keys=True).encode()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read a bundle's manifest.
+
+    Raises:
+        BundleError: there is none, or it was written in another format.
+    """
+    try:
+        found = json.loads((folder / MANIFEST).read_bytes())
+        found["blend"] = tuple(Part(**part) for part in found["blend"])
+        found |= {key: tuple(found[key]) for key in ("feature_names", "baseline_names")}
+        manifest = Manifest(**found)
+    except FileNotFoundError as error:
+        raise BundleError(
+            f"{folder}: found no {MANIFEST}; expected a bundle; run `rankloop run` to make one"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{folder / MANIFEST}: unreadable ({error}); publish the bundle again") from error
+    if manifest.format != FORMAT:
+        raise BundleError(f"{folder}: bundle format {manifest.format}, expected {FORMAT}; train and publish it again")
+    return manifest

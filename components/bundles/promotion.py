@@ -1,0 +1,96 @@
+"""Promotion and rollback of published bundles."""
+
+from dataclasses import dataclass
+
+from components.bundles.digest import short
+from components.bundles.environments import Move, Pointer, PointerFiles, PointerTarget, write_pointer
+from components.bundles.loading import Bundle, load_ranker
+from components.bundles.store import LATEST, find_bundle
+from components.contracts.errors import BundleError, PromotionError
+from components.contracts.home import Home
+
+
+@dataclass(frozen=True)
+class PointerChange:
+    """What came of a promotion or rollback."""
+
+    environment: str
+    before: str | None
+    after: str
+    moved: bool
+    reason: str
+
+
+def promote(
+    home: Home, shop: str, reference: str, environment: str, now: str, target: PointerTarget | None = None
+) -> PointerChange:
+    """Make an environment serve a published bundle (``now`` is ISO 8601).
+
+    Raises:
+        PromotionError: the gate refused the bundle.
+        BundleError: it is missing, its parts disagree or it was tampered with.
+    """
+    bundle = find_bundle(home.models, shop, reference)
+    _check_promotable(bundle)
+    load_ranker(bundle)
+    pointers = target or PointerFiles(home.environments)
+    pointer = pointers.read(environment)
+    if pointer.bundle == bundle.digest:
+        reason = f"{environment} already serves {short(bundle.digest)}; nothing to change"
+        return PointerChange(environment, pointer.bundle, bundle.digest, False, reason)
+    write_pointer(pointers, pointer, Move("promote", bundle.digest, bundle.sidecar.run_id, now))
+    reason = f"{environment} now serves {short(bundle.digest)} of run {bundle.sidecar.run_id}{_instead_of(pointer)}"
+    return PointerChange(environment, pointer.bundle, bundle.digest, True, reason)
+
+
+def rollback(home: Home, shop: str, environment: str, now: str, target: PointerTarget | None = None) -> PointerChange:
+    """Make an environment serve what it served before its last promotion.
+
+    Raises:
+        PromotionError: there is nothing to go back to.
+        BundleError: the earlier bundle is missing or was tampered with.
+    """
+    pointers = target or PointerFiles(home.environments)
+    pointer = pointers.read(environment)
+    if len(pointer.line) < 2:
+        found = f"only {short(pointer.bundle)}" if pointer.bundle else "nothing"
+        raise PromotionError(f"{environment}: found {found} promoted, so there is no earlier bundle to go back to")
+    earlier = pointer.line[-2]
+    load_ranker(find_bundle(home.models, shop, earlier.bundle))
+    write_pointer(pointers, pointer, Move("rollback", earlier.bundle, earlier.run_id, now))
+    reason = f"{environment} serves {short(earlier.bundle)} of run {earlier.run_id} again{_instead_of(pointer)}"
+    return PointerChange(environment, pointer.bundle, earlier.bundle, True, reason)
+
+
+def named_bundle(home: Home, shop: str, name: str, environment: str = "local") -> Bundle:
+    """Open a bundle by what people call it: ``champion`` (promoted), ``challenger`` (published last) or a digest.
+
+    Raises:
+        BundleError: there is no such bundle.
+    """
+    if name == "challenger":
+        return find_bundle(home.models, shop, LATEST)
+    if name != "champion":
+        return find_bundle(home.models, shop, name)
+    promoted = PointerFiles(home.environments).read(environment).bundle
+    if promoted is None:
+        raise BundleError(
+            f"{environment}: nothing was promoted yet; run `rankloop run`, or name the last bundle: --bundle challenger"
+        )
+    return find_bundle(home.models, shop, promoted)
+
+
+def _check_promotable(bundle: Bundle) -> None:
+    if bundle.sidecar.promotable:
+        return
+    verdict = bundle.sidecar.verdict
+    failed = [check["reason"] for check in (verdict or {}).get("checks", []) if not check["passed"]]
+    why = "; ".join(failed) or "there is no verdict on it"
+    raise PromotionError(
+        f"bundle {short(bundle.digest)}: the gate refused it ({why}); expected a verdict that says promote:"
+        " promote another bundle, or train again"
+    )
+
+
+def _instead_of(pointer: Pointer) -> str:
+    return f" instead of {short(pointer.bundle)}" if pointer.bundle else ""

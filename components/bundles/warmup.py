@@ -1,0 +1,56 @@
+"""Warm-up rows: a bundle's own proof that it answers here as it did where it was made."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.bundles.manifest import WARMUP
+from components.bundles.scoring import Ranker
+from components.contracts.errors import BundleError
+
+Floats = NDArray[np.float32]
+TOLERANCE = 1e-4
+"""Relative; another processor may round the last bits of a sum of hundreds of trees differently."""
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """Some rows and the scores expected of them; no ids of users or items."""
+
+    features: Floats
+    baselines: Floats
+    expected: Floats
+
+
+def warmup_bytes(warmup: Warmup) -> bytes:
+    """Return warm-up rows as ``.npz`` bytes; equal rows have equal bytes."""
+    target = io.BytesIO()
+    np.savez(target, features=warmup.features, baselines=warmup.baselines, expected=warmup.expected)
+    return target.getvalue()
+
+
+def read_warmup(folder: Path) -> Warmup:
+    """Read a bundle's warm-up rows; pickled content is refused."""
+    try:
+        with np.load(folder / WARMUP, allow_pickle=False) as arrays:
+            return Warmup(arrays["features"], arrays["baselines"], arrays["expected"])
+    except (OSError, ValueError, KeyError) as error:
+        raise BundleError(f"{folder / WARMUP}: unreadable ({error}); publish the bundle again") from error
+
+
+def check_answers(ranker: Ranker, warmup: Warmup) -> None:
+    """Score the warm-up rows and compare.
+
+    Raises:
+        BundleError: an answer is not the expected one.
+    """
+    found = ranker.score(warmup.features, warmup.baselines)
+    wrong = ~np.isclose(found, warmup.expected, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
+    if wrong.any():
+        raise BundleError(
+            f"{int(wrong.sum())} of {len(found)} warm-up rows are not answered as expected (largest difference"
+            f" {np.nanmax(np.abs(found - warmup.expected)):.3g}); the parts disagree or XGBoost differs: publish again"
+        )

@@ -1,0 +1,105 @@
+"""The gate's conditions on quality, coverage and speed: each says its numbers in words, and fails without evidence."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from components.bundles.scoring import Ranker
+from components.contracts.shop import Gate
+from components.contracts.verdict import Check, Comparison, Score
+from components.evaluate_ranker.contenders import CHALLENGER, CHAMPION, Tournament
+from components.evaluate_ranker.heldout import Heldout
+
+TIMED_REQUESTS = 50
+
+
+def check_evidence(heldout: Heldout, gate: Gate) -> Check:
+    """Check that there are enough held-out users to judge on."""
+    users, requests = heldout.users_of(heldout.judged), int(heldout.judged.sum())
+    reason = (
+        f"{users:,} users with {requests:,} held-out requests were judged (at least {gate.min_users:,} users needed)"
+    )
+    return Check("evidence", users >= gate.min_users, reason)
+
+
+def check_superiority(comparison: Comparison, k: int) -> Check:
+    """Check that the challenger beats the best baseline beyond noise."""
+    passed = comparison.difference.low > 0
+    verb = "beats" if passed else "does not beat"
+    reason = f"NDCG@{k} {verb} the best baseline, {comparison.against}, beyond noise: {in_words(comparison)}"
+    return Check("superiority", passed, reason)
+
+
+def check_champion(comparison: Comparison, gate: Gate, k: int) -> Check:
+    """Check that the challenger is not inferior to what stands as the champion."""
+    allowed = -gate.champion_margin * comparison.reference
+    passed = comparison.difference.low > allowed
+    stands = CHAMPION if comparison.against == CHAMPION else f"{comparison.against}, which stands in for a champion"
+    verb = "is not inferior" if passed else "may be inferior"
+    reason = f"NDCG@{k} {verb} to the {stands} (margin -{gate.champion_margin:.1%}): {in_words(comparison)}"
+    return Check("non_inferiority", passed, reason)
+
+
+def check_slices(comparisons: list[Comparison], gate: Gate) -> Check:
+    """Check that no slice with enough users loses more than its allowance, beyond noise."""
+    judged = [one for one in comparisons if one.users >= gate.min_slice_users]
+    small = [f"{one.slice} ({one.users} users)" for one in comparisons if one.users < gate.min_slice_users]
+    lost = [one for one in judged if _lost(one, gate)]
+    too_small = f"; too few users to judge: {', '.join(small)}" if small else ""
+    allowance = f"its allowance of {gate.slice_allowance:.0%}"
+    if lost:
+        worst = "; ".join(f"{one.slice}: {in_words(one)}" for one in lost)
+        return Check(
+            "slices", False, f"{len(lost)} of {len(judged)} slices lose more than {allowance}: {worst}{too_small}"
+        )
+    return Check("slices", True, f"none of {len(judged)} slices loses more than {allowance} beyond noise{too_small}")
+
+
+def check_coverage(tournament: Tournament, baseline: str, gate: Gate) -> Check:
+    """Check that the lists still reach enough of the catalogue."""
+    own = tournament.contender(CHALLENGER).metrics["coverage"]
+    theirs = tournament.contender(baseline).metrics["coverage"]
+    least = max(gate.min_coverage, (1 - gate.max_coverage_loss) * theirs)
+    reason = f"the lists show {own:.1%} of the candidate items, those of {baseline} {theirs:.1%} (at least {least:.1%})"
+    return Check("coverage", own >= least, reason)
+
+
+def check_latency(
+    ranker: Ranker, heldout: Heldout, gate: Gate, clock: Callable[[], float] = time.perf_counter
+) -> tuple[Check, float]:
+    """Time the scoring of single requests (``ranker`` on one thread); also return the median in milliseconds."""
+    sizes = heldout.split.group_sizes
+    filled = np.flatnonzero(sizes)
+    ends = np.cumsum(sizes)
+    chosen = filled[np.unique(np.linspace(0, len(filled) - 1, TIMED_REQUESTS).astype(int))]
+    taken = []
+    for stop, size in zip(ends[chosen], sizes[chosen], strict=True):
+        features = np.asarray(heldout.split.features[stop - size : stop])
+        baselines = np.asarray(heldout.split.baselines[stop - size : stop])
+        started = clock()
+        ranker.score(features, baselines)
+        taken.append(1000 * (clock() - started))
+    median = float(np.median(taken))
+    reason = (
+        f"scoring one request's {int(np.median(sizes[chosen]))} candidates takes {median:.1f} ms at the median"
+        f" (budget {gate.latency_budget_ms:g} ms)"
+    )
+    return Check("latency", median <= gate.latency_budget_ms, reason), median
+
+
+def in_words(comparison: Comparison) -> str:
+    """Say a comparison's difference, relative where that means something."""
+    found, reference = comparison.difference, comparison.reference
+    if reference <= 0:
+        return f"{found.mean:+.4f} ({found.low:+.4f} to {found.high:+.4f})"
+    relative = Score(found.mean / reference, found.low / reference, found.high / reference)
+    return f"{relative.mean:+.1%} ({relative.low:+.1%} to {relative.high:+.1%})"
+
+
+def _lost(comparison: Comparison, gate: Gate) -> bool:
+    """Whether a slice lost too much; without an interval there is no evidence that it did not."""
+    found = comparison.difference
+    if not np.isfinite([found.low, found.high]).all():
+        return True
+    return found.mean < -gate.slice_allowance * comparison.reference and found.high < 0

@@ -1,0 +1,81 @@
+"""The held-out requests as arrays: what every contender is judged on."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from components.contracts.examples import Split
+from components.ranking.metrics import Lists, ranked_lists
+
+
+@dataclass(frozen=True)
+class Heldout:
+    """Held-out rows and requests; requests without any success cannot be judged and are left out of every mean.
+
+    ``item`` numbers the rows' items and ``popularity`` counts their successes in training, [items].
+    """
+
+    split: Split
+    k: int
+    item: NDArray[np.int64]
+    popularity: NDArray[np.float64]
+
+    @cached_property
+    def request(self) -> NDArray[np.int32]:
+        """Each row's request."""
+        return self.split.rows["request"].to_numpy()
+
+    @cached_property
+    def labels(self) -> NDArray[np.float32]:
+        """Each row's label."""
+        return self.split.rows["label"].to_numpy()
+
+    @cached_property
+    def relevant(self) -> NDArray[np.int64]:
+        """Each request's number of relevant items, candidates or not."""
+        return self.split.requests["relevant"].to_numpy().astype(np.int64)
+
+    @cached_property
+    def user(self) -> NDArray[np.int64]:
+        """Each request's user, numbered from 0."""
+        return pc.dictionary_encode(self.split.requests["user_id"].combine_chunks()).indices.to_numpy().astype(np.int64)
+
+    @cached_property
+    def slices(self) -> dict[str, NDArray[np.bool_]]:
+        """The named slices that hold a judged request, as masks over requests."""
+        lists = self.split.requests["slices"].combine_chunks()
+        owner, name = pc.list_parent_indices(lists).to_numpy(), pc.list_flatten(lists)
+        found: dict[str, NDArray[np.bool_]] = {}
+        for one in sorted(pc.unique(name).to_pylist()):
+            mask = np.zeros(len(lists), dtype=bool)
+            mask[owner[pc.equal(name, one).to_numpy(zero_copy_only=False)]] = True
+            if (mask & self.judged).any():
+                found[one] = mask
+        return found
+
+    @property
+    def judged(self) -> NDArray[np.bool_]:
+        """Requests with any success."""
+        return self.relevant > 0
+
+    def users_of(self, requests: NDArray[np.bool_]) -> int:
+        """Number of distinct users of some judged requests."""
+        return len(np.unique(self.user[requests & self.judged]))
+
+    def lists(self, scores: NDArray[np.floating]) -> Lists:
+        """Rank every request's candidates by their scores."""
+        return ranked_lists(self.request, scores, self.labels, self.relevant, self.k)
+
+
+def heldout_requests(heldout: Split, train: Split, k: int) -> Heldout:
+    """Number the items of the held-out rows and count their successes in the training rows."""
+    items = pa.chunked_array([*heldout.rows["item_id"].chunks, *train.rows["item_id"].chunks], pa.string())
+    codes = items.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    own, trained = codes[: len(heldout.rows)], codes[len(heldout.rows) :]
+    items_known = int(own.max(initial=-1)) + 1
+    success = (train.rows["label"].to_numpy() > 0) & (trained < items_known)
+    return Heldout(heldout, k, own, np.bincount(trained[success], minlength=items_known).astype(np.float64))

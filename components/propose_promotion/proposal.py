@@ -1,0 +1,70 @@
+"""Propose a promotion: on one machine the home's pointer moves; nothing moves for a verdict that is not "promote"."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from components.bundles.digest import short
+from components.bundles.environments import PointerFiles, PointerTarget
+from components.bundles.promotion import promote
+from components.contracts.errors import PromotionError
+from components.contracts.handles import Handle
+from components.contracts.home import Home
+from components.contracts.shop import Shop
+from components.contracts.verdict import read_verdict
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """What became of the proposal; the handle's digest is what the environment serves now, if anything."""
+
+    promotion: Handle
+    rows_in: int | None
+    rows_out: int | None
+    facts: dict[str, Any]
+
+
+def propose_promotion(
+    shop: Shop,
+    home: Home,
+    bundle: Handle,
+    evaluation: Handle,
+    environment: str,
+    now: str,
+    say: Callable[[str], None],
+    target: PointerTarget | None = None,
+) -> Proposed:
+    """Promote a published bundle if its verdict says so; otherwise change nothing and say why.
+
+    ``now`` is ISO 8601; ``target`` is where the environment's pointer lives, by default the home.
+
+    Raises:
+        PromotionError: the verdict is about another bundle.
+        BundleError: the bundle is missing or was tampered with.
+    """
+    if bundle.digest is None or bundle.digest != evaluation.digest:
+        raise PromotionError(
+            f"the verdict is about {evaluation.digest}, the bundle is {bundle.digest}; evaluate this bundle first"
+        )
+    pointers = target or PointerFiles(home.environments)
+    verdict = read_verdict(Path(evaluation.uri))
+    if verdict.promote:
+        change = promote(home, shop.name, bundle.digest, environment, now, pointers)
+        facts = asdict(change)
+    else:
+        before = pointers.read(environment).bundle
+        failed = "; ".join(check.reason for check in verdict.checks if not check.passed)
+        stays = f"{environment} keeps {short(before)}" if before else f"nothing is live in {environment}"
+        facts = {
+            "environment": environment,
+            "before": before,
+            "after": before,
+            "moved": False,
+            "reason": f"{short(bundle.digest)} was refused, so {stays}: {failed}",
+        }
+    say(facts["reason"])
+    handle = Handle(
+        "promotion", str(home.environments / f"{environment}.json"), bundle.versions, facts["after"], bundle.as_of
+    )
+    return Proposed(handle, None, None, facts)

@@ -1,0 +1,88 @@
+"""Seal the judged draft in the model store, with all that is known about it beside it."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from components.bundles.digest import short
+from components.bundles.loading import Bundle, load_ranker, open_bundle
+from components.bundles.store import model_name, publish_folder
+from components.contracts.errors import BundleError
+from components.contracts.handles import Handle
+from components.contracts.home import Home
+from components.contracts.shop import Shop
+from components.contracts.verdict import Verdict, read_verdict
+from components.drift.sketch_codec import sketches_from_json
+
+
+@dataclass(frozen=True)
+class Published:
+    """The sealed bundle, promoted or not, and its model card."""
+
+    bundle: Handle
+    rows_in: int | None
+    rows_out: int | None
+    facts: dict[str, Any]
+
+
+def publish_bundle(
+    shop: Shop,
+    home: Home,
+    draft: Handle,
+    evaluation: Handle,
+    run_id: str,
+    now: str,
+    code_revision: str | None,
+    say: Callable[[str], None],
+) -> Published:
+    """Publish a draft and its verdict; a refused challenger is published too, but nothing points at it.
+
+    ``now`` is ISO 8601. Publishing the same draft again changes only its sidecar.
+
+    Raises:
+        BundleError: the draft's parts, its verdict or the shop disagree.
+    """
+    say("checking that the bundle's parts agree")
+    bundle = open_bundle(Path(draft.uri), draft.digest)
+    verdict = _agreed_verdict(shop, bundle, evaluation)
+    say(f"sealing {short(bundle.digest)} in the model store")
+    sidecar = replace(
+        bundle.sidecar, run_id=run_id, code_revision=code_revision, published_at=now, verdict=asdict(verdict)
+    )
+    sealed = publish_folder(home.models, bundle, sidecar)
+    handle = Handle("bundle", str(sealed.folder), draft.versions, sealed.digest, draft.as_of)
+    return Published(handle, None, None, _model_card(sealed))
+
+
+def _agreed_verdict(shop: Shop, bundle: Bundle, evaluation: Handle) -> Verdict:
+    load_ranker(bundle)
+    watched = sketches_from_json(bundle.sketches).tables
+    names = set(bundle.manifest.feature_names)
+    if "features" in watched and set(watched["features"].columns) != names:
+        raise BundleError("the drift reference watches other features than the manifest lists; train the bundle again")
+    for what, found, expected in (
+        ("verdict's bundle", evaluation.digest, bundle.digest),
+        ("bundle's shop", bundle.manifest.shop, shop.name),
+        ("bundle's list length", bundle.manifest.k, shop.k),
+        ("bundle's horizon", bundle.manifest.horizon_days, shop.horizon_days),
+    ):
+        if found != expected:
+            raise BundleError(
+                f"the {what} is {found}, expected {expected}: the parts disagree; run `rankloop run` again"
+            )
+    return read_verdict(Path(evaluation.uri))
+
+
+def _model_card(bundle: Bundle) -> dict[str, Any]:
+    """What the report tells of a published bundle; the training facts are those of the draft."""
+    known = asdict(bundle.sidecar)
+    verdict = known.pop("verdict")
+    return known | {
+        "name": f"{model_name(bundle.manifest.shop)}:{short(bundle.digest)}",
+        "kind": bundle.manifest.kind,
+        "promote": verdict["promote"],
+        "feature_list": bundle.manifest.feature_list,
+        "feature_revision": bundle.manifest.feature_revision,
+        "bytes": sum(path.stat().st_size for path in bundle.folder.iterdir() if path.is_file()),
+    }

@@ -1,0 +1,186 @@
+"""Boosting: one XGBoost fit, repeatable to the bit for the same rows, parameters, seed and number of threads."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.contracts.errors import TrainingError
+from components.contracts.shop import Training
+
+if TYPE_CHECKING:
+    import xgboost
+
+Floats = NDArray[np.float32]
+Objective = Literal["rank", "logit"]
+SAY_EVERY = 10
+
+
+@dataclass(frozen=True)
+class TreeParameters:
+    """What shapes the trees; the same for both objectives."""
+
+    depth: int
+    learning_rate: float
+    columns_per_tree: float
+    min_child_weight: float
+    l2: float
+    pairs: int  # pairs a request and round, from its top (rank only)
+    bins: int
+
+    def for_xgboost(self, objective: Objective, k: int, seed: int, threads: int) -> dict[str, Any]:
+        """Spell the parameters for ``xgboost.train``."""
+        shared = {
+            "tree_method": "hist",
+            "eta": self.learning_rate,
+            "max_depth": self.depth,
+            "colsample_bytree": self.columns_per_tree,
+            "min_child_weight": self.min_child_weight,
+            "reg_lambda": self.l2,
+            "max_bin": self.bins,
+            "seed": seed,
+            "nthread": threads,
+            "eval_metric": f"ndcg@{k}",
+        }
+        if objective == "logit":
+            return shared | {"objective": "binary:logistic"}
+        pairs = {"lambdarank_pair_method": "topk", "lambdarank_num_pair_per_sample": self.pairs}
+        return shared | pairs | {"objective": "rank:ndcg", "ndcg_exp_gain": False}
+
+
+def tree_parameters(training: Training) -> TreeParameters:
+    """Take the trees' parameters from the shop file."""
+    return TreeParameters(
+        depth=training.depth,
+        learning_rate=training.learning_rate,
+        columns_per_tree=training.columns_per_tree,
+        min_child_weight=training.min_child_weight,
+        l2=training.l2,
+        pairs=training.pairs,
+        bins=training.bins,
+    )
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the rows of a training split teach.
+
+    ``gains`` float32 [rows] are what the rank objective orders by, ``labels`` in {0, 1} and ``weights`` [rows] serve
+    the logistic one; ``group_sizes`` int64 [requests].
+    """
+
+    gains: Floats
+    labels: Floats
+    weights: Floats
+    group_sizes: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """Binned rows: made once, used by every fit. ``train`` changes its targets with the objective."""
+
+    train: "xgboost.QuantileDMatrix"
+    validation: "xgboost.QuantileDMatrix"
+    targets: Targets
+
+    def aim(self, objective: Objective) -> None:
+        """Give the training rows the objective's targets; XGBoost weighs groups, so weighted rows are groups of one."""
+        if objective == "rank":
+            self.train.set_float_info("weight", np.zeros(0, dtype=np.float32))
+            self.train.set_group(self.targets.group_sizes)
+            self.train.set_label(self.targets.gains)
+        else:
+            self.train.set_group(np.ones(len(self.targets.labels), dtype=np.int64))
+            self.train.set_weight(self.targets.weights)
+            self.train.set_label(self.targets.labels)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted booster, cut after its best round, and the validation NDCG of every round."""
+
+    booster: "xgboost.Booster"
+    rounds: int
+    curve: list[float]
+
+
+def bin_rows(
+    features: Floats, targets: Targets, validation: Floats, labels: Floats, sizes: NDArray[np.int64], training: Training
+) -> Matrices:
+    """Bin training and validation rows (float32 [rows, features], NaN missing; validation ``labels`` and ``sizes``)."""
+    import xgboost
+
+    options = {"max_bin": training.bins, "nthread": training.threads, "missing": np.nan}
+    try:
+        train = xgboost.QuantileDMatrix(features, **options)
+        judged = xgboost.QuantileDMatrix(validation, label=labels, group=sizes, ref=train, **options)
+    except xgboost.core.XGBoostError as error:
+        raise TrainingError(
+            f"XGBoost refused the examples ({_first_line(error)}); features must be finite or missing:"
+            " see what build_training_set reports"
+        ) from error
+    return Matrices(train, judged, targets)
+
+
+def fit_booster(
+    matrices: Matrices,
+    objective: Objective,
+    parameters: TreeParameters,
+    training: Training,
+    k: int,
+    say: Callable[[str], None],
+) -> Fit:
+    """Fit one objective with early stopping on the validation NDCG@k.
+
+    Raises:
+        TrainingError: the validation NDCG became NaN, or XGBoost refused the data.
+    """
+    import xgboost
+
+    matrices.aim(objective)
+    curve: dict[str, dict[str, list[float]]] = {}
+    try:
+        booster = xgboost.train(
+            parameters.for_xgboost(objective, k, training.seed, training.threads),
+            matrices.train,
+            num_boost_round=training.rounds,
+            evals=[(matrices.validation, "validation")],
+            early_stopping_rounds=training.stop_after,
+            evals_result=curve,
+            verbose_eval=False,
+            callbacks=[_progress(objective, training.rounds, say)],
+        )
+    except xgboost.core.XGBoostError as error:
+        raise TrainingError(f"XGBoost stopped ({_first_line(error)}); look at the labels of the examples") from error
+    judged = curve["validation"][f"ndcg@{k}"]
+    if any(math.isnan(value) for value in judged):
+        raise TrainingError(
+            f"the {objective} model's validation NDCG became NaN in round {_first_nan(judged)}; lower"
+            " training.learning_rate or look for infinite values in the features"
+        )
+    rounds = booster.best_iteration + 1
+    return Fit(booster[:rounds], rounds, judged)
+
+
+def _progress(objective: str, rounds: int, say: Callable[[str], None]) -> "xgboost.callback.TrainingCallback":
+    from xgboost.callback import TrainingCallback
+
+    class Progress(TrainingCallback):
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            if epoch % SAY_EVERY == 0:
+                metric = next(iter(evals_log["validation"].values()))
+                say(f"{objective} model: round {epoch + 1} of at most {rounds}, validation NDCG {metric[-1]:.4f}")
+            return False
+
+    return Progress()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+def _first_nan(values: list[float]) -> int:
+    return next(number for number, value in enumerate(values, start=1) if math.isnan(value))
