@@ -3,14 +3,19 @@
 Each field's ``description`` is its documentation: the reference table in ``docs/shop-file.md`` is made from it.
 """
 
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from components.contracts.errors import ConfigurationError
+from components.contracts.shop_document import describe_mistakes, read_document, resolve_sources
 
 EventType = Literal["view", "click", "add_to_cart", "purchase", "return"]
 Share = Annotated[float, Field(ge=0, le=1)]
+Columns = Annotated[tuple[str, ...], BeforeValidator(lambda found: (found,) if isinstance(found, str) else found)]
 
 
 class Settings(BaseModel):
@@ -25,17 +30,34 @@ class Source(Settings):
     kind: Literal["parquet", "csv", "sql"] = Field(description="Kind of source.")
     path: str | None = Field(
         None,
-        description="Parquet or CSV: a path or glob, relative to the shop file; `package:NAME/FILE` is a file inside a Python package.",
+        description="Parquet or CSV: a file, folder or glob, relative to the shop file; "
+        "`package:NAME/FILE` is a file inside an installed Python package.",
     )
     url: str | None = Field(
         None,
-        description="SQL: an SQLAlchemy URL; `${NAME}` is replaced by that environment variable, so that secrets stay out of the file.",
+        description="SQL: an SQLAlchemy URL; `${NAME}` is replaced by that environment variable, "
+        "so that secrets stay out of the file.",
     )
     table: str | None = Field(None, description="SQL: the table or view to read.")
     cursor: str | None = Field(
         None,
-        description="SQL: a column that only grows (an id, a change time); rows beyond the last committed value are read. Without it the whole table is read each time.",
+        description="SQL: a column that only grows (an id, a change time); rows beyond the last committed value "
+        "are read. Without it the whole table is read each time.",
     )
+    encoding: str = Field("utf-8", description="CSV: its character encoding, such as `latin-1`.")
+    time_format: str | None = Field(
+        None,
+        description="How times are written: a strptime format such as `%m/%d/%Y %H:%M`, or `seconds`, `milliseconds` "
+        "or `microseconds` since 1970. Without it times are timestamps, dates or ISO 8601 text.",
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.kind == "sql" and not (self.url and self.table):
+            raise ValueError("a source of kind `sql` needs `url` and `table`")
+        if self.kind != "sql" and not self.path:
+            raise ValueError(f"a source of kind `{self.kind}` needs `path`")
+        return self
 
 
 class EventColumns(Settings):
@@ -49,10 +71,26 @@ class EventColumns(Settings):
     )
     event_type: str | None = Field(None, description="Column of the event type, translated by `types`.")
     quantity: str | None = Field(None, description="Column of the number of units; a negative one is a return.")
-    price: str | None = Field(None, description="Column of the money paid for the row (all units), after discounts.")
-    list_price: str | None = Field(None, description="Column of the money the row would have cost without discounts.")
+    price: Columns = Field(
+        (),
+        description="Column of the money paid for the row (all units), after discounts; several columns are added up.",
+    )
+    unit_price: str | None = Field(
+        None, description="Column of the money paid for one unit, instead of `price`; it is multiplied by the quantity."
+    )
+    list_price: Columns = Field(
+        (), description="Column of the money the row would have cost without discounts; several columns are added up."
+    )
     session: str | None = Field(None, description="Column of the basket, order or session id.")
     request: str | None = Field(None, description="Column of the id of the ranking request that the event answers.")
+
+    @model_validator(mode="after")
+    def _one_price(self) -> Self:
+        if self.price and self.unit_price:
+            raise ValueError("`price` and `unit_price` cannot both be given; keep the one that the source has")
+        if self.unit_price and not self.quantity:
+            raise ValueError("`unit_price` needs `quantity` to be multiplied by")
+        return self
 
 
 class EventSource(Settings):
@@ -69,6 +107,16 @@ class EventSource(Settings):
     live: bool = Field(
         False, description="True when rows become known as they are ingested; false for history loaded at once."
     )
+
+    @model_validator(mode="after")
+    def _one_type(self) -> Self:
+        if bool(self.event_type) == bool(self.columns.event_type):
+            raise ValueError(
+                "give either `event_type` (one type for every row) or `columns.event_type` (a column), not both or none"
+            )
+        if self.types and not self.columns.event_type:
+            raise ValueError("`types` translates a type column, but `columns.event_type` names none")
+        return self
 
 
 class ItemSource(Settings):
@@ -109,6 +157,24 @@ class PromotionSource(Settings):
     known_ahead: bool = Field(
         False, description="True when a promotion is known before it starts and may be used for its own weeks."
     )
+
+    @model_validator(mode="after")
+    def _one_calendar(self) -> Self:
+        by_times, by_period = bool(self.starts or self.ends), bool(self.period or self.first_period)
+        if by_times == by_period:
+            raise ValueError("give either `starts` and `ends`, or `period` and `first_period`")
+        if by_times and not (self.starts and self.ends):
+            raise ValueError("`starts` and `ends` belong together")
+        if by_period and not (self.period and self.first_period):
+            raise ValueError("`period` and `first_period` belong together")
+        return self
+
+    @field_validator("first_period")
+    @classmethod
+    def _readable_start(cls, value: str | None) -> str | None:
+        if value is not None:
+            datetime.fromisoformat(value)
+        return value
 
 
 class ImpressionSource(Settings):
@@ -197,6 +263,17 @@ class Training(Settings):
         0, ge=0, description="Optuna trials over the model's parameters, judged on the validation slice; 0 is none."
     )
     threads: int = Field(2, ge=1, description="Threads of training; part of what makes a model repeatable.")
+    stop_after: int = Field(40, ge=1, description="Trees without a better validation NDCG after which training stops.")
+    depth: int = Field(5, ge=1, le=12, description="Depth of a tree.")
+    learning_rate: float = Field(0.1, gt=0, le=1, description="Share of each tree's correction that is used.")
+    columns_per_tree: float = Field(0.3, gt=0, le=1, description="Share of the features that each tree may use.")
+    min_child_weight: float = Field(10.0, ge=0, description="Smallest sum of second derivatives in a leaf.")
+    l2: float = Field(5.0, ge=0, description="L2 penalty on the leaves.")
+    pairs: int = Field(20, ge=1, description="Places of each list from whose top the pairs of a round are drawn.")
+    bins: int = Field(128, ge=2, description="Bins that each feature's values are sorted into.")
+    logit_weight: float = Field(
+        1.0, ge=0, description="Weight of the logistic model beside the pairwise one; 0 trains the pairwise one alone."
+    )
 
 
 class Gate(Settings):
@@ -266,10 +343,36 @@ class Shop(Settings):
             raise ValueError(f"no time zone is called {value!r}; use an IANA name such as Europe/Berlin")
         return value
 
+    @model_validator(mode="after")
+    def _distinct_sources(self) -> Self:
+        names = [source.name for source in self.events]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"two sources of events are called {repeated[0]!r}; give each its own name")
+        return self
+
+    @model_validator(mode="after")
+    def _known_rule_columns(self) -> Self:
+        known = {"item", *self.item_columns}
+        unknown = sorted(set(self.rules.not_merchandise) - known)
+        if unknown:
+            raise ValueError(
+                f"rules.not_merchandise: found the column {unknown[0]!r}, expected one of {', '.join(sorted(known))}"
+            )
+        return self
+
     @property
     def zone(self) -> ZoneInfo:
         """The shop's time zone."""
         return ZoneInfo(self.time_zone)
+
+    @property
+    def item_columns(self) -> tuple[str, ...]:
+        """Catalogue columns that the shop file maps, by their names in the source."""
+        if self.items is None:
+            return ()
+        single = (self.items.item, self.items.brand, self.items.price, self.items.title)
+        return tuple(dict.fromkeys([*filter(None, single), *self.items.category, *self.items.attributes]))
 
 
 def load_shop(path: Path) -> Shop:
@@ -278,4 +381,8 @@ def load_shop(path: Path) -> Shop:
     Raises:
         ConfigurationError: the file is missing, is not TOML, or a key is wrong; the message names the key.
     """
-    raise NotImplementedError
+    document = resolve_sources(read_document(path), path.resolve().parent)
+    try:
+        return Shop.model_validate(document)
+    except ValidationError as error:
+        raise ConfigurationError(f"{path}: {describe_mistakes(error, Shop)}") from error

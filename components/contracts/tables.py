@@ -76,3 +76,23 @@ QUARANTINE = pa.schema(
 )
 
 CANONICAL = {"events": EVENTS, "items": ITEMS, "users": USERS, "promotions": PROMOTIONS, "impressions": IMPRESSIONS}
+
+# What ingestion adds to a raw row: a `problem` where a cell cannot be read, with the row as it was `found` (JSON).
+_FINDINGS = [("problem", pa.string()), ("found", pa.string())]
+
+# Raw tables that only grow. `batch` counts the commits that brought rows; `row_id` is a hash of the row's content and
+# occurrence, so that a row which is read again is the same row.
+_GROWTH = [("batch", pa.int64()), ("row_id", pa.string()), *_FINDINGS]
+
+
+def _without(schema: pa.Schema, *names: str) -> list[pa.Field]:
+    return [field for field in schema if field.name not in names]
+
+
+RAW = {
+    "events": pa.schema([*_GROWTH, *_without(EVENTS, "available_at")]),
+    "impressions": pa.schema([*_GROWTH, *IMPRESSIONS, ("ingested_at", TIME)]),
+    "items": pa.schema([*_FINDINGS, *_without(ITEMS, "is_merchandise")]),
+    "users": pa.schema([*_FINDINGS, *USERS]),
+    "promotions": pa.schema([*_FINDINGS, *PROMOTIONS]),
+}

@@ -1,0 +1,152 @@
+"""SQL tables as DuckDB relations: rows fetched in batches over SQLAlchemy, their cells as text like a CSV's."""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from components.contracts.errors import ConfigurationError, SourceError
+from components.contracts.shop import Source
+from components.ingest_events.files import FILE
+from components.lake.session import name
+
+BATCH_ROWS = 50_000
+FETCHED = "fetched"
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+
+
+@contextmanager
+def open_database(where: str, source: Source) -> Iterator["DatabaseTable"]:
+    """Open the database of a SQL source for reading.
+
+    Raises:
+        ConfigurationError: the URL cannot be understood, or an environment variable in it is not set.
+        SourceError: the database, the table or a column cannot be read.
+    """
+    url = database_url(where, source.url or "")
+    try:
+        engine = sa.create_engine(url)
+        with engine.connect() as connection:
+            yield DatabaseTable(where, source, connection)
+        engine.dispose()
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
+        raise ConfigurationError(
+            f"{where}: `source.url` is not a database URL that can be opened ({error}), "
+            "expected one such as postgresql://user:${PASSWORD}@host/database or sqlite:///file.db"
+        ) from error
+    except SQLAlchemyError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise SourceError(
+            f"{where}: table {source.table} at {url.render_as_string(hide_password=True)} cannot be read ({reason}); "
+            "check the address, the rights and the table's name"
+        ) from error
+
+
+def database_url(where: str, written: str) -> sa.URL:
+    """The URL of a shop file with its ``${NAME}`` replaced by environment variables."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in os.environ:
+            raise ConfigurationError(
+                f"{where}: `source.url` uses ${{{match[1]}}}, but that environment variable is not set; export it"
+            )
+        return os.environ[match[1]]
+
+    try:
+        url = sa.make_url(_VARIABLE.sub(value, written))
+    except sa.exc.ArgumentError as error:
+        raise ConfigurationError(
+            f"{where}: found the `source.url` {written!r}, expected one such as sqlite:///shop.db"
+        ) from error
+    if url.drivername.startswith("sqlite") and url.database and not os.path.exists(url.database):
+        raise SourceError(f"{where}: found no SQLite file at {url.database}; correct `source.url` in the shop file")
+    return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
+
+
+class DatabaseTable:
+    """One table or view in an open database."""
+
+    def __init__(self, where: str, source: Source, connection: sa.Connection) -> None:
+        self.where, self.connection = where, connection
+        schema, _, table = (source.table or "").rpartition(".")
+        self.table = sa.table(table, schema=schema or None)
+        self.cursor: sa.ColumnClause[Any] | None = sa.column(source.cursor) if source.cursor else None
+
+    def columns(self) -> dict[str, str]:
+        """The table's columns; their cells are read as text."""
+        result = self.connection.execute(sa.select(sa.text("*")).select_from(self.table).limit(0))
+        columns = dict.fromkeys(result.keys(), "VARCHAR")
+        if self.cursor is not None and self.cursor.name not in columns:
+            raise SourceError(
+                f"{self.where}: found no column {self.cursor.name!r}, which `source.cursor` names; the table has "
+                f"{', '.join(columns)}"
+            )
+        return columns
+
+    def newest(self) -> Any:
+        """The largest cursor value; None for an empty table."""
+        return self.connection.execute(sa.select(sa.func.max(self.cursor)).select_from(self.table)).scalar()
+
+    def fetch(self, session: duckdb.DuckDBPyConnection, columns: Sequence[str], since: Any) -> str:
+        """Fetch columns into a temporary table of the session, from a cursor value on; return its name."""
+        wanted = list(dict.fromkeys([*columns, *([self.cursor.name] if self.cursor is not None else [])]))
+        schema = pa.schema([(column, pa.string()) for column in wanted])
+        listed = ", ".join(f"{name(column)} VARCHAR" for column in wanted)
+        session.execute(f"CREATE OR REPLACE TEMP TABLE {FETCHED} ({listed}, {FILE} VARCHAR)")
+        for rows in self._batches(wanted, since):
+            arrays = [text_cells(cells) for cells in zip(*rows, strict=True)]
+            session.register("batch", pa.Table.from_arrays(arrays, schema=schema))
+            session.execute(f"INSERT INTO {FETCHED} SELECT *, '' FROM batch")
+        return FETCHED
+
+    def _batches(self, columns: Sequence[str], since: Any) -> Iterator[Sequence[Sequence[Any]]]:
+        query: sa.Select[Any] = sa.select(*(sa.column(column) for column in columns)).select_from(self.table)
+        if self.cursor is not None:
+            query = query.order_by(self.cursor)
+            if since is not None:
+                query = query.where(self.cursor >= since)
+        result = self.connection.execution_options(stream_results=True, yield_per=BATCH_ROWS).execute(query)
+        yield from result.partitions(BATCH_ROWS)
+
+
+def text_cells(cells: Sequence[Any]) -> pa.Array:
+    """A column's cells as text; whole floats lose their ``.0``, times are ISO 8601."""
+    try:
+        return pa.array(cells).cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        return pa.array([None if cell is None else str(cell) for cell in cells], pa.string())
+
+
+def write_cursor(value: Any) -> dict[str, str]:
+    """A cursor value as JSON that ``read_cursor`` turns back into what the database compares with."""
+    if isinstance(value, datetime):
+        return {"kind": "time", "value": value.isoformat()}
+    if isinstance(value, date):
+        return {"kind": "date", "value": value.isoformat()}
+    if isinstance(value, int | Decimal | float):
+        return {"kind": "number", "value": str(value)}
+    return {"kind": "text", "value": str(value)}
+
+
+def read_cursor(written: dict[str, str]) -> Any:
+    """The inverse of ``write_cursor``."""
+    readers: dict[str, Callable[[str], Any]] = {
+        "time": datetime.fromisoformat,
+        "date": date.fromisoformat,
+        "number": _number,
+        "text": str,
+    }
+    return readers[written["kind"]](written["value"])
+
+
+def _number(value: str) -> int | Decimal:
+    return int(value) if value.lstrip("-").isdigit() else Decimal(value)

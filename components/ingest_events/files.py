@@ -1,0 +1,48 @@
+"""Parquet and CSV files as DuckDB relations."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from components.contracts.errors import SourceError
+from components.contracts.shop import Source
+from components.lake.session import text
+
+FILE = "__file"
+
+
+def files_relation(source: Source, paths: Sequence[Path]) -> str:
+    """SQL that reads files of one source, with the path of each row's file as ``__file``.
+
+    A CSV's cells are read as text, so that a column of mixed types is judged cell by cell.
+    """
+    listed = f"[{', '.join(text(str(path)) for path in paths)}]"
+    if source.kind == "parquet":
+        return f"read_parquet({listed}, union_by_name = true, filename = {text(FILE)})"
+    return (
+        f"read_csv({listed}, all_varchar = true, header = true, union_by_name = true, null_padding = true, "
+        f"encoding = {text(source.encoding)}, filename = {text(FILE)})"
+    )
+
+
+def relation_columns(session: duckdb.DuckDBPyConnection, where: str, relation: str) -> dict[str, str]:
+    """The columns of a relation and their DuckDB types.
+
+    Raises:
+        SourceError: the files cannot be read as what the shop file says they are.
+    """
+    try:
+        described = session.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+    except duckdb.Error as error:
+        raise unreadable(where, error) from error
+    return {column: kind for column, kind, *_ in described if column != FILE}
+
+
+def unreadable(where: str, error: duckdb.Error) -> SourceError:
+    """An error of the engine as one line about the source."""
+    first = str(error).strip().splitlines()[0]
+    return SourceError(
+        f"{where}: found data that cannot be read ({first}); "
+        "check the file, and its `kind` and `encoding` in the shop file"
+    )

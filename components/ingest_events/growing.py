@@ -1,0 +1,176 @@
+"""Raw tables that only grow: events and impressions, each row once, whatever is read again.
+
+A row's identity is a hash of its mapped content and, for rows that are equal, which occurrence within its file it is:
+true duplicates stay apart, a row that is read again (a grown file, a file delivered twice, a cursor's last value) is
+the same row. The rows and the source's offsets are one commit.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from components.contracts.errors import SourceError
+from components.contracts.shop import Source
+from components.contracts.tables import RAW
+from components.ingest_events.databases import open_database, read_cursor, write_cursor
+from components.ingest_events.files import FILE, files_relation, relation_columns, unreadable
+from components.ingest_events.locations import source_files
+from components.ingest_events.mapping import Mapping, SourceColumns
+from components.ingest_events.offsets import Offsets
+from components.lake.rows import CountedRows
+from components.lake.session import delta_relation, name, text
+from components.lake.tables import Notes, append_rows, read_notes, replace_rows
+
+IDENTITY_LETTERS = 20  # of a hexadecimal md5: 80 bits
+
+
+@dataclass(frozen=True)
+class GrowingSource:
+    """A source of rows for a table that only grows."""
+
+    table: str  # events or impressions
+    name: str
+    source: Source
+    settings: str
+    map_columns: Callable[[SourceColumns], Mapping]
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """What came of reading one source."""
+
+    rows_read: int = 0
+    rows_new: int = 0
+    rows_repeated: int = 0
+    files_read: int = 0
+    unmapped: tuple[str, ...] = ()
+    new_columns: tuple[str, ...] = ()
+
+
+def grow_table(
+    session: duckdb.DuckDBPyConnection, uri: Path, grower: GrowingSource, zone: ZoneInfo, now: datetime
+) -> SourceFacts:
+    """Read what is new of a source and append it to its raw table, with the offsets, in one commit."""
+    notes = read_notes(uri) or {"batch": 0, "generation": 0, "sources": {}}
+    written = notes["sources"].get(grower.name)
+    known = Offsets.from_notes(written) if written else None
+    afresh = known is None or known.settings != grower.settings
+    before = Offsets(settings=grower.settings) if afresh or known is None else known
+    where = f"{grower.table}.{grower.name}"
+    if grower.source.kind == "sql":
+        staged = _stage_table(session, where, grower, before, zone)
+    else:
+        staged = _stage_files(session, where, grower, before, zone)
+    if staged is None:
+        return SourceFacts(unmapped=before.columns and ())
+    batch = notes["batch"] + 1
+    rows = CountedRows(session, _new_rows_sql(session, uri, grower, batch, now, anew=afresh), RAW[grower.table])
+    after: Notes = {
+        "batch": batch,
+        "generation": notes["generation"] + (afresh and known is not None),
+        "sources": notes["sources"] | {grower.name: staged.after.as_notes()},
+    }
+    if afresh and known is not None:
+        replace_rows(uri, rows.reader, after, where=f"source = {text(grower.name)}")
+    else:
+        append_rows(uri, rows.reader, after)
+    return replace(staged.facts, rows_new=rows.count, rows_repeated=staged.facts.rows_read - rows.count)
+
+
+@dataclass(frozen=True)
+class _Staged:
+    after: Offsets
+    facts: SourceFacts
+
+
+def _stage_files(
+    session: duckdb.DuckDBPyConnection, where: str, grower: GrowingSource, before: Offsets, zone: ZoneInfo
+) -> _Staged | None:
+    unread, after = before.unread(source_files(where, grower.source))
+    if not unread:
+        return None
+    relation = files_relation(grower.source, [file.path for file in unread])
+    kinds = relation_columns(session, where, relation)
+    columns = SourceColumns(where, kinds, grower.source.time_format, zone)
+    mapping = grower.map_columns(columns)
+    rows = _stage(session, where, mapping, relation, cursor=None)
+    return _Staged(replace(after, columns=tuple(kinds)), _facts(rows, len(unread), before, kinds, mapping))
+
+
+def _stage_table(
+    session: duckdb.DuckDBPyConnection, where: str, grower: GrowingSource, before: Offsets, zone: ZoneInfo
+) -> _Staged | None:
+    with open_database(where, grower.source) as database:
+        kinds = database.columns()
+        mapping = grower.map_columns(SourceColumns(where, kinds, grower.source.time_format, zone))
+        since = read_cursor(before.cursor) if before.cursor else None
+        newest = database.newest() if grower.source.cursor else None
+        if since is not None:
+            _refuse_backwards(where, grower.source, since, newest)
+        relation = database.fetch(session, mapping.columns, since)
+    rows = _stage(session, where, mapping, relation, cursor=grower.source.cursor)
+    cursor = before.cursor if newest is None else write_cursor(newest)
+    return _Staged(replace(before, cursor=cursor, columns=tuple(kinds)), _facts(rows, 0, before, kinds, mapping))
+
+
+def _refuse_backwards(where: str, source: Source, since: object, newest: object) -> None:
+    if newest is None or newest < since:  # type: ignore[operator]  # both are values of one column
+        raise SourceError(
+            f"{where}: found {source.cursor} = {newest} as the newest row of {source.table}, but rows up to {since} "
+            "were read before; the table was restored or truncated: correct it, or start a new home"
+        )
+
+
+def _stage(session: duckdb.DuckDBPyConnection, where: str, mapping: Mapping, relation: str, cursor: str | None) -> int:
+    """Map a relation into the temporary table ``staged``; return its rows."""
+    mapped = mapping.select(relation, keep=[FILE, f"{name(cursor)} AS __cursor" if cursor else "NULL AS __cursor"])
+    cells = [*mapping.readings, "found", "__cursor"]
+    content = ", ".join(f"coalesce(CAST({_hashable(cell)} AS VARCHAR), chr(30))" for cell in cells)
+    identity = f"left(md5(concat_ws(chr(31), {content})), {IDENTITY_LETTERS})"
+    try:
+        session.execute(f"CREATE OR REPLACE TEMP TABLE staged AS SELECT *, {identity} AS row_id FROM ({mapped})")
+    except duckdb.Error as error:
+        raise unreadable(where, error) from error
+    return int(session.execute("SELECT count(*) FROM staged").fetchall()[0][0])
+
+
+def _hashable(cell: str) -> str:
+    return "epoch_us(event_time)" if cell == "event_time" else cell
+
+
+def _new_rows_sql(
+    session: duckdb.DuckDBPyConnection, uri: Path, grower: GrowingSource, batch: int, now: datetime, anew: bool
+) -> str:
+    """SQL of the staged rows that the raw table lacks, in its schema."""
+    schema = RAW[grower.table]
+    session.execute(
+        "CREATE OR REPLACE TEMP TABLE equal AS SELECT row_id FROM staged GROUP BY row_id HAVING count(*) > 1"
+    )
+    extra = f"{batch} AS batch, TIMESTAMPTZ {text(now.isoformat())} AS ingested_at"
+    numbered = (
+        f"SELECT * EXCLUDE (row_id), row_id, 1 AS occurrence FROM staged ANTI JOIN equal USING (row_id) "
+        "UNION ALL BY NAME "
+        f"SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY row_id, {FILE}) AS occurrence "
+        f"FROM staged SEMI JOIN equal USING (row_id)) "
+        f"QUALIFY row_number() OVER (PARTITION BY row_id, occurrence ORDER BY {FILE}) = 1"
+    )
+    identified = (
+        "SELECT * REPLACE (CASE WHEN occurrence > 1 THEN row_id || '-' || occurrence ELSE row_id END AS row_id), "
+        f"{extra} FROM ({numbered})"
+    )
+    columns = ", ".join(name(column) for column in schema.names)
+    if anew:
+        return f"SELECT {columns} FROM ({identified})"
+    mine = f" WHERE source = {text(grower.name)}" if "source" in schema.names else ""
+    known = f"(SELECT row_id FROM {delta_relation(uri, schema)}{mine})"
+    return f"SELECT {columns} FROM ({identified}) ANTI JOIN {known} USING (row_id)"
+
+
+def _facts(rows: int, files: int, before: Offsets, kinds: dict[str, str], mapping: Mapping) -> SourceFacts:
+    unmapped = tuple(column for column in kinds if column not in mapping.columns)
+    new = tuple(column for column in kinds if column not in before.columns) if before.columns else ()
+    return SourceFacts(rows_read=rows, files_read=files, unmapped=unmapped, new_columns=new)

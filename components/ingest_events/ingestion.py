@@ -1,0 +1,97 @@
+"""Bring a shop's sources into the raw lake: each row once, with the offsets in the same commit."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from components.contracts.handles import Handle
+from components.contracts.home import Home
+from components.contracts.shop import ItemSource, PromotionSource, Shop, UserSource
+from components.contracts.tables import RAW
+from components.ingest_events.growing import GrowingSource, SourceFacts, grow_table
+from components.ingest_events.mapping import SourceColumns, map_events, map_impressions, map_items, map_users
+from components.ingest_events.offsets import settings_digest
+from components.ingest_events.promotions import promotions_sql
+from components.ingest_events.snapshots import SnapshotSource, replace_table
+from components.lake.session import duckdb_session
+from components.lake.tables import table_version
+
+IMPRESSIONS = "impressions"
+Select = Callable[[SourceColumns, str], str]
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What came of an ingestion: ``facts["sources"][name]`` are the facts of one source."""
+
+    raw: Handle
+    rows_in: int  # rows read from sources
+    rows_out: int  # rows that were new
+    facts: dict[str, Any]
+
+
+def ingest_events(shop: Shop, home: Home, now: datetime, say: Callable[[str], None]) -> IngestReport:
+    """Read what is new in every source of a shop into ``home.raw``.
+
+    Args:
+        now: the moment of ingestion, with a zone; what live sources bring is known from then on.
+
+    Raises:
+        SourceError: a source cannot be read, lacks a mapped column, or moved backwards.
+    """
+    read: dict[str, SourceFacts] = {}
+    with duckdb_session() as session:
+        for grower in growing_sources(shop):
+            say(f"reading {grower.name}")
+            read[grower.name] = grow_table(session, home.raw / grower.table, grower, shop.zone, now)
+        for snapshot in snapshot_sources(shop):
+            say(f"reading {snapshot.table}")
+            read[snapshot.table] = replace_table(session, home.raw / snapshot.table, snapshot, shop.zone)
+    versions = {table: version for table in RAW if (version := table_version(home.raw / table)) is not None}
+    return IngestReport(
+        raw=Handle(kind="raw", uri=str(home.raw), versions=versions),
+        rows_in=sum(facts.rows_read for facts in read.values()),
+        rows_out=sum(facts.rows_new for facts in read.values()),
+        facts={"sources": {name: asdict(facts) for name, facts in read.items()}},
+    )
+
+
+def growing_sources(shop: Shop) -> Iterator[GrowingSource]:
+    """The sources of events and impressions."""
+    for events in shop.events:
+        settings = settings_digest(
+            events.columns.model_dump(), events.source.time_format, events.source.cursor, shop.time_zone
+        )
+        yield GrowingSource("events", events.name, events.source, settings, _mapper(map_events, events))
+    if shop.impressions is not None:
+        described = shop.impressions.model_dump(exclude={"source"})
+        settings = settings_digest(described, shop.impressions.source.time_format, shop.time_zone)
+        mapper = _mapper(map_impressions, shop.impressions)
+        yield GrowingSource(IMPRESSIONS, IMPRESSIONS, shop.impressions.source, settings, mapper)
+
+
+def snapshot_sources(shop: Shop) -> Iterator[SnapshotSource]:
+    """The sources of items, users and promotions."""
+    if shop.items is not None:
+        yield _snapshot("items", shop, shop.items, _select(map_items, shop.items))
+    if shop.users is not None:
+        yield _snapshot("users", shop, shop.users, _select(map_users, shop.users))
+    if shop.promotions is not None:
+        yield _snapshot("promotions", shop, shop.promotions, partial(promotions_sql, shop.promotions))
+
+
+def _snapshot(
+    table: str, shop: Shop, described: ItemSource | UserSource | PromotionSource, select: Select
+) -> SnapshotSource:
+    settings = settings_digest(described.model_dump(exclude={"source": {"path", "url"}}), shop.time_zone)
+    return SnapshotSource(table, described.source, settings, select)
+
+
+def _mapper(map_columns: Callable[..., Any], source: Any) -> Callable[[SourceColumns], Any]:
+    return lambda found: map_columns(source, found)
+
+
+def _select(map_columns: Callable[..., Any], source: Any) -> Select:
+    return lambda found, relation: map_columns(source, found).select(relation)

@@ -1,0 +1,164 @@
+"""From a source's columns to the canonical ones: SQL that maps rows and marks those it cannot read."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from components.contracts.errors import SourceError
+from components.contracts.shop import EventSource, ImpressionSource, ItemSource, UserSource
+from components.ingest_events.cells import id_value, number_reading, sum_reading, text_value
+from components.ingest_events.times import Reading, time_reading
+from components.lake.session import name, text
+
+ALWAYS = "TIMESTAMPTZ '1970-01-01 00:00:00+00'"
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Canonical columns as readings of the source's, and the source columns that they use."""
+
+    readings: dict[str, Reading]
+    columns: tuple[str, ...]
+
+    def select(self, relation: str, keep: Iterable[str] = ()) -> str:
+        """SQL of the mapped rows of a relation, with ``problem`` and ``found``; ``keep`` are columns to pass on."""
+        problems = ", ".join(reading.problem for reading in self.readings.values())
+        found = ", ".join(f"{name(column)} := {name(column)}" for column in self.columns)
+        values = [f"{reading.value} AS {name(canonical)}" for canonical, reading in self.readings.items()]
+        return (
+            f"SELECT coalesce({problems}, NULL) AS problem, "
+            f"CASE WHEN coalesce({problems}, NULL) IS NOT NULL THEN CAST(to_json(struct_pack({found})) AS VARCHAR) END "
+            f"AS found, {', '.join([*values, *keep])} FROM {relation}"
+        )
+
+
+class SourceColumns:
+    """The columns that a source has, by name and DuckDB type, and those that a mapping has asked for."""
+
+    def __init__(self, where: str, kinds: dict[str, str], time_format: str | None, zone: ZoneInfo) -> None:
+        self.where, self.kinds, self.time_format, self.zone = where, kinds, time_format, zone
+        self.used: dict[str, None] = {}
+
+    def kind(self, key: str, column: str) -> str:
+        """The type of a column.
+
+        Raises:
+            SourceError: the source lacks the column that the shop file names.
+        """
+        if column not in self.kinds:
+            raise SourceError(
+                f"{self.where}: found no column {column!r}, which `{key}` names; the source has "
+                f"{', '.join(self.kinds)}; correct the shop file"
+            )
+        self.used[column] = None
+        return self.kinds[column]
+
+    def id(self, key: str, column: str | None) -> Reading:
+        return Reading("CAST(NULL AS VARCHAR)" if column is None else id_value(column, self.kind(key, column)))
+
+    def text(self, key: str, column: str | None) -> Reading:
+        return Reading("CAST(NULL AS VARCHAR)" if column is None else text_value(column, self.kind(key, column)))
+
+    def number(self, key: str, column: str | None) -> Reading:
+        if column is None:
+            return Reading("CAST(NULL AS DOUBLE)")
+        return number_reading(column, self.kind(key, column), key)
+
+    def total(self, key: str, columns: tuple[str, ...]) -> Reading:
+        if not columns:
+            return self.number(key, None)
+        return sum_reading(columns, {column: self.kind(key, column) for column in columns}, key)
+
+    def time(self, key: str, column: str) -> Reading:
+        return time_reading(self.where, column, self.kind(key, column), self.time_format, self.zone)
+
+    def valid_from(self, column: str | None) -> Reading:
+        return Reading(ALWAYS) if column is None else self.time("valid_from", column)
+
+    def attributes(self, columns: tuple[str, ...]) -> Reading:
+        """A map of those attributes that are present."""
+        if not columns:
+            return Reading("CAST(MAP {} AS MAP(VARCHAR, VARCHAR))")
+        pairs = ", ".join(
+            f"struct_pack(k := {text(column)}, v := {self.text('attributes', column).value})" for column in columns
+        )
+        return Reading(f"map_from_entries(list_filter([{pairs}], lambda pair: pair.v IS NOT NULL))")
+
+
+def map_events(source: EventSource, found: SourceColumns) -> Mapping:
+    """Map a source of events."""
+    columns = source.columns
+    quantity = found.number("quantity", columns.quantity)
+    price = found.total("price", columns.price)
+    if columns.unit_price is not None:
+        unit = found.number("unit_price", columns.unit_price)
+        price = Reading(f"({unit.value}) * ({quantity.value})", unit.problem)
+    readings = {
+        "event_id": found.id("event_id", columns.event_id),
+        "event_time": found.time("time", columns.time),
+        "user_id": found.id("user", columns.user),
+        "item_id": found.id("item", columns.item),
+        "event_type": found.text("event_type", columns.event_type),
+        "quantity": quantity,
+        "price": price,
+        "list_price": found.total("list_price", columns.list_price),
+        "session_id": found.id("session", columns.session),
+        "request_id": found.id("request", columns.request),
+        "source": Reading(text(source.name)),
+    }
+    return Mapping(readings, tuple(found.used))
+
+
+def map_impressions(source: ImpressionSource, found: SourceColumns) -> Mapping:
+    """Map logged impressions."""
+    readings = {
+        "request_id": found.id("request", source.request),
+        "event_time": found.time("time", source.time),
+        "user_id": found.id("user", source.user),
+        "bundle": found.text("bundle", None),
+        "arm": found.text("arm", None),
+        "context": found.text("context", None),
+        "item_id": found.id("item", source.item),
+        "position": _cast(found.number("position", source.position), "INTEGER"),
+        "score": found.number("score", source.score),
+        "propensity": found.number("propensity", source.propensity),
+        "features": _features(source, found),
+        "feature_list": found.text("feature_list", source.feature_list),
+    }
+    return Mapping(readings, tuple(found.used))
+
+
+def _features(source: ImpressionSource, found: SourceColumns) -> Reading:
+    if source.features is None:
+        return Reading("CAST(NULL AS FLOAT[])")
+    found.kind("features", source.features)
+    return Reading(f"TRY_CAST({name(source.features)} AS FLOAT[])")
+
+
+def _cast(reading: Reading, kind: str) -> Reading:
+    return Reading(f"TRY_CAST({reading.value} AS {kind})", reading.problem)
+
+
+def map_items(source: ItemSource, found: SourceColumns) -> Mapping:
+    """Map the catalogue."""
+    path = ", ".join(found.text("category", column).value for column in source.category)
+    readings = {
+        "item_id": found.id("item", source.item),
+        "category": Reading(f"CAST([{path}] AS VARCHAR[])"),
+        "brand": found.text("brand", source.brand),
+        "price": found.number("price", source.price),
+        "title": found.text("title", source.title),
+        "attributes": found.attributes(source.attributes),
+        "valid_from": found.valid_from(source.valid_from),
+    }
+    return Mapping(readings, tuple(found.used))
+
+
+def map_users(source: UserSource, found: SourceColumns) -> Mapping:
+    """Map demographics."""
+    readings = {
+        "user_id": found.id("user", source.user),
+        "attributes": found.attributes(source.attributes),
+        "valid_from": found.valid_from(source.valid_from),
+    }
+    return Mapping(readings, tuple(found.used))

@@ -1,0 +1,72 @@
+"""Promotions as exposure: (item, from, until, reach), added up over places while they are read."""
+
+from datetime import datetime, timedelta
+
+from components.contracts.shop import PromotionSource
+from components.ingest_events.mapping import SourceColumns
+from components.ingest_events.times import Reading
+from components.lake.session import name, text
+
+
+def promotions_sql(source: PromotionSource, found: SourceColumns, relation: str) -> str:
+    """SQL of the promotions of a relation, with ``problem`` and ``found``.
+
+    Reach is the share of the places known by the promotion's start (places that had promoted anything until then), so
+    that later rows never change it. Rows are counted per item and period before anything is parsed.
+    """
+    item = found.id("item", source.item)
+    starts, ends, calendar = _calendar(source, found)
+    keys = ", ".join(name(column) for column in dict.fromkeys((source.item, *calendar)))
+    places = "1"
+    if source.place is not None:
+        found.kind("place", source.place)
+        places = f"count(DISTINCT {name(source.place)})"
+    problems = f"CASE WHEN {item.value} IS NULL THEN 'no item' END, {starts.problem}, {ends.problem}"
+    shown = ", ".join(f"{name(column)} := {name(column)}" for column in dict.fromkeys((source.item, *calendar)))
+    return (
+        f"WITH counted AS (SELECT {keys}, {places} AS places, count(*) AS rows FROM {relation} GROUP BY ALL), "
+        f"read AS (SELECT coalesce({problems}) AS problem, "
+        f"CASE WHEN coalesce({problems}) IS NOT NULL "
+        f"THEN CAST(to_json(struct_pack({shown}, rows := rows)) AS VARCHAR) END AS found, "
+        f"{item.value} AS item_id, {starts.value} AS starts_at, {ends.value} AS ends_at, places FROM counted), "
+        f"{_known_places(source, starts, relation)} "
+        "SELECT problem, found, item_id, starts_at, ends_at, "
+        "least(1.0, max(places) / any_value(coalesce(known, 1))) AS reach "
+        "FROM read LEFT JOIN known_places USING (starts_at) GROUP BY problem, found, item_id, starts_at, ends_at"
+    )
+
+
+def _calendar(source: PromotionSource, found: SourceColumns) -> tuple[Reading, Reading, list[str]]:
+    if source.period is None:
+        starts, ends = str(source.starts), str(source.ends)
+        return found.time("starts", starts), found.time("ends", ends), [starts, ends]
+    number = found.number("period", source.period)
+    first = datetime.fromisoformat(str(source.first_period))
+    instant = first if first.tzinfo else first.replace(tzinfo=found.zone)
+    problem = f"coalesce({number.problem}, CASE WHEN {number.value} IS NULL THEN 'no period' END)"
+    starts_at, ends_at = (_period_boundary(instant, source.period_days, number.value, shift) for shift in (-1, 0))
+    return Reading(starts_at, problem), Reading(ends_at), [source.period]
+
+
+def _period_boundary(first: datetime, days: int, number: str, shift: int) -> str:
+    """SQL of a period's first local midnight (or hour), in UTC: periods keep the shop's clock over its changes."""
+    local = first.replace(tzinfo=None) + timedelta(days=days * shift)
+    zone = getattr(first.tzinfo, "key", None)
+    moment = f"(TIMESTAMP {text(str(local))} + to_days(CAST({number} AS INTEGER) * {days}))"
+    if zone is None:
+        moment = f"({moment} - INTERVAL {int((first.utcoffset() or timedelta()).total_seconds())} SECOND)"
+    return f"timezone({text(zone or 'UTC')}, {moment})"
+
+
+def _known_places(source: PromotionSource, starts: Reading, relation: str) -> str:
+    if source.place is None:
+        return "known_places AS (SELECT CAST(NULL AS TIMESTAMPTZ) AS starts_at, CAST(NULL AS BIGINT) AS known)"
+    calendar = name(source.period or str(source.starts))
+    return (
+        f"first_seen AS (SELECT {name(source.place)} AS place, {calendar}, count(*) FROM {relation} GROUP BY ALL), "
+        f"joined AS (SELECT place, min({starts.value}) AS starts_at FROM first_seen GROUP BY place), "
+        "arrivals AS (SELECT starts_at, count(*) AS arrived FROM joined GROUP BY starts_at), "
+        f"moments AS (SELECT DISTINCT starts_at FROM read), "
+        "known_places AS (SELECT moments.starts_at, (SELECT sum(arrived) FROM arrivals "
+        "WHERE arrivals.starts_at <= moments.starts_at) AS known FROM moments)"
+    )

@@ -1,0 +1,125 @@
+"""SQL that reads event times of every kind into UTC, in microseconds.
+
+Naive times take the shop's zone and nanoseconds are truncated. What cannot be read, and local times that a clock
+change makes ambiguous or skips, become null with a problem in words.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from components.contracts.errors import SourceError
+from components.lake.session import name, text
+
+FIRST_YEAR, LAST_YEAR = 1970, 2069
+MICROSECONDS = {"seconds": 1_000_000, "milliseconds": 1_000, "microseconds": 1}
+NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UBIGINT", "UINTEGER", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
+NO_INSTANT = "CAST(NULL AS TIMESTAMPTZ)"
+OFFSET = r":\d{2}(\.\d+)?\s*(Z|z|UTC|[+-]\d{2}(:?\d{2})?)$"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a column is read: an SQL value, and SQL that is a problem in words where the cell is unreadable."""
+
+    value: str
+    problem: str = "NULL"
+
+
+@dataclass(frozen=True)
+class ClockChange:
+    """Local times, from and until, that happen twice (``ambiguous``) or never."""
+
+    start: datetime
+    end: datetime
+    ambiguous: bool
+
+
+def time_reading(where: str, column: str, kind: str, time_format: str | None, zone: ZoneInfo) -> Reading:
+    """Read a column of DuckDB type ``kind`` as UTC instants.
+
+    Raises:
+        SourceError: the column's type is not one that times are written in.
+    """
+    local, instant = _local_and_instant(where, column, kind, time_format)
+    changed = "NULL"
+    value = instant
+    if local is not None:
+        changed = _clock_change_problem(local, zone)
+        at_zone = f"CASE WHEN {changed} IS NULL THEN timezone({text(zone.key)}, {local}) END"
+        value = f"coalesce({instant}, {at_zone})"
+    unreadable = f"CASE WHEN {name(column)} IS NULL THEN 'no time' ELSE 'unreadable time' END"
+    return Reading(value, f"CASE WHEN {value} IS NULL THEN coalesce({changed}, {unreadable}) END")
+
+
+def _local_and_instant(where: str, column: str, kind: str, time_format: str | None) -> tuple[str | None, str]:
+    """SQL of the naive local time (None if there is never one), and of the instant where the cell says its offset."""
+    cell = name(column)
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return None, cell
+    if time_format in MICROSECONDS and kind.startswith((*NUMBERS, "VARCHAR")):
+        ticks = f"(TRY_CAST({cell} AS DECIMAL(38, 6)) * {MICROSECONDS[time_format]})"
+        return None, f"timezone('UTC', make_timestamp(TRY_CAST(floor({ticks}) AS BIGINT)))"
+    if kind == "TIMESTAMP_NS":
+        return f"make_timestamp(epoch_ns({cell}) // 1000)", NO_INSTANT
+    if kind.startswith("TIMESTAMP") or kind == "DATE":
+        return f"CAST({cell} AS TIMESTAMP)", NO_INSTANT
+    if kind != "VARCHAR":
+        raise SourceError(
+            f"{where}: the time column {column!r} holds {kind} values, expected timestamps, dates or text; "
+            "for numbers of seconds or milliseconds set `source.time_format` in the shop file"
+        )
+    if time_format is not None:
+        parsed = f"try_strptime({cell}, {text(time_format)})"
+        return (None, parsed) if "%z" in time_format.lower() else (parsed, NO_INSTANT)
+    trimmed = f"trim({cell})"
+    says_offset = f"regexp_matches({trimmed}, {text(OFFSET)})"
+    instant = f"CASE WHEN {says_offset} THEN TRY_CAST({trimmed} AS TIMESTAMPTZ) END"
+    return f"CASE WHEN NOT {says_offset} THEN TRY_CAST({trimmed} AS TIMESTAMP) END", instant
+
+
+def _clock_change_problem(local: str, zone: ZoneInfo) -> str:
+    changes = clock_changes(zone)
+    if not changes:
+        return "NULL"
+    days = {day for change in changes for day in (change.start.date(), change.end.date())}
+    on_such_a_day = f"CAST({local} AS DATE) IN ({', '.join(f'DATE {text(day.isoformat())}' for day in sorted(days))})"
+    cases = " ".join(
+        f"WHEN {_within(local, [change for change in changes if change.ambiguous is ambiguous])} THEN {text(problem)}"
+        for ambiguous, problem in ((True, "ambiguous local time"), (False, "local time that does not exist"))
+    )
+    return f"CASE WHEN {on_such_a_day} THEN CASE {cases} END END"
+
+
+def _within(local: str, changes: list[ClockChange]) -> str:
+    spans = [
+        f"({local} >= TIMESTAMP {text(str(change.start))} AND {local} < TIMESTAMP {text(str(change.end))})"
+        for change in changes
+    ]
+    return "(" + (" OR ".join(spans) or "false") + ")"
+
+
+@lru_cache
+def clock_changes(zone: ZoneInfo) -> tuple[ClockChange, ...]:
+    """The clock changes of a zone from 1970 to 2069."""
+    changes = []
+    day, end = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(LAST_YEAR, 12, 31, tzinfo=UTC)
+    before = _offset(day, zone)
+    while day < end:
+        after = _offset(day + timedelta(days=1), zone)
+        if after != before:
+            changes.append(_clock_change(day, before, after, zone))
+        day, before = day + timedelta(days=1), after
+    return tuple(changes)
+
+
+def _clock_change(day: datetime, before: timedelta, after: timedelta, zone: ZoneInfo) -> ClockChange:
+    minutes = range(24 * 60 + 1)
+    moment = next(at for minute in minutes if _offset(at := day + timedelta(minutes=minute), zone) == after)
+    start, end = sorted((moment.replace(tzinfo=None) + before, moment.replace(tzinfo=None) + after))
+    return ClockChange(start, end, ambiguous=after < before)
+
+
+def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:
+    return moment.astimezone(zone).utcoffset() or timedelta()

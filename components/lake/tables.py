@@ -1,0 +1,113 @@
+"""Delta tables: created, appended to and replaced in single transactions that carry their own notes.
+
+Tables stay readable by Spark and delta-rs alike: reader 1, writer 2, timestamps in microseconds with a zone, no
+column mapping, no deletion vectors. *Notes* are a small JSON document in the commit itself, such as source offsets or
+a watermark: rows and notes appear together or not at all.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from components.contracts.errors import SourceError
+
+NOTES = "rankloop.notes"
+Notes = dict[str, Any]
+Rows: TypeAlias = pa.Table | pa.RecordBatchReader
+
+
+def open_table(uri: Path, version: int | None = None) -> DeltaTable | None:
+    """Open a table at a version (by default the newest); None if there is no table yet.
+
+    Raises:
+        SourceError: the version is gone, or the folder is not a Delta table that can be read.
+    """
+    try:
+        return DeltaTable(uri, version=version)
+    except TableNotFoundError:
+        return None
+    except (DeltaError, OSError) as error:
+        wanted = "its newest version" if version is None else f"version {version}"
+        raise SourceError(
+            f"{uri}: {wanted} cannot be read ({error}); a run that names it cannot be repeated"
+        ) from error
+
+
+def table_version(uri: Path) -> int | None:
+    """The newest version of a table; None if there is no table yet."""
+    table = open_table(uri)
+    return None if table is None else table.version()
+
+
+def table_files(uri: Path, version: int | None = None) -> list[str]:
+    """The Parquet files that make up a table at a version; none if there is no table yet."""
+    table = open_table(uri, version)
+    return [] if table is None else table.file_uris()
+
+
+def read_notes(uri: Path, version: int | None = None) -> Notes:
+    """The notes of the newest commit up to a version that carries any; empty if none does."""
+    table = open_table(uri, version)
+    if table is None:
+        return {}
+    reach = 4
+    while True:
+        history = table.history(reach)
+        noted = next((commit[NOTES] for commit in history if NOTES in commit), None)
+        if noted is not None:
+            return dict(json.loads(noted))
+        if len(history) < reach:
+            return {}
+        reach *= 4
+
+
+def create_table(uri: Path, schema: pa.Schema) -> None:
+    """Create an empty table unless there is one."""
+    if open_table(uri) is None:
+        uri.parent.mkdir(parents=True, exist_ok=True)
+        DeltaTable.create(uri, schema, mode="ignore")
+
+
+def append_rows(uri: Path, rows: Rows, notes: Notes) -> int:
+    """Append rows and notes in one transaction; return the new version."""
+    return _write(uri, rows, notes, mode="append")
+
+
+def replace_rows(uri: Path, rows: Rows, notes: Notes, where: str | None = None) -> int:
+    """Replace all rows, or those that fulfil a predicate, in one transaction; return the new version."""
+    return _write(uri, rows, notes, mode="overwrite", predicate=where)
+
+
+def commit_notes(uri: Path, notes: Notes, schema: pa.Schema) -> int:
+    """Commit notes without rows, to a table that exists or is created; return the new version."""
+    create_table(uri, schema)
+    return append_rows(uri, schema.empty_table(), notes)
+
+
+def note_properties(notes: Notes) -> CommitProperties:
+    """Commit properties that carry notes."""
+    return CommitProperties(custom_metadata={NOTES: json.dumps(notes, sort_keys=True)})
+
+
+def _write(uri: Path, rows: Rows, notes: Notes, **how: Any) -> int:
+    uri.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        write_deltalake(
+            uri,
+            rows,
+            commit_properties=note_properties(notes),
+            writer_properties=WriterProperties(compression="SNAPPY"),
+            **how,
+        )
+    except (DeltaError, OSError) as error:
+        raise SourceError(
+            f"{uri}: rows could not be written ({error}); free disk space and permissions are the usual reasons, "
+            "and the table is as it was"
+        ) from error
+    version = table_version(uri)
+    assert version is not None
+    return version

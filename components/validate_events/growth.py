@@ -1,0 +1,115 @@
+"""What is new in a raw table that only grows, and how it becomes clean."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from components.contracts.handles import Handle
+from components.contracts.home import Home
+from components.contracts.shop import Shop
+from components.contracts.tables import CANONICAL, RAW
+from components.lake.rows import stream_rows
+from components.lake.session import delta_relation
+from components.lake.tables import append_rows, read_notes, replace_rows
+from components.validate_events.judging import REPEATED, judged_events, judged_impressions
+from components.validate_events.rules_digest import digest_settings
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How far a raw table has been judged, and under which rules; kept in the notes of each table it fed."""
+
+    batch: int
+    generation: int  # grows when a source is read anew under another mapping
+    settings: str  # digest of the contract's rules
+
+    def follows(self, other: "Mark") -> bool:
+        """Whether this mark only adds batches to another; otherwise everything is judged anew."""
+        return (self.generation, self.settings) == (other.generation, other.settings)
+
+
+NOTHING = Mark(batch=0, generation=-1, settings="")
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The rows between what is clean and what is raw: the view ``judged`` in the session, and both marks."""
+
+    table: str  # events or impressions
+    judged: str  # view of the new rows, with reason
+    before: Mark
+    after: Mark
+
+    @property
+    def anew(self) -> bool:
+        """Whether the clean table is rebuilt."""
+        return not self.after.follows(self.before)
+
+    @property
+    def is_empty(self) -> bool:
+        return self.before == self.after
+
+
+def growth_of(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, raw: Handle, table: str) -> Growth:
+    """Judge the raw rows that the clean table has not seen, into a view of the session."""
+    version = raw.versions[table]
+    notes = read_notes(home.raw / table, version)
+    after = Mark(notes["batch"], notes["generation"], digest_settings(shop, table))
+    before = read_mark(read_notes(home.clean / table))
+    since = before.batch if after.follows(before) else 0
+    rows = f"(SELECT * FROM {delta_relation(home.raw / table, RAW[table], version)} WHERE batch > {since})"
+    growth = Growth(table, f"judged_{table}", before, after)
+    if not growth.is_empty:
+        _create_view(session, shop, home, growth, rows)
+    return growth
+
+
+def read_mark(notes: dict[str, Any]) -> Mark:
+    """The mark in a table's notes; the mark before everything if there is none."""
+    return Mark(**notes["mark"]) if "mark" in notes else NOTHING
+
+
+def _create_view(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, growth: Growth, rows: str) -> None:
+    if growth.table == "impressions":
+        session.execute(f"CREATE TEMP VIEW {growth.judged} AS {judged_impressions(shop, rows)}")
+        return
+    session.execute(f"CREATE TEMP VIEW judged_alone AS {judged_events(shop, rows)}")
+    session.execute(f"CREATE TEMP TABLE repeated AS {_repeated_rows(home, growth)}")
+    repeated = session.execute("SELECT count(*) FROM repeated").fetchall()[0][0]
+    if not repeated:
+        session.execute(f"CREATE TEMP VIEW {growth.judged} AS FROM judged_alone")
+        return
+    session.execute(
+        f"CREATE TEMP VIEW {growth.judged} AS SELECT judged_alone.* REPLACE (CASE WHEN repeated.row_id IS NULL "
+        f"THEN reason ELSE '{REPEATED}' END AS reason) FROM judged_alone LEFT JOIN repeated USING (row_id)"
+    )
+
+
+def _repeated_rows(home: Home, growth: Growth) -> str:
+    """SQL of the sound rows whose id an earlier row of their source has: the first known is kept.
+
+    Among rows of one batch the earliest event is the first, so that cutting the data at a moment changes nothing.
+    """
+    sound = (
+        "(SELECT batch, row_id, source, event_id, event_time FROM judged_alone "
+        "WHERE reason IS NULL AND given_id IS NOT NULL)"
+    )
+    shared = f"(SELECT source, event_id FROM {sound} GROUP BY ALL HAVING count(*) > 1)"
+    order = "row_number() OVER (PARTITION BY source, event_id ORDER BY batch, event_time, row_id)"
+    placed = f"SELECT row_id, {order} AS place FROM {sound} SEMI JOIN {shared} USING (source, event_id)"
+    within = f"SELECT row_id FROM ({placed}) WHERE place > 1"
+    if growth.anew:
+        return within
+    clean = f"(SELECT source, event_id FROM {delta_relation(home.clean / 'events', CANONICAL['events'])})"
+    return f"{within} UNION SELECT row_id FROM {sound} SEMI JOIN {clean} USING (source, event_id)"
+
+
+def write_clean_rows(session: duckdb.DuckDBPyConnection, home: Home, growth: Growth) -> None:
+    """Append the sound rows to the clean table, or rebuild it, with the mark in the same commit."""
+    if growth.is_empty:
+        return
+    schema = CANONICAL[growth.table]
+    rows = stream_rows(session, f"SELECT {', '.join(schema.names)} FROM {growth.judged} WHERE reason IS NULL", schema)
+    write = replace_rows if growth.anew else append_rows
+    write(home.clean / growth.table, rows, {"mark": vars(growth.after)})

@@ -1,0 +1,106 @@
+"""The data contract as SQL: which raw rows are sound, which are not and why, and what the sound ones become."""
+
+from collections.abc import Sequence
+from typing import get_args
+
+from components.contracts.shop import Contract, EventSource, EventType, Shop
+from components.lake.session import text
+
+KNOWN_TYPES = get_args(EventType)
+REPEATED = "repeated event id"
+NO_ITEM = "no item"
+
+
+def judged_events(shop: Shop, raw: str) -> str:
+    """SQL of raw event rows as canonical ones, with ``reason`` (null where sound) and ``row`` (JSON as it was found).
+
+    A purchase of a negative quantity is a return; quantities and money of returns are positive.
+    """
+    typed = f"SELECT *, {_event_type(shop.events)} AS found_type FROM {raw}"
+    returned = "(found_type = 'return' OR (found_type = 'purchase' AND quantity < 0))"
+    return (
+        f"SELECT batch, row_id, event_id AS given_id, {_event_reason(shop.contract)} AS reason, "
+        f"{_row(_SHOWN_OF_EVENT)} AS row, ingested_at, coalesce(event_id, row_id) AS event_id, event_time, "
+        f"{_available_at(shop.events)} AS available_at, user_id, item_id, "
+        f"CASE WHEN {returned} THEN 'return' ELSE found_type END AS event_type, "
+        f"{_quantity(shop.events)} AS quantity, "
+        f"CASE WHEN {returned} THEN abs(price) ELSE price END AS price, "
+        f"CASE WHEN {returned} THEN abs(list_price) ELSE list_price END AS list_price, "
+        f"session_id, request_id, source FROM ({typed})"
+    )
+
+
+def judged_impressions(shop: Shop, raw: str) -> str:
+    """SQL of raw impression rows as canonical ones, with ``reason`` and ``row``."""
+    reason = (
+        "CASE WHEN problem IS NOT NULL THEN problem "
+        "WHEN request_id IS NULL THEN 'no request' "
+        f"WHEN item_id IS NULL THEN {text(NO_ITEM)} "
+        "WHEN position IS NULL OR position < 1 THEN 'position below 1' "
+        "WHEN propensity <= 0 OR propensity > 1 THEN 'propensity outside 0 to 1' "
+        f"WHEN {_in_the_future(shop.contract)} THEN 'time in the future' END"
+    )
+    shown = ("request_id", "event_time", "user_id", "item_id", "position", "score", "propensity")
+    return f"SELECT *, {reason} AS reason, {_row(shown)} AS row, 'impressions' AS source FROM {raw}"
+
+
+_SHOWN_OF_EVENT = (
+    "event_id", "event_time", "user_id", "item_id", "event_type",
+    "quantity", "price", "list_price", "session_id", "request_id",
+)  # fmt: skip
+
+
+def _row(columns: Sequence[str]) -> str:
+    packed = ", ".join(f"{column} := {column}" for column in columns)
+    return f"coalesce(found, CAST(to_json(struct_pack({packed})) AS VARCHAR))"
+
+
+def _event_reason(contract: Contract) -> str:
+    return (
+        "CASE WHEN problem IS NOT NULL THEN problem "
+        f"WHEN item_id IS NULL THEN {text(NO_ITEM)} "
+        "WHEN found_type IS NULL THEN 'unknown event type' "
+        f"WHEN {_in_the_future(contract)} THEN 'time in the future' "
+        f"WHEN abs(quantity) > {contract.max_quantity!r} THEN 'quantity beyond the limit' "
+        "WHEN quantity < 0 AND found_type NOT IN ('purchase', 'return') THEN 'negative quantity' "
+        f"WHEN abs(price) > {contract.max_price!r} OR abs(list_price) > {contract.max_price!r} "
+        "THEN 'price beyond the limit' "
+        "WHEN (price < 0 OR list_price < 0) AND found_type <> 'return' AND coalesce(quantity, 0) >= 0 "
+        "THEN 'negative price' END"
+    )
+
+
+def _in_the_future(contract: Contract) -> str:
+    return f"event_time > ingested_at + INTERVAL {contract.future_minutes} MINUTE"
+
+
+def _event_type(sources: Sequence[EventSource]) -> str:
+    return _by_source(sources, [_type_within(source) for source in sources])
+
+
+def _type_within(source: EventSource) -> str:
+    if source.event_type is not None:
+        return text(source.event_type)
+    translated = {kind: kind for kind in KNOWN_TYPES} | dict(source.types)
+    cases = " ".join(f"WHEN {text(found)} THEN {text(kind)}" for found, kind in translated.items())
+    return f"CASE event_type {cases} END"
+
+
+def _available_at(sources: Sequence[EventSource]) -> str:
+    moments = [
+        "greatest(ingested_at, event_time)" if source.live else f"event_time + INTERVAL {source.lag_minutes} MINUTE"
+        for source in sources
+    ]
+    return _by_source(sources, moments)
+
+
+def _quantity(sources: Sequence[EventSource]) -> str:
+    alone = "CASE WHEN found_type IN ('purchase', 'return') THEN 1.0 END"
+    return _by_source(sources, ["abs(quantity)" if source.columns.quantity else alone for source in sources])
+
+
+def _by_source(sources: Sequence[EventSource], expressions: Sequence[str]) -> str:
+    if len(set(expressions)) == 1:
+        return expressions[0]
+    cases = zip(sources, expressions, strict=True)
+    return "CASE source " + " ".join(f"WHEN {text(source.name)} THEN {sql}" for source, sql in cases) + " END"

@@ -1,0 +1,74 @@
+"""Counts of what was judged, and the hard limits that they must keep."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+
+from components.contracts.shop import Contract, Shop
+from components.validate_events.growth import Growth
+from components.validate_events.judging import NO_ITEM, REPEATED
+
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What was found in the new rows of a growing table."""
+
+    table: str
+    rows: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)  # a few rows as JSON, by reason
+    without_user: int = 0
+    returns: int = 0
+
+    @property
+    def quarantined(self) -> int:
+        return sum(self.reasons.values())
+
+    @property
+    def sound(self) -> int:
+        return self.rows - self.quarantined
+
+
+def judge_rows(session: duckdb.DuckDBPyConnection, shop: Shop, growth: Growth) -> Judgement:
+    """Count the new rows by reason."""
+    if growth.is_empty:
+        return Judgement(growth.table)
+    returns = "count(*) FILTER (event_type = 'return')" if growth.table == "events" else "0"
+    found: list[tuple[Any, ...]] = session.execute(
+        f"SELECT reason, count(*), count(*) FILTER (user_id IS NULL), {returns}, "
+        f"CASE WHEN reason IS NOT NULL THEN min(row, {EXAMPLES}) END "
+        f"FROM {growth.judged} GROUP BY reason ORDER BY reason"
+    ).fetchall()
+    return Judgement(
+        table=growth.table,
+        rows=sum(row[1] for row in found),
+        reasons={row[0]: row[1] for row in found if row[0] is not None},
+        examples={row[0]: list(row[4]) for row in found if row[0] is not None},
+        without_user=sum(row[2] for row in found),
+        returns=sum(row[3] for row in found if row[0] is None),
+    )
+
+
+def breaches(contract: Contract, judgement: Judgement) -> list[str]:
+    """Say in words which limits the new rows pass."""
+    if judgement.rows == 0:
+        return []
+    limits = [
+        ("have no item", judgement.reasons.get(NO_ITEM, 0), contract.max_missing_items, "max_missing_items"),
+        ("have no user", judgement.without_user, contract.max_missing_users, "max_missing_users"),
+        ("repeat an event id", judgement.reasons.get(REPEATED, 0), contract.max_duplicates, "max_duplicates"),
+        (_cannot_be_used(judgement), judgement.quarantined, contract.max_quarantined, "max_quarantined"),
+    ]
+    return [
+        f"{judgement.table}: {count:,} of {judgement.rows:,} new rows {what} (limit {limit:.4g}, contract.{key})"
+        for what, count, limit, key in limits
+        if count > limit * judgement.rows
+    ]
+
+
+def _cannot_be_used(judgement: Judgement) -> str:
+    reasons = sorted(judgement.reasons.items(), key=lambda reason: (-reason[1], reason[0]))
+    return "cannot be used: " + ", ".join(f"{count:,} {reason}" for reason, count in reasons[:3])

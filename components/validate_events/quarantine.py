@@ -1,0 +1,52 @@
+"""The quarantine: every row that did not pass, with its reason, as it was found."""
+
+from datetime import datetime
+
+import duckdb
+
+from components.contracts.home import Home
+from components.contracts.tables import QUARANTINE
+from components.lake.rows import stream_rows
+from components.lake.session import text
+from components.lake.tables import Notes, append_rows, read_notes, replace_rows
+from components.validate_events.growth import Growth, read_mark
+from components.validate_events.replacement import Replacement
+
+
+def quarantine_growth(session: duckdb.DuckDBPyConnection, home: Home, growth: Growth) -> None:
+    """Keep a growing table's rejected rows, each once, also when an earlier run was killed half-way."""
+    notes = read_notes(home.quarantine)
+    before = read_mark(notes.get(growth.table, {}))
+    if growth.is_empty or before == growth.after:
+        return
+    anew = not growth.after.follows(before)
+    since = 0 if anew else before.batch
+    rejected = (
+        f"SELECT reason, source, row, ingested_at FROM {growth.judged} WHERE reason IS NOT NULL AND batch > {since}"
+    )
+    after = notes | {growth.table: {"mark": vars(growth.after)}}
+    _write(session, home, growth.table, rejected, after, anew=anew and growth.table in notes)
+
+
+def quarantine_snapshot(
+    session: duckdb.DuckDBPyConnection, home: Home, replacement: Replacement, now: datetime
+) -> None:
+    """Replace a snapshot table's rejected rows by those of its newest content."""
+    notes = read_notes(home.quarantine)
+    if notes.get(replacement.table) == replacement.origin:
+        return
+    rejected = (
+        f"SELECT reason, {text(replacement.table)} AS source, row, TIMESTAMPTZ {text(now.isoformat())} AS ingested_at "
+        f"FROM {replacement.judged} WHERE reason IS NOT NULL"
+    )
+    after = notes | {replacement.table: replacement.origin}
+    _write(session, home, replacement.table, rejected, after, anew=replacement.table in notes)
+
+
+def _write(session: duckdb.DuckDBPyConnection, home: Home, table: str, rejected: str, notes: Notes, anew: bool) -> None:
+    sql = f'SELECT {text(table)} AS "table", source, reason, row, ingested_at FROM ({rejected})'
+    rows = stream_rows(session, sql, QUARANTINE)
+    if anew:
+        replace_rows(home.quarantine, rows, notes, where=f'"table" = {text(table)}')
+    else:
+        append_rows(home.quarantine, rows, notes)

@@ -1,0 +1,54 @@
+"""Snapshot tables: when their raw content or rules changed, they are judged and replaced as a whole."""
+
+from dataclasses import dataclass
+
+import duckdb
+
+from components.contracts.handles import Handle
+from components.contracts.home import Home
+from components.contracts.shop import Shop
+from components.contracts.tables import CANONICAL, RAW
+from components.lake.rows import stream_rows
+from components.lake.session import delta_relation, parquet_relation
+from components.lake.tables import Notes, read_notes, replace_rows
+from components.validate_events.rules_digest import digest_settings
+from components.validate_events.snapshots import clean_columns, excluded_items, judged_snapshot
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A snapshot table to be replaced: the view of its judged rows, and what it is made from."""
+
+    table: str  # items, users or promotions
+    judged: str
+    origin: Notes  # raw content and rules
+
+
+def replacement_of(
+    session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, raw: Handle, table: str
+) -> Replacement | None:
+    """Judge a raw snapshot table, unless the clean one is already made from it; None then."""
+    wanted = getattr(shop, table) is not None and table in raw.versions
+    version = raw.versions[table] if wanted else None
+    content = read_notes(home.raw / table, version)["content"] if wanted else None
+    origin: Notes = {"content": content, "rules": digest_settings(shop, table)}
+    if read_notes(home.clean / table) == origin:
+        return None
+    rows = delta_relation(home.raw / table, RAW[table], version) if wanted else _no_rows(table)
+    judged = f"judged_{table}"
+    session.execute(f"CREATE TEMP TABLE {judged} AS {judged_snapshot(table, rows)}")
+    return Replacement(table, judged, origin)
+
+
+def _no_rows(table: str) -> str:
+    return parquet_relation([], RAW[table])
+
+
+def write_clean_snapshot(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, replacement: Replacement) -> None:
+    """Replace a clean snapshot table by the sound rows."""
+    schema = CANONICAL[replacement.table]
+    rows = f"SELECT {clean_columns(shop, replacement.table)} FROM {replacement.judged} WHERE reason IS NULL"
+    if replacement.table == "items":
+        rows = f"{rows} UNION ALL BY NAME {excluded_items(shop, f'FROM {replacement.judged}')}"
+    ordered = f"SELECT {', '.join(schema.names)} FROM ({rows})"
+    replace_rows(home.clean / replacement.table, stream_rows(session, ordered, schema), replacement.origin)

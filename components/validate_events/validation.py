@@ -1,0 +1,120 @@
+"""Hold what was ingested against the data contract: sound rows become clean ones, the others go to quarantine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from components.contracts.errors import ContractBreach
+from components.contracts.handles import Handle
+from components.contracts.home import Home
+from components.contracts.shop import Shop
+from components.contracts.tables import CANONICAL, ITEM_CODES, QUARANTINE
+from components.lake.session import delta_relation, duckdb_session
+from components.lake.tables import create_table, table_version
+from components.validate_events.growth import Growth, growth_of, write_clean_rows
+from components.validate_events.item_codes import extend_item_codes
+from components.validate_events.limits import Judgement, breaches, judge_rows
+from components.validate_events.moments import resolve_as_of
+from components.validate_events.quality import quality_facts
+from components.validate_events.quarantine import quarantine_growth, quarantine_snapshot
+from components.validate_events.replacement import Replacement, replacement_of, write_clean_snapshot
+
+GROWING = ("events", "impressions")
+SNAPSHOTS = ("items", "users", "promotions")
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """What came of a validation; ``clean`` carries the moment that the run stands at."""
+
+    clean: Handle
+    rows_in: int  # new raw rows that were judged
+    rows_out: int  # of these, the ones that became clean
+    facts: dict[str, Any]
+
+
+def validate_events(
+    shop: Shop, home: Home, raw: Handle, as_of: str | None, now: datetime, say: Callable[[str], None]
+) -> ValidationReport:
+    """Judge what is new in the raw tables and bring ``home.clean`` up to date.
+
+    Nothing is written before everything is judged, and each table's rows and watermark are one commit: after a breach
+    the last good version is what it was, after a kill the next run finishes the work.
+
+    Args:
+        as_of: the moment to stand at; None is the end of the last complete day in the data.
+
+    Raises:
+        ContractBreach: a limit of the shop's contract is passed.
+        ConfigurationError: ``as_of`` is no moment.
+    """
+    _create_tables(home)
+    with duckdb_session() as session:
+        say("judging new rows")
+        growths = [growth_of(session, shop, home, raw, table) for table in GROWING if table in raw.versions]
+        judgements = {growth.table: judge_rows(session, shop, growth) for growth in growths}
+        replacements = [replacement_of(session, shop, home, raw, table) for table in SNAPSHOTS]
+        _refuse_breaches(shop, home, judgements)
+        say("writing clean tables")
+        _write(session, shop, home, growths, replacements, now)
+        say("measuring quality")
+        newest = _newest_event(session, home)
+        moment = resolve_as_of(as_of, newest, shop.zone)
+        facts = quality_facts(session, shop, home, judgements, moment)
+    return ValidationReport(
+        clean=Handle(kind="clean", uri=str(home.clean), versions=_versions(home), as_of=moment.isoformat()),
+        rows_in=sum(judgement.rows for judgement in judgements.values()),
+        rows_out=sum(judgement.sound for judgement in judgements.values()),
+        facts=facts,
+    )
+
+
+def _create_tables(home: Home) -> None:
+    for table, schema in CANONICAL.items():
+        create_table(home.clean / table, schema)
+    create_table(home.clean / "item_codes", ITEM_CODES)
+    create_table(home.quarantine, QUARANTINE)
+
+
+def _refuse_breaches(shop: Shop, home: Home, judgements: dict[str, Judgement]) -> None:
+    found = [breach for judgement in judgements.values() for breach in breaches(shop.contract, judgement)]
+    if found:
+        raise ContractBreach(
+            "; ".join(found) + f"; the clean tables in {home.clean} are as they were: "
+            "correct the source or the mapping, or set the limit under [contract] in the shop file"
+        )
+
+
+def _write(
+    session: duckdb.DuckDBPyConnection,
+    shop: Shop,
+    home: Home,
+    growths: list[Growth],
+    replacements: list[Replacement | None],
+    now: datetime,
+) -> None:
+    changed = [replacement for replacement in replacements if replacement is not None]
+    for replacement in changed:
+        quarantine_snapshot(session, home, replacement, now)
+        write_clean_snapshot(session, shop, home, replacement)
+    for growth in growths:
+        quarantine_growth(session, home, growth)
+    extend_item_codes(session, home, growths)
+    for growth in growths:
+        write_clean_rows(session, home, growth)
+
+
+def _newest_event(session: duckdb.DuckDBPyConnection, home: Home) -> datetime | None:
+    events = delta_relation(home.clean / "events", CANONICAL["events"])
+    newest: datetime | None = session.execute(f"SELECT max(event_time) FROM {events}").fetchall()[0][0]
+    return newest
+
+
+def _versions(home: Home) -> dict[str, int]:
+    tables: dict[str, Path] = {table: home.clean / table for table in (*CANONICAL, "item_codes")}
+    tables["quarantine"] = home.quarantine
+    return {table: version for table, uri in tables.items() if (version := table_version(uri)) is not None}
