@@ -109,7 +109,7 @@ class DatabaseTable:
         return FETCHED
 
     def _batches(self, columns: Sequence[str], since: Any) -> Iterator[Sequence[Sequence[Any]]]:
-        query: sa.Select[Any] = sa.select(*(sa.column(column) for column in columns)).select_from(self.table)
+        query: sa.Select[*tuple[Any, ...]] = sa.select(*map(sa.column, columns)).select_from(self.table)
         if self.cursor is not None:
             query = query.order_by(self.cursor)
             if since is not None:

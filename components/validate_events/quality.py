@@ -71,11 +71,12 @@ def _event_facts(session: duckdb.DuckDBPyConnection) -> dict[str, Any]:
 
 def _day_facts(session: duckdb.DuckDBPyConnection, shop: Shop) -> dict[str, Any]:
     """Rows of every day of the shop's zone from the first on, days without rows included."""
+    local_day = f"CAST(timezone({text(shop.time_zone)}, event_time) AS DATE)"
+    span = "generate_series((SELECT min(day) FROM counted), (SELECT max(day) FROM counted), INTERVAL 1 DAY)"
     days = session.execute(
-        f"WITH counted AS (SELECT CAST(timezone({text(shop.time_zone)}, event_time) AS DATE) AS day, count(*) AS rows "
-        "FROM known_events GROUP BY 1) "
-        "SELECT CAST(day AS VARCHAR), coalesce(rows, 0) FROM (SELECT CAST(unnest(generate_series("
-        "(SELECT min(day) FROM counted), (SELECT max(day) FROM counted), INTERVAL 1 DAY)) AS DATE) AS day) LEFT JOIN counted USING (day) ORDER BY day"
+        f"WITH counted AS (SELECT {local_day} AS day, count(*) AS rows FROM known_events GROUP BY day) "
+        f"SELECT CAST(day AS VARCHAR), coalesce(rows, 0) FROM (SELECT CAST(unnest({span}) AS DATE) AS day) "
+        "LEFT JOIN counted USING (day) ORDER BY day"
     ).fetchall()
     return {
         "first": days[0][0] if days else None,

@@ -1,0 +1,71 @@
+"""The engine seam: where Ibis expressions over lake tables run. DuckDB on one machine; a cluster brings another."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import ibis
+import pyarrow as pa
+from ibis.backends.duckdb import Backend
+
+from components.lake.session import MEMORY_LIMIT, delta_relation, name
+
+
+class Engine(Protocol):
+    """What feature definitions need of an engine."""
+
+    def delta_table(self, uri: Path, schema: pa.Schema, version: int | None = None) -> ibis.Table:
+        """A Delta table at a version, as an Ibis table; no rows if the table is missing or empty."""
+        ...
+
+    def memory_table(self, rows: pa.Table) -> ibis.Table:
+        """Rows in memory as an Ibis table."""
+        ...
+
+    def stream(self, expression: ibis.Table, batch_rows: int = 100_000) -> pa.RecordBatchReader:
+        """Run an expression and stream its rows."""
+        ...
+
+
+class DuckDBEngine:
+    """DuckDB within a memory limit; it reads the Parquet files of a table's version itself."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self._views = 0
+
+    def delta_table(self, uri: Path, schema: pa.Schema, version: int | None = None) -> ibis.Table:
+        view = self._next_view(uri.name)
+        self.backend.raw_sql(f"CREATE TEMP VIEW {name(view)} AS FROM {delta_relation(uri, schema, version)}")
+        return self.backend.table(view)
+
+    def memory_table(self, rows: pa.Table) -> ibis.Table:
+        view = self._next_view("rows")
+        self.backend.con.register(view, rows)
+        return self.backend.table(view)
+
+    def stream(self, expression: ibis.Table, batch_rows: int = 100_000) -> pa.RecordBatchReader:
+        return self.backend.to_pyarrow_batches(expression, chunk_size=batch_rows)
+
+    def _next_view(self, stem: str) -> str:
+        self._views += 1
+        return f"{stem}_{self._views}"
+
+
+@contextmanager
+def open_engine(memory_limit: str = MEMORY_LIMIT, threads: int | None = None) -> Iterator[DuckDBEngine]:
+    """Open the embedded engine, in UTC; what does not fit the memory limit spills to a temporary folder."""
+    spill = tempfile.mkdtemp(prefix="rankloop-spill-")
+    backend = ibis.duckdb.connect(
+        memory_limit=memory_limit, threads=threads or os.cpu_count() or 1, temp_directory=spill
+    )
+    backend.raw_sql("SET TimeZone = 'UTC'")
+    try:
+        yield DuckDBEngine(backend)
+    finally:
+        backend.disconnect()
+        shutil.rmtree(spill, ignore_errors=True)
