@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pipelines.settings import RunSettings
+from pipelines.source_fingerprint import sources_fingerprint
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("components", "feature_repo", "pipelines")
@@ -18,8 +19,6 @@ def fingerprint(settings: RunSettings) -> dict[str, str]:
     Raises:
         SourceError: a source cannot be reached.
     """
-    from components.ingest_events.fingerprint import sources_fingerprint
-
     return {
         "code": code_digest(),
         "shop": _digest([settings.shop_file.read_bytes()]),

@@ -12,6 +12,7 @@ from components.contracts.errors import RankloopError
 from components.contracts.home import Home
 from components.contracts.shop import load_shop
 from pipelines.home_lock import lock_holder
+from pipelines.source_fingerprint import sources_fingerprint
 
 PACKAGES = ("bentoml", "deltalake", "duckdb", "evidently", "feast", "ibis-framework", "kfp", "lmdb", "xgboost-cpu")
 PYTHONS = ((3, 11), (3, 13))
@@ -108,9 +109,7 @@ def _shop(shop_file: Path) -> list[Finding]:
         return [Finding("shop file", False, str(error))]
     found = [Finding("shop file", True, f"{shop.name}: {shop_file}")]
     try:
-        from components.ingest_events.fingerprint import sources_fingerprint
-
-        sources_fingerprint(shop)
+            sources_fingerprint(shop)
     except RankloopError as error:
         return [*found, Finding("sources", False, str(error))]
     return [*found, Finding("sources", True, "all can be reached")]

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from components.contracts.steps import read_records
+from components.contracts.steps import LATEST, read_records
 from pipelines.fingerprints import fingerprint
 from pipelines.live_table import shown_steps
 from pipelines.local_run import RunFailedError, run_pipeline
@@ -35,14 +35,21 @@ def train(settings: RunSettings, again: bool, quiet: bool) -> Document:
         return read_result(settings.home, earlier.run_id) or {}
     run = _new_run(settings, found)
     with _kept_document(settings, run), shown_steps(TRAINING, console, quiet) as show:
-        run_pipeline(settings.home, run, "pipelines.training:training", training_arguments(settings, run.run_id), show)
+        arguments = training_arguments(settings, run.run_id, found["code"])
+        run_pipeline(settings.home, run, "pipelines.training:training", arguments, show)
     return read_result(settings.home, run.run_id) or {}
 
 
-def training_arguments(settings: RunSettings, run_id: str) -> dict[str, Any]:
+def training_arguments(settings: RunSettings, run_id: str, code_revision: str) -> dict[str, Any]:
     """Return the arguments of the training pipeline."""
-    arguments = {"shop": str(settings.shop_file), "home": str(settings.home.root), "run_id": run_id}
-    return arguments if settings.as_of is None else arguments | {"as_of": settings.as_of.isoformat()}
+    as_of = settings.as_of.isoformat() if settings.as_of else LATEST
+    return {
+        "shop": str(settings.shop_file),
+        "home": str(settings.home.root),
+        "run_id": run_id,
+        "code_revision": code_revision,
+        "as_of": as_of,
+    }
 
 
 def _unchanged_run(settings: RunSettings, found: dict[str, str]) -> RunRecord | None:

@@ -19,6 +19,14 @@ from components.contracts.home import Home
 from components.contracts.shop import Shop, load_shop
 
 
+LATEST = "latest"  # as a pipeline's as-of: the end of the last complete day (KFP's local runner has no optional ones)
+
+
+def asked_moment(as_of: str) -> str | None:
+    """Read a pipeline's as-of parameter: ISO 8601 with a zone, or ``latest`` for None."""
+    return None if as_of == LATEST else as_of
+
+
 @dataclass
 class StepRecord:
     """One step of one run, as it goes: ``state`` is running, done or failed."""

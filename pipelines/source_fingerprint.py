@@ -1,0 +1,57 @@
+"""A digest of the state of a shop's sources, cheap enough to take before every run."""
+
+import hashlib
+from collections.abc import Iterator
+
+from components.contracts.shop import Shop, Source
+
+Print = tuple[str, ...]
+
+
+def sources_fingerprint(shop: Shop) -> str:
+    """Digest every source: its files by size and time of change, its SQL table by content.
+
+    Raises:
+        SourceError: a source cannot be reached.
+    """
+    digest = hashlib.sha256()
+    for name, source in shop_sources(shop):
+        for part in _database_prints(name, source) if source.kind == "sql" else _file_prints(name, source):
+            digest.update(repr((name, *part)).encode())
+    return digest.hexdigest()[:16]
+
+
+def shop_sources(shop: Shop) -> Iterator[tuple[str, Source]]:
+    """Yield every source of a shop by its name."""
+    for events in shop.events:
+        yield events.name, events.source
+    for name in ("items", "users", "promotions", "impressions"):
+        section = getattr(shop, name)
+        if section is not None:
+            yield name, section.source
+
+
+def _file_prints(name: str, source: Source) -> Iterator[Print]:
+    from components.ingest_events.locations import source_files
+
+    for file in source_files(name, source):
+        status = file.path.stat()
+        yield file.key, str(status.st_size), str(status.st_mtime_ns)
+
+
+def _database_prints(name: str, source: Source) -> Iterator[Print]:
+    """With a cursor: its newest value and the number of rows; without one: the rows, whatever their order."""
+    import sqlalchemy as sa
+
+    from components.ingest_events.databases import open_database
+
+    with open_database(name, source) as database:
+        if database.cursor is not None:
+            database.columns()  # names a cursor that is no column
+            counted = sa.select(sa.func.count()).select_from(database.table)
+            yield str(database.newest()), str(database.connection.execute(counted).scalar())
+            return
+        total = 0
+        for row in database.connection.execute(sa.select(sa.text("*")).select_from(database.table)):
+            total += int.from_bytes(hashlib.blake2b(repr(tuple(row)).encode(), digest_size=8).digest(), "little")
+        yield (str(total),)

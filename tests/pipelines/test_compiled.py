@@ -1,0 +1,47 @@
+"""The compiled pipelines: committed, current, and the same bytes whenever they are compiled."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines.compiled import MANIFESTS, PIPELINES, Resource, compile_package, compiled_resources
+from pipelines.step_order import MONITORING, TRAINING
+
+
+@pytest.fixture(scope="module")
+def resources() -> list[Resource]:
+    return compiled_resources()
+
+
+def test_committed_files_are_current(resources: list[Resource]) -> None:
+    assert [resource.path.name for resource in resources if resource.is_stale] == []
+    assert {path.name for path in MANIFESTS.iterdir()} == {resource.path.name for resource in resources}
+
+
+def test_compiling_again_gives_the_same_bytes(resources: list[Resource]) -> None:
+    assert [resource.text for resource in compiled_resources()] == [resource.text for resource in resources]
+
+
+def test_a_version_is_named_by_its_content_and_kept(resources: list[Resource]) -> None:
+    versions = [document for resource in resources if (document := yaml.safe_load(resource.text))["kind"] == "PipelineVersion"]
+    assert len(versions) == len(PIPELINES)
+    for version in versions:
+        pipeline = version["spec"]["pipelineName"]
+        assert version["metadata"]["name"].startswith(f"{pipeline}-")
+        assert version["metadata"]["annotations"]["argocd.argoproj.io/sync-options"] == "Prune=false"
+
+
+@pytest.mark.parametrize(("name", "steps"), [("training", TRAINING), ("monitoring", MONITORING)])
+def test_the_order_of_steps_names_those_of_the_pipeline(tmp_path: Path, name: str, steps: tuple[str, ...]) -> None:
+    (specification,) = compile_package(name, tmp_path / "pipeline.yaml")
+    executors = specification["deploymentSpec"]["executors"]
+    assert {executor.removeprefix("exec-").replace("-", "_") for executor in executors} == set(steps)
+
+
+def test_every_step_is_one_image_by_digest_and_installs_nothing(tmp_path: Path) -> None:
+    for name in PIPELINES:
+        (specification,) = compile_package(name, tmp_path / "pipeline.yaml")
+        for executor in specification["deploymentSpec"]["executors"].values():
+            assert "@sha256:" in executor["container"]["image"]
+            assert "pip install" not in " ".join(executor["container"]["command"])
