@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.integer]
 NO_ROW = -1
+KEY_BITS, SCORE_BITS = 64, 32
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,48 @@ class Lists:
 def top_rows(request: Integers, scores: NDArray[np.floating], requests: int, k: int) -> NDArray[np.int64]:
     """Return the ``k`` best rows of each request: int64 [requests, k], -1 beyond a short list's end.
 
-    ``request`` (int, ascending) and ``scores`` have one value a row.
+    ``request`` (ascending) and ``scores`` (compared as float32, as rankers give them) have one value a row.
     """
     sizes = np.bincount(request, minlength=requests)
-    order = np.lexsort((-np.where(np.isnan(scores), -np.inf, scores), request))
     starts = np.cumsum(sizes) - sizes
-    places = starts[:, None] + np.arange(k)
-    listed = np.arange(k) < sizes[:, None]
-    return np.where(listed, order[np.where(listed, places, 0)] if len(order) else NO_ROW, NO_ROW)
+    place_bits = int(sizes.max(initial=1)).bit_length()
+    at_once = 1 << (KEY_BITS - SCORE_BITS - place_bits)
+    rows = np.full((requests, k), NO_ROW, dtype=np.int64)
+    for first in range(0, requests, at_once):
+        some = slice(first, first + at_once)
+        begin, end = starts[some][0], starts[some][-1] + sizes[some][-1]
+        best = starts[some, None] + _top_places(scores[begin:end], sizes[some], k, place_bits)
+        np.copyto(rows[some], best, where=np.arange(k) < sizes[some, None])
+    return rows
+
+
+def _top_places(scores: NDArray[np.floating], sizes: NDArray[np.int64], k: int, place_bits: int) -> NDArray[np.int64]:
+    """Places within their request of each request's best rows: int64 [requests, k], undefined beyond a list's end.
+
+    One sort of integers that hold request, falling score and place; steps reuse memory, as fresh pages cost the most.
+    """
+    starts = (np.cumsum(sizes) - sizes).astype(np.uint64)
+    request = np.arange(len(sizes), dtype=np.uint64) << np.uint64(place_bits + SCORE_BITS)
+    keys = _falling(scores).astype(np.uint64)
+    keys <<= np.uint64(place_bits)
+    keys += np.repeat(request - starts, sizes)  # modulo 2^64: with the row number it is request and place
+    keys += np.arange(len(keys), dtype=np.uint64)
+    keys.sort()
+    shown = np.minimum(starts[:, None].astype(np.int64) + np.arange(k), max(len(keys) - 1, 0))
+    places = keys[shown] if len(keys) else np.zeros(shown.shape, dtype=np.uint64)
+    return (places & np.uint64((1 << place_bits) - 1)).astype(np.int64)
+
+
+def _falling(scores: NDArray[np.floating]) -> NDArray[np.uint32]:
+    """Map scores, as float32, to 32-bit integers of the opposite order; NaN joins minus infinity, -0.0 joins 0.0."""
+    values = np.array(scores, dtype=np.float32)
+    values[np.isnan(values)] = -np.inf
+    values += np.float32(0)
+    flip = (values.view(np.int32) >> 31).view(np.uint32)  # all ones where negative
+    np.invert(flip, out=flip)
+    flip &= np.uint32(0x7FFFFFFF)
+    flip ^= values.view(np.uint32)
+    return flip
 
 
 def ranked_lists(
