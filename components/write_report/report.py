@@ -1,0 +1,137 @@
+"""The run report: one self-contained HTML file that says what came in, what was learned, and what follows from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.contracts.recommendations import CustomerExample
+from components.contracts.shop import Shop
+from components.contracts.verdict import Verdict
+from components.write_report import formats
+from components.write_report.customers import customer_examples
+from components.write_report.data_quality import DataQuality, data_quality
+from components.write_report.drift_section import DriftSection, drift_section
+from components.write_report.facts import facts_of
+from components.write_report.feature_gallery import FeatureGallery, feature_gallery
+from components.write_report.first_screen import Answer, does_it_deserve, what_came_in, what_was_learned
+from components.write_report.gate import Condition, conditions
+from components.write_report.headline import (
+    Headline,
+    failure_headline,
+    margin_in_words,
+    undecided_headline,
+    verdict_headline,
+)
+from components.write_report.lineage import Lineage, lineage
+from components.write_report.model_card import ModelCard, model_card
+from components.write_report.page import render_page
+from components.write_report.quality import Quality, quality
+from components.write_report.run_files import RunFiles, read_run_files
+from components.write_report.run_outline import Records, StepOutcome, failed_step, step_outcomes
+from components.write_report.timeline import Timeline, timeline
+
+REPORT = "report.html"
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """Everything the page shows; a part is None when the run did not get that far."""
+
+    shop: str
+    currency: str
+    run_id: str
+    as_of: str
+    k: int
+    headline: Headline
+    answers: tuple[Answer, ...]
+    failed: StepOutcome | None
+    data: DataQuality | None
+    features: FeatureGallery | None
+    model: ModelCard | None
+    quality: Quality | None
+    gate: tuple[Condition, ...]
+    drift: DriftSection | None
+    customers: tuple[CustomerExample, ...]
+    timeline: Timeline | None
+    lineage: Lineage | None
+    outcomes: tuple[StepOutcome, ...]
+
+
+def write_report(
+    run: Path,
+    shop: Shop,
+    records: Records,
+    verdict: Verdict | None = None,
+    drift: Mapping[str, Any] | None = None,
+    evidently: Path | None = None,
+    succeeded: bool = True,
+) -> Path:
+    """Write ``report.html`` into a run's folder, also after a failure, and return its path.
+
+    ``records`` are the run's step records; ``drift`` is a drift report in its JSON form and ``evidently`` the page
+    that Evidently made of a sample. What is not given is taken from the folder (``run.json``, ``verdict.json``,
+    ``drift.json``, ``evidently.html``) where it exists. Whatever is missing is said in one sentence in its place.
+    """
+    found = read_run_files(run, records)
+    report = outline_report(
+        run,
+        shop,
+        records,
+        RunFiles(found.run, verdict or found.verdict, drift or found.drift, evidently or found.evidently),
+        succeeded,
+    )
+    target = run / REPORT
+    run.mkdir(parents=True, exist_ok=True)
+    draft = target.with_suffix(".tmp")
+    draft.write_text(render_page(report), encoding="utf-8")
+    return draft.replace(target)
+
+
+def outline_report(run: Path, shop: Shop, records: Records, files: RunFiles, succeeded: bool) -> RunReport:
+    """Gather all parts of the report."""
+    outcomes = step_outcomes(records, succeeded, files.run.text("pipeline"))
+    failed = failed_step(outcomes)
+    data, model = data_quality(records, shop.contract), model_card(records, shop.k)
+    return RunReport(
+        shop=formats.title(shop.name),
+        currency=shop.currency,
+        run_id=files.run.text("run_id") or run.name,
+        as_of=_as_of(records) or files.run.text("as_of") or "",
+        k=shop.k,
+        headline=_headline(run, shop, records, files.verdict, failed, succeeded),
+        answers=(
+            what_came_in(data),
+            what_was_learned(model),
+            does_it_deserve(files.verdict, model.baseline if model else None),
+        ),
+        failed=failed,
+        data=data,
+        features=feature_gallery(records),
+        model=model,
+        quality=quality(files.verdict, records, shop.k),
+        gate=conditions(files.verdict),
+        drift=drift_section(files.drift or facts_of(records, "detect_drift").child("report").found, files.evidently),
+        customers=customer_examples(records),
+        timeline=timeline(outcomes),
+        lineage=lineage(files.run, records),
+        outcomes=outcomes,
+    )
+
+
+def _headline(
+    run: Path, shop: Shop, records: Records, verdict: Verdict | None, failed: StepOutcome | None, succeeded: bool
+) -> Headline:
+    if failed is not None or not succeeded:
+        return failure_headline(failed, str(run / "log.txt"))
+    if verdict is None:
+        return undecided_headline(trained="train_ranker" in records)
+    margin = margin_in_words(verdict, shop.k, shop.gate.confidence)
+    stand_in = facts_of(records, "train_ranker").text("baseline")
+    return verdict_headline(verdict, margin, facts_of(records, "propose_promotion"), stand_in)
+
+
+def _as_of(records: Records) -> str | None:
+    """Return the moment that the run's handles stand at."""
+    moments = (handle.as_of for record in records.values() for handle in record.handles.values() if handle.as_of)
+    return next(moments, None)
