@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,35 +14,58 @@ START_SECONDS = 20
 
 
 @contextmanager
-def redis_server(folder: Path) -> Iterator[str]:
+def redis_server(folder: Path, port: int | None = None) -> Iterator[str]:
     """Run an empty Redis that keeps nothing, and give its URL.
 
-    folder: where the server works; errors: RuntimeError where the binary is missing and cannot be installed.
+    folder: where the server works; port: a free one if left out.
+    Errors: RuntimeError where the binary is missing and cannot be installed.
     """
     binary = binary_of("redis-server", package="redis-server")
-    port = free_port()
-    command = [
-        binary,
-        "--port",
-        str(port),
-        "--bind",
-        "127.0.0.1",
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-        "--dir",
-        str(folder),
-    ]
+    port = port or free_port()
+    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+    command += ["--save", "", "--appendonly", "no"]
     with running(command, folder / "redis.log", ready=lambda: _answers(port)):
         yield f"redis://127.0.0.1:{port}/0"
 
 
 @contextmanager
-def running(command: list[str], log: Path, ready: Callable[[], bool]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server until the block ends; it has to become ready within 20 seconds."""
+def postgresql_server() -> Iterator[str]:
+    """Run an empty PostgreSQL in a temporary folder, and give the URL of its database.
+
+    It refuses to run as root: then the package's own user ``postgres`` runs it. errors: RuntimeError where the
+    binaries are missing and cannot be installed.
+    """
+    user = "postgres" if os.geteuid() == 0 else None
+    binaries = _postgresql_binaries()
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
+        if user:
+            shutil.chown(folder, user)
+        data = f"{folder}/data"
+        initdb = [f"{binaries}/initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=folder)
+        command = [f"{binaries}/postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, "-F"]
+        with running(command, Path(folder) / "log", ready=lambda: _accepts(binaries, port), user=user):
+            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+
+
+def _postgresql_binaries() -> Path:
+    binary_of("pg_ctlcluster", package="postgresql")
+    return max(Path("/usr/lib/postgresql").glob("*/bin"))
+
+
+def _accepts(binaries: Path, port: int) -> bool:
+    asked = [f"{binaries}/pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+    return subprocess.run(asked, check=False).returncode == 0
+
+
+@contextmanager
+def running(
+    command: list[str], log: Path, ready: Callable[[], bool], user: str | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server, as another user where one is named, until the block ends; it has 20 seconds to become ready."""
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, user=user)
     try:
         deadline = time.monotonic() + START_SECONDS
         while not ready():

@@ -9,9 +9,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from components.contracts.errors import StoreError
-from feature_repo.packed_online_store.layout import PackedField
+from feature_repo.packed_online_store.layout import NO_TIME, PackedField
 from feature_repo.packed_online_store.text_lists import encode_list
 
+CAN_HOLD_GAPS = ("list<float32>", "list<float64>", "list<timestamp>")
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 
@@ -81,15 +82,16 @@ def ragged_column(column: "pa.ChunkedArray[Any]", field: PackedField) -> RaggedC
     return RaggedColumn(np.diff(offsets), flat, missing)
 
 
-def microseconds(column: "pa.ChunkedArray[Any]", name: str) -> NDArray[np.int64]:
+def microseconds(column: "pa.ChunkedArray[Any]", name: str, may_miss: bool = False) -> NDArray[np.int64]:
     """Read a row's timestamps as microseconds since 1970, UTC; nanoseconds are truncated.
 
-    Errors: StoreError where one is missing or the column holds no times.
+    may_miss: a missing time becomes the smallest integer.
+    Errors: StoreError where one is missing that may not be, or the column holds no times.
     """
     array = _cast(column, PackedField(name, "timestamp"), TIMESTAMP)
-    if array.null_count:
+    if array.null_count and not may_miss:
         raise StoreError(f"{name}: {array.null_count:,} of {len(array):,} rows have no time; expected one in every row")
-    return array.cast(pa.int64()).to_numpy(zero_copy_only=False)
+    return array.cast(pa.int64()).fill_null(NO_TIME).to_numpy(zero_copy_only=False)
 
 
 def _array_column(column: "pa.ChunkedArray[Any]", field: PackedField) -> RaggedColumn:
@@ -104,10 +106,10 @@ def _array_column(column: "pa.ChunkedArray[Any]", field: PackedField) -> RaggedC
     if missing is not None:
         array = array.filter(array.is_valid())  # a null slot of a fixed-size list still has elements underneath
     flat = _cast(pa.chunked_array([array.flatten()]), field, _arrow_type(field.type[len("list<") : -1]))
-    if flat.null_count and field.element.kind != "f":
+    if flat.null_count and field.type not in CAN_HOLD_GAPS:
         raise StoreError(
             f"feature {field.name}: {flat.null_count:,} null elements inside its arrays; "
-            f"expected none in {field.type} (only float arrays can hold a gap, as NaN); drop or fill them"
+            f"expected none in {field.type} (only arrays of floats and times can hold a gap); drop or fill them"
         )
     return RaggedColumn(counts, _numbers(flat, field), missing)
 
@@ -116,7 +118,7 @@ def _serialized_lists(column: "pa.ChunkedArray[Any]", field: PackedField) -> "pa
     if not (_is_text(column.type.value_type) or _is_binary(column.type.value_type)):
         raise StoreError(
             f"feature {field.name}: found {column.type}, expected lists of texts or values already serialized; "
-            "write it through feature_repo.packed_online_store.feast_values.write_feature_view"
+            "write it through feast_views.write_feature_view"
         )
     rows = [None if items is None else encode_list(items) for items in column.to_pylist()]
     return pa.chunked_array([pa.array(rows, pa.large_binary())])
@@ -126,10 +128,15 @@ def _numbers(array: "pa.Array[Any]", field: PackedField) -> NDArray[Any]:
     if pa.types.is_timestamp(array.type):
         array = array.cast(pa.int64())
     if array.null_count:
-        array = array.fill_null(
-            float("nan") if field.element.kind == "f" else False if field.element.kind == "b" else 0
-        )
+        array = array.fill_null(_gap(field))
     return array.to_numpy(zero_copy_only=False).astype(field.element, copy=False)
+
+
+def _gap(field: PackedField) -> float | int | bool:
+    """Return what stands for a missing element: NaN, no time, or nothing in particular."""
+    if field.type.endswith("timestamp>"):
+        return NO_TIME
+    return {"f": float("nan"), "b": False}.get(field.element.kind, 0)
 
 
 def _cast(column: "pa.ChunkedArray[Any]", field: PackedField, target: "pa.DataType") -> "pa.Array[Any]":

@@ -27,6 +27,7 @@ class SharedEnvironment:
         self._map_bytes = map_bytes
         self._idle = threading.Condition(threading.Lock())
         self._open_transactions = 0
+        self._seized = False
         self._environment: Any = None
 
     @contextmanager
@@ -68,11 +69,14 @@ class SharedEnvironment:
     def seize(self) -> None:
         """Wait until no transaction is open and let none begin."""
         self._idle.acquire()
-        while self._open_transactions:
-            self._idle.wait()
+        self._idle.wait_for(lambda: not self._seized)
+        self._seized = True  # keeps transactions out while the lock is let go of in waiting
+        self._idle.wait_for(lambda: not self._open_transactions)
 
     def release(self) -> None:
         """Let transactions begin again."""
+        self._seized = False
+        self._idle.notify_all()
         self._idle.release()
 
     def close_now(self) -> None:
@@ -83,6 +87,8 @@ class SharedEnvironment:
 
     def _enter(self) -> Any:
         with self._idle:
+            while self._seized:
+                self._idle.wait()
             environment = self._environment or self._opened()
             self._open_transactions += 1
             return environment

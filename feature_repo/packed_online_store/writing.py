@@ -71,7 +71,9 @@ def _stamps(
         if name not in table.column_names:
             raise StoreError(f"view {view.name}: time column {name} is not in the table ({table.column_names})")
     times = microseconds(table.column(event_time), event_time)
-    created_times = microseconds(table.column(created), created) if created else np.full(len(times), NO_TIME)
+    created_times = (
+        microseconds(table.column(created), created, may_miss=True) if created else np.full(len(times), NO_TIME)
+    )
     return RowStamps(times, created_times, client.namespace(view.name).revision_hash, item_codes)
 
 

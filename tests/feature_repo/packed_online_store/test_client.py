@@ -1,0 +1,286 @@
+"""Writing and reading through the client, on both backends."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from components.contracts.errors import StoreError
+from feature_repo.packed_online_store.client import PackedClient, WriteReport
+from feature_repo.packed_online_store.clock import HomeClock
+from feature_repo.packed_online_store.layout import PackedSchema
+from feature_repo.packed_online_store.views import PackedView
+from tests.feature_repo.packed_online_store.conftest import AS_OF, OpenClient
+
+ITEMS = PackedView("items", PackedSchema.of({"price": "float32", "orders": "int64"}), ("item_id",))
+USERS = PackedView(
+    "users",
+    PackedSchema.of({"trips": "float32", "history": "list<int64>", "last": "list<float32>", "city": "text"}),
+    ("user_id",),
+    ttl=timedelta(days=7),
+)
+TIME = pa.timestamp("us", tz="UTC")
+
+
+def items(prices: dict[Any, float], at: datetime | list[datetime] = AS_OF, **columns: Any) -> pa.Table:
+    times = at if isinstance(at, list) else [at] * len(prices)
+    return pa.table(
+        {
+            "item_id": list(prices),
+            "price": pa.array(list(prices.values()), pa.float32()),
+            "orders": pa.array(range(len(prices)), pa.int64()),
+            "event_timestamp": pa.array(times, TIME),
+            **columns,
+        }
+    )
+
+
+def prices(client: PackedClient, keys: Any) -> list[float | None]:
+    matrix = client.read_matrix("items", keys, ["price"])
+    return [None if np.isnan(price) else price for price in matrix[:, 0].tolist()]
+
+
+def test_rows_come_back_in_the_order_of_their_keys(open_client: OpenClient) -> None:
+    client = open_client()
+    assert client.write_table(ITEMS, items({"a": 1, "b": 2, "ü": 3})) == WriteReport(3, 3, 0)
+    assert prices(client, ["ü", "nowhere", "a", "ü"]) == [3, None, 1, 3]
+    assert client.read("items", ["b", "x"]).found.tolist() == [True, False]
+    assert prices(client, []) == []
+
+
+def test_a_reader_learns_the_view_from_the_store(open_client: OpenClient) -> None:
+    open_client().write_table(USERS, users(AS_OF))
+    reader = open_client()
+    assert reader.view("users") == USERS
+    arrays = reader.read_arrays("users", ["u1", "x", "u2"], ["history", "last"])
+    assert arrays["history"].offsets.tolist() == [0, 3, 3, 3]
+    assert arrays["history"].values.tolist() == [3, 1, 2]
+    assert arrays["last"].row(2).tolist() == [0.5]
+    assert reader.read("users", ["u2", "u1"]).texts("city") == [None, "Köln"]
+    assert reader.view_names() == ["users"]
+
+
+def users(at: datetime) -> pa.Table:
+    return pa.table(
+        {
+            "user_id": ["u1", "u2"],
+            "trips": pa.array([4, None], pa.float32()),
+            "history": [[3, 1, 2], []],
+            "last": pa.array([None, [0.5]], pa.list_(pa.float32())),
+            "city": ["Köln", None],
+            "event_timestamp": pa.array([at, at], TIME),
+        }
+    )
+
+
+def test_rows_expire_by_the_clock_that_was_handed_in(open_client: OpenClient) -> None:
+    open_client().write_table(USERS, users(AS_OF))
+    fresh = open_client(now=AS_OF + USERS.ttl).read("users", ["u1"])  # type: ignore[operator]
+    stale = open_client(now=AS_OF + USERS.ttl + timedelta(microseconds=1)).read("users", ["u1", "u2"])  # type: ignore[operator]
+    assert fresh.found.tolist() == [True]
+    assert stale.found.tolist() == [False, False]
+    assert np.isnan(stale.matrix(["trips"])).all()
+    assert stale.arrays("history").values.size == 0
+    assert stale.texts("city") == [None, None]
+
+
+def test_a_clock_without_a_zone_is_refused(open_client: OpenClient) -> None:
+    open_client().write_table(USERS, users(AS_OF))
+    with pytest.raises(StoreError, match="clock says 2017-08-28T00:00:00 without a zone"):
+        open_client(now=AS_OF.replace(tzinfo=None)).read("users", ["u1"])
+
+
+def test_an_older_row_never_overwrites_a_newer_one(open_client: OpenClient) -> None:
+    client = open_client()
+    client.write_table(ITEMS, items({"a": 1, "b": 2}))
+    earlier, later = AS_OF - timedelta(days=1), AS_OF + timedelta(days=1)
+    mixed = items({"a": 10, "b": 20, "c": 30}, at=[earlier, later, earlier])
+    assert client.write_table(ITEMS, mixed) == WriteReport(3, 2, 1)
+    assert prices(client, ["a", "b", "c"]) == [1, 20, 30]
+
+
+def test_of_two_rows_of_one_time_the_later_created_stands(open_client: OpenClient) -> None:
+    client = open_client()
+    hours = [AS_OF + timedelta(hours=hour) for hour in (0, 1, 2)]
+
+    def write(price: float, created: datetime | None) -> int:
+        table = items({"a": price}, created=pa.array([created], TIME))
+        return client.write_table(ITEMS, table, created="created").written
+
+    assert [write(1, None), write(2, hours[1]), write(3, hours[0]), write(4, None)] == [1, 1, 0, 0]
+    assert prices(client, ["a"]) == [2]
+    assert write(5, hours[1]) == 1
+    assert prices(client, ["a"]) == [5]
+
+
+def test_of_a_key_given_twice_the_newest_row_counts(open_client: OpenClient) -> None:
+    client = open_client()
+    table = pa.concat_tables([items({"a": 1, "b": 5}), items({"a": 2}, at=AS_OF + timedelta(1)), items({"a": 3})])
+    assert client.write_table(ITEMS, table) == WriteReport(2, 2, 0)
+    assert prices(client, ["a", "b"]) == [2, 5]
+
+
+def test_bytes_are_the_same_in_either_order_of_writing(open_client: OpenClient) -> None:
+    old, new = items({"a": 1, "b": 1}), items({"b": 2, "c": 2}, at=AS_OF + timedelta(1))
+    first, second = open_client("first"), open_client("first-again")
+    for table in (old, new):
+        first.write_table(ITEMS, table)
+    for table in (new, old):
+        second.write_table(ITEMS, table)
+    assert prices(first, ["a", "b", "c"]) == prices(second, ["a", "b", "c"]) == [1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("join_keys", "columns", "keys"),
+    [
+        (("item_id",), {"item_id": [1, -2]}, [1, -2]),
+        (("item_id",), {"item_id": [1, -2]}, np.array([1, -2])),
+        (("item_id",), {"item_id": [b"\0", b"x" * 900]}, [b"\0", b"x" * 900]),
+        (("item_id",), {"item_id": ["", "x" * 900]}, ["", "x" * 900]),
+        (("item_id",), {"item_id": ["a\0b", "a"]}, ["a\0b", "a"]),
+        (("item_id",), {"item_id": [AS_OF, AS_OF + timedelta(1)]}, [AS_OF, AS_OF + timedelta(1)]),
+        (("shop", "item"), {"shop": ["x", "xy"], "item": ["yz", "z"]}, [("x", "yz"), ("xy", "z")]),
+        (("b", "a"), {"a": [1, 2], "b": ["p" * 300, "q"]}, [("p" * 300, 1), ("q", 2)]),
+    ],
+)
+def test_join_keys_of_every_type_find_their_rows(
+    open_client: OpenClient, join_keys: tuple[str, ...], columns: dict[str, Any], keys: Any
+) -> None:
+    view = PackedView("view", ITEMS.schema, join_keys)
+    table = items({"a": 1, "b": 2}).drop_columns(["item_id"])
+    for name, values in columns.items():
+        table = table.append_column(name, pa.array(values))
+    client = open_client()
+    client.write_table(view, table)
+    assert client.read_matrix(view, keys, ["price"])[:, 0].tolist() == [1, 2]
+
+
+def test_texts_and_numbers_are_different_keys(open_client: OpenClient) -> None:
+    client = open_client()
+    client.write_table(ITEMS, items({"1": 1}))
+    client.write_table(ITEMS, items({1: 2}))
+    assert prices(client, ["1"]) + prices(client, [1]) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"), [([1.5], "join key 1.5 is a float"), ([None], "is a NoneType"), ([True], "is a bool")]
+)
+def test_a_key_that_names_no_row_is_refused(open_client: OpenClient, keys: list[Any], message: str) -> None:
+    with pytest.raises(StoreError, match=message):
+        open_client().read(ITEMS, keys)
+
+
+def test_a_table_lacking_a_key_or_a_time_is_refused(open_client: OpenClient) -> None:
+    client = open_client()
+    table = items({"a": 1, "b": 2})
+    with pytest.raises(StoreError, match="join key item_id is not in the table"):
+        client.write_table(ITEMS, table.drop_columns(["item_id"]))
+    with pytest.raises(StoreError, match="join key item_id is missing in 1 of 2 rows"):
+        client.write_table(ITEMS, table.set_column(0, "item_id", pa.array(["a", None])))
+    with pytest.raises(StoreError, match="time column event_timestamp is not in the table"):
+        client.write_table(ITEMS, table.drop_columns(["event_timestamp"]))
+    with pytest.raises(StoreError, match="1 of 2 rows have no time"):
+        client.write_table(ITEMS, items({"a": 1, "b": 2}, at=[AS_OF, None]))  # type: ignore[list-item]
+
+
+def test_an_empty_table_writes_nothing_and_makes_the_view_known(open_client: OpenClient) -> None:
+    client = open_client()
+    assert client.write_table(ITEMS, items({})) == WriteReport(0, 0, 0)
+    assert prices(open_client(), ["a"]) == [None]
+
+
+def test_rows_of_another_schema_are_refused(open_client: OpenClient) -> None:
+    client = open_client()
+    client.write_table(ITEMS, items({"a": 1}))
+    changed = PackedView("items", PackedSchema.of({"price": "float64", "orders": "int64"}), ("item_id",))
+    with pytest.raises(StoreError, match=r"view items in .* revision 'r1': 1 of 1 packed rows have schema"):
+        client.read(changed, ["a"])
+
+
+def test_revisions_stand_side_by_side_until_one_is_deleted(open_client: OpenClient) -> None:
+    old, new = open_client("r/1"), open_client("r:2")
+    old.write_table(ITEMS, items({"a": 1, "b": 2}))
+    new.write_table(ITEMS, items({"a": 3}))
+    assert old.revisions("items") == ["r/1", "r:2"]
+    assert prices(old, ["a"]) + prices(new, ["a"]) == [1, 3]
+    assert new.delete_revision("items", "r/1") == 2
+    assert new.revisions("items") == ["r:2"]
+    assert prices(new, ["a"]) == [3]
+    with pytest.raises(StoreError, match=r"'items' of project .* found revisions \['r:2'\]: materialize"):
+        open_client("r/1").read("items", ["a"])
+
+
+def test_views_and_projects_do_not_meet(open_client: OpenClient) -> None:
+    client = open_client()
+    longer = PackedView("items2", ITEMS.schema, ("item_id",))
+    client.write_table(ITEMS, items({"a": 1}))
+    client.write_table(longer, items({"a": 2}))
+    other = PackedClient(client.backend, project=client.project + "2", revision="r1", clock=lambda: AS_OF)
+    other.write_table(ITEMS, items({"a": 3}))
+    client.delete_revision("items", "r1")
+    assert client.read_matrix(longer, ["a"], ["price"]).tolist() == [[2]]
+    assert prices(other, ["a"]) == [3]
+    other.delete_revision("items", "r1")
+
+
+def test_rows_are_deleted_by_their_keys(open_client: OpenClient) -> None:
+    client = open_client()
+    client.write_table(ITEMS, items({"a": 1, "b": 2}))
+    assert client.delete_rows("items", ["a", "nowhere"]) == 1
+    assert prices(client, ["a", "b"]) == [None, 2]
+
+
+def test_the_store_keeps_the_clock_of_a_home(open_client: OpenClient) -> None:
+    client = open_client()
+    assert client.stored_clock() is None
+    client.set_clock(HomeClock(AS_OF))
+    assert open_client().stored_clock() == HomeClock(AS_OF)
+    live = HomeClock(AS_OF, anchored_at=datetime.now(UTC) - timedelta(hours=2))
+    client.set_clock(live)
+    kept = open_client().stored_clock()
+    assert kept == live
+    assert timedelta(hours=2) <= live() - AS_OF < timedelta(hours=3)
+    assert HomeClock(AS_OF)() == AS_OF
+    with pytest.raises(StoreError, match="as_of is 2017-08-28T00:00:00 without a zone"):
+        HomeClock(AS_OF.replace(tzinfo=None))
+
+
+def test_rows_that_come_out_changed_stop_the_writer(open_client: OpenClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = open_client()
+    read = client.backend.read
+    monkeypatch.setattr(client.backend, "read", lambda keys: [None, *read(keys)[1:]])
+    with pytest.raises(StoreError, match=r"1 of 2 rows came out of .* changed, the first under key b'rl1/shop"):
+        client.write_table(ITEMS, items({"a": 1, "b": 2}))
+    assert client.write_table(ITEMS, items({"a": 1, "b": 2}), verify=False).written == 2
+
+
+def test_large_tables_and_large_rows_go_in_several_batches(open_client: OpenClient) -> None:
+    client = open_client()
+    client.write_table(ITEMS, items({f"i{place}": place for place in range(7_001)}))
+    assert prices(client, ["i0", "i3000", "i7000", "i7001"]) == [0, 3000, 7000, None]
+    assert len(client.read("items", [f"i{place}" for place in range(7_001)])) == 7_001
+    large = PackedView("large", PackedSchema.of({"history": "list<int64>"}), ("item_id",))
+    table = items({f"i{place}": 0 for place in range(40)}).append_column("history", pa.array([[1] * 50_000] * 40))
+    client.write_table(large, table)
+    assert client.read_arrays(large, ["i39"], ["history"])["history"].values.sum() == 50_000
+
+
+def test_names_too_long_for_a_key_are_refused(open_client: OpenClient) -> None:
+    with pytest.raises(StoreError, match="expected at most 240: shorten the names"):
+        open_client("r" * 300).read(ITEMS, ["a"])
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("mysql://somewhere", "'mysql://somewhere' is not understood; expected lmdb:///path or redis://host:port/db"),
+        ("lmdb://", "expected lmdb:///folder"),
+        ("lmdb:///x?map_size=lots", "expected lmdb:///folder"),
+        ("redis://localhost:port/0", "expected redis://host:port/db"),
+    ],
+)
+def test_a_url_that_is_wrong_says_what_is_right(url: str, message: str) -> None:
+    with pytest.raises(StoreError, match=message):
+        PackedClient.open(url, project="p", revision="r", clock=lambda: AS_OF)

@@ -1,0 +1,129 @@
+"""What the Redis backend has to bear: writers that come between, servers that are gone or full."""
+
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from components.contracts.errors import StoreError
+from feature_repo.packed_online_store.backends import RowBatch
+from feature_repo.packed_online_store.redis_backend import RedisBackend
+from tests.servers import free_port, redis_server
+
+
+def stamp(event_time: int) -> bytes:
+    return struct.pack("<qq", event_time, 0)
+
+
+def row(event_time: int, text: bytes) -> bytes:
+    return b"RLP1...." + stamp(event_time) + text
+
+
+OpenBackend = Callable[[str], RedisBackend]
+
+
+@pytest.fixture
+def open_backend() -> Iterator[OpenBackend]:
+    opened: list[RedisBackend] = []
+
+    def open_one(url: str) -> RedisBackend:
+        opened.append(RedisBackend(url))
+        return opened[-1]
+
+    yield open_one
+    for backend in opened:
+        backend.close()
+
+
+@pytest.fixture
+def backend(redis_url: str, open_backend: OpenBackend) -> Iterator[RedisBackend]:
+    backend = open_backend(redis_url)
+    yield backend
+    backend.delete_prefix(b"test:")
+
+
+@pytest.fixture
+def other(redis_url: str, open_backend: OpenBackend) -> RedisBackend:
+    return open_backend(redis_url)
+
+
+def write(backend: RedisBackend, batches: Iterator[RowBatch] | list[RowBatch], oldest: int, newest: int) -> int:
+    return backend.write_newer(b"test:mark", batches, stamp(oldest), stamp(newest))
+
+
+def test_a_writer_that_comes_between_two_batches_keeps_its_newer_rows(
+    backend: RedisBackend, other: RedisBackend
+) -> None:
+    def batches() -> Iterator[RowBatch]:
+        yield RowBatch([b"test:a"], [row(1, b"first")])
+        write(other, [RowBatch([b"test:b", b"test:c"], [row(5, b"newer"), row(0, b"older")])], 0, 5)
+        yield RowBatch([b"test:b", b"test:c"], [row(2, b"second"), row(2, b"second")])
+
+    assert write(backend, batches(), 1, 2) == 1
+    found = backend.read([b"test:a", b"test:b", b"test:c"])
+    assert found == [row(1, b"first"), row(5, b"newer"), row(2, b"second")]
+
+
+def test_a_writer_that_comes_between_looking_and_writing_is_noticed(
+    backend: RedisBackend, other: RedisBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = redis.client.Pipeline.multi
+
+    def come_between(pipeline: redis.client.Pipeline) -> None:
+        monkeypatch.setattr(redis.client.Pipeline, "multi", queue)
+        write(other, [RowBatch([b"test:a"], [row(5, b"newer")])], 5, 5)
+        queue(pipeline)
+
+    monkeypatch.setattr(redis.client.Pipeline, "multi", come_between)
+    assert write(backend, [RowBatch([b"test:a"], [row(1, b"older")])], 1, 1) == 1
+    assert backend.read([b"test:a"]) == [row(5, b"newer")]
+
+
+def test_the_mark_remembers_the_newest_stamp_of_any_write(backend: RedisBackend) -> None:
+    marks = []
+    for event_time in (3, 9, 4):
+        write(backend, [RowBatch([b"test:a"], [row(event_time, b"")])], event_time, event_time)
+        marks.append((backend.read([b"test:mark"])[0] or b"")[:16])
+    assert marks == [stamp(3), stamp(9), stamp(9)]
+
+
+def test_prefixes_are_taken_literally(backend: RedisBackend) -> None:
+    for key in (b"test:a*b", b"test:axb", b"test:a[x]", b"test:a\\"):
+        backend.put(key, b"1")
+    assert backend.keys(b"test:a*") == [b"test:a*b"]
+    assert backend.keys(b"test:a\\") == [b"test:a\\"]
+    assert backend.delete_prefix(b"test:a[") == 1
+    assert backend.keys(b"test:a") == [b"test:a*b", b"test:a\\", b"test:axb"]
+
+
+def test_a_server_that_is_not_there_is_one_clear_error(open_backend: OpenBackend) -> None:
+    url = f"redis://user:secret@127.0.0.1:{free_port()}/0"
+    backend = open_backend(url)
+    with pytest.raises(StoreError, match=r"cannot be reached .*; expected a Redis server there: start it") as raised:
+        backend.read([b"a"])
+    assert "secret" not in str(raised.value)
+    with pytest.raises(StoreError, match="cannot be reached"):
+        write(backend, [RowBatch([b"a"], [row(1, b"")])], 1, 1)
+
+
+def test_a_server_that_dies_and_comes_back_is_found_again(tmp_path: Path, open_backend: OpenBackend) -> None:
+    port = free_port()
+    with redis_server(tmp_path, port) as url:
+        backend = open_backend(url)
+        backend.put(b"a", b"1")
+    with pytest.raises(StoreError, match="cannot be reached"):
+        backend.read([b"a"])
+    with redis_server(tmp_path, port):
+        assert backend.read([b"a"]) == [None]
+        assert write(backend, [RowBatch([b"a"], [row(1, b"")])], 1, 1) == 0
+
+
+def test_a_full_server_is_one_clear_error(tmp_path: Path, open_backend: OpenBackend) -> None:
+    with redis_server(tmp_path) as url:
+        with redis.Redis.from_url(url) as server:
+            server.config_set("maxmemory", "2mb")
+        batches = [RowBatch([b"test:%d" % turn], [row(1, b"x" * 500_000)]) for turn in range(8)]
+        with pytest.raises(StoreError, match=r"refuses .*memory.*; expected a writable Redis that evicts nothing"):
+            write(open_backend(url), batches, 1, 1)
