@@ -66,8 +66,11 @@ def find_bundle(models: Path, shop: str, reference: str) -> Bundle:
             f"{store}: found {len(found)} bundles for {reference!r}, expected one; published are: {known};"
             " name one of these, or run `rankloop run` to publish one"
         )
-    whole = reference if len(reference) > len(PREFIX) + len(found[0].name) else None
-    return open_bundle(found[0], whole)
+    bundle = open_bundle(found[0])
+    named = found[0].name if reference == LATEST else max(found[0].name, reference.removeprefix(PREFIX), key=len)
+    if not bundle.digest.removeprefix(PREFIX).startswith(named):
+        raise BundleError(f"{found[0]}: found content with digest {bundle.digest}, expected {named}; publish it again")
+    return bundle
 
 
 def published_bundles(models: Path, shop: str) -> list[Path]:

@@ -99,7 +99,7 @@ def ndcg(lists: Lists) -> Floats:
     """Normalised discounted cumulative gain at k of each request; NaN where nothing is relevant."""
     discounts = 1 / np.log2(np.arange(2, lists.k + 2))
     ideal = np.concatenate([[np.nan], np.cumsum(discounts)])
-    return lists.hits @ discounts / ideal[np.minimum(lists.relevant, lists.k)]
+    return np.asarray(lists.hits @ discounts / ideal[np.minimum(lists.relevant, lists.k)])
 
 
 def average_precision(lists: Lists) -> Floats:
@@ -110,7 +110,7 @@ def average_precision(lists: Lists) -> Floats:
 
 def hit(lists: Lists) -> Floats:
     """Whether each request's list holds anything relevant, as 0 or 1; its mean is the hit rate."""
-    return lists.hits.any(axis=1).astype(np.float64)
+    return np.asarray(lists.hits.any(axis=1), dtype=np.float64)
 
 
 def recall(lists: Lists) -> Floats:
@@ -120,7 +120,7 @@ def recall(lists: Lists) -> Floats:
 
 def precision(lists: Lists) -> Floats:
     """Relevant items of each request's list over k; a short list counts its empty places as misses."""
-    return lists.hits.sum(axis=1) / lists.k
+    return np.asarray(lists.hits.sum(axis=1) / lists.k)
 
 
 def catalogue_coverage(lists: Lists, items: Integers, catalogue: int) -> float:
@@ -149,5 +149,5 @@ def random_ndcg(request: Integers, labels: NDArray[np.floating], relevant: Integ
     return _ratio(positives, sizes) * gains[np.minimum(sizes, k)] / ideal
 
 
-def _ratio(numerator: NDArray[np.generic], denominator: NDArray[np.generic]) -> Floats:
+def _ratio(numerator: NDArray[np.generic], denominator: NDArray[np.integer]) -> Floats:
     return np.divide(numerator, denominator, out=np.full(len(denominator), np.nan), where=denominator > 0)

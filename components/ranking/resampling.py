@@ -40,7 +40,7 @@ def _user_totals(values: Floats, user: NDArray[np.integer]) -> tuple[Floats, Flo
     columns = range(values.shape[1])
     sums = np.stack([np.bincount(user, weights=filled[:, column], minlength=users) for column in columns], axis=1)
     counts = np.stack([np.bincount(user, weights=present[:, column], minlength=users) for column in columns], axis=1)
-    return sums, counts
+    return np.asarray(sums, np.float64), np.asarray(counts, np.float64)
 
 
 def _weights(random: np.random.Generator, users: int, resamples: int) -> Floats:

@@ -1,0 +1,157 @@
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from components.bundles.environments import Pointer, PointerFiles
+from components.bundles.promotion import named_bundle, promote, rollback
+from components.bundles.store import publish_folder
+from components.contracts.errors import BundleError, PromotionError
+from components.contracts.home import Home
+from tests.components.bundles.drafts import ranker_draft, written
+
+pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")  # bentoml 1.4, at import
+NOW = "2024-06-03T02:00:00+00:00"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+def published(home: Home, k: int, promote: bool = True) -> str:
+    """Publish a bundle that differs from others by its k."""
+    draft = written(home.root / f"draft-{k}", ranker_draft(k=k))
+    checks = [{"name": "superiority", "passed": promote, "reason": "NDCG@10 does not beat popularity"}]
+    sidecar = replace(draft.sidecar, run_id=f"run-{k}", verdict={"promote": promote, "checks": checks})
+    return publish_folder(home.models, draft, sidecar).digest
+
+
+def live(home: Home) -> str | None:
+    return PointerFiles(home.environments).read("local").bundle
+
+
+def test_promotion_moves_the_pointer_and_keeps_its_history(home: Home) -> None:
+    first, second = published(home, 1), published(home, 2)
+    promote(home, "corner", first, "local", NOW)
+    change = promote(home, "corner", second[7:15], "local", NOW)
+    assert (change.before, change.after, change.moved) == (first, second, True)
+    assert change.reason == f"local now serves {second[7:23]} of run run-2 instead of {first[7:23]}"
+    found = json.loads((home.environments / "local.json").read_text())
+    assert found["bundle"] == second
+    assert [(move["action"], move["bundle"], move["run_id"]) for move in found["moves"]] == [
+        ("promote", first, "run-1"),
+        ("promote", second, "run-2"),
+    ]
+
+
+def test_promoting_what_is_live_changes_nothing(home: Home) -> None:
+    first = published(home, 1)
+    promote(home, "corner", first, "local", NOW)
+    before = (home.environments / "local.json").read_bytes()
+    assert not promote(home, "corner", first, "local", "2024-07-01T00:00:00+00:00").moved
+    assert (home.environments / "local.json").read_bytes() == before
+
+
+def test_a_refused_bundle_is_not_promoted(home: Home) -> None:
+    refused = published(home, 1, promote=False)
+    with pytest.raises(PromotionError, match=r"the gate refused it \(NDCG@10 does not beat popularity\)"):
+        promote(home, "corner", refused, "local", NOW)
+    assert live(home) is None
+
+
+def test_rollback_goes_back_one_promotion_at_a_time(home: Home) -> None:
+    digests = [published(home, k) for k in (1, 2, 3)]
+    for digest in digests:
+        promote(home, "corner", digest, "local", NOW)
+    assert rollback(home, "corner", "local", NOW).after == digests[1]
+    assert rollback(home, "corner", "local", NOW).after == digests[0]
+    with pytest.raises(PromotionError, match="no earlier bundle to go back to"):
+        rollback(home, "corner", "local", NOW)
+    promote(home, "corner", digests[2], "local", NOW)
+    assert rollback(home, "corner", "local", NOW).after == digests[0] == live(home)
+
+
+def test_rollback_with_nothing_promoted_says_so(home: Home) -> None:
+    with pytest.raises(PromotionError, match="local: found nothing promoted"):
+        rollback(home, "corner", "local", NOW)
+
+
+def test_rollback_to_a_tampered_bundle_changes_nothing(home: Home) -> None:
+    first, second = published(home, 1), published(home, 2)
+    for digest in (first, second):
+        promote(home, "corner", digest, "local", NOW)
+    (named_bundle(home, "corner", first).folder / "rank.ubj").write_bytes(b"{}")
+    with pytest.raises(BundleError, match="changed after it was sealed"):
+        rollback(home, "corner", "local", NOW)
+    assert live(home) == second
+
+
+def test_champion_challenger_and_digest_name_bundles(home: Home) -> None:
+    first, second = published(home, 1), published(home, 2, promote=False)
+    with pytest.raises(BundleError, match="nothing was promoted yet"):
+        named_bundle(home, "corner", "champion")
+    promote(home, "corner", first, "local", NOW)
+    assert named_bundle(home, "corner", "champion").digest == first
+    assert named_bundle(home, "corner", "challenger").digest == second
+    assert named_bundle(home, "corner", second).digest == second
+
+
+def test_an_environment_file_that_is_not_json_is_reported(home: Home) -> None:
+    home.environments.mkdir(parents=True)
+    (home.environments / "local.json").write_text("half a docu")
+    with pytest.raises(PromotionError, match="unreadable"):
+        PointerFiles(home.environments).read("local")
+
+
+def test_environments_are_apart_and_named_plainly(home: Home) -> None:
+    first = published(home, 1)
+    promote(home, "corner", first, "staging", NOW)
+    assert live(home) is None
+    with pytest.raises(PromotionError, match="expected letters"):
+        promote(home, "corner", first, "../local", NOW)
+
+
+def test_a_reader_never_sees_half_a_pointer_when_the_disk_is_full(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = published(home, 1), published(home, 2)
+    promote(home, "corner", first, "local", NOW)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("components.bundles.durable.os.fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            promote(home, "corner", second, "local", NOW)
+    assert live(home) == first
+    assert [path.name for path in home.environments.iterdir()] == ["local.json"]
+
+
+@dataclass
+class Messages:
+    """A target that keeps pointers in memory, as a Git target would keep them in commits."""
+
+    kept: dict[str, Pointer] = field(default_factory=dict)
+    messages: list[str] = field(default_factory=list)
+
+    def read(self, environment: str) -> Pointer:
+        return self.kept.get(environment, Pointer(environment))
+
+    def write(self, pointer: Pointer, message: str) -> str:
+        self.kept[pointer.environment] = pointer
+        self.messages.append(message)
+        return message
+
+
+def test_another_target_sees_the_same_moves(home: Home) -> None:
+    first, second, target = published(home, 1), published(home, 2), Messages()
+    promote(home, "corner", first, "production", NOW, target)
+    promote(home, "corner", second, "production", NOW, target)
+    rollback(home, "corner", "production", NOW, target)
+    assert target.messages == [
+        f"production: promote {first[7:23]} (run run-1)",
+        f"production: promote {second[7:23]} (run run-2)",
+        f"production: rollback {first[7:23]} (run run-1)",
+    ]
+    assert not home.environments.exists()
