@@ -5,12 +5,20 @@
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Response(stream).text();
   };
+  // A sandboxed page has no storage and Evidently reads it on start: it gets one in memory.
+  const storage = `<script>["localStorage", "sessionStorage"].forEach((name) => {
+    const kept = new Map();
+    Object.defineProperty(window, name, { value: {
+      getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, String(value)),
+      removeItem: (key) => kept.delete(key), clear: () => kept.clear() } });
+  });<\/script>`;
   const evidently = document.querySelector("details.evidently");
   if (evidently) {
     evidently.addEventListener("toggle", async () => {
       const frame = evidently.querySelector("iframe");
       if (!evidently.open || frame.srcdoc) return;
-      frame.srcdoc = await unpack(document.getElementById("evidently-page").textContent.trim());
+      const page = await unpack(document.getElementById("evidently-page").textContent.trim());
+      frame.srcdoc = page.replace("<head>", () => "<head>" + storage);
     });
   }
   addEventListener("beforeprint", () => {
