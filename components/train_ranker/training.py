@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from components.bundles.drafting import Draft, write_draft
 from components.bundles.manifest import Manifest, Part
@@ -17,20 +16,20 @@ from components.contracts.examples import ExamplesManifest, Split, read_manifest
 from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop
-from components.ranking.metrics import ndcg, ranked_lists
 from components.train_ranker.boosting import (
     Fit,
     Matrices,
-    Targets,
     TreeParameters,
     bin_rows,
     fit_booster,
     tree_parameters,
 )
 from components.train_ranker.leakage import refuse_leaks
-from components.train_ranker.positions import inverse_propensities, position_propensities
 from components.train_ranker.reference import reference_sketches, warmup_rows
+from components.train_ranker.sufficiency import refuse_unusable, shortfall_of
+from components.train_ranker.targets import training_targets
 from components.train_ranker.tuning import tune_parameters
+from components.train_ranker.validation import baseline_ndcg, mean_ndcg
 
 Say = Callable[[str], None]
 PREFERRED_BASELINE = "buy_it_again"
@@ -56,8 +55,8 @@ def train_ranker(shop: Shop, examples: Handle, home: Home, run_id: str, say: Say
     manifest = read_manifest(folder)
     train, validation = read_split(folder, "train"), read_split(folder, "validation")
     for name, split in (("training", train), ("validation", validation)):
-        _refuse_unusable(name, split)
-    shortfall = _shortfall(manifest, train, validation, shop)
+        refuse_unusable(name, split)
+    shortfall = shortfall_of(manifest, train, validation, shop)
     trained = (
         _baseline(manifest, validation, shop, shortfall)
         if shortfall
@@ -86,7 +85,7 @@ class _Trained:
 def _ranker(manifest: ExamplesManifest, train: Split, validation: Split, shop: Shop, say: Say) -> _Trained:
     say("looking for label leaks")
     refuse_leaks(validation, manifest.feature_names, shop.k)
-    targets, positions = _targets(train)
+    targets, positions = training_targets(train)
     say(f"binning {len(train.features):,} training rows")
     labels = (validation.rows["label"].to_numpy() > 0).astype(np.float32)
     matrices = bin_rows(train.features, targets, validation.features, labels, validation.group_sizes, shop.training)
@@ -112,7 +111,7 @@ def _baseline(manifest: ExamplesManifest, validation: Split, shop: Shop, shortfa
     """Choose the baseline that ranked the validation requests best; without any, the one that mostly does."""
     if not manifest.baseline_names:
         raise TrainingError("the examples hold no baseline; build_training_set must score at least one")
-    scored = _baseline_ndcg(manifest, validation, shop.k)
+    scored = baseline_ndcg(manifest, validation, shop.k)
     usual = PREFERRED_BASELINE if PREFERRED_BASELINE in manifest.baseline_names else manifest.baseline_names[0]
     best = max(scored, key=lambda name: scored[name]) if scored else usual
     facts = {"kind": "baseline", "baseline": best, "reason": shortfall}
@@ -132,48 +131,6 @@ def _described(manifest: ExamplesManifest, shop: Shop, **what: Any) -> Manifest:
         rules=shop.rules.model_dump(mode="json"),
         **what,
     )
-
-
-def _refuse_unusable(name: str, split: Split) -> None:
-    for column in ("label", "weight"):
-        values = split.rows[column].to_numpy(zero_copy_only=False)
-        wrong = int(np.count_nonzero(~np.isfinite(values) | (values < 0)))
-        if wrong:
-            raise TrainingError(
-                f"{wrong} of {len(values)} {name} rows have a {column} that is negative or not a number;"
-                " expected finite numbers from 0 up: look at the outcomes in build_training_set's report"
-            )
-
-
-def _shortfall(manifest: ExamplesManifest, train: Split, validation: Split, shop: Shop) -> str | None:
-    if not manifest.enough:
-        return manifest.shortfall or "too few users or too short a history"
-    for name, split, least in (("training", train, shop.training.min_requests), ("validation", validation, 1)):
-        found = _informative_requests(split)
-        if found < least:
-            return f"{found} {name} requests have both a success and another candidate; at least {least} are needed"
-    return None
-
-
-def _informative_requests(split: Split) -> int:
-    request, labels = split.rows["request"].to_numpy(), split.rows["label"].to_numpy()
-    positives = np.bincount(request, weights=labels > 0, minlength=len(split.requests))
-    return int(((positives > 0) & (positives < split.group_sizes)).sum())
-
-
-def _targets(train: Split) -> tuple[Targets, list[float] | None]:
-    """Labels, weights and gains of the training rows; clicks on shown items count by their position's propensity."""
-    labels = (train.rows["label"].to_numpy() > 0).astype(np.float32)
-    weights = train.rows["weight"].to_numpy().astype(np.float32)
-    position = train.rows["position"].fill_null(0).to_numpy().astype(np.int64)
-    shown = position > 0
-    if not shown.any():
-        return Targets(labels, labels, weights, train.group_sizes), None
-    item = train.rows["item_id"].combine_chunks().dictionary_encode().indices.to_numpy()
-    propensities = position_propensities(item[shown], position[shown], labels[shown] > 0)
-    gains = labels * inverse_propensities(position, propensities)
-    weighted = weights * np.where(labels > 0, gains, 1).astype(np.float32)
-    return Targets(gains, labels, weighted, train.group_sizes), np.round(propensities, 4).tolist()
 
 
 def _parameters(matrices: Matrices, shop: Shop, say: Say) -> tuple[TreeParameters, list[dict[str, float]] | None]:
@@ -206,8 +163,8 @@ def _importance(ranker: Ranker, names: tuple[str, ...]) -> dict[str, float]:
 
 
 def _about(manifest: ExamplesManifest, train: Split, validation: Split, ranker: Ranker, k: int) -> dict[str, Any]:
-    baselines = _baseline_ndcg(manifest, validation, k)
-    own = _mean_ndcg(validation, ranker.score(np.asarray(validation.features), np.asarray(validation.baselines)), k)
+    baselines = baseline_ndcg(manifest, validation, k)
+    own = mean_ndcg(validation, ranker.score(np.asarray(validation.features), np.asarray(validation.baselines)), k)
     return {
         "as_of": manifest.as_of,
         "train_end": manifest.train_end,
@@ -218,16 +175,3 @@ def _about(manifest: ExamplesManifest, train: Split, validation: Split, ranker: 
         "validation_baselines": baselines,
         "features": len(manifest.feature_names),
     }
-
-
-def _baseline_ndcg(manifest: ExamplesManifest, validation: Split, k: int) -> dict[str, float]:
-    if not (validation.requests["relevant"].to_numpy() > 0).any():
-        return {}
-    names = manifest.baseline_names
-    return {name: _mean_ndcg(validation, validation.baselines[:, column], k) for column, name in enumerate(names)}
-
-
-def _mean_ndcg(split: Split, scores: NDArray[np.floating], k: int) -> float:
-    request, labels = split.rows["request"].to_numpy(), split.rows["label"].to_numpy()
-    found = ndcg(ranked_lists(request, scores, labels, split.requests["relevant"].to_numpy(), k))
-    return float(np.nanmean(found)) if np.isfinite(found).any() else 0.0
