@@ -15,7 +15,6 @@ from components.contracts.home import Home
 from components.contracts.shop import Shop
 from components.features.calendar import calendar
 from components.features.coded import Coded, coded
-from components.features.engine import Engine, clean_engine
 from components.features.frame import frame_at
 from components.features.item_view import item_view
 from components.features.moment import Moment
@@ -26,6 +25,7 @@ from components.features.sets import VIEWS, FeatureSet, point_current, prune_set
 from components.features.shape import Shape, shape_of
 from components.features.snapshot import snapshot
 from components.features.user_view import user_view
+from components.features.workspace import Workspace, clean_workspace
 
 Files = dict[tuple[str, datetime], Path]
 
@@ -48,14 +48,16 @@ def build_features(shop: Shop, home: Home, clean: Handle, say: Callable[[str], N
     """
     shape = shape_of(shop)
     revision = feature_revision(shape)
-    with clean_engine(Path(clean.uri), clean.versions) as engine:
-        first, rows_in = _span(engine, clean.moment)
+    with clean_workspace(Path(clean.uri), clean.versions) as space:
+        first, rows_in = _span(space, clean.moment)
         days = tuple(day for day in calendar(shop, clean.moment).snapshot_days if day > first)
         say("looking for what is new")
-        files = _pool_files(engine, home.features / "pool", days, shape, revision)
+        digests = rows_digests(Path(clean.uri), clean.versions, days, shape, space)
+        pool = home.features / "pool"
+        files = {(view, day): pool_path(pool, revision, view, day, digests[day]) for view in VIEWS for day in days}
         missing = sorted({day for (_, day), path in files.items() if not path.exists()})
         if missing:
-            _compute(engine, missing, files, shape, say)
+            _compute(space, missing, files, shape, say)
     described = FeatureSet(
         folder=Path(),
         project=shop.name,
@@ -70,17 +72,17 @@ def build_features(shop: Shop, home: Home, clean: Handle, say: Callable[[str], N
     built = write_set(home.features / "sets", described, files)
     point_current(home.features, built)
     prune_sets(home.features, keep=built)
-    prune_pool(home.features / "pool", keep=files.values())
+    prune_pool(pool, keep=files.values())
     handle = Handle("features", str(built.folder), clean.versions, built.digest, clean.as_of)
     facts = _facts(built, missing, first)
     return BuiltFeatures(handle, rows_in, sum(view["rows"] for view in facts["views"].values()), facts)
 
 
-def _span(engine: Engine, as_of: datetime) -> tuple[datetime, int]:
+def _span(space: Workspace, as_of: datetime) -> tuple[datetime, int]:
     """The first event's time, and how many events are known at the as-of."""
-    events = engine.clean["events"]
+    events = space.clean["events"]
     known = events.filter(events.event_time < as_of, events.available_at <= as_of)
-    found = engine.fetch(known.agg(first=known.event_time.min(), rows=known.count())).to_pylist()[0]
+    found = space.fetch(known.agg(first=known.event_time.min(), rows=known.count())).to_pylist()[0]
     if not found["rows"]:
         raise FeatureError(
             f"features at {as_of.isoformat()}: found no event known before that moment, expected at least one; "
@@ -89,28 +91,23 @@ def _span(engine: Engine, as_of: datetime) -> tuple[datetime, int]:
     return found["first"], found["rows"]
 
 
-def _pool_files(engine: Engine, pool: Path, days: tuple[datetime, ...], shape: Shape, revision: str) -> Files:
-    digests = rows_digests(engine.clean, days, shape, engine.fetch)
-    return {(view, day): pool_path(pool, revision, view, day, digests[day]) for view in VIEWS for day in days}
-
-
-def _compute(engine: Engine, days: list[datetime], files: Files, shape: Shape, say: Callable[[str], None]) -> None:
+def _compute(space: Workspace, days: list[datetime], files: Files, shape: Shape, say: Callable[[str], None]) -> None:
     """Compute the snapshots of some days into the pool."""
     say("preparing events")
-    tables = _stored(engine, coded(engine.clean))
+    tables = _stored(space, coded(space.clean))
     for number, day in enumerate(days, start=1):
         say(f"snapshot {number} of {len(days)}: {day:%Y-%m-%d}")
-        frame = frame_at(tables, Moment(day), shape, engine.store)
+        frame = frame_at(tables, Moment(day), shape, space.store)
         for view in (user_view(frame), item_view(frame)):
-            rows = snapshot(view, day, engine.fetch)
+            rows = snapshot(view, day, space.fetch)
             write_snapshot(files[view.name, day], rows)
 
 
-def _stored(engine: Engine, tables: Coded) -> Coded:
+def _stored(space: Workspace, tables: Coded) -> Coded:
     """Evaluate the tables that all snapshots share, once."""
     return replace(
         tables,
-        **{field.name: engine.store(f"coded_{field.name}", getattr(tables, field.name)) for field in fields(tables)},
+        **{field.name: space.store(f"coded_{field.name}", getattr(tables, field.name)) for field in fields(tables)},
     )
 
 

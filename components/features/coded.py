@@ -43,14 +43,14 @@ def coded(clean: Mapping[str, ir.Table]) -> Coded:
         acts=_acts(events, users, items),
         users=users,
         items=items,
-        catalogue=clean["items"].mutate(valid_from=_since(clean["items"].valid_from)),
+        catalogue=clean["items"].mutate(valid_from=since(clean["items"].valid_from)),
         promotions=promotions.select(
             "item_id",
             starts=microseconds_of(promotions.starts_at),
             ends=microseconds_of(promotions.ends_at),
             reach=promotions.reach,
         ),
-        attributes=clean["users"].mutate(valid_from=_since(clean["users"].valid_from)),
+        attributes=clean["users"].mutate(valid_from=since(clean["users"].valid_from)),
     )
 
 
@@ -58,7 +58,7 @@ def _ranked(table: ir.Table, column: str, name: str) -> ir.Table:
     return table.mutate(ibis.row_number().over(order_by=table[column]).cast("int32").name(name))
 
 
-def _since(valid_from: ir.TimestampValue) -> ir.IntegerValue:
+def since(valid_from: ir.TimestampValue) -> ir.IntegerValue:
     """A row without a beginning holds since always."""
     return microseconds_of(valid_from).fill_null(-(2**62))
 

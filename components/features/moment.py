@@ -23,7 +23,12 @@ def microseconds(moment: datetime) -> int:
 
 def microseconds_of(column: ir.TimestampValue) -> ir.IntegerValue:
     """A timestamp column as whole microseconds since 1970."""
-    return column.delta(ibis.literal(EPOCH, type="timestamp('UTC')"), unit="microsecond")
+    return column.delta(utc(EPOCH), unit="microsecond")
+
+
+def utc(moment: datetime) -> ir.TimestampScalar:
+    """A moment as a literal in UTC."""
+    return ibis.literal(moment.astimezone(UTC), type="timestamp('UTC')")
 
 
 def total(values: ir.NumericValue, where: ir.BooleanValue | None = None) -> ir.FloatingValue:

@@ -46,5 +46,7 @@ def shape_of(shop: Shop) -> Shape:
 
 def shape_from(written: Mapping[str, Any]) -> Shape:
     """Read a shape that was written as JSON."""
-    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in written.items()}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in written.items()
+    }
     return Shape(**values)

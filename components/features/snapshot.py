@@ -1,7 +1,7 @@
 """One view at one moment as an Arrow table: scalars as float32, listings packed into aligned arrays."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import ibis.expr.types as ir
 import numpy as np
@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from components.contracts.tables import TIME
-from components.features.views import CREATED_TIMESTAMP, EVENT_TIMESTAMP, Listing, View
+from components.features.moment import EPOCH
+from components.features.views import CREATED_TIMESTAMP, EVENT_TIMESTAMP, SNAPSHOT_DAY, Listing, View
 
 Fetch = Callable[[ir.Table], pa.Table]
 
@@ -26,9 +27,15 @@ def snapshot(view: View, at: datetime, fetch: Fetch) -> pa.Table:
     keys = scalars[view.key].to_numpy()
     for listing in view.listings:
         columns |= _packed(listing, view.key, keys, fetch)
+    columns[SNAPSHOT_DAY] = pa.array(np.full(len(scalars), snapshot_day(at)))
     columns[EVENT_TIMESTAMP] = pa.array([at] * len(scalars), TIME)
     columns[CREATED_TIMESTAMP] = _moments(scalars["known"])
     return pa.table([_cast(columns[field.name], field.type) for field in schema], schema=schema)
+
+
+def snapshot_day(at: datetime) -> np.float32:
+    """A snapshot's moment in days since 1970; float32 tells moments apart that lie three minutes from one another."""
+    return np.float32((at - EPOCH) / timedelta(days=1))
 
 
 def _packed(listing: Listing, key: str, keys: NDArray[np.int32], fetch: Fetch) -> dict[str, pa.ListArray]:

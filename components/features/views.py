@@ -15,6 +15,7 @@ from components.contracts.tables import TIME
 
 EVENT_TIMESTAMP = "event_timestamp"
 CREATED_TIMESTAMP = "created_timestamp"
+SNAPSHOT_DAY = "snapshot_day"  # days since 1970: tells which snapshot a row comes from, wherever it is met
 CODES = ("item_code", "history_item", "seen_item", "neighbour_item")  # int32; everything else is float32
 KEYS = ("user", "item", "known")  # columns of a view's tables that are not stored
 
@@ -43,12 +44,12 @@ class View:
     listings: tuple[Listing, ...]
 
     def schema(self) -> pa.Schema:
-        """What a stored row holds: id, columns, arrays, then the two timestamps."""
+        """What a stored row holds: id, snapshot day, columns, arrays, then the two timestamps."""
         skip = (*KEYS, self.entity)
         scalars = [(name, _stored_type(name)) for name in self.scalars.columns if name not in skip]
         arrays = [(name, pa.list_(_stored_type(name))) for listing in self.listings for name in listing.values]
         times = [(EVENT_TIMESTAMP, TIME), (CREATED_TIMESTAMP, TIME)]
-        return pa.schema([(self.entity, pa.string()), *scalars, *arrays, *times])
+        return pa.schema([(self.entity, pa.string()), (SNAPSHOT_DAY, pa.float32()), *scalars, *arrays, *times])
 
 
 def _stored_type(name: str) -> pa.DataType:

@@ -1,0 +1,217 @@
+"""Build ranking examples: requests of past weeks, their candidates, point-in-time features, and what came of them."""
+
+import hashlib
+import inspect
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from components.build_training_set import outcomes as outcomes_module
+from components.build_training_set import requests as requests_module
+from components.build_training_set import sampling, slices
+from components.build_training_set.outcomes import outcomes
+from components.build_training_set.requests import NO_RECALL, Recall, examples_at
+from components.build_training_set.sampling import id_hashes, sampled_requests
+from components.contracts.examples import SPLITS, ExamplesManifest, SplitFiles, write_manifest
+from components.contracts.handles import Handle
+from components.contracts.home import Home
+from components.contracts.shop import Shop
+from components.features.calendar import Calendar, calendar
+from components.features.sets import FeatureSet, read_set
+from components.features.workspace import clean_workspace
+from components.ranking.baselines import BASELINE_NAMES
+from components.ranking.features import FEATURE_NAMES, REQUEST_CONSTANT, feature_list
+from components.ranking.rows import item_rows, user_rows
+from feature_repo.point_in_time import PointInTime, point_in_time
+
+KEPT_SETS = 2
+Outcomes = dict[datetime, pa.Table]
+
+
+@dataclass(frozen=True)
+class BuiltExamples:
+    """What came of the step: ``facts`` has requests and rows by split, recall by split, slices, shortfall."""
+
+    examples: Handle
+    rows_in: int
+    rows_out: int
+    facts: dict[str, Any]
+
+
+def build_training_set(
+    shop: Shop, home: Home, features: Handle, clean: Handle, say: Callable[[str], None]
+) -> BuiltExamples:
+    """Build the examples of a feature set into ``examples/<digest>``; equal ones that exist are kept.
+
+    Raises:
+        FeatureError: a feature value is newer than its request.
+    """
+    chosen = read_set(Path(features.uri))
+    digest = _digest(shop, chosen, clean)
+    folder = home.root / "examples" / digest
+    if not (folder / "examples.json").exists():
+        draft = folder.with_name(f".{digest}.{os.getpid()}")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        facts = _write_examples(draft, shop, home, chosen, clean, say)
+        (draft / "facts.json").write_text(json.dumps(facts, indent=1))
+        draft.rename(folder)
+    os.utime(folder)
+    _prune(folder)
+    facts = json.loads((folder / "facts.json").read_text())
+    handle = Handle("examples", str(folder), clean.versions, digest, clean.as_of)
+    rows = {name: split["rows"] for name, split in facts["splits"].items()}
+    return BuiltExamples(handle, facts["outcomes"], sum(rows.values()), facts)
+
+
+def _digest(shop: Shop, chosen: FeatureSet, clean: Handle) -> str:
+    """Everything that decides the examples: snapshots, clean rows, settings, code."""
+    settings = shop.model_dump_json(include={"success", "horizon_days", "candidates", "training", "gate", "rules"})
+    modules = (inspect.getmodule(_digest), outcomes_module, requests_module, sampling, slices)
+    code = "".join(inspect.getsource(module) for module in modules if module)
+    content = [chosen.digest, clean.versions, clean.as_of, feature_list(), settings, code]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _write_examples(
+    draft: Path, shop: Shop, home: Home, chosen: FeatureSet, clean: Handle, say: Callable[[str], None]
+) -> dict[str, Any]:
+    when = calendar(shop, clean.moment)
+    times = {split: [t for t in found if when.snapshot_day(t) in chosen.days] for split, found in when.requests.items()}
+    say("collecting outcomes")
+    with clean_workspace(Path(clean.uri), clean.versions) as space:
+        every = [time for split in SPLITS for time in times[split]]
+        known = outcomes(space, every, when.horizon, clean.moment, chosen.shape)
+    known = {time: _of_known_users(table, chosen, when, time) for time, table in known.items()}
+    train = sum(_requests_of(known[time]) for time in times["train"])
+    share = shop.training.max_requests / train if train else 1.0
+    facts: dict[str, Any] = {"outcomes": sum(len(table) for table in known.values()), "splits": {}}
+    say("joining features point in time")
+    with point_in_time(chosen, home) as joined:
+        for split in SPLITS:
+            builder = SplitBuilder(split, shop, joined, share if split == "train" else 1.0)
+            facts["splits"][split] = builder.write(draft, {time: known[time] for time in times[split]}, say)
+    shortfall = _shortfall(shop, facts["splits"])
+    write_manifest(draft, _manifest(chosen, when, shortfall))
+    return facts | {"shortfall": shortfall}
+
+
+def _of_known_users(table: pa.Table, chosen: FeatureSet, when: Calendar, time: datetime) -> pa.Table:
+    """Outcomes of users who had a history before the request."""
+    ids = pq.read_table(chosen.path("user_features", when.snapshot_day(time)), columns=["user_id"])["user_id"]
+    return table.filter(pc.is_in(table["user_id"], value_set=ids))
+
+
+def _requests_of(outcome: pa.Table) -> int:
+    return int(pc.count_distinct(outcome["user_id"]).as_py())
+
+
+class SplitBuilder:
+    """Writes one split, a request time at once."""
+
+    def __init__(self, split: str, shop: Shop, joined: PointInTime, share: float) -> None:
+        self.split, self.shop, self.joined, self.share = split, shop, joined, share
+
+    def write(self, draft: Path, known: Outcomes, say: Callable[[str], None]) -> dict[str, Any]:
+        """Write the split's files; return its counts, its recall and its slices."""
+        recall, names = NO_RECALL, np.empty(0, dtype=object)
+        users, items = self._located(known)
+        with SplitFiles(draft, self.split, len(FEATURE_NAMES), len(BASELINE_NAMES)) as files:
+            for number, (time, outcome) in enumerate(known.items(), start=1):
+                say(f"{self.split}: request time {number} of {len(known)}, {time:%Y-%m-%d}")
+                if not users[time]:
+                    continue
+                block, found = self._block(time, outcome, users[time], items[time])
+                files.append(block)
+                recall += found
+                names = np.r_[names, pc.list_flatten(block.requests["slices"]).to_numpy(zero_copy_only=False)]
+        counted = dict(zip(*(part.tolist() for part in np.unique(names, return_counts=True)), strict=True))
+        return {"requests": files.requests, "rows": files.rows, "slices": counted, "recall": _recall_facts(recall)}
+
+    def _located(self, known: Outcomes) -> tuple[dict[datetime, Any], dict[datetime, Any]]:
+        """The snapshots that Feast lets each request see, for its user and for every item."""
+        asked = {time: self._asking(time, outcome) for time, outcome in known.items()}
+        asked = {time: ids for time, ids in asked.items() if len(ids)}
+        users = self.joined.located("user_features", asked) if asked else {}
+        items = self.joined.located("item_features", {time: self._items(time) for time in asked}) if asked else {}
+        return ({time: users.get(time, {}) for time in known}, {time: items.get(time, {}) for time in known})
+
+    def _asking(self, time: datetime, outcome: pa.Table) -> pa.Array:
+        ids = pc.unique(outcome["user_id"]).sort()
+        if self.share >= 1:
+            return ids
+        hashes = id_hashes(ids.to_numpy(zero_copy_only=False), self.shop.training.seed, time)
+        return ids.filter(pa.array(sampled_requests(hashes, self.share)))
+
+    def _items(self, time: datetime) -> pa.Array:
+        chosen = self.joined.chosen
+        newest = max(day for day in chosen.days if day <= time)
+        return pq.read_table(chosen.path("item_features", newest), columns=["item_id"])["item_id"].combine_chunks()
+
+    def _block(self, time: datetime, outcome: pa.Table, users: Any, items: Any) -> Any:
+        item_table = item_rows(self.joined.rows("item_features", time, items))
+        user_table = user_rows(self.joined.rows("user_features", time, users), item_table)
+        asked = outcome.filter(pc.is_in(outcome["user_id"], value_set=pa.array(user_table.user_ids, pa.string())))
+        hashes = id_hashes(user_table.user_ids, self.shop.training.seed, time)
+        negatives = NEGATIVES if self.split == "train" else None
+        return examples_at(user_table, item_table, asked, time, self.shop.candidates, hashes, negatives)
+
+
+NEGATIVES = 40
+
+
+def _recall_facts(recall: Recall) -> dict[str, Any]:
+    relevant = max(recall.relevant, 1)
+    by_source = {name: round(count / relevant, 4) for name, count in recall.by_source.items()}
+    return {"relevant": recall.relevant, "candidates": round(recall.found / relevant, 4), "by_source": by_source}
+
+
+def _shortfall(shop: Shop, splits: Mapping[str, Any]) -> str | None:
+    """Why there is too little to train or judge on; None if there is enough."""
+    train, heldout = splits["train"]["requests"], splits["heldout"]["requests"]
+    if train < shop.training.min_requests:
+        return (
+            f"found {train:,} training requests, expected at least {shop.training.min_requests:,} "
+            "(training.min_requests): the history is too short or has too few returning users"
+        )
+    if heldout < shop.gate.min_users:
+        return (
+            f"found {heldout:,} held-out requests, expected those of at least {shop.gate.min_users:,} users "
+            "(gate.min_users): too few users came back in the held-out weeks"
+        )
+    return None
+
+
+def _manifest(chosen: FeatureSet, when: Calendar, shortfall: str | None) -> ExamplesManifest:
+    return ExamplesManifest(
+        feature_names=list(FEATURE_NAMES),
+        feature_list=feature_list(),
+        feature_revision=chosen.revision,
+        baseline_names=list(BASELINE_NAMES),
+        as_of=when.as_of.isoformat(),
+        train_end=when.train_end.isoformat(),
+        heldout_start=when.heldout[0].isoformat(),
+        horizon_days=when.horizon // timedelta(days=1),
+        request_constant=list(REQUEST_CONSTANT),
+        enough=shortfall is None,
+        shortfall=shortfall,
+    )
+
+
+def _prune(folder: Path) -> None:
+    """Keep the last few example folders; remove older ones and drafts of killed runs."""
+    others = [path for path in folder.parent.iterdir() if path != folder]
+    finished = sorted((path for path in others if not path.name.startswith(".")), key=lambda path: path.stat().st_mtime)
+    stale = finished[: max(0, len(finished) - (KEPT_SETS - 1))]
+    for path in [*stale, *(path for path in others if path.name.startswith("."))]:
+        shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,107 @@
+"""From point-in-time rows to ranking examples of one request time."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from components.build_training_set.sampling import Hashes, sampled_rows
+from components.build_training_set.slices import request_slices
+from components.contracts.examples import REQUESTS, ROWS, Split
+from components.contracts.shop import Candidates
+from components.ranking.baselines import baseline_scores
+from components.ranking.candidates import SOURCES, generate_candidates
+from components.ranking.features import ranking_features
+from components.ranking.pairs import Pairs
+from components.ranking.rows import MISSING_POSITION, ItemRows, UserRows
+
+
+@dataclass(frozen=True)
+class Recall:
+    """How many relevant items there were, were among the candidates, and were brought by each source."""
+
+    relevant: int
+    found: int
+    by_source: dict[str, int]
+
+    def __add__(self, other: "Recall") -> "Recall":
+        by_source = {name: self.by_source[name] + other.by_source[name] for name in SOURCES}
+        return Recall(self.relevant + other.relevant, self.found + other.found, by_source)
+
+
+NO_RECALL = Recall(0, 0, dict.fromkeys(SOURCES, 0))
+
+
+def examples_at(
+    users: UserRows,
+    items: ItemRows,
+    outcome: pa.Table,
+    time: datetime,
+    limits: Candidates,
+    hashes: Hashes,
+    negatives: int | None,
+) -> tuple[Split, Recall]:
+    """Candidates, features and labels of all users at one request time.
+
+    ``outcome`` has distinct (user_id, item_id). With ``negatives`` only so many rows without success are kept a
+    request, chosen by ``hashes`` (one a user); features are computed before, from all candidates.
+    """
+    pairs = generate_candidates(users, items, limits)
+    labels = _labels(users, items, pairs, outcome)
+    features, baselines = ranking_features(users, items, pairs), baseline_scores(users, items, pairs)
+    recall = _recall(pairs, labels, len(outcome))
+    kept = np.arange(len(pairs)) if negatives is None else sampled_rows(pairs, labels, hashes, negatives)
+    rows = _rows(items, Pairs(pairs.user[kept], pairs.item[kept], pairs.sources[kept]), labels[kept])
+    split = Split(features[kept], baselines[kept], rows, _requests(users, outcome, time))
+    return split, recall
+
+
+def _labels(users: UserRows, items: ItemRows, pairs: Pairs, outcome: pa.Table) -> NDArray[np.bool_]:
+    user = _indices(outcome["user_id"], users.user_ids)
+    item = _indices(outcome["item_id"], items.item_ids)
+    known = (user != MISSING_POSITION) & (item != MISSING_POSITION)
+    wanted = user[known].astype(np.int64) * len(items) + item[known]
+    return np.isin(pairs.user.astype(np.int64) * len(items) + pairs.item, wanted)
+
+
+def _indices(values: pa.ChunkedArray, known: NDArray[np.object_]) -> NDArray[np.int32]:
+    found = pc.index_in(values, value_set=pa.array(known, pa.string()))
+    return found.fill_null(MISSING_POSITION).to_numpy().astype(np.int32)
+
+
+def _recall(pairs: Pairs, labels: NDArray[np.bool_], relevant: int) -> Recall:
+    sources = pairs.sources[labels]
+    by_source = {name: int((sources >> bit & 1).sum()) for bit, name in enumerate(SOURCES)}
+    return Recall(relevant, int(labels.sum()), by_source)
+
+
+def _rows(items: ItemRows, pairs: Pairs, labels: NDArray[np.bool_]) -> pa.Table:
+    ids = pa.array(items.item_ids, pa.string())
+    return pa.table(
+        {
+            "request": pa.array(pairs.user),
+            "item_id": ids.take(pa.array(pairs.item)),
+            "item_position": pa.array(pairs.item),
+            "label": pa.array(labels.astype(np.float32)),
+            "weight": pa.array(np.ones(len(pairs), dtype=np.float32)),
+            "position": pa.nulls(len(pairs), pa.int32()),
+        },
+        schema=ROWS,
+    )
+
+
+def _requests(users: UserRows, outcome: pa.Table, time: datetime) -> pa.Table:
+    counts = np.bincount(_indices(outcome["user_id"], users.user_ids), minlength=len(users))
+    return pa.table(
+        {
+            "request": pa.array(np.arange(len(users), dtype=np.int32)),
+            "user_id": pa.array(users.user_ids, pa.string()),
+            "request_time": pa.array([time] * len(users), pa.timestamp("us", tz="UTC")),
+            "relevant": pa.array(counts.astype(np.int32)),
+            "slices": pa.array(request_slices(users), pa.list_(pa.string())),
+        },
+        schema=REQUESTS,
+    )

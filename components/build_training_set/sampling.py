@@ -1,0 +1,43 @@
+"""Sampling by hashes of ids: what is kept depends on no row order, and on nothing but the seed and the row itself."""
+
+import hashlib
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.ranking.pairs import Pairs
+
+Hashes = NDArray[np.uint64]
+
+
+def id_hashes(ids: NDArray[np.object_], seed: int, time: datetime) -> Hashes:
+    """Hash the users of requests at a time."""
+    salt = f"{seed} {time.isoformat()} ".encode()
+    digests = b"".join(hashlib.blake2b(salt + str(one).encode(), digest_size=8).digest() for one in ids)
+    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+
+
+def sampled_requests(hashes: Hashes, share: float) -> NDArray[np.bool_]:
+    """Keep about a share of the requests."""
+    return hashes.astype(np.float64) / 2.0**64 < share
+
+
+def sampled_rows(pairs: Pairs, labels: NDArray[np.bool_], users: Hashes, negatives: int) -> NDArray[np.intp]:
+    """Rows to train on: every positive, and so many negatives a request, uniformly whatever their source."""
+    chance = _mixed(users[pairs.user] ^ (pairs.item.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)))
+    chance[labels] = 0
+    order = np.lexsort((chance, ~labels, pairs.user))
+    user = pairs.user[order]
+    starts = np.flatnonzero(np.r_[True, user[1:] != user[:-1]]) if len(user) else np.empty(0, dtype=np.intp)
+    place = np.arange(len(user)) - np.repeat(starts, np.diff(np.r_[starts, len(user)]))
+    positives = np.bincount(pairs.user, weights=labels)[user] if len(user) else place
+    return np.sort(order[place < positives + negatives])
+
+
+def _mixed(value: Hashes) -> Hashes:
+    """Mix bits (the finaliser of SplitMix64), so that near keys get far apart."""
+    with np.errstate(over="ignore"):
+        value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
