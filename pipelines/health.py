@@ -109,7 +109,7 @@ def _shop(shop_file: Path) -> list[Finding]:
         return [Finding("shop file", False, str(error))]
     found = [Finding("shop file", True, f"{shop.name}: {shop_file}")]
     try:
-            sources_fingerprint(shop)
+        sources_fingerprint(shop)
     except RankloopError as error:
         return [*found, Finding("sources", False, str(error))]
     return [*found, Finding("sources", True, "all can be reached")]

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from components.contracts.errors import ConfigurationError
 from components.contracts.home import Home
-from components.contracts.shop import Shop, load_shop
 from pipelines.run_record import read_json
 
 
@@ -26,9 +25,9 @@ def shop_of(home: Home) -> str:
     return str(read_json(home.shop_note)["shop"])
 
 
-def shop_settings(home: Home) -> Shop:
-    """Read the shop file that the last run of a home used."""
-    return load_shop(Path(read_json(home.shop_note)["shop_file"]))
+def shop_file_of(home: Home) -> Path:
+    """Return the shop file that the last run of a home used."""
+    return Path(read_json(home.shop_note)["shop_file"])
 
 
 def now_text() -> str:

@@ -14,4 +14,13 @@ TRAINING = (
     "write_report",
 )
 
-MONITORING = ("ingest_events", "validate_events", "build_features", "detect_drift", "write_report")
+MONITORING = (
+    "ingest_events",
+    "validate_events",
+    "build_features",
+    "build_training_set",
+    "detect_drift",
+    "write_report",
+)
+
+STEPS = {"training": TRAINING, "monitoring": MONITORING}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.contracts.errors import ConfigurationError, RankloopError
 from pipelines.compiled import compile_package
+from pipelines.fingerprints import code_digest
 from pipelines.run_record import new_run_id
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ def submit(submission: Submission) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pipeline.yaml"
         specification = compile_package(submission.pipeline, file)[0]
-        run_id = submission.parameters.get("run_id") or new_run_id()
-        parameters = submission.parameters | {"run_id": run_id}
+        parameters = {"run_id": new_run_id(), "code_revision": code_digest()} | submission.parameters
+        run_id = parameters["run_id"]
         _check(parameters, specification, submission.pipeline)
         with _translated_errors(submission.host):
             result = _create(submission, file, run_id, parameters)

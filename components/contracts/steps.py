@@ -18,13 +18,19 @@ from components.contracts.handles import Handle, write_handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop, load_shop
 
-
-LATEST = "latest"  # as a pipeline's as-of: the end of the last complete day (KFP's local runner has no optional ones)
+# Words that stand for None in a pipeline's parameters: KFP's local runner fails on optional ones that are not given.
+LATEST = "latest"  # as-of: the end of the last complete day
+CONFIGURED = "configured"  # window: as the shop file says
 
 
 def asked_moment(as_of: str) -> str | None:
     """Read a pipeline's as-of parameter: ISO 8601 with a zone, or ``latest`` for None."""
     return None if as_of == LATEST else as_of
+
+
+def asked_days(window: str) -> int | None:
+    """Read a pipeline's window parameter: a number of days, or ``configured`` for None."""
+    return None if window == CONFIGURED else int(window)
 
 
 @dataclass

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from components.bundles.promotion import PointerChange
 
 
@@ -33,3 +35,25 @@ def print_change(change: "PointerChange", as_json: bool) -> None:
         print_json(asdict(change))
     else:
         click.echo(change.reason)
+
+
+def print_drift(document: dict[str, Any]) -> None:
+    """Print what came of a monitoring run."""
+    verdict = {"drifted": "drifted", "stable": "no drift", "too_small": "too little to judge"}[document["verdict"]]
+    click.echo(f"{document['shop']} from {document['window_start']} to {document['as_of']}: {verdict}")
+    for reason in document["reasons"]:
+        click.echo(f"  · {reason}")
+    for name, uri in document["reports"].items():
+        click.echo(f"{name}: {uri}")
+
+
+def print_rows(found: "pa.Table") -> None:
+    """Print a table as aligned columns, scores to six digits."""
+    columns = [[name, *map(_cell, found[name].to_pylist())] for name in found.column_names]
+    widths = [max(map(len, column)) for column in columns]
+    for row in zip(*columns, strict=True):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _cell(value: object) -> str:
+    return f"{value:.6f}" if isinstance(value, float) else str(value)

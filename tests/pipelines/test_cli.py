@@ -29,7 +29,7 @@ def test_help_lists_every_command() -> None:
 def test_every_command_has_help(command: str) -> None:
     shown = rankloop(command, "--help")
     assert shown.returncode == 0, shown.stderr
-    assert COMMANDS[command].split()[0] in shown.stdout
+    assert shown.stdout.startswith(f"Usage: rankloop {command} ")
 
 
 @pytest.mark.parametrize(

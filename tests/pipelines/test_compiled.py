@@ -24,7 +24,9 @@ def test_compiling_again_gives_the_same_bytes(resources: list[Resource]) -> None
 
 
 def test_a_version_is_named_by_its_content_and_kept(resources: list[Resource]) -> None:
-    versions = [document for resource in resources if (document := yaml.safe_load(resource.text))["kind"] == "PipelineVersion"]
+    versions = [
+        document for resource in resources if (document := yaml.safe_load(resource.text))["kind"] == "PipelineVersion"
+    ]
     assert len(versions) == len(PIPELINES)
     for version in versions:
         pipeline = version["spec"]["pipelineName"]

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from pipelines.fingerprints import code_digest
+
 
 class FakeKfp(ThreadingHTTPServer):
     """Answers what a submission asks, and keeps the run that was posted."""
@@ -28,7 +30,7 @@ class FakeKfp(ThreadingHTTPServer):
 class _Answers(BaseHTTPRequestHandler):
     server: FakeKfp
 
-    def do_GET(self) -> None:  # noqa: N802 - the name is http.server's
+    def do_GET(self) -> None:
         if "/experiments" in self.path:
             self._answer({"experiments": [{"experiment_id": "e1", "display_name": "rankloop"}]})
         elif "/runs/" in self.path:
@@ -36,7 +38,7 @@ class _Answers(BaseHTTPRequestHandler):
         else:
             self._answer({"multi_user": False})
 
-    def do_POST(self) -> None:  # noqa: N802 - the name is http.server's
+    def do_POST(self) -> None:
         self.server.posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         self._answer({"run_id": "r1", "experiment_id": "e1", "state": "PENDING"})
 
@@ -80,6 +82,7 @@ def test_a_run_is_submitted_with_its_pipeline_and_parameters(kfp_host: FakeKfp) 
     (run,) = kfp_host.posted
     assert run["pipeline_spec"]["pipelineInfo"]["name"] == "training"
     assert run["runtime_config"]["parameters"] == {
+        "code_revision": code_digest(),
         "shop": "/etc/rankloop/shop.toml",
         "home": "/var/rankloop",
         "run_id": outcome["run_id"],

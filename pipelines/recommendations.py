@@ -1,0 +1,52 @@
+"""Batch recommendations from a home: a bundle by name, users as they stood at the last finished run."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.bundles.batch import recommend_users
+from components.bundles.promotion import named_bundle
+from components.contracts.errors import ConfigurationError
+from components.contracts.home import Home
+from components.contracts.steps import read_records
+from components.features.sets import FeatureSet, read_set
+from pipelines.homes import shop_of
+from pipelines.run_record import list_runs
+
+
+def recommendations(home: Home, bundle: str, users: list[str] | None, k: int | None) -> pa.Table:
+    """Recommend to users (None: all known ones): columns user_id, rank from 1, item_id, score.
+
+    Raises:
+        BundleError: there is no such bundle, or it was made with other feature definitions.
+        ConfigurationError: no run has finished in the home.
+    """
+    return recommend_users(named_bundle(home, shop_of(home), bundle), last_features(home), users, k)
+
+
+def last_features(home: Home) -> FeatureSet:
+    """Return the feature set of the last training run that finished.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    for run in list_runs(home):
+        if run.pipeline == "training" and run.state == "done":
+            handle = read_records(home.run(run.run_id))["build_features"].handles["features"]
+            return read_set(Path(handle.uri))
+    raise ConfigurationError(f"home {home.root}: no training run has finished in it; `rankloop run` makes one")
+
+
+def write_recommendations(found: pa.Table, out: Path) -> None:
+    """Write a Parquet file in one move.
+
+    Raises:
+        ConfigurationError: the file cannot be written.
+    """
+    draft = out.with_name(f".{out.name}.draft")
+    try:
+        pq.write_table(found, draft)
+        draft.replace(out)
+    except OSError as error:
+        raise ConfigurationError(f"--out {out}: cannot be written ({error.strerror or error})") from error
