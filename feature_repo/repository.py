@@ -12,9 +12,8 @@ from components.features.sets import FeatureSet
 from feature_repo.entities import item_entity, user_entity
 from feature_repo.feature_services import ranking_service
 from feature_repo.feature_views import feature_view
+from feature_repo.project import PROJECT
 from feature_repo.sources import snapshot_source
-
-PROJECT = "rankloop"  # a home is one shop and one project
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ def snapshot_source(folder: Path, view: str) -> FileSource:
     """The snapshots of a view in a set's folder."""
     return FileSource(
         name=f"{view}_snapshots",
-        path=str(folder / view / "*.parquet"),
+        path=str(folder / view),
         file_format=ParquetFormat(),
         timestamp_field=EVENT_TIMESTAMP,
         created_timestamp_column=CREATED_TIMESTAMP,

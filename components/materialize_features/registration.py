@@ -1,0 +1,55 @@
+"""Feast's registry of a home: applied when its objects have changed; else not, for Feast takes seconds to load."""
+
+import json
+from pathlib import Path
+
+from components.contracts.home import Home
+from components.features.sets import CURRENT, FeatureSet
+from feature_repo.feast_import import import_feast
+from feature_repo.project import PROJECT
+
+YAML = """\
+# Written by materialize_features. Use: feast -f {home}/feature_store/feature_store.yaml materialize-incremental <time>
+project: {project}
+provider: local
+registry: {home}/feature_store/registry.db
+offline_store:
+  type: duckdb
+online_store:
+  type: feature_repo.packed_online_store.online_store.PackedOnlineStore
+  url: {online}
+  revision: "{revision}"
+entity_key_serialization_version: 3
+"""
+
+
+def register(home: Home, chosen: FeatureSet) -> bool:
+    """Apply a set's objects to the home's registry, reading ``features/current``; True if they had changed."""
+    folder = home.feature_store
+    note = folder / "applied.json"
+    wanted = {"revision": chosen.revision, "ttl_days": chosen.ttl_days, "home": str(home.root.resolve())}
+    if (folder / "registry.db").exists() and note.exists() and json.loads(note.read_text()) == wanted:
+        return False
+    import_feast()
+    from feast import FeatureStore
+
+    from feature_repo.repository import build_repo, store_config
+
+    folder.mkdir(parents=True, exist_ok=True)
+    current = home.root.resolve() / "features" / CURRENT
+    store = FeatureStore(config=store_config(home, folder / "registry.db", chosen.revision))
+    store.apply(build_repo(chosen, current).objects)
+    _write(folder / "feature_store.yaml", _settings(home, chosen))
+    _write(note, json.dumps(wanted))
+    return True
+
+
+def _settings(home: Home, chosen: FeatureSet) -> str:
+    root = home.root.resolve()
+    return YAML.format(home=root, project=PROJECT, online=f"lmdb://{root / 'online'}", revision=chosen.revision)
+
+
+def _write(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}")
+    draft.write_text(text)
+    draft.replace(path)
