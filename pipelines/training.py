@@ -8,6 +8,7 @@ from components.contracts.steps import CONFIGURED, LATEST
 from components.detect_drift.component import detect_drift
 from components.evaluate_ranker.component import evaluate_ranker
 from components.ingest_events.component import ingest_events
+from components.materialize_features.component import materialize_features
 from components.propose_promotion.component import propose_promotion
 from components.publish_bundle.component import publish_bundle
 from components.train_ranker.component import train_ranker
@@ -26,6 +27,7 @@ def training(
         raw = ingest_events(**run).set_caching_options(False).outputs["raw"]
         clean = validate_events(**run, as_of=as_of, raw=raw).set_caching_options(False).outputs["clean"]
         features = build_features(**run, clean=clean).set_caching_options(False).outputs["features"]
+        online = materialize_features(**run, features=features).set_caching_options(False)
         examples = build_training_set(**run, clean=clean, features=features).outputs["examples"]
         draft = train_ranker(**run, examples=examples).outputs["bundle"]
         judged = evaluate_ranker(**run, environment=environment, bundle=draft, examples=examples)
@@ -33,6 +35,6 @@ def training(
         published = publish_bundle(**run, code_revision=code_revision, draft=draft, evaluation=evaluation)
         bundle = published.set_caching_options(False).outputs["bundle"]
         promotion = propose_promotion(**run, environment=environment, bundle=bundle, evaluation=evaluation)
-        promotion.set_caching_options(False)
+        promotion.set_caching_options(False).after(online)
         drift = detect_drift(**run, environment=environment, window=CONFIGURED, examples=examples)
         drift.set_caching_options(False).after(promotion)
