@@ -245,6 +245,7 @@ class Candidates(Settings):
     category: int = Field(20, ge=0, description="Of the best-selling items in the user's categories.")
     new: int = Field(10, ge=0, description="Of the items first sold lately.")
     promoted: int = Field(10, ge=0, description="Of the items on promotion.")
+    seen: int = Field(30, ge=0, description="Of the items that the user looked at last.")
 
 
 class Training(Settings):

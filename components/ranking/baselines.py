@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from components.ranking.features import PairColumns
+from components.ranking.pair_columns import PairColumns
 from components.ranking.pairs import Pairs
 from components.ranking.rows import Floats, ItemRows, UserRows
 
@@ -20,7 +20,7 @@ def _recent_popularity(p: PairColumns) -> Floats:
 
 
 def _buy_it_again(p: PairColumns) -> Floats:
-    own = np.nan_to_num(p.history("history_decay_112"), nan=0.0)
+    own = np.nan_to_num(p.own("decay_70"), nan=0.0)
     popular = np.nan_to_num(_recent_popularity(p), nan=0.0)
     most = np.nanmax(p.items.columns["purchases_decay_7"], initial=1.0)
     return own + FILL * popular / most

@@ -11,7 +11,7 @@ from components.ranking.grouping import sums_by_key, top_within
 from components.ranking.pairs import Pairs
 from components.ranking.rows import MISSING_POSITION, Floats, ItemRows, Positions, Ragged, UserRows
 
-SOURCES = ("history", "popular", "trending", "neighbours", "category", "new", "promoted")
+SOURCES = ("history", "popular", "trending", "neighbours", "category", "new", "promoted", "seen")
 CATEGORIES_PER_USER = 5
 SEEDS_PER_USER = 30  # own items whose neighbours are looked at
 NEW_WITHIN_DAYS = 28.0
@@ -24,12 +24,13 @@ def generate_candidates(users: UserRows, items: ItemRows, limits: Candidates) ->
     allowed = _allowed(items)
     found = [
         _from_history(users, items, limits.history),
-        _from_items(users, items, "purchases_decay_7", limits.popular, allowed),
+        _from_items(users, items, "purchases_decay_28", limits.popular, allowed),
         _from_items(users, items, "trend", limits.trending, allowed),
         _from_neighbours(users, items, limits.neighbours),
         _from_categories(users, items, limits.category, allowed),
         _from_items(users, items, "purchases_decay_7", limits.new, allowed & _is_new(items)),
         _from_items(users, items, "promotion_reach", limits.promoted, allowed),
+        _from_seen(users, limits.seen),
     ]
     return _merge(found, allowed, len(items))
 
@@ -47,6 +48,15 @@ def _from_history(users: UserRows, items: ItemRows, limit: int) -> Sourced:
     history = users.arrays["history_item"]
     keep = top_within(history.row, users.arrays["history_decay_112"].values.astype(np.float64), limit)
     return history.row[keep], history.values[keep].astype(np.int32)
+
+
+def _from_seen(users: UserRows, limit: int) -> Sourced:
+    """What the user looked at last."""
+    if limit == 0 or "seen_item" not in users.arrays:
+        return np.empty(0, np.int32), np.empty(0, np.int32)
+    seen = users.arrays["seen_item"]
+    keep = top_within(seen.row, -users.arrays["seen_days_since_last"].values.astype(np.float64), limit)
+    return seen.row[keep], seen.values[keep].astype(np.int32)
 
 
 def _from_items(users: UserRows, items: ItemRows, column: str, limit: int, allowed: NDArray[np.bool_]) -> Sourced:

@@ -1,104 +1,146 @@
 """Ranking features: one line each, user x item, from point-in-time rows in training and online rows in serving.
 
-To add one, write a line in ``FEATURES`` and a test that pins it; ``CONTRIBUTING.md`` shows it.
+To add one, write a line in ``FEATURES`` and a test that pins it; ``CONTRIBUTING.md`` shows it. A feature whose name
+starts with ``user_`` is the same for all candidates of a request.
 """
 
 import hashlib
 import inspect
-import sys
+import math
 from collections.abc import Callable
-from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from components.ranking.candidates import neighbour_weights
-from components.ranking.grouping import ranks_within
+from components.ranking import candidates, grouping, pair_columns, pairs, rows
+from components.ranking.pair_columns import PairColumns
 from components.ranking.pairs import Pairs
 from components.ranking.rows import Floats, ItemRows, UserRows
 
-
-class PairColumns:
-    """Columns of user x item pairs, looked up or computed when a feature asks for them. All float32 [pairs]."""
-
-    def __init__(self, users: UserRows, items: ItemRows, pairs: Pairs) -> None:
-        self.users, self.items, self.pairs = users, items, pairs
-
-    def user(self, name: str) -> Floats:
-        """A scalar of the user's row; missing when the shop has no such column."""
-        return self.users.columns[name][self.pairs.user] if name in self.users.columns else self._missing
-
-    def item(self, name: str) -> Floats:
-        """A scalar of the item's row; missing when the shop has no such column."""
-        return self.items.columns[name][self.pairs.item] if name in self.items.columns else self._missing
-
-    def history(self, name: str) -> Floats:
-        """The user's own history with the item: missing when the user never bought it."""
-        if name not in self.users.arrays:
-            return self._missing
-        found, at = self._history_entry
-        values = np.full(len(self.pairs), np.nan, dtype=np.float32)
-        values[found] = self.users.arrays[name].values[at]
-        return values
-
-    def rank(self, values: Floats) -> Floats:
-        """Rank of the item within the user's candidates by descending value, from 0; missing stays missing."""
-        ranks = ranks_within(self.pairs.user, values).astype(np.float32)
-        return np.where(np.isnan(values), np.float32(np.nan), ranks)
-
-    @cached_property
-    def neighbour_weight(self) -> Floats:
-        """Similarity to the user's own strongest items, weighted with their decayed counts; 0 when there is none."""
-        weights = np.zeros(len(self.pairs), dtype=np.float32)
-        if "neighbour_item" in self.items.arrays:
-            user, item, weight = neighbour_weights(self.users, self.items)
-            found, at = _match(self._pair_key, user.astype(np.int64) * len(self.items) + item)
-            weights[found] = weight[at]
-        return weights
-
-    @cached_property
-    def _pair_key(self) -> NDArray[np.int64]:
-        return self.pairs.user.astype(np.int64) * len(self.items) + self.pairs.item
-
-    @cached_property
-    def _history_entry(self) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        history = self.users.arrays["history_item"]
-        return _match(self._pair_key, history.row.astype(np.int64) * len(self.items) + history.values)
-
-    @cached_property
-    def _missing(self) -> Floats:
-        return np.full(len(self.pairs), np.nan, dtype=np.float32)
-
-
-def _match(wanted: NDArray[np.int64], keys: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Which wanted keys stand in the sorted ``keys``, and where."""
-    if not len(keys):
-        return np.zeros(len(wanted), dtype=bool), np.empty(0, dtype=np.int64)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    found = keys[at] == wanted
-    return found, at[found]
-
+TRIP_DECAY = 0.966  # weight of a shopping trip for each later one
+HALF_LIFE_DAYS = 56.0
+PRIOR_PURCHASES = 0.5  # of the gamma prior of a repurchase rate
 
 Feature = Callable[[PairColumns], Floats]
 
+
+def _rate_by_days(p: PairColumns) -> Floats:
+    """Posterior rate of repurchase a day: a gamma prior with the item's rate, the user's repeats since the first."""
+    repeats, days, rate = p.own("trips") - 1, p.own("days_since_first"), p.item("repurchase_rate")
+    return np.nan_to_num((repeats + PRIOR_PURCHASES) / (days + PRIOR_PURCHASES / rate))
+
+
+def _rate_by_trips(p: PairColumns) -> Floats:
+    """Posterior rate of repurchase a shopping trip."""
+    repeats, trips, rate = p.own("trips") - 1, p.own("trips_since_first") + 1, p.item("repurchase_rate_trips")
+    return np.nan_to_num((repeats + PRIOR_PURCHASES) / (trips + PRIOR_PURCHASES / rate))
+
+
+def _recent_rate_by_days(p: PairColumns) -> Floats:
+    """As ``_rate_by_days``, with purchases and exposure decayed by days."""
+    exposure = HALF_LIFE_DAYS / math.log(2) * (1 - 0.5 ** (p.own("days_since_first") / HALF_LIFE_DAYS))
+    return np.nan_to_num((p.own("decay_56") + 1) / (exposure + 1 / p.item("repurchase_rate")))
+
+
+def _recent_rate_by_trips(p: PairColumns) -> Floats:
+    """As ``_rate_by_trips``, with purchases and exposure decayed by trips."""
+    exposure = (1 - TRIP_DECAY ** (p.own("trips_since_first") + 1)) / (1 - TRIP_DECAY)
+    return np.nan_to_num((p.own("trip_decay_97") + 1) / (exposure + 1 / p.item("repurchase_rate_trips")))
+
+
+def _due(p: PairColumns, group: str) -> Floats:
+    """Age of the last purchase in the middle of the coming week, as a multiple of the usual gap."""
+    return (p.group(group, "days_since_last") + 3.5) / p.group(group, "gap")
+
+
+def _used_up(p: PairColumns, group: str) -> Floats:
+    """Age of the last purchase as a multiple of how long that many units usually last."""
+    usual_units = p.group(group, "units_decay_56") / p.group(group, "decay_56")
+    return p.group(group, "days_since_last") / (p.group(group, "gap") * p.group(group, "last_units") / usual_units)
+
+
+def _share_of_trips(p: PairColumns) -> Floats:
+    trips = (1 - TRIP_DECAY ** p.user("trips")) / (1 - TRIP_DECAY)
+    return p.own_count("trip_decay_97") / np.maximum(trips, 1)
+
+
 FEATURES: dict[str, Feature] = {
-    "history_trips": lambda p: p.history("history_trips"),
-    "history_decay_112": lambda p: p.history("history_decay_112"),
-    "history_decay_rank": lambda p: p.rank(p.history("history_decay_112")),
-    "history_trip_decay": lambda p: p.history("history_trip_decay"),
-    "history_trip_decay_rank": lambda p: p.rank(p.history("history_trip_decay")),
-    "history_days_since_last": lambda p: p.history("history_days_since_last"),
-    "history_due": lambda p: (p.history("history_days_since_last") + 3.5) / p.history("history_gap"),
-    "history_share_of_trips": lambda p: p.history("history_trips") / p.user("trips"),
-    "item_purchases_decay_7": lambda p: p.item("purchases_decay_7"),
-    "item_purchases_28d": lambda p: p.item("purchases_28d"),
-    "item_trend": lambda p: p.item("trend"),
-    "item_rebuy_rate": lambda p: p.item("rebuy_rate"),
-    "item_price": lambda p: p.item("price"),
+    # how often the user buys the item
+    "own_rate_by_days": _rate_by_days,
+    "own_rate_by_days_standing": lambda p: p.standing(_rate_by_days(p)),
+    "own_rate_by_trips": _rate_by_trips,
+    "own_recent_rate_by_days": _recent_rate_by_days,
+    "own_recent_rate_by_days_standing": lambda p: p.standing(_recent_rate_by_days(p)),
+    "own_recent_rate_by_trips": _recent_rate_by_trips,
+    "own_decay_112": lambda p: p.own_count("decay_112"),
+    "own_decay_112_standing": lambda p: p.standing(p.own_count("decay_112")),
+    "own_decay_56_share": lambda p: p.share(p.own_count("decay_56")),
+    "own_decay_per_trip": lambda p: p.own_count("decay_56") / np.maximum(p.user("trips_decay_56"), np.float32(0.05)),
+    "own_trip_decay_90": lambda p: p.own_count("trip_decay_90"),
+    "own_trip_decay_97": lambda p: p.own_count("trip_decay_97"),
+    "own_trip_decay_97_standing": lambda p: p.standing(p.own_count("trip_decay_97")),
+    "own_trip_decay_97_share": lambda p: p.share(p.own_count("trip_decay_97")),
+    "own_trip_decay_97_relative": lambda p: p.relative(p.own_count("trip_decay_97")),
+    "own_trip_decay_99": lambda p: p.own_count("trip_decay_99"),
+    "own_volume_decay_100": lambda p: p.own_count("volume_decay_100"),
+    "own_volume_decay_300": lambda p: p.own_count("volume_decay_300"),
+    "own_share_of_trips": _share_of_trips,
+    "own_share_of_weeks": lambda p: p.own_count("weeks") / np.maximum(p.user("active_weeks"), 1),
+    "own_share_of_weeks_56d": lambda p: p.own_count("weeks_56d") / np.maximum(p.user("active_weeks_56d"), 1),
+    "own_units": lambda p: p.own_count("units_decay_56"),
+    # when the user is due to buy it again
+    "own_days_since_last": lambda p: p.own("days_since_last"),
+    "own_due": lambda p: _due(p, "history"),
+    "own_due_by_trips": lambda p: p.own("trips_since_last") / p.own("trip_gap"),
+    "own_used_up": lambda p: _used_up(p, "history"),
+    "own_hazard": lambda p: p.hazard("hazard"),
+    "own_hazard_standing": lambda p: p.standing(p.hazard("hazard")),
+    "own_category_hazard": lambda p: p.hazard("category_hazard"),
+    # the user and the item's category
+    "category_due": lambda p: _due(p, "category"),
+    "category_used_up": lambda p: _used_up(p, "category"),
+    "category_share_of_weeks": lambda p: p.group_count("category", "weeks") / np.maximum(p.user("active_weeks"), 1),
+    "category_later_than_own": lambda p: p.own("days_since_last") - p.group("parent_category", "days_since_last"),
+    "parent_category_due": lambda p: _due(p, "parent_category"),
+    "parent_category_used_up": lambda p: _used_up(p, "parent_category"),
+    "branded_category_used_up": lambda p: _used_up(p, "branded_category"),
+    "branded_category_trip_decay_90": lambda p: p.group_count("branded_category", "trip_decay_90"),
+    "branded_category_trip_decay_99": lambda p: p.group_count("branded_category", "trip_decay_99"),
+    "branded_category_share_of_weeks": lambda p: (
+        p.group_count("branded_category", "weeks") / np.maximum(p.user("active_weeks"), 1)
+    ),
+    "branded_category_standing": lambda p: p.standing(p.group_count("branded_category", "trip_decay_97")),
+    # what goes with what the user buys
     "neighbour_weight": lambda p: p.neighbour_weight,
-    "user_trips_28d": lambda p: p.user("trips_28d"),
+    "neighbour_weight_standing": lambda p: p.standing(p.neighbour_weight),
+    # what the user has looked at
+    "seen_days_since_last": lambda p: p.group("seen", "days_since_last"),
+    "seen_view_decay_7": lambda p: p.group_count("seen", "view_decay_7"),
+    "seen_click_decay_7": lambda p: p.group_count("seen", "click_decay_7"),
+    "seen_add_to_cart_decay_7": lambda p: p.group_count("seen", "add_to_cart_decay_7"),
+    # the item among all customers
+    "item_popularity_standing": lambda p: p.standing(p.item("purchases_decay_28")),
+    "item_purchases_7d": lambda p: p.item("purchases_7d"),
+    "item_purchases_week_4": lambda p: p.item("purchases_week_4"),
+    "item_purchases_decay_7": lambda p: p.item("purchases_decay_7"),
+    "item_buyers": lambda p: p.item("buyers"),
+    "item_trend": lambda p: p.item("trend"),
+    "item_trend_long": lambda p: p.item("trend_long"),
+    "item_rebuy_rate": lambda p: p.item("rebuy_rate"),
+    "item_repeat_buyers": lambda p: p.item("repeat_buyers"),
+    "item_new_buyer_share": lambda p: p.item("new_buyer_share"),
+    "item_hazard_ratio": lambda p: p.item("hazard_ratio"),
+    "item_category_hazard_ratio": lambda p: p.item("category_hazard_ratio"),
+    "item_share_of_category": lambda p: p.item("share_of_category"),
+    "item_share_of_branded_category": lambda p: p.item("share_of_branded_category"),
+    # price and promotion
+    "price_7d": lambda p: p.item("price_7d"),
+    "price_7d_to_usual": lambda p: p.item("price_7d") / p.item("price"),
+    "price_7d_to_own": lambda p: p.item("price_7d") / p.own("unit_price"),
+    "price_discount_share_7d": lambda p: p.item("discount_share_7d"),
+    # the user
+    "user_repeat_share": lambda p: p.user("repeat_share"),
+    "user_trips_decay_14": lambda p: p.user("trips_decay_14"),
     "user_days_since_last": lambda p: p.user("days_since_last"),
-    "user_basket_items_mean": lambda p: p.user("basket_items_mean"),
 }
 
 FEATURE_NAMES = tuple(FEATURES)
@@ -109,7 +151,7 @@ def ranking_features(users: UserRows, items: ItemRows, pairs: Pairs) -> Floats:
     """Compute all ranking features. Returns float32 [pairs, features] in the order of ``FEATURE_NAMES``."""
     columns = PairColumns(users, items, pairs)
     matrix = np.empty((len(pairs), len(FEATURES)), dtype=np.float32)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for index, feature in enumerate(FEATURES.values()):
             matrix[:, index] = feature(columns)
     matrix[~np.isfinite(matrix)] = np.nan
@@ -118,6 +160,6 @@ def ranking_features(users: UserRows, items: ItemRows, pairs: Pairs) -> Floats:
 
 def feature_list() -> str:
     """Hash of the ordered feature list and the code that defines it; a bundle made with another one is refused."""
-    modules = (sys.modules[__name__], *(sys.modules[f.__module__] for f in (ranks_within, neighbour_weights, UserRows)))
-    code = "".join(inspect.getsource(module) for module in modules)
+    modules = (inspect.getmodule(feature_list), pair_columns, candidates, grouping, pairs, rows)
+    code = "".join(inspect.getsource(module) for module in modules if module is not None)
     return hashlib.sha256(code.encode()).hexdigest()

@@ -18,6 +18,22 @@ def ranks_within(group: NDArray[np.integer], score: NDArray[np.floating]) -> NDA
     return ranks
 
 
+def standings_within(group: NDArray[np.integer], score: NDArray[np.floating]) -> NDArray[np.int32]:
+    """Count the rows of the same group that score strictly higher: equal scores share a standing, NaN counts as lowest.
+
+    ``group`` must be sorted ascending. Returns int32 [rows].
+    """
+    known = np.where(np.isnan(score), -np.inf, score)
+    order = np.lexsort((-known, group))
+    grouped, sorted_score = group[order], known[order]
+    starts = np.searchsorted(group, grouped, side="left")
+    changed = np.r_[True, (grouped[1:] != grouped[:-1]) | (sorted_score[1:] != sorted_score[:-1])]
+    first_equal = np.maximum.accumulate(np.where(changed, np.arange(len(group)), 0))
+    standings = np.empty(len(group), dtype=np.int32)
+    standings[order] = first_equal - starts
+    return standings
+
+
 def top_within(group: NDArray[np.integer], score: NDArray[np.floating], n: int) -> NDArray[np.bool_]:
     """Mark the ``n`` rows of highest score in each group (``group`` sorted ascending; ties keep the rows' order)."""
     return ranks_within(group, score) < n

@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]  # float32 wherever it is stored
 Positions = NDArray[np.int32]
 MISSING_POSITION = -1
+ITEM_GROUPS = ("history", "seen")  # a user's arrays with an entry an item: what they bought, what they looked at
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class UserRows:
     """The users of some requests, in the caller's order.
 
     ``columns`` are float32 [users]; ``arrays`` hold the users' own history. Arrays whose name starts with the same
-    word (``history_…``) are aligned; ``history_item`` holds positions, ascending within a user.
+    word (``history_…``) are aligned; ``history_item`` and ``seen_item`` hold positions, ascending within a user.
     """
 
     user_ids: NDArray[np.object_]
@@ -87,8 +88,8 @@ def item_rows(table: pa.Table) -> ItemRows:
 def user_rows(table: pa.Table, items: ItemRows) -> UserRows:
     """Turn rows of the user view into columns; histories lose items that have no row and are sorted by position."""
     numeric, lists = _split_columns(table, skip=("user_id",))
-    if "history_item" in lists:
-        lists = lists | _sorted_history(lists, items)
+    for group in (group for group in ITEM_GROUPS if f"{group}_item" in lists):
+        lists = lists | _by_position(group, lists, items)
     return UserRows(table["user_id"].to_numpy(zero_copy_only=False), numeric, lists)
 
 
@@ -114,15 +115,13 @@ def _ragged(column: pa.ChunkedArray) -> Ragged:
     return Ragged(offsets, pc.list_flatten(array).to_numpy(zero_copy_only=False))
 
 
-def _sorted_history(lists: dict[str, Ragged], items: ItemRows) -> dict[str, Ragged]:
-    """Replace codes by positions in the ``history_`` arrays and sort each user's by position."""
-    history = lists["history_item"]
-    positions = items.positions(history.values)
-    order = np.lexsort((positions, history.row))
+def _by_position(group: str, lists: dict[str, Ragged], items: ItemRows) -> dict[str, Ragged]:
+    """Replace codes by positions in a group's arrays, drop items that have no row, sort each user's by position."""
+    held = lists[f"{group}_item"]
+    positions = items.positions(held.values)
+    order = np.lexsort((positions, held.row))
     order = order[positions[order] != MISSING_POSITION]
-    offsets = np.zeros(len(history.offsets), dtype=np.int64)
-    np.cumsum(np.bincount(history.row[order], minlength=len(history.offsets) - 1), out=offsets[1:])
-    aligned = {
-        name: Ragged(offsets, ragged.values[order]) for name, ragged in lists.items() if name.startswith("history_")
-    }
-    return aligned | {"history_item": Ragged(offsets, positions[order])}
+    offsets = np.zeros(len(held.offsets), dtype=np.int64)
+    np.cumsum(np.bincount(held.row[order], minlength=len(held.offsets) - 1), out=offsets[1:])
+    aligned = {name: Ragged(offsets, lists[name].values[order]) for name in lists if name.startswith(f"{group}_")}
+    return aligned | {f"{group}_item": Ragged(offsets, positions[order])}

@@ -7,6 +7,7 @@ from components.ranking.rows import ItemRows, UserRows, item_rows, user_rows
 ITEM_DEFAULTS: dict[str, float] = {
     "is_merchandise": 1.0,
     "purchases_decay_7": 0.0,
+    "purchases_decay_28": 0.0,
     "purchases_28d": 0.0,
     "purchases_91d": 0.0,
     "trend": 0.0,
@@ -27,11 +28,12 @@ def items_of(codes: dict[str, int], **columns: dict[str, object]) -> ItemRows:
 
 
 def users_of(items: ItemRows, histories: dict[str, dict[int, float]], **columns: list[float]) -> UserRows:
-    """User rows from each user's history: item code to 112-day decayed count; other columns by name."""
+    """User rows from each user's history: item code to decayed count; other columns by name."""
     table = {
         "user_id": pa.array(list(histories)),
         "history_item": pa.array([list(history) for history in histories.values()], pa.list_(pa.int32())),
-        "history_decay_112": pa.array([list(h.values()) for h in histories.values()], pa.list_(pa.float32())),
     }
+    for name in ("history_decay_70", "history_decay_112"):
+        table[name] = pa.array([list(history.values()) for history in histories.values()], pa.list_(pa.float32()))
     table |= {name: pa.array(values, pa.float32()) for name, values in columns.items()}
     return user_rows(pa.table(table), items)

@@ -4,7 +4,7 @@ from components.contracts.shop import Candidates
 from components.ranking.candidates import SOURCES, generate_candidates
 from tests.components.ranking.frames import items_of, users_of
 
-NONE = Candidates(history=0, popular=0, trending=0, neighbours=0, category=0, new=0, promoted=0)
+NONE = Candidates(history=0, popular=0, trending=0, neighbours=0, category=0, new=0, promoted=0, seen=0)
 
 
 def only(**limits: int) -> Candidates:
@@ -22,13 +22,13 @@ def test_history_keeps_the_strongest_own_items() -> None:
 
 
 def test_items_that_are_not_merchandise_are_never_candidates() -> None:
-    items = items_of({"a": 0, "fuel": 1}, is_merchandise={"fuel": 0.0}, purchases_decay_7={"a": 1.0, "fuel": 9.0})
+    items = items_of({"a": 0, "fuel": 1}, is_merchandise={"fuel": 0.0}, purchases_decay_28={"a": 1.0, "fuel": 9.0})
     users = users_of(items, {"u": {1: 5.0}})
     assert names(generate_candidates(users, items, only(history=5, popular=5)), users, items) == [("u", "a")]
 
 
 def test_an_item_found_by_two_sources_is_one_pair_with_both_bits() -> None:
-    items = items_of({"a": 0}, purchases_decay_7={"a": 1.0})
+    items = items_of({"a": 0}, purchases_decay_28={"a": 1.0})
     users = users_of(items, {"u": {0: 5.0}})
     pairs = generate_candidates(users, items, only(history=5, popular=5))
     assert pairs.sources.tolist() == [1 << SOURCES.index("history") | 1 << SOURCES.index("popular")]
@@ -63,7 +63,7 @@ def test_new_items_are_those_first_sold_lately() -> None:
 
 
 def test_item_codes_do_not_change_the_candidates() -> None:
-    columns = {"purchases_decay_7": {"a": 1.0, "b": 1.0, "c": 1.0}}
+    columns = {"purchases_decay_28": {"a": 1.0, "b": 1.0, "c": 1.0}}
     some, other = items_of({"a": 0, "b": 1, "c": 2}, **columns), items_of({"c": 0, "a": 7, "b": 3}, **columns)
     first = generate_candidates(users_of(some, {"u": {0: 1.0, 2: 1.0}}), some, only(history=1, popular=2))
     second = generate_candidates(users_of(other, {"u": {0: 1.0, 7: 1.0}}), other, only(history=1, popular=2))

@@ -20,14 +20,14 @@ def test_history_is_looked_up_by_user_and_item() -> None:
     items = items_of({"a": 5, "b": 2})
     users = users_of(items, {"u": {5: 1.5}, "v": {2: 2.5, 5: 3.5}})
     matrix = ranking_features(users, items, every_pair(2, 2))
-    assert column("history_decay_112", matrix) == pytest.approx([1.5, float("nan"), 3.5, 2.5], nan_ok=True)
+    assert column("own_decay_112", matrix) == pytest.approx([1.5, 0.0, 3.5, 2.5])
 
 
-def test_rank_within_a_user_starts_at_zero_and_leaves_missing_ones_missing() -> None:
+def test_a_standing_counts_the_candidates_with_a_higher_value_and_ties_share_it() -> None:
     items = items_of({"a": 0, "b": 1, "c": 2})
-    users = users_of(items, {"u": {0: 1.0, 1: 4.0}})
+    users = users_of(items, {"u": {1: 4.0}})
     matrix = ranking_features(users, items, every_pair(1, 3))
-    assert column("history_decay_rank", matrix) == pytest.approx([1.0, 0.0, float("nan")], nan_ok=True)
+    assert column("own_decay_112_standing", matrix) == [1.0, 0.0, 1.0]
 
 
 def test_history_of_an_item_without_a_row_is_dropped() -> None:
