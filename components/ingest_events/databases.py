@@ -34,10 +34,9 @@ def open_database(where: str, source: Source) -> Iterator["DatabaseTable"]:
     """
     url = database_url(where, source.url or "")
     try:
-        engine = sa.create_engine(url)
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
         with engine.connect() as connection:
             yield DatabaseTable(where, source, connection)
-        engine.dispose()
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
         raise ConfigurationError(
             f"{where}: `source.url` is not a database URL that can be opened ({error}), "

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, WriterProperties, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from components.contracts.errors import SourceError
 
 NOTES = "rankloop.notes"
+# A run may name an old version for as long as it likes: the log is never shortened behind its back.
+CONFIGURATION: dict[str, str | None] = {"delta.enableExpiredLogCleanup": "false"}
+KEEP_HISTORY = PostCommitHookProperties(cleanup_expired_logs=False)
 Notes = dict[str, Any]
 Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 
@@ -51,15 +54,17 @@ def table_files(uri: Path, version: int | None = None) -> list[str]:
 
 def read_notes(uri: Path, version: int | None = None) -> Notes:
     """The notes of the newest commit up to a version that carries any; empty if none does."""
-    table = open_table(uri, version)
+    table = open_table(uri)  # the newest one: the history of an older version is numbered wrongly by deltalake 1.6
     if table is None:
         return {}
-    reach = 4
+    wanted = table.version() if version is None else version
+    reach = table.version() - wanted + 2
     while True:
         history = table.history(reach)
-        noted = next((commit[NOTES] for commit in history if NOTES in commit), None)
-        if noted is not None:
-            return dict(json.loads(noted))
+        noted = (commit[NOTES] for commit in history if commit["version"] <= wanted and NOTES in commit)
+        found = next(noted, None)
+        if found is not None:
+            return dict(json.loads(found))
         if len(history) < reach:
             return {}
         reach *= 4
@@ -69,7 +74,7 @@ def create_table(uri: Path, schema: pa.Schema) -> None:
     """Create an empty table unless there is one."""
     if open_table(uri) is None:
         uri.parent.mkdir(parents=True, exist_ok=True)
-        DeltaTable.create(uri, schema, mode="ignore")
+        DeltaTable.create(uri, schema, mode="ignore", configuration=CONFIGURATION)
 
 
 def append_rows(uri: Path, rows: Rows, notes: Notes) -> int:
@@ -78,7 +83,7 @@ def append_rows(uri: Path, rows: Rows, notes: Notes) -> int:
 
 
 def replace_rows(uri: Path, rows: Rows, notes: Notes, where: str | None = None) -> int:
-    """Replace all rows, or those that fulfil a predicate, in one transaction; return the new version."""
+    """Replace all rows, or those of a predicate that the new rows fulfil too, in one commit; return the new version."""
     return _write(uri, rows, notes, mode="overwrite", predicate=where)
 
 
@@ -101,6 +106,8 @@ def _write(uri: Path, rows: Rows, notes: Notes, **how: Any) -> int:
             rows,
             commit_properties=note_properties(notes),
             writer_properties=WriterProperties(compression="SNAPPY"),
+            configuration=CONFIGURATION,
+            post_commithook_properties=KEEP_HISTORY,
             **how,
         )
     except (DeltaError, OSError) as error:

@@ -3,9 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from deltalake import PostCommitHookProperties
-
-from components.lake.tables import Notes, note_properties, open_table, read_notes
+from components.lake.tables import KEEP_HISTORY, Notes, note_properties, open_table, read_notes
 
 SMALL_FILES = 16  # compaction waits for so many files
 TARGET_BYTES = 256 * 2**20
@@ -22,8 +20,16 @@ def compact_table(uri: Path, small_files: int = SMALL_FILES) -> bool:
     if table is None or len(table.file_uris()) < small_files:
         return False
     notes: Notes = read_notes(uri)
-    table.optimize.compact(target_size=TARGET_BYTES, commit_properties=note_properties(notes))
+    table.optimize.compact(
+        target_size=TARGET_BYTES, commit_properties=note_properties(notes), post_commithook_properties=KEEP_HISTORY
+    )
     return True
+
+
+def compact_tables(folder: Path, small_files: int = SMALL_FILES) -> list[str]:
+    """Compact every table below a folder; return the names of those that had many small files."""
+    tables = sorted(log.parent for log in folder.glob("*/_delta_log"))
+    return [uri.name for uri in tables if compact_table(uri, small_files)]
 
 
 def vacuum_table(uri: Path, named: Collection[int], retention_hours: int = RETENTION_HOURS) -> list[str]:
@@ -47,6 +53,6 @@ def vacuum_table(uri: Path, named: Collection[int], retention_hours: int = RETEN
         full=True,
         keep_versions=kept or None,
         commit_properties=note_properties(notes),
-        post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+        post_commithook_properties=KEEP_HISTORY,
     )
     return deleted

@@ -1,0 +1,122 @@
+"""Delta tables whose rows and notes are one commit, and that Spark could read."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from components.contracts.errors import SourceError
+from components.contracts.tables import CANONICAL, ITEM_CODES, QUARANTINE, RAW
+from components.lake.tables import (
+    append_rows,
+    commit_notes,
+    create_table,
+    open_table,
+    read_notes,
+    replace_rows,
+    table_files,
+    table_version,
+)
+from components.lake.upkeep import compact_table, vacuum_table
+
+SCHEMA = pa.schema([("name", pa.string()), ("size", pa.int64())])
+
+
+def rows(*names: str) -> pa.Table:
+    return pa.table({"name": list(names), "size": list(range(len(names)))}, SCHEMA)
+
+
+def names(uri: Path, version: int | None = None) -> list[str]:
+    return sorted(DeltaTable(uri, version=version).to_pyarrow_table()["name"].to_pylist())
+
+
+def test_a_table_that_is_not_there_has_no_version_files_or_notes(tmp_path: Path) -> None:
+    uri = tmp_path / "lake" / "table"
+
+    assert (open_table(uri), table_version(uri), table_files(uri), read_notes(uri)) == (None, None, [], {})
+
+
+def test_rows_and_notes_are_read_at_their_version(tmp_path: Path) -> None:
+    uri = tmp_path / "table"
+    assert append_rows(uri, rows("a"), {"offset": 1}) == 0
+    assert append_rows(uri, rows("b"), {"offset": 2}) == 1
+    assert replace_rows(uri, rows("a", "a"), {"offset": 3}, where="name = 'a'") == 2
+    assert replace_rows(uri, rows("d"), {"offset": 4}) == 3
+
+    assert [names(uri, version) for version in range(4)] == [["a"], ["a", "b"], ["a", "a", "b"], ["d"]]
+    assert [read_notes(uri, version)["offset"] for version in range(4)] == [1, 2, 3, 4]
+
+
+def test_notes_outlive_commits_that_carry_none(tmp_path: Path) -> None:
+    uri = tmp_path / "table"
+    commit_notes(uri, {"offset": 7}, SCHEMA)
+    for _ in range(6):
+        DeltaTable(uri).delete("size = 99")
+        append_without_notes(uri)
+
+    assert read_notes(uri) == {"offset": 7}
+
+
+def append_without_notes(uri: Path) -> None:
+    from deltalake import write_deltalake
+
+    write_deltalake(uri, rows("x"), mode="append")
+
+
+def test_an_empty_stream_commits_its_notes(tmp_path: Path) -> None:
+    append_rows(tmp_path / "table", rows().to_reader(), {"offset": 1})
+
+    assert (table_version(tmp_path / "table"), read_notes(tmp_path / "table")) == (0, {"offset": 1})
+
+
+@pytest.mark.parametrize("schema", [*CANONICAL.values(), *RAW.values(), ITEM_CODES, QUARANTINE])
+def test_every_table_is_reader_1_writer_2_with_utc_microseconds(tmp_path: Path, schema: pa.Schema) -> None:
+    create_table(tmp_path / "table", schema)
+    append_rows(tmp_path / "table", schema.empty_table(), {})
+    table = DeltaTable(tmp_path / "table")
+
+    assert (table.protocol().min_reader_version, table.protocol().min_writer_version) == (1, 2)
+    assert not table.protocol().reader_features
+    assert [field.type.type for field in table.schema().fields if "time" in field.name] in (
+        [],
+        *[["timestamp"] * number for number in (1, 2, 3)],
+    )
+
+
+def test_a_version_that_is_gone_is_one_clear_error(tmp_path: Path) -> None:
+    append_rows(tmp_path / "table", rows("a"), {})
+
+    with pytest.raises(SourceError, match="version 9 cannot be read"):
+        open_table(tmp_path / "table", 9)
+
+
+def test_compaction_merges_files_and_keeps_rows_notes_and_versions(tmp_path: Path) -> None:
+    uri = tmp_path / "table"
+    for number in range(5):
+        append_rows(uri, rows(str(number)), {"offset": number})
+
+    assert compact_table(uri, small_files=6) is False
+    assert compact_table(uri, small_files=5) is True
+    assert (len(table_files(uri)), names(uri), read_notes(uri)) == (1, list("01234"), {"offset": 4})
+    assert names(uri, 1) == ["0", "1"]
+
+
+def test_vacuum_keeps_the_newest_and_the_named_versions(tmp_path: Path) -> None:
+    uri = tmp_path / "table"
+    for number in range(4):
+        replace_rows(uri, rows(str(number)), {"offset": number})
+
+    deleted = vacuum_table(uri, named=[1, 99], retention_hours=0)
+
+    assert len(deleted) == 2
+    assert (names(uri), names(uri, 1), read_notes(uri)) == (["3"], ["1"], {"offset": 3})
+    with pytest.raises(FileNotFoundError):
+        names(uri, 0)
+
+
+def test_vacuum_keeps_recent_files(tmp_path: Path) -> None:
+    replace_rows(tmp_path / "table", rows("a"), {})
+    replace_rows(tmp_path / "table", rows("b"), {})
+
+    assert vacuum_table(tmp_path / "table", named=[]) == []
