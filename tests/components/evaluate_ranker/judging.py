@@ -1,0 +1,75 @@
+"""Draft and judge a challenger on small examples."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.bundles.loading import open_bundle
+from components.bundles.promotion import promote
+from components.bundles.store import publish_folder
+from components.contracts.examples import Split, read_manifest, read_split, write_manifest, write_split
+from components.contracts.handles import Handle
+from components.contracts.home import Home
+from components.contracts.shop import Shop
+from components.contracts.verdict import Check, Verdict, read_verdict
+from components.evaluate_ranker.evaluation import Evaluated, evaluate_ranker
+from components.train_ranker.training import train_ranker
+from tests.components.train_ranker.synthetic_examples import World, small_shop, write_examples
+
+NOW = "2024-06-03T02:00:00+00:00"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A home with examples and a draft trained on them."""
+
+    home: Home
+    shop: Shop
+    examples: Handle
+    draft: Handle
+
+    def judge(self, shop: Shop | None = None, draft: Handle | None = None) -> Verdict:
+        return read_verdict(Path(self.evaluate(shop, draft).evaluation.uri))
+
+    def evaluate(self, shop: Shop | None = None, draft: Handle | None = None) -> Evaluated:
+        return evaluate_ranker(
+            shop or self.shop, self.home, draft or self.draft, self.examples, "run-2", "local", lambda _: None
+        )
+
+    def with_gate(self, **changes: Any) -> Shop:
+        return self.shop.model_copy(update={"gate": self.shop.gate.model_copy(update=changes)})
+
+    def make_champion(self, draft: Handle | None = None, **sidecar: str) -> str:
+        """Publish and promote a draft, by default the challenger itself."""
+        bundle = open_bundle(Path((draft or self.draft).uri))
+        judged = replace(bundle.sidecar, verdict={"promote": True, "checks": []}, **sidecar)
+        sealed = publish_folder(self.home.models, bundle, judged)
+        promote(self.home, self.shop.name, sealed.digest, "local", NOW)
+        return sealed.digest
+
+    def redraw(self, name: str, **arrays: np.ndarray) -> None:
+        """Replace arrays of a split on disk."""
+        split = read_split(Path(self.examples.uri), name)
+        whole = {"features": np.array(split.features), "baselines": np.array(split.baselines)} | arrays
+        write_split(Path(self.examples.uri), name, Split(rows=split.rows, requests=split.requests, **whole))
+
+    def amend_manifest(self, **changes: Any) -> None:
+        folder = Path(self.examples.uri)
+        write_manifest(folder, replace(read_manifest(folder), **changes))
+
+
+def set_up(folder: Path, world: World | None = None, probe: bool = True) -> Bench:
+    """Write examples and draft a challenger."""
+    home, shop = Home(folder / "home"), small_shop()
+    examples = write_examples(folder / "examples", world, probe)
+    return Bench(home, shop, examples, train_ranker(shop, examples, home, "run-1", lambda _: None).bundle)
+
+
+def check(verdict: Verdict, name: str) -> Check:
+    return next(one for one in verdict.checks if one.name == name)
+
+
+def failed(verdict: Verdict) -> set[str]:
+    return {one.name for one in verdict.checks if not one.passed}

@@ -1,0 +1,285 @@
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from components.bundles.loading import open_bundle
+from components.contracts.errors import BundleError
+from components.contracts.examples import read_split
+from components.contracts.leak_probe import LeakProbe, write_leak_probe
+from components.ranking.metrics import ndcg, ranked_lists
+from components.train_ranker.training import train_ranker
+from tests.components.evaluate_ranker.judging import Bench, check, failed, set_up
+from tests.components.train_ranker.synthetic_examples import World
+
+pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")  # bentoml 1.4, at import
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return set_up(tmp_path)
+
+
+def test_a_better_challenger_is_promoted_with_every_reason_in_words(bench: Bench) -> None:
+    verdict = bench.judge()
+    assert verdict.promote, verdict.reasons
+    assert [one.name for one in verdict.checks] == [
+        "evidence",
+        "superiority",
+        "non_inferiority",
+        "slices",
+        "coverage",
+        "latency",
+        "leak_times",
+        "leak_overlap",
+        "leak_future",
+        "leak_label_shuffle",
+        "leak_constant_gain",
+    ]
+    assert verdict.best_baseline == "popularity"
+    assert "popularity, which stands in for a champion" in check(verdict, "non_inferiority").reason
+
+
+def test_contenders_carry_metrics_intervals_and_slices(bench: Bench) -> None:
+    verdict = bench.judge()
+    challenger = verdict.contender("challenger")
+    assert challenger is not None
+    assert set(challenger.metrics) == {"map", "hit_rate", "recall", "precision", "coverage", "novelty"}
+    assert set(challenger.intervals) == {"map", "hit_rate", "recall", "precision"}
+    assert challenger.slice_users == {"cold_start": 30, "heavy": 30}
+    for score in (challenger.ndcg, *challenger.slices.values(), *challenger.intervals.values()):
+        assert score.low <= score.mean <= score.high
+    assert challenger.ndcg.low < challenger.ndcg.mean < challenger.ndcg.high
+    assert {one.name for one in verdict.contenders} == {"challenger", "popularity", "no_op"}
+    assert {one.against for one in verdict.comparisons if one.slice is None} == {"popularity", "no_op"}
+
+
+def test_the_numbers_are_those_of_the_metrics_on_the_held_out_rows(bench: Bench) -> None:
+    split = read_split(Path(bench.examples.uri), "heldout")
+    request, label = split.rows["request"].to_numpy(), split.rows["label"].to_numpy()
+    found = ndcg(ranked_lists(request, split.baselines[:, 0], label, split.requests["relevant"].to_numpy(), 10))
+    popularity = bench.judge().contender("popularity")
+    assert popularity is not None
+    assert popularity.ndcg.mean == pytest.approx(np.nanmean(found))
+
+
+def test_the_facts_are_json_and_name_each_held_out_week(bench: Bench) -> None:
+    facts = json.loads(json.dumps(bench.evaluate().facts))
+    assert list(facts["weeks"]) == ["2024-05-20T00:00:00+00:00", "2024-05-27T00:00:00+00:00"]
+    assert facts["heldout_users"] == 60
+    assert facts["promote"] is True
+
+
+def test_equal_inputs_give_an_equal_verdict(bench: Bench) -> None:
+    first, second = bench.judge(), bench.judge()
+    assert first.contenders == second.contenders
+    assert first.comparisons == second.comparisons
+
+
+def test_a_challenger_that_learned_nothing_is_refused(tmp_path: Path) -> None:
+    verdict = set_up(tmp_path, World(taste=0.0)).judge()
+    assert not verdict.promote
+    assert {"superiority", "non_inferiority"} <= failed(verdict)
+    assert "does not beat the best baseline" in check(verdict, "superiority").reason
+    assert verdict.reasons[0] in {one.reason for one in verdict.checks if not one.passed}
+
+
+def test_too_few_users_are_no_evidence(bench: Bench) -> None:
+    verdict = bench.judge(bench.with_gate(min_users=61))
+    assert failed(verdict) == {"evidence"}
+    assert (
+        check(verdict, "evidence").reason.startswith("60 users with 118 held-out") or "60 users" in verdict.reasons[0]
+    )
+
+
+def test_the_champion_is_scored_on_the_same_requests(bench: Bench) -> None:
+    bench.make_champion()
+    verdict = bench.judge()
+    champion, challenger = verdict.contender("champion"), verdict.contender("challenger")
+    assert champion is not None
+    assert challenger is not None
+    assert champion.ndcg == challenger.ndcg
+    assert verdict.promote
+    assert "not inferior to the champion" in check(verdict, "non_inferiority").reason
+
+
+def test_a_challenger_behind_the_champion_is_refused(tmp_path: Path) -> None:
+    bench = set_up(tmp_path)
+    bench.make_champion()
+    worse = bench.shop.model_copy(update={"training": bench.shop.training.model_copy(update={"rounds": 1, "depth": 1})})
+    draft = train_ranker(worse, bench.examples, bench.home, "run-3", lambda _: None).bundle
+    verdict = bench.judge(draft=draft)
+    assert not verdict.promote
+    assert "may be inferior to the champion" in check(verdict, "non_inferiority").reason
+
+
+def test_a_champion_trained_on_the_held_out_weeks_is_set_aside(bench: Bench) -> None:
+    bench.make_champion(train_end="2024-05-27T00:00:00+00:00")
+    verdict = bench.judge()
+    assert verdict.set_aside is not None
+    assert "was trained on outcomes up to 2024-05-27" in verdict.set_aside
+    assert verdict.contender("champion") is None
+    assert verdict.promote
+
+
+def test_a_champion_of_another_feature_revision_is_set_aside(bench: Bench) -> None:
+    bench.make_champion()
+    bench.amend_manifest(feature_revision="revision-2")
+    draft = train_ranker(bench.shop, bench.examples, bench.home, "run-3", lambda _: None).bundle
+    verdict = bench.judge(draft=draft)
+    assert verdict.set_aside is not None
+    assert "made for feature-store revision revision-1, found revision-2" in verdict.set_aside
+
+
+def test_a_champion_that_is_gone_or_tampered_with_is_set_aside(bench: Bench) -> None:
+    digest = bench.make_champion()
+    folder = bench.home.models / "models" / "rankloop_corner" / digest[7:23]
+    (folder / "rank.ubj").write_bytes(b"{}")
+    assert "changed after it was sealed" in str(bench.judge().set_aside)
+    shutil.rmtree(folder)
+    assert "found 0 bundles" in str(bench.judge().set_aside)
+
+
+def test_a_draft_for_other_features_is_not_judged(bench: Bench) -> None:
+    bench.amend_manifest(feature_list="list-2")
+    with pytest.raises(BundleError, match="made for feature list list-1, found list-2"):
+        bench.judge()
+
+
+def test_a_draft_that_changed_is_not_judged(bench: Bench) -> None:
+    (Path(bench.draft.uri) / "rank.ubj").write_bytes(b"{}")
+    with pytest.raises(BundleError, match="changed after it was sealed"):
+        bench.judge()
+
+
+def test_a_slice_that_loses_is_named(bench: Bench) -> None:
+    split = read_split(Path(bench.examples.uri), "heldout")
+    cold = np.array([one == ["cold_start"] for one in split.requests["slices"].to_pylist()])
+    rows = cold[split.rows["request"].to_numpy()]
+    features = np.array(split.features)
+    features[rows, :2] = -features[rows, :2]
+    bench.redraw("heldout", features=features)
+    verdict = bench.judge()
+    assert not check(verdict, "slices").passed
+    assert "1 of 2 slices lose more than its allowance of 5%: cold_start: -" in check(verdict, "slices").reason
+    small = bench.judge(bench.with_gate(min_slice_users=31))
+    assert check(small, "slices").passed
+    assert "too few users to judge: cold_start (30 users), heavy (30 users)" in check(small, "slices").reason
+
+
+def test_lists_that_reach_too_little_of_the_catalogue_are_refused(bench: Bench) -> None:
+    verdict = bench.judge(bench.with_gate(min_coverage=1.0, max_coverage_loss=0.0))
+    assert check(verdict, "coverage").passed
+    split = read_split(Path(bench.examples.uri), "heldout")
+    features = np.array(split.features)
+    place = split.rows["item_position"].to_numpy()
+    features[:, :] = (place[:, None] - 15) / 8  # nearly the same items for everyone
+    bench.redraw("heldout", features=features)
+    assert "coverage" in failed(bench.judge(bench.with_gate(max_coverage_loss=0.1)))
+
+
+def test_a_slow_ranker_is_refused(bench: Bench) -> None:
+    verdict = bench.judge(bench.with_gate(latency_budget_ms=0.001))
+    assert failed(verdict) == {"latency"}
+
+
+def test_without_any_held_out_success_nothing_is_promoted(tmp_path: Path) -> None:
+    bench = set_up(tmp_path, World(heldout_weeks=2))
+    split = read_split(Path(bench.examples.uri), "heldout")
+    nothing = split.requests.set_column(3, "relevant", [np.zeros(len(split.requests), dtype=np.int32)])
+    folder = Path(bench.examples.uri)
+    pq.write_table(nothing, folder / "heldout_requests.parquet")
+    verdict = bench.judge()
+    assert not verdict.promote
+    assert verdict.contenders == ()
+    assert verdict.reasons == ["0 users with 0 held-out requests were judged (at least 20 users needed)"]
+
+
+def small(tmp_path: Path) -> Bench:
+    return set_up(tmp_path, World(manifest={"enough": False, "shortfall": "12 users, at least 100 are needed"}))
+
+
+def test_a_baseline_goes_live_where_nothing_is(tmp_path: Path) -> None:
+    verdict = small(tmp_path).judge()
+    assert verdict.promote
+    assert verdict.reasons == [
+        "no model was trained: 12 users, at least 100 are needed;"
+        " the popularity baseline serves until there is more data"
+    ]
+    assert verdict.contender("challenger") is not None
+
+
+def test_a_baseline_does_not_replace_a_live_ranker(tmp_path: Path) -> None:
+    bench = small(tmp_path / "small")
+    ranker = set_up(tmp_path / "ranker")
+    replace(ranker, home=bench.home).make_champion()
+    verdict = bench.judge()
+    assert not verdict.promote
+    assert "the live ranker stays" in verdict.reasons[0]
+
+
+def test_a_baseline_of_a_shop_without_requests_is_judged_without_numbers(tmp_path: Path) -> None:
+    verdict = set_up(tmp_path, World(users=0, manifest={"enough": False})).judge()
+    assert verdict.promote
+    assert verdict.contenders == ()
+    assert verdict.best_baseline is None
+
+
+def test_future_poison_needs_evidence(bench: Bench) -> None:
+    folder = Path(bench.examples.uri)
+    write_leak_probe(folder, LeakProbe(10, 400, 3, ("taste",)))
+    verdict = bench.judge()
+    assert failed(verdict) == {"leak_future"}
+    assert "3 of 400 feature values of 10 requests changed (in taste)" in verdict.reasons[0]
+    (folder / "leak_probe.json").unlink()
+    assert "cannot be ruled out" in check(bench.judge(), "leak_future").reason
+    assert failed(bench.judge()) == {"leak_future"}
+
+
+def test_a_held_out_request_that_was_trained_on_is_found(bench: Bench) -> None:
+    folder = Path(bench.examples.uri)
+    for name in ("features.npy", "baselines.npy", "rows.parquet", "requests.parquet"):
+        shutil.copy(folder / f"heldout_{name}", folder / f"train_{name}")
+    verdict = bench.judge()
+    assert {"leak_times", "leak_overlap"} <= failed(verdict)
+    assert "120 of 120 held-out requests were also trained or tuned on" in check(verdict, "leak_overlap").reason
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"train_end": "2024-05-21T00:00:00+00:00"}, {"heldout_start": "2024-05-19T00:00:00+00:00"}, {"horizon_days": 8}],
+)
+def test_training_and_held_out_weeks_must_not_touch(bench: Bench, change: dict[str, object]) -> None:
+    bench.amend_manifest(**change)
+    assert not check(bench.judge(), "leak_times").passed
+
+
+def test_trees_that_live_on_request_constants_are_refused(bench: Bench) -> None:
+    bench.amend_manifest(request_constant=["taste", "user_age"])
+    verdict = bench.judge()
+    assert failed(verdict) == {"leak_constant_gain"}
+    assert "2 of 4; limit 20%" in verdict.reasons[0]
+
+
+def test_positives_that_come_first_are_caught_by_shuffled_labels(bench: Bench) -> None:
+    """Equal scores keep the rows' order: when that order knows the outcome, shuffled labels score well."""
+    for name in ("train", "heldout"):
+        split = read_split(Path(bench.examples.uri), name)
+        bench.redraw(name, features=np.zeros(split.features.shape, dtype=np.float32))
+    split = read_split(Path(bench.examples.uri), "heldout")
+    label, request = split.rows["label"].to_numpy(), split.rows["request"].to_numpy()
+    order = np.lexsort((-label, request))
+    rows = split.rows.set_column(3, "label", [label[order]])
+    pq.write_table(rows, Path(bench.examples.uri) / "heldout_rows.parquet")
+    assert "leak_label_shuffle" in failed(bench.judge())
+
+
+def test_the_verdict_names_the_digest_that_was_judged(bench: Bench) -> None:
+    evaluated = bench.evaluate()
+    assert evaluated.evaluation.digest == open_bundle(Path(bench.draft.uri)).digest
+    assert evaluated.evaluation.kind == "evaluation"
+    assert evaluated.rows_in == 3600
