@@ -40,12 +40,12 @@ def category_word(category: ir.ArrayValue, level: int) -> ir.StringValue:
 
 def group_words(catalogue: ir.Table, shape: Shape) -> dict[str, ir.StringValue]:
     """The groups an item belongs to, as words: its category at every level, its brand, both together."""
-    levels = {f"category_{level}": category_word(catalogue.category, level) for level in _levels(shape)}
-    if not levels:
-        return {"brand": catalogue.brand}
-    finest = list(levels.values())[-1]
+    levels = [category_word(catalogue.category, level) for level in _levels(shape)]
+    nothing = ibis.null("string")
+    finest = levels[-1] if levels else nothing
     return {
-        **levels,
+        **{f"category_{level}": words for level, words in zip(_levels(shape), levels, strict=True)},
+        "parent_category": levels[-2] if len(levels) > 1 else nothing,
         "category": finest,
         "brand": catalogue.brand,
         "branded_category": finest + SEPARATOR + catalogue.brand,

@@ -10,6 +10,7 @@ from components.features.coded import Coded, known_acts
 from components.features.lines import lines_at, repeats_at, trips_at
 from components.features.moment import Moment
 from components.features.shape import Shape
+from components.features.user_features import item_repeat_columns, repeat_columns
 
 Keep = Callable[[str, ir.Table], ir.Table]  # stores an intermediate table under a name, or just returns it
 
@@ -30,6 +31,7 @@ class Frame:
     lines: ir.Table  # see ``lines_at``
     trips: ir.Table  # see ``trips_at``
     repeats: ir.Table  # see ``repeats_at``
+    history: ir.Table  # a user's own history with each item: user, item and the columns of ``history_columns``
     browsing: ir.Table  # events that are not purchases
     catalogue: ir.Table  # see ``catalogue_at``
     attributes: ir.Table  # see ``attributes_at``
@@ -40,6 +42,7 @@ def frame_at(tables: Coded, moment: Moment, shape: Shape, keep: Keep = as_expres
     """Express the tables of a moment; ``keep`` may store those that several columns share."""
     lines = keep("lines", lines_at(tables.acts, moment, shape))
     trips = keep("trips", trips_at(lines))
+    repeats = keep("repeats", repeats_at(lines, trips))
     acts = known_acts(tables.acts, moment.microseconds)
     return Frame(
         moment=moment,
@@ -48,9 +51,17 @@ def frame_at(tables: Coded, moment: Moment, shape: Shape, keep: Keep = as_expres
         items=tables.items,
         lines=lines,
         trips=trips,
-        repeats=keep("repeats", repeats_at(lines, trips, "item")),
+        repeats=repeats,
+        history=keep("history", history_at(repeats, moment)),
         browsing=keep("browsing", acts.filter(acts.kind.isin(shape.browsing or ("view",)))),
         catalogue=keep("catalogue", catalogue_at(tables, moment.at, shape)),
         attributes=attributes_at(tables, moment.at, shape),
         promotions=tables.promotions.inner_join(tables.items.select("item", "item_id"), "item_id"),
     )
+
+
+def history_at(repeats: ir.Table, moment: Moment) -> ir.Table:
+    """Each user's own history with each item that they bought and did not take back."""
+    columns = repeat_columns(repeats, moment) | item_repeat_columns(repeats, moment)
+    history = repeats.group_by("user", "item").agg(**columns)
+    return history.filter(history.trips > 0)

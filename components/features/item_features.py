@@ -1,44 +1,74 @@
 """The item view, column by column. To add a column, write one expression here and a test that pins it."""
 
-import ibis
 import ibis.expr.types as ir
 
+from components.features.coded import MONEY, THOUSANDTHS
 from components.features.moment import DAY_MICROSECONDS, Moment, decayed, ratio, total
-
-PRIOR_BUYERS = 10.0  # how many buyers' worth of prior a rate is drawn to
-REPEAT_AFTER_DAYS = 28.0
 
 
 def sales_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
-    """Columns of an item from its purchase lines, also those of unknown users."""
+    """Columns of an item from its purchase lines, also those of unknown users; see ``lines_at``."""
     age = moment.age_days(line["at"])
-    recent = moment.within(line["at"], 28)
-    decay_7, decay_28 = total(line.sign * decayed(age, 7)), total(line.sign * decayed(age, 28))
+    bought = line.sign > 0
+    week = moment.within(line["at"], 7)
+    weight = decayed(age, 28)
+    priced, listed = bought & line.paid.notnull(), bought & line.listed.notnull() & line.paid.notnull()
     return {
-        **{f"purchases_{days}d": _net(line, moment, days) for days in (7, 28, 91)},
-        **{f"buyers_{days}d": line.user.nunique(where=moment.within(line["at"], days)) for days in (28, 91)},
-        "purchases_decay_7": decay_7,
-        "purchases_decay_28": decay_28,
-        "trend": ratio(decay_7 / 7 + 0.05, decay_28 / 28 + 0.05),
-        "price": ibis.coalesce(
-            ratio(line.paid.sum(where=recent), line.units.sum(where=recent)), ratio(line.paid.sum(), line.units.sum())
-        )
-        / 10,
-        "discount_share": ratio((line.listed - line.paid).sum(where=recent), line.listed.sum(where=recent)),
-        "days_since_first_sale": age.max(),
-        "days_since_last_sale": age.min(),
+        **{f"purchases_{days}d": _net(line, moment.within(line["at"], days)) for days in (7, 28, 91)},
+        "purchases_week_4": _net(line, moment.within(line["at"], 28) & ~moment.within(line["at"], 21)),
+        **{f"purchases_decay_{days}": total(line.sign * decayed(age, days)) for days in (7, 28, 112)},
+        "price": ratio(
+            total(line.paid / MONEY * weight, where=priced), total(line.units / THOUSANDTHS * weight, where=priced)
+        ),
+        "price_7d": ratio(line.paid.sum(where=priced & week), line.units.sum(where=priced & week))
+        * (THOUSANDTHS / MONEY),
+        "discount_share_28d": ratio(
+            total((line.listed - line.paid) / MONEY * weight, where=listed),
+            total(line.listed / MONEY * weight, where=listed),
+        ),
+        "discount_share_7d": ratio(
+            (line.listed - line.paid).sum(where=listed & week), line.listed.sum(where=listed & week)
+        ),
+        "days_since_first_sale": age.max(where=bought),
+        "days_since_last_sale": age.min(where=bought),
     }
 
 
-def loyalty_columns(owned: ir.Table, moment: Moment) -> dict[str, ir.Value]:
-    """Columns of an item from its buyers, one row a buyer (trips, first, last: microseconds since 1970)."""
-    settled = moment.age_days(owned["first"]) > REPEAT_AFTER_DAYS
-    again = owned.trips > 1
-    gaps = (owned["last"] - owned["first"]).cast("float64") / DAY_MICROSECONDS
+def repeat_sales_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
+    """Counts of an item's purchase lines by known users that later columns rest on; see ``repeats_at``."""
+    bought, recent = line.sign > 0, moment.within(line["at"], 28)
+    again = bought & line.previous.notnull()
     return {
-        "buyers": owned.count(),
-        "rebuy_rate": (owned.count(where=again & settled) + 1.0) / (owned.count(where=settled) + PRIOR_BUYERS),
-        "typical_gap": ratio(total(gaps, where=again), (owned.trips - 1).sum(where=again)),
+        "lines_28d": line.count(where=bought & recent),
+        "repeat_lines": line.count(where=again),
+        "repeat_lines_28d": line.count(where=again & recent),
+    }
+
+
+def buyer_columns(own: ir.Table) -> dict[str, ir.Value]:
+    """Sums over an item's buyers that later columns rest on; ``own`` has one row a user and item (their history)."""
+    return {
+        "buyers": own.count(),
+        "settled_buyers": own.count(where=own.days_since_first > 28),
+        "buyer_days": total(own.days_since_first),
+        "buyer_trips": own.trips_since_first.sum().cast("int64"),
+    }
+
+
+def derived_columns(item: ir.Table) -> dict[str, ir.Value]:
+    """Columns of an item from its other columns and counts; ``category_…`` are sums over its finest category."""
+    category_rate = (item.category_repeat_lines + 0.1) / (item.category_buyer_days + 100)
+    category_rate_trips = (item.category_repeat_lines + 0.1) / (item.category_buyer_trips + 10)
+    return {
+        "trend": (item.purchases_decay_7 / 7 + 0.05) / (item.purchases_decay_28 / 28 + 0.05),
+        "trend_long": (item.purchases_decay_28 / 28 + 0.05) / (item.purchases_decay_112 / 112 + 0.05),
+        "rebuy_rate": (item.repeat_lines_28d + 0.5) / (item.settled_buyers + 10),
+        "repeat_buyers": (item.repeat_lines + 1) / (item.buyers + 3),
+        "new_buyer_share": (item.lines_28d - item.repeat_lines_28d + 1) / (item.lines_28d + 2),
+        "share_of_category": ratio(item.purchases_decay_28, item.category_sold),
+        "share_of_branded_category": ratio(item.purchases_decay_28, item.branded_category_sold),
+        "repurchase_rate": (item.repeat_lines + 100 * category_rate) / (item.buyer_days + 100),
+        "repurchase_rate_trips": (item.repeat_lines + 40 * category_rate_trips) / (item.buyer_trips + 40),
     }
 
 
@@ -60,10 +90,10 @@ def promotion_columns(promotion: ir.Table, moment: Moment) -> dict[str, ir.Value
     }
 
 
-def announced_columns(promotion: ir.Table, moment: Moment) -> dict[str, ir.Value]:
+def announced_columns(promotion: ir.Table) -> dict[str, ir.Value]:
     """Columns of an item from promotions of the coming horizon, for a shop that knows them ahead."""
     return {"promotion_reach_ahead": promotion.reach.max()}
 
 
-def _net(line: ir.Table, moment: Moment, days: int) -> ir.Value:
-    return line.sign.sum(where=moment.within(line["at"], days)).fill_null(0)
+def _net(line: ir.Table, when: ir.BooleanValue) -> ir.IntegerValue:
+    return line.sign.sum(where=when).fill_null(0)

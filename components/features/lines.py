@@ -26,31 +26,49 @@ def lines_at(acts: ir.Table, moment: Moment, shape: Shape) -> ir.Table:
 
 
 def trips_at(lines: ir.Table) -> ir.Table:
-    """One row for a session in which a known user bought: user, session, at, known, items, later (trips since)."""
+    """One row for a session in which a known user bought: user, session, at, items, later, later_items.
+
+    ``later`` counts the user's trips since, ``later_items`` the items bought on them.
+    """
     bought = lines.filter(lines.sign > 0, lines.user.notnull())
-    trips = bought.group_by("user", "session").agg(
-        at=bought["at"].min(), known=bought.known.max(), items=bought.count()
+    trips = bought.group_by("user", "session").agg(at=bought["at"].min(), items=bought.count())
+    newest_first = ibis.window(
+        group_by="user", order_by=[trips["at"].desc(), trips.session.desc()], preceding=None, following=0
     )
-    newest_first = [trips["at"].desc(), trips.session.desc()]
-    return trips.mutate(later=ibis.row_number().over(group_by="user", order_by=newest_first))
+    return trips.mutate(
+        later=ibis.row_number().over(newest_first),
+        later_items=trips["items"].sum().over(newest_first).cast("int64") - trips["items"],
+    )
 
 
-def repeats_at(lines: ir.Table, trips: ir.Table, key: str) -> ir.Table:
-    """Lines of known users with how they repeat: ``later`` trips since, ``gap`` microseconds since the one before."""
-    own = lines.filter(lines.user.notnull(), lines[key].notnull())
-    own = own.left_join(trips.select("user", "session", "later"), ["user", "session"])
+def repeats_at(lines: ir.Table, trips: ir.Table) -> ir.Table:
+    """Lines of known users, each beside the same user's line before and after it of the same item.
+
+    Added are later and later_items (of the trip), previous and next (times of those lines), previous_later, and
+    ordinal (from 0). A line bought follows lines bought, a line taken back follows lines taken back.
+    """
+    own = lines.filter(lines.user.notnull())
+    own = own.left_join(trips.select("user", "session", "later", "later_items"), ["user", "session"])
     own = own.select(*[column for column in own.columns if not column.endswith("_right")])
-    before = own["at"].lag().over(group_by=["user", key, "sign"], order_by=[own["at"], own.session])
-    return own.mutate(later=own.later.fill_null(0), gap=own["at"] - before)
+    own = own.mutate(later=own.later.fill_null(0), later_items=own.later_items.fill_null(0))
+    return _beside(own, ["user", "item", "sign"])
 
 
-def lines_of_groups(lines: ir.Table, groups: ir.Table, key: str) -> ir.Table:
-    """Lines collapsed to a group of items, such as a category: one row for a group in a session."""
-    rows = lines.inner_join(groups.select("item", key), "item").filter(groups[key].notnull(), lines.user.notnull())
-    return rows.group_by("user", key, "session", "sign").agg(
-        at=rows["at"].min(),
-        known=rows.known.max(),
-        units=rows.units.sum().cast("int64"),
-        paid=rows.paid.sum().cast("int64"),
-        listed=rows.listed.sum().cast("int64"),
+def repeats_of_groups(repeats: ir.Table, groups: ir.Table, key: str) -> ir.Table:
+    """Repeats of items collapsed to groups of items, such as categories: one row for a ``group`` in a session."""
+    coded = groups.filter(groups[key].notnull()).select("item", group=groups[key].cast("int32"))
+    rows = repeats.inner_join(coded, "item")
+    grouped = rows.group_by("user", "group", "session", "sign").agg(
+        at=rows["at"].min(), later=rows.later.min(), units=rows.units.sum().cast("int64")
+    )
+    return _beside(grouped, ["user", "group", "sign"])
+
+
+def _beside(lines: ir.Table, keys: list[str]) -> ir.Table:
+    order = [lines["at"], lines.session]
+    return lines.mutate(
+        previous=lines["at"].lag().over(group_by=keys, order_by=order),
+        previous_later=lines.later.lag().over(group_by=keys, order_by=order),
+        next=lines["at"].lead().over(group_by=keys, order_by=order),
+        ordinal=ibis.row_number().over(group_by=keys, order_by=order),
     )

@@ -65,3 +65,7 @@ class Moment:
     def within(self, at: ir.IntegerValue, days: float) -> ir.BooleanValue:
         """Whether a time lies in the last days before the moment."""
         return at >= ibis.literal(self.microseconds - round(days * DAY_MICROSECONDS), type="int64")
+
+    def week(self, at: ir.IntegerValue) -> ir.IntegerValue:
+        """Whole weeks from a time to the moment."""
+        return (self.age_days(at) / 7).floor().cast("int64")

@@ -16,6 +16,7 @@ DEFINITIONS = (  # every module that decides what a stored value is
     "frame.py",
     "catalogue.py",
     "neighbours.py",
+    "hazards.py",
     "user_features.py",
     "item_features.py",
     "user_view.py",

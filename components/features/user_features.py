@@ -3,57 +3,79 @@
 import ibis
 import ibis.expr.types as ir
 
+from components.features.coded import MONEY, THOUSANDTHS
 from components.features.moment import DAY_MICROSECONDS, Moment, decayed, ratio, total
 
-TRIP_DECAY = 0.966  # weight of a trip for each later one of the same user
 GAP_HALF_LIFE_DAYS = 56.0
 
 
 def trip_columns(trip: ir.Table, moment: Moment) -> dict[str, ir.Value]:
-    """Columns of a user from their shopping trips (user, session, at, items, later)."""
+    """Columns of a user from their shopping trips; see ``trips_at``."""
     age = moment.age_days(trip["at"])
-    trips = trip.count()
-    tenure = age.max()
     return {
-        "trips": trips,
+        "trips": trip.count(),
         "trips_28d": trip.count(where=moment.within(trip["at"], 28)),
-        "trips_91d": trip.count(where=moment.within(trip["at"], 91)),
+        "trips_decay_14": total(decayed(age, 14)),
         "trips_decay_56": total(decayed(age, 56)),
         "days_since_last": age.min(),
-        "tenure_days": tenure,
-        "mean_trip_gap": ratio(tenure, trips),
-        "basket_items_mean": ratio(trip["items"].sum(), trips),
+        "tenure_days": age.max(),
+        "basket_items_mean": ratio(trip["items"].sum(), trip.count()),
+        "active_weeks": moment.week(trip["at"]).nunique(),
+        "active_weeks_56d": moment.week(trip["at"]).nunique(where=moment.within(trip["at"], 56)),
     }
 
 
-def spending_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
-    """Columns of a user from their purchase lines (user, item, at, sign, units, paid, listed)."""
-    recent = moment.within(line["at"], 91)
+def line_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
+    """Columns of a user from their purchase lines; see ``repeats_at``."""
+    weight = decayed(moment.age_days(line["at"]), 56)
+    bought = line.sign > 0
     return {
-        "distinct_items": line["item"].nunique(where=line.sign > 0),
-        "spend_per_line": ratio(line.paid.sum(), line.paid.count()) / 10_000,
-        "discount_share_91d": ratio((line.listed - line.paid).sum(where=recent), line.listed.sum(where=recent)),
+        "repeat_share": ratio(total(weight, where=bought & line.previous.notnull()), total(weight, where=bought)),
     }
 
 
 def repeat_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
-    """Columns of a user's own history with an item or a group of items; ``later`` and ``gap`` as in ``repeats_at``."""
+    """Columns of a user's own history with an item, or with a group of items; see ``repeats_at``."""
     age = moment.age_days(line["at"])
     bought = line.sign > 0
-    gap_days = line.gap.cast("float64") / DAY_MICROSECONDS
+    again = bought & line.previous.notnull()
+    gap_days = (line["at"] - line.previous).cast("float64") / DAY_MICROSECONDS
+    gap_trips = (line.previous_later - line.later).cast("float64")
     gap_weight = decayed(age, GAP_HALF_LIFE_DAYS)
-    again = bought & line.gap.notnull()
+    new_week = bought & (line.previous.isnull() | (moment.week(line.previous) != moment.week(line["at"])))
     return {
         "trips": line.sign.sum(),
         "days_since_last": age.min(where=bought),
-        "days_since_first": age.max(where=bought),
         "trips_since_last": line.later.min(where=bought),
-        "decay_28": total(line.sign * decayed(age, 28)),
-        "decay_56": total(line.sign * decayed(age, 56)),
+        "decay_56": total(line.sign * gap_weight),
         "decay_112": total(line.sign * decayed(age, 112)),
-        "trip_decay": total(line.sign * ibis.literal(TRIP_DECAY) ** line.later),
+        "trip_decay_90": total(line.sign * _trip_decay(line, 0.9)),
+        "trip_decay_97": total(line.sign * _trip_decay(line, 0.966)),
+        "trip_decay_99": total(line.sign * _trip_decay(line, 0.99)),
         "gap": ratio(total(gap_weight * gap_days, where=again), total(gap_weight, where=again)),
-        "units_mean": ratio(line.units.sum(), line.sign.sum()) / 1000,
+        "trip_gap": ratio(total(gap_weight * gap_trips, where=again), total(gap_weight, where=again)),
+        "weeks": line.count(where=new_week),
+        "weeks_56d": line.count(where=new_week & moment.within(line["at"], 56)),
+        "units_decay_56": total(line.units / THOUSANDTHS * gap_weight),
+        "last_units": line.units.max(where=bought & line.next.isnull()) / THOUSANDTHS,
+    }
+
+
+def item_repeat_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
+    """Columns of a user's own history that are kept for items only."""
+    age = moment.age_days(line["at"])
+    bought = line.sign > 0
+    weight = decayed(age, 112)
+    priced = bought & line.paid.notnull()
+    return {
+        "days_since_first": age.max(where=bought),
+        "trips_since_first": line.later.max(where=bought),
+        "decay_28": total(line.sign * decayed(age, 28)),
+        "volume_decay_100": total(line.sign * decayed(line.later_items, 100)),
+        "volume_decay_300": total(line.sign * decayed(line.later_items, 300)),
+        "unit_price": ratio(
+            total(line.paid / MONEY * weight, where=priced), total(line.units / THOUSANDTHS * weight, where=priced)
+        ),
     }
 
 
@@ -67,3 +89,8 @@ def seen_columns(act: ir.Table, moment: Moment, kinds: tuple[str, ...]) -> dict[
     age = moment.age_days(act["at"])
     counts = {f"{kind}_decay_7": total(decayed(age, 7), where=act.kind == kind) for kind in kinds}
     return {"days_since_last": age.min(), **counts}
+
+
+def _trip_decay(line: ir.Table, factor: float) -> ir.FloatingValue:
+    """Weight of a trip that shrinks by a factor with each later one of the same user."""
+    return ibis.literal(factor) ** line.later

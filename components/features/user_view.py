@@ -4,25 +4,29 @@ import ibis
 import ibis.expr.types as ir
 
 from components.features.frame import Frame
-from components.features.lines import lines_of_groups, repeats_at
+from components.features.lines import repeats_of_groups
 from components.features.user_features import (
     browsing_columns,
+    line_columns,
     repeat_columns,
     seen_columns,
-    spending_columns,
     trip_columns,
 )
 from components.features.views import Listing, View, aggregate, joined, latest
 
-GROUPS = ("category", "branded_category")  # groups of items whose history is kept beside the items' own
+GROUPS = (
+    "parent_category",
+    "category",
+    "branded_category",
+)  # groups of items whose history is kept beside the items' own
 
 
 def user_view(frame: Frame) -> View:
     """Assemble the user view: one row for each user with any event."""
-    own = frame.lines.filter(frame.lines.user.notnull())
+    own = frame.repeats
     parts = [
         aggregate(frame.trips, ("user",), trip_columns(frame.trips, frame.moment)),
-        aggregate(own, ("user",), spending_columns(own, frame.moment) | {"bought_known": own.known.max()}),
+        aggregate(own, ("user",), line_columns(own, frame.moment) | {"bought_known": own.known.max()}),
     ]
     listings = [_item_history(frame), *_group_histories(frame)]
     known = ["bought_known"]
@@ -40,18 +44,17 @@ def user_view(frame: Frame) -> View:
 
 
 def _item_history(frame: Frame) -> Listing:
-    rows = aggregate(frame.repeats, ("user", "item"), repeat_columns(frame.repeats, frame.moment))
-    kept = _newest(rows.filter(rows.trips > 0), "item", frame.shape.max_history)
+    kept = _newest(frame.history, "item", frame.shape.max_history)
     return _listing("history", _with_item_code(kept, frame), "item")
 
 
 def _group_histories(frame: Frame) -> list[Listing]:
     listings = []
-    for group in (group for group in GROUPS if group in frame.catalogue.columns):
-        lines = repeats_at(lines_of_groups(frame.lines, frame.catalogue, group), frame.trips, group)
-        rows = aggregate(lines, ("user", group), repeat_columns(lines, frame.moment))
-        kept = _newest(rows.filter(rows.trips > 0), group, frame.shape.max_history)
-        listings.append(_listing(group, kept.mutate(code=kept[group]), group))
+    for group in GROUPS:
+        repeats = repeats_of_groups(frame.repeats, frame.catalogue, group)
+        rows = aggregate(repeats, ("user", "group"), repeat_columns(repeats, frame.moment))
+        kept = _newest(rows.filter(rows.trips > 0), "group", frame.shape.max_history)
+        listings.append(_listing(group, kept.mutate(code=kept["group"]), "group"))
     return listings
 
 

@@ -34,7 +34,7 @@ class View:
     """One view at one moment.
 
     ``scalars`` has one row an entity: its key, its id, ``known`` (when the newest of its events was known, microseconds
-    since 1970) and the columns, float64 or integer; what is stored is float32.
+    since 1970) and the columns, numbers or arrays of numbers; what is stored is float32.
     """
 
     name: str
@@ -46,7 +46,11 @@ class View:
     def schema(self) -> pa.Schema:
         """What a stored row holds: id, snapshot day, columns, arrays, then the two timestamps."""
         skip = (*KEYS, self.entity)
-        scalars = [(name, _stored_type(name)) for name in self.scalars.columns if name not in skip]
+        scalars = [
+            (name, pa.list_(pa.float32()) if kind.is_array() else _stored_type(name))
+            for name, kind in self.scalars.schema().items()
+            if name not in skip
+        ]
         arrays = [(name, pa.list_(_stored_type(name))) for listing in self.listings for name in listing.values]
         times = [(EVENT_TIMESTAMP, TIME), (CREATED_TIMESTAMP, TIME)]
         return pa.schema([(self.entity, pa.string()), (SNAPSHOT_DAY, pa.float32()), *scalars, *arrays, *times])
