@@ -142,11 +142,14 @@ class PackedOnlineStore(OnlineStore):
         partial: bool,
     ) -> None:
         """Delete the rows of views that are gone; views that stay need no preparation."""
-        self._delete_views(config, tables_to_delete)
+        gone = {table.name for table in tables_to_delete}
+        if gone:
+            self._delete_views(config, lambda name: name in gone or name.rpartition("_v")[0] in gone)
 
     def teardown(self, config: RepoConfig, tables: Sequence[FeatureView], entities: Sequence[Entity]) -> None:
         """Delete the rows of the project's views, at every revision, and its clock."""
-        self._delete_views(config, tables)
+        # Feast names batch and stream views only, and on-demand ones may have rows as well: the whole project goes.
+        self._delete_views(config, lambda name: True)
         self._backend(config).delete([clock_key(config.project)])
 
     def retrieve_online_documents(self, config: RepoConfig, table: FeatureView, *_: Any, **__: Any) -> Any:
@@ -168,15 +171,11 @@ class PackedOnlineStore(OnlineStore):
     def _is_versioned_read_supported(self) -> bool:
         return True
 
-    def _delete_views(self, config: RepoConfig, tables: Sequence[FeatureView]) -> None:
-        names = {table.name for table in tables}
-        if not names:
-            return
+    def _delete_views(self, config: RepoConfig, is_gone: Callable[[str], bool]) -> None:
         client = PackedClient(self._backend(config), project=config.project, revision="", clock=wall_clock)
-        for kept in client.view_names():
-            if kept in names or kept.rpartition("_v")[0] in names:
-                for revision in client.revisions(kept):
-                    client.delete_revision(kept, revision)
+        for name in filter(is_gone, client.view_names()):
+            for revision in client.revisions(name):
+                client.delete_revision(name, revision)
 
     def _client(self, config: RepoConfig, view: PackedView) -> PackedClient:
         backend = self._backend(config)

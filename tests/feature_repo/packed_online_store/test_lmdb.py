@@ -77,7 +77,7 @@ def test_threads_read_while_the_map_grows(tmp_path: Path) -> None:
     done = threading.Event()
 
     def read() -> None:
-        while not done.is_set():
+        while not done.wait(0.001):
             found = backend.read([b"a"])
             if found != [b"1"]:
                 wrong.append(found)
