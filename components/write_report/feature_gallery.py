@@ -7,6 +7,8 @@ from components.write_report.facts import Facts, facts_of
 from components.write_report.plots import Columns, columns
 from components.write_report.run_outline import Records
 
+NOT_SHOWN = frozenset({"snapshot_day"})  # the same for every row
+
 
 @dataclass(frozen=True)
 class FeatureCard:
@@ -50,7 +52,7 @@ def feature_gallery(records: Records) -> FeatureGallery | None:
 
 
 def _view(found: Facts) -> ViewCards:
-    cards = tuple(_card(each) for each in found.children("distributions"))
+    cards = tuple(_card(each) for each in found.children("distributions") if each.text("name") not in NOT_SHOWN)
     return ViewCards(found.text("name") or "", found.count("entities"), cards)
 
 

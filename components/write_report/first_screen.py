@@ -50,7 +50,7 @@ def what_was_learned(card: ModelCard | None) -> Answer:
     if not card.gains:
         return Answer(question, "No ranker", "Ranking examples were built, but no ranker was trained on them.")
     first = card.gains[0]
-    support = f"It relies most on “{formats.words(first.feature)}” ({formats.share(first.share)} of its gain)"
+    support = f"It relies most on “{formats.words(first.name)}” ({formats.share(first.share)} of its gain)"
     window = f". Learned from {card.window}." if card.window else "."
     return Answer(question, f"{card.features} signals, {card.trees} trees", support + window)
 

@@ -1,7 +1,8 @@
 """Numbers and times as people write them: 1.47 million, 3.2 %, 28 August 2017."""
 
 import math
-from datetime import datetime, timedelta
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 ABSENT = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -99,8 +100,7 @@ def moment(value: str | datetime | None) -> str:
     found = _time(value)
     if found is None:
         return str(value) if value else ABSENT
-    zone = f" {found.tzname()}" if found.tzinfo else ""
-    return f"{day(found)}, {found:%H:%M}{zone}"
+    return f"{day(found)}, {found:%H:%M} {_zone(found)}".rstrip()
 
 
 def day(value: str | datetime | None) -> str:
@@ -111,12 +111,10 @@ def day(value: str | datetime | None) -> str:
     return f"{found.day} {found:%B %Y}"
 
 
-def days_apart(start: str | None, end: str | None) -> int | None:
-    """Return the whole days between two ISO times, or None when either is not one."""
-    first, last = _time(start), _time(end)
-    if first is None or last is None or (first.tzinfo is None) != (last.tzinfo is None):
-        return None
-    return (last - first) // timedelta(days=1)
+def in_zone(value: str | None, zone: ZoneInfo) -> str | None:
+    """Move an ISO time that has a zone into another; anything else comes back as it is."""
+    found = _time(value)
+    return value if found is None or found.tzinfo is None else found.astimezone(zone).isoformat()
 
 
 def short_digest(value: str | None) -> str:
@@ -150,6 +148,11 @@ def _significant(value: float, digits: int) -> str:
         return "0"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     return _minus(value, decimals)
+
+
+def _zone(value: datetime) -> str:
+    offset = value.strftime("%z")
+    return "UTC" if offset == "+0000" else f"UTC{offset[:3]}:{offset[3:5]}" if offset else ""
 
 
 def _time(value: str | datetime | None) -> datetime | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from components.contracts.shop import Shop
 from components.write_report import formats
 from components.write_report.facts import Facts, as_number, facts_of
 from components.write_report.plots import LinePlot, line_plot
@@ -10,15 +11,26 @@ from components.write_report.run_outline import Records
 
 MOST_GAINS = 20
 Pairs = Iterator[tuple[str, str]]
+_SPLITS = {"train": "Learned from", "validation": "Tuned on", "heldout": "Judged on"}
 
 
 @dataclass(frozen=True)
-class Gain:
-    """One feature's share of the model's total gain; ``width`` is in percent of the largest."""
+class Share:
+    """A named share; ``width`` is in percent of the largest one."""
 
-    feature: str
+    name: str
     share: float
     width: float
+
+
+@dataclass(frozen=True)
+class SplitSize:
+    """One split of the ranking examples; ``held`` is the share of wanted items that are among the candidates."""
+
+    name: str
+    requests: int | None
+    rows: int | None
+    held: float | None
 
 
 @dataclass(frozen=True)
@@ -26,10 +38,12 @@ class ModelCard:
     """What a reader needs to trust, question or repeat the model; ``baseline`` stands in when none was trained."""
 
     facts: tuple[tuple[str, str], ...]
+    splits: tuple[SplitSize, ...]
+    sources: tuple[Share, ...]
     parameters: tuple[tuple[str, str], ...]
     curve: LinePlot | None
     rounds: tuple[tuple[str, int], ...]
-    gains: tuple[Gain, ...]
+    gains: tuple[Share, ...]
     features: int
     window: str | None
     baseline: str | None
@@ -41,19 +55,19 @@ class ModelCard:
         return sum(count for _, count in self.rounds)
 
 
-def model_card(records: Records, k: int) -> ModelCard | None:
+def model_card(records: Records, shop: Shop) -> ModelCard | None:
     """Gather what building examples, training and sealing recorded; None when none of them ran."""
-    examples, trained = facts_of(records, "build_training_set"), facts_of(records, "train_ranker")
+    examples = facts_of(records, "build_training_set")
+    trained = facts_of(records, "train_ranker") or facts_of(records, "publish_bundle").child("training")
     if not (examples or trained):
         return None
     rounds = tuple((name, int(each)) for name, each in trained.child("rounds").items() if as_number(each))
-    window = _window(examples, trained)
+    end = formats.in_zone(trained.text("train_end"), shop.zone)
+    window = f"history up to {formats.day(end)}" if end else None
     return ModelCard(
-        facts=(
-            *_learned_from(examples, trained, window),
-            *_validation(trained, k),
-            *_identity(records, examples, trained),
-        ),
+        facts=(*_learned_from(trained, window), *_validation(trained, shop.k), *_identity(records, trained)),
+        splits=tuple(_split(each) for each in examples.children("splits")),
+        sources=_sources(examples),
         parameters=tuple((name, _parameter(value)) for name, value in trained.child("parameters").items()),
         curve=_curve(trained, rounds),
         rounds=rounds,
@@ -65,24 +79,29 @@ def model_card(records: Records, k: int) -> ModelCard | None:
     )
 
 
-def _window(examples: Facts, trained: Facts) -> str | None:
-    start = examples.text("train_start")
-    end = trained.text("train_end") or examples.text("train_end")
-    if not end:
-        return None
-    return f"{formats.day(start)} to {formats.day(end)}" if start else f"history up to {formats.day(end)}"
-
-
-def _learned_from(examples: Facts, trained: Facts, window: str | None) -> Pairs:
-    held_out = examples.text("heldout_start")
-    yield from _given("Learned from", window)
-    yield from _given("Judged on", f"{formats.day(held_out)} and later, unseen in training" if held_out else None)
+def _learned_from(trained: Facts, window: str | None) -> Pairs:
+    yield from _given("Window", window)
     for part in ("train", "validation"):
-        requests = trained.number(f"{part}_requests")
-        rows = trained.number(f"{part}_rows")
+        requests, rows = trained.number(f"{part}_requests"), trained.number(f"{part}_rows")
         size = f"{formats.count(requests)} requests" + (f", {formats.count(rows)} rows" if rows else "")
-        yield from _given(f"{formats.title(part)} examples", size if requests else None)
-    yield from _given("Outcomes that the candidates hold", _share(examples, "candidate_recall"))
+        yield from _given(_SPLITS[part], size if requests else None)
+
+
+def _split(found: Facts) -> SplitSize:
+    name = found.text("name") or ""
+    held = found.child("recall").number("candidates")
+    return SplitSize(_SPLITS.get(name, formats.title(name)), found.count("requests"), found.count("rows"), held)
+
+
+def _sources(examples: Facts) -> tuple[Share, ...]:
+    """Return how many of the wanted items each candidate source finds in the held-out weeks, best first."""
+    by_source = examples.child("splits").child("heldout").child("recall").child("by_source")
+    return _shares([(name, value) for name, each in by_source.items() if (value := as_number(each))])
+
+
+def _shares(found: list[tuple[str, float]]) -> tuple[Share, ...]:
+    found = sorted(found, key=lambda each: -each[1])
+    return tuple(Share(name, value, round(100 * value / found[0][1], 2)) for name, value in found)
 
 
 def _validation(trained: Facts, k: int) -> Pairs:
@@ -92,7 +111,7 @@ def _validation(trained: Facts, k: int) -> Pairs:
     yield from _given(f"NDCG@{k} on the validation weeks", f"{formats.score(own)}{beside}" if own is not None else None)
 
 
-def _identity(records: Records, examples: Facts, trained: Facts) -> Pairs:
+def _identity(records: Records, trained: Facts) -> Pairs:
     rounds = [f"{each} ({name})" for name, each in trained.child("rounds").items()]
     yield from _given("Trees", ", ".join(rounds))
     yield from _given("Features", trained.text("features"))
@@ -110,10 +129,6 @@ def _given(name: str, value: str | None) -> Pairs:
         yield name, value
 
 
-def _share(facts: Facts, key: str) -> str | None:
-    return formats.share(facts.number(key)) if key in facts else None
-
-
 def _parameter(value: object) -> str:
     found = as_number(value)
     return str(value) if found is None else formats.number(found)
@@ -125,8 +140,7 @@ def _curve(trained: Facts, rounds: tuple[tuple[str, int], ...]) -> LinePlot | No
     return line_plot([(name, curve.numbers(name)) for name in names], formats.score, dict(rounds))
 
 
-def _gains(trained: Facts) -> tuple[Gain, ...]:
+def _gains(trained: Facts) -> tuple[Share, ...]:
     """Return the features with the largest shares of gain."""
-    found = [(name, gain) for name, each in trained.child("importance").items() if (gain := as_number(each))]
-    found.sort(key=lambda each: -each[1])
-    return tuple(Gain(name, gain, round(100 * gain / found[0][1], 2)) for name, gain in found[:MOST_GAINS])
+    shares = [(name, gain) for name, each in trained.child("importance").items() if (gain := as_number(each))]
+    return _shares(shares)[:MOST_GAINS]

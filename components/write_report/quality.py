@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from math import isfinite
+from zoneinfo import ZoneInfo
 
+from components.contracts.shop import Shop
 from components.contracts.verdict import Comparison, Contender, Verdict
 from components.write_report import formats
 from components.write_report.facts import Facts, facts_of
@@ -25,6 +27,13 @@ _MEASURES = {
     "precision": "Precision@{k}",
     "coverage": "Coverage",
     "novelty": "Novelty",
+}
+_SLICES = {
+    "new": "New customers, in their first weeks",
+    "cold": "Cold start: hardly any trips so far",
+    "light": "Light buyers",
+    "regular": "Regular buyers",
+    "heavy": "Heavy buyers",
 }
 _SHARES = frozenset({"hit_rate", "recall", "precision", "coverage"})
 
@@ -80,8 +89,13 @@ class Quality:
     set_aside: str | None
     sizes: tuple[tuple[str, str], ...]
 
+    @property
+    def roles(self) -> frozenset[str]:
+        """The roles that the plot shows."""
+        return frozenset(dot.role for dot in self.plot.dots)
 
-def quality(verdict: Verdict | None, records: Records, k: int) -> Quality | None:
+
+def quality(verdict: Verdict | None, records: Records, shop: Shop) -> Quality | None:
     """Gather the contenders' scores; None before anything was judged."""
     if verdict is None:
         return None
@@ -96,11 +110,11 @@ def quality(verdict: Verdict | None, records: Records, k: int) -> Quality | None
     return Quality(
         plot=plot,
         differences=_differences(verdict),
-        measures=tuple(_MEASURES.get(key, formats.title(key)).format(k=k) for key in keys),
+        measures=tuple(_MEASURES.get(key, formats.title(key)).format(k=shop.k) for key in keys),
         rows=_rows(contenders, keys, verdict),
         slices=_slices(contenders, verdict),
         week_columns=tuple(label(each.name) for each in compared(contenders, verdict)),
-        weeks=_weeks(evaluation, contenders, verdict),
+        weeks=_weeks(evaluation, contenders, verdict, shop.zone),
         set_aside=verdict.set_aside,
         sizes=_sizes(evaluation),
     )
@@ -149,11 +163,11 @@ def _cell(contender: Contender, key: str, most: float) -> Cell:
 
 
 def _differences(verdict: Verdict) -> DotPlot | None:
-    """Return the challenger's paired differences from the others, with the line at zero within the axis."""
+    """Return the challenger's paired differences from the champion and the best baseline, with zero on the axis."""
     found = [
         (f"over {label(each.against).lower()}", "challenger", each.difference)
         for each in verdict.comparisons
-        if each.slice is None
+        if each.slice is None and each.against in ("champion", verdict.best_baseline)
     ]
     if not found:
         return None
@@ -167,7 +181,7 @@ def _slices(contenders: list[Contender], verdict: Verdict) -> tuple[Slice, ...]:
     if not scores:
         return ()
     scale = interval_axis(scores, formats.score)
-    names = dict.fromkeys(name for each in shown for name in each.slices)
+    names = sorted({name for each in shown for name in each.slices}, key=_slice_order)
     return tuple(_slice(name, shown, verdict, scale) for name in names)
 
 
@@ -175,7 +189,17 @@ def _slice(name: str, shown: list[Contender], verdict: Verdict, scale: Axis) -> 
     dots = [(label(each.name), role(each, verdict), each.slices[name]) for each in shown if name in each.slices]
     users = next((each.slice_users[name] for each in shown if name in each.slice_users), None)
     found = next((each for each in verdict.comparisons if each.slice == name), None)
-    return Slice(formats.title(name), users, _lead(found) if found else None, dot_plot(dots, formats.score, scale))
+    return Slice(
+        _SLICES.get(name, formats.title(name)),
+        users,
+        _lead(found) if found else None,
+        dot_plot(dots, formats.score, scale),
+    )
+
+
+def _slice_order(name: str) -> tuple[int, str]:
+    known = list(_SLICES)
+    return (known.index(name) if name in known else len(known), name)
 
 
 def _lead(found: Comparison) -> str:
@@ -185,7 +209,7 @@ def _lead(found: Comparison) -> str:
     return f"over {label(found.against).lower()}: {mean} ({low} to {high})"
 
 
-def _weeks(evaluation: Facts, contenders: list[Contender], verdict: Verdict) -> tuple[Week, ...]:
+def _weeks(evaluation: Facts, contenders: list[Contender], verdict: Verdict, zone: ZoneInfo) -> tuple[Week, ...]:
     """Return the scores of each held-out week, and the challenger's lead over the best baseline in it."""
     names = [each.name for each in compared(contenders, verdict)]
     found = []
@@ -193,7 +217,11 @@ def _weeks(evaluation: Facts, contenders: list[Contender], verdict: Verdict) -> 
         own, best = week.number("challenger"), week.number(verdict.best_baseline or "")
         lead = formats.change(own / best - 1) if own is not None and best else formats.ABSENT
         found.append(
-            Week(formats.day(week.text("start")), tuple(formats.score(week.number(name)) for name in names), lead)
+            Week(
+                formats.day(formats.in_zone(week.text("start"), zone)),
+                tuple(formats.score(week.number(name)) for name in names),
+                lead,
+            )
         )
     return tuple(found)
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.contracts.recommendations import CustomerExample
 from components.contracts.shop import Shop
 from components.contracts.verdict import Verdict
 from components.write_report import formats
-from components.write_report.customers import customer_examples
+from components.write_report.customers import Customers, customer_examples
 from components.write_report.data_quality import DataQuality, data_quality
 from components.write_report.drift_section import DriftSection, drift_section
 from components.write_report.facts import facts_of
@@ -52,7 +51,7 @@ class RunReport:
     quality: Quality | None
     gate: tuple[Condition, ...]
     drift: DriftSection | None
-    customers: tuple[CustomerExample, ...]
+    customers: Customers
     timeline: Timeline | None
     lineage: Lineage | None
     outcomes: tuple[StepOutcome, ...]
@@ -92,12 +91,12 @@ def outline_report(run: Path, shop: Shop, records: Records, files: RunFiles, suc
     """Gather all parts of the report."""
     outcomes = step_outcomes(records, succeeded, files.run.text("pipeline"))
     failed = failed_step(outcomes)
-    data, model = data_quality(records, shop.contract), model_card(records, shop.k)
+    data, model = data_quality(records, shop.contract), model_card(records, shop)
     return RunReport(
         shop=formats.title(shop.name),
         currency=shop.currency,
         run_id=files.run.text("run_id") or run.name,
-        as_of=_as_of(records) or files.run.text("as_of") or "",
+        as_of=formats.in_zone(_as_of(records) or files.run.text("as_of"), shop.zone) or "",
         k=shop.k,
         headline=_headline(run, shop, records, files.verdict, failed, succeeded),
         answers=(
@@ -109,10 +108,10 @@ def outline_report(run: Path, shop: Shop, records: Records, files: RunFiles, suc
         data=data,
         features=feature_gallery(records),
         model=model,
-        quality=quality(files.verdict, records, shop.k),
+        quality=quality(files.verdict, records, shop),
         gate=conditions(files.verdict),
         drift=drift_section(files.drift or facts_of(records, "detect_drift").child("report").found, files.evidently),
-        customers=customer_examples(records),
+        customers=customer_examples(records, shop),
         timeline=timeline(outcomes),
         lineage=lineage(files.run, records),
         outcomes=outcomes,

@@ -6,7 +6,7 @@ from typing import Literal
 
 from components.contracts.steps import StepRecord
 
-StepEnd = Literal["done", "failed", "interrupted", "not reached", "not part of this run"]
+StepEnd = Literal["done", "failed", "interrupted", "not reached", "not run"]
 
 Records = Mapping[str, StepRecord]
 
@@ -16,7 +16,7 @@ STEP_WORDS = {
     "build_features": "Compute features, day by day",
     "materialize_features": "Put the newest features where the service reads them",
     "build_training_set": "Turn the past into ranking examples",
-    "train_ranker": "Train the ranker",
+    "train_ranker": "Learn to put candidates in order",
     "evaluate_ranker": "Judge it on weeks it has not seen",
     "publish_bundle": "Seal the model",
     "propose_promotion": "Promote it, or leave everything as it is",
@@ -61,7 +61,7 @@ def failed_step(outcomes: tuple[StepOutcome, ...]) -> StepOutcome | None:
 def _outcome(name: str, record: StepRecord | None, complete: bool) -> StepOutcome:
     words = STEP_WORDS.get(name, name.replace("_", " ").capitalize())
     if record is None:
-        skipped: StepEnd = "not part of this run" if complete else "not reached"
+        skipped: StepEnd = "not run" if complete else "not reached"
         return StepOutcome(name, words, skipped, None)
     if record.state == "failed":
         return StepOutcome(name, words, "failed", record)

@@ -352,10 +352,18 @@ FACTS: dict[str, dict[str, Any]] = {
         },
     },
     "build_training_set": {
-        "train_start": "2017-05-29T00:00:00+00:00",
-        "train_end": "2017-08-07T00:00:00+00:00",
-        "heldout_start": "2017-08-07T00:00:00+00:00",
-        "candidate_recall": 0.44,
+        "outcomes": 310_200,
+        "splits": {
+            "train": {"requests": 17_204, "rows": 4_211_002, "slices": {"cold": 41}, "recall": {"candidates": 0.43}},
+            "validation": {"requests": 1702, "rows": 420_331, "slices": {}, "recall": {"candidates": 0.44}},
+            "heldout": {
+                "requests": 5101,
+                "rows": 1_402_331,
+                "slices": {},
+                "recall": {"candidates": 0.44, "by_source": {"history": 0.39, "popular": 0.11, "new": 0.0}},
+            },
+        },
+        "shortfall": None,
     },
     "train_ranker": {
         "kind": "ranker",

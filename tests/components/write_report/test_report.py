@@ -125,6 +125,7 @@ def test_quality_shows_each_contender_with_its_interval(full: Page) -> None:
         ("features", "never seen"),
         ("model", "17,204 requests, 4.21 million rows"),
         ("model", "history decay rank"),
+        ("model", "Wanted items among the candidates"),
         ("drift", "the distribution moved: PSI 0.41"),
         ("drift", "7 more columns, all within their limits"),
         ("run", "2.2\u202fGB of memory"),
