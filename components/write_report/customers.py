@@ -1,32 +1,16 @@
-"""The section of example recommendations."""
+"""The section of example recommendations: the fact ``examples`` of the step that recommended them."""
 
-from dataclasses import dataclass
-
-from components.contracts.errors import RankloopError
 from components.contracts.recommendations import CustomerExample, examples_from_facts
-from components.contracts.shop import Shop
-from components.write_report.example_lists import example_lists
 from components.write_report.run_outline import Records
 
 
-@dataclass(frozen=True)
-class Customers:
-    """Example lists; ``absent`` says why there are none."""
-
-    examples: tuple[CustomerExample, ...]
-    absent: str = "No example lists were made in this run."
-
-
-def customer_examples(records: Records, shop: Shop) -> Customers:
-    """Return the examples that a step kept, or recommend with what the run left; none where neither can be."""
+def customer_examples(records: Records) -> tuple[CustomerExample, ...]:
+    """Return the examples of the last step that kept some; one that cannot be read is left out."""
     for record in reversed(list(records.values())):
         found = record.facts.get("examples")
         if isinstance(found, list) and found:
-            return Customers(tuple(example for each in found for example in _readable(each)))
-    try:
-        return Customers(example_lists(records, shop))
-    except (RankloopError, OSError) as error:
-        return Customers((), f"No example lists could be made: {error}.")
+            return tuple(example for each in found for example in _readable(each))
+    return ()
 
 
 def _readable(found: object) -> tuple[CustomerExample, ...]:

@@ -189,7 +189,8 @@ def _clean_notes(validated: Facts) -> Iterator[str]:
     empty = validated.child("days").texts("empty")
     if empty:
         named = ", ".join(formats.day(day) for day in empty[:5])
-        yield f"{len(empty)} days have no event: {named}{' and others' if len(empty) > 5 else ''}."
+        found = "1 day has" if len(empty) == 1 else f"{formats.count(len(empty))} days have"
+        yield f"{found} no event: {named}{' and others' if len(empty) > 5 else ''}."
     missing = [
         (name, share) for name, each in validated.child("events").child("missing").items() if (share := as_number(each))
     ]

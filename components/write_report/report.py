@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.contracts.recommendations import CustomerExample
 from components.contracts.shop import Shop
 from components.contracts.verdict import Verdict
 from components.write_report import formats
-from components.write_report.customers import Customers, customer_examples
+from components.write_report.customers import customer_examples
 from components.write_report.data_quality import DataQuality, data_quality
 from components.write_report.drift_section import DriftSection, drift_section
 from components.write_report.facts import facts_of
@@ -51,7 +52,7 @@ class RunReport:
     quality: Quality | None
     gate: tuple[Condition, ...]
     drift: DriftSection | None
-    customers: Customers
+    customers: tuple[CustomerExample, ...]
     timeline: Timeline | None
     lineage: Lineage | None
     outcomes: tuple[StepOutcome, ...]
@@ -111,7 +112,7 @@ def outline_report(run: Path, shop: Shop, records: Records, files: RunFiles, suc
         quality=quality(files.verdict, records, shop),
         gate=conditions(files.verdict),
         drift=drift_section(files.drift or facts_of(records, "detect_drift").child("report").found, files.evidently),
-        customers=customer_examples(records, shop),
+        customers=customer_examples(records),
         timeline=timeline(outcomes),
         lineage=lineage(files.run, records),
         outcomes=outcomes,
