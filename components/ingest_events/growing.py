@@ -66,9 +66,12 @@ def grow_table(
     else:
         staged = _stage_files(session, where, grower, before, zone)
     if staged is None:
-        return SourceFacts(unmapped=before.columns and ())
+        return SourceFacts(unmapped=before.unmapped)
     batch = notes["batch"] + 1
-    rows = CountedRows(session, _new_rows_sql(session, uri, grower, batch, now, anew=afresh), RAW[grower.table])
+    new_rows = _new_rows_sql(session, uri, grower, batch, now, anew=afresh)
+    if staged.after == known and not session.sql(f"{new_rows} LIMIT 1").fetchall():
+        return replace(staged.facts, rows_repeated=staged.facts.rows_read)
+    rows = CountedRows(session, new_rows, RAW[grower.table])
     after: Notes = {
         "batch": batch,
         "generation": notes["generation"] + (afresh and known is not None),
@@ -98,7 +101,8 @@ def _stage_files(
     columns = SourceColumns(where, kinds, grower.source.time_format, zone)
     mapping = grower.map_columns(columns)
     rows = _stage(session, where, mapping, relation, cursor=None)
-    return _Staged(replace(after, columns=tuple(kinds)), _facts(rows, len(unread), before, kinds, mapping))
+    facts = _facts(rows, len(unread), before, kinds, mapping)
+    return _Staged(replace(after, columns=tuple(kinds), unmapped=facts.unmapped), facts)
 
 
 def _stage_table(
@@ -114,7 +118,8 @@ def _stage_table(
         relation = database.fetch(session, mapping.columns, since)
     rows = _stage(session, where, mapping, relation, cursor=grower.source.cursor)
     cursor = before.cursor if newest is None else write_cursor(newest)
-    return _Staged(replace(before, cursor=cursor, columns=tuple(kinds)), _facts(rows, 0, before, kinds, mapping))
+    facts = _facts(rows, 0, before, kinds, mapping)
+    return _Staged(replace(before, cursor=cursor, columns=tuple(kinds), unmapped=facts.unmapped), facts)
 
 
 def _refuse_backwards(where: str, source: Source, since: object, newest: object) -> None:

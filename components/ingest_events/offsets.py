@@ -17,6 +17,7 @@ class Offsets:
     files: dict[str, Fingerprint] = field(default_factory=dict)
     cursor: dict[str, str] | None = None
     columns: tuple[str, ...] = ()  # columns that the source had
+    unmapped: tuple[str, ...] = ()  # of these, the ones that no key names
     content: str | None = None  # digest of a snapshot's mapped rows
 
     def unread(self, files: list[SourceFile]) -> tuple[list[SourceFile], Self]:
@@ -35,7 +36,8 @@ class Offsets:
     @classmethod
     def from_notes(cls, notes: Notes) -> Self:
         files = {key: Fingerprint(**found) for key, found in notes["files"].items()}
-        return cls(**(notes | {"files": files, "columns": tuple(notes["columns"])}))
+        columns = {key: tuple(notes[key]) for key in ("columns", "unmapped")}
+        return cls(**(notes | columns | {"files": files}))
 
 
 def settings_digest(*settings: Any) -> str:

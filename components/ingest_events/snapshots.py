@@ -43,7 +43,7 @@ def replace_table(
     unread, after = before.unread(files)
     gone = set(before.files) - {file.key for file in files}
     if not unread and not gone:
-        return SourceFacts()
+        return SourceFacts(unmapped=before.unmapped)
     after = replace(after, files={file.key: after.files[file.key] for file in files})
     relation = files_relation(snapshot.source, [file.path for file in files])
     kinds = relation_columns(session, snapshot.table, relation)
@@ -79,10 +79,11 @@ def _replace(
         raise unreadable(snapshot.table, error) from error
     digest = "SELECT count(*), CAST(sum(hash(mapped)) AS VARCHAR) FROM mapped"
     rows, content = session.execute(digest).fetchall()[0]
-    after = replace(before, content=f"{rows}:{content}", columns=tuple(columns.kinds))
+    unmapped = tuple(column for column in columns.kinds if column not in columns.used)
+    after = replace(before, content=f"{rows}:{content}", columns=tuple(columns.kinds), unmapped=unmapped)
     facts = SourceFacts(
         rows_read=rows,
-        unmapped=tuple(column for column in columns.kinds if column not in columns.used),
+        unmapped=unmapped,
         new_columns=tuple(column for column in columns.kinds if before.columns and column not in before.columns),
     )
     if before.content == after.content:

@@ -80,24 +80,26 @@ def _local_and_instant(where: str, column: str, kind: str, time_format: str | No
 
 
 def _clock_change_problem(local: str, zone: ZoneInfo) -> str:
+    """SQL that says whether a local time happens twice or never, looked at only in months of clock changes."""
     changes = clock_changes(zone)
     if not changes:
         return "NULL"
-    days = {day for change in changes for day in (change.start.date(), change.end.date())}
-    on_such_a_day = f"CAST({local} AS DATE) IN ({', '.join(f'DATE {text(day.isoformat())}' for day in sorted(days))})"
-    cases = " ".join(
-        f"WHEN {_within(local, [change for change in changes if change.ambiguous is ambiguous])} THEN {text(problem)}"
-        for ambiguous, problem in ((True, "ambiguous local time"), (False, "local time that does not exist"))
+    there = f"timezone({text(zone.key)}, {local})"
+    shifts = sorted({int((change.end - change.start).total_seconds()) for change in changes})
+    twice = " OR ".join(
+        f"timezone({text(zone.key)}, {there} {sign} INTERVAL {shift} SECOND) = {local}"
+        for shift in shifts
+        for sign in "+-"
     )
-    return f"CASE WHEN {on_such_a_day} THEN CASE {cases} END END"
+    return (
+        f"CASE WHEN month({local}) IN ({', '.join(map(str, _months(changes)))}) THEN CASE "
+        f"WHEN timezone({text(zone.key)}, {there}) <> {local} THEN 'local time that does not exist' "
+        f"WHEN {twice} THEN 'ambiguous local time' END END"
+    )
 
 
-def _within(local: str, changes: list[ClockChange]) -> str:
-    spans = [
-        f"({local} >= TIMESTAMP {text(str(change.start))} AND {local} < TIMESTAMP {text(str(change.end))})"
-        for change in changes
-    ]
-    return "(" + (" OR ".join(spans) or "false") + ")"
+def _months(changes: tuple[ClockChange, ...]) -> list[int]:
+    return sorted({moment.month for change in changes for moment in (change.start, change.end)})
 
 
 @lru_cache

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from components.contracts.errors import SourceError
 from components.lake.tables import table_files
 
 MEMORY_LIMIT = "2GB"
@@ -28,6 +29,11 @@ def duckdb_session(memory_limit: str = MEMORY_LIMIT, threads: int | None = None)
     session.execute("SET TimeZone = 'UTC'")
     try:
         yield session
+    except duckdb.Error as error:
+        reason = str(error).strip().splitlines()[0]
+        raise SourceError(
+            f"the engine could not finish ({reason}); free memory and disk space (spilling to {spill}), then run again"
+        ) from error
     finally:
         session.close()
         shutil.rmtree(spill, ignore_errors=True)

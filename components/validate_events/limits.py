@@ -21,6 +21,7 @@ class Judgement:
     reasons: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)  # a few rows as JSON, by reason
     without_user: int = 0
+    unknown_items: int = 0  # rows whose item the catalogue lacks; counted when the contract limits them
     returns: int = 0
 
     @property
@@ -32,8 +33,8 @@ class Judgement:
         return self.rows - self.quarantined
 
 
-def judge_rows(session: duckdb.DuckDBPyConnection, shop: Shop, growth: Growth) -> Judgement:
-    """Count the new rows by reason."""
+def judge_rows(session: duckdb.DuckDBPyConnection, shop: Shop, growth: Growth, catalogue: str) -> Judgement:
+    """Count the new rows by reason; ``catalogue`` is SQL of the known item ids."""
     if growth.is_empty:
         return Judgement(growth.table)
     returns = "count(*) FILTER (event_type = 'return')" if growth.table == "events" else "0"
@@ -48,8 +49,15 @@ def judge_rows(session: duckdb.DuckDBPyConnection, shop: Shop, growth: Growth) -
         reasons={row[0]: row[1] for row in found if row[0] is not None},
         examples={row[0]: list(row[4]) for row in found if row[0] is not None},
         without_user=sum(row[2] for row in found),
+        unknown_items=_unknown_items(session, growth, catalogue) if shop.contract.max_unknown_items < 1 else 0,
         returns=sum(row[3] for row in found if row[0] is None),
     )
+
+
+def _unknown_items(session: duckdb.DuckDBPyConnection, growth: Growth, catalogue: str) -> int:
+    sound = f"(SELECT item_id FROM {growth.judged} WHERE reason IS NULL)"
+    counted = session.execute(f"SELECT count(*) FROM {sound} ANTI JOIN ({catalogue}) USING (item_id)").fetchall()
+    return int(counted[0][0])
 
 
 def breaches(contract: Contract, judgement: Judgement) -> list[str]:
@@ -59,6 +67,12 @@ def breaches(contract: Contract, judgement: Judgement) -> list[str]:
     limits = [
         ("have no item", judgement.reasons.get(NO_ITEM, 0), contract.max_missing_items, "max_missing_items"),
         ("have no user", judgement.without_user, contract.max_missing_users, "max_missing_users"),
+        (
+            "have an item that the catalogue lacks",
+            judgement.unknown_items,
+            contract.max_unknown_items,
+            "max_unknown_items",
+        ),
         ("repeat an event id", judgement.reasons.get(REPEATED, 0), contract.max_duplicates, "max_duplicates"),
         (_cannot_be_used(judgement), judgement.quarantined, contract.max_quarantined, "max_quarantined"),
     ]

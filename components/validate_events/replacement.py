@@ -52,3 +52,10 @@ def write_clean_snapshot(session: duckdb.DuckDBPyConnection, shop: Shop, home: H
         rows = f"{rows} UNION ALL BY NAME {excluded_items(shop, f'FROM {replacement.judged}')}"
     ordered = f"SELECT {', '.join(schema.names)} FROM ({rows})"
     replace_rows(home.clean / replacement.table, stream_rows(session, ordered, schema), replacement.origin)
+
+
+def known_items(home: Home, replacement: Replacement | None) -> str:
+    """SQL of the item ids of the catalogue as it will be."""
+    if replacement is not None:
+        return f"SELECT item_id FROM {replacement.judged} WHERE reason IS NULL"
+    return f"SELECT item_id FROM {delta_relation(home.clean / 'items', CANONICAL['items'])}"

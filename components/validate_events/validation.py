@@ -22,7 +22,7 @@ from components.validate_events.limits import Judgement, breaches, judge_rows
 from components.validate_events.moments import resolve_as_of
 from components.validate_events.quality import quality_facts
 from components.validate_events.quarantine import quarantine_growth, quarantine_snapshot
-from components.validate_events.replacement import Replacement, replacement_of, write_clean_snapshot
+from components.validate_events.replacement import Replacement, known_items, replacement_of, write_clean_snapshot
 
 GROWING = ("events", "impressions")
 SNAPSHOTS = ("items", "users", "promotions")
@@ -57,11 +57,12 @@ def validate_events(
     with duckdb_session() as session:
         say("judging new rows")
         growths = [growth_of(session, shop, home, raw, table) for table in GROWING if table in raw.versions]
-        judgements = {growth.table: judge_rows(session, shop, growth) for growth in growths}
-        replacements = [replacement_of(session, shop, home, raw, table) for table in SNAPSHOTS]
+        replacements = {table: replacement_of(session, shop, home, raw, table) for table in SNAPSHOTS}
+        catalogue = known_items(home, replacements["items"])
+        judgements = {growth.table: judge_rows(session, shop, growth, catalogue) for growth in growths}
         _refuse_breaches(shop, home, judgements)
         say("writing clean tables")
-        _write(session, shop, home, growths, replacements, now)
+        _write(session, shop, home, growths, list(replacements.values()), now)
         compact_tables(home.clean)
         compact_table(home.quarantine)
         say("measuring quality")

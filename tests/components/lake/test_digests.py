@@ -1,10 +1,11 @@
 """Digests of what was known when: whatever the layout, exact in what they cover."""
 
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.contracts.tables import EVENTS, ITEMS
@@ -64,13 +65,9 @@ def test_an_event_at_the_moment_itself_is_not_known_but_one_available_then_is(tm
     assert changed(before, digests(tmp_path / "c", events((1.5, 2)))) == [2, 3, 4, 5]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 24), st.integers(0, 24)), max_size=8), st.integers(0, 24), st.integers(0, 24))
-def test_a_digest_covers_exactly_the_known_rows(
-    tmp_path_factory: object, known: list[tuple[int, int]], happened: int, lag: int
-) -> None:
-    import tempfile
-
+def test_a_digest_covers_exactly_the_known_rows(known: list[tuple[int, int]], happened: int, lag: int) -> None:
     def quarter(row: tuple[int, int]) -> tuple[float, float]:
         return row[0] / 4, (row[0] + row[1]) / 4
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from components.contracts.errors import SourceError
 from components.contracts.tables import CANONICAL, ITEM_CODES, QUARANTINE, RAW
@@ -59,8 +59,6 @@ def test_notes_outlive_commits_that_carry_none(tmp_path: Path) -> None:
 
 
 def append_without_notes(uri: Path) -> None:
-    from deltalake import write_deltalake
-
     write_deltalake(uri, rows("x"), mode="append")
 
 

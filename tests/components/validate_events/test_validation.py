@@ -298,6 +298,20 @@ def test_the_catalogue_is_judged_and_says_what_is_merchandise(tmp_path: Path) ->
     assert facts["references"] == {"unknown_items": 1 / 3, "unknown_users": 1 / 3, "not_merchandise_rows": 1}
 
 
+def test_a_limit_on_unknown_items_stops_the_run(tmp_path: Path) -> None:
+    limited = PURCHASES + CATALOGUE + "[contract]\nmax_unknown_items = 0.4\n"
+    shop = shop_folder(
+        tmp_path,
+        limited,
+        purchases=HEADER + ROWS,
+        items="article,department,kind,brand,size\n1,a,b,c,d\n",
+        users="customer,age\n",
+    )
+
+    with pytest.raises(ContractBreach, match="1 of 2 new rows have an item that the catalogue lacks"):
+        shop.validate()
+
+
 def test_impressions_keep_their_features_as_served(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
