@@ -32,7 +32,9 @@ def training(
         draft = train_ranker(**run, examples=examples).outputs["bundle"]
         judged = evaluate_ranker(**run, environment=environment, bundle=draft, examples=examples)
         evaluation = judged.outputs["evaluation"]
-        published = publish_bundle(**run, code_revision=code_revision, draft=draft, evaluation=evaluation)
+        published = publish_bundle(
+            **run, code_revision=code_revision, draft=draft, evaluation=evaluation, features=features
+        )
         bundle = published.set_caching_options(False).outputs["bundle"]
         promotion = propose_promotion(**run, environment=environment, bundle=bundle, evaluation=evaluation)
         promotion.set_caching_options(False).after(online)

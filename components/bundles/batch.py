@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +30,7 @@ class Batch:
     ranker: Ranker
     users: UserRows
     items: ItemRows
+    as_of: datetime
 
     def recommended(self, k: int) -> list[Recommended]:
         """Rank every user of the batch; lists of at most ``k`` items."""
@@ -49,7 +51,7 @@ def open_batch(bundle: Bundle, features: FeatureSet, user_ids: Sequence[str] | N
     items = item_rows(pq.read_table(features.newest("item_features"), partitioning=None))
     table = pq.read_table(features.newest("user_features"), partitioning=None)
     users = user_rows(table if user_ids is None else _rows_of(table, user_ids), items)
-    return Batch(bundle, load_ranker(bundle, threads), users, items)
+    return Batch(bundle, load_ranker(bundle, threads), users, items, features.as_of)
 
 
 def recommend_users(

@@ -1,7 +1,7 @@
 """The KFP component of this step."""
 
 from kfp import dsl
-from kfp.dsl import Artifact, Input, Model, Output
+from kfp.dsl import Artifact, Dataset, Input, Model, Output
 
 from components.contracts.images import image
 
@@ -14,13 +14,16 @@ def publish_bundle(
     code_revision: str,
     draft: Input[Model],
     evaluation: Input[Artifact],
+    features: Input[Dataset],
     bundle: Output[Model],
 ) -> None:
     """Seal the judged draft in the model store."""
     from datetime import UTC, datetime
 
     from components.contracts.handles import read_handle
+    from components.contracts.recommendations import examples_as_facts
     from components.contracts.steps import recorded_step
+    from components.publish_bundle.examples import customer_examples
     from components.publish_bundle.publishing import publish_bundle
 
     with recorded_step("publish_bundle", shop, home, run_id) as step:
@@ -28,4 +31,6 @@ def publish_bundle(
         now = datetime.now(UTC).isoformat()
         published = publish_bundle(step.shop, step.home, drafted, verdict, run_id, now, code_revision, step.say)
         step.leave(bundle.path, published.bundle)
-        step.report(published.rows_in, published.rows_out, **published.facts)
+        step.say("recommending to three customers")
+        shown = customer_examples(published.bundle, read_handle(features.path, "features"), step.home.clean / "items")
+        step.report(published.rows_in, published.rows_out, **published.facts, examples=examples_as_facts(shown))

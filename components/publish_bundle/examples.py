@@ -1,0 +1,132 @@
+"""What a bundle would show to three customers, and why."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.bundles.batch import Batch, open_batch
+from components.bundles.loading import Bundle, open_bundle
+from components.contracts.handles import Handle
+from components.contracts.recommendations import CustomerExample, PastItem, RecommendedItem
+from components.contracts.tables import ITEMS
+from components.features.sets import FeatureSet, read_set
+from components.lake.engine import open_engine
+from components.ranking.pair_columns import PairColumns
+from components.ranking.pairs import Pairs
+from components.ranking.reasons import reasons
+from components.ranking.recommending import Recommended
+
+SHOPPERS = (0.95, 0.5, 0.05)  # of all customers, ordered by their shopping trips: a frequent, a usual, a rare one
+PAST_ITEMS = 6
+
+
+def customer_examples(bundle: Handle, features: Handle, items_table: Path) -> list[CustomerExample]:
+    """Recommend to a frequent, a usual and a rare customer, with the reasons in words."""
+    return _examples(
+        open_bundle(Path(bundle.uri)), read_set(Path(features.uri)), items_table, features.versions["items"]
+    )
+
+
+def _examples(bundle: Bundle, features: FeatureSet, items_table: Path, version: int) -> list[CustomerExample]:
+    everyone = open_batch(bundle, features)
+    chosen = sorted(set(_typical_users(everyone).tolist()))
+    batch = open_batch(bundle, features, [str(everyone.users.user_ids[user]) for user in chosen])
+    catalogue = _catalogue(items_table, version)
+    lists = batch.recommended(bundle.manifest.k)
+    return [_example(batch, part, user, catalogue) for part in lists for user in np.unique(part.user)]
+
+
+def _typical_users(batch: Batch) -> NDArray[np.int64]:
+    trips = np.nan_to_num(batch.users.columns["trips"])
+    order = np.lexsort((batch.users.user_ids, trips))
+    return order[[int(share * (len(order) - 1)) for share in SHOPPERS]]
+
+
+def _catalogue(items_table: Path, version: int) -> dict[str, dict[str, object]]:
+    """The newest catalogue row of each item, by id."""
+    with open_engine() as engine:
+        items = engine.delta_table(items_table, ITEMS, version)
+        rows = engine.stream(items.select("item_id", "category", "brand", "price", "title", "valid_from")).read_all()
+    rows = rows.sort_by([("valid_from", "ascending")])
+    return {str(row["item_id"]): row for row in rows.to_pylist()}
+
+
+def _example(batch: Batch, part: Recommended, user: int, catalogue: dict[str, dict[str, object]]) -> CustomerExample:
+    rows = np.flatnonzero(part.user == user)
+    rows = rows[np.argsort(part.rank[rows])]
+    pairs = Pairs(part.user[rows], part.item[rows], np.zeros(len(rows), dtype=np.uint8))
+    names = batch.bundle.manifest.feature_names
+    told = reasons(PairColumns(batch.users, batch.items, pairs), batch.ranker.contributions(part.features[rows]), names)
+    own = set(_history(batch, user)[0].tolist())
+    items = tuple(
+        _recommended(batch, part, int(row), why, catalogue, new=int(part.item[row]) not in own)
+        for row, why in zip(rows, told, strict=True)
+    )
+    return CustomerExample(str(batch.users.user_ids[user]), _about(batch, user), _past(batch, user, catalogue), items)
+
+
+def _recommended(
+    batch: Batch,
+    part: Recommended,
+    row: int,
+    why: tuple[str, ...],
+    catalogue: dict[str, dict[str, object]],
+    new: bool,
+) -> RecommendedItem:
+    item_id = str(batch.items.item_ids[part.item[row]])
+    entry = catalogue.get(item_id, {})
+    return RecommendedItem(
+        rank=int(part.rank[row]),
+        item_id=item_id,
+        title=_title(item_id, entry),
+        score=round(float(part.score[row]), 4),
+        reasons=why,
+        category=" / ".join(_path(entry)) or None,
+        brand=_text(entry.get("brand")),
+        new_to_customer=new,
+    )
+
+
+def _about(batch: Batch, user: int) -> str:
+    columns = batch.users.columns
+    trips, tenure = columns["trips"][user], columns["tenure_days"][user]
+    if np.isnan(trips) or np.isnan(tenure):
+        return "no purchases yet"
+    return f"{trips:.0f} shopping trips in {tenure / 7:.0f} weeks, {len(_history(batch, user)[0])} different items"
+
+
+def _past(batch: Batch, user: int, catalogue: dict[str, dict[str, object]]) -> tuple[PastItem, ...]:
+    items, trips, age = _history(batch, user)
+    order = np.lexsort((items, -trips))[:PAST_ITEMS]
+    found = []
+    for entry in order:
+        item_id = str(batch.items.item_ids[items[entry]])
+        last = (batch.as_of - timedelta(days=float(age[entry]))).date().isoformat()
+        found.append(PastItem(item_id, _title(item_id, catalogue.get(item_id, {})), int(trips[entry]), last))
+    return tuple(found)
+
+
+def _history(batch: Batch, user: int) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
+    """The user's items (positions), trips with each and days since the last."""
+    arrays = batch.users.arrays
+    span = slice(*arrays["history_item"].offsets[user : user + 2])
+    return tuple(arrays[f"history_{name}"].values[span] for name in ("item", "trips", "days_since_last"))  # type: ignore[return-value]
+
+
+def _title(item_id: str, entry: dict[str, object]) -> str:
+    title = _text(entry.get("title"))
+    if title:
+        return title
+    finest = _path(entry)[-1:] or [""]
+    return ", ".join(part for part in (finest[0], _text(entry.get("brand"))) if part) or item_id
+
+
+def _path(entry: dict[str, object]) -> list[str]:
+    path = entry.get("category")
+    return [str(part) for part in path if part] if isinstance(path, list) else []
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value else None

@@ -1,0 +1,97 @@
+"""Why an item is in a list, in the shop's words: the features that added most, told by what they stand for."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.ranking.pair_columns import PairColumns
+from components.ranking.rows import Floats
+
+Tell = Callable[[PairColumns, int], str | None]  # the reason for one pair, or None when it says nothing
+
+LOWER_PRICE = 0.97  # of the usual one: from here on a price is worth telling
+
+
+def _own(p: PairColumns, row: int) -> str | None:
+    trips = p.own("trips")[row]
+    if np.isnan(trips):
+        return None
+    gap, age = p.own("gap")[row], p.own("days_since_last")[row]
+    rhythm = "" if np.isnan(gap) else f", about every {_days(gap)}"
+    return f"bought {_times(trips)}{rhythm}; last {_days(age)} ago"
+
+
+def _category(p: PairColumns, row: int) -> str | None:
+    trips = p.group("category", "trips")[row]
+    return None if np.isnan(trips) else f"buys this kind of product: {_times(trips)} so far"
+
+
+def _neighbour(p: PairColumns, row: int) -> str | None:
+    return "goes with what they buy" if p.neighbour_weight[row] > 0 else None
+
+
+def _seen(p: PairColumns, row: int) -> str | None:
+    age = p.group("seen", "days_since_last")[row]
+    return None if np.isnan(age) else f"looked at it {_days(age)} ago"
+
+
+def _item(p: PairColumns, row: int) -> str | None:
+    sold = p.item("purchases_7d")[row]
+    return f"popular: sold {_times(sold)} last week" if sold > 0 else "known to sell"
+
+
+def _price(p: PairColumns, row: int) -> str | None:
+    relative = p.item("price_7d")[row] / p.item("price")[row]
+    return f"{1 - relative:.0%} cheaper than usual last week" if relative < LOWER_PRICE else None
+
+
+# By the first word of a feature's name; what is the same for all candidates explains no order.
+REASONS: dict[str, Tell | None] = {
+    "own": _own,
+    "category": _category,
+    "parent": _category,
+    "branded": _category,
+    "neighbour": _neighbour,
+    "seen": _seen,
+    "item": _item,
+    "price": _price,
+    "user": None,
+}
+
+
+def reasons(
+    columns: PairColumns, contributions: Floats, feature_names: Sequence[str], most: int = 2
+) -> list[tuple[str, ...]]:
+    """Tell for every pair its weightiest reasons, at most ``most``; never none.
+
+    ``contributions`` float32 [pairs, features]: what each feature added to the score.
+    """
+    kinds = {name: _gathered(name, contributions, feature_names) for name, tell in REASONS.items() if tell is not None}
+    return [
+        _told(columns, row, {name: float(added[row]) for name, added in kinds.items()}, most)
+        for row in range(len(columns.pairs))
+    ]
+
+
+def _gathered(kind: str, contributions: Floats, feature_names: Sequence[str]) -> NDArray[np.floating]:
+    belongs = [name.split("_")[0] == kind for name in feature_names]
+    return contributions[:, belongs].sum(axis=1)
+
+
+def _told(columns: PairColumns, row: int, added: dict[str, float], most: int) -> tuple[str, ...]:
+    found: list[str] = []
+    for kind in sorted(added, key=lambda name: -added[name]):
+        tell = REASONS[kind]
+        reason = tell(columns, row) if tell is not None else None
+        if reason is not None and reason not in found:
+            found.append(reason)
+    return tuple(found[:most])
+
+
+def _times(count: float) -> str:
+    return {1: "once", 2: "twice"}.get(round(count), f"{round(count):,} times")
+
+
+def _days(days: float) -> str:
+    return "1 day" if round(days) == 1 else f"{round(days)} days" if days >= 1 else "less than a day"
