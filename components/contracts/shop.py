@@ -258,20 +258,21 @@ class Training(Settings):
     min_requests: int = Field(
         200, ge=1, description="Fewest training requests to train on; below it the run ends with a baseline bundle."
     )
-    rounds: int = Field(300, ge=1, description="Largest number of trees.")
+    rounds: int = Field(200, ge=1, description="Largest number of trees of the pairwise model.")
+    logit_rounds: int = Field(100, ge=1, description="Largest number of trees of the logistic model.")
     seed: int = Field(7, description="Seed of every random choice.")
     tuning_trials: int = Field(
         0, ge=0, description="Optuna trials over the model's parameters, judged on the validation slice; 0 is none."
     )
     threads: int = Field(2, ge=1, description="Threads of training; part of what makes a model repeatable.")
-    stop_after: int = Field(40, ge=1, description="Trees without a better validation NDCG after which training stops.")
+    stop_after: int = Field(60, ge=1, description="Trees without a validation NDCG that holds before training stops.")
     depth: int = Field(5, ge=1, le=12, description="Depth of a tree.")
     learning_rate: float = Field(0.1, gt=0, le=1, description="Share of each tree's correction that is used.")
     columns_per_tree: float = Field(0.3, gt=0, le=1, description="Share of the features that each tree may use.")
     min_child_weight: float = Field(10.0, ge=0, description="Smallest sum of second derivatives in a leaf.")
     l2: float = Field(5.0, ge=0, description="L2 penalty on the leaves.")
     pairs: int = Field(20, ge=1, description="Places of each list from whose top the pairs of a round are drawn.")
-    bins: int = Field(128, ge=2, description="Bins that each feature's values are sorted into.")
+    bins: int = Field(64, ge=2, description="Bins that each feature's values are sorted into.")
     logit_weight: float = Field(
         1.0, ge=0, description="Weight of the logistic model beside the pairwise one; 0 trains the pairwise one alone."
     )

@@ -1,6 +1,6 @@
 """The gate: does the challenger deserve to go live? It promotes only on evidence, and says each reason in words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from components.bundles.loading import Bundle, check_revision, load_ranker, open
 from components.contracts.examples import ExamplesManifest, Split, read_manifest, read_split
 from components.contracts.handles import Handle
 from components.contracts.home import Home
-from components.contracts.leak_probe import read_leak_probe
 from components.contracts.shop import Shop
 from components.contracts.verdict import Check, Verdict, write_verdict
 from components.evaluate_ranker.champion import Champion, find_champion
@@ -25,6 +24,7 @@ from components.evaluate_ranker.checks import (
     check_superiority,
 )
 from components.evaluate_ranker.contenders import CHALLENGER, CHAMPION, Tournament, hold_tournament, ndcg_by_time
+from components.evaluate_ranker.future_poison import LeakProbe, probe_future
 from components.evaluate_ranker.heldout import Heldout, heldout_requests
 from components.evaluate_ranker.leaks import (
     check_constant_gain,
@@ -36,6 +36,7 @@ from components.evaluate_ranker.leaks import (
 
 Say = Callable[[str], None]
 Scores = dict[str, NDArray[np.floating]]
+Probe = Callable[[Shop, Path, Mapping[str, int], ExamplesManifest, Split], LeakProbe | None]
 
 
 @dataclass(frozen=True)
@@ -55,22 +56,31 @@ class Case:
     shop: Shop
     bundle: Bundle
     manifest: ExamplesManifest
-    examples: Path
     champion: Champion
     heldout: Heldout
     train: Split
     validation: Split
+    probe: Callable[[], LeakProbe | None]
 
 
 def evaluate_ranker(
-    shop: Shop, home: Home, draft: Handle, examples: Handle, run_id: str, environment: str, say: Say
+    shop: Shop,
+    home: Home,
+    draft: Handle,
+    examples: Handle,
+    run_id: str,
+    environment: str,
+    say: Say,
+    probe: Probe = probe_future,
 ) -> Evaluated:
     """Judge a draft bundle on the held-out requests and write the verdict into the run's folder.
+
+    ``probe`` recomputes features with the future poisoned, from the clean tables that the examples came from.
 
     Raises:
         BundleError: the draft is incomplete, was changed, or was made for other features than the examples hold.
     """
-    case = _case(shop, home, draft, examples, environment)
+    case = _case(shop, home, draft, examples, environment, probe)
     verdict, facts = _judge_baseline(case, say) if case.bundle.manifest.kind == "baseline" else _judge(case, say)
     path = home.run(run_id) / "evaluation" / "verdict.json"
     write_verdict(path, verdict)
@@ -79,7 +89,7 @@ def evaluate_ranker(
     return Evaluated(handle, len(case.heldout.split.rows), len(case.heldout.relevant), facts)
 
 
-def _case(shop: Shop, home: Home, draft: Handle, examples: Handle, environment: str) -> Case:
+def _case(shop: Shop, home: Home, draft: Handle, examples: Handle, environment: str, probe: Probe) -> Case:
     folder = Path(examples.uri)
     manifest = read_manifest(folder)
     bundle = open_bundle(Path(draft.uri), draft.digest)
@@ -89,11 +99,11 @@ def _case(shop: Shop, home: Home, draft: Handle, examples: Handle, environment: 
         shop=shop,
         bundle=bundle,
         manifest=manifest,
-        examples=folder,
         champion=find_champion(home, shop, environment, manifest),
         heldout=heldout_requests(heldout, train, shop.k),
         train=train,
         validation=validation,
+        probe=lambda: probe(shop, home.clean, examples.versions, manifest, heldout),
     )
 
 
@@ -165,7 +175,7 @@ def _leak_checks(case: Case, scores: NDArray[np.floating]) -> tuple[Check, ...]:
     return (
         check_times(case.manifest, case.train, case.heldout.split),
         check_overlap(case.train, case.validation, case.heldout.split),
-        check_future_poison(read_leak_probe(case.examples)),
+        check_future_poison(case.probe()),
         check_label_shuffle(case.train, case.heldout, scores, case.shop.training.seed),
         check_constant_gain(ranker, case.manifest, case.shop.gate.max_constant_gain),
     )

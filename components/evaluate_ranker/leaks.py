@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from components.bundles.scoring import Ranker
 from components.contracts.examples import ExamplesManifest, Split
-from components.contracts.leak_probe import LeakProbe
 from components.contracts.verdict import Check
+from components.evaluate_ranker.future_poison import LeakProbe
 from components.evaluate_ranker.heldout import Heldout
 from components.ranking.metrics import ndcg, random_ndcg, ranked_lists
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 Objective = Literal["rank", "logit"]
 SAY_EVERY = 10
+SMOOTHED_ROUNDS = 10
+HAIR = 0.001
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class Matrices:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted booster, cut after its best round, and the validation NDCG of every round."""
+    """A fitted booster, cut where its validation NDCG stopped to hold, and that NDCG of every round."""
 
     booster: "xgboost.Booster"
     rounds: int
@@ -133,7 +135,7 @@ def fit_booster(
     k: int,
     say: Callable[[str], None],
 ) -> Fit:
-    """Fit one objective with early stopping on the validation NDCG@k.
+    """Fit one objective with early stopping on the smoothed validation NDCG@k.
 
     Raises:
         TrainingError: the validation NDCG became NaN, or XGBoost refused the data.
@@ -142,16 +144,16 @@ def fit_booster(
 
     matrices.aim(objective)
     curve: dict[str, dict[str, list[float]]] = {}
+    most = training.rounds if objective == "rank" else training.logit_rounds
     try:
         booster = xgboost.train(
             parameters.for_xgboost(objective, k, training.seed, training.threads),
             matrices.train,
-            num_boost_round=training.rounds,
+            num_boost_round=most,
             evals=[(matrices.validation, "validation")],
-            early_stopping_rounds=training.stop_after,
             evals_result=curve,
             verbose_eval=False,
-            callbacks=[_progress(objective, training.rounds, say)],
+            callbacks=[_early_stop(objective, most, training.stop_after, say)],
         )
     except xgboost.core.XGBoostError as error:
         raise TrainingError(f"XGBoost stopped ({_first_line(error)}); look at the labels of the examples") from error
@@ -161,21 +163,35 @@ def fit_booster(
             f"the {objective} model's validation NDCG became NaN in round {_first_nan(judged)}; lower"
             " training.learning_rate or look for infinite values in the features"
         )
-    rounds = booster.best_iteration + 1
+    rounds = kept_rounds(judged)
     return Fit(booster[:rounds], rounds, judged)
 
 
-def _progress(objective: str, rounds: int, say: Callable[[str], None]) -> "xgboost.callback.TrainingCallback":
+def kept_rounds(curve: list[float]) -> int:
+    """Number of trees to keep: up to the last round whose smoothed NDCG holds the best, within a hair.
+
+    One week's NDCG jumps by more between rounds than training gains in tens of them, so its highest point is luck.
+    """
+    sums = np.cumsum(np.concatenate([[0.0], curve]))
+    last = np.arange(1, len(curve) + 1)
+    first = np.maximum(last - SMOOTHED_ROUNDS, 0)
+    smoothed = (sums[last] - sums[first]) / (last - first)
+    return int(np.flatnonzero(smoothed >= smoothed.max() * (1 - HAIR))[-1]) + 1
+
+
+def _early_stop(
+    objective: str, most: int, patience: int, say: Callable[[str], None]
+) -> "xgboost.callback.TrainingCallback":
     from xgboost.callback import TrainingCallback
 
-    class Progress(TrainingCallback):
+    class EarlyStop(TrainingCallback):
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            curve = next(iter(evals_log["validation"].values()))
             if epoch % SAY_EVERY == 0:
-                metric = next(iter(evals_log["validation"].values()))
-                say(f"{objective} model: round {epoch + 1} of at most {rounds}, validation NDCG {metric[-1]:.4f}")
-            return False
+                say(f"{objective} model: round {epoch + 1} of at most {most}, validation NDCG {curve[-1]:.4f}")
+            return bool(epoch % SAY_EVERY == 0 and len(curve) - kept_rounds(curve) >= patience)
 
-    return Progress()
+    return EarlyStop()
 
 
 def _first_line(error: Exception) -> str:

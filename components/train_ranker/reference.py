@@ -19,7 +19,7 @@ WARMUP_ROWS = 64
 
 def reference_sketches(ranker: Ranker, split: Split, feature_names: tuple[str, ...]) -> bytes:
     """Sketch the features and scores of a split's candidates, evenly spread requests whole, at most 100,000 rows."""
-    rows = _spread_requests(split, REFERENCE_ROWS)
+    rows = spread_requests(split, REFERENCE_ROWS)
     features, baselines = np.asarray(split.features[rows]), np.asarray(split.baselines[rows])
     user = split.requests["user_id"].take(pa.array(split.rows["request"].to_numpy()[rows]))
     unit = user.combine_chunks() if isinstance(user, pa.ChunkedArray) else user
@@ -46,7 +46,8 @@ def warmup_rows(ranker: Ranker, split: Split) -> Warmup:
     return Warmup(features, baselines, ranker.score(features, baselines))
 
 
-def _spread_requests(split: Split, most: int) -> NDArray[np.int64]:
+def spread_requests(split: Split, most: int) -> NDArray[np.int64]:
+    """Rows of evenly spread requests, each whole: about ``most`` rows."""
     sizes = split.group_sizes
     if sizes.sum() <= most:
         return np.arange(sizes.sum())

@@ -25,7 +25,7 @@ from components.train_ranker.boosting import (
     tree_parameters,
 )
 from components.train_ranker.leakage import refuse_leaks
-from components.train_ranker.reference import reference_sketches, warmup_rows
+from components.train_ranker.reference import reference_sketches, spread_requests, warmup_rows
 from components.train_ranker.sufficiency import refuse_unusable, shortfall_of
 from components.train_ranker.targets import training_targets
 from components.train_ranker.tuning import tune_parameters
@@ -33,6 +33,8 @@ from components.train_ranker.validation import baseline_ndcg, mean_ndcg
 
 Say = Callable[[str], None]
 PREFERRED_BASELINE = "buy_it_again"
+JUDGED_ROWS = 150_000
+"""Rows of whole validation requests that judge every round; more cost time without telling rounds apart."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,10 @@ def _ranker(manifest: ExamplesManifest, train: Split, validation: Split, shop: S
     refuse_leaks(validation, manifest.feature_names, shop.k)
     targets, positions = training_targets(train)
     say(f"binning {len(train.features):,} training rows")
-    labels = (validation.rows["label"].to_numpy() > 0).astype(np.float32)
-    matrices = bin_rows(train.features, targets, validation.features, labels, validation.group_sizes, shop.training)
+    judged = spread_requests(validation, JUDGED_ROWS)
+    labels = (validation.rows["label"].to_numpy()[judged] > 0).astype(np.float32)
+    sizes = np.unique(validation.rows["request"].to_numpy()[judged], return_counts=True)[1]
+    matrices = bin_rows(train.features, targets, np.asarray(validation.features[judged]), labels, sizes, shop.training)
     parameters, tuning = _parameters(matrices, shop, say)
     fits = _fits(matrices, parameters, shop, say)
     blend = tuple(_part(name, fit, validation, shop) for name, fit in fits.items())

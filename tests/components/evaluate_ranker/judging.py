@@ -15,9 +15,11 @@ from components.contracts.home import Home
 from components.contracts.shop import Shop
 from components.contracts.verdict import Check, Verdict, read_verdict
 from components.evaluate_ranker.evaluation import Evaluated, evaluate_ranker
+from components.evaluate_ranker.future_poison import LeakProbe
 from components.train_ranker.training import train_ranker
 from tests.components.train_ranker.synthetic_examples import World, small_shop, write_examples
 
+NO_LEAK = LeakProbe(requests=10, values=400, changed=0)
 NOW = "2024-06-03T02:00:00+00:00"
 
 
@@ -29,13 +31,15 @@ class Bench:
     shop: Shop
     examples: Handle
     draft: Handle
+    found: LeakProbe | None = NO_LEAK  # what the future-value poison finds
 
     def judge(self, shop: Shop | None = None, draft: Handle | None = None) -> Verdict:
         return read_verdict(Path(self.evaluate(shop, draft).evaluation.uri))
 
     def evaluate(self, shop: Shop | None = None, draft: Handle | None = None) -> Evaluated:
+        draft, shop = draft or self.draft, shop or self.shop
         return evaluate_ranker(
-            shop or self.shop, self.home, draft or self.draft, self.examples, "run-2", "local", lambda _: None
+            shop, self.home, draft, self.examples, "run-2", "local", lambda _: None, probe=lambda *_: self.found
         )
 
     def with_gate(self, **changes: Any) -> Shop:
@@ -60,10 +64,10 @@ class Bench:
         write_manifest(folder, replace(read_manifest(folder), **changes))
 
 
-def set_up(folder: Path, world: World | None = None, probe: bool = True) -> Bench:
+def set_up(folder: Path, world: World | None = None) -> Bench:
     """Write examples and draft a challenger."""
     home, shop = Home(folder / "home"), small_shop()
-    examples = write_examples(folder / "examples", world, probe)
+    examples = write_examples(folder / "examples", world)
     return Bench(home, shop, examples, train_ranker(shop, examples, home, "run-1", lambda _: None).bundle)
 
 

@@ -10,7 +10,7 @@ import pytest
 from components.bundles.loading import open_bundle
 from components.contracts.errors import BundleError
 from components.contracts.examples import read_split
-from components.contracts.leak_probe import LeakProbe, write_leak_probe
+from components.evaluate_ranker.future_poison import LeakProbe
 from components.ranking.metrics import ndcg, ranked_lists
 from components.train_ranker.training import train_ranker
 from tests.components.evaluate_ranker.judging import Bench, check, failed, set_up
@@ -229,15 +229,17 @@ def test_a_baseline_of_a_shop_without_requests_is_judged_without_numbers(tmp_pat
     assert verdict.best_baseline is None
 
 
-def test_future_poison_needs_evidence(bench: Bench) -> None:
-    folder = Path(bench.examples.uri)
-    write_leak_probe(folder, LeakProbe(10, 400, 3, ("taste",)))
-    verdict = bench.judge()
+def test_a_feature_that_saw_the_future_is_refused(bench: Bench) -> None:
+    verdict = replace(bench, found=LeakProbe(10, 400, 3, ("taste",))).judge()
     assert failed(verdict) == {"leak_future"}
     assert "3 of 400 feature values of 10 requests changed (in taste)" in verdict.reasons[0]
-    (folder / "leak_probe.json").unlink()
-    assert "cannot be ruled out" in check(bench.judge(), "leak_future").reason
-    assert failed(bench.judge()) == {"leak_future"}
+
+
+@pytest.mark.parametrize("found", [None, LeakProbe(0, 0, 0)])
+def test_without_evidence_a_leak_from_the_future_cannot_be_ruled_out(bench: Bench, found: LeakProbe | None) -> None:
+    verdict = replace(bench, found=found).judge()
+    assert failed(verdict) == {"leak_future"}
+    assert "cannot be ruled out" in verdict.reasons[0]
 
 
 def test_a_held_out_request_that_was_trained_on_is_found(bench: Bench) -> None:

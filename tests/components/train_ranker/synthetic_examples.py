@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from components.contracts.examples import ExamplesManifest, Split, write_manifest, write_split
 from components.contracts.handles import Handle
-from components.contracts.leak_probe import LeakProbe, write_leak_probe
 from components.contracts.shop import EventColumns, EventSource, Gate, Shop, Source, Training
 
 AS_OF = datetime(2024, 6, 3, tzinfo=UTC)
@@ -48,7 +47,7 @@ def small_shop(**changes: Any) -> Shop:
     return Shop(name="corner", events=(source,), training=training, gate=gate).model_copy(update=changes)
 
 
-def write_examples(folder: Path, world: World | None = None, probe: bool = True) -> Handle:
+def write_examples(folder: Path, world: World | None = None) -> Handle:
     """Write examples of a world and return their handle."""
     world = world or World()
     random = np.random.default_rng(world.seed)
@@ -70,8 +69,6 @@ def write_examples(folder: Path, world: World | None = None, probe: bool = True)
         enough=True,
     )
     write_manifest(folder, replace(manifest, **world.manifest))
-    if probe:
-        write_leak_probe(folder, LeakProbe(requests=10, values=400, changed=0))
     return Handle("examples", str(folder), {"events": 3}, None, AS_OF.isoformat())
 
 

@@ -12,6 +12,7 @@ from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop
 from components.drift.sketch_codec import sketches_from_json
+from components.train_ranker.boosting import kept_rounds
 from components.train_ranker.training import Drafted, train_ranker
 from tests.components.train_ranker.synthetic_examples import World, small_shop, write_examples
 
@@ -157,3 +158,11 @@ def test_tuning_tries_the_shop_files_parameters_first_and_repeats(tmp_path: Path
     assert len(first.facts["tuning"]) == 3
     assert first.facts["tuning"][0]["depth"] == shop.training.depth
     assert first.bundle.digest == second.bundle.digest
+
+
+def test_trees_are_kept_while_the_smoothed_curve_holds_and_one_lucky_round_does_not_end_them() -> None:
+    rising = [0.3 + 0.001 * number for number in range(50)]
+    assert kept_rounds(rising) == 50
+    assert kept_rounds([*rising[:5], 0.36, *rising[6:]]) == 50
+    assert 50 <= kept_rounds([*rising, *(0.33 for _ in range(40))]) < 56
+    assert kept_rounds([0.3]) == 1
