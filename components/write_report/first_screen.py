@@ -6,6 +6,7 @@ from components.contracts.verdict import Verdict
 from components.write_report import formats
 from components.write_report.data_quality import DataQuality
 from components.write_report.model_card import ModelCard
+from components.write_report.quality import label
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ def does_it_deserve(verdict: Verdict | None, stand_in: str | None) -> Answer:
     challenger, best = verdict.contender("challenger"), verdict.contender(verdict.best_baseline or "")
     answer = "Yes" if verdict.promote else "No"
     if stand_in:
-        return Answer(question, "Nothing new to judge", f"The simple rule “{formats.words(stand_in)}” stands in.")
+        return Answer(question, "Nothing new to judge", f"The simple rule “{label(stand_in).lower()}” stands in.")
     if challenger is None or best is None or best.ndcg.mean <= 0:
         return Answer(question, answer, checks)
     lead = formats.change(challenger.ndcg.mean / best.ndcg.mean - 1)
-    return Answer(question, answer, f"{lead} against “{formats.words(best.name)}”. {checks}")
+    return Answer(question, answer, f"{lead} against “{label(best.name).lower()}”. {checks}")

@@ -6,6 +6,7 @@ from typing import Literal
 from components.contracts.verdict import Verdict
 from components.write_report import formats
 from components.write_report.facts import Facts
+from components.write_report.quality import label
 from components.write_report.run_outline import StepOutcome
 
 Tone = Literal["good", "held", "bad"]
@@ -80,7 +81,7 @@ def margin_in_words(verdict: Verdict, k: int, confidence: float) -> str:
     ratio = challenger.ndcg.mean / best.ndcg.mean - 1
     sentence = (
         f"Its lists are {formats.share(abs(ratio))} {'better' if ratio >= 0 else 'worse'} than the best simple rule, "
-        f"“{formats.words(best.name)}”: NDCG@{k} {formats.score(challenger.ndcg.mean)} "
+        f"“{label(best.name).lower()}”: NDCG@{k} {formats.score(challenger.ndcg.mean)} "
         f"against {formats.score(best.ndcg.mean)}."
     )
     found = next((each for each in verdict.comparisons if each.against == best.name and each.slice is None), None)
