@@ -39,7 +39,7 @@ check: .venv/.synced ## Check style, types, layers and the compiled pipelines.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-timings
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/rankloop compile --check
 
 .PHONY: format
