@@ -1,0 +1,54 @@
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from components.evaluate_ranker.future_poison import poisoned
+from components.features.coded import coded
+from components.features.frame import frame_at
+from components.features.item_view import item_view
+from components.features.moment import Moment
+from components.features.shape import Shape
+from components.features.snapshot import snapshot
+from components.features.user_view import user_view
+from tests.components.features.frames import PLAIN, clean_tables, event, on, workspace
+
+# ibis 12 calls what duckdb 2 deprecates
+pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
+
+EVENTS = [
+    event(1, "ann", "milk", price=2.0, quantity=1.0),
+    event(3, "ann", "bread", price=3.0, quantity=2.0),
+    event(4, "bob", "milk", price=2.0, quantity=1.0),
+    event(8, "bob", "milk", price=2.0, quantity=1.0, known=12),  # happened before the request, known after it
+    event(10, "ann", "tea", price=4.0, quantity=1.0),
+    event(12, "bob", "bread", price=3.0, quantity=1.0),
+]
+
+
+def views(tables: dict[str, pa.Table], day: float, poison_from: float | None, shape: Shape = PLAIN) -> list[pa.Table]:
+    """Both views at a day, from tables that are poisoned from a day on."""
+    with workspace(tables) as space:
+        clean: Any = space.clean if poison_from is None else poisoned(space.clean, on(poison_from), shape)
+        frame = frame_at(coded(clean), Moment(on(day)), shape, space.store)
+        return [snapshot(view, on(day), space.fetch) for view in (user_view(frame), item_view(frame))]
+
+
+def test_snapshots_do_not_see_what_is_poisoned_after_them() -> None:
+    tables = clean_tables(EVENTS)
+    for true, absurd in zip(views(tables, 10, None), views(tables, 10, poison_from=10), strict=True):
+        assert true.equals(absurd)
+
+
+def test_the_poison_bites_where_it_is_seen() -> None:
+    tables = clean_tables(EVENTS)
+    for true, absurd in zip(views(tables, 14, None), views(tables, 14, poison_from=10), strict=True):
+        assert not true.equals(absurd)
+
+
+def test_rows_that_were_known_only_later_are_poisoned_too() -> None:
+    tables = clean_tables(EVENTS)
+    with workspace(tables) as space:
+        found = space.fetch(poisoned(space.clean, on(10), PLAIN)["events"].order_by("event_time"))
+    assert found["price"].to_pylist() == [2.0, 3.0, 2.0, 2000.0, 4000.0, 3000.0]
+    assert found["item_id"].to_pylist() == ["milk", "bread", "milk", "tea", "tea", "tea"]
