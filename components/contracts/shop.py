@@ -3,197 +3,47 @@
 Each field's ``description`` is its documentation: the reference table in ``docs/shop-file.md`` is made from it.
 """
 
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from components.contracts.errors import ConfigurationError
 from components.contracts.shop_document import describe_mistakes, read_document, resolve_sources
+from components.contracts.shop_sources import (
+    EventColumns,
+    EventSource,
+    EventType,
+    ImpressionSource,
+    ItemSource,
+    PromotionSource,
+    Settings,
+    Share,
+    Source,
+    UserSource,
+)
 
-EventType = Literal["view", "click", "add_to_cart", "purchase", "return"]
-Share = Annotated[float, Field(ge=0, le=1)]
-Columns = Annotated[tuple[str, ...], BeforeValidator(lambda found: (found,) if isinstance(found, str) else found)]
-
-
-class Settings(BaseModel):
-    """A frozen section of the shop file; an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Source(Settings):
-    """Where rows come from: a Parquet file or folder, a CSV file, or a SQL table."""
-
-    kind: Literal["parquet", "csv", "sql"] = Field(description="Kind of source.")
-    path: str | None = Field(
-        None,
-        description="Parquet or CSV: a file, folder or glob, relative to the shop file; "
-        "`package:NAME/FILE` is a file inside an installed Python package.",
-    )
-    url: str | None = Field(
-        None,
-        description="SQL: an SQLAlchemy URL; `${NAME}` is replaced by that environment variable, "
-        "so that secrets stay out of the file.",
-    )
-    table: str | None = Field(None, description="SQL: the table or view to read.")
-    cursor: str | None = Field(
-        None,
-        description="SQL: a column that only grows (an id, a change time); rows beyond the last committed value "
-        "are read. Without it the whole table is read each time.",
-    )
-    encoding: str = Field("utf-8", description="CSV: its character encoding, such as `latin-1`.")
-    time_format: str | None = Field(
-        None,
-        description="How times are written: a strptime format such as `%m/%d/%Y %H:%M`, or `seconds`, `milliseconds` "
-        "or `microseconds` since 1970. Without it times are timestamps, dates or ISO 8601 text.",
-    )
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if self.kind == "sql" and not (self.url and self.table):
-            raise ValueError("a source of kind `sql` needs `url` and `table`")
-        if self.kind != "sql" and not self.path:
-            raise ValueError(f"a source of kind `{self.kind}` needs `path`")
-        return self
-
-
-class EventColumns(Settings):
-    """Which columns of an event source are the canonical ones."""
-
-    user: str = Field(description="Column of the user id; a row without one counts for popularity only.")
-    item: str = Field(description="Column of the item id.")
-    time: str = Field(description="Column of the event time; naive times take the shop's zone.")
-    event_id: str | None = Field(
-        None, description="Column of a unique event id; without it the id is a hash of the row and its occurrence."
-    )
-    event_type: str | None = Field(None, description="Column of the event type, translated by `types`.")
-    quantity: str | None = Field(None, description="Column of the number of units; a negative one is a return.")
-    price: Columns = Field(
-        (),
-        description="Column of the money paid for the row (all units), after discounts; several columns are added up.",
-    )
-    unit_price: str | None = Field(
-        None, description="Column of the money paid for one unit, instead of `price`; it is multiplied by the quantity."
-    )
-    list_price: Columns = Field(
-        (), description="Column of the money the row would have cost without discounts; several columns are added up."
-    )
-    session: str | None = Field(None, description="Column of the basket, order or session id.")
-    request: str | None = Field(None, description="Column of the id of the ranking request that the event answers.")
-
-    @model_validator(mode="after")
-    def _one_price(self) -> Self:
-        if self.price and self.unit_price:
-            raise ValueError("`price` and `unit_price` cannot both be given; keep the one that the source has")
-        if self.unit_price and not self.quantity:
-            raise ValueError("`unit_price` needs `quantity` to be multiplied by")
-        return self
-
-
-class EventSource(Settings):
-    """One source of events, such as purchases or browsing."""
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Name of the source, unique in the shop.")
-    source: Source = Field(description="Where its rows are.")
-    columns: EventColumns = Field(description="Which of its columns are the canonical ones.")
-    event_type: EventType | None = Field(None, description="Type of every row, for a source without a type column.")
-    types: dict[str, EventType] = Field(
-        default_factory=dict, description="Values of the type column and the event types they stand for."
-    )
-    lag_minutes: int = Field(0, ge=0, description="How long after its event time a row becomes known.")
-    live: bool = Field(
-        False, description="True when rows become known as they are ingested; false for history loaded at once."
-    )
-
-    @model_validator(mode="after")
-    def _one_type(self) -> Self:
-        if bool(self.event_type) == bool(self.columns.event_type):
-            raise ValueError(
-                "give either `event_type` (one type for every row) or `columns.event_type` (a column), not both or none"
-            )
-        if self.types and not self.columns.event_type:
-            raise ValueError("`types` translates a type column, but `columns.event_type` names none")
-        return self
-
-
-class ItemSource(Settings):
-    """The catalogue."""
-
-    source: Source = Field(description="Where its rows are.")
-    item: str = Field(description="Column of the item id.")
-    category: tuple[str, ...] = Field((), description="Columns of the category path, widest first.")
-    brand: str | None = Field(None, description="Column of the brand.")
-    price: str | None = Field(None, description="Column of the price of one unit.")
-    title: str | None = Field(None, description="Column of the name that people read.")
-    attributes: tuple[str, ...] = Field((), description="Further columns to keep, as strings.")
-    valid_from: str | None = Field(None, description="Column of the time from which the row holds; without it, always.")
-
-
-class UserSource(Settings):
-    """What is known of users beside their events."""
-
-    source: Source = Field(description="Where its rows are.")
-    user: str = Field(description="Column of the user id.")
-    attributes: tuple[str, ...] = Field((), description="Columns to keep, as strings.")
-    valid_from: str | None = Field(None, description="Column of the time from which the row holds; without it, always.")
-
-
-class PromotionSource(Settings):
-    """Which items were promoted when: exposure, aggregated over places at ingestion."""
-
-    source: Source = Field(description="Where its rows are.")
-    item: str = Field(description="Column of the item id.")
-    starts: str | None = Field(None, description="Column of the first moment of the promotion.")
-    ends: str | None = Field(None, description="Column of the first moment after the promotion.")
-    period: str | None = Field(None, description="Column of a period number, instead of `starts` and `ends`.")
-    first_period: str | None = Field(None, description="When period 1 starts, such as `2016-12-28`.")
-    period_days: int = Field(7, ge=1, description="Length of a period, in days.")
-    place: str | None = Field(
-        None, description="Column of the store or channel; reach is the share of places that promoted the item."
-    )
-    known_ahead: bool = Field(
-        False, description="True when a promotion is known before it starts and may be used for its own weeks."
-    )
-
-    @model_validator(mode="after")
-    def _one_calendar(self) -> Self:
-        by_times, by_period = bool(self.starts or self.ends), bool(self.period or self.first_period)
-        if by_times == by_period:
-            raise ValueError("give either `starts` and `ends`, or `period` and `first_period`")
-        if by_times and not (self.starts and self.ends):
-            raise ValueError("`starts` and `ends` belong together")
-        if by_period and not (self.period and self.first_period):
-            raise ValueError("`period` and `first_period` belong together")
-        return self
-
-    @field_validator("first_period")
-    @classmethod
-    def _readable_start(cls, value: str | None) -> str | None:
-        if value is not None:
-            datetime.fromisoformat(value)
-        return value
-
-
-class ImpressionSource(Settings):
-    """What earlier rankings showed, one row an item shown."""
-
-    source: Source = Field(description="Where its rows are.")
-    request: str = Field(description="Column of the request id.")
-    user: str = Field(description="Column of the user id.")
-    item: str = Field(description="Column of the item id.")
-    time: str = Field(description="Column of the time of the request.")
-    position: str = Field(description="Column of the position shown, from 1.")
-    score: str | None = Field(None, description="Column of the score that ordered the list.")
-    propensity: str | None = Field(None, description="Column of the probability of being shown there.")
-    features: str | None = Field(
-        None, description="Column of the features as served: a list of float32 in the order of the feature list."
-    )
-    feature_list: str | None = Field(
-        None, description="Column of the hash of the feature list that `features` follows."
-    )
+__all__ = [
+    "Candidates",
+    "Contract",
+    "Drift",
+    "EventColumns",
+    "EventSource",
+    "EventType",
+    "Features",
+    "Gate",
+    "ImpressionSource",
+    "ItemSource",
+    "PromotionSource",
+    "Rules",
+    "Settings",
+    "Shop",
+    "Source",
+    "Training",
+    "UserSource",
+    "load_shop",
+]
 
 
 class Rules(Settings):

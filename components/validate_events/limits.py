@@ -39,19 +39,24 @@ def judge_rows(session: duckdb.DuckDBPyConnection, shop: Shop, growth: Growth, c
         return Judgement(growth.table)
     returns = "count(*) FILTER (event_type = 'return')" if growth.table == "events" else "0"
     found: list[tuple[Any, ...]] = session.execute(
-        f"SELECT reason, count(*), count(*) FILTER (user_id IS NULL), {returns}, "
-        f"CASE WHEN reason IS NOT NULL THEN min(row, {EXAMPLES}) END "
+        f"SELECT reason, count(*), count(*) FILTER (user_id IS NULL), {returns} "
         f"FROM {growth.judged} GROUP BY reason ORDER BY reason"
     ).fetchall()
+    reasons = {row[0]: row[1] for row in found if row[0] is not None}
     return Judgement(
         table=growth.table,
         rows=sum(row[1] for row in found),
-        reasons={row[0]: row[1] for row in found if row[0] is not None},
-        examples={row[0]: list(row[4]) for row in found if row[0] is not None},
+        reasons=reasons,
+        examples=_examples(session, growth) if reasons else {},
         without_user=sum(row[2] for row in found),
         unknown_items=_unknown_items(session, growth, catalogue) if shop.contract.max_unknown_items < 1 else 0,
         returns=sum(row[3] for row in found if row[0] is None),
     )
+
+
+def _examples(session: duckdb.DuckDBPyConnection, growth: Growth) -> dict[str, list[str]]:
+    rejected = f"FROM {growth.judged} WHERE reason IS NOT NULL"
+    return dict(session.execute(f"SELECT reason, min(row, {EXAMPLES}) {rejected} GROUP BY reason").fetchall())
 
 
 def _unknown_items(session: duckdb.DuckDBPyConnection, growth: Growth, catalogue: str) -> int:

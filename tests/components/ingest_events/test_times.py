@@ -1,12 +1,10 @@
 """Local times against Python's own zones, clock changes and all."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.ingest_events.times import clock_changes, time_reading
@@ -15,19 +13,13 @@ from components.lake.session import duckdb_session
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "America/Santiago", "UTC"]
 
 
-@pytest.fixture(scope="module")
-def session() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb_session(threads=1) as opened:
-        yield opened
-
-
-def read(session: duckdb.DuckDBPyConnection, local: datetime, zone: ZoneInfo) -> tuple[datetime | None, str | None]:
+def read(locals_: list[datetime], zone: ZoneInfo) -> list[tuple[datetime | None, str | None]]:
     reading = time_reading("test", "at", "TIMESTAMP", None, zone)
-    cell = f"(SELECT TIMESTAMP '{local}' AS at)"
-    found: tuple[datetime | None, str | None] = session.execute(
-        f"SELECT {reading.value}, {reading.problem} FROM {cell}"
-    ).fetchall()[0]
-    return found
+    cells = ", ".join(f"TIMESTAMP '{local}'" for local in locals_)
+    with duckdb_session(threads=1) as session:
+        return session.execute(
+            f"SELECT {reading.value}, {reading.problem} FROM (SELECT unnest([{cells}]) AS at)"
+        ).fetchall()
 
 
 def expected(local: datetime, zone: ZoneInfo) -> tuple[datetime | None, str | None]:
@@ -37,22 +29,19 @@ def expected(local: datetime, zone: ZoneInfo) -> tuple[datetime | None, str | No
     return (None, "ambiguous local time") if first != second else (first, None)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None)
 @given(
     st.sampled_from(ZONES),
-    st.integers(0, 10_000),
-    st.integers(-240, 240),
+    st.lists(st.tuples(st.integers(0, 10_000), st.integers(-240, 240)), min_size=1, max_size=20),
     st.datetimes(datetime(1995, 1, 1), datetime(2023, 12, 31)),
 )
-def test_local_times_are_those_of_the_zone(
-    session: duckdb.DuckDBPyConnection, key: str, change: int, minutes: int, anywhere: datetime
-) -> None:
+def test_local_times_are_those_of_the_zone(key: str, near: list[tuple[int, int]], anywhere: datetime) -> None:
     zone = ZoneInfo(key)
     recent = [found.start for found in clock_changes(zone) if 1995 <= found.start.year <= 2023]
-    near_a_change = recent[change % len(recent)] + timedelta(minutes=minutes) if recent else anywhere
+    near_changes = [recent[change % len(recent)] + timedelta(minutes=late) for change, late in near if recent]
+    moments = [anywhere, *near_changes]
 
-    for local in (near_a_change, anywhere):
-        assert read(session, local, zone) == expected(local, zone)
+    assert read(moments, zone) == [expected(local, zone) for local in moments]
 
 
 @pytest.mark.parametrize("key", ["UTC", "Asia/Tokyo"])
