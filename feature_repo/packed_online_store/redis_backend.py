@@ -9,13 +9,14 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
-from typing import Any, cast
+from typing import cast
 from urllib.parse import urlsplit
 
 import redis
 
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.backends import RowBatch
+from feature_repo.packed_online_store.redis_overwriting import overwrite
 
 READ_AT_ONCE = 5_000
 CONNECT_SECONDS = 3
@@ -77,13 +78,9 @@ class RedisBackend:
 
     def write_newer(self, mark: bytes, batches: Iterable[RowBatch], oldest: bytes, newest: bytes) -> int:
         record = newest + os.urandom(8)
-        kept, unopposed = 0, True
-        with self._translated(), self._redis.pipeline(transaction=True) as pipeline:
-            for batch in batches:
-                unopposed = unopposed and self._overwrite(pipeline, mark, record, batch, oldest)
-                if not unopposed:
-                    kept += self._write_newer(keys=[mark, *batch.keys], args=[record, *batch.values])
-        return kept
+        with self._translated():
+            opposed = overwrite(self._redis.connection_pool, mark, record, batches, oldest)
+            return sum(self._compare(mark, record, batch) for batch in opposed)
 
     def put(self, key: bytes, value: bytes) -> None:
         with self._translated():
@@ -107,21 +104,8 @@ class RedisBackend:
     def _values(self, keys: Sequence[bytes]) -> list[bytes | None]:
         return cast(list[bytes | None], self._redis.mget(keys))
 
-    def _overwrite(self, pipeline: Any, mark: bytes, record: bytes, batch: RowBatch, oldest: bytes) -> bool:
-        """Write a batch without comparing rows; return False, nothing written, unless no newer row can stand there."""
-        pipeline.watch(mark)
-        standing = pipeline.get(mark)
-        if standing is not None and standing != record and _stamp(standing) > _stamp(oldest):
-            pipeline.reset()
-            return False
-        pipeline.multi()
-        pipeline.set(mark, record)
-        pipeline.execute_command("MSET", *chain.from_iterable(zip(batch.keys, batch.values, strict=True)))
-        try:
-            pipeline.execute()
-        except redis.WatchError:  # another writer came between
-            return False
-        return True
+    def _compare(self, mark: bytes, record: bytes, batch: RowBatch) -> int:
+        return int(self._write_newer(keys=[mark, *batch.keys], args=[record, *batch.values]))
 
     def _scan(self, prefix: bytes) -> Iterator[bytes]:
         literal = b"".join(b"\\" + bytes([byte]) if byte in b"*?[]\\^-" else bytes([byte]) for byte in prefix)
@@ -141,12 +125,6 @@ class RedisBackend:
                 f"online store {self.url} refuses ({error}); expected a writable Redis that evicts nothing: "
                 "check its memory limit, its policy and this user's rights"
             ) from error
-
-
-def _stamp(record: bytes) -> tuple[int, int]:
-    """Return (event time, created time) of a mark or a row's stamp."""
-    first, second = record[:8], record[8:16]
-    return int.from_bytes(first, "little", signed=True), int.from_bytes(second, "little", signed=True)
 
 
 def _batched(keys: Sequence[bytes], size: int) -> Iterator[Sequence[bytes]]:

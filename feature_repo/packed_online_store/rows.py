@@ -38,10 +38,7 @@ class PackedRows:
         """
         self.schema = schema
         self._rows = rows
-        self._fixed = _fixed_parts(schema, rows)
-        self.found: NDArray[np.bool_] = np.ones(len(rows), bool)
-        if None in rows:
-            self.found = np.array([row is not None for row in rows])
+        self._fixed, self.found = _fixed_parts(schema, rows)
         self._check(revision)
         if oldest is not None:
             self._expire(oldest)
@@ -153,15 +150,17 @@ class PackedRows:
             self._rows = [row if keep else None for row, keep in zip(self._rows, self.found.tolist(), strict=True)]
 
 
-def _fixed_parts(schema: PackedSchema, rows: list[bytes | None]) -> NDArray[Any]:
+def _fixed_parts(schema: PackedSchema, rows: list[bytes | None]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return the fixed part of every row, blank where it is absent, and which rows are there."""
     size = schema.dtype.itemsize
-    blank = schema.blank.tobytes()
-    if None in rows:
+    whole = cast(list[bytes], rows)
+    try:
+        joined = b"".join(whole) if schema.is_even else b"".join([row[:size] for row in whole])
+        found = np.ones(len(rows), bool)
+    except TypeError:  # some are absent
+        blank = schema.blank.tobytes()
         joined = b"".join([blank if row is None else row[:size] for row in rows])
-    elif schema.is_even:
-        joined = b"".join(cast(list[bytes], rows))
-    else:
-        joined = b"".join([row[:size] for row in cast(list[bytes], rows)])
+        found = np.array([row is not None for row in rows])
     if len(joined) != size * len(rows):
         odd = next(
             len(row) for row in rows if row is not None and (len(row) < size or (schema.is_even and len(row) != size))
@@ -170,7 +169,7 @@ def _fixed_parts(schema: PackedSchema, rows: list[bytes | None]) -> NDArray[Any]
             f"a packed row has {odd:,} bytes, expected {size:,} from its schema: it was written for other features or "
             "cut short; materialize again or read the old revision"
         )
-    return np.frombuffer(joined, schema.dtype)
+    return np.frombuffer(joined, schema.dtype), found
 
 
 @lru_cache(maxsize=256)

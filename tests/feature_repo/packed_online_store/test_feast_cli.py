@@ -22,9 +22,6 @@ from feature_repo.packed_online_store.clock import HomeClock
 from feature_repo.packed_online_store.feast_views import write_feature_view
 from tests.feature_repo.packed_online_store.conftest import AS_OF
 
-# Ibis 12 reads through a method of DuckDB's that is deprecated; goes when Ibis has moved on.
-pytestmark = pytest.mark.filterwarnings(r"ignore:fetch_arrow_table\(\) is deprecated:DeprecationWarning")
-
 FEAST = Path(sys.executable).with_name("feast")
 DAY = timedelta(days=1)
 ROWS = 2_500
@@ -97,41 +94,26 @@ def iso(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def test_feast_from_the_shell(tmp_path: Path, store_url: str) -> None:
-    repository = make_repository(tmp_path / "repository", store_url)
+@pytest.fixture(scope="module", params=["lmdb", "redis"])
+def materialized(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> FeatureStore:
+    """A store applied and materialized from the shell, whose home stands at AS_OF; tests write users of their own."""
+    url = "lmdb://" if request.param == "lmdb" else request.getfixturevalue("redis_url")
+    repository = make_repository(tmp_path_factory.mktemp("feast") / "repository", url)
     feast(repository, "materialize", iso(AS_OF - 10 * DAY), iso(AS_OF))
     store = FeatureStore(repo_path=str(repository))
-    features = ["users:trips", "users:history", "users:city", "users:extra", "season:week"]
-    rows = [{"user_id": f"u{number}"} for number in (2, ROWS - 1, ROWS)]
-    assert online(store, features, rows)["trips"] == [None, None, None], "by the wall clock, 2017 has expired"
+    assert online(store, ["users:trips"], [{"user_id": "u5"}])["trips"] == [None], "by the wall clock, 2017 has expired"
     stand_at(store, AS_OF)
-    answer = online(store, features, rows)
+    return store
+
+
+def test_what_the_shell_materialized_is_read(materialized: FeatureStore) -> None:
+    features = ["users:trips", "users:history", "users:city", "users:extra", "season:week"]
+    answer = online(materialized, features, [{"user_id": f"u{number}"} for number in (2, ROWS - 1, ROWS)])
     assert answer["trips"] == [2, ROWS - 1, None]
     assert answer["history"] == [[2, 3], [ROWS - 1, ROWS], None]
     assert answer["city"] == ["Köln", None, None]
     assert answer["extra"] == [{"a": 1}, {"a": 1}, None]
     assert answer["week"] == [34, 34, 34]
-
-    users_table(AS_OF + DAY).assign(trips=1).to_parquet(repository / "users.parquet", coerce_timestamps="us")
-    feast(repository, "materialize-incremental", iso(AS_OF + 2 * DAY))
-    stand_at(store, AS_OF + 2 * DAY)
-    assert online(store, ["users:trips"], rows)["trips"] == [1, 1, None]
-
-    feast(repository, "teardown")
-    with closing(client_of(store, AS_OF)) as client:
-        assert client.view_names() == []
-        assert client.stored_clock() is None
-
-
-@pytest.fixture(scope="module", params=["lmdb", "redis"])
-def materialized(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> FeatureStore:
-    """A store whose views stand at AS_OF; tests use users of their own."""
-    url = "lmdb://" if request.param == "lmdb" else request.getfixturevalue("redis_url")
-    repository = make_repository(tmp_path_factory.mktemp("feast") / "repository", url)
-    store = FeatureStore(repo_path=str(repository))
-    store.materialize(AS_OF - 10 * DAY, AS_OF)
-    stand_at(store, AS_OF)
-    return store
 
 
 def test_rows_expire_by_the_clock_that_the_home_keeps_in_the_store(materialized: FeatureStore) -> None:
@@ -188,6 +170,20 @@ def test_the_table_of_a_view_can_be_written_directly(materialized: FeatureStore)
         assert write_feature_view(client, view, table).written == 10
         assert client.read_matrix("users", ["u70", "u80"], ["trips"]).tolist() == [[70], [80]]
     assert online(materialized, ["users:trips"], [{"user_id": "u79"}])["trips"] == [70]
+
+
+def test_the_shell_materializes_what_is_new_and_tears_down(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "repository", "lmdb://")
+    store = FeatureStore(repo_path=str(repository))
+    store.materialize(AS_OF - 10 * DAY, AS_OF)
+    users_table(AS_OF + DAY).assign(trips=1).to_parquet(repository / "users.parquet", coerce_timestamps="us")
+    feast(repository, "materialize-incremental", iso(AS_OF + 2 * DAY))
+    stand_at(store, AS_OF + 2 * DAY)
+    assert online(store, ["users:trips"], [{"user_id": "u2"}, {"user_id": "u3"}])["trips"] == [1, 1]
+    feast(repository, "teardown")
+    with closing(client_of(store, AS_OF)) as client:
+        assert client.view_names() == []
+        assert client.stored_clock() is None
 
 
 def test_settings_that_are_wrong_name_the_key(tmp_path: Path) -> None:

@@ -1,0 +1,77 @@
+"""Bulk writes to Redis that compare nothing, for as long as the mark shows that nothing newer can stand there."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from typing import Any
+
+import redis
+
+from feature_repo.packed_online_store.backends import RowBatch
+
+
+def overwrite(
+    connections: redis.ConnectionPool, mark: bytes, record: bytes, batches: Iterable[RowBatch], oldest: bytes
+) -> Iterator[RowBatch]:
+    """Write batches whole and give back those that were not written, because another writer's rows may be newer.
+
+    record: what the mark holds while this write is alone, its newest stamp and a token of its own; oldest: its oldest
+    stamp. Each batch goes in one transaction that fails if the mark has changed since it was last looked at; while the
+    server works at one batch, the next is packed.
+    """
+    with _held_connection(connections) as connection:
+        watch = [("WATCH", mark), ("GET", mark)]
+        connection.send_packed_command(connection.pack_commands(watch))
+        sent: RowBatch | None = None
+        unopposed = True
+        for batch in batches:
+            pairs = chain.from_iterable(zip(batch.keys, batch.values, strict=True))
+            write = [("MULTI",), ("SET", mark, record), ("MSET", *pairs), ("EXEC",)]
+            commands = connection.pack_commands([*write, *watch]) if unopposed else []
+            if unopposed:
+                written = sent is None or _is_written(connection)
+                unopposed = _may_overwrite(connection, record, oldest) and written
+                if sent is not None and not written:
+                    yield sent
+            if unopposed:
+                connection.send_packed_command(commands)
+                sent = batch
+            else:
+                yield batch
+        if unopposed:
+            written = sent is None or _is_written(connection)
+            _may_overwrite(connection, record, oldest)
+            if sent is not None and not written:
+                yield sent
+
+
+def stamp(record: bytes) -> tuple[int, int]:
+    """Return (event time, created time) of a mark, or of a stamp in a row's header."""
+    first, second = record[:8], record[8:16]
+    return int.from_bytes(first, "little", signed=True), int.from_bytes(second, "little", signed=True)
+
+
+def _is_written(connection: Any) -> bool:
+    """Take the answers to MULTI, SET, MSET and EXEC; the last is empty if the mark had changed."""
+    return [connection.read_response() for _ in range(4)][-1] is not None
+
+
+def _may_overwrite(connection: Any, record: bytes, oldest: bytes) -> bool:
+    """Take the answers to WATCH and GET: the mark is this write's own, or older than all its rows."""
+    standing = [connection.read_response() for _ in range(2)][-1]
+    return standing is None or standing == record or stamp(standing) <= stamp(oldest)
+
+
+@contextmanager
+def _held_connection(connections: redis.ConnectionPool) -> Iterator[Any]:
+    """Hold a connection, give it back watching nothing, or cut it if answers may be left on it."""
+    connection = connections.get_connection()
+    try:
+        yield connection
+        connection.send_command("UNWATCH")
+        connection.read_response()
+    except BaseException:
+        connection.disconnect()
+        raise
+    finally:
+        connections.release(connection)
