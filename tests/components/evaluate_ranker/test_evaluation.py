@@ -110,7 +110,9 @@ def test_the_champion_is_scored_on_the_same_requests(bench: Bench) -> None:
 def test_a_challenger_behind_the_champion_is_refused(tmp_path: Path) -> None:
     bench = set_up(tmp_path)
     bench.make_champion()
-    worse = bench.shop.model_copy(update={"training": bench.shop.training.model_copy(update={"rounds": 1, "depth": 1})})
+    worse = bench.shop.model_copy(
+        update={"training": bench.shop.training.model_copy(update={"rounds": 1, "logit_rounds": 1, "depth": 1})}
+    )
     draft = train_ranker(worse, bench.examples, bench.home, "run-3", lambda _: None).bundle
     verdict = bench.judge(draft=draft)
     assert not verdict.promote
