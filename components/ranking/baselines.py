@@ -20,7 +20,7 @@ def _recent_popularity(p: PairColumns) -> Floats:
 
 
 def _buy_it_again(p: PairColumns) -> Floats:
-    own = np.nan_to_num(p.own("decay_70"), nan=0.0)
+    own = np.nan_to_num(p.own("decay_56"), nan=0.0)
     popular = np.nan_to_num(_recent_popularity(p), nan=0.0)
     most = np.nanmax(p.items.columns["purchases_decay_7"], initial=1.0)
     return own + FILL * popular / most

@@ -33,7 +33,7 @@ def users_of(items: ItemRows, histories: dict[str, dict[int, float]], **columns:
         "user_id": pa.array(list(histories)),
         "history_item": pa.array([list(history) for history in histories.values()], pa.list_(pa.int32())),
     }
-    for name in ("history_decay_70", "history_decay_112"):
+    for name in ("history_decay_56", "history_decay_112"):
         table[name] = pa.array([list(history.values()) for history in histories.values()], pa.list_(pa.float32()))
     table |= {name: pa.array(values, pa.float32()) for name, values in columns.items()}
     return user_rows(pa.table(table), items)
