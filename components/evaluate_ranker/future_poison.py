@@ -6,7 +6,7 @@ candidate or a feature differs from the examples, something looked ahead.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -20,13 +20,9 @@ from numpy.typing import NDArray
 from components.contracts.examples import ExamplesManifest, Split
 from components.contracts.shop import Shop
 from components.features.calendar import calendar
-from components.features.coded import Coded, coded
-from components.features.frame import frame_at
-from components.features.item_view import item_view
-from components.features.moment import Moment, utc
+from components.features.moment import utc
+from components.features.plan import run_plan, snapshot_plan
 from components.features.shape import Shape, shape_of
-from components.features.snapshot import snapshot
-from components.features.user_view import user_view
 from components.features.workspace import Workspace, clean_workspace
 from components.ranking.candidates import generate_candidates
 from components.ranking.features import ranking_features
@@ -60,8 +56,8 @@ def probe_future(
     requests = requests[np.unique(np.linspace(0, len(requests) - 1, PROBED_USERS).astype(int))]
     day = calendar(shop, datetime.fromisoformat(manifest.as_of)).snapshot_day(time)
     with clean_workspace(clean, versions) as space:
-        items, users = _snapshots(space, poisoned(space.clean, time, shape_of(shop)), day, shape_of(shop))
-    item_table = item_rows(items)
+        views = PoisonedWorkspace(space, time, shape_of(shop)).snapshots(day, shape_of(shop))
+    item_table, users = item_rows(views["item_features"]), views["user_features"]
     asked = heldout.requests["user_id"].take(pa.array(requests)).combine_chunks()
     user_table = user_rows(users.take(pc.index_in(asked, value_set=users["user_id"].combine_chunks())), item_table)
     pairs = generate_candidates(user_table, item_table, shop.candidates)
@@ -87,13 +83,16 @@ def poisoned(clean: Mapping[str, ir.Table], time: datetime, shape: Shape) -> dic
     return tables
 
 
-def _snapshots(
-    space: Workspace, clean: Mapping[str, ir.Table], day: datetime, shape: Shape
-) -> tuple[pa.Table, pa.Table]:
-    tables = coded(clean)
-    kept = {part.name: space.store(f"poisoned_{part.name}", getattr(tables, part.name)) for part in fields(Coded)}
-    frame = frame_at(replace(tables, **kept), Moment(day), shape, space.store)
-    return snapshot(item_view(frame), day, space.fetch), snapshot(user_view(frame), day, space.fetch)
+class PoisonedWorkspace:
+    """A workspace whose clean tables are poisoned from a time on."""
+
+    def __init__(self, space: Workspace, time: datetime, shape: Shape) -> None:
+        self.clean = poisoned(space.clean, time, shape)
+        self.stand_at, self.store, self.fetch = space.stand_at, space.store, space.fetch
+
+    def snapshots(self, day: datetime, shape: Shape) -> dict[str, pa.Table]:
+        """Compute both views at a day, by name."""
+        return {view.name: rows for view, rows in run_plan(snapshot_plan(self, shape), self, day)}
 
 
 def _compared(

@@ -1,16 +1,7 @@
-from typing import Any
-
 import pyarrow as pa
 import pytest
 
-from components.evaluate_ranker.future_poison import poisoned
-from components.features.coded import coded
-from components.features.frame import frame_at
-from components.features.item_view import item_view
-from components.features.moment import Moment
-from components.features.shape import Shape
-from components.features.snapshot import snapshot
-from components.features.user_view import user_view
+from components.evaluate_ranker.future_poison import PoisonedWorkspace, poisoned
 from tests.components.features.frames import PLAIN, clean_tables, event, on, workspace
 
 # ibis 12 calls what duckdb 2 deprecates
@@ -26,23 +17,21 @@ EVENTS = [
 ]
 
 
-def views(tables: dict[str, pa.Table], day: float, poison_from: float | None, shape: Shape = PLAIN) -> list[pa.Table]:
+def views(tables: dict[str, pa.Table], day: float, poison_from: float) -> list[pa.Table]:
     """Both views at a day, from tables that are poisoned from a day on."""
     with workspace(tables) as space:
-        clean: Any = space.clean if poison_from is None else poisoned(space.clean, on(poison_from), shape)
-        frame = frame_at(coded(clean), Moment(on(day)), shape, space.store)
-        return [snapshot(view, on(day), space.fetch) for view in (user_view(frame), item_view(frame))]
+        return list(PoisonedWorkspace(space, on(poison_from), PLAIN).snapshots(on(day), PLAIN).values())
 
 
 def test_snapshots_do_not_see_what_is_poisoned_after_them() -> None:
     tables = clean_tables(EVENTS)
-    for true, absurd in zip(views(tables, 10, None), views(tables, 10, poison_from=10), strict=True):
+    for true, absurd in zip(views(tables, 10, poison_from=99), views(tables, 10, poison_from=10), strict=True):
         assert true.equals(absurd)
 
 
 def test_the_poison_bites_where_it_is_seen() -> None:
     tables = clean_tables(EVENTS)
-    for true, absurd in zip(views(tables, 14, None), views(tables, 14, poison_from=10), strict=True):
+    for true, absurd in zip(views(tables, 14, poison_from=99), views(tables, 14, poison_from=10), strict=True):
         assert not true.equals(absurd)
 
 
