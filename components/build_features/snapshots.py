@@ -1,7 +1,7 @@
 """Build the feature snapshots that a run needs, computing only those that the pool lacks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,12 @@ from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop
 from components.features.calendar import calendar
-from components.features.coded import Coded, coded
-from components.features.frame import frame_at
-from components.features.item_view import item_view
-from components.features.moment import Moment
+from components.features.plan import run_plan, snapshot_plan
 from components.features.pool import pool_path, prune_pool, write_snapshot
 from components.features.revision import feature_revision
 from components.features.rows_digest import rows_digests
 from components.features.sets import VIEWS, FeatureSet, point_current, prune_sets, write_set
 from components.features.shape import Shape, shape_of
-from components.features.snapshot import snapshot
-from components.features.user_view import user_view
 from components.features.workspace import Workspace, clean_workspace
 
 Files = dict[tuple[str, datetime], Path]
@@ -94,21 +89,11 @@ def _span(space: Workspace, as_of: datetime) -> tuple[datetime, int]:
 def _compute(space: Workspace, days: list[datetime], files: Files, shape: Shape, say: Callable[[str], None]) -> None:
     """Compute the snapshots of some days into the pool."""
     say("preparing events")
-    tables = _stored(space, coded(space.clean))
+    plan = snapshot_plan(space, shape)
     for number, day in enumerate(days, start=1):
         say(f"snapshot {number} of {len(days)}: {day:%Y-%m-%d}")
-        frame = frame_at(tables, Moment(day), shape, space.store)
-        for view in (user_view(frame), item_view(frame)):
-            rows = snapshot(view, day, space.fetch)
+        for view, rows in run_plan(plan, space, day):
             write_snapshot(files[view.name, day], rows)
-
-
-def _stored(space: Workspace, tables: Coded) -> Coded:
-    """Evaluate the tables that all snapshots share, once."""
-    return replace(
-        tables,
-        **{field.name: space.store(f"coded_{field.name}", getattr(tables, field.name)) for field in fields(tables)},
-    )
 
 
 def _facts(built: FeatureSet, computed: list[datetime], first: datetime) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
 from components.features.catalogue import valid_at
 from components.features.coded import since
-from components.features.moment import utc
+from components.features.moment import microseconds, utc
 from components.features.shape import Shape
 from components.features.workspace import Workspace
 
@@ -23,7 +24,9 @@ def outcomes(
 
 def _merchandise(items: ir.Table, as_of: datetime, shape: Shape) -> ir.Table:
     """Items that are not merchandise, by id."""
-    held = valid_at(items.mutate(valid_from=since(items.valid_from)), "item_id", as_of)
+    held = valid_at(
+        items.mutate(valid_from=since(items.valid_from)), "item_id", ibis.literal(microseconds(as_of), type="int64")
+    )
     return held.filter(~held.is_merchandise.fill_null(True)).select("item_id")
 
 

@@ -3,22 +3,20 @@
 A code is the rank of the word among all words known at the moment, so it depends on nothing that came later.
 """
 
-from datetime import datetime
-
 import ibis
 import ibis.expr.types as ir
 
 from components.features.coded import Coded
-from components.features.moment import microseconds
+from components.features.moment import Moment
 from components.features.shape import Shape
 
 SEPARATOR = " / "
 YES = ("true", "1", "yes")
 
 
-def valid_at(table: ir.Table, key: str, at: datetime) -> ir.Table:
-    """The newest row of each key that held at a moment."""
-    known = table.filter(table.valid_from <= microseconds(at))
+def valid_at(table: ir.Table, key: str, now: ir.IntegerValue) -> ir.Table:
+    """The newest row of each key that held at a moment (microseconds since 1970)."""
+    known = table.filter(table.valid_from <= now)
     newest = ibis.row_number().over(group_by=key, order_by=known.valid_from.desc())
     return known.mutate(newest=newest).filter(lambda row: row.newest == 0).drop("newest")
 
@@ -52,9 +50,9 @@ def group_words(catalogue: ir.Table, shape: Shape) -> dict[str, ir.StringValue]:
     }
 
 
-def catalogue_at(tables: Coded, at: datetime, shape: Shape) -> ir.Table:
+def catalogue_at(tables: Coded, moment: Moment, shape: Shape) -> ir.Table:
     """One row a coded item: item, item_id, item_code, merchandise and stock flags, list price, codes of its groups."""
-    held = valid_at(tables.catalogue, "item_id", at)
+    held = valid_at(tables.catalogue, "item_id", moment.now)
     rows = tables.items.left_join(held, "item_id").drop("item_id_right")
     merchandise = rows.is_merchandise.fill_null(True)
     if shape.not_merchandise:
@@ -67,9 +65,9 @@ def catalogue_at(tables: Coded, at: datetime, shape: Shape) -> ir.Table:
     return rows.select("item", "item_id", "item_code", "valid_from", list_price=rows.price, **columns, **codes)
 
 
-def attributes_at(tables: Coded, at: datetime, shape: Shape) -> ir.Table:
+def attributes_at(tables: Coded, moment: Moment, shape: Shape) -> ir.Table:
     """One row a described user: user_id and a code for each attribute."""
-    held = valid_at(tables.attributes, "user_id", at)
+    held = valid_at(tables.attributes, "user_id", moment.now)
     codes = {f"attribute_{name}": coded_words(held.attributes.get(name)) for name in shape.user_attributes}
     return held.select("user_id", **codes)
 

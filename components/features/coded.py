@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
-from components.features.moment import DAY_MICROSECONDS, microseconds_of
+from components.features.moment import DAY_MICROSECONDS, Moment, microseconds_of
 from components.features.shape import Shape
 
 THOUSANDTHS = 1000  # of a unit
@@ -93,10 +93,9 @@ def _session_id(rows: ir.Table) -> ir.StringValue:
     return ibis.coalesce(rows.session_id, ibis.literal("day ") + day)
 
 
-def known_acts(acts: ir.Table, before: int) -> ir.Table:
-    """Events that happened before a moment (microseconds since 1970) and were known at it."""
-    moment = ibis.literal(before, type="int64")
-    return acts.filter(acts["at"] < moment, acts.known <= moment)
+def known_acts(acts: ir.Table, moment: Moment) -> ir.Table:
+    """Events that happened before a moment and were known at it."""
+    return acts.filter(acts["at"] < moment.now, acts.known <= moment.now)
 
 
 def success_kinds(shape: Shape) -> tuple[str, ...]:

@@ -38,12 +38,13 @@ class Frame:
     promotions: ir.Table  # item, starts, ends, reach
 
 
-def frame_at(tables: Coded, moment: Moment, shape: Shape, keep: Keep = as_expression) -> Frame:
-    """Express the tables of a moment; ``keep`` may store those that several columns share."""
+def frame_of(tables: Coded, shape: Shape, keep: Keep = as_expression) -> Frame:
+    """Express the tables of any moment; ``keep`` may store those that several columns share."""
+    moment = Moment()
     lines = keep("lines", lines_at(tables.acts, moment, shape))
     trips = keep("trips", trips_at(lines))
     repeats = keep("repeats", repeats_at(lines, trips))
-    acts = known_acts(tables.acts, moment.microseconds)
+    acts = known_acts(tables.acts, moment)
     return Frame(
         moment=moment,
         shape=shape,
@@ -54,8 +55,8 @@ def frame_at(tables: Coded, moment: Moment, shape: Shape, keep: Keep = as_expres
         repeats=repeats,
         history=keep("history", history_at(repeats, moment)),
         browsing=keep("browsing", acts.filter(acts.kind.isin(shape.browsing or ("view",)))),
-        catalogue=keep("catalogue", catalogue_at(tables, moment.at, shape)),
-        attributes=attributes_at(tables, moment.at, shape),
+        catalogue=keep("catalogue", catalogue_at(tables, moment, shape)),
+        attributes=attributes_at(tables, moment, shape),
         promotions=tables.promotions.inner_join(tables.items.select("item", "item_id"), "item_id"),
     )
 

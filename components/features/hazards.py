@@ -44,7 +44,7 @@ def hazards_at(repeats: ir.Table, groups: ir.Table, moment: Moment) -> ir.Table:
 def _spell_sums(repeats: ir.Table, moment: Moment) -> ir.Table:
     """Events and milliseconds at risk of each item and count bucket, by recency bucket."""
     bought = repeats.filter(repeats.sign > 0)
-    end = bought.next.fill_null(moment.microseconds)
+    end = bought.next.fill_null(moment.now)
     spell = bought.select(
         "item",
         count=sum((bought.ordinal + 1 >= least).ifelse(1, 0) for least in COUNTS[1:]),

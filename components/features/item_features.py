@@ -83,7 +83,7 @@ def browsing_columns(act: ir.Table, moment: Moment, kinds: tuple[str, ...]) -> d
 
 def promotion_columns(promotion: ir.Table, moment: Moment) -> dict[str, ir.Value]:
     """Columns of an item from promotions that had begun before the moment."""
-    ran_last_week = promotion.ends > moment.microseconds - 7 * DAY_MICROSECONDS
+    ran_last_week = promotion.ends > moment.now - 7 * DAY_MICROSECONDS
     return {
         "promotion_reach": promotion.reach.max(where=ran_last_week),
         "days_since_promotion": moment.age_days(promotion.starts.max()),

@@ -47,7 +47,7 @@ def item_view(frame: Frame) -> View:
     )
     rows = _with_group_sums(rows.filter(rows.known.notnull()))
     scalars = rows.mutate(**derived_columns(rows)).drop(*NOT_STORED, *GROUP_SUMS, "valid_from", *known)
-    return View("item_features", "item_id", "item", scalars, (_neighbours(frame),))
+    return View("item_features", "item_id", "item", scalars.order_by("item_id"), (_neighbours(frame),))
 
 
 GROUP_SUMS = (
@@ -73,7 +73,7 @@ def _with_group_sums(rows: ir.Table) -> ir.Table:
 
 
 def _promotions(frame: Frame) -> list[ir.Table]:
-    now, horizon = frame.moment.microseconds, frame.shape.horizon_days * DAY_MICROSECONDS
+    now, horizon = frame.moment.now, frame.shape.horizon_days * DAY_MICROSECONDS
     begun = frame.promotions.filter(frame.promotions.starts < now)
     tables = [aggregate(begun, ("item",), promotion_columns(begun, frame.moment))]
     if frame.shape.promotions_known_ahead:

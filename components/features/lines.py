@@ -13,7 +13,7 @@ def lines_at(acts: ir.Table, moment: Moment, shape: Shape) -> ir.Table:
 
     ``sign`` is 1 for a line bought and -1 for a line taken back, so that sums of it net returns out.
     """
-    known = known_acts(acts, moment.microseconds)
+    known = known_acts(acts, moment)
     rows = known.filter(known.kind.isin(success_kinds(shape)))
     lines = rows.group_by("user", "item", "session").agg(
         at=rows["at"].min(),

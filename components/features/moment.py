@@ -4,7 +4,6 @@ Times are whole microseconds since 1970; sums of fractions are sums of integers 
 differs in its last bits with the order in which an engine happens to add.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import ibis
@@ -47,25 +46,33 @@ def ratio(part: ir.NumericValue, whole: ir.NumericValue) -> ir.FloatingValue:
     return ibis.ifelse(whole > 0, part.cast("float64") / whole.cast("float64"), ibis.null("float64"))
 
 
-@dataclass(frozen=True)
-class Moment:
-    """The moment at which a snapshot stands: nothing at or after it, or not yet known at it, counts."""
+PLACEHOLDER = 7_777_777_777_777_777_777  # stands for the moment in statements that are compiled once for many
 
-    at: datetime
+
+class Moment:
+    """The moment at which a snapshot stands: nothing at or after it, or not yet known at it, counts.
+
+    Expressions hold a placeholder for it, so that they are compiled once and run at many moments.
+    """
 
     @property
-    def microseconds(self) -> int:
-        """The moment as whole microseconds since 1970."""
-        return microseconds(self.at)
+    def now(self) -> ir.IntegerScalar:
+        """The moment, in whole microseconds since 1970."""
+        return ibis.literal(PLACEHOLDER, type="int64")
 
     def age_days(self, at: ir.IntegerValue) -> ir.FloatingValue:
         """Days from a time (microseconds since 1970) to the moment."""
-        return (ibis.literal(self.microseconds, type="int64") - at).cast("float64") / float(DAY_MICROSECONDS)
+        return (self.now - at).cast("float64") / float(DAY_MICROSECONDS)
 
-    def within(self, at: ir.IntegerValue, days: float) -> ir.BooleanValue:
+    def within(self, at: ir.IntegerValue, days: int) -> ir.BooleanValue:
         """Whether a time lies in the last days before the moment."""
-        return at >= ibis.literal(self.microseconds - round(days * DAY_MICROSECONDS), type="int64")
+        return at >= self.now - days * DAY_MICROSECONDS
 
     def week(self, at: ir.IntegerValue) -> ir.IntegerValue:
         """Whole weeks from a time to the moment."""
         return (self.age_days(at) / 7).floor().cast("int64")
+
+
+def statement_at(statement: str, at: datetime) -> str:
+    """Put a moment in the place that a compiled statement keeps for it."""
+    return statement.replace(str(PLACEHOLDER), str(microseconds(at)))

@@ -23,6 +23,7 @@ DEFINITIONS = (  # every module that decides what a stored value is
     "item_view.py",
     "views.py",
     "snapshot.py",
+    "plan.py",
 )
 
 

@@ -1,29 +1,24 @@
 """Schemas of the views for a shop's shape, derived from the definitions without any data."""
 
-from datetime import UTC, datetime
-
 import ibis
 import pyarrow as pa
 
 from components.features.coded import coded
-from components.features.frame import frame_at
+from components.features.frame import frame_of
 from components.features.item_view import item_view
-from components.features.moment import Moment
 from components.features.shape import Shape
 from components.features.user_view import user_view
 from components.features.views import View
 from components.features.workspace import CLEAN
 
-ANY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
-
 
 def unbound_views(shape: Shape) -> list[View]:
     """The views over tables that hold nothing: for their schemas, and to compile them for other engines."""
     clean = {name: ibis.table(ibis.Schema.from_pyarrow(schema), name=name) for name, schema in CLEAN.items()}
-    frame = frame_at(coded(clean), Moment(ANY_MOMENT), shape)
+    frame = frame_of(coded(clean), shape)
     return [user_view(frame), item_view(frame)]
 
 
 def view_schemas(shape: Shape) -> dict[str, pa.Schema]:
     """What a stored row of each view holds."""
-    return {view.name: view.schema() for view in unbound_views(shape)}
+    return {view.name: view.schema for view in unbound_views(shape)}

@@ -17,12 +17,12 @@ Fetch = Callable[[ir.Table], pa.Table]
 
 
 def snapshot(view: View, at: datetime, fetch: Fetch) -> pa.Table:
-    """Compute a view's rows, sorted by entity id, in the view's schema.
+    """Compute a view's rows in the view's schema.
 
     ``created_timestamp`` is when the newest event behind a row was known; a row's ``event_timestamp`` is the moment.
     """
-    schema = view.schema()
-    scalars = fetch(view.scalars.order_by(view.entity))
+    schema = view.schema
+    scalars = fetch(view.scalars)
     columns = {name: scalars[name] for name in scalars.column_names if name in schema.names}
     keys = scalars[view.key].to_numpy()
     for listing in view.listings:

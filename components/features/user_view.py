@@ -40,7 +40,9 @@ def user_view(frame: Frame) -> View:
     if frame.shape.user_attributes:
         scalars = joined(scalars, [frame.attributes], "user_id")
     scalars = scalars.mutate(known=latest(*(scalars[name] for name in known))).drop(*known)
-    return View("user_features", "user_id", "user", scalars.filter(scalars.known.notnull()), tuple(listings))
+    return View(
+        "user_features", "user_id", "user", scalars.filter(scalars.known.notnull()).order_by("user_id"), tuple(listings)
+    )
 
 
 def _item_history(frame: Frame) -> Listing:

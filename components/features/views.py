@@ -6,6 +6,7 @@ Feast and the online store know is derived from these expressions: there is no s
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import ibis
 import ibis.expr.types as ir
@@ -33,8 +34,8 @@ class Listing:
 class View:
     """One view at one moment.
 
-    ``scalars`` has one row an entity: its key, its id, ``known`` (when the newest of its events was known, microseconds
-    since 1970) and the columns, numbers or arrays of numbers; what is stored is float32.
+    ``scalars`` has one row an entity, sorted by its id: its key, its id, ``known`` (when the newest of its events was
+    known, microseconds since 1970) and the columns, numbers or arrays of numbers; what is stored is float32.
     """
 
     name: str
@@ -43,6 +44,7 @@ class View:
     scalars: ir.Table
     listings: tuple[Listing, ...]
 
+    @cached_property
     def schema(self) -> pa.Schema:
         """What a stored row holds: id, snapshot day, columns, arrays, then the two timestamps."""
         skip = (*KEYS, self.entity)

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
 from components.contracts.tables import CANONICAL, ITEM_CODES
+from components.features.moment import EPOCH, statement_at
 from components.lake.engine import DuckDBEngine, open_engine
 
 CLEAN = {**{name: CANONICAL[name] for name in ("events", "items", "users", "promotions")}, "item_codes": ITEM_CODES}
@@ -23,6 +25,10 @@ class Workspace(Protocol):
         """The clean tables by name."""
         ...
 
+    def stand_at(self, at: datetime) -> None:
+        """Evaluate what follows at a moment."""
+        ...
+
     def store(self, name: str, table: ir.Table) -> ir.Table:
         """Evaluate a table once and keep it under a name, replacing what the name held."""
         ...
@@ -32,22 +38,33 @@ class Workspace(Protocol):
         ...
 
 
-@dataclass(frozen=True)
 class DuckDBWorkspace:
-    """The workspace of one machine, in a DuckDB engine."""
+    """The workspace of one machine, in a DuckDB engine; an expression is compiled when it is first evaluated."""
 
-    engine: DuckDBEngine
-    clean: Mapping[str, ir.Table]
+    def __init__(self, engine: DuckDBEngine, clean: Mapping[str, ir.Table]) -> None:
+        self.clean = clean
+        self._backend = engine.backend
+        self._at = EPOCH
+        self._statements: dict[Any, str] = {}
+
+    def stand_at(self, at: datetime) -> None:
+        """Evaluate what follows at a moment."""
+        self._at = at
 
     def store(self, name: str, table: ir.Table) -> ir.Table:
         """Keep a table as a temporary table (Ibis's own way writes it twice, and cannot replace one on DuckDB 2)."""
-        backend = self.engine.backend
-        backend.raw_sql(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {backend.compile(table)}')
-        return backend.table(name, database="temp.main")
+        self._backend.raw_sql(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {self._statement(table)}')
+        return ibis.table(table.schema(), name=name)
 
     def fetch(self, table: ir.Table) -> pa.Table:
         """Read a table's rows."""
-        return self.engine.stream(table).read_all()
+        return self._backend.con.sql(self._statement(table)).to_arrow_table()
+
+    def _statement(self, table: ir.Table) -> str:
+        node = table.op()
+        if node not in self._statements:
+            self._statements[node] = ibis.to_sql(table, dialect="duckdb", pretty=False)
+        return statement_at(self._statements[node], self._at)
 
 
 @contextmanager

@@ -1,0 +1,49 @@
+"""What a run computes for each snapshot, expressed and compiled once, then run at many moments."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from components.features.coded import Coded, coded
+from components.features.frame import frame_of
+from components.features.item_view import item_view
+from components.features.shape import Shape
+from components.features.snapshot import snapshot
+from components.features.user_view import user_view
+from components.features.views import View
+from components.features.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Intermediate tables in the order in which they are stored, and the views over them."""
+
+    shared: tuple[tuple[str, ir.Table], ...]
+    views: tuple[View, ...]
+
+
+def snapshot_plan(space: Workspace, shape: Shape) -> Plan:
+    """Store the tables that all moments share, and express what each moment computes."""
+    tables = coded(space.clean)
+    stored = {field.name: space.store(f"coded_{field.name}", getattr(tables, field.name)) for field in fields(Coded)}
+    shared: list[tuple[str, ir.Table]] = []
+
+    def keep(name: str, table: ir.Table) -> ir.Table:
+        shared.append((name, table))
+        return ibis.table(table.schema(), name=name)
+
+    frame = frame_of(replace(tables, **stored), shape, keep)
+    return Plan(tuple(shared), (user_view(frame), item_view(frame)))
+
+
+def run_plan(plan: Plan, space: Workspace, at: datetime) -> Iterator[tuple[View, pa.Table]]:
+    """Compute every view at a moment."""
+    space.stand_at(at)
+    for name, table in plan.shared:
+        space.store(name, table)
+    for view in plan.views:
+        yield view, snapshot(view, at, space.fetch)
