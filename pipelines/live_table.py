@@ -37,8 +37,8 @@ def step_table(names: tuple[str, ...], records: dict[str, StepRecord]) -> Table:
     """Lay out one row a step: its state, what it is doing, rows in and out, seconds."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("")
-    table.add_column("step")
-    table.add_column("", ratio=1, no_wrap=True, overflow="ellipsis", min_width=24)
+    table.add_column("step", no_wrap=True, min_width=max(map(len, names)))
+    table.add_column("", ratio=1, no_wrap=True, overflow="ellipsis")
     for title in ("rows in", "rows out", "seconds"):
         table.add_column(title, justify="right")
     for name in names:

@@ -16,11 +16,12 @@ def build_training_set(
     examples: Output[Dataset],
 ) -> None:
     """Build ranking examples: past requests, their candidates, features as they stood, outcomes."""
-    from components.build_training_set.examples import build_training_set
     from components.contracts.handles import read_handle
     from components.contracts.steps import recorded_step
 
     with recorded_step("build_training_set", shop, home, run_id) as step:
+        from components.build_training_set.examples import build_training_set
+
         snapshots, tables = read_handle(features.path, "features"), read_handle(clean.path, "clean")
         built = build_training_set(step.shop, step.home, snapshots, tables, step.say)
         step.leave(examples.path, built.examples)

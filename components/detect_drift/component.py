@@ -19,9 +19,10 @@ def detect_drift(
     """Compare the newest window with the reference of the bundle that serves."""
     from components.contracts.handles import read_handle
     from components.contracts.steps import asked_days, recorded_step
-    from components.detect_drift.newest_window import judge_newest_window
 
     with recorded_step("detect_drift", shop, home, run_id) as step:
+        from components.detect_drift.newest_window import judge_newest_window
+
         rows, days = read_handle(examples.path, "examples"), asked_days(window)
         detected = judge_newest_window(step.shop, step.home, rows, environment, run_id, step.say, days)
         step.leave(drift.path, detected.drift)

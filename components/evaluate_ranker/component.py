@@ -19,9 +19,10 @@ def evaluate_ranker(
     """Judge the draft beside the champion and the baselines on the held-out requests."""
     from components.contracts.handles import read_handle
     from components.contracts.steps import recorded_step
-    from components.evaluate_ranker.evaluation import evaluate_ranker
 
     with recorded_step("evaluate_ranker", shop, home, run_id) as step:
+        from components.evaluate_ranker.evaluation import evaluate_ranker
+
         draft, rows = read_handle(bundle.path, "bundle"), read_handle(examples.path, "examples")
         judged = evaluate_ranker(step.shop, step.home, draft, rows, run_id, environment, step.say)
         step.leave(evaluation.path, judged.evaluation)

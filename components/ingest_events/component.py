@@ -12,9 +12,10 @@ def ingest_events(shop: str, home: str, run_id: str, raw: Output[Dataset]) -> No
     from datetime import UTC, datetime
 
     from components.contracts.steps import recorded_step
-    from components.ingest_events.ingestion import ingest_events
 
     with recorded_step("ingest_events", shop, home, run_id) as step:
+        from components.ingest_events.ingestion import ingest_events
+
         report = ingest_events(step.shop, step.home, datetime.now(UTC), step.say)
         step.leave(raw.path, report.raw)
         step.report(report.rows_in, report.rows_out, **report.facts)

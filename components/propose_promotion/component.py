@@ -21,9 +21,10 @@ def propose_promotion(
 
     from components.contracts.handles import read_handle
     from components.contracts.steps import recorded_step
-    from components.propose_promotion.proposal import propose_promotion
 
     with recorded_step("propose_promotion", shop, home, run_id) as step:
+        from components.propose_promotion.proposal import propose_promotion
+
         published, verdict = read_handle(bundle.path, "bundle"), read_handle(evaluation.path, "evaluation")
         now = datetime.now(UTC).isoformat()
         proposed = propose_promotion(step.shop, step.home, published, verdict, environment, now, step.say)

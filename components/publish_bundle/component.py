@@ -23,10 +23,11 @@ def publish_bundle(
     from components.contracts.handles import read_handle
     from components.contracts.recommendations import examples_as_facts
     from components.contracts.steps import recorded_step
-    from components.publish_bundle.examples import customer_examples
-    from components.publish_bundle.publishing import publish_bundle
 
     with recorded_step("publish_bundle", shop, home, run_id) as step:
+        from components.publish_bundle.examples import customer_examples
+        from components.publish_bundle.publishing import publish_bundle
+
         drafted, verdict = read_handle(draft.path, "bundle"), read_handle(evaluation.path, "evaluation")
         now = datetime.now(UTC).isoformat()
         published = publish_bundle(step.shop, step.home, drafted, verdict, run_id, now, code_revision, step.say)

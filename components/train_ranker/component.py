@@ -11,9 +11,10 @@ def train_ranker(shop: str, home: str, run_id: str, examples: Input[Dataset], bu
     """Train the ranker on grouped examples and draft its bundle."""
     from components.contracts.handles import read_handle
     from components.contracts.steps import recorded_step
-    from components.train_ranker.training import train_ranker
 
     with recorded_step("train_ranker", shop, home, run_id) as step:
+        from components.train_ranker.training import train_ranker
+
         drafted = train_ranker(step.shop, read_handle(examples.path, "examples"), step.home, run_id, step.say)
         step.leave(bundle.path, drafted.bundle)
         step.report(drafted.rows_in, drafted.rows_out, **drafted.facts)

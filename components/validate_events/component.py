@@ -13,9 +13,10 @@ def validate_events(shop: str, home: str, run_id: str, as_of: str, raw: Input[Da
 
     from components.contracts.handles import read_handle
     from components.contracts.steps import asked_moment, recorded_step
-    from components.validate_events.validation import validate_events
 
     with recorded_step("validate_events", shop, home, run_id) as step:
+        from components.validate_events.validation import validate_events
+
         moment, now = asked_moment(as_of), datetime.now(UTC)
         report = validate_events(step.shop, step.home, read_handle(raw.path, "raw"), moment, now, step.say)
         step.leave(clean.path, report.clean)

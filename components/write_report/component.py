@@ -9,8 +9,9 @@ from components.contracts.images import image
 def write_report(shop: str, home: str, run_id: str, status: dsl.PipelineTaskFinalStatus) -> None:
     """Write the run report, however the other steps ended."""
     from components.contracts.steps import read_records, recorded_step
-    from components.write_report.report import write_report
 
     with recorded_step("write_report", shop, home, run_id) as step:
+        from components.write_report.report import write_report
+
         run = step.home.run(run_id)
         write_report(run, step.shop, read_records(run), succeeded=status.state == "SUCCEEDED")
