@@ -16,7 +16,7 @@ import redis
 
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.backends import RowBatch
-from feature_repo.packed_online_store.redis_overwriting import overwrite
+from feature_repo.packed_online_store.redis_commands import overwrite, read_values
 
 READ_AT_ONCE = 5_000
 CONNECT_SECONDS = 3
@@ -102,7 +102,10 @@ class RedisBackend:
         self._redis.close()
 
     def _values(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        return cast(list[bytes | None], self._redis.mget(keys))
+        try:
+            return read_values(self._redis.connection_pool, keys)
+        except redis.ConnectionError:  # a connection that the server has dropped: redis-py tries again on a new one
+            return cast(list[bytes | None], self._redis.mget(keys))
 
     def _compare(self, mark: bytes, record: bytes, batch: RowBatch) -> int:
         return int(self._write_newer(keys=[mark, *batch.keys], args=[record, *batch.values]))

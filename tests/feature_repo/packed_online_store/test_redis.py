@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from components.contracts.errors import StoreError
-from feature_repo.packed_online_store import redis_overwriting
+from feature_repo.packed_online_store import redis_commands
 from feature_repo.packed_online_store.backends import RowBatch
 from feature_repo.packed_online_store.redis_backend import RedisBackend
 from tests.servers import free_port, redis_server
@@ -71,15 +71,15 @@ def test_a_writer_that_comes_between_two_batches_keeps_its_newer_rows(
 def test_a_writer_that_comes_between_looking_and_writing_is_noticed(
     backend: RedisBackend, other: RedisBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = redis_overwriting._may_overwrite
+    look = redis_commands._may_overwrite
 
     def look_too_early(*arguments: Any) -> bool:
-        monkeypatch.setattr(redis_overwriting, "_may_overwrite", look)
+        monkeypatch.setattr(redis_commands, "_may_overwrite", look)
         allowed = look(*arguments)
         write(other, [RowBatch([b"test:a"], [row(5, b"newer")])], 5, 5)
         return allowed
 
-    monkeypatch.setattr(redis_overwriting, "_may_overwrite", look_too_early)
+    monkeypatch.setattr(redis_commands, "_may_overwrite", look_too_early)
     assert write(backend, [RowBatch([b"test:a"], [row(1, b"older")])], 1, 1) == 1
     assert backend.read([b"test:a"]) == [row(5, b"newer")]
 

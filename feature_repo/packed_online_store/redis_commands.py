@@ -1,6 +1,9 @@
-"""Bulk writes to Redis that compare nothing, for as long as the mark shows that nothing newer can stand there."""
+"""Reads and bulk writes over a bare connection of redis-py's, which packs a command of many keys slowly.
 
-from collections.abc import Iterable, Iterator
+Bulk writes compare nothing, for as long as the mark shows that nothing newer can stand there.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any
@@ -8,6 +11,18 @@ from typing import Any
 import redis
 
 from feature_repo.packed_online_store.backends import RowBatch
+
+KEY_HEADS = tuple(b"\r\n$%d\r\n" % size for size in range(1024))
+"""What stands before a key of each length in Redis's protocol; no key of the store is longer."""
+
+
+def read_values(connections: redis.ConnectionPool, keys: Sequence[bytes]) -> list[bytes | None]:
+    """Return the values of keys, None where there is none."""
+    arguments = b"".join([part for key in keys for part in (KEY_HEADS[len(key)], key)])
+    with _held_connection(connections) as connection:
+        connection.send_packed_command([b"*%d\r\n$4\r\nMGET%b\r\n" % (len(keys) + 1, arguments)])
+        values: list[bytes | None] = connection.read_response()
+    return values
 
 
 def overwrite(
@@ -43,6 +58,8 @@ def overwrite(
             _may_overwrite(connection, record, oldest)
             if sent is not None and not written:
                 yield sent
+        connection.send_command("UNWATCH")
+        connection.read_response()
 
 
 def stamp(record: bytes) -> tuple[int, int]:
@@ -64,12 +81,10 @@ def _may_overwrite(connection: Any, record: bytes, oldest: bytes) -> bool:
 
 @contextmanager
 def _held_connection(connections: redis.ConnectionPool) -> Iterator[Any]:
-    """Hold a connection, give it back watching nothing, or cut it if answers may be left on it."""
+    """Hold a connection, and cut it on an error: answers may be left on it."""
     connection = connections.get_connection()
     try:
         yield connection
-        connection.send_command("UNWATCH")
-        connection.read_response()
     except BaseException:
         connection.disconnect()
         raise
