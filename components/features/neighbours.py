@@ -3,7 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
-from components.features.moment import Moment, total
+from components.features.moment import FIXED_POINT, Moment
 
 WINDOW_DAYS = 91
 FEWEST_BASKETS = 10  # an item in fewer recent baskets has no neighbours worth trusting
@@ -18,15 +18,17 @@ def neighbours_at(lines: ir.Table, moment: Moment, most: int) -> ir.Table:
     rows = recent.inner_join(sizes, "item").select("item", "session", "baskets")
     rows = rows.mutate(size=ibis._.count().over(group_by="session"))
     rows = rows.filter((rows.size > 1) & (rows.size <= LARGEST_BASKET))
+    rows = rows.mutate(weight=(FIXED_POINT / rows.size.sqrt()).round().cast("int64"))
     others = rows.view()
-    pairs = rows.inner_join(others, [rows.session == others.session, rows["item"] != others["item"]])
+    pairs = rows.inner_join(others, [rows.session == others.session, rows["item"] < others["item"]])
     pairs = pairs.select(
-        item=rows["item"], other=others["item"], size=rows.size, baskets=rows.baskets, other_baskets=others.baskets
+        first=rows["item"], second=others["item"], weight=rows.weight, sizes=rows.baskets * others.baskets
     )
-    alike = pairs.group_by("item", "other", "baskets", "other_baskets").agg(
-        together=total(ibis.literal(1.0) / pairs.size.sqrt())
+    alike = pairs.group_by("first", "second").agg(weight=pairs.weight.sum(), sizes=pairs.sizes.max())
+    similarity = alike.weight.cast("float64") / FIXED_POINT / alike.sizes.cast("float64").sqrt()
+    alike = alike.select("first", "second", similarity=similarity)
+    alike = alike.select(item="first", other="second", similarity="similarity").union(
+        alike.select(item="second", other="first", similarity="similarity")
     )
-    expected = (alike.baskets * alike.other_baskets).cast("float64").sqrt()
-    alike = alike.select("item", "other", similarity=alike.together / expected)
     nearest = ibis.row_number().over(group_by="item", order_by=[alike.similarity.desc(), alike.other])
     return alike.mutate(place=nearest).filter(lambda row: row.place < most).drop("place")
