@@ -1,0 +1,85 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from components.build_features.snapshots import build_features
+from components.features.sets import read_set
+from components.materialize_features.materialization import materialize_features
+from components.materialize_features.packed_rows import open_client, packed_view
+from feature_repo.project import PROJECT
+from tests.components.build_features.homes import home_of, quiet, small_shop
+from tests.components.features.frames import on
+
+# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:feast"),
+    pytest.mark.filterwarnings("ignore::UserWarning:feast"),
+]
+
+
+def test_every_row_of_the_newest_snapshot_is_online(tmp_path):
+    home, clean = home_of(tmp_path)
+    features = build_features(small_shop(), home, clean, quiet).features
+    done = materialize_features(small_shop(), home, features, quiet)
+    chosen = read_set(Path(features.uri))
+    rows = pq.read_table(chosen.newest("user_features"))
+    assert done.rows_out == len(rows) + pq.read_metadata(chosen.newest("item_features")).num_rows
+    with open_client(home, chosen) as client:
+        online = client.read("user_features", rows["user_id"].to_pylist())
+        assert np.array_equal(online.matrix(["trips"])[:, 0], rows["trips"].to_numpy())
+        assert np.array_equal(
+            online.arrays("history_item").values, rows["history_item"].combine_chunks().flatten().to_numpy()
+        )
+
+
+def test_what_is_online_already_is_not_written_again_and_an_older_day_never_over_a_newer(tmp_path):
+    home, clean = home_of(tmp_path)
+    newest = build_features(small_shop(), home, clean, quiet).features
+    older = build_features(small_shop(), home, replace(clean, as_of=on(63).isoformat()), quiet).features
+    assert materialize_features(small_shop(), home, newest, quiet).facts["registry_applied"]
+    again = materialize_features(small_shop(), home, newest, quiet)
+    assert (again.rows_out, again.facts["registry_applied"]) == (0, False)
+    back = materialize_features(small_shop(), home, older, quiet)
+    assert back.rows_out == 0
+    assert "newer ones were online" in back.facts["words"]
+
+
+def test_feast_materialize_gives_equal_rows(tmp_path):
+    home, clean = home_of(tmp_path)
+    features = build_features(small_shop(), home, clean, quiet).features
+    materialize_features(small_shop(), home, features, quiet)
+    chosen = read_set(Path(features.uri))
+    ours = _packed(home, chosen)
+
+    from feast import FeatureStore
+
+    from feature_repo.repository import store_config
+
+    other = replace(home, root=tmp_path / "other")
+    other.feature_store.mkdir(parents=True)
+    store = FeatureStore(config=store_config(other, home.feature_store / "registry.db", chosen.revision))
+    assert store.project == PROJECT
+    store.materialize(start_date=on(60), end_date=on(71))
+    theirs = _packed(other, chosen)
+    assert {key: len(row) for key, row in ours.items()} == {key: len(row) for key, row in theirs.items()}
+    assert ours == theirs
+
+
+def _packed(home, chosen) -> dict[tuple[str, str], bytes]:
+    """Every stored row but its header, by view and id."""
+    found = {}
+    with open_client(home, chosen) as client:
+        for view in ("user_features", "item_features"):
+            packed = packed_view(chosen, view)
+            ids = pq.read_table(chosen.newest(view), columns=list(packed.join_keys)).column(0).to_pylist()
+            rows = client.read(packed, ids)
+            names = [field.name for field in packed.schema.fields if field.is_scalar]
+            arrays = [field.name for field in packed.schema.fields if not field.is_scalar]
+            found[view, "scalars"] = rows.matrix(names).tobytes()
+            for name in arrays:
+                found[view, name] = rows.arrays(name).values.tobytes()
+    return found
