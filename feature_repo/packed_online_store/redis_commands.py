@@ -5,20 +5,19 @@ Bulk writes compare nothing, for as long as the mark shows that nothing newer ca
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from typing import Any
 
 import redis
 
 from feature_repo.packed_online_store.backends import RowBatch
 
-KEY_HEADS = tuple(b"\r\n$%d\r\n" % size for size in range(1024))
-"""What stands before a key of each length in Redis's protocol; no key of the store is longer."""
+HEADS = tuple(b"\r\n$%d\r\n" % size for size in range(1024))
+"""What stands before an argument of each length in Redis's protocol; no key of the store is longer."""
 
 
 def read_values(connections: redis.ConnectionPool, keys: Sequence[bytes]) -> list[bytes | None]:
     """Return the values of keys, None where there is none."""
-    arguments = b"".join([part for key in keys for part in (KEY_HEADS[len(key)], key)])
+    arguments = b"".join([part for key in keys for part in (HEADS[len(key)], key)])
     with _held_connection(connections) as connection:
         connection.send_packed_command([b"*%d\r\n$4\r\nMGET%b\r\n" % (len(keys) + 1, arguments)])
         values: list[bytes | None] = connection.read_response()
@@ -40,10 +39,10 @@ def overwrite(
         sent: RowBatch | None = None
         unopposed = True
         for batch in batches:
-            pairs = chain.from_iterable(zip(batch.keys, batch.values, strict=True))
-            write = [("MULTI",), ("SET", mark, record), ("MSET", *pairs), ("EXEC",)]
-            commands = connection.pack_commands([*write, *watch]) if unopposed else []
             if unopposed:
+                before = connection.pack_commands([("MULTI",), ("SET", mark, record)])
+                after = connection.pack_commands([("EXEC",), *watch])
+                commands = [*before, _mset(batch), *after]
                 written = sent is None or _is_written(connection)
                 unopposed = _may_overwrite(connection, record, oldest) and written
                 if sent is not None and not written:
@@ -66,6 +65,15 @@ def stamp(record: bytes) -> tuple[int, int]:
     """Return (event time, created time) of a mark, or of a stamp in a row's header."""
     first, second = record[:8], record[8:16]
     return int.from_bytes(first, "little", signed=True), int.from_bytes(second, "little", signed=True)
+
+
+def _mset(batch: RowBatch) -> bytes:
+    """Pack the command that writes a batch."""
+    sizes = map(len, batch.values)
+    heads = [HEADS[size] if size < len(HEADS) else b"\r\n$%d\r\n" % size for size in sizes]
+    rows = zip(batch.keys, heads, batch.values, strict=True)
+    arguments = b"".join([part for key, head, value in rows for part in (HEADS[len(key)], key, head, value)])
+    return b"*%d\r\n$4\r\nMSET%b\r\n" % (2 * len(batch.keys) + 1, arguments)
 
 
 def _is_written(connection: Any) -> bool:
