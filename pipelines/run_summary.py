@@ -6,21 +6,29 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from components.contracts.home import Home
+from components.contracts.steps import read_records
+from pipelines.paths import DEFAULT_HOME
+
 Document = dict[str, Any]
 
 
-def print_summary(document: Document, console: Console) -> None:
+def print_summary(document: Document, home: Home, console: Console) -> None:
     """Print what a run came to."""
-    console.print()
-    console.print(f"Run {document['run_id']} of {document['shop']}, as of {document['as_of']}", highlight=False)
+
+    def say(line: str | Text) -> None:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+    say(f"\nRun {document['run_id']} of {document['shop']}, as of {document['as_of']}")
     if document["metrics"]:
         console.print(quality_table(document["metrics"]))
     if document["verdict"]:
-        _print_verdict(document["verdict"], console)
-    for name, uri in document["reports"].items():
-        console.print(f"{name}: {uri}", soft_wrap=True, highlight=False, markup=False)
-    for line in next_steps(document):
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
+        for line in verdict_lines(document, home):
+            say(line)
+    for name, uri in sorted(document["reports"].items(), key=lambda report: report[0] != "report"):
+        say(f"{name}: {uri}")
+    for text in next_steps(document, home):
+        say(text)
 
 
 def quality_table(metrics: Document) -> Table:
@@ -38,21 +46,31 @@ def quality_table(metrics: Document) -> Table:
     return table
 
 
-def _print_verdict(verdict: Document, console: Console) -> None:
+def verdict_lines(document: Document, home: Home) -> list[Text]:
+    """Return the verdict and each of its checks, the failed ones first."""
+    verdict = document["verdict"]
     word, style = ("promote", "bold green") if verdict["promote"] else ("do not promote", "bold yellow")
-    console.print(Text("verdict: ").append(word, style))
+    records = read_records(home.run(document["run_id"]))
+    checks = records["evaluate_ranker"].facts.get("checks", []) if "evaluate_ranker" in records else []
+    failed = {check["reason"] for check in checks if not check["passed"]}
+    lines = [Text("verdict: ").append(word, style)]
     for reason in verdict["reasons"]:
-        console.print(f"  · {reason}", soft_wrap=True, highlight=False, markup=False)
+        sign = Text("  ✗ ", "yellow") if reason in failed else Text("  ✓ ", "green")
+        lines.append(sign.append(reason, "default"))
+    return lines
 
 
-def next_steps(document: Document) -> list[str]:
+def next_steps(document: Document, home: Home) -> list[str]:
     """Return what a user may do next, as commands."""
-    lines = ["next:"]
-    if document["verdict"] and not document["verdict"]["promote"]:
-        lines.append("  the live bundle is unchanged; the report says which check to work on")
+    refused = bool(document["verdict"]) and not document["verdict"]["promote"]
+    nothing_live = refused and not document["metrics"]["champion"]
+    bundle = " --bundle challenger" if nothing_live else ""
+    place = "" if home.root == DEFAULT_HOME.resolve() else f" --home {home.root}"
+    advice = ["  what is live has not changed; the report says which check to work on"] if refused else []
     return [
-        *lines,
-        "  rankloop recommend --all-users --out recommendations.parquet   lists for every customer",
-        "  rankloop runs                                                  this run beside earlier ones",
-        "  rankloop drift                                                 the newest data against the reference",
+        "next:",
+        *advice,
+        f"  rankloop recommend --all-users{bundle} --out recommendations.parquet{place}",
+        f"  rankloop runs{place}",
+        f"  rankloop drift{place}",
     ]

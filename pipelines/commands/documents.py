@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from components.bundles.promotion import PointerChange
+    from components.contracts.home import Home
 
 
 def print_json(document: object) -> None:
@@ -17,7 +18,7 @@ def print_json(document: object) -> None:
     click.echo(json.dumps(document, indent=1, ensure_ascii=False))
 
 
-def print_document(document: dict[str, Any], as_json: bool) -> None:
+def print_document(document: dict[str, Any], home: "Home", as_json: bool) -> None:
     """Print the closing document of a run."""
     if as_json:
         print_json(document)
@@ -26,7 +27,7 @@ def print_document(document: dict[str, Any], as_json: bool) -> None:
 
     from pipelines.run_summary import print_summary
 
-    print_summary(document, Console())
+    print_summary(document, home, Console())
 
 
 def print_change(change: "PointerChange", as_json: bool) -> None:

@@ -30,4 +30,4 @@ def command(shop_file: Path, home: Path, as_of: str | None, again: bool, as_json
         if as_json:
             print_json(failure.document)
         raise
-    print_document(document, as_json)
+    print_document(document, settings.home, as_json)
