@@ -35,6 +35,7 @@ from components.ranking.rows import item_rows, user_rows
 from feature_repo.point_in_time import PointInTime, point_in_time
 
 KEPT_SETS = 2
+NEGATIVES = 25  # rows without success kept of a training request, uniformly: more cost time and gain nothing
 Outcomes = dict[datetime, pa.Table]
 
 
@@ -165,9 +166,6 @@ class SplitBuilder:
         hashes = id_hashes(user_table.user_ids, self.shop.training.seed, time)
         negatives = NEGATIVES if self.split == "train" else None
         return examples_at(user_table, item_table, asked, time, self.shop.candidates, hashes, negatives)
-
-
-NEGATIVES = 40
 
 
 def _recall_facts(recall: Recall) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from components.ranking.baselines import baseline_scores
 from components.ranking.candidates import SOURCES, generate_candidates
 from components.ranking.features import ranking_features
 from components.ranking.pairs import Pairs
-from components.ranking.rows import MISSING_POSITION, ItemRows, UserRows
+from components.ranking.rows import MISSING_POSITION, Floats, ItemRows, UserRows
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ def examples_at(
     features, baselines = ranking_features(users, items, pairs), baseline_scores(users, items, pairs)
     recall = _recall(pairs, labels, len(outcome))
     kept = np.arange(len(pairs)) if negatives is None else sampled_rows(pairs, labels, hashes, negatives)
-    rows = _rows(items, Pairs(pairs.user[kept], pairs.item[kept], pairs.sources[kept]), labels[kept])
+    weights = _weights(pairs, labels, kept)
+    rows = _rows(items, Pairs(pairs.user[kept], pairs.item[kept], pairs.sources[kept]), labels[kept], weights)
     split = Split(features[kept], baselines[kept], rows, _requests(users, outcome, time))
     return split, recall
 
@@ -78,7 +79,15 @@ def _recall(pairs: Pairs, labels: NDArray[np.bool_], relevant: int) -> Recall:
     return Recall(relevant, int(labels.sum()), by_source)
 
 
-def _rows(items: ItemRows, pairs: Pairs, labels: NDArray[np.bool_]) -> pa.Table:
+def _weights(pairs: Pairs, labels: NDArray[np.bool_], kept: NDArray[np.intp]) -> Floats:
+    """A kept row without success stands for those of its request that were not kept; a success for itself."""
+    users = int(pairs.user.max(initial=-1)) + 1
+    every = np.bincount(pairs.user[~labels], minlength=users)
+    some = np.bincount(pairs.user[kept][~labels[kept]], minlength=users)
+    return np.where(labels[kept], 1.0, (every / np.maximum(some, 1))[pairs.user[kept]]).astype(np.float32)
+
+
+def _rows(items: ItemRows, pairs: Pairs, labels: NDArray[np.bool_], weights: Floats) -> pa.Table:
     ids = pa.array(items.item_ids, pa.string())
     return pa.table(
         {
@@ -86,7 +95,7 @@ def _rows(items: ItemRows, pairs: Pairs, labels: NDArray[np.bool_]) -> pa.Table:
             "item_id": ids.take(pa.array(pairs.item)),
             "item_position": pa.array(pairs.item),
             "label": pa.array(labels.astype(np.float32)),
-            "weight": pa.array(np.ones(len(pairs), dtype=np.float32)),
+            "weight": pa.array(weights),
             "position": pa.nulls(len(pairs), pa.int32()),
         },
         schema=ROWS,
