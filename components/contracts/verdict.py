@@ -84,8 +84,10 @@ def read_verdict(path: Path) -> Verdict:
 
 
 def _contender(found: dict[str, Any]) -> Contender:
-    scores = {key: {name: Score(**score) for name, score in found.pop(key).items()} for key in ("slices", "intervals")}
-    return Contender(ndcg=Score(**found.pop("ndcg")), **scores, **found)
+    slices, intervals = (
+        {name: Score(**score) for name, score in found.pop(key).items()} for key in ("slices", "intervals")
+    )
+    return Contender(ndcg=Score(**found.pop("ndcg")), slices=slices, intervals=intervals, **found)
 
 
 def _comparison(found: dict[str, Any]) -> Comparison:
