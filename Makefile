@@ -49,7 +49,7 @@ format: .venv/.synced ## Format the code and mend what can be mended.
 
 .PHONY: bench
 bench: .venv/.synced servers ## Measure against peers in the same run (minutes).
-	@for benchmark in tests/benchmarks/[a-z]*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
+	@for benchmark in tests/benchmarks/[a-z]*.py; do echo "== $$benchmark"; PYTHONPATH=. $(BIN)/python $$benchmark || exit 1; done
 
 .PHONY: compile
 compile: .venv/.synced ## Write the pipelines as Kubernetes resources into manifests/.
