@@ -101,7 +101,7 @@ class Candidates(Settings):
 class Training(Settings):
     """How the ranker is trained."""
 
-    snapshots: int = Field(10, ge=1, description="Weeks (horizons) of training requests before the validation one.")
+    snapshots: int = Field(8, ge=1, description="Weeks (horizons) of training requests before the validation one.")
     max_requests: int = Field(
         40_000, ge=1, description="Largest number of training requests; beyond it requests are sampled by seed."
     )

@@ -39,11 +39,9 @@ def category_word(category: ir.ArrayValue, level: int) -> ir.StringValue:
 def group_words(catalogue: ir.Table, shape: Shape) -> dict[str, ir.StringValue]:
     """The groups an item belongs to, as words: its category at every level, its brand, both together."""
     levels = [category_word(catalogue.category, level) for level in _levels(shape)]
-    nothing = ibis.null("string")
-    finest = levels[-1] if levels else nothing
+    finest = levels[-1] if levels else ibis.null("string")
     return {
         **{f"category_{level}": words for level, words in zip(_levels(shape), levels, strict=True)},
-        "parent_category": levels[-2] if len(levels) > 1 else nothing,
         "category": finest,
         "brand": catalogue.brand,
         "branded_category": finest + SEPARATOR + catalogue.brand,
@@ -52,7 +50,7 @@ def group_words(catalogue: ir.Table, shape: Shape) -> dict[str, ir.StringValue]:
 
 def catalogue_at(tables: Coded, moment: Moment, shape: Shape) -> ir.Table:
     """One row a coded item: item, item_id, item_code, merchandise and stock flags, list price, codes of its groups."""
-    held = valid_at(tables.catalogue, "item_id", moment.now)
+    held = valid_at(tables.catalogue, "item_id", moment.now) if shape.dated_catalogue else tables.catalogue
     rows = tables.items.left_join(held, "item_id").drop("item_id_right")
     merchandise = rows.is_merchandise.fill_null(True)
     if shape.not_merchandise:

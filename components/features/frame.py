@@ -38,8 +38,11 @@ class Frame:
     promotions: ir.Table  # item, starts, ends, reach
 
 
-def frame_of(tables: Coded, shape: Shape, keep: Keep = as_expression) -> Frame:
-    """Express the tables of any moment; ``keep`` may store those that several columns share."""
+def frame_of(tables: Coded, shape: Shape, keep: Keep = as_expression, once: Keep = as_expression) -> Frame:
+    """Express the tables of any moment.
+
+    ``keep`` may store what several columns share, at each moment; ``once`` what is the same at all moments.
+    """
     moment = Moment()
     lines = keep("lines", lines_at(tables.acts, moment, shape))
     trips = keep("trips", trips_at(lines))
@@ -55,7 +58,7 @@ def frame_of(tables: Coded, shape: Shape, keep: Keep = as_expression) -> Frame:
         repeats=repeats,
         history=keep("history", history_at(repeats, moment)),
         browsing=keep("browsing", acts.filter(acts.kind.isin(shape.browsing or ("view",)))),
-        catalogue=keep("catalogue", catalogue_at(tables, moment, shape)),
+        catalogue=(keep if shape.dated_catalogue else once)("catalogue", catalogue_at(tables, moment, shape)),
         attributes=attributes_at(tables, moment, shape),
         promotions=tables.promotions.inner_join(tables.items.select("item", "item_id"), "item_id"),
     )

@@ -5,7 +5,7 @@ import ibis.expr.types as ir
 
 from components.features.moment import FIXED_POINT, Moment
 
-WINDOW_DAYS = 91
+WINDOW_DAYS = 56
 FEWEST_BASKETS = 10  # an item in fewer recent baskets has no neighbours worth trusting
 LARGEST_BASKET = 60  # bigger baskets say little, and cost the square of their size
 

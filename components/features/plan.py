@@ -36,7 +36,7 @@ def snapshot_plan(space: Workspace, shape: Shape) -> Plan:
         shared.append((name, table))
         return ibis.table(table.schema(), name=name)
 
-    frame = frame_of(replace(tables, **stored), shape, keep)
+    frame = frame_of(replace(tables, **stored), shape, keep, once=space.store)
     return Plan(tuple(shared), (user_view(frame), item_view(frame)))
 
 

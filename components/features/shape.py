@@ -16,6 +16,7 @@ class Shape:
     success: tuple[str, ...]
     browsing: tuple[str, ...]  # the shop's browsing event types
     category_levels: int
+    dated_catalogue: bool  # whether a catalogue row holds from a stated time on
     user_attributes: tuple[str, ...]
     not_merchandise: tuple[str, ...]  # item ids that the shop file itself says are not merchandise
     in_stock: str | None  # item attribute that says whether an item can be had
@@ -33,6 +34,7 @@ def shape_of(shop: Shop) -> Shape:
         success=shop.success,
         browsing=tuple(kind for kind in BROWSING if kind in declared and kind not in shop.success),
         category_levels=len(shop.items.category) if shop.items else 0,
+        dated_catalogue=shop.items is not None and shop.items.valid_from is not None,
         user_attributes=shop.users.attributes if shop.users else (),
         not_merchandise=shop.rules.not_merchandise.get("item", ()),
         in_stock=shop.rules.in_stock_only,

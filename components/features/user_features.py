@@ -40,23 +40,17 @@ def repeat_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
     bought = line.sign > 0
     again = bought & line.previous.notnull()
     gap_days = (line["at"] - line.previous).cast("float64") / DAY_MICROSECONDS
-    gap_trips = (line.previous_later - line.later).cast("float64")
-    gap_weight = decayed(age, GAP_HALF_LIFE_DAYS)
-    new_week = bought & (line.previous.isnull() | (moment.week(line.previous) != moment.week(line["at"])))
+    weight = decayed(age, GAP_HALF_LIFE_DAYS)
     return {
         "trips": line.sign.sum(),
         "days_since_last": age.min(where=bought),
-        "trips_since_last": line.later.min(where=bought),
-        "decay_56": total(line.sign * gap_weight),
-        "decay_112": total(line.sign * decayed(age, 112)),
+        "decay_56": total(line.sign * weight),
         "trip_decay_90": total(line.sign * _trip_decay(line, 0.9)),
         "trip_decay_97": total(line.sign * _trip_decay(line, 0.966)),
         "trip_decay_99": total(line.sign * _trip_decay(line, 0.99)),
-        "gap": ratio(total(gap_weight * gap_days, where=again), total(gap_weight, where=again)),
-        "trip_gap": ratio(total(gap_weight * gap_trips, where=again), total(gap_weight, where=again)),
-        "weeks": line.count(where=new_week),
-        "weeks_56d": line.count(where=new_week & moment.within(line["at"], 56)),
-        "units_decay_56": total(line.units / THOUSANDTHS * gap_weight),
+        "gap": ratio(total(weight * gap_days, where=again), total(weight, where=again)),
+        "weeks": line.count(where=_new_week(line, moment)),
+        "units_decay_56": total(line.units / THOUSANDTHS * weight),
         "last_units": line.units.max(where=bought & line.next.isnull()) / THOUSANDTHS,
     }
 
@@ -65,14 +59,19 @@ def item_repeat_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
     """Columns of a user's own history that are kept for items only."""
     age = moment.age_days(line["at"])
     bought = line.sign > 0
-    weight = decayed(age, 112)
+    again = bought & line.previous.notnull()
+    gap_trips = (line.previous_later - line.later).cast("float64")
+    gap_weight, weight = decayed(age, GAP_HALF_LIFE_DAYS), decayed(age, 112)
     priced = bought & line.paid.notnull()
     return {
         "days_since_first": age.max(where=bought),
         "trips_since_first": line.later.max(where=bought),
-        "decay_28": total(line.sign * decayed(age, 28)),
+        "trips_since_last": line.later.min(where=bought),
+        "decay_112": total(line.sign * weight),
         "volume_decay_100": total(line.sign * decayed(line.later_items, 100)),
         "volume_decay_300": total(line.sign * decayed(line.later_items, 300)),
+        "trip_gap": ratio(total(gap_weight * gap_trips, where=again), total(gap_weight, where=again)),
+        "weeks_56d": line.count(where=_new_week(line, moment) & moment.within(line["at"], 56)),
         "unit_price": ratio(
             total(line.paid / MONEY * weight, where=priced), total(line.units / THOUSANDTHS * weight, where=priced)
         ),
@@ -89,6 +88,12 @@ def seen_columns(act: ir.Table, moment: Moment, kinds: tuple[str, ...]) -> dict[
     age = moment.age_days(act["at"])
     counts = {f"{kind}_decay_7": total(decayed(age, 7), where=act.kind == kind) for kind in kinds}
     return {"days_since_last": age.min(), **counts}
+
+
+def _new_week(line: ir.Table, moment: Moment) -> ir.BooleanValue:
+    """Whether a line bought is the first of its week."""
+    first = line.previous.isnull() | (moment.week(line.previous) != moment.week(line["at"]))
+    return (line.sign > 0) & first
 
 
 def _trip_decay(line: ir.Table, factor: float) -> ir.FloatingValue:

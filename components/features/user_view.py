@@ -14,11 +14,7 @@ from components.features.user_features import (
 )
 from components.features.views import Listing, View, aggregate, joined, latest
 
-GROUPS = (
-    "parent_category",
-    "category",
-    "branded_category",
-)  # groups of items whose history is kept beside the items' own
+GROUPS = ("category", "branded_category")  # groups of items whose history is kept beside the items' own
 
 
 def user_view(frame: Frame) -> View:

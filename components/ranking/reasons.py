@@ -50,7 +50,6 @@ def _price(p: PairColumns, row: int) -> str | None:
 REASONS: dict[str, Tell | None] = {
     "own": _own,
     "category": _category,
-    "parent": _category,
     "branded": _category,
     "neighbour": _neighbour,
     "seen": _seen,

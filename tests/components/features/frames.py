@@ -18,6 +18,7 @@ PLAIN = Shape(
     success=("purchase",),
     browsing=(),
     category_levels=0,
+    dated_catalogue=True,
     user_attributes=(),
     not_merchandise=(),
     in_stock=None,

@@ -96,7 +96,7 @@ def test_own_history_is_kept_by_category_too():
     row = user_row(clean_tables(events, items), 10, "ann", replace(PLAIN, category_levels=2))
     assert (row["category_code"], row["category_trips"]) == ([0, 1], [1, 2])  # cold, hot
     assert row["category_gap"] == [None, 2]
-    assert (row["parent_category_code"], row["parent_category_trips"]) == ([0], [2])
+    assert (row["branded_category_code"], row["branded_category_trips"]) == ([0, 1, 2], [1, 1, 1])
     assert len(row["branded_category_code"]) == 3
 
 
