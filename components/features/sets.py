@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from components.contracts.errors import FeatureError
 from components.features.shape import Shape, shape_from
@@ -55,12 +56,19 @@ def read_set(folder: Path) -> FeatureSet:
     """Read a set's description.
 
     Raises:
-        FeatureError: there is no set in the folder.
+        FeatureError: there is no set in the folder, or other feature definitions wrote it.
     """
     try:
-        found = json.loads((folder / "set.json").read_text())
+        return _described(folder, json.loads((folder / "set.json").read_text()))
     except FileNotFoundError as error:
         raise FeatureError(f"{folder}: found no feature set (set.json); build features first: rankloop run") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise FeatureError(
+            f"{folder}: set.json was written by other feature definitions ({error}); build features again: rankloop run"
+        ) from error
+
+
+def _described(folder: Path, found: dict[str, Any]) -> FeatureSet:
     return FeatureSet(
         folder=folder.resolve(),
         project=found["project"],
@@ -104,13 +112,21 @@ def link(source: Path, target: Path) -> None:
 def point_current(features: Path, chosen: FeatureSet) -> bool:
     """Point ``features/current`` at a set, atomically, unless it already shows a later as-of; True if it moved."""
     current = features / CURRENT
-    if current.exists() and (read_set(current).as_of > chosen.as_of or current.resolve() == chosen.folder):
+    if current.resolve() == chosen.folder or _shows_later(current, chosen.as_of):
         return False
     draft = features / f".{CURRENT}.{os.getpid()}"
     draft.unlink(missing_ok=True)
     draft.symlink_to(os.path.relpath(chosen.folder, features))
     draft.replace(current)
     return True
+
+
+def _shows_later(current: Path, as_of: datetime) -> bool:
+    """Whether a set that this code can read stands at a later as-of."""
+    try:
+        return read_set(current).as_of > as_of
+    except FeatureError:
+        return False
 
 
 def prune_sets(features: Path, keep: FeatureSet) -> None:
