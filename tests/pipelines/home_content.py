@@ -1,0 +1,67 @@
+"""What a home holds, as digests that two homes can be compared by, whatever happened on the way there."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from components.contracts.home import Home
+from components.contracts.steps import read_records
+from feature_repo.packed_online_store.backends import open_backend
+from feature_repo.packed_online_store.layout import HEADER
+from pipelines.run_record import list_runs
+
+OF_THE_WALL_CLOCK = ("ingested_at",)
+
+
+def content_of(home: Home) -> dict[str, str]:
+    """Digest every table by its rows, the online rows, and what the last training run left."""
+    tables = {
+        str(log.parent.relative_to(home.root)): _rows_digest(log.parent)
+        for log in sorted((home.root / "lake").rglob("_delta_log"))
+    }
+    return tables | {"online": _online_digest(home.online_url)} | last_digests(home)
+
+
+def last_digests(home: Home) -> dict[str, str]:
+    """The digests of the feature set, the examples and the bundle of the last training run, and what is served."""
+    last = next(run for run in list_runs(home) if run.pipeline == "training")
+    records = read_records(home.run(last.run_id))
+    handles = {kind: handle for record in records.values() for kind, handle in record.handles.items()}
+    found = {kind: str(handles[kind].digest) for kind in ("features", "bundle")}
+    pointer = home.environments / "local.json"
+    served = json.loads(pointer.read_text())["moves"][-1]["bundle"] if pointer.exists() else "nothing"
+    return found | {"examples": _files_digest(Path(handles["examples"].uri)), "served": served}
+
+
+def _rows_digest(table: Path) -> str:
+    rows = pa.table(DeltaTable(table).to_pyarrow_table())
+    rows = rows.drop_columns([name for name in OF_THE_WALL_CLOCK if name in rows.column_names])
+    return _digest(sorted(repr(row) for row in rows.to_pylist()))
+
+
+def _online_digest(url: str) -> str:
+    """Digest all keys and values; a row's item-code version is a Delta version, which retries may move."""
+    backend = open_backend(url)
+    keys = backend.keys(b"")
+    cells = [repr((key, _without_codes_version(value))) for key, value in zip(keys, backend.read(keys), strict=True)]
+    backend.close()
+    return _digest(cells)
+
+
+def _without_codes_version(value: bytes | None) -> bytes:
+    value = value or b""
+    start = HEADER.fields["item_codes"][1] if HEADER.fields else 0
+    return value[:start] + value[start + 4 :]
+
+
+def _files_digest(folder: Path) -> str:
+    return _digest(
+        [f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in sorted(folder.iterdir())]
+    )
+
+
+def _digest(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

@@ -1,0 +1,59 @@
+"""A run killed at a random moment of every step, and run again each time, leaves what an undisturbed run leaves.
+
+Each round kills once in every step, on one home, at moments drawn from a seed, and then runs to the end. More rounds::
+
+    RANKLOOP_KILL_ROUNDS=20 RANKLOOP_KILL_SEED=100 pytest tests/pipelines/test_kills.py
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from components.contracts.home import Home
+from components.contracts.steps import read_records
+from pipelines.home_lock import lock_holder
+from pipelines.run_record import list_runs
+from tests.pipelines.home_content import content_of
+from tests.pipelines.killing import planned_kills, run_and_kill, states_of
+from tests.pipelines.tiny_shop import command, make_tiny_shop, rankloop
+
+ROUNDS = int(os.environ.get("RANKLOOP_KILL_ROUNDS", "1"))
+FIRST_SEED = int(os.environ.get("RANKLOOP_KILL_SEED", "1"))
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What a run that nobody kills leaves, and how long its steps took."""
+
+    shop_file: Path
+    content: dict[str, str]
+    seconds: dict[str, float]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    shop_file, home = make_tiny_shop(folder / "shop"), Home(folder / "home")
+    ended = rankloop("run", "--shop", shop_file, "--home", home.root)
+    assert ended.returncode == 0, ended.stderr
+    records = read_records(home.run(list_runs(home)[0].run_id))
+    return Undisturbed(shop_file, content_of(home), {name: record.seconds for name, record in records.items()})
+
+
+@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + ROUNDS))
+def test_a_run_killed_in_every_step_ends_as_one_that_nobody_killed(
+    undisturbed: Undisturbed, tmp_path: Path, seed: int
+) -> None:
+    home = Home(tmp_path / "home")
+    run = command("run", "--shop", undisturbed.shop_file, "--home", home.root, "--again")
+    for kill in planned_kills(seed, undisturbed.seconds):
+        died_in = run_and_kill(run, home, kill)
+        print(f"{kill} died in {died_in}: {states_of(home)[-1]}")
+        assert lock_holder(home) is None
+        assert states_of(home)[-1] in ("killed", "failed", "done")
+    ended = rankloop(*run[1:])
+    assert ended.returncode == 0, ended.stderr
+    assert content_of(home) == undisturbed.content
+    assert not list(home.runs.glob("*/scratch"))
