@@ -26,10 +26,10 @@ from components.evaluate_ranker.checks import (
 from components.evaluate_ranker.contenders import CHALLENGER, CHAMPION, Tournament, hold_tournament, ndcg_by_time
 from components.evaluate_ranker.future_poison import LeakProbe, probe_future
 from components.evaluate_ranker.heldout import Heldout, heldout_requests
+from components.evaluate_ranker.label_shuffle import check_label_shuffle
 from components.evaluate_ranker.leaks import (
     check_constant_gain,
     check_future_poison,
-    check_label_shuffle,
     check_overlap,
     check_times,
 )

@@ -5,22 +5,11 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from components.bundles.scoring import Ranker
 from components.contracts.examples import ExamplesManifest, Split
 from components.contracts.verdict import Check
 from components.evaluate_ranker.future_poison import LeakProbe
-from components.evaluate_ranker.heldout import Heldout
-from components.ranking.metrics import ndcg, random_ndcg, ranked_lists
-
-SHUFFLES = 5
-SHUFFLED_REQUESTS = 300
-JUDGED_REQUESTS = 500
-KEPT_ADVANTAGE = 0.25
-"""Largest part of the challenger's advantage over chance that models of shuffled labels may keep."""
-SHUFFLE_TREES = {"objective": "rank:ndcg", "max_depth": 3, "eta": 0.3, "colsample_bytree": 0.5, "nthread": 1}
-SHUFFLE_ROUNDS = 15
 
 
 def check_times(manifest: ExamplesManifest, train: Split, heldout: Split) -> Check:
@@ -68,55 +57,6 @@ def check_constant_gain(ranker: Ranker, manifest: ExamplesManifest, limit: float
         f" ({int(constant.sum())} of {len(constant)}; limit {limit:.0%})"
     )
     return Check("leak_constant_gain", share <= limit, reason)
-
-
-def check_label_shuffle(train: Split, heldout: Heldout, scores: NDArray[np.floating], seed: int) -> Check:
-    """Check that models of labels shuffled within their requests rank the held-out requests like chance."""
-    chosen = _spread(np.flatnonzero(heldout.judged), JUDGED_REQUESTS)
-    rows, request = _rows_of(heldout.request, chosen)
-    labels, relevant = heldout.labels[rows], heldout.relevant[chosen]
-    features = np.asarray(heldout.split.features[rows])
-
-    def mean_ndcg(values: NDArray[np.floating]) -> float:
-        return float(ndcg(ranked_lists(request, values, labels, relevant, heldout.k)).mean())
-
-    chance = float(random_ndcg(request, labels, relevant, heldout.k).mean())
-    shuffled = np.array([mean_ndcg(values) for values in _shuffled_scores(train, features, seed)])
-    advantage, kept = mean_ndcg(scores[rows]) - chance, shuffled.mean() - chance
-    noise = 2 * shuffled.std(ddof=1) / np.sqrt(SHUFFLES)
-    passed = bool(kept <= max(KEPT_ADVANTAGE * advantage, noise))
-    reason = (
-        f"models of shuffled labels reach NDCG@{heldout.k} {shuffled.mean():.4f} where chance gives {chance:.4f}"
-        f" and the challenger {chance + advantage:.4f}"
-    )
-    return Check("leak_label_shuffle", passed, reason)
-
-
-def _shuffled_scores(train: Split, features: NDArray[np.float32], seed: int) -> list[NDArray[np.float32]]:
-    import xgboost
-
-    request = train.rows["request"].to_numpy()
-    chosen = _spread(np.unique(request[train.rows["label"].to_numpy() > 0]), SHUFFLED_REQUESTS)
-    rows, group = _rows_of(request, chosen)
-    labels = (train.rows["label"].to_numpy()[rows] > 0).astype(np.float32)
-    matrix = xgboost.QuantileDMatrix(np.asarray(train.features[rows]), missing=np.nan, nthread=1)
-    matrix.set_group(np.bincount(group))
-    scores = []
-    for random in (np.random.default_rng([seed, number]) for number in range(SHUFFLES)):
-        matrix.set_label(labels[np.lexsort((random.random(len(group)), group))])
-        booster = xgboost.train(SHUFFLE_TREES | {"seed": seed}, matrix, SHUFFLE_ROUNDS)
-        scores.append(booster.inplace_predict(features, predict_type="margin", missing=np.nan))
-    return scores
-
-
-def _spread(requests: NDArray[np.integer], most: int) -> NDArray[np.integer]:
-    return requests[np.unique(np.linspace(0, len(requests) - 1, most).astype(int))]
-
-
-def _rows_of(request: NDArray[np.integer], chosen: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of the chosen requests, and those requests renumbered from 0."""
-    rows = np.flatnonzero(np.isin(request, chosen))
-    return rows, np.searchsorted(chosen, request[rows])
 
 
 def _last(split: Split) -> datetime:
