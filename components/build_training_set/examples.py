@@ -5,7 +5,8 @@ import inspect
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,16 +17,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from components.build_training_set import impressions, sampling, shown, slices
 from components.build_training_set import outcomes as outcomes_module
 from components.build_training_set import requests as requests_module
-from components.build_training_set import sampling, slices
+from components.build_training_set.impressions import ImpressionLog, Window, impression_log
 from components.build_training_set.outcomes import outcomes
 from components.build_training_set.requests import NO_RECALL, Recall, examples_at
 from components.build_training_set.sampling import id_hashes, sampled_requests
-from components.contracts.examples import SPLITS, ExamplesManifest, SplitFiles, write_manifest
+from components.build_training_set.shown import ShownBlocks, shown_requests
+from components.contracts.examples import SPLITS, ExamplesManifest, Split, SplitFiles, write_manifest
 from components.contracts.handles import Handle
 from components.contracts.home import Home
-from components.contracts.shop import Shop
+from components.contracts.shop import Shop, Training
 from components.features.calendar import Calendar, calendar
 from components.features.sets import FeatureSet, read_set
 from components.features.workspace import clean_workspace
@@ -78,7 +81,7 @@ def build_training_set(
 def _digest(shop: Shop, chosen: FeatureSet, clean: Handle) -> str:
     """Everything that decides the examples: snapshots, clean rows, settings, code."""
     settings = shop.model_dump_json(include={"success", "horizon_days", "candidates", "training", "gate", "rules"})
-    modules = (inspect.getmodule(_digest), outcomes_module, requests_module, sampling, slices)
+    modules = (inspect.getmodule(_digest), outcomes_module, requests_module, sampling, slices, impressions, shown)
     code = "".join(inspect.getsource(module) for module in modules if module)
     content = [chosen.digest, clean.versions, clean.as_of, feature_list(), settings, code]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
@@ -94,17 +97,41 @@ def _write_examples(
         every = [time for split in SPLITS for time in times[split]]
         known = outcomes(space, every, when.horizon, clean.moment, chosen.shape)
     known = {time: _of_known_users(table, chosen, when, time) for time, table in known.items()}
-    train = sum(_requests_of(known[time]) for time in times["train"])
-    share = shop.training.max_requests / train if train else 1.0
     facts: dict[str, Any] = {"outcomes": sum(len(table) for table in known.values()), "splits": {}}
-    say("joining features point in time")
-    with point_in_time(chosen, home) as joined:
+    with _logged(shop, when, clean, chosen, times["train"]) as log, point_in_time(chosen, home) as joined:
+        weekly = sum(_requests_of(known[time]) for time in times["train"])
+        weekly_most, logged_most = _limits(weekly, len(log.requests) if log else 0, shop.training)
+        say("joining features point in time")
         for split in SPLITS:
-            builder = SplitBuilder(split, shop, joined, share if split == "train" else 1.0)
-            facts["splits"][split] = builder.write(draft, {time: known[time] for time in times[split]}, say)
+            builder = SplitBuilder(split, shop, joined, weekly_most / weekly if split == "train" and weekly else 1.0)
+            more = None
+            if log and split == "train":
+                more = ShownBlocks(shown_requests(log, logged_most, shop.training), joined, when, shop.candidates)
+            facts["splits"][split] = builder.write(draft, {time: known[time] for time in times[split]}, say, more or ())
+            facts |= {"impressions": more.facts} if more else {}
     shortfall = _shortfall(shop, facts["splits"])
     write_manifest(draft, _manifest(chosen, when, shortfall))
     return facts | {"shortfall": shortfall}
+
+
+@contextmanager
+def _logged(
+    shop: Shop, when: Calendar, clean: Handle, chosen: FeatureSet, train: Sequence[datetime]
+) -> Iterator[ImpressionLog | None]:
+    """The impressions of the training weeks; None when the shop logs none or does not train on them."""
+    if shop.impressions is None or not shop.training.impressions or not train:
+        yield None
+        return
+    window = Window(train[0], when.validation[0], when.horizon, when.as_of)
+    with impression_log(clean, window, chosen.shape) as log:
+        yield log
+
+
+def _limits(weekly: int, logged: int, training: Training) -> tuple[int, int]:
+    """How many weekly and logged requests to train on, together at most ``max_requests``."""
+    share = training.impressions / (1 + training.impressions)
+    most = min(logged, int(training.impressions * weekly), int(share * training.max_requests))
+    return training.max_requests - most, most
 
 
 def _of_known_users(table: pa.Table, chosen: FeatureSet, when: Calendar, time: datetime) -> pa.Table:
@@ -123,8 +150,10 @@ class SplitBuilder:
     def __init__(self, split: str, shop: Shop, joined: PointInTime, share: float) -> None:
         self.split, self.shop, self.joined, self.share = split, shop, joined, share
 
-    def write(self, draft: Path, known: Outcomes, say: Callable[[str], None]) -> dict[str, Any]:
-        """Write the split's files; return its counts, its recall and its slices."""
+    def write(
+        self, draft: Path, known: Outcomes, say: Callable[[str], None], more: Iterable[Split] = ()
+    ) -> dict[str, Any]:
+        """Write the split's files, ``more`` blocks last; return its counts, its recall and its slices."""
         recall, names = NO_RECALL, np.empty(0, dtype=object)
         users, items = self._located(known)
         with SplitFiles(draft, self.split, len(FEATURE_NAMES), len(BASELINE_NAMES)) as files:
@@ -136,6 +165,9 @@ class SplitBuilder:
                 files.append(block)
                 recall += found
                 names = np.r_[names, pc.list_flatten(block.requests["slices"]).to_numpy(zero_copy_only=False)]
+            for block in more:
+                say(f"{self.split}: {len(block.requests):,} logged requests")
+                files.append(block)
         counted = dict(zip(*(part.tolist() for part in np.unique(names, return_counts=True)), strict=True))
         return {"requests": files.requests, "rows": files.rows, "slices": counted, "recall": _recall_facts(recall)}
 

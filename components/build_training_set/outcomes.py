@@ -18,11 +18,11 @@ def outcomes(
     space: Workspace, times: Sequence[datetime], horizon: timedelta, as_of: datetime, shape: Shape
 ) -> dict[datetime, pa.Table]:
     """Distinct (user_id, item_id) of merchandise with a success in [time, time + horizon), known at the as-of."""
-    merchandise = _merchandise(space.clean["items"], as_of, shape)
-    return {time: _in_window(space, time, time + horizon, as_of, shape, merchandise) for time in times}
+    excluded = not_merchandise(space.clean["items"], as_of, shape)
+    return {time: _in_window(space, time, time + horizon, as_of, shape, excluded) for time in times}
 
 
-def _merchandise(items: ir.Table, as_of: datetime, shape: Shape) -> ir.Table:
+def not_merchandise(items: ir.Table, as_of: datetime, shape: Shape) -> ir.Table:
     """Items that are not merchandise, by id."""
     held = valid_at(
         items.mutate(valid_from=since(items.valid_from)), "item_id", ibis.literal(microseconds(as_of), type="int64")
@@ -30,18 +30,22 @@ def _merchandise(items: ir.Table, as_of: datetime, shape: Shape) -> ir.Table:
     return held.filter(~held.is_merchandise.fill_null(True)).select("item_id")
 
 
+def successes(events: ir.Table, start: datetime, end: datetime, as_of: datetime, shape: Shape) -> ir.Table:
+    """Success events in [start, end) that were known at the as-of."""
+    return events.filter(
+        events.event_time >= utc(start),
+        events.event_time < utc(end),
+        events.available_at <= utc(as_of),
+        events.event_type.isin(shape.success),
+        events.quantity.fill_null(1.0) > 0,
+    )
+
+
 def _in_window(
     space: Workspace, start: datetime, end: datetime, as_of: datetime, shape: Shape, excluded: ir.Table
 ) -> pa.Table:
-    row = space.clean["events"]
-    found = row.filter(
-        row.event_time >= utc(start),
-        row.event_time < utc(end),
-        row.available_at <= utc(as_of),
-        row.event_type.isin(shape.success),
-        row.quantity.fill_null(1.0) > 0,
-        row.user_id.notnull(),
-    )
+    found = successes(space.clean["events"], start, end, as_of, shape)
+    found = found.filter(found.user_id.notnull())
     if shape.not_merchandise:
         found = found.filter(found.item_id.notin(shape.not_merchandise))
     pairs = found.select("user_id", "item_id").distinct().anti_join(excluded, "item_id")

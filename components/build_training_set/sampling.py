@@ -13,8 +13,17 @@ Hashes = NDArray[np.uint64]
 
 def id_hashes(ids: NDArray[np.object_], seed: int, time: datetime) -> Hashes:
     """Hash the users of requests at a time."""
-    salt = f"{seed} {time.isoformat()} ".encode()
-    digests = b"".join(hashlib.blake2b(salt + str(one).encode(), digest_size=8).digest() for one in ids)
+    return _hashes(ids, f"{seed} {time.isoformat()} ")
+
+
+def request_hashes(ids: NDArray[np.object_], seed: int) -> Hashes:
+    """Hash the ids of requests."""
+    return _hashes(ids, f"{seed} ")
+
+
+def _hashes(ids: NDArray[np.object_], salt: str) -> Hashes:
+    salted = salt.encode()
+    digests = b"".join(hashlib.blake2b(salted + str(one).encode(), digest_size=8).digest() for one in ids)
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 

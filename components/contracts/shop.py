@@ -105,6 +105,9 @@ class Training(Settings):
     max_requests: int = Field(
         40_000, ge=1, description="Largest number of training requests; beyond it requests are sampled by seed."
     )
+    impressions: float = Field(
+        0.2, ge=0, description="Most logged requests (impressions) to train on for each weekly one; 0 uses none."
+    )
     min_requests: int = Field(
         200, ge=1, description="Fewest training requests to train on; below it the run ends with a baseline bundle."
     )

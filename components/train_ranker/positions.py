@@ -2,8 +2,10 @@
 
 Click = examined x relevant (position-based model; Craswell et al., 2008), so a click on position p stands for
 ``1 / propensity(p)`` relevant items (Agarwal et al., "A General Framework for Counterfactual Learning-to-Rank", 2019).
-Propensities come from the log itself: the same item shown at several positions keeps its appeal, so the click counts of
-items by position form a table of two factors, which alternating averages fit. Clipping bounds the variance.
+Propensities come from the log itself: an item shown to the same user at several positions keeps its appeal, so the
+click counts of user and item by position form a table of two factors, which alternating averages fit. Appeal belongs to
+the pair, not the item: a list that was ordered for its user holds on top what the user likes, and an appeal shared by
+all users would take that for a bias of the position. Clipping bounds the variance.
 """
 
 import numpy as np
@@ -17,14 +19,14 @@ PRIOR_VIEWS = 20.0
 
 
 def position_propensities(
-    item: NDArray[np.integer], position: NDArray[np.integer], clicked: NDArray[np.bool_]
+    pair: NDArray[np.integer], position: NDArray[np.integer], clicked: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Estimate how likely each position is examined, relative to the first: float64 [largest position].
 
-    All arguments [rows]; ``item`` from 0, ``position`` from 1. Values lie in [0.1, 1].
+    All arguments [rows]; ``pair`` numbers user and item from 0, ``position`` counts from 1. Values lie in [0.1, 1].
     """
     places = int(position.max())
-    cell, at = np.unique(item.astype(np.int64) * places + (position - 1), return_inverse=True)
+    cell, at = np.unique(pair.astype(np.int64) * places + (position - 1), return_inverse=True)
     owner, place = cell // places, cell % places
     views = np.bincount(at).astype(np.float64)
     clicks = np.bincount(at, weights=clicked, minlength=len(cell))

@@ -56,3 +56,21 @@ def test_training_rows_with_positions_get_gains_and_weights(tmp_path: Path) -> N
     np.testing.assert_array_equal(targets.gains[bought], targets.weights[bought])
     assert not targets.gains[~bought].any()
     assert (targets.weights[~bought] == 1).all()
+
+
+def test_lists_ordered_for_their_user_are_no_bias_of_the_position(tmp_path: Path) -> None:
+    """Everyone looks at everything, and what a user likes stands on top of their own list in most weeks."""
+    split = read_split(Path(write_examples(tmp_path).uri), "train")
+    random = np.random.default_rng(5)
+    request, item = split.rows["request"].to_numpy(), split.rows["item_position"].to_numpy()
+    liked = (item * 7 + split.requests["user_id"].combine_chunks().dictionary_encode().indices.to_numpy()[request]) % 30
+    order = np.lexsort((liked + random.normal(scale=5, size=len(liked)), request))
+    position = np.empty(len(order), dtype=np.int32)
+    position[order] = np.arange(len(order)) % 30 + 1
+    label = (random.random(len(liked)) < np.where(liked < 10, 0.6, 0.1)).astype(np.float32)
+    rows = split.rows.set_column(3, "label", pa.array(label)).set_column(5, "position", pa.array(position))
+    _, propensities = training_targets(Split(split.features, split.baselines, rows, split.requests))
+    naive = label[position > 20].mean() / label[position <= 5].mean()
+    assert propensities is not None
+    assert naive < 0.4
+    assert np.mean(propensities[20:]) > 0.6

@@ -1,0 +1,133 @@
+"""Logged impressions: which requests can teach, what each showed where, and whether it led to a success.
+
+A shown item succeeded when a success event carries its request's id, or when the same user had a success with it within
+the horizon. Requests without any success teach no order and are left out, as users without outcomes are.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.build_training_set.outcomes import not_merchandise, successes
+from components.build_training_set.sampling import request_hashes
+from components.contracts.handles import Handle
+from components.contracts.tables import CANONICAL
+from components.features.coded import since
+from components.features.moment import MICROSECOND, microseconds
+from components.features.shape import Shape
+from components.features.workspace import DuckDBWorkspace, Workspace
+from components.lake.engine import DuckDBEngine, open_engine
+
+TABLES = ("events", "items", "impressions")
+REQUEST = ("request_id", "user_id")
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which impressions count: requests in [first, last), each with the horizon after it to succeed in."""
+
+    first: datetime
+    last: datetime
+    horizon: timedelta
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class ImpressionLog:
+    """Requests with a success, and how to read what they showed.
+
+    ``requests`` has request_id, user_id and at (microseconds since 1970), sorted by time and ids; ``found`` counts
+    requests in the window, with or without success.
+    """
+
+    engine: DuckDBEngine
+    space: Workspace
+    shown: ir.Table
+    requests: pa.Table
+    found: int
+
+    def sample(self, most: int, seed: int) -> pa.Table:
+        """Choose at most so many requests, by hash of their id and the seed, whatever else is in the log."""
+        if len(self.requests) <= most:
+            return self.requests
+        hashes = request_hashes(self.requests["request_id"].to_numpy(zero_copy_only=False), seed)
+        return self.requests.take(pa.array(np.sort(np.argsort(hashes, kind="stable")[:most])))
+
+    def rows(self, requests: pa.Table, feature_list: str, features: int) -> pa.Table:
+        """What the requests showed: request (index into ``requests``), item_id, position, label, features as served.
+
+        Features are null unless they follow the named feature list and are as many; sorted by request and item id.
+        """
+        numbered = requests.append_column("request", pa.array(np.arange(len(requests), dtype=np.int32)))
+        rows = self.shown.inner_join(self.engine.memory_table(numbered.drop_columns("at")), list(REQUEST))
+        fits = (rows.feature_list == feature_list) & (rows.features.length() == features)
+        served = ibis.ifelse(fits, rows.features, ibis.null(rows.features.type()))
+        chosen = rows.select("request", "item_id", "position", "label", features=served)
+        return self.space.fetch(chosen.order_by("request", "item_id"))
+
+
+@contextmanager
+def impression_log(clean: Handle, window: Window, shape: Shape) -> Iterator[ImpressionLog]:
+    """Open the impressions of a window, labelled with what followed."""
+    with open_engine() as engine:
+        folder = Path(clean.uri)
+        tables = {name: engine.delta_table(folder / name, CANONICAL[name], clean.versions.get(name)) for name in TABLES}
+        space = DuckDBWorkspace(engine, tables)
+        shown = space.store("shown", _labelled(tables, window, shape))
+        every = shown.group_by(REQUEST).agg(at=shown.at.min(), taught=shown.label.any())
+        found = space.fetch(every.order_by("at", *REQUEST))
+        yield ImpressionLog(engine, space, shown, found.filter(found["taught"]).drop_columns("taught"), len(found))
+
+
+def _labelled(tables: dict[str, ir.Table], window: Window, shape: Shape) -> ir.Table:
+    """The merchandise that each request showed, an item once, with its label and its request's time."""
+    rows = _shown(tables["impressions"], window)
+    rows = rows.anti_join(not_merchandise(tables["items"], window.as_of, shape), "item_id")
+    if shape.not_merchandise:
+        rows = rows.filter(rows.item_id.notin(shape.not_merchandise))
+    found = successes(tables["events"], window.first, window.last + window.horizon, window.as_of, shape)
+    found = found.select("user_id", "item_id", event_request=found.request_id, success=since(found.event_time))
+    by_user = _followed(rows, found.drop("event_request"), ["user_id", "item_id"], window)
+    answers = found.select("item_id", "success", request_id="event_request")
+    by_request = _followed(rows, answers, ["request_id", "item_id"], window)
+    hits = by_user.union(by_request, distinct=True).mutate(label=True)
+    keys = [*REQUEST, "item_id"]
+    joined = rows.left_join(hits, keys)
+    return joined.select(*rows.columns, label=joined.label.fill_null(False))
+
+
+def _shown(impressions: ir.Table, window: Window) -> ir.Table:
+    """An item once a request, where it stood highest; every row carries its request's first time."""
+    rows = impressions.mutate(at=since(impressions.event_time)).filter(
+        lambda row: (row.at >= microseconds(window.first)) & (row.at < microseconds(window.last)),
+        impressions.user_id.notnull(),
+    )
+    highest = ibis.row_number().over(group_by=[*REQUEST, "item_id"], order_by=[rows.position, rows.event_time])
+    time = rows.at.min().over(group_by=list(REQUEST))
+    kept = rows.mutate(highest=highest, at=time).filter(lambda row: row.highest == 0)
+    return kept.select(*REQUEST, "item_id", "at", "position", "features", "feature_list")
+
+
+def _followed(rows: ir.Table, found: ir.Table, keys: list[str], window: Window) -> ir.Table:
+    """Shown items that share the keys with a success in [time, time + horizon)."""
+    joined = rows.inner_join(found, keys)
+    wait = joined.success - joined.at
+    within = joined.filter((wait >= 0) & (wait < window.horizon // MICROSECOND))
+    return within.select(*REQUEST, "item_id").distinct()
+
+
+def served_features(rows: pa.Table, features: int) -> np.ndarray:
+    """Features as served as float32 [rows, features], NaN for missing; every row must have them."""
+    flat = pc.list_flatten(rows["features"].combine_chunks())
+    values = pc.fill_null(flat.cast(pa.float32()), np.float32(np.nan)).to_numpy(zero_copy_only=False)
+    matrix = np.array(values, dtype=np.float32).reshape(len(rows), features)
+    matrix[~np.isfinite(matrix)] = np.nan
+    return matrix
