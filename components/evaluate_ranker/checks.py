@@ -35,9 +35,10 @@ def check_champion(comparison: Comparison, gate: Gate, k: int) -> Check:
     """Check that the challenger is not inferior to what stands as the champion."""
     allowed = -gate.champion_margin * comparison.reference
     passed = comparison.difference.low > allowed
-    stands = CHAMPION if comparison.against == CHAMPION else f"{comparison.against}, which stands in for a champion"
+    stood_in = f"{comparison.against}, which stands in for a champion as none can be compared"
+    stands = f"the {CHAMPION}" if comparison.against == CHAMPION else stood_in
     verb = "is not inferior" if passed else "may be inferior"
-    reason = f"NDCG@{k} {verb} to the {stands} (margin -{gate.champion_margin:.1%}): {in_words(comparison)}"
+    reason = f"NDCG@{k} {verb} to {stands} (a loss of {gate.champion_margin:.1%} is allowed): {in_words(comparison)}"
     return Check("non_inferiority", passed, reason)
 
 
@@ -47,13 +48,17 @@ def check_slices(comparisons: list[Comparison], gate: Gate) -> Check:
     small = [f"{one.slice} ({one.users} users)" for one in comparisons if one.users < gate.min_slice_users]
     lost = [one for one in judged if _lost(one, gate)]
     too_small = f"; too few users to judge: {', '.join(small)}" if small else ""
-    allowance = f"its allowance of {gate.slice_allowance:.0%}"
+    allowance = f"the {gate.slice_allowance:.0%} allowed"
     if lost:
         worst = "; ".join(f"{one.slice}: {in_words(one)}" for one in lost)
         return Check(
-            "slices", False, f"{len(lost)} of {len(judged)} slices lose more than {allowance}: {worst}{too_small}"
+            "slices",
+            False,
+            f"{len(lost)} of {len(judged)} customer groups lose more than {allowance}: {worst}{too_small}",
         )
-    return Check("slices", True, f"none of {len(judged)} slices loses more than {allowance} beyond noise{too_small}")
+    return Check(
+        "slices", True, f"none of {len(judged)} customer groups loses more than {allowance} beyond noise{too_small}"
+    )
 
 
 def check_coverage(tournament: Tournament, baseline: str, gate: Gate) -> Check:
@@ -61,7 +66,10 @@ def check_coverage(tournament: Tournament, baseline: str, gate: Gate) -> Check:
     own = tournament.contender(CHALLENGER).metrics["coverage"]
     theirs = tournament.contender(baseline).metrics["coverage"]
     least = max(gate.min_coverage, (1 - gate.max_coverage_loss) * theirs)
-    reason = f"the lists show {own:.1%} of the candidate items, those of {baseline} {theirs:.1%} (at least {least:.1%})"
+    reason = (
+        f"the lists show {own:.1%} of the candidate items, those of {baseline} {theirs:.1%}"
+        f" (at least {least:.1%} needed)"
+    )
     return Check("coverage", own >= least, reason)
 
 

@@ -17,12 +17,13 @@ def check_times(manifest: ExamplesManifest, train: Split, heldout: Split) -> Che
     horizon = timedelta(days=manifest.horizon_days)
     start = datetime.fromisoformat(manifest.heldout_start)
     train_end = max(datetime.fromisoformat(manifest.train_end), _last(train) + horizon)
+    as_of = datetime.fromisoformat(manifest.as_of)
     first, last = pc.min(heldout.requests["request_time"]).as_py(), _last(heldout) + horizon
-    passed = train_end <= start <= first and last <= datetime.fromisoformat(manifest.as_of)
-    words = "all within their order" if passed else "which overlap"
+    passed = train_end <= start <= first and last <= as_of
+    words = "each before the next" if passed else "which overlap: a later one was seen too early"
     reason = (
         f"training outcomes end {train_end:%Y-%m-%d %H:%M}, held-out requests start {first:%Y-%m-%d %H:%M} and their"
-        f" outcomes end {last:%Y-%m-%d %H:%M} (as of {manifest.as_of}), {words}"
+        f" outcomes end {last:%Y-%m-%d %H:%M}, the run stands at {as_of:%Y-%m-%d %H:%M}: {words} (times in UTC)"
     )
     return Check("leak_times", passed, reason)
 
@@ -42,8 +43,8 @@ def check_future_poison(probe: LeakProbe | None) -> Check:
         return Check("leak_future", False, reason)
     which = f" (in {', '.join(probe.changed_features)})" if probe.changed_features else ""
     reason = (
-        f"with all rows after the request poisoned, {probe.changed:,} of {probe.values:,} feature values of"
-        f" {probe.requests:,} requests changed{which}"
+        f"with everything after the request made absurd, {probe.changed:,} of {probe.values:,} feature values of"
+        f" {probe.requests:,} requests changed{which}; none may"
     )
     return Check("leak_future", probe.changed == 0, reason)
 
@@ -53,7 +54,7 @@ def check_constant_gain(ranker: Ranker, manifest: ExamplesManifest, limit: float
     constant = np.isin(manifest.feature_names, manifest.request_constant)
     share = float(ranker.gain_shares()[constant].sum())
     reason = (
-        f"{share:.1%} of the trees' gain lies in features that cannot vary within a request"
+        f"{share:.1%} of the model's gain comes from features of the customer alone, which cannot tell items apart"
         f" ({int(constant.sum())} of {len(constant)}; limit {limit:.0%})"
     )
     return Check("leak_constant_gain", share <= limit, reason)

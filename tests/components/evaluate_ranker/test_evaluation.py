@@ -167,7 +167,7 @@ def test_a_slice_that_loses_is_named(bench: Bench) -> None:
     bench.redraw("heldout", features=features)
     verdict = bench.judge()
     assert not check(verdict, "slices").passed
-    assert "1 of 2 slices lose more than its allowance of 5%: cold_start: -" in check(verdict, "slices").reason
+    assert "1 of 2 customer groups lose more than the 5% allowed: cold_start: -" in check(verdict, "slices").reason
     small = bench.judge(bench.with_gate(min_slice_users=31))
     assert check(small, "slices").passed
     assert "too few users to judge: cold_start (30 users), heavy (30 users)" in check(small, "slices").reason

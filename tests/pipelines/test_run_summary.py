@@ -1,0 +1,38 @@
+from rich.console import Console
+
+from components.contracts.home import Home
+from pipelines.run_summary import print_summary, quality_table
+
+
+def printed(*parts: object) -> str:
+    console = Console(width=100)
+    with console.capture() as captured:
+        for part in parts:
+            console.print(part)
+    return captured.get()
+
+
+def test_contenders_are_listed_the_best_first():
+    scores = {name: {"ndcg_at_10": mean, "ci95": [mean - 0.1, mean + 0.1]} for name, mean in (("a", 0.2), ("b", 0.3))}
+    lines = printed(
+        quality_table({"challenger": scores["a"], "champion": None, "baselines": {"popularity": scores["b"]}})
+    )
+    assert "NDCG@10" in lines
+    assert lines.index("popularity") < lines.index("challenger")
+
+
+def test_a_run_that_scored_nobody_says_so(tmp_path):
+    """Without held-out requests the verdict has no contenders."""
+    document = {
+        "run_id": "r1",
+        "shop": "corner",
+        "as_of": "2024-06-03T00:00:00+00:00",
+        "metrics": {"challenger": None, "champion": None, "baselines": {}},
+        "verdict": {"promote": False, "reasons": ["0 users with 0 held-out requests were judged"]},
+        "reports": {},
+    }
+    console = Console(width=100)
+    with console.capture() as captured:
+        print_summary(document, Home(tmp_path), console)
+    assert "nothing was scored" in captured.get()
+    assert "0 users with 0 held-out requests" in captured.get()
