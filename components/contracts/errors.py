@@ -14,6 +14,11 @@
     └── HomeBusyError             another run holds the home's lock
 """
 
+import errno
+import os
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
 
 class RankloopError(Exception):
     """Base of all deliberate errors; ``str(error)`` is one message fit for a user."""
@@ -57,3 +62,9 @@ class PromotionError(RankloopError):
 
 class HomeBusyError(RankloopError):
     """Another run holds the lock of this home."""
+
+
+def is_out_of_space(error: BaseException) -> bool:
+    """Whether an error of any library says that a disk is full."""
+    said = (os.strerror(number) for number in NO_SPACE)
+    return getattr(error, "errno", None) in NO_SPACE or any(words in str(error) for words in said)

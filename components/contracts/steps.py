@@ -1,6 +1,5 @@
 """What each step leaves about itself: a record that the live table, `rankloop runs` and the report read."""
 
-import errno
 import json
 import os
 import resource
@@ -13,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.contracts.errors import RankloopError
+from components.contracts.errors import RankloopError, is_out_of_space
 from components.contracts.handles import Handle, write_handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop, load_shop
@@ -114,7 +113,7 @@ def _fail(step: Step, message: str) -> None:
 
 
 def _unexpected(error: Exception, home: str) -> str:
-    if getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error):
+    if is_out_of_space(error):
         return f"no space is left on the disk of {home} or of the temporary folder; free some and run again"
     if isinstance(error, MemoryError):
         return "no memory is left; close other programs or lower features.max_history or training.max_requests"
