@@ -89,7 +89,7 @@ def _span(space: Workspace, as_of: datetime) -> tuple[datetime, int]:
 def _compute(space: Workspace, days: list[datetime], files: Files, shape: Shape, say: Callable[[str], None]) -> None:
     """Compute the snapshots of some days into the pool."""
     say("preparing events")
-    plan = snapshot_plan(space, shape)
+    plan = snapshot_plan(space, shape, days)
     for number, day in enumerate(days, start=1):
         say(f"snapshot {number} of {len(days)}: {day:%Y-%m-%d}")
         for view, rows in run_plan(plan, space, day):

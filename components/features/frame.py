@@ -7,11 +7,12 @@ import ibis.expr.types as ir
 
 from components.features.catalogue import attributes_at, catalogue_at
 from components.features.coded import Coded, known_acts
-from components.features.lines import lines_at, repeats_at, trips_at
+from components.features.lines import before, lines_of, repeats_before, repeats_of, repeats_of_groups, trips_of
 from components.features.moment import Moment
 from components.features.shape import Shape
 from components.features.user_features import item_repeat_columns, repeat_columns
 
+GROUPS = ("category", "branded_category")  # groups of items whose history is kept beside the items' own
 Keep = Callable[[str, ir.Table], ir.Table]  # stores an intermediate table under a name, or just returns it
 
 
@@ -28,9 +29,10 @@ class Frame:
     shape: Shape
     users: ir.Table  # user, user_id
     items: ir.Table  # item, item_id, item_code
-    lines: ir.Table  # see ``lines_at``
-    trips: ir.Table  # see ``trips_at``
-    repeats: ir.Table  # see ``repeats_at``
+    lines: ir.Table  # see ``lines_of``
+    trips: ir.Table  # see ``trips_of``
+    repeats: ir.Table  # see ``repeats_before``
+    group_repeats: dict[str, ir.Table]  # the same of groups of items, by the name of the group
     history: ir.Table  # a user's own history with each item: user, item and the columns of ``history_columns``
     browsing: ir.Table  # events that are not purchases
     catalogue: ir.Table  # see ``catalogue_at``
@@ -38,27 +40,37 @@ class Frame:
     promotions: ir.Table  # item, starts, ends, reach
 
 
-def frame_of(tables: Coded, shape: Shape, keep: Keep = as_expression, once: Keep = as_expression) -> Frame:
+def frame_of(
+    tables: Coded, shape: Shape, keep: Keep = as_expression, once: Keep = as_expression, steady: bool = False
+) -> Frame:
     """Express the tables of any moment.
 
-    ``keep`` may store what several columns share, at each moment; ``once`` what is the same at all moments.
+    ``keep`` may store what several columns share, at each moment; ``once`` what is the same at all moments: an undated
+    catalogue, and timelines when the acts are ``steady`` (see ``are_steady``).
     """
     moment = Moment()
-    lines = keep("lines", lines_at(tables.acts, moment, shape))
-    trips = keep("trips", trips_at(lines))
-    repeats = keep("repeats", repeats_at(lines, trips))
-    acts = known_acts(tables.acts, moment)
+    catalogue = (keep if shape.dated_catalogue else once)("catalogue", catalogue_at(tables, moment, shape))
+    known = known_acts(tables.acts, moment)
+    timelines = once if steady else keep
+    all_lines = timelines("all_lines", lines_of(tables.acts if steady else known, shape))
+    all_trips = timelines("all_trips", trips_of(all_lines))
+    all_repeats = timelines("all_repeats", repeats_of(all_lines, all_trips))
+    trips = keep("trips", before(all_trips, moment))
+    repeats = keep("repeats", repeats_before(all_repeats, trips, moment))
+    grouped = once if steady and not shape.dated_catalogue else keep
+    all_groups = {group: grouped(f"all_{group}", repeats_of_groups(all_repeats, catalogue, group)) for group in GROUPS}
     return Frame(
         moment=moment,
         shape=shape,
         users=tables.users,
         items=tables.items,
-        lines=lines,
+        lines=keep("lines", before(all_lines, moment)),
         trips=trips,
         repeats=repeats,
+        group_repeats={name: repeats_before(group, trips, moment) for name, group in all_groups.items()},
         history=keep("history", history_at(repeats, moment)),
-        browsing=keep("browsing", acts.filter(acts.kind.isin(shape.browsing or ("view",)))),
-        catalogue=(keep if shape.dated_catalogue else once)("catalogue", catalogue_at(tables, moment, shape)),
+        browsing=keep("browsing", known.filter(known.kind.isin(shape.browsing or ("view",)))),
+        catalogue=catalogue,
         attributes=attributes_at(tables, moment, shape),
         promotions=tables.promotions.inner_join(tables.items.select("item", "item_id"), "item_id"),
     )

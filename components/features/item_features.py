@@ -7,7 +7,7 @@ from components.features.moment import DAY_MICROSECONDS, Moment, decayed, ratio,
 
 
 def sales_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
-    """Columns of an item from its purchase lines, also those of unknown users; see ``lines_at``."""
+    """Columns of an item from its purchase lines, also those of unknown users; see ``lines_of``."""
     age = moment.age_days(line["at"])
     bought = line.sign > 0
     week = moment.within(line["at"], 7)
@@ -35,7 +35,7 @@ def sales_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
 
 
 def repeat_sales_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
-    """Counts of an item's purchase lines by known users that later columns rest on; see ``repeats_at``."""
+    """Counts of an item's purchase lines by known users that later columns rest on; see ``repeats_before``."""
     bought, recent = line.sign > 0, moment.within(line["at"], 28)
     again = bought & line.previous.notnull()
     return {

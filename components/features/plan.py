@@ -1,6 +1,6 @@
 """What a run computes for each snapshot, expressed and compiled once, then run at many moments."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 from components.features.coded import Coded, coded
 from components.features.frame import frame_of
 from components.features.item_view import item_view
+from components.features.lines import are_steady
 from components.features.shape import Shape
 from components.features.snapshot import snapshot
 from components.features.user_view import user_view
@@ -26,8 +27,11 @@ class Plan:
     views: tuple[View, ...]
 
 
-def snapshot_plan(space: Workspace, shape: Shape) -> Plan:
-    """Store the tables that all moments share, and express what each moment computes."""
+def snapshot_plan(space: Workspace, shape: Shape, days: Sequence[datetime] = ()) -> Plan:
+    """Store the tables that all moments share, and express what each moment computes.
+
+    With the ``days`` at which the plan will run, timelines are computed once for all of them where that is the same.
+    """
     tables = coded(space.clean)
     stored = {field.name: space.store(f"coded_{field.name}", getattr(tables, field.name)) for field in fields(Coded)}
     shared: list[tuple[str, ir.Table]] = []
@@ -36,7 +40,9 @@ def snapshot_plan(space: Workspace, shape: Shape) -> Plan:
         shared.append((name, table))
         return ibis.table(table.schema(), name=name)
 
-    frame = frame_of(replace(tables, **stored), shape, keep, once=space.store)
+    tables = replace(tables, **stored)
+    steady = bool(days) and space.fetch(are_steady(tables.acts, days).name("steady").as_table())["steady"][0].as_py()
+    frame = frame_of(tables, shape, keep, once=space.store, steady=steady)
     return Plan(tuple(shared), (user_view(frame), item_view(frame)))
 
 

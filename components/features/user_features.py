@@ -10,7 +10,7 @@ GAP_HALF_LIFE_DAYS = 56.0
 
 
 def trip_columns(trip: ir.Table, moment: Moment) -> dict[str, ir.Value]:
-    """Columns of a user from their shopping trips; see ``trips_at``."""
+    """Columns of a user from their shopping trips; see ``trips_of``."""
     age = moment.age_days(trip["at"])
     return {
         "trips": trip.count(),
@@ -26,7 +26,7 @@ def trip_columns(trip: ir.Table, moment: Moment) -> dict[str, ir.Value]:
 
 
 def line_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
-    """Columns of a user from their purchase lines; see ``repeats_at``."""
+    """Columns of a user from their purchase lines; see ``repeats_before``."""
     weight = decayed(moment.age_days(line["at"]), 56)
     bought = line.sign > 0
     return {
@@ -35,7 +35,7 @@ def line_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
 
 
 def repeat_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
-    """Columns of a user's own history with an item, or with a group of items; see ``repeats_at``."""
+    """Columns of a user's own history with an item, or with a group of items; see ``repeats_before``."""
     age = moment.age_days(line["at"])
     bought = line.sign > 0
     again = bought & line.previous.notnull()

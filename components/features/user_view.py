@@ -4,7 +4,6 @@ import ibis
 import ibis.expr.types as ir
 
 from components.features.frame import Frame
-from components.features.lines import repeats_of_groups
 from components.features.user_features import (
     browsing_columns,
     line_columns,
@@ -13,8 +12,6 @@ from components.features.user_features import (
     trip_columns,
 )
 from components.features.views import Listing, View, aggregate, joined, latest
-
-GROUPS = ("category", "branded_category")  # groups of items whose history is kept beside the items' own
 
 
 def user_view(frame: Frame) -> View:
@@ -48,8 +45,7 @@ def _item_history(frame: Frame) -> Listing:
 
 def _group_histories(frame: Frame) -> list[Listing]:
     listings = []
-    for group in GROUPS:
-        repeats = repeats_of_groups(frame.repeats, frame.catalogue, group)
+    for group, repeats in frame.group_repeats.items():
         rows = aggregate(repeats, ("user", "group"), repeat_columns(repeats, frame.moment))
         kept = _newest(rows.filter(rows.trips > 0), "group", frame.shape.max_history)
         listings.append(_listing(group, kept.mutate(code=kept["group"]), "group"))

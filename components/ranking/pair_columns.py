@@ -50,6 +50,18 @@ class PairColumns:
         """How many of the user's candidates have a higher value; equal values share a standing."""
         return standings_within(self.pairs.user, values).astype(np.float32)
 
+    def standing_in(self, group: str, values: Floats) -> Floats:
+        """As ``standing``, among the user's candidates of the same group of items; missing without a group."""
+        code = self.item(group)
+        known = np.flatnonzero(~np.isnan(code))
+        key = self.pairs.user[known].astype(np.int64) * (int(code[known].max(initial=0)) + 1) + code[known].astype(
+            np.int64
+        )
+        by_key = known[np.argsort(key, kind="stable")]
+        standings = np.full(len(self.pairs), np.nan, dtype=np.float32)
+        standings[by_key] = standings_within(np.sort(key), values[by_key])
+        return standings
+
     def share(self, values: Floats) -> Floats:
         """The value as a share of its sum over the user's candidates."""
         sums = np.bincount(self.pairs.user, weights=values, minlength=len(self.users))

@@ -1,0 +1,61 @@
+"""Timelines computed once for all days give what each day computes for itself, and are only used where that holds."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from components.features.coded import coded
+from components.features.lines import are_steady
+from components.features.plan import run_plan, snapshot_plan
+from tests.components.features.frames import PLAIN, clean_tables, event, on, snapshots, workspace
+
+DAYS = (20, 40, 60)
+SHAPE = replace(PLAIN, category_levels=1, dated_catalogue=False)
+ITEMS = [{"item_id": name, "category": [kind], "brand": "x"} for name, kind in (("tea", "hot"), ("milk", "cold"))]
+EVENTS = st.lists(
+    st.builds(
+        event,
+        day=st.floats(0, 70, width=32),
+        user=st.sampled_from(["ann", "bob", None]),
+        item=st.sampled_from(["tea", "milk", "bread"]),
+        kind=st.sampled_from(["purchase", "purchase", "purchase", "return"]),
+        quantity=st.sampled_from([1.0, 2.0]),
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+def steady(events: list[dict[str, object]]) -> bool:
+    with workspace(clean_tables(events)) as space:
+        acts = coded(space.clean).acts
+        table = are_steady(acts, [on(day) for day in DAYS]).name("steady").as_table()
+        return bool(space.fetch(table)["steady"][0].as_py())
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(EVENTS)
+def test_a_plan_for_many_days_equals_plans_for_one_day_each(events):
+    tables = clean_tables(events, ITEMS)
+    with workspace(tables) as space:
+        plan = snapshot_plan(space, SHAPE, [on(day) for day in DAYS])
+        together = {day: {view.name: rows for view, rows in run_plan(plan, space, on(day))} for day in DAYS}
+    assert together == {day: snapshots(tables, day, SHAPE) for day in DAYS}
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([event(10, "ann", "tea"), event(30, "ann", "tea")], True),
+        ([event(10, "ann", "tea", known=25)], False),  # became known after a day that it happened before
+        (
+            [event(19.9, "ann", "tea", session_id="s"), event(20.1, "ann", "milk", session_id="s")],
+            False,
+        ),  # torn session
+        ([event(20, "ann", "tea")], True),  # on the day itself: after it
+    ],
+)
+def test_days_are_steady_where_no_session_is_torn_and_nothing_was_late(events, expected):
+    assert steady(events) is expected
