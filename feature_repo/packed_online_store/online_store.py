@@ -5,7 +5,7 @@ In ``feature_store.yaml``::
     online_store:
       type: feature_repo.packed_online_store.online_store.PackedOnlineStore
       url: lmdb://online            # a folder beside the file, or lmdb:///folder, or redis://host:port/db
-      revision: "5c1e…"             # of the feature service; left out, each view's own schema is its revision
+      revision: "5c1e…"             # of the feature service; left out, the view's tag "revision", else its schema
       as_of: 2017-08-28T00:00:00Z   # the home's clock; left out, the one kept in the store, else the wall clock
 """
 
@@ -39,6 +39,7 @@ from feature_repo.packed_online_store.writing import write_packed
 
 WrittenRow = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
 ReadRow = tuple[datetime | None, dict[str, Value] | None]
+REVISION_TAG = "revision"
 
 
 class PackedOnlineStoreConfig(FeastConfigBaseModel):
@@ -75,7 +76,7 @@ class PackedOnlineStore(OnlineStore):
     ) -> None:
         """Write whole rows: a feature that a row does not name is missing in it from then on."""
         view = _view(config, table)
-        client = self._client(config, view)
+        client = self._client(config, table, view)
         prefix = client.namespace(view.name).rows
         columns = {
             field.name: value_column(field, [values.get(field.name) for _, values, _, _ in data])
@@ -112,7 +113,7 @@ class PackedOnlineStore(OnlineStore):
         Errors: StoreError where rows were packed for another schema.
         """
         view = _view(config, table)
-        client = self._client(config, view)
+        client = self._client(config, table, view)
         prefix = client.namespace(view.name).rows
         rows = client.read_keys(view, [entity_key(prefix, join_values(key)) for key in entity_keys])
         names = [name for name in requested_features or view.schema.by_name if name in view.schema.by_name]
@@ -177,9 +178,9 @@ class PackedOnlineStore(OnlineStore):
             for revision in client.revisions(name):
                 client.delete_revision(name, revision)
 
-    def _client(self, config: RepoConfig, view: PackedView) -> PackedClient:
+    def _client(self, config: RepoConfig, table: FeatureView, view: PackedView) -> PackedClient:
         backend = self._backend(config)
-        revision = config.online_store.revision or f"schema-{view.schema.hash:016x}"
+        revision = _revision(config.online_store, table, view)
         known = (backend.url, config.project, revision)
         if known not in self._clients:
             clock = _clock(config.online_store, backend, config.project)
@@ -195,6 +196,11 @@ class PackedOnlineStore(OnlineStore):
 
 def _view(config: RepoConfig, table: FeatureView) -> PackedView:
     return packed_view(table, compute_versioned_name(table, config.registry.enable_online_feature_view_versioning))
+
+
+def _revision(settings: PackedOnlineStoreConfig, table: FeatureView, view: PackedView) -> str:
+    """The revision that the settings name, else the one that the feature view is tagged with, else its schema."""
+    return settings.revision or (table.tags or {}).get(REVISION_TAG) or f"schema-{view.schema.hash:016x}"
 
 
 def _clock(settings: PackedOnlineStoreConfig, backend: Backend, project: str) -> Callable[[], datetime]:

@@ -1,13 +1,18 @@
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from components.build_features.snapshots import build_features
-from components.features.sets import read_set
+from components.contracts.home import Home
+from components.features.sets import VIEWS, FeatureSet, read_set
 from components.materialize_features.materialization import materialize_features
+from components.materialize_features.packed_rows import open_client, packed_view
 from tests.components.build_features.homes import home_of, quiet, small_shop
 from tests.components.features.frames import on
 
@@ -30,16 +35,66 @@ def _feast(home: Path, *words: str) -> str:
     return done.stdout
 
 
-def test_apply_and_materialize_work_from_the_shell(tmp_path):
+def _rows_online(home: Home, chosen: FeatureSet) -> dict[str, dict[str, list[object]]]:
+    """Every row of both views as the fast path reads it, NaN as None."""
+    found = {}
+    with open_client(home, chosen) as client:
+        for view in VIEWS:
+            packed = packed_view(chosen, view)
+            ids = pq.read_table(chosen.newest(view), columns=list(packed.join_keys)).column(0).to_pylist()
+            rows = client.read(packed, ids)
+            scalars = [field.name for field in packed.schema.fields if not field.type.startswith("list")]
+            lists = [field.name for field in packed.schema.fields if field.type.startswith("list")]
+            matrix = rows.matrix(scalars)
+            found[view] = {"ids": ids, "scalars": np.where(np.isnan(matrix), None, matrix).tolist()}
+            for name in lists:
+                array = rows.arrays(name)
+                found[view][name] = [array.offsets.tolist(), array.values.tolist()]
+    return found
+
+
+def test_feast_from_the_shell_writes_the_rows_that_the_step_writes(tmp_path):
     home, clean = home_of(tmp_path)
     features = build_features(small_shop(), home, clean, quiet).features
     materialize_features(small_shop(), home, features, quiet)
-    revision = read_set(Path(features.uri)).revision
+    chosen = read_set(Path(features.uri))
+    written = _rows_online(home, chosen)
+    with open_client(home, chosen) as client:
+        assert all(client.delete_revision(view, chosen.revision) for view in VIEWS)
     _feast(tmp_path, "apply")
-    assert f"ranking_{revision[:8]}" in _feast(tmp_path, "feature-services", "list")
+    assert "user_features" in _feast(tmp_path, "feature-views", "list")
+    assert f"ranking_{chosen.revision[:8]}" in _feast(tmp_path, "feature-services", "list")
     _feast(tmp_path, "materialize", on(60).isoformat(), on(71).isoformat())
-    read = _feast(tmp_path, "get-online-features", "--entities", "user_id=u1", "-f", "user_features:trips")
-    assert "trips" in read
+    assert _rows_online(home, chosen) == written
+    with open_client(home, chosen) as client:
+        assert client.revisions("user_features") == [chosen.revision]
+    users = written["user_features"]["ids"][:3]
+    assert _trips(tmp_path, users) == _read_trips(home, chosen, users)
+
+
+def _trips(home: Path, users: list[object]) -> list[object]:
+    """Trips of users as Python reads them through the committed repository."""
+    code = (
+        "import json, sys; from feast import FeatureStore; "
+        "rows = [{'user_id': user} for user in json.loads(sys.argv[1])]; "
+        "found = FeatureStore('feature_repo').get_online_features(['user_features:trips'], rows).to_dict(); "
+        "print(json.dumps(found['trips']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, json.dumps(users)],
+        cwd=REPO.parent,
+        env={**os.environ, "RANKLOOP_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _read_trips(home: Home, chosen: FeatureSet, users: list[object]) -> list[object]:
+    with open_client(home, chosen) as client:
+        return client.read_matrix(packed_view(chosen, "user_features"), users, ["trips"])[:, 0].tolist()
 
 
 def test_without_a_home_the_shell_says_what_to_set():
