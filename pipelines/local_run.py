@@ -20,6 +20,7 @@ from pipelines.kfp_process import Job
 from pipelines.run_record import RunRecord, list_runs, read_json, save_run, write_json
 
 POLL_SECONDS = 0.1
+LITTLE_BYTES = 2 << 20  # free space below which a step that ended without a word is taken to have run out of it
 Show = Callable[[dict[str, StepRecord]], None]
 
 
@@ -97,12 +98,15 @@ def _ended_records(folder: Path) -> dict[str, StepRecord]:
     records = read_records(folder)
     for record in records.values():
         if record.state == "running":
-            record.state = "failed"
-            record.error = (
-                f"its process ended without a word, as when memory or disk ran out; log: {folder / 'log.txt'}"
-            )
+            record.state, record.error = "failed", _silent_end(folder)
             write_json(folder / "steps" / f"{record.name}.json", asdict(record))
     return records
+
+
+def _silent_end(folder: Path) -> str:
+    if shutil.disk_usage(folder).free < LITTLE_BYTES:
+        return f"no space is left on the disk of {folder}; free some and run again"
+    return f"its process ended without a word, as when memory ran out; log: {folder / 'log.txt'}"
 
 
 @contextmanager
