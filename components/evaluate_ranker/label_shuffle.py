@@ -19,7 +19,10 @@ from components.ranking.metrics import ndcg, random_ndcg, ranked_lists
 
 SHUFFLES = 12
 STUDENT_T = 3.106
-"""Quantile of Student's t for a two-sided interval of 99 % over 12 shuffles: one run in 200 fails by luck."""
+"""Quantile of Student's t for a two-sided interval of 99 % over 12 shuffles: luck passes its low end once in 200 runs."""
+LEAST_LEAK = 0.1
+"""Smallest part of the challenger's advantage over chance that counts as a leak: forwards and reversed orders of pure
+luck are not quite symmetric, by a twenty-fifth of it on clean shops, and a tenth of the labels left in place shows more."""
 MOST_OF_ORDER = 0.5
 """Largest part of the challenger's advantage over chance that the order of the rows may have by itself."""
 SHUFFLED_REQUESTS = 200
@@ -54,14 +57,15 @@ def check_label_shuffle(train: Split, heldout: Heldout, scores: NDArray[np.float
     if tells:
         return Check("leak_label_shuffle", False, tells)
     mean, low, high = found.advantage
-    verb = "by luck alone" if low <= 0 else "better than luck explains, so something beside learning tells the outcome"
+    passed = low <= 0 or mean <= LEAST_LEAK * (found.challenger - found.chance)
+    verb = "by luck alone" if passed else "better than luck explains, so something beside learning tells the outcome"
     reason = (
         f"{len(found.forwards)} models taught with shuffled labels order the held-out requests {verb}: NDCG@{heldout.k}"
         f" {found.forwards.mean():.3f} on average, their reversed orders {found.reversed.mean():.3f}, difference"
-        f" {mean:+.3f} ({low:+.3f} to {high:+.3f}; above zero would be a leak); random order gives {found.chance:.3f},"
-        f" the challenger {found.challenger:.3f}"
+        f" {mean:+.3f} ({low:+.3f} to {high:+.3f}; clearly above zero would be a leak); random order gives"
+        f" {found.chance:.3f}, the challenger {found.challenger:.3f}"
     )
-    return Check("leak_label_shuffle", low <= 0, reason)
+    return Check("leak_label_shuffle", passed, reason)
 
 
 def shuffled_within(labels: NDArray[np.float32], group: Integers, random: np.random.Generator) -> NDArray[np.float32]:
