@@ -112,7 +112,7 @@ class Training(Settings):
         200, ge=1, description="Fewest training requests to train on; below it the run ends with a baseline bundle."
     )
     rounds: int = Field(200, ge=1, description="Largest number of trees of the pairwise model.")
-    logit_rounds: int = Field(100, ge=1, description="Largest number of trees of the logistic model.")
+    logit_rounds: int = Field(150, ge=1, description="Largest number of trees of the logistic model.")
     seed: int = Field(7, description="Seed of every random choice.")
     tuning_trials: int = Field(
         0, ge=0, description="Optuna trials over the model's parameters, judged on the validation slice; 0 is none."
@@ -121,7 +121,7 @@ class Training(Settings):
     stop_after: int = Field(60, ge=1, description="Trees without a validation NDCG that holds before training stops.")
     depth: int = Field(5, ge=1, le=12, description="Depth of a tree.")
     learning_rate: float = Field(0.1, gt=0, le=1, description="Share of each tree's correction that is used.")
-    columns_per_tree: float = Field(0.3, gt=0, le=1, description="Share of the features that each tree may use.")
+    columns_per_tree: float = Field(0.15, gt=0, le=1, description="Share of the features that each tree may use.")
     min_child_weight: float = Field(10.0, ge=0, description="Smallest sum of second derivatives in a leaf.")
     l2: float = Field(5.0, ge=0, description="L2 penalty on the leaves.")
     pairs: int = Field(20, ge=1, description="Places of each list from whose top the pairs of a round are drawn.")

@@ -146,7 +146,6 @@ FEATURES: dict[str, Feature] = {
     "item_repurchase_rate": lambda p: p.item("repurchase_rate"),
     "item_repurchase_rate_trips": lambda p: p.item("repurchase_rate_trips"),
     "item_days_since_first_sale": lambda p: p.item("days_since_first_sale"),
-    "item_category": lambda p: p.item("category_1"),
     "item_buyers": lambda p: p.item("buyers"),
     "item_trend": lambda p: p.item("trend"),
     "item_trend_long": lambda p: p.item("trend_long"),
