@@ -16,7 +16,12 @@ def files_relation(source: Source, paths: Sequence[Path]) -> str:
     """SQL that reads files of one source, with the path of each row's file as ``__file``.
 
     A CSV's cells are read as text, so that a column of mixed types is judged cell by cell.
+
+    Raises:
+        SourceError: no CSV file has as much as a header.
     """
+    if source.kind == "csv" and not any(path.stat().st_size for path in paths):
+        raise SourceError(f"{paths[0]}: found an empty file, expected a line with column names; export it again")
     listed = f"[{', '.join(text(str(path)) for path in paths)}]"
     if source.kind == "parquet":
         return f"read_parquet({listed}, union_by_name = true, filename = {text(FILE)})"

@@ -1,0 +1,145 @@
+"""A home that lives on: readers and rivals during a run, data that grew oddly, bundles that were tampered with."""
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.contracts.home import Home
+from components.contracts.steps import StepRecord, read_records
+from pipelines.home_lock import lock_holder
+from pipelines.run_record import list_runs
+from pipelines.synthetic_shop import Size
+from tests.pipelines.tiny_shop import command, make_tiny_shop, rankloop, the_one_line
+
+FEW = Size(users=8, items=25, weeks=3)
+ODD_ORDERS = """\
+u0001,i0001,2025-03-08 09:00:00,sale,two,3.5,v9,,blue
+u0002,i0001,2025-03-08 10:00:00,sale,1,3.5,v9,,red
+u0003,i9999,2025-03-08 11:00:00,sale,1,3.5,v9,,red
+stranger,i0002,2025-03-09 12:00:00,sale,1,3.5,v9,,red
+u0001,i0001,2025-01-20 09:00:00,sale,1,3.5,v8,,late
+u0001,i0003,2025-03-08 09:00:00,refund,-1,-3.5,v9,,back
+"""
+USUAL_ORDERS = "".join(f"u{user:04d},i0004,2025-03-08 15:00:00,sale,1,3.5,v{user},,green\n" for user in range(30))
+ODD_ITEMS = 'i9999,Robots,Butlers,Acme,99.0,A butler,"true",2025-03-01 00:00:00\n'
+
+
+class LivingHome:
+    """A shop and its home, with a run that has finished."""
+
+    def __init__(self, folder: Path, size: Size | None = None) -> None:
+        self.shop_file = make_tiny_shop(folder / "shop", size) if size else make_tiny_shop(folder / "shop")
+        self.home = Home(folder / "home")
+        self.document = self.run()
+
+    def rankloop(self, *words: str | Path) -> "subprocess.CompletedProcess[str]":
+        return rankloop(*words, "--home", self.home.root)
+
+    def run(self) -> dict[str, Any]:
+        ended = self.rankloop("run", "--shop", self.shop_file, "--json")
+        assert ended.returncode == 0, ended.stderr
+        found: dict[str, Any] = json.loads(ended.stdout)
+        return found
+
+    def records(self) -> dict[str, StepRecord]:
+        return read_records(self.home.run(list_runs(self.home)[0].run_id))
+
+
+@pytest.fixture(scope="module")
+def living(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
+    return LivingHome(tmp_path_factory.mktemp("living"))
+
+
+@contextmanager
+def changed(path: Path, content: bytes) -> Iterator[None]:
+    before = path.read_bytes()
+    path.write_bytes(content)
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
+
+
+@pytest.mark.parametrize("part", ["warmup", "manifest", "sketches"])
+def test_a_tampered_bundle_is_refused_by_every_command(living: LivingHome, part: str) -> None:
+    folder, digest = Path(living.document["bundle"]["uri"]), living.document["bundle"]["digest"]
+    sealed = next(path for path in folder.iterdir() if path.name.startswith(part))
+    content = sealed.read_bytes()
+    pointer = sorted(living.home.environments.glob("*"))
+    with changed(sealed, content[:-2] + bytes([content[-2] ^ 1]) + content[-1:]):
+        for words in (["recommend", "--all-users", "--bundle", digest], ["promote", digest, "--env", "staging"]):
+            assert str(folder) in the_one_line(living.rankloop(*words), code=1)
+    assert sorted(living.home.environments.glob("*")) == pointer
+
+
+def test_a_bundle_of_another_feature_revision_is_refused(living: LivingHome) -> None:
+    described = Path(living.records()["build_features"].handles["features"].uri) / "set.json"
+    other = json.loads(described.read_text()) | {"revision": "0123456789abcdef"}
+    with changed(described, json.dumps(other).encode()):
+        ended = living.rankloop("recommend", "--all-users", "--bundle", "challenger")
+    assert "feature-store revision" in the_one_line(ended, code=1)
+
+
+def test_odd_rows_rivals_and_readers_do_not_disturb_a_run(living: LivingHome) -> None:
+    """One run, so that it costs little: it takes in odd rows while a second run and readers come by."""
+    orders = living.shop_file.with_name("orders.csv")
+    header, *lines = orders.read_text().splitlines()
+    grown = [f'{header},"colour"', *(f"{line},green" for line in lines)]
+    orders.write_text("\n".join(grown) + "\n" + ODD_ORDERS + USUAL_ORDERS)
+    items = living.shop_file.with_name("items.csv")
+    items.write_text(items.read_text() + ODD_ITEMS)
+    first = living.document["bundle"]["digest"]
+    run = command("run", "--shop", living.shop_file, "--home", living.home.root, "--json")
+    with subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        _wait_for_lock(living.home)
+        rival = living.rankloop("run", "--shop", living.shop_file)
+        assert "is at work in it; wait for it to end, or name another --home" in the_one_line(rival, code=1)
+        during = living.rankloop("recommend", "--all-users", "--bundle", first, "--json")
+        assert during.returncode == 0, during.stderr
+        listed = living.rankloop("runs", "--json")
+        assert [run["state"] for run in json.loads(listed.stdout)] == ["running", "done"]
+        out, said = running.communicate()
+    assert running.returncode == 0, said
+    assert json.loads(out)["bundle"]["digest"] != first
+    facts = living.records()["ingest_events"].facts["sources"]["orders"]
+    assert facts["new_columns"] == facts["unmapped"] == ["colour"]
+    assert living.records()["validate_events"].facts["new"]["events"]["quarantined"] == 1
+    # the old bundle ranks an item of a category, and a user, that it has never seen
+    after = living.rankloop("recommend", "--user", "stranger", "--user", "u0003", "--bundle", first, "--json")
+    assert after.returncode == 0, after.stderr
+    assert {row["user_id"] for row in json.loads(after.stdout)} == {"stranger", "u0003"}
+
+
+def _wait_for_lock(home: Home) -> None:
+    for _ in range(1200):
+        if lock_holder(home) is not None:
+            return
+        time.sleep(0.05)
+    raise AssertionError("no run took the home's lock within a minute")
+
+
+def test_too_little_data_ends_with_a_baseline_that_says_why_and_serves(tmp_path: Path) -> None:
+    few = LivingHome(tmp_path, FEW)
+    (reason,) = few.document["verdict"]["reasons"]
+    assert reason.startswith("no model was trained: found ")
+    assert "(training.min_requests)" in reason
+    served = few.rankloop("recommend", "--user", "u0001", "--json")
+    assert served.returncode == 0, served.stderr
+    assert json.loads(served.stdout)[0]["rank"] == 1
+
+
+def test_a_moment_after_all_data_says_that_nothing_can_be_judged(living: LivingHome, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    for part in ("lake", "shop.json"):
+        source = living.home.root / part
+        shutil.copytree(source, home.root / part) if source.is_dir() else shutil.copy(source, home.root / part)
+    ended = rankloop("run", "--shop", living.shop_file, "--home", home.root, "--as-of", "2026-06-01")
+    assert ended.returncode == 0, ended.stderr
+    assert "no model was trained: found 0 training requests" in " ".join(ended.stdout.split())
