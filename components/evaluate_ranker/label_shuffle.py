@@ -22,7 +22,7 @@ STUDENT_T = 3.106
 """Quantile of Student's t for a two-sided interval of 99 % over 12 shuffles: luck beats it once in 200 runs."""
 LEAST_LEAK = 0.25
 """Smallest part of the challenger's advantage over chance that counts as a leak. Forwards and reversed orders of pure
-luck differ by up to a seventh of it on clean shops; a fifth of the labels left in place shows as half of it and more.
+luck differ by up to a sixth of it on clean shops; a fifth of the labels left in place shows as half of it and more.
 """
 MOST_OF_ORDER = 0.5
 """Largest part of the challenger's advantage over chance that the order of the rows may have by itself."""
