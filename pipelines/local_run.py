@@ -150,6 +150,7 @@ def step_environment(scratch: Path) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "TMPDIR": str(scratch),
         "OMP_NUM_THREADS": threads,
+        "OMP_WAIT_POLICY": "PASSIVE",  # a thread that spins while it waits takes the core from whoever it waits for
         "OPENBLAS_NUM_THREADS": threads,
         "POLARS_MAX_THREADS": threads,
         "DO_NOT_TRACK": "1",
