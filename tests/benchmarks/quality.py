@@ -80,7 +80,8 @@ WHERE quantity > 0 AND NOT ({excluded});
 CREATE TABLE past AS SELECT * FROM events WHERE bought_at < getvariable('t');
 CREATE TABLE relevant AS
 SELECT DISTINCT user_id, item_id FROM events
-WHERE bought_at >= getvariable('t') AND bought_at < getvariable('t') + INTERVAL 7 DAY AND user_id IN (SELECT user_id FROM past);
+WHERE bought_at >= getvariable('t') AND bought_at < getvariable('t') + INTERVAL 7 DAY
+AND user_id IN (SELECT user_id FROM past);
 """
 
 _BUY_IT_AGAIN = """
@@ -89,8 +90,8 @@ WITH popular AS (
   SELECT item_id, count(*) / 1e9 AS weight FROM past WHERE bought_at >= getvariable('t') - INTERVAL 28 DAY
   GROUP BY item_id ORDER BY weight DESC, item_id LIMIT 50
 ), own AS (
-  SELECT user_id, item_id, sum(0.5 ** (date_diff('second', bought_at, getvariable('t')) / 86400.0 / {half_life})) AS weight
-  FROM past GROUP BY ALL
+  SELECT user_id, item_id, sum(0.5 ** (age / {half_life})) AS weight
+  FROM (SELECT *, date_diff('second', bought_at, getvariable('t')) / 86400.0 AS age FROM past) GROUP BY user_id, item_id
 ), every AS (
   SELECT user_id, item_id, weight + 1 AS weight FROM own
   UNION ALL SELECT user_id, item_id, weight FROM (SELECT DISTINCT user_id FROM past), popular
