@@ -138,11 +138,19 @@ def test_drift_is_told_by_the_exit_code(tiny: TinyShop) -> None:
     assert "report" in found["reports"]
 
 
+# Whoever starts the tests in the background may have them ignore Ctrl-C, and a child inherits that.
+HEEDING_INTERRUPTS = [
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
+]
+
+
 def test_an_interrupted_run_ends_cleanly(tiny: TinyShop, tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
-    executable = Path(sys.executable).with_name("rankloop")
-    command = [executable, "run", "--shop", tiny.shop_file, "--home", home.root]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+    executable = str(Path(sys.executable).with_name("rankloop"))
+    command = [executable, "run", "--shop", str(tiny.shop_file), "--home", str(home.root)]
+    with subprocess.Popen([*HEEDING_INTERRUPTS, *command], stderr=subprocess.PIPE, text=True) as running:
         _wait_for(lambda: list(home.runs.glob("*/steps/*.json")))
         running.send_signal(signal.SIGINT)
         _, said = running.communicate()
