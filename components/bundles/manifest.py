@@ -55,7 +55,6 @@ class Manifest:
     blend: tuple[Part, ...] = ()
     candidates: dict[str, Any] = field(default_factory=dict)
     rules: dict[str, Any] = field(default_factory=dict)
-    vocabulary: dict[str, list[str]] = field(default_factory=dict)  # categories known when it was trained
     format: int = FORMAT
 
     @property
