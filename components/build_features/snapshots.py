@@ -1,6 +1,7 @@
 """Build the feature snapshots that a run needs, computing only those that the pool lacks."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from components.features.sets import VIEWS, FeatureSet, point_current, prune_set
 from components.features.shape import Shape, shape_of
 from components.features.workspace import Workspace, clean_workspace
 
+DAYS_AT_ONCE = 2  # each packs and writes in one thread while the engine computes the other
 Files = dict[tuple[str, datetime], Path]
 
 
@@ -90,10 +92,15 @@ def _compute(space: Workspace, days: list[datetime], files: Files, shape: Shape,
     """Compute the snapshots of some days into the pool."""
     say("preparing events")
     plan = snapshot_plan(space, shape, days)
-    for number, day in enumerate(days, start=1):
-        say(f"snapshot {number} of {len(days)}: {day:%Y-%m-%d}")
+
+    def compute(day: datetime) -> datetime:
         for view, rows in run_plan(plan, space, day):
             write_snapshot(files[view.name, day], rows)
+        return day
+
+    with ThreadPoolExecutor(DAYS_AT_ONCE) as threads:
+        for number, day in enumerate(threads.map(compute, days), start=1):
+            say(f"snapshot {number} of {len(days)}: {day:%Y-%m-%d}")
 
 
 def _facts(built: FeatureSet, computed: list[datetime], first: datetime) -> dict[str, Any]:

@@ -88,7 +88,7 @@ class PoisonedWorkspace:
 
     def __init__(self, space: Workspace, time: datetime, shape: Shape) -> None:
         self.clean = poisoned(space.clean, time, shape)
-        self.stand_at, self.store, self.fetch = space.stand_at, space.store, space.fetch
+        self.at, self.store, self.fetch = space.at, space.store, space.fetch
 
     def snapshots(self, day: datetime, shape: Shape) -> dict[str, pa.Table]:
         """Compute both views at a day, by name."""

@@ -86,4 +86,4 @@ def _neighbours(frame: Frame) -> Listing:
     near = neighbours_at(frame.lines, frame.moment, frame.shape.neighbours)
     codes = frame.items.select(other="item", neighbour_item="item_code")
     near = near.inner_join(codes, "other").rename(neighbour_similarity="similarity")
-    return Listing(near, "neighbour_similarity", ("neighbour_item", "neighbour_similarity"))
+    return Listing(near, "other", ("neighbour_item", "neighbour_similarity"))

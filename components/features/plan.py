@@ -47,9 +47,9 @@ def snapshot_plan(space: Workspace, shape: Shape, days: Sequence[datetime] = ())
 
 
 def run_plan(plan: Plan, space: Workspace, at: datetime) -> Iterator[tuple[View, pa.Table]]:
-    """Compute every view at a moment."""
-    space.stand_at(at)
-    for name, table in plan.shared:
-        space.store(name, table)
-    for view in plan.views:
-        yield view, snapshot(view, at, space.fetch)
+    """Compute every view at a moment; several moments may run at once, each in a thread of its own."""
+    with space.at(at) as here:
+        for name, table in plan.shared:
+            here.store(name, table)
+        for view in plan.views:
+            yield view, snapshot(view, at, here.fetch)

@@ -44,11 +44,22 @@ def _packed(listing: Listing, key: str, keys: NDArray[np.int32], fetch: Fetch) -
     place = np.empty(int(keys.max(initial=-1)) + 1, dtype=np.int64)
     place[keys] = np.arange(len(keys))
     owner = place[rows[key].to_numpy()]
-    order = np.lexsort((rows[listing.order].to_numpy(), owner))
+    order = _kept(listing, rows, owner, np.argsort(owner << 32 | rows[listing.order].to_numpy()))
     offsets = np.zeros(len(keys) + 1, dtype=np.int32)
-    np.cumsum(np.bincount(owner, minlength=len(keys)), out=offsets[1:])
-    taken = rows.take(pa.array(order))
-    return {name: _lists(offsets, taken[name], name) for name in listing.values}
+    np.cumsum(np.bincount(owner[order], minlength=len(keys)), out=offsets[1:])
+    return {name: _lists(offsets, rows[name].take(pa.array(order)), name) for name in listing.values}
+
+
+def _kept(listing: Listing, rows: pa.Table, owner: NDArray[np.int64], order: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Leave out the oldest elements of entities that have too many; equally old ones are kept in order."""
+    if not listing.most or np.bincount(owner, minlength=1).max() <= listing.most:
+        return order
+    held = owner[order]
+    ages = rows[listing.recency].to_numpy()[order]
+    newest = np.lexsort((ages, held))
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[newest] = np.arange(len(order)) - np.searchsorted(held, held, side="left")
+    return order[rank < listing.most]
 
 
 def _lists(offsets: NDArray[np.int32], values: pa.ChunkedArray, name: str) -> pa.ListArray:

@@ -1,6 +1,5 @@
 """The view ``user_features``: a user's scalars, and their own history as arrays."""
 
-import ibis
 import ibis.expr.types as ir
 
 from components.features.frame import Frame
@@ -39,28 +38,21 @@ def user_view(frame: Frame) -> View:
 
 
 def _item_history(frame: Frame) -> Listing:
-    kept = _newest(frame.history, "item", frame.shape.max_history)
-    return _listing("history", _with_item_code(kept, frame), "item")
+    return _listing("history", _with_item_code(frame.history, frame), "item", frame)
 
 
 def _group_histories(frame: Frame) -> list[Listing]:
     listings = []
     for group, repeats in frame.group_repeats.items():
         rows = aggregate(repeats, ("user", "group"), repeat_columns(repeats, frame.moment))
-        kept = _newest(rows.filter(rows.trips > 0), "group", frame.shape.max_history)
-        listings.append(_listing(group, kept.mutate(code=kept["group"]), "group"))
+        bought = rows.filter(rows.trips > 0)
+        listings.append(_listing(group, bought.mutate(code=bought["group"]), "group", frame))
     return listings
 
 
 def _seen_items(frame: Frame, seen: ir.Table) -> Listing:
     rows = aggregate(seen, ("user", "item"), seen_columns(seen, frame.moment, frame.shape.browsing))
-    return _listing("seen", _with_item_code(_newest(rows, "item", frame.shape.max_history), frame), "item")
-
-
-def _newest(rows: ir.Table, key: str, most: int) -> ir.Table:
-    """Each user's most recent rows; equally recent ones by key, so that the choice is the same everywhere."""
-    place = ibis.row_number().over(group_by="user", order_by=[rows.days_since_last, rows[key]])
-    return rows.mutate(place=place).filter(lambda row: row.place < most).drop("place")
+    return _listing("seen", _with_item_code(rows, frame), "item", frame)
 
 
 def _with_item_code(rows: ir.Table, frame: Frame) -> ir.Table:
@@ -68,8 +60,11 @@ def _with_item_code(rows: ir.Table, frame: Frame) -> ir.Table:
     return rows.inner_join(frame.items.select("item", code="item_code"), "item")
 
 
-def _listing(name: str, rows: ir.Table, order: str) -> Listing:
-    """Name the columns of a listing as they are stored: ``history_trips``, ``history_item``, ..."""
-    stored = {f"{name}_{column}": rows[column] for column in rows.columns if column not in ("user", order, "code")}
-    stored = {f"{name}_{'item' if order == 'item' else 'code'}": rows.code, **stored}
-    return Listing(rows.select("user", order, **stored), order, tuple(stored))
+def _listing(name: str, rows: ir.Table, order: str, frame: Frame) -> Listing:
+    """Name the columns of a listing as they are stored (``history_trips``, ``history_item``, ...), the newest kept."""
+    columns = [column for column in rows.columns if column not in ("user", order, "code")]
+    code = f"{name}_{'item' if order == 'item' else 'code'}"
+    stored = {code: rows.code, **{f"{name}_{column}": rows[column].cast("float32") for column in columns}}
+    recency = rows.days_since_last  # in full: float32 would make ties of near times
+    table = rows.select("user", order, recency=recency, **stored)
+    return Listing(table, order, tuple(stored), "recency", frame.shape.max_history)

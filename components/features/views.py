@@ -28,6 +28,8 @@ class Listing:
     table: ir.Table
     order: str  # column by which an entity's elements are ordered; not stored
     values: tuple[str, ...]
+    recency: str = ""  # column by which an entity with more than ``most`` elements keeps the smallest
+    most: int = 0
 
 
 @dataclass(frozen=True)

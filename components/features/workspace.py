@@ -1,33 +1,26 @@
 """Where features are computed: the clean tables in an engine, and a place for intermediate tables."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
+import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
 from components.contracts.tables import CANONICAL, ITEM_CODES
-from components.features.moment import EPOCH, statement_at
+from components.features.moment import statement_at
 from components.lake.engine import DuckDBEngine, open_engine
 
 CLEAN = {**{name: CANONICAL[name] for name in ("events", "items", "users", "promotions")}, "item_codes": ITEM_CODES}
 
 
-class Workspace(Protocol):
-    """Evaluates Ibis expressions over the clean tables, and keeps those that are used again."""
-
-    @property
-    def clean(self) -> Mapping[str, ir.Table]:
-        """The clean tables by name."""
-        ...
-
-    def stand_at(self, at: datetime) -> None:
-        """Evaluate what follows at a moment."""
-        ...
+class Tables(Protocol):
+    """Evaluates Ibis expressions, and keeps those that are used again."""
 
     def store(self, name: str, table: ir.Table) -> ir.Table:
         """Evaluate a table once and keep it under a name, replacing what the name held."""
@@ -38,33 +31,74 @@ class Workspace(Protocol):
         ...
 
 
-class DuckDBWorkspace:
-    """The workspace of one machine, in a DuckDB engine; an expression is compiled when it is first evaluated."""
+class Workspace(Tables, Protocol):
+    """Evaluates expressions over the clean tables."""
 
-    def __init__(self, engine: DuckDBEngine, clean: Mapping[str, ir.Table]) -> None:
-        self.clean = clean
-        self._backend = engine.backend
-        self._at = EPOCH
-        self._statements: dict[Any, str] = {}
+    @property
+    def clean(self) -> Mapping[str, ir.Table]:
+        """The clean tables by name."""
+        ...
 
-    def stand_at(self, at: datetime) -> None:
-        """Evaluate what follows at a moment."""
-        self._at = at
+    def at(self, moment: datetime) -> AbstractContextManager[Tables]:
+        """Stand at a moment: see what is kept here, and keep what is of that moment only until the end.
+
+        Several moments may be open at once, each in a thread of its own.
+        """
+        ...
+
+
+class DuckDBTables:
+    """Tables of a DuckDB session, of all moments or of one."""
+
+    def __init__(
+        self, session: duckdb.DuckDBPyConnection, statements: "Statements", moment: datetime | None = None
+    ) -> None:
+        self._session, self._statements, self._moment = session, statements, moment
 
     def store(self, name: str, table: ir.Table) -> ir.Table:
-        """Keep a table as a temporary table (Ibis's own way writes it twice, and cannot replace one on DuckDB 2)."""
-        self._backend.raw_sql(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {self._statement(table)}')
+        """Keep a table (Ibis's own way writes it twice, and cannot replace one on DuckDB 2)."""
+        kind = "TEMP TABLE" if self._moment else "TABLE"
+        self._session.execute(f'CREATE OR REPLACE {kind} "{name}" AS {self._statement(table)}')
         return ibis.table(table.schema(), name=name)
 
     def fetch(self, table: ir.Table) -> pa.Table:
         """Read a table's rows."""
-        return self._backend.con.sql(self._statement(table)).to_arrow_table()
+        return self._session.sql(self._statement(table)).to_arrow_table()
 
     def _statement(self, table: ir.Table) -> str:
-        node = table.op()
-        if node not in self._statements:
-            self._statements[node] = ibis.to_sql(table, dialect="duckdb", pretty=False)
-        return statement_at(self._statements[node], self._at)
+        statement = self._statements.of(table)
+        return statement_at(statement, self._moment) if self._moment else statement
+
+
+class DuckDBWorkspace(DuckDBTables):
+    """The workspace of one machine, in a DuckDB engine."""
+
+    def __init__(self, engine: DuckDBEngine, clean: Mapping[str, ir.Table]) -> None:
+        super().__init__(engine.backend.con, Statements())
+        self.clean = clean
+
+    @contextmanager
+    def at(self, moment: datetime) -> Iterator[DuckDBTables]:
+        """Stand at a moment, in a session of its own."""
+        with self._session.cursor() as session:
+            session.execute("SET TimeZone = 'UTC'")
+            yield DuckDBTables(session, self._statements, moment)
+
+
+class Statements:
+    """The SQL of expressions, compiled when first asked for; all moments share it, a placeholder stands for theirs."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, str] = {}
+        self._lock = Lock()  # Ibis does not say that it compiles safely in several threads
+
+    def of(self, table: ir.Table) -> str:
+        """A table's statement."""
+        with self._lock:
+            node = table.op()
+            if node not in self._known:
+                self._known[node] = ibis.to_sql(table, dialect="duckdb", pretty=False)
+            return self._known[node]
 
 
 @contextmanager
