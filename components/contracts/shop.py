@@ -162,7 +162,7 @@ class Drift(Settings):
         0.05, description="Share of rows in new categories beyond which a column has drifted."
     )
     quality: Share = Field(0.1, description="Relative loss of NDCG beyond which quality has drifted.")
-    min_rows: int = Field(500, ge=1, description="Fewest rows of a window to judge on.")
+    min_users: int = Field(100, ge=1, description="Fewest users of a window, and of the reference, to judge on.")
 
 
 class Shop(Settings):

@@ -105,7 +105,7 @@ def thresholds(drift: Drift) -> DriftThresholds:
         missing_share_change=drift.missing,
         new_category_share=drift.new_categories,
         quality_fall=drift.quality,
-        min_rows=drift.min_rows,
+        min_users=drift.min_users,
     )
 
 

@@ -34,7 +34,7 @@ class _Sizes:
         return reference_rows / self.reference_effect, live_rows / self.live_effect
 
     def enough(self, reference_rows: int, live_rows: int) -> bool:
-        return min(self.effective(reference_rows, live_rows)) >= self.thresholds.min_rows
+        return min(self.effective(reference_rows, live_rows)) >= self.thresholds.min_users
 
 
 def compare(reference: Sketches, live: Sketches, thresholds: DriftThresholds | None = None) -> DriftReport:
@@ -68,7 +68,8 @@ def compare_table(
     )
     drifted = sum(column.verdict is Verdict.DRIFTED for column in columns)
     verdict = Verdict.DRIFTED if drifted else Verdict.STABLE if enough else Verdict.TOO_SMALL
-    small = too_small_in_words(*sizes.effective(reference.rows, live.rows), thresholds.min_rows)
+    unit = "rows" if live.units is None else "users"
+    small = too_small_in_words(*sizes.effective(reference.rows, live.rows), thresholds.min_users, unit)
     return TableDrift(
         name=name,
         verdict=verdict,

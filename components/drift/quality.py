@@ -31,8 +31,8 @@ def compare_quality(
         raise FeatureError(f"quality: the reference mean {reference_mean} lies outside its interval {reference_ci95}")
     known = live_ndcg[np.isfinite(live_ndcg)]
     users = len(known)
-    if users < max(thresholds.min_rows, 2):
-        reason = f"too few users with known outcomes to judge: {users}, at least {thresholds.min_rows} are needed"
+    if users < max(thresholds.min_users, 2):
+        reason = f"too few users with known outcomes to judge: {users}, at least {thresholds.min_users} are needed"
         return QualityDrift(Verdict.TOO_SMALL, reason, users, reference_mean)
     live_mean = float(known.mean())
     error = math.hypot((high - low) / (2 * normal_quantile(0.975)), float(known.std(ddof=1)) / math.sqrt(users))

@@ -22,7 +22,7 @@ min_users = 20
 resamples = 200
 
 [drift]
-min_rows = 20
+min_users = 20
 """
 
 

@@ -187,9 +187,17 @@ def test_a_small_window_is_not_judged(reference_rows: int, live_rows: int, side:
     report = compared({"x": np.zeros(reference_rows)}, {"x": np.ones(live_rows)})
     assert (report.verdict, report.drifted) == (Verdict.TOO_SMALL, False)
     assert only(report).measures == ()
-    assert report.reasons == (
-        f"features: the {side} is too small to judge: 99 independent rows, at least 100 are needed",
-    )
+    assert report.reasons == (f"features: the {side} is too small to judge: 99 rows, at least 100 are needed",)
+
+
+def test_a_window_is_measured_in_users_where_they_are_named() -> None:
+    def window(users: int) -> Frame:
+        return {"user_id": np.repeat([f"u{n}" for n in range(users)], 200), "x": np.arange(200.0 * users)}
+
+    reference = sketches(window(300), unit="user_id")
+    few = compare(reference, sketches(window(40), unit="user_id"))
+    assert few.reasons == ("features: the live window is too small to judge: 40 users, at least 100 are needed",)
+    assert compare(reference, sketches(window(290), unit="user_id")).verdict is not Verdict.TOO_SMALL
 
 
 def test_an_empty_window_is_too_small() -> None:
@@ -230,7 +238,7 @@ def test_a_higher_threshold_lets_more_pass() -> None:
     assert not compared(reference, live, DriftThresholds(psi=3, ks=0.5)).drifted
 
 
-@pytest.mark.parametrize("wrong", [{"psi": 0}, {"ks": 1.5}, {"min_rows": 0}, {"false_alarm_rate": math.nan}])
+@pytest.mark.parametrize("wrong", [{"psi": 0}, {"ks": 1.5}, {"min_users": 0}, {"false_alarm_rate": math.nan}])
 def test_impossible_thresholds_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError, match=f"drift.{next(iter(wrong))}"):
         DriftThresholds(**wrong)  # type: ignore[arg-type]
