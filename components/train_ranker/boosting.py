@@ -168,15 +168,20 @@ def fit_booster(
 
 
 def kept_rounds(curve: list[float]) -> int:
-    """Number of trees to keep: up to the last round whose smoothed NDCG holds the best, within a hair.
+    """Number of trees to keep: up to the last round whose smoothed NDCG holds the best, within a hair."""
+    held = smoothed(curve)
+    return int(np.flatnonzero(held >= held.max() * (1 - HAIR))[-1]) + 1
+
+
+def smoothed(curve: list[float]) -> NDArray[np.float64]:
+    """Mean of each round's NDCG and the few before it [rounds].
 
     One week's NDCG jumps by more between rounds than training gains in tens of them, so its highest point is luck.
     """
     sums = np.cumsum(np.concatenate([[0.0], curve]))
     last = np.arange(1, len(curve) + 1)
     first = np.maximum(last - SMOOTHED_ROUNDS, 0)
-    smoothed = (sums[last] - sums[first]) / (last - first)
-    return int(np.flatnonzero(smoothed >= smoothed.max() * (1 - HAIR))[-1]) + 1
+    return (sums[last] - sums[first]) / (last - first)
 
 
 def _early_stop(

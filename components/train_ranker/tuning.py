@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from components.contracts.shop import Training
-from components.train_ranker.boosting import Matrices, TreeParameters, fit_booster
+from components.train_ranker.boosting import Matrices, TreeParameters, fit_booster, smoothed
+
+if TYPE_CHECKING:
+    import optuna
 
 
 @dataclass(frozen=True)
@@ -13,6 +17,29 @@ class Tuned:
 
     parameters: TreeParameters
     trials: list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where a parameter is searched, both ends included; ``log`` searches its magnitude."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def with_start(self, start: float) -> "Range":
+        """Reach as far as the shop file's value; a penalty of 0 has no magnitude and is tried as the least one."""
+        least = self.low if self.log and start <= 0 else min(self.low, start)
+        return replace(self, low=least, high=max(self.high, start))
+
+
+SEARCHED = {
+    "learning_rate": Range(0.02, 0.3, log=True),
+    "columns_per_tree": Range(0.05, 1.0),
+    "min_child_weight": Range(1.0, 100.0, log=True),
+    "l2": Range(0.1, 100.0, log=True),
+}
+DEPTHS = (3, 8)
 
 
 def tune_parameters(
@@ -25,23 +52,24 @@ def tune_parameters(
     trials: list[dict[str, float]] = []
 
     def validation_ndcg(trial: optuna.Trial) -> float:
-        tried = replace(
-            start,
-            depth=trial.suggest_int("depth", 3, 8),
-            learning_rate=trial.suggest_float("learning_rate", 0.02, 0.3, log=True),
-            columns_per_tree=trial.suggest_float("columns_per_tree", 0.2, 1.0),
-            min_child_weight=trial.suggest_float("min_child_weight", 1.0, 100.0, log=True),
-            l2=trial.suggest_float("l2", 0.1, 100.0, log=True),
-        )
+        tried = _suggested(trial, start)
         say(f"tuning: trial {trial.number + 1} of {training.tuning_trials}")
-        best = max(fit_booster(matrices, "rank", tried, training, k, lambda _: None).curve)
-        trials.append({**trial.params, "validation_ndcg": best})
-        return best
+        held = float(smoothed(fit_booster(matrices, "rank", tried, training, k, lambda _: None).curve).max())
+        trials.append({**trial.params, "validation_ndcg": held})
+        return held
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=training.seed))
-    study.enqueue_trial({name: value for name, value in asdict(start).items() if name in _TUNED})
+    given = asdict(start)
+    least = {name: max(given[name], found.with_start(given[name]).low) for name, found in SEARCHED.items()}
+    study.enqueue_trial({"depth": start.depth, **least})
     study.optimize(validation_ndcg, n_trials=training.tuning_trials)
     return Tuned(replace(start, **study.best_params), trials)
 
 
-_TUNED = ("depth", "learning_rate", "columns_per_tree", "min_child_weight", "l2")
+def _suggested(trial: "optuna.Trial", start: TreeParameters) -> TreeParameters:
+    depth = trial.suggest_int("depth", min(DEPTHS[0], start.depth), max(DEPTHS[1], start.depth))
+    ranges = {name: found.with_start(getattr(start, name)) for name, found in SEARCHED.items()}
+    tried: dict[str, Any] = {
+        name: trial.suggest_float(name, one.low, one.high, log=one.log) for name, one in ranges.items()
+    }
+    return replace(start, depth=depth, **tried)
