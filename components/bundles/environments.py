@@ -4,7 +4,11 @@ Promotion and rollback are one write of one small document. ``PointerTarget`` sa
 the home on one machine, a file in the Git repository of a cluster.
 """
 
+import fcntl
 import json
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -57,6 +61,9 @@ class PointerTarget(Protocol):
     def write(self, pointer: Pointer, message: str) -> str:
         """Keep a pointer, with a message that says why; return where it is now (a path, a commit)."""
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Wait until nobody else moves a pointer, and keep others waiting: a move reads, decides and writes."""
+
 
 @dataclass(frozen=True)
 class PointerFiles:
@@ -81,6 +88,17 @@ class PointerFiles:
         content = {"bundle": pointer.bundle, "why": message, **asdict(pointer)}
         write_durably(path, json.dumps(content, indent=1).encode())
         return str(path)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold a lock on the folder, which, unlike a pointer's file, no write replaces; it ends with its process."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def _path(self, environment: str) -> Path:
         if not environment.replace("-", "").replace("_", "").isalnum():

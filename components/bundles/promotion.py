@@ -34,11 +34,12 @@ def promote(
     _check_promotable(bundle)
     load_ranker(bundle)
     pointers = target or PointerFiles(home.environments)
-    pointer = pointers.read(environment)
-    if pointer.bundle == bundle.digest:
-        reason = f"{environment} already serves {short(bundle.digest)}; nothing to change"
-        return PointerChange(environment, pointer.bundle, bundle.digest, False, reason)
-    write_pointer(pointers, pointer, Move("promote", bundle.digest, bundle.sidecar.run_id, now))
+    with pointers.alone():
+        pointer = pointers.read(environment)
+        if pointer.bundle == bundle.digest:
+            reason = f"{environment} already serves {short(bundle.digest)}; nothing to change"
+            return PointerChange(environment, pointer.bundle, bundle.digest, False, reason)
+        write_pointer(pointers, pointer, Move("promote", bundle.digest, bundle.sidecar.run_id, now))
     reason = f"{environment} now serves {short(bundle.digest)} of run {bundle.sidecar.run_id}{_instead_of(pointer)}"
     return PointerChange(environment, pointer.bundle, bundle.digest, True, reason)
 
@@ -51,13 +52,11 @@ def rollback(home: Home, shop: str, environment: str, now: str, target: PointerT
         BundleError: the earlier bundle is missing or was tampered with.
     """
     pointers = target or PointerFiles(home.environments)
-    pointer = pointers.read(environment)
-    if len(pointer.line) < 2:
-        found = f"only {short(pointer.bundle)}" if pointer.bundle else "nothing"
-        raise PromotionError(f"{environment}: found {found} promoted, so there is no earlier bundle to go back to")
-    earlier = pointer.line[-2]
-    load_ranker(find_bundle(home.models, shop, earlier.bundle))
-    write_pointer(pointers, pointer, Move("rollback", earlier.bundle, earlier.run_id, now))
+    with pointers.alone():
+        pointer = pointers.read(environment)
+        earlier = _earlier(pointer)
+        load_ranker(find_bundle(home.models, shop, earlier.bundle))
+        write_pointer(pointers, pointer, Move("rollback", earlier.bundle, earlier.run_id, now))
     reason = f"{environment} serves {short(earlier.bundle)} of run {earlier.run_id} again{_instead_of(pointer)}"
     return PointerChange(environment, pointer.bundle, earlier.bundle, True, reason)
 
@@ -90,6 +89,15 @@ def _check_promotable(bundle: Bundle) -> None:
         f"bundle {short(bundle.digest)}: the gate refused it ({why}); expected a verdict that says promote:"
         " promote another bundle, or train again"
     )
+
+
+def _earlier(pointer: Pointer) -> Move:
+    if len(pointer.line) < 2:
+        found = f"only {short(pointer.bundle)}" if pointer.bundle else "nothing"
+        raise PromotionError(
+            f"{pointer.environment}: found {found} promoted, so there is no earlier bundle to go back to"
+        )
+    return pointer.line[-2]
 
 
 def _instead_of(pointer: Pointer) -> str:

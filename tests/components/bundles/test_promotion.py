@@ -1,4 +1,5 @@
 import json
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -142,6 +143,9 @@ class Messages:
         self.kept[pointer.environment] = pointer
         self.messages.append(message)
         return message
+
+    def alone(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 def test_another_target_sees_the_same_moves(home: Home) -> None:
