@@ -59,9 +59,10 @@ def find_bundle(models: Path, shop: str, reference: str) -> Bundle:
     """
     store = models / "models" / model_name(shop)
     wanted = _latest(store) if reference == LATEST else short(reference)
-    found = sorted(path for path in store.glob(f"{wanted}*") if path.is_dir()) if wanted else []
+    published = sorted(path for path in store.glob("*") if path.is_dir())
+    found = [path for path in published if wanted and path.name.startswith(wanted)]
     if len(found) != 1:
-        known = ", ".join(sorted(path.name for path in store.glob("*") if path.is_dir())) or "none"
+        known = ", ".join(path.name for path in published) or "none"
         raise BundleError(
             f"{store}: found {len(found)} bundles for {reference!r}, expected one; published are: {known};"
             " name one of these, or run `rankloop run` to publish one"
@@ -71,11 +72,6 @@ def find_bundle(models: Path, shop: str, reference: str) -> Bundle:
     if not bundle.digest.removeprefix(PREFIX).startswith(named):
         raise BundleError(f"{found[0]}: found content with digest {bundle.digest}, expected {named}; publish it again")
     return bundle
-
-
-def published_bundles(models: Path, shop: str) -> list[Path]:
-    """Folders of all published bundles of a shop, by name."""
-    return sorted(path for path in (models / "models" / model_name(shop)).glob("*") if path.is_dir())
 
 
 def _latest(store: Path) -> str:

@@ -12,6 +12,7 @@ from components.bundles.loading import Bundle
 from components.bundles.manifest import Manifest, Part
 from components.bundles.scoring import ranker_from
 from components.bundles.sidecar import Sidecar
+from components.bundles.store import model_name
 from components.bundles.warmup import Warmup
 
 ROWS = np.random.default_rng(4).normal(size=(40, 3)).astype(np.float32)
@@ -62,3 +63,8 @@ def drafted(manifest: Manifest, models: dict[str, bytes]) -> Draft:
 def written(folder: Path, draft: Draft | None = None) -> Bundle:
     """Write a draft and open it."""
     return write_draft(folder / "draft", draft or ranker_draft())
+
+
+def sealed_folders(models: Path) -> list[Path]:
+    """Folders of all bundles that the store holds of the drafts' shop."""
+    return sorted(path for path in (models / "models" / model_name("corner")).glob("*") if path.is_dir())

@@ -15,8 +15,9 @@ from pathlib import Path
 from components.bundles.environments import PointerFiles
 from components.bundles.loading import Bundle, open_bundle
 from components.bundles.promotion import promote
-from components.bundles.store import find_bundle, publish_folder, published_bundles
+from components.bundles.store import find_bundle, publish_folder
 from components.contracts.home import Home
+from tests.components.bundles.drafts import sealed_folders
 
 FILE_OPERATIONS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.copyfile", "shutil.rmtree"}
 NOW = "2024-06-03T02:00:00+00:00"
@@ -61,7 +62,7 @@ def check_state(home: Home, allowed: tuple[str, ...]) -> str:
     if served not in allowed:
         raise SystemExit(f"serves {served}, expected one of {allowed}")
     find_bundle(home.models, "corner", served)
-    for folder in published_bundles(home.models, "corner"):
+    for folder in sealed_folders(home.models):
         open_bundle(folder)
     return served
 

@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,9 +11,9 @@ import pytest
 from components.bundles import store
 from components.bundles.loading import Bundle, load_ranker
 from components.bundles.sidecar import Sidecar
-from components.bundles.store import find_bundle, publish_folder, published_bundles
+from components.bundles.store import find_bundle, publish_folder
 from components.contracts.errors import BundleError
-from tests.components.bundles.drafts import baseline_draft, ranker_draft, written
+from tests.components.bundles.drafts import baseline_draft, ranker_draft, sealed_folders, written
 
 # bentoml 1.4 builds its ignore patterns with a pathspec style that pathspec 1.0 deprecates, at import
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
@@ -37,7 +38,7 @@ def test_the_last_published_is_the_latest_also_when_it_was_there_before(tmp_path
     for draft in (first, second, first):
         publish_folder(models, draft, judged(draft))
         assert find_bundle(models, "corner", "latest").digest == draft.digest
-    assert len(published_bundles(models, "corner")) == 2
+    assert len(sealed_folders(models)) == 2
 
 
 def test_publishing_again_changes_the_sidecar_alone(tmp_path: Path) -> None:
@@ -63,6 +64,14 @@ def test_an_unknown_or_ambiguous_name_lists_what_there_is(tmp_path: Path) -> Non
         find_bundle(models, "corner", draft.digest[:-1] + "x")
 
 
+@pytest.mark.parametrize("reference", ["*", "?", "/x", "/", "..", "sha256:", "[0-9]*"])
+def test_what_cannot_name_a_bundle_names_none(tmp_path: Path, reference: str) -> None:
+    draft = written(tmp_path)
+    publish_folder(tmp_path / "models", draft, judged(draft))
+    with pytest.raises(BundleError, match=f"found 0 bundles for {re.escape(repr(reference))}, expected one"):
+        find_bundle(tmp_path / "models", "corner", reference)
+
+
 def test_a_tampered_bundle_is_neither_found_nor_published_over(tmp_path: Path) -> None:
     draft = written(tmp_path)
     models = tmp_path / "models"
@@ -79,7 +88,7 @@ def test_a_draft_that_changed_after_it_was_judged_is_not_published(tmp_path: Pat
     (draft.folder / "sketches.json").write_text('{"format":1}')
     with pytest.raises(BundleError, match="the draft changed while it was published"):
         publish_folder(tmp_path / "models", draft, judged(draft))
-    assert published_bundles(tmp_path / "models", "corner") == []
+    assert sealed_folders(tmp_path / "models") == []
 
 
 def test_a_kill_before_the_rename_leaves_nothing_and_the_next_run_cleans_up(
@@ -97,7 +106,7 @@ def test_a_kill_before_the_rename_leaves_nothing_and_the_next_run_cleans_up(
         patch.setattr(store, "move_folder_durably", fail)
         with pytest.raises(KeyboardInterrupt):
             publish_folder(models, draft, judged(draft))
-    assert published_bundles(models, "corner") == []
+    assert sealed_folders(models) == []
     publish_folder(models, draft, judged(draft))
     assert list((models / "tmp").iterdir()) == []
 

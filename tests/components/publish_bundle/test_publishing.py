@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 
 from components.bundles.promotion import named_bundle
-from components.bundles.store import published_bundles
 from components.contracts.errors import BundleError
 from components.contracts.handles import Handle
 from components.contracts.shop import Shop
 from components.publish_bundle.publishing import Published, publish_bundle
+from tests.components.bundles.drafts import sealed_folders
 from tests.components.evaluate_ranker.judging import NOW, Bench, set_up
 from tests.components.train_ranker.synthetic_examples import World
 
@@ -53,7 +53,7 @@ def test_a_verdict_on_another_bundle_is_refused(tmp_path: Path) -> None:
     other = replace(bench.evaluate().evaluation, digest="sha256:" + 64 * "0")
     with pytest.raises(BundleError, match=r"the verdict's bundle is sha256:0000.*: the parts disagree"):
         publish(bench, other)
-    assert published_bundles(bench.home.models, "corner") == []
+    assert sealed_folders(bench.home.models) == []
 
 
 def test_a_bundle_for_another_shop_or_list_length_is_refused(tmp_path: Path) -> None:
