@@ -88,9 +88,10 @@ def _acts(events: ir.Table, users: ir.Table, items: ir.Table) -> ir.Table:
 
 
 def _session_id(rows: ir.Table) -> ir.StringValue:
-    """The session; without one, the user's day (in UTC)."""
+    """The session; without one, the user's day (in UTC), and of an unknown user the event alone."""
     day = (rows["at"] / DAY_MICROSECONDS).floor().cast("int64").cast("string")
-    return ibis.coalesce(rows.session_id, ibis.literal("day ") + day)
+    alone = ibis.ifelse(rows.user_id.isnull(), ibis.literal("event ") + rows.event_id, ibis.literal("day ") + day)
+    return ibis.coalesce(rows.session_id, alone)
 
 
 def known_acts(acts: ir.Table, moment: Moment) -> ir.Table:

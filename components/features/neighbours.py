@@ -11,8 +11,12 @@ LARGEST_BASKET = 60  # bigger baskets say little, and cost the square of their s
 
 
 def neighbours_at(lines: ir.Table, moment: Moment, most: int) -> ir.Table:
-    """The nearest items of each item: item, other (item keys), similarity; at most ``most`` an item."""
-    recent = lines.filter(lines.sign > 0, moment.within(lines["at"], WINDOW_DAYS)).select("item", "session")
+    """The nearest items of each item: item, other (item keys), similarity; at most ``most`` an item.
+
+    Only baskets of known users count.
+    """
+    recent = lines.filter(lines.user.notnull(), lines.sign > 0, moment.within(lines["at"], WINDOW_DAYS))
+    recent = recent.select("item", "session")
     sizes = recent.group_by("item").agg(baskets=recent.count())
     sizes = sizes.filter(sizes.baskets >= FEWEST_BASKETS)
     rows = recent.inner_join(sizes, "item").select("item", "session", "baskets")

@@ -22,6 +22,11 @@ def test_popularity_counts_unknown_users_and_returns_subtract():
     assert row["purchases_decay_7"] == pytest.approx(0.5 ** (9 / 7) + 0.5 ** (1 / 7))  # bob gave it back
 
 
+def test_purchases_of_unknown_users_without_a_session_count_one_by_one():
+    row = item_row(clean_tables([event(9, None, "tea"), event(9.1, None, "tea"), event(9.2, None, "tea")]), 10, "tea")
+    assert row["purchases_7d"] == 3
+
+
 def test_price_is_per_unit_and_discount_is_a_share_of_the_list_price():
     events = [event(9, "ann", "tea", quantity=2.0, price=6.0, list_price=8.0), event(9, "bob", "milk")]
     tables = clean_tables(events)
@@ -65,6 +70,14 @@ def test_neighbours_are_bought_together_and_ties_go_by_id():
     row = item_row(clean_tables(events, codes=["sugar", "tea", "milk"]), 20, "tea")
     assert row["neighbour_item"] == [2, 0]  # milk, sugar
     assert row["neighbour_similarity"] == [pytest.approx(1 / 3**0.5)] * 2
+
+
+@pytest.mark.parametrize("session", ["s", None])
+def test_unknown_users_make_no_neighbours(session):
+    events = [
+        event(day, None, item, session_id=session and f"{session}{day}") for day in range(12) for item in ("tea", "milk")
+    ]
+    assert item_row(clean_tables(events), 20, "tea")["neighbour_item"] == []
 
 
 @pytest.mark.parametrize(("ahead", "reach"), [(False, None), (True, 0.5)])
