@@ -75,7 +75,9 @@ def test_neighbours_are_bought_together_and_ties_go_by_id():
 @pytest.mark.parametrize("session", ["s", None])
 def test_unknown_users_make_no_neighbours(session):
     events = [
-        event(day, None, item, session_id=session and f"{session}{day}") for day in range(12) for item in ("tea", "milk")
+        event(day, None, item, session_id=session and f"{session}{day}")
+        for day in range(12)
+        for item in ("tea", "milk")
     ]
     assert item_row(clean_tables(events), 20, "tea")["neighbour_item"] == []
 
