@@ -10,6 +10,7 @@ from pipelines.source_fingerprint import sources_fingerprint
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("components", "feature_repo", "pipelines")
+NO_CODE = (Path("pipelines/shops"),)  # a run digests its own shop file and sources
 LIBRARIES = ("bentoml", "deltalake", "duckdb", "feast", "ibis-framework", "numpy", "pyarrow", "xgboost-cpu")
 
 
@@ -28,7 +29,7 @@ def fingerprint(settings: RunSettings) -> dict[str, str]:
 
 
 def code_digest() -> str:
-    """Digest the project's own code and the versions of the libraries that decide answers."""
+    """Digest every file of the project's packages and the versions of the libraries that decide answers."""
     versions = [f"{name}=={version(name)}".encode() for name in LIBRARIES]
     files = [part for file in _source_files() for part in (str(file.relative_to(ROOT)).encode(), file.read_bytes())]
     return _digest(versions + files)
@@ -36,8 +37,12 @@ def code_digest() -> str:
 
 def _source_files() -> Iterator[Path]:
     for package in PACKAGES:
-        files = (ROOT / package).rglob("*")
-        yield from sorted(file for file in files if file.is_file() and file.suffix in {".py", ".j2", ".html", ".css"})
+        yield from sorted(file for file in (ROOT / package).rglob("*") if file.is_file() and _is_source(file))
+
+
+def _is_source(file: Path) -> bool:
+    place = file.relative_to(ROOT)
+    return "__pycache__" not in place.parts and not any(place.is_relative_to(folder) for folder in NO_CODE)
 
 
 def _digest(parts: list[bytes]) -> str:

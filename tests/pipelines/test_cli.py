@@ -1,9 +1,6 @@
 """The command line's edges: help, usage errors, exit codes, and what stands on which stream."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -11,12 +8,7 @@ from components.contracts.home import Home
 from pipelines.cli import COMMANDS
 from pipelines.run_record import list_runs
 from tests.pipelines.conftest import RunFake
-
-
-def rankloop(*words: str | Path) -> "subprocess.CompletedProcess[str]":
-    """Run the installed command."""
-    executable = Path(sys.executable).with_name("rankloop")
-    return subprocess.run([executable, *words], capture_output=True, text=True, check=False)
+from tests.pipelines.tiny_shop import rankloop, the_one_line
 
 
 def test_help_lists_every_command() -> None:
@@ -48,11 +40,16 @@ def test_every_command_has_help(command: str) -> None:
 )
 def test_bad_usage_is_one_line_and_exit_code_2(words: list[str], message: str) -> None:
     ended = rankloop(*words)
-    assert ended.returncode == 2
+    assert message in the_one_line(ended, code=2)
     assert ended.stdout == ""
-    assert len(ended.stderr.splitlines()) == 1
-    assert ended.stderr.startswith("rankloop: ")
-    assert message in ended.stderr
+
+
+@pytest.mark.parametrize("words", [["promote"], ["recommend", "--user", "ann", "--bundle"]])
+@pytest.mark.parametrize("name", ["/x", "*", "feed"])
+def test_a_bundle_that_there_is_not_is_one_line(run_fake: RunFake, home: Home, words: list[str], name: str) -> None:
+    run_fake()
+    ended = rankloop(*words, name, "--home", home.root)
+    assert f"found 0 bundles for {name!r}, expected one; published are: none" in the_one_line(ended, code=1)
 
 
 def test_runs_are_listed_shown_and_compared(run_fake: RunFake, home: Home) -> None:
