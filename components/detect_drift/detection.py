@@ -1,29 +1,18 @@
 """Compare live windows with the reference sketches of the bundle that serves."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from components.drift.comparison import check_tables, compare
-from components.drift.quality import compare_quality
+from components.drift.quality import KnownOutcomes, compare_quality
 from components.drift.report import DriftReport
 from components.drift.sketches import Sketches, TableSketch, sketch_table
 from components.drift.thresholds import DriftThresholds
 
 LiveRows: TypeAlias = pa.Table | pa.RecordBatchReader | Iterable[pa.RecordBatch]
-
-
-@dataclass(frozen=True, eq=False)
-class KnownOutcomes:
-    """Quality as promoted (mean NDCG@10 with its 95 % interval) and live NDCG@10, float64 of shape (users,)."""
-
-    reference_mean: float
-    reference_ci95: tuple[float, float]
-    live_ndcg: npt.NDArray[np.float64]
 
 
 def detect_drift(
@@ -45,8 +34,7 @@ def detect_drift(
     report = compare(reference, Sketches(sketches), thresholds)
     if outcomes is None:
         return report
-    quality = compare_quality(outcomes.reference_mean, outcomes.reference_ci95, outcomes.live_ndcg, thresholds)
-    return replace(report, quality=quality)
+    return replace(report, quality=compare_quality(outcomes, thresholds))
 
 
 def sketch_live(reference: TableSketch, rows: LiveRows, unit: str | None = None) -> TableSketch:

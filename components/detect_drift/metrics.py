@@ -13,7 +13,8 @@ def drift_metrics(report: DriftReport) -> dict[str, float]:
     """Return metric name → value: the verdicts, per table sums, and every statistic of every column.
 
     Flags are 1.0 or 0.0; shares are in 0..1. A statistic that was not computed has no entry. Of columns whose names
-    differ only in characters that Prometheus does not take, the larger value stands.
+    differ only in characters that Prometheus does not take, the larger value stands. NDCG is cut at the shop's k, which
+    is not part of a name: an alert is written once for all shops.
     """
     metrics = {
         _name("drifted"): float(report.drifted),
@@ -52,10 +53,10 @@ def _quality_metrics(quality: QualityDrift) -> dict[str, float]:
         _name("quality", "judged"): float(quality.verdict is not Verdict.TOO_SMALL),
         _name("quality", "drifted"): float(quality.verdict is Verdict.DRIFTED),
         _name("quality", "users"): float(quality.users),
-        _name("quality", "reference_ndcg_at_10"): quality.reference_mean,
+        _name("quality", "reference_ndcg"): quality.reference_mean,
     }
     if quality.live_mean is not None:
-        metrics[_name("quality", "live_ndcg_at_10")] = quality.live_mean
+        metrics[_name("quality", "live_ndcg")] = quality.live_mean
     return metrics
 
 

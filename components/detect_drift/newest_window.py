@@ -23,9 +23,10 @@ from components.contracts.examples import ExamplesManifest, Split, read_manifest
 from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Drift, Shop
-from components.detect_drift.detection import KnownOutcomes, detect_drift
+from components.detect_drift.detection import detect_drift
 from components.detect_drift.evidently_report import columns_to_show, evidently_html
 from components.detect_drift.metrics import drift_metrics
+from components.drift.quality import JudgedQuality, KnownOutcomes
 from components.drift.report import DriftReport
 from components.drift.sketch_codec import sketches_from_json
 from components.drift.thresholds import DriftThresholds
@@ -79,7 +80,7 @@ def judge_newest_window(
     window = _window(folder, manifest, bundle, window_days or shop.drift.window_days, shop.training.threads)
     say(f"comparing {len(window.scores):,} rows with the reference")
     limits = thresholds(shop.drift)
-    report = _compare(bundle, manifest, window, limits, shop.k)
+    report = _compare(bundle, manifest, window, limits, shop.gate.confidence)
     path = home.run(run_id) / "drift.json"
     path.write_text(json.dumps(report.to_dict(), indent=1))
     if report.table("features") is not None and len(window.scores):
@@ -143,12 +144,12 @@ def _requests_from(split: Split, start: datetime) -> Split:
 
 
 def _compare(
-    bundle: Bundle, manifest: ExamplesManifest, window: Window, limits: DriftThresholds, k: int
+    bundle: Bundle, manifest: ExamplesManifest, window: Window, limits: DriftThresholds, confidence: float
 ) -> DriftReport:
     reference = sketches_from_json(bundle.sketches)
     live = {"features": _features(window, manifest), "predictions": _predictions(window)}
     units = dict.fromkeys(live, UNIT)
-    return detect_drift(reference, live, limits, units, _outcomes(bundle, window, k))
+    return detect_drift(reference, live, limits, units, _outcomes(bundle, window, confidence))
 
 
 def _features(window: Window, manifest: ExamplesManifest) -> pa.Table:
@@ -164,16 +165,18 @@ def _users(rows: Split) -> pa.ChunkedArray:
     return rows.requests[UNIT].take(rows.rows["request"])
 
 
-def _outcomes(bundle: Bundle, window: Window, k: int) -> KnownOutcomes | None:
-    """The quality that the bundle was judged with, and each request's now."""
+def _outcomes(bundle: Bundle, window: Window, confidence: float) -> KnownOutcomes | None:
+    """The quality that the bundle was judged with, and each request's now, cut where the bundle's was."""
     contenders = (bundle.sidecar.verdict or {}).get("contenders", [])
     judged = next((one["ndcg"] for one in contenders if one["name"] == "challenger"), None)
     if judged is None or not len(window.scores):
         return None
     request, labels = (window.rows.rows[name].to_numpy() for name in ("request", "label"))
     relevant = window.rows.requests["relevant"].to_numpy()
-    found = ndcg(ranked_lists(request, window.scores, labels, relevant, k))
-    return KnownOutcomes(judged["mean"], (judged["low"], judged["high"]), found)
+    found = ndcg(ranked_lists(request, window.scores, labels, relevant, bundle.manifest.k))
+    users = pc.dictionary_encode(window.rows.requests[UNIT].combine_chunks()).indices.to_numpy()
+    reference = JudgedQuality(judged["mean"], judged["low"], judged["high"], confidence, bundle.manifest.k)
+    return KnownOutcomes(reference, found, users)
 
 
 def _draw(

@@ -8,9 +8,10 @@ import pyarrow as pa
 import pytest
 
 from components.contracts.errors import FeatureError
-from components.detect_drift.detection import KnownOutcomes, detect_drift
+from components.detect_drift.detection import detect_drift
 from components.detect_drift.metrics import drift_metrics
 from components.drift.kinds import column_kinds
+from components.drift.quality import JudgedQuality, KnownOutcomes
 from components.drift.report import Verdict
 from components.drift.sketches import Sketches, sketch_table
 
@@ -75,16 +76,18 @@ def test_a_table_without_reference_is_refused(reference: Sketches) -> None:
 
 def test_quality_is_judged_once_outcomes_are_known(reference: Sketches) -> None:
     live = {"predictions": predictions(seed=1)}
-    fallen = KnownOutcomes(0.3, (0.29, 0.31), np.random.default_rng(0).uniform(0, 0.4, 500))
+    judged = JudgedQuality(0.3, 0.29, 0.31, confidence=0.95, k=5)
+    fallen = KnownOutcomes(judged, np.random.default_rng(0).uniform(0, 0.4, 500), np.arange(500))
     report = detect_drift(reference, live, outcomes=fallen)
     assert report.quality is not None
-    assert report.reasons[0].startswith("quality: NDCG@10 0.3000 → 0.2")
+    assert report.reasons[0].startswith("quality: NDCG@5 0.3000 → 0.2")
     metrics = drift_metrics(report)
     assert metrics["rankloop_drift_quality_drifted"] == 1
-    assert metrics["rankloop_drift_quality_live_ndcg_at_10"] == pytest.approx(0.2, abs=0.02)
-    small = detect_drift(reference, live, outcomes=KnownOutcomes(0.3, (0.29, 0.31), np.zeros(3)))
+    assert metrics["rankloop_drift_quality_live_ndcg"] == pytest.approx(0.2, abs=0.02)
+    assert metrics["rankloop_drift_quality_reference_ndcg"] == 0.3
+    small = detect_drift(reference, live, outcomes=KnownOutcomes(judged, np.zeros(3), np.arange(3)))
     assert (small.verdict, small.reasons[0][:25]) == (Verdict.STABLE, "quality: too few users wi")
-    assert "rankloop_drift_quality_live_ndcg_at_10" not in drift_metrics(small)
+    assert "rankloop_drift_quality_live_ndcg" not in drift_metrics(small)
 
 
 def test_metrics_have_names_that_prometheus_takes(reference: Sketches) -> None:
