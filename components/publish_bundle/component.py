@@ -21,7 +21,6 @@ def publish_bundle(
     from datetime import UTC, datetime
 
     from components.contracts.handles import read_handle
-    from components.contracts.recommendations import examples_as_facts
     from components.contracts.steps import recorded_step
 
     with recorded_step("publish_bundle", shop, home, run_id) as step:
@@ -29,9 +28,8 @@ def publish_bundle(
         from components.publish_bundle.publishing import publish_bundle
 
         drafted, verdict = read_handle(draft.path, "bundle"), read_handle(evaluation.path, "evaluation")
+        examples = customer_examples(drafted, read_handle(features.path, "features"), step.home, step.say)
         now = datetime.now(UTC).isoformat()
         published = publish_bundle(step.shop, step.home, drafted, verdict, run_id, now, code_revision, step.say)
         step.leave(bundle.path, published.bundle)
-        step.say("recommending to three customers")
-        shown = customer_examples(published.bundle, read_handle(features.path, "features"), step.home.clean / "items")
-        step.report(published.rows_in, published.rows_out, **published.facts, examples=examples_as_facts(shown))
+        step.report(published.rows_in, published.rows_out, **published.facts, examples=examples)

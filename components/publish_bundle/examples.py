@@ -1,7 +1,9 @@
 """What a bundle would show to three customers, and why."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +11,8 @@ from numpy.typing import NDArray
 from components.bundles.batch import Batch, open_batch
 from components.bundles.loading import Bundle, open_bundle
 from components.contracts.handles import Handle
-from components.contracts.recommendations import CustomerExample, PastItem, RecommendedItem
+from components.contracts.home import Home
+from components.contracts.recommendations import CustomerExample, PastItem, RecommendedItem, examples_as_facts
 from components.contracts.tables import ITEMS
 from components.features.sets import FeatureSet, read_set
 from components.lake.engine import open_engine
@@ -22,26 +25,32 @@ SHOPPERS = (0.95, 0.5, 0.05)  # of all customers, ordered by their shopping trip
 PAST_ITEMS = 6
 
 
-def customer_examples(bundle: Handle, features: Handle, items_table: Path) -> list[CustomerExample]:
-    """Recommend to a frequent, a usual and a rare customer, with the reasons in words."""
-    return _examples(
-        open_bundle(Path(bundle.uri)), read_set(Path(features.uri)), items_table, features.versions["items"]
-    )
+def customer_examples(bundle: Handle, features: Handle, home: Home, say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Recommend to a frequent, a usual and a rare customer, with the reasons in words, as the fact ``examples``.
+
+    Nobody is recommended to when no customer is known.
+
+    Raises:
+        BundleError: the bundle was changed, or made with other feature definitions than the features.
+    """
+    say("recommending to three customers")
+    opened, found = open_bundle(Path(bundle.uri), bundle.digest), read_set(Path(features.uri))
+    catalogue = _catalogue(home.clean / "items", features.versions["items"])
+    return examples_as_facts(_examples(opened, found, catalogue))
 
 
-def _examples(bundle: Bundle, features: FeatureSet, items_table: Path, version: int) -> list[CustomerExample]:
-    everyone = open_batch(bundle, features)
-    chosen = sorted(set(_typical_users(everyone).tolist()))
-    batch = open_batch(bundle, features, [str(everyone.users.user_ids[user]) for user in chosen])
-    catalogue = _catalogue(items_table, version)
+def _examples(bundle: Bundle, features: FeatureSet, catalogue: dict[str, dict[str, object]]) -> list[CustomerExample]:
+    batch = open_batch(bundle, features, _typical_users(open_batch(bundle, features)))
     lists = batch.recommended(bundle.manifest.k)
     return [_example(batch, part, user, catalogue) for part in lists for user in np.unique(part.user)]
 
 
-def _typical_users(batch: Batch) -> NDArray[np.int64]:
-    trips = np.nan_to_num(batch.users.columns["trips"])
-    order = np.lexsort((batch.users.user_ids, trips))
-    return order[[int(share * (len(order) - 1)) for share in SHOPPERS]]
+def _typical_users(everyone: Batch) -> list[str]:
+    """Ids of the customers at the places ``SHOPPERS``, in the order of all ids; none when nobody is known."""
+    trips = np.nan_to_num(everyone.users.columns["trips"])
+    order = np.lexsort((everyone.users.user_ids, trips))
+    places = {int(share * (len(order) - 1)) for share in SHOPPERS} if len(order) else set()
+    return [str(everyone.users.user_ids[user]) for user in sorted(order[list(places)])]
 
 
 def _catalogue(items_table: Path, version: int) -> dict[str, dict[str, object]]:

@@ -1,0 +1,110 @@
+"""Whole runs of shops that have nothing but invoices: no sessions, no catalogue, no demographics, untidy rows."""
+
+import csv
+import json
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.contracts.home import Home
+from components.contracts.steps import StepRecord, read_records
+from pipelines.run_record import list_runs
+from tests.pipelines.tiny_shop import EASY, rankloop
+
+SHOP = """
+name = "gift_shop"
+time_zone = "Europe/London"
+
+[[events]]
+name = "invoices"
+event_type = "purchase"
+source = { kind = "csv", path = "invoices.csv" }
+columns = { user = "customer", item = "article", time = "at", quantity = "units", unit_price = "price" }
+"""
+FIRST_DAY = datetime(2025, 1, 6)
+CUSTOMERS, ARTICLES, WEEKS = 60, 30, 9
+Row = tuple[str, str, str, int, float]
+
+
+class BareShop:
+    """A shop in a folder, and its home."""
+
+    def __init__(self, folder: Path, rows: list[Row]) -> None:
+        self.shop_file, self.home = folder / "gift_shop.toml", Home(folder / "home")
+        self.shop_file.write_text(SHOP + EASY)
+        with (folder / "invoices.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["customer", "article", "at", "units", "price"])
+            writer.writerows(rows)
+
+    def rankloop(self, *words: str | Path) -> Any:
+        """Run a command in the home; what it printed, as JSON."""
+        ended = rankloop(*words, "--home", self.home.root, "--json")
+        assert ended.returncode == 0, ended.stderr
+        return json.loads(ended.stdout)
+
+    def records(self) -> dict[str, StepRecord]:
+        return read_records(self.home.run(list_runs(self.home)[0].run_id))
+
+
+def tidy_rows() -> Iterator[Row]:
+    """Every customer comes back on most weeks, mostly for the same few articles."""
+    draw = random.Random(5)
+    articles = [f"{number:05d}" for number in range(80_000, 80_000 + ARTICLES)]
+    for customer in range(13_000, 13_000 + CUSTOMERS):
+        favourites = draw.sample(articles, 4)
+        for week in range(WEEKS):
+            at = FIRST_DAY + timedelta(weeks=week, minutes=draw.randrange(7 * 24 * 60))
+            if draw.random() < 0.8:
+                for article in {*draw.sample(favourites, 2), draw.choice(articles)}:
+                    yield str(customer), article, f"{at:%Y-%m-%d %H:%M}", draw.randint(1, 12), 2.5
+
+
+def untidy(rows: list[Row]) -> list[Row]:
+    """What exports of tills hold: ids as decimals and between spaces, cancellations, sales to nobody."""
+    draw = random.Random(6)
+    found = []
+    for customer, article, at, units, price in rows:
+        customer = draw.choice([customer, f"{customer}.0", f" {customer} "])
+        found.append((customer, draw.choice([article, f" {article}"]), at, units, price))
+    found += [(*row[:3], -row[3], row[4]) for row in draw.sample(found, 40)]
+    found += [("", *row[1:]) for row in draw.sample(found, 150)]
+    draw.shuffle(found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def untidy_shop(tmp_path_factory: pytest.TempPathFactory) -> BareShop:
+    return BareShop(tmp_path_factory.mktemp("untidy"), untidy(list(tidy_rows())))
+
+
+def test_invoices_alone_come_to_a_verdict_on_a_trained_ranker_and_to_lists(untidy_shop: BareShop) -> None:
+    document = untidy_shop.rankloop("run", "--shop", untidy_shop.shop_file)
+    assert document["metrics"]["challenger"]["ndcg_at_10"] > document["metrics"]["baselines"]["no_op"]["ndcg_at_10"]
+    assert len(document["verdict"]["reasons"]) > 1
+    validated = untidy_shop.records()["validate_events"].facts
+    assert validated["events"]["users"] == CUSTOMERS
+    assert validated["events"]["items"] == ARTICLES
+    assert validated["events"]["missing"]["user_id"] > 0.1
+    assert validated["events"]["types"]["return"] > 40
+    assert validated["quarantine"] == []
+    assert len(untidy_shop.records()["publish_bundle"].facts["examples"]) == 3
+    rows = untidy_shop.rankloop("recommend", "--all-users", "--bundle", "challenger")
+    assert len({row["user_id"] for row in rows}) == CUSTOMERS
+    assert {row["item_id"] for row in rows} <= {f"{number:05d}" for number in range(80_000, 80_000 + ARTICLES)}
+
+
+def test_sales_to_nobody_alone_end_with_best_sellers_for_everybody(tmp_path: Path) -> None:
+    shop = BareShop(tmp_path, [("", *row[1:]) for row in tidy_rows()])
+    document = shop.rankloop("run", "--shop", shop.shop_file)
+    (reason,) = document["verdict"]["reasons"]
+    assert reason.startswith("no model was trained: found 0 training requests")
+    assert shop.records()["publish_bundle"].facts["examples"] == []
+    assert "</html>" in Path(document["reports"]["report"].removeprefix("file://")).read_text()
+    assert shop.rankloop("recommend", "--all-users") == []
+    rows = shop.rankloop("recommend", "--user", "a stranger", "--k", "5")
+    assert [row["rank"] for row in rows] == [1, 2, 3, 4, 5]
