@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from components.bundles.digest import short
-from components.bundles.environments import PointerFiles, PointerTarget
+from components.bundles.environments import Pointer, PointerFiles, PointerTarget
 from components.bundles.promotion import promote
 from components.contracts.errors import PromotionError
 from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop
-from components.contracts.verdict import read_verdict
+from components.contracts.verdict import Verdict, read_verdict
 
 
 @dataclass(frozen=True)
@@ -50,21 +50,18 @@ def propose_promotion(
     pointers = target or PointerFiles(home.environments)
     verdict = read_verdict(Path(evaluation.uri))
     if verdict.promote:
-        change = promote(home, shop.name, bundle.digest, environment, now, pointers)
-        facts = asdict(change)
+        facts = asdict(promote(home, shop.name, bundle.digest, environment, now, pointers))
     else:
-        before = pointers.read(environment).bundle
-        failed = "; ".join(check.reason for check in verdict.checks if not check.passed)
-        stays = f"{environment} keeps {short(before)}" if before else f"nothing is live in {environment}"
-        facts = {
-            "environment": environment,
-            "before": before,
-            "after": before,
-            "moved": False,
-            "reason": f"{short(bundle.digest)} was refused, so {stays}: {failed}",
-        }
+        facts = _refusal(bundle.digest, verdict, pointers.read(environment))
     say(facts["reason"])
-    handle = Handle(
-        "promotion", str(home.environments / f"{environment}.json"), bundle.versions, facts["after"], bundle.as_of
-    )
-    return Proposed(handle, None, None, facts)
+    place = str(home.environments / f"{environment}.json")
+    return Proposed(Handle("promotion", place, bundle.versions, facts["after"], bundle.as_of), None, None, facts)
+
+
+def _refusal(digest: str, verdict: Verdict, pointer: Pointer) -> dict[str, Any]:
+    """What is told of a proposal that moved nothing, with the names of a ``PointerChange``."""
+    live, environment = pointer.bundle, pointer.environment
+    stays = f"{environment} keeps {short(live)}" if live else f"nothing is live in {environment}"
+    failed = "; ".join(check.reason for check in verdict.checks if not check.passed)
+    reason = f"{short(digest)} was refused, so {stays}: {failed}"
+    return {"environment": environment, "before": live, "after": live, "moved": False, "reason": reason}
