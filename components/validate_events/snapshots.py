@@ -12,14 +12,14 @@ WORDS = {"items": "item", "users": "user", "promotions": "item"}
 def judged_snapshot(table: str, raw: str) -> str:
     """SQL of a raw snapshot's rows with ``reason`` (null where sound) and ``row`` (JSON as it was found).
 
-    Of rows with equal keys the first in the order of their content is kept.
+    Of sound rows with equal keys the first in the order of their content is kept.
     """
     key = KEYS[table][0]
     checks = f"WHEN problem IS NOT NULL THEN problem WHEN {key} IS NULL THEN 'no {WORDS[table]}'"
     if table == "promotions":
         checks += " WHEN ends_at <= starts_at THEN 'ends before it starts'"
         return f"SELECT *, CASE {checks} END AS reason, {_row()} AS row FROM {raw} AS source_row"
-    place = f"row_number() OVER (PARTITION BY {', '.join(KEYS[table])} ORDER BY row)"
+    place = f"row_number() OVER (PARTITION BY {', '.join(KEYS[table])}, first_reason ORDER BY row)"
     shown = f"SELECT *, CASE {checks} END AS first_reason, {_row()} AS row FROM {raw} AS source_row"
     return (
         f"SELECT *, CASE WHEN first_reason IS NOT NULL THEN first_reason "

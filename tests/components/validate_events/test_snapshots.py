@@ -50,3 +50,18 @@ def test_the_catalogue_is_judged_and_says_what_is_merchandise(tmp_path: Path) ->
     assert [dict(row["attributes"]) for row in shop.clean("users")] == [{"age": "30"}, {}]
     assert shop.reasons() == ["no item", "repeated item"]
     assert facts["references"] == {"unknown_items": 1 / 3, "unknown_users": 1 / 3, "not_merchandise_rows": 1}
+
+
+def test_a_row_that_cannot_be_used_does_not_displace_the_good_one(tmp_path: Path) -> None:
+    priced = """
+[items]
+item = "article"
+price = "price"
+source = { kind = "csv", path = "items.csv" }
+"""
+    items = "article,price\n1,2.5\n1,abc\n1,9.5\n"
+    shop = shop_folder(tmp_path, PURCHASES + priced, purchases=HEADER + ROWS, items=items)
+    shop.validate()
+
+    assert [(row["item_id"], row["price"]) for row in shop.clean("items")] == [("1", 2.5)]
+    assert shop.reasons() == ["repeated item", "unreadable price"]
