@@ -10,7 +10,7 @@ FRACTIONS = ("FLOAT", "DOUBLE", "DECIMAL")
 
 
 def id_value(column: str, kind: str) -> str:
-    """Read ids as text: trimmed, ``17850.0`` as ``17850``, blanks and words for nothing as null."""
+    """Read ids as text: trimmed, ``17850.0`` and ``17850.00`` as ``17850``, blanks and words for nothing as null."""
     cell = name(column)
     if kind.startswith(FRACTIONS):
         whole = f"CASE WHEN {cell} = trunc({cell}) THEN CAST(TRY_CAST({cell} AS HUGEINT) AS VARCHAR) END"
@@ -21,7 +21,7 @@ def id_value(column: str, kind: str) -> str:
     trimmed = f"trim({cell})"
     return (
         f"CASE WHEN lower({trimmed}) IN ({_MISSING}) THEN NULL "
-        f"WHEN ends_with({trimmed}, '.0') AND regexp_full_match({trimmed}, {text(WHOLE_FLOAT)}) "
+        f"WHEN contains({trimmed}, '.0') AND regexp_full_match({trimmed}, {text(WHOLE_FLOAT)}) "
         f"THEN split_part({trimmed}, '.', 1) ELSE {trimmed} END"
     )
 
