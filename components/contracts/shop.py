@@ -71,6 +71,7 @@ class Contract(Settings):
     max_duplicates: Share = Field(1.0, description="Largest share of new rows that repeat an event id.")
     max_quantity: float = Field(1e6, gt=0, description="Largest plausible number of units in a row.")
     max_price: float = Field(1e7, gt=0, description="Largest plausible price of a row.")
+    earliest_year: int = Field(1990, ge=1900, le=2100, description="First year whose events are plausible.")
     future_minutes: int = Field(0, ge=0, description="How far ahead of the newest known clock an event time may be.")
 
 

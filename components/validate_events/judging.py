@@ -9,6 +9,7 @@ from components.lake.session import text
 KNOWN_TYPES = get_args(EventType)
 REPEATED = "repeated event id"
 NO_ITEM = "no item"
+LAST_POSITION = 10_000  # of a shown list; what lies beyond is a mistake of the log
 
 
 def judged_events(shop: Shop, raw: str) -> str:
@@ -36,9 +37,10 @@ def judged_impressions(shop: Shop, raw: str) -> str:
         "CASE WHEN problem IS NOT NULL THEN problem "
         "WHEN request_id IS NULL THEN 'no request' "
         f"WHEN item_id IS NULL THEN {text(NO_ITEM)} "
-        "WHEN position IS NULL OR position < 1 THEN 'position below 1' "
+        f"WHEN position IS NULL OR position NOT BETWEEN 1 AND {LAST_POSITION} "
+        f"THEN 'position outside 1 to {LAST_POSITION:,}' "
         "WHEN propensity <= 0 OR propensity > 1 THEN 'propensity outside 0 to 1' "
-        f"WHEN {_in_the_future(shop.contract)} THEN 'time in the future' END"
+        f"{_time_reasons(shop.contract)} END"
     )
     shown = ("request_id", "event_time", "user_id", "item_id", "position", "score", "propensity")
     return f"SELECT *, {reason} AS reason, {_row(shown)} AS row, 'impressions' AS source FROM {raw}"
@@ -60,7 +62,7 @@ def _event_reason(contract: Contract) -> str:
         "CASE WHEN problem IS NOT NULL THEN problem "
         f"WHEN item_id IS NULL THEN {text(NO_ITEM)} "
         "WHEN found_type IS NULL THEN 'unknown event type' "
-        f"WHEN {_in_the_future(contract)} THEN 'time in the future' "
+        f"{_time_reasons(contract)} "
         f"WHEN abs(quantity) > {contract.max_quantity!r} THEN 'quantity beyond the limit' "
         "WHEN quantity < 0 AND found_type NOT IN ('purchase', 'return') THEN 'negative quantity' "
         f"WHEN abs(price) > {contract.max_price!r} OR abs(list_price) > {contract.max_price!r} "
@@ -70,8 +72,12 @@ def _event_reason(contract: Contract) -> str:
     )
 
 
-def _in_the_future(contract: Contract) -> str:
-    return f"event_time > ingested_at + INTERVAL {contract.future_minutes} MINUTE"
+def _time_reasons(contract: Contract) -> str:
+    year = contract.earliest_year
+    return (
+        f"WHEN event_time < TIMESTAMPTZ '{year}-01-01 00:00:00+00' THEN 'time before {year}' "
+        f"WHEN event_time > ingested_at + INTERVAL {contract.future_minutes} MINUTE THEN 'time in the future'"
+    )
 
 
 def _event_type(sources: Sequence[EventSource]) -> str:

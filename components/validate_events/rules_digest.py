@@ -29,4 +29,5 @@ def _row_limits(shop: Shop) -> dict[str, float]:
         "quantity": contract.max_quantity,
         "price": contract.max_price,
         "future_minutes": contract.future_minutes,
+        "earliest_year": contract.earliest_year,
     }

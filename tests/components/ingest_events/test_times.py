@@ -44,6 +44,26 @@ def test_local_times_are_those_of_the_zone(key: str, near: list[tuple[int, int]]
     assert read(moments, zone) == [expected(local, zone) for local in moments]
 
 
+@pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMP WITH TIME ZONE"])
+@pytest.mark.parametrize(
+    ("cell", "problem"),
+    [
+        ("-infinity", "unreadable time"),
+        ("infinity", "unreadable time"),
+        ("290000-01-01", "unreadable time"),
+        ("0001-01-01", None),
+        ("9999-12-31", None),
+    ],
+)
+def test_times_outside_the_calendar_are_unreadable(kind: str, cell: str, problem: str | None) -> None:
+    reading = time_reading("test", "at", kind, None, ZoneInfo("America/New_York"))
+    with duckdb_session(threads=1) as session:
+        row = f"SELECT CAST('{cell}' AS {kind}) AS at"
+        found = session.execute(f"SELECT {reading.value} IS NULL, {reading.problem} FROM ({row})").fetchall()
+
+    assert found == [(problem is not None, problem)]
+
+
 @pytest.mark.parametrize("key", ["UTC", "Asia/Tokyo"])
 def test_zones_without_clock_changes_cost_nothing(key: str) -> None:
     reading = time_reading("test", "at", "TIMESTAMP", None, ZoneInfo(key))

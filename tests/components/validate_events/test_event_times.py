@@ -44,6 +44,15 @@ def test_lag_and_live_say_when_a_row_was_known(tmp_path: Path) -> None:
         ("", "no time"),
         ("2024-10-27 02:30:00", "ambiguous local time"),
         ("2024-03-31 02:30:00", "local time that does not exist"),
+        ("0001-01-01", "time before 1990"),
+        ("1970-01-01 00:00:00", "time before 1990"),
+        ("12000-01-01", "unreadable time"),
+        ("-infinity", "unreadable time"),
+        ("infinity", "unreadable time"),
+        ("epoch", "unreadable time"),
+        ("2025-01-01 10:00:00 Europe/Berlin", "unreadable time"),
+        ("2025-01-01 10:00:00 CET", "unreadable time"),
+        ("2025-01-01 10:00:00-02:00:00", "unreadable time"),
     ],
 )
 def test_times_that_cannot_be_used_go_to_quarantine(tmp_path: Path, bought_at: str, reason: str) -> None:
@@ -83,3 +92,20 @@ def test_a_time_format_reads_other_writings(tmp_path: Path) -> None:
 
     assert american.clean()[0]["event_time"].isoformat() == "2010-12-01T07:26:00+00:00"
     assert epoch.clean()[0]["event_time"].isoformat() == "2010-12-01T08:26:00.123000+00:00"
+
+
+@pytest.mark.parametrize("bought_at", ["1e30", "9223372036854775807", "-9223372036854775", "inf"])
+def test_counts_that_are_no_time_go_to_quarantine(tmp_path: Path, bought_at: str) -> None:
+    counted = PURCHASES.replace('path = "purchases.csv"', 'path = "purchases.csv", time_format = "milliseconds"')
+    shop = shop_folder(tmp_path, counted + LENIENT, purchases=HEADER + f"a,1,1709251200000\nc,3,{bought_at}\n")
+    shop.validate()
+
+    assert [row["item_id"] for row in shop.clean()] == ["1"]
+    assert len(shop.reasons()) == 1
+
+
+def test_a_shop_says_how_early_its_data_begin(tmp_path: Path) -> None:
+    old = PURCHASES + "[contract]\nearliest_year = 1970\n"
+    shop = shop_folder(tmp_path, old, purchases=HEADER + "a,1,1971-05-01\nb,2,1972-05-01\n")
+
+    assert shop.validate().facts["days"]["first"] == "1971-05-01"

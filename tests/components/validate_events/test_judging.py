@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.components.validate_events.purchases import HEADER, LENIENT, ROWS
@@ -88,11 +90,7 @@ def test_types_are_translated_and_unknown_ones_quarantined(tmp_path: Path) -> No
     assert shop.reasons() == ["unknown event type"] * 2
 
 
-def test_impressions_keep_their_features_as_served(tmp_path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    logged = """
+LOGGED = """
 [impressions]
 request = "request"
 user = "user"
@@ -102,13 +100,41 @@ position = "position"
 features = "features"
 source = { kind = "parquet", path = "impressions.parquet" }
 """
-    shop = shop_folder(tmp_path, PURCHASES + logged + LENIENT, purchases=HEADER + ROWS)
+
+
+def write_impressions(folder: Path, positions: list[int], time: datetime = datetime(2024, 3, 1, tzinfo=UTC)) -> None:
     rows = {
-        "request": ["r", "r"], "user": ["a", "a"], "item": ["1", "2"], "position": [1, 0],
-        "time": [datetime(2024, 3, 1, tzinfo=UTC)] * 2, "features": [[1.0, 2.0], [3.0, 4.0]],
-    }  # fmt: skip
-    pq.write_table(pa.table(rows), tmp_path / "impressions.parquet")
+        "request": ["r"] * len(positions),
+        "user": ["a"] * len(positions),
+        "item": [str(number) for number in range(len(positions))],
+        "position": positions,
+        "time": [time] * len(positions),
+        "features": [[float(number), 2.0] for number in range(len(positions))],
+    }
+    pq.write_table(pa.table(rows), folder / "impressions.parquet")
+
+
+def test_impressions_keep_their_features_as_served(tmp_path: Path) -> None:
+    shop = shop_folder(tmp_path, PURCHASES + LOGGED, purchases=HEADER + ROWS)
+    write_impressions(tmp_path, [1, 2])
     shop.validate()
 
-    assert [(row["item_id"], row["features"]) for row in shop.clean("impressions")] == [("1", [1.0, 2.0])]
-    assert shop.reasons() == ["position below 1"]
+    assert [(row["item_id"], row["features"]) for row in shop.clean("impressions")] == [("0", [0, 2]), ("1", [1, 2])]
+
+
+def test_positions_that_no_list_has_go_to_quarantine(tmp_path: Path) -> None:
+    shop = shop_folder(tmp_path, PURCHASES + LOGGED + LENIENT, purchases=HEADER + ROWS)
+    write_impressions(tmp_path, [0, 1, 10_000, 10_001, 2_000_000_000])
+    shop.validate()
+
+    assert [row["position"] for row in shop.clean("impressions")] == [1, 10_000]
+    assert shop.reasons() == ["position outside 1 to 10,000"] * 3
+
+
+def test_impressions_of_a_broken_clock_go_to_quarantine(tmp_path: Path) -> None:
+    shop = shop_folder(tmp_path, PURCHASES + LOGGED + LENIENT, purchases=HEADER + ROWS)
+    write_impressions(tmp_path, [1], datetime(1970, 1, 1, tzinfo=UTC))
+    shop.validate()
+
+    assert shop.clean("impressions") == []
+    assert shop.reasons() == ["time before 1990"]
