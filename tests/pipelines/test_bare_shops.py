@@ -1,19 +1,12 @@
 """Whole runs of shops that have nothing but invoices: no sessions, no catalogue, no demographics, untidy rows."""
 
 import csv
-import json
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from components.contracts.home import Home
-from components.contracts.steps import StepRecord, read_records
-from pipelines.run_record import list_runs
-from tests.pipelines.tiny_shop import EASY, rankloop
+from tests.pipelines.tiny_shop import EASY, LivingHome
 
 SHOP = """
 name = "gift_shop"
@@ -30,25 +23,16 @@ CUSTOMERS, ARTICLES, WEEKS = 60, 30, 9
 Row = tuple[str, str, str, int, float]
 
 
-class BareShop:
-    """A shop in a folder, and its home."""
-
-    def __init__(self, folder: Path, rows: list[Row]) -> None:
-        self.shop_file, self.home = folder / "gift_shop.toml", Home(folder / "home")
-        self.shop_file.write_text(SHOP + EASY)
-        with (folder / "invoices.csv").open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["customer", "article", "at", "units", "price"])
-            writer.writerows(rows)
-
-    def rankloop(self, *words: str | Path) -> Any:
-        """Run a command in the home; what it printed, as JSON."""
-        ended = rankloop(*words, "--home", self.home.root, "--json")
-        assert ended.returncode == 0, ended.stderr
-        return json.loads(ended.stdout)
-
-    def records(self) -> dict[str, StepRecord]:
-        return read_records(self.home.run(list_runs(self.home)[0].run_id))
+def make_bare_shop(folder: Path, rows: list[Row]) -> Path:
+    """Write invoices and the shop file that is all they need; return it."""
+    folder.mkdir()
+    with (folder / "invoices.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["customer", "article", "at", "units", "price"])
+        writer.writerows(rows)
+    shop_file = folder / "gift_shop.toml"
+    shop_file.write_text(SHOP + EASY)
+    return shop_file
 
 
 def tidy_rows() -> Iterator[Row]:
@@ -77,34 +61,29 @@ def untidy(rows: list[Row]) -> list[Row]:
     return found
 
 
-@pytest.fixture(scope="module")
-def untidy_shop(tmp_path_factory: pytest.TempPathFactory) -> BareShop:
-    return BareShop(tmp_path_factory.mktemp("untidy"), untidy(list(tidy_rows())))
-
-
-def test_invoices_alone_come_to_a_verdict_on_a_trained_ranker_and_to_lists(untidy_shop: BareShop) -> None:
-    document = untidy_shop.rankloop("run", "--shop", untidy_shop.shop_file)
+def test_invoices_alone_come_to_a_verdict_on_a_trained_ranker_and_to_lists(tmp_path: Path) -> None:
+    shop = LivingHome(make_bare_shop(tmp_path / "shop", untidy(list(tidy_rows()))))
+    document, records = shop.document, shop.records()
     assert document["metrics"]["challenger"]["ndcg_at_10"] > document["metrics"]["baselines"]["no_op"]["ndcg_at_10"]
     assert len(document["verdict"]["reasons"]) > 1
-    validated = untidy_shop.records()["validate_events"].facts
+    validated = records["validate_events"].facts
     assert validated["events"]["users"] == CUSTOMERS
     assert validated["events"]["items"] == ARTICLES
     assert validated["events"]["missing"]["user_id"] > 0.1
     assert validated["events"]["types"]["return"] > 40
     assert validated["quarantine"] == []
-    assert len(untidy_shop.records()["publish_bundle"].facts["examples"]) == 3
-    rows = untidy_shop.rankloop("recommend", "--all-users", "--bundle", "challenger")
+    assert len(records["publish_bundle"].facts["examples"]) == 3
+    rows = shop.answer("recommend", "--all-users", "--bundle", "challenger")
     assert len({row["user_id"] for row in rows}) == CUSTOMERS
     assert {row["item_id"] for row in rows} <= {f"{number:05d}" for number in range(80_000, 80_000 + ARTICLES)}
 
 
 def test_sales_to_nobody_alone_end_with_best_sellers_for_everybody(tmp_path: Path) -> None:
-    shop = BareShop(tmp_path, [("", *row[1:]) for row in tidy_rows()])
-    document = shop.rankloop("run", "--shop", shop.shop_file)
-    (reason,) = document["verdict"]["reasons"]
+    shop = LivingHome(make_bare_shop(tmp_path / "shop", [("", *row[1:]) for row in tidy_rows()]))
+    (reason,) = shop.document["verdict"]["reasons"]
     assert reason.startswith("no model was trained: found 0 training requests")
     assert shop.records()["publish_bundle"].facts["examples"] == []
-    assert "</html>" in Path(document["reports"]["report"].removeprefix("file://")).read_text()
-    assert shop.rankloop("recommend", "--all-users") == []
-    rows = shop.rankloop("recommend", "--user", "a stranger", "--k", "5")
+    assert "</html>" in Path(shop.document["reports"]["report"].removeprefix("file://")).read_text()
+    assert shop.answer("recommend", "--all-users") == []
+    rows = shop.answer("recommend", "--user", "a stranger", "--k", "5")
     assert [row["rank"] for row in rows] == [1, 2, 3, 4, 5]

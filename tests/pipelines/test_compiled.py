@@ -1,10 +1,13 @@
 """The compiled pipelines: committed, current, and the same bytes whenever they are compiled."""
 
+import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 
+from pipelines import cli
 from pipelines.compiled import MANIFESTS, PIPELINES, Resource, compile_package, compiled_resources
 from pipelines.step_order import MONITORING, TRAINING
 
@@ -47,3 +50,27 @@ def test_every_step_is_one_image_by_digest_and_installs_nothing(tmp_path: Path) 
         for executor in specification["deploymentSpec"]["executors"].values():
             assert "@sha256:" in executor["container"]["image"]
             assert "pip install" not in " ".join(executor["container"]["command"])
+
+
+def test_a_stale_file_is_told_by_the_exit_code_until_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pipelines.compiled.compiled_resources", partial(compiled_resources, tmp_path / "manifests"))
+
+    def rankloop(*words: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["rankloop", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0)
+
+    assert rankloop("compile", "--check") == 3
+    told = capsys.readouterr()
+    assert told.out.count("stale: ") == 2 * len(PIPELINES) + 1
+    assert "run `rankloop compile` and commit what it writes" in told.err
+    assert not (tmp_path / "manifests").exists()
+    assert rankloop("compile") == 0
+    assert rankloop("compile", "--check") == 0
+    written = tmp_path / "manifests" / "training-pipeline.yaml"
+    written.write_text(written.read_text() + "# edited by hand\n")
+    assert rankloop("compile", "--check") == 3
+    assert f"stale: {written}" in capsys.readouterr().out

@@ -7,18 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from components.contracts.home import Home
-from components.contracts.steps import StepRecord, read_records
 from pipelines.home_lock import lock_holder
-from pipelines.run_record import list_runs
-from pipelines.synthetic_shop import Size
-from tests.pipelines.tiny_shop import command, make_tiny_shop, rankloop, the_one_line
+from tests.pipelines.tiny_shop import LivingHome, command, make_tiny_shop, rankloop, the_one_line
 
-FEW = Size(users=8, items=25, weeks=3)
 ODD_ORDERS = """\
 u0001,i0001,2025-03-08 09:00:00,sale,two,3.5,v9,,blue
 u0002,i0001,2025-03-08 10:00:00,sale,1,3.5,v9,,red
@@ -31,30 +26,9 @@ USUAL_ORDERS = "".join(f"u{user:04d},i0004,2025-03-08 15:00:00,sale,1,3.5,v{user
 ODD_ITEMS = 'i9999,Robots,Butlers,Acme,99.0,A butler,"true",2025-03-01 00:00:00\n'
 
 
-class LivingHome:
-    """A shop and its home, with a run that has finished."""
-
-    def __init__(self, folder: Path, size: Size | None = None) -> None:
-        self.shop_file = make_tiny_shop(folder / "shop", size) if size else make_tiny_shop(folder / "shop")
-        self.home = Home(folder / "home")
-        self.document = self.run()
-
-    def rankloop(self, *words: str | Path) -> "subprocess.CompletedProcess[str]":
-        return rankloop(*words, "--home", self.home.root)
-
-    def run(self) -> dict[str, Any]:
-        ended = self.rankloop("run", "--shop", self.shop_file, "--json")
-        assert ended.returncode == 0, ended.stderr
-        found: dict[str, Any] = json.loads(ended.stdout)
-        return found
-
-    def records(self) -> dict[str, StepRecord]:
-        return read_records(self.home.run(list_runs(self.home)[0].run_id))
-
-
 @pytest.fixture(scope="module")
 def living(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
-    return LivingHome(tmp_path_factory.mktemp("living"))
+    return LivingHome(make_tiny_shop(tmp_path_factory.mktemp("living") / "shop"))
 
 
 @contextmanager
@@ -123,16 +97,6 @@ def _wait_for_lock(home: Home) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("no run took the home's lock within a minute")
-
-
-def test_too_little_data_ends_with_a_baseline_that_says_why_and_serves(tmp_path: Path) -> None:
-    few = LivingHome(tmp_path, FEW)
-    (reason,) = few.document["verdict"]["reasons"]
-    assert reason.startswith("no model was trained: found ")
-    assert "(training.min_requests)" in reason
-    served = few.rankloop("recommend", "--user", "u0001", "--json")
-    assert served.returncode == 0, served.stderr
-    assert json.loads(served.stdout)[0]["rank"] == 1
 
 
 def test_a_moment_after_all_data_says_that_nothing_can_be_judged(living: LivingHome, tmp_path: Path) -> None:

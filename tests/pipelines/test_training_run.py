@@ -1,78 +1,32 @@
 """The real pipelines under kfp.local on a made-up shop, from the command line as a user has it."""
 
 import json
-import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from components.contracts.home import Home
-from components.contracts.steps import read_records
 from pipelines.home_lock import lock_holder
 from pipelines.run_record import list_runs
 from pipelines.step_order import TRAINING
-from pipelines.synthetic_shop import Size, write_shop
+from tests.pipelines.tiny_shop import EASY, LivingHome, command, make_tiny_shop, rankloop, the_one_line
 
-TINY = Size(users=160, items=60, weeks=14)
-EASY = """
-[training]
-snapshots = 3
-rounds = 20
-min_requests = 50
-
-[gate]
-heldout_horizons = 2
-min_users = 20
-resamples = 200
-
-[drift]
-min_users = 20
-"""
-
-
-@dataclass(frozen=True)
-class TinyShop:
-    """A made-up shop, its home, and what its first run printed."""
-
-    shop_file: Path
-    home: Home
-    document: dict[str, Any]
-    shown: str
-
-    def rankloop(self, *words: str | Path) -> "subprocess.CompletedProcess[str]":
-        return rankloop(*words, "--home", self.home.root)
-
-
-def rankloop(*words: str | Path) -> "subprocess.CompletedProcess[str]":
-    executable = Path(sys.executable).with_name("rankloop")
-    return subprocess.run([executable, *words], capture_output=True, text=True, check=False)
-
-
-def make_shop(folder: Path) -> Path:
-    shop_file = write_shop(folder, TINY)
-    text = re.sub(r"\n\[(training|gate|drift)\]\n[^\[]*", "\n", shop_file.read_text())
-    shop_file.write_text(text + EASY)
-    return shop_file
+# No ranker is that quick: every challenger is refused, whatever it learned.
+HOPELESS = EASY.replace("[gate]", "[gate]\nlatency_budget_ms = 1e-6")
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyShop:
-    folder = tmp_path_factory.mktemp("tiny")
-    shop_file, home = make_shop(folder / "shop"), Home(folder / "home")
-    ended = rankloop("run", "--shop", shop_file, "--home", home.root, "--json")
-    assert ended.returncode == 0, ended.stderr
-    return TinyShop(shop_file, home, json.loads(ended.stdout), ended.stderr)
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
+    return LivingHome(make_tiny_shop(tmp_path_factory.mktemp("tiny") / "shop", settings=HOPELESS))
 
 
-def test_a_run_ends_with_its_document(tiny: TinyShop) -> None:
+def test_a_run_ends_with_its_document(tiny: LivingHome) -> None:
     found = tiny.document
     assert list(found) == ["run_id", "shop", "as_of", "steps", "metrics", "verdict", "bundle", "reports"]
     assert {step["name"] for step in found["steps"]} == set(TRAINING)
@@ -82,14 +36,15 @@ def test_a_run_ends_with_its_document(tiny: TinyShop) -> None:
     assert all(score["ci95"][0] <= score["ndcg_at_10"] <= score["ci95"][1] for score in scores)
     assert len({score["ndcg_at_10"] for score in scores}) == len(scores)
     assert set(found["verdict"]) == {"promote", "reasons"}
+    assert found["verdict"]["promote"] is False
     assert Path(found["bundle"]["uri"]).is_dir()
     assert found["bundle"]["digest"]
     report = Path(found["reports"]["report"].removeprefix("file://"))
     assert "</html>" in report.read_text()
 
 
-def test_every_step_left_a_record_and_the_handles_name_versions(tiny: TinyShop) -> None:
-    records = read_records(tiny.home.run(tiny.document["run_id"]))
+def test_every_step_left_a_record_and_the_handles_name_versions(tiny: LivingHome) -> None:
+    records = tiny.records()
     assert {record.state for record in records.values()} == {"done"}
     kinds = {kind for record in records.values() for kind in record.handles}
     assert kinds == {
@@ -99,7 +54,7 @@ def test_every_step_left_a_record_and_the_handles_name_versions(tiny: TinyShop) 
     assert {"events", "items", "users"} <= set(clean.versions)
 
 
-def test_a_second_run_with_nothing_new_says_so_and_ends_alike(tiny: TinyShop) -> None:
+def test_a_second_run_with_nothing_new_says_so_and_ends_alike(tiny: LivingHome) -> None:
     ended = tiny.rankloop("run", "--shop", tiny.shop_file, "--json")
     assert ended.returncode == 0, ended.stderr
     assert "Nothing is new" in ended.stderr
@@ -107,7 +62,7 @@ def test_a_second_run_with_nothing_new_says_so_and_ends_alike(tiny: TinyShop) ->
     assert [run.pipeline for run in list_runs(tiny.home)].count("training") == 1
 
 
-def test_batch_recommendations_have_a_row_a_rank(tiny: TinyShop, tmp_path: Path) -> None:
+def test_batch_recommendations_have_a_row_a_rank(tiny: LivingHome, tmp_path: Path) -> None:
     out = tmp_path / "lists.parquet"
     ended = tiny.rankloop("recommend", "--all-users", "--bundle", "challenger", "--k", "5", "--out", out)
     assert ended.returncode == 0, ended.stderr
@@ -118,24 +73,16 @@ def test_batch_recommendations_have_a_row_a_rank(tiny: TinyShop, tmp_path: Path)
     assert [row["user_id"] for row in json.loads(stranger.stdout)] == ["nobody"] * 10
 
 
-def test_a_named_bundle_is_promoted_only_with_a_verdict(tiny: TinyShop) -> None:
-    ended = tiny.rankloop("promote", tiny.document["bundle"]["digest"], "--env", "staging")
-    if tiny.document["verdict"]["promote"]:
-        assert ended.returncode == 0, ended.stderr
-    else:
-        assert ended.returncode == 1
-        assert "the gate refused it" in ended.stderr
-    back = tiny.rankloop("rollback", "--env", "staging")
-    assert back.returncode == 1
-    assert back.stderr.startswith("rankloop: staging: found")
-
-
-def test_drift_is_told_by_the_exit_code(tiny: TinyShop) -> None:
-    ended = tiny.rankloop("drift", "--json")
-    found = json.loads(ended.stdout)
-    assert ended.returncode == (3 if found["drifted"] else 0), ended.stderr
-    assert found["verdict"] in ("drifted", "stable", "too_small")
-    assert "report" in found["reports"]
+def test_a_refused_bundle_goes_live_neither_by_the_run_nor_by_hand(tiny: LivingHome) -> None:
+    digest = tiny.document["bundle"]["digest"]
+    why = "candidates takes"
+    assert why in " ".join(tiny.document["verdict"]["reasons"])
+    for name in (digest, digest.removeprefix("sha256:")[:12], "latest"):
+        line = the_one_line(tiny.rankloop("promote", name, "--env", "staging"), code=1)
+        assert "the gate refused it" in line
+        assert why in line
+    assert "local: nothing was promoted yet" in the_one_line(tiny.rankloop("recommend", "--all-users"), code=1)
+    assert "staging: found nothing promoted" in the_one_line(tiny.rankloop("rollback", "--env", "staging"), code=1)
 
 
 # Whoever starts the tests in the background may have them ignore Ctrl-C, and a child inherits that.
@@ -146,11 +93,10 @@ HEEDING_INTERRUPTS = [
 ]
 
 
-def test_an_interrupted_run_ends_cleanly(tiny: TinyShop, tmp_path: Path) -> None:
+def test_an_interrupted_run_ends_cleanly(tiny: LivingHome, tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
-    executable = str(Path(sys.executable).with_name("rankloop"))
-    command = [executable, "run", "--shop", str(tiny.shop_file), "--home", str(home.root)]
-    with subprocess.Popen([*HEEDING_INTERRUPTS, *command], stderr=subprocess.PIPE, text=True) as running:
+    run = command("run", "--shop", tiny.shop_file, "--home", home.root)
+    with subprocess.Popen([*HEEDING_INTERRUPTS, *run], stderr=subprocess.PIPE, text=True) as running:
         _wait_for(lambda: list(home.runs.glob("*/steps/*.json")))
         running.send_signal(signal.SIGINT)
         _, said = running.communicate()
@@ -170,7 +116,7 @@ def _wait_for(condition: Callable[[], object]) -> None:
 
 
 def test_a_failing_step_is_one_line_and_a_report(tmp_path: Path) -> None:
-    shop_file, home = make_shop(tmp_path / "shop"), tmp_path / "home"
+    shop_file, home = make_tiny_shop(tmp_path / "shop"), tmp_path / "home"
     orders = tmp_path / "shop" / "orders.csv"
     orders.write_text("\n".join(line.partition(",")[2] for line in orders.read_text().splitlines()))
     ended = rankloop("run", "--shop", shop_file, "--home", home, "--json")

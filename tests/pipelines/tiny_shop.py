@@ -1,14 +1,20 @@
 """A made-up shop on which a whole run, trained ranker and gate included, takes little more than its imports."""
 
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from components.contracts.home import Home
+from components.contracts.steps import StepRecord, read_records
+from pipelines.run_record import list_runs
 from pipelines.synthetic_shop import Size, write_shop
 
 TINY = Size(users=60, items=30, weeks=9)
+FEW = Size(users=8, items=25, weeks=3)  # too few to train on
 EASY = """
 [training]
 snapshots = 3
@@ -32,6 +38,33 @@ def make_tiny_shop(folder: Path, size: Size = TINY, settings: str = EASY) -> Pat
     text = re.sub(r"\n\[(training|gate|drift)\]\n[^\[]*", "\n", shop_file.read_text())
     shop_file.write_text(text + settings)
     return shop_file
+
+
+class LivingHome:
+    """A shop and its home beside the shop's folder, with a run that has finished."""
+
+    def __init__(self, shop_file: Path) -> None:
+        self.shop_file, self.home = shop_file, Home(shop_file.parents[1] / "home")
+        self.document = self.run()
+
+    def rankloop(self, *words: str | Path) -> "subprocess.CompletedProcess[str]":
+        """Run a command in the home to its end."""
+        return rankloop(*words, "--home", self.home.root)
+
+    def answer(self, *words: str | Path) -> Any:
+        """Run a command that ends well, and return its JSON document."""
+        ended = self.rankloop(*words, "--json")
+        assert ended.returncode == 0, ended.stderr
+        return json.loads(ended.stdout)
+
+    def run(self) -> dict[str, Any]:
+        """Run the training pipeline and return its closing document."""
+        found: dict[str, Any] = self.answer("run", "--shop", self.shop_file)
+        return found
+
+    def records(self) -> dict[str, StepRecord]:
+        """What the steps of the newest run left about themselves."""
+        return read_records(self.home.run(list_runs(self.home)[0].run_id))
 
 
 def command(*words: str | Path) -> Sequence[str]:

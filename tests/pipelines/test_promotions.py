@@ -1,0 +1,58 @@
+"""Promotion and rollback from the command line, on a shop so small that simple rules serve it.
+
+The gate lets a rule go live where nothing, or another rule, is live: so both runs promote, whatever the data say. The
+second one's lists are shorter.
+"""
+
+from dataclasses import dataclass
+
+import pytest
+
+from tests.pipelines.tiny_shop import FEW, LivingHome, make_tiny_shop, the_one_line
+
+
+@dataclass(frozen=True)
+class TwoRuns:
+    """A home whose first bundle lists ten items and whose second one five."""
+
+    living: LivingHome
+    first: str
+    second: str
+
+    def served(self) -> int:
+        """How many items the live bundle lists."""
+        return len(self.living.answer("recommend", "--user", "u0001"))
+
+
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory: pytest.TempPathFactory) -> TwoRuns:
+    living = LivingHome(make_tiny_shop(tmp_path_factory.mktemp("few") / "shop", FEW))
+    (reason,) = living.document["verdict"]["reasons"]
+    assert reason.startswith("no model was trained: found ")
+    assert "(training.min_requests)" in reason
+    found = TwoRuns(living, living.document["bundle"]["digest"], "")
+    assert found.served() == 10
+    living.shop_file.write_text(f"k = 5\n{living.shop_file.read_text()}")
+    return TwoRuns(living, found.first, living.run()["bundle"]["digest"])
+
+
+def test_a_run_promotes_what_the_gate_lets_pass_and_a_rollback_takes_it_back(two_runs: TwoRuns) -> None:
+    assert two_runs.served() == 5
+    back = two_runs.living.answer("rollback")
+    assert (back["before"], back["after"], back["moved"]) == (two_runs.second, two_runs.first, True)
+    assert two_runs.served() == 10
+    assert "local: found only" in the_one_line(two_runs.living.rankloop("rollback"), code=1)
+    assert two_runs.served() == 10
+
+
+def test_a_bundle_is_promoted_by_name_into_an_environment_of_its_own(two_runs: TwoRuns) -> None:
+    living = two_runs.living
+    assert "staging: found nothing promoted" in the_one_line(living.rankloop("rollback", "--env", "staging"), code=1)
+    moved = living.answer("promote", two_runs.first, "--env", "staging")
+    assert (moved["before"], moved["after"], moved["moved"]) == (None, two_runs.first, True)
+    again = living.answer("promote", two_runs.first.removeprefix("sha256:")[:12], "--env", "staging")
+    assert not again["moved"]
+    moved = living.answer("promote", "latest", "--env", "staging")
+    assert (moved["before"], moved["after"]) == (two_runs.first, two_runs.second)
+    back = living.answer("rollback", "--env", "staging")
+    assert back["after"] == two_runs.first
