@@ -10,6 +10,7 @@ from components.drift.numeric import Ints, NumericSketch, coarsen, key_of
 
 MOST_BINS = 10
 MOST_CATEGORIES = 20
+MOST_NAMED = 3
 LEAST_EXPECTED = 20
 """Rows expected in the smaller sample per group: fewer, and the noise of PSI has heavier tails than chi-squared."""
 
@@ -105,6 +106,30 @@ def new_category_share(reference: CategoricalSketch, live: CategoricalSketch) ->
     return sum(category.rows for key, category in seen.items() if key not in known) / rows if rows else 0.0
 
 
+def vanished_category_share(
+    reference: CategoricalSketch, live: CategoricalSketch, smaller: float, alpha: float
+) -> float:
+    """Return the share of reference rows whose category the live rows lack, though chance would not leave it out.
+
+    ``smaller`` is the effective size of the live sample. A category of share s stays out of so many rows with
+    probability exp(-s * smaller); ``alpha`` is shared among all categories. Of sampled categories it is a lower bound.
+    """
+    gone = sum(category.rows for category in _vanished(reference, live, smaller, alpha))
+    return gone / reference.valid if gone else 0.0
+
+
+def largest_new(reference: CategoricalSketch, live: CategoricalSketch) -> str:
+    """Name the largest categories that the reference has not seen, with their shares of the live rows."""
+    level = max(reference.level, live.level)
+    known, seen = reference.known_at(level), live.known_at(level)
+    return _named([category for key, category in seen.items() if key not in known], live.valid)
+
+
+def largest_vanished(reference: CategoricalSketch, live: CategoricalSketch, smaller: float, alpha: float) -> str:
+    """Name the largest categories that vanished, with their shares of the reference rows."""
+    return _named(_vanished(reference, live, smaller, alpha), reference.valid)
+
+
 def unseen_share(reference: CategoricalSketch, deviations: float) -> float:
     """Return the share of further rows of the same population that a sketch may not know, in 0..1.
 
@@ -116,6 +141,25 @@ def unseen_share(reference: CategoricalSketch, deviations: float) -> float:
         return 1.0
     once, twice = int(np.count_nonzero(seen == 1)), int(np.count_nonzero(seen == 2))
     return min(1.0, (once + 1 + deviations * math.sqrt(once + 2 * twice + 1)) / int(seen.sum()))
+
+
+def _vanished(
+    reference: CategoricalSketch, live: CategoricalSketch, smaller: float, alpha: float
+) -> list[KnownCategory]:
+    level = max(reference.level, live.level)
+    known, seen = reference.known_at(level), live.known_at(level)
+    if not known:
+        return []
+    least = math.log((len(reference.known) << reference.level) / alpha) / max(smaller, 1.0) * reference.valid
+    return [category for key, category in known.items() if key not in seen and category.rows >= least]
+
+
+def _named(categories: list[KnownCategory], rows: int) -> str:
+    """Name the largest few categories and their shares; nothing where they have no names."""
+    largest = sorted(categories, key=lambda category: (-category.rows, category.name or ""))[:MOST_NAMED]
+    words = [f"'{category.name}' {category.rows / rows:.1%}" for category in largest if category.name is not None]
+    more = len(categories) - len(largest)
+    return ", ".join([*words, f"{more} more"] if words and more else words)
 
 
 def _joined(counts: PairedCounts, groups: Ints, size: int) -> PairedCounts:

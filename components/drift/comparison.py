@@ -5,20 +5,20 @@ critical value (a change that noise does not reach). Critical values hold for al
 each gets an equal part of ``false_alarm_rate`` (Bonferroni), and sample sizes are divided by rows per unit.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from components.contracts.errors import FeatureError
 from components.drift import binning, statistics
 from components.drift.categorical import CategoricalSketch
-from components.drift.kinds import ColumnKind
+from components.drift.kinds import AGE_COLUMNS, ColumnKind
 from components.drift.numeric import NumericSketch
 from components.drift.report import ColumnDrift, DriftReport, Measure, TableDrift, Verdict
 from components.drift.sketches import ColumnSketch, Sketches, TableSketch, sketch_kind
 from components.drift.thresholds import DriftThresholds
 from components.drift.wording import absent_column, drift_in_words, table_in_words, too_small_in_words
 
-_STATISTICS = {ColumnKind.NUMERIC: 4, ColumnKind.CATEGORICAL: 3}
+_STATISTICS = {ColumnKind.NUMERIC: 4, ColumnKind.CATEGORICAL: 4}
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _column(name: str, reference: ColumnSketch, live: ColumnSketch | None, sizes
 
 def _numeric(name: str, reference: NumericSketch, live: NumericSketch, sizes: _Sizes) -> ColumnDrift:
     measures = [_missing(reference, live, sizes)]
-    if sizes.enough(reference.valid, live.valid):
+    if name not in AGE_COLUMNS and sizes.enough(reference.valid, live.valid):
         n, m = sizes.effective(reference.valid, live.valid)
         _, buckets = binning.common_buckets(reference, live)
         measures.append(_psi(binning.quantile_bins(buckets, min(n, m)), n, m, sizes))
@@ -105,23 +105,37 @@ def _numeric(name: str, reference: NumericSketch, live: NumericSketch, sizes: _S
         measures.append(Measure("ks", statistics.ks(buckets.reference, buckets.live), ks_limit))
         outside_limit = max(sizes.thresholds.outside_share, statistics.outside_critical(n, m, sizes.alpha))
         measures.append(Measure("outside_share", binning.outside_share(reference, live), outside_limit))
-    return _judged(name, reference, live, measures, "")
+    return _judged(name, reference, live, measures, {})
 
 
 def _categorical(name: str, reference: CategoricalSketch, live: CategoricalSketch, sizes: _Sizes) -> ColumnDrift:
     measures = [_missing(reference, live, sizes)]
-    mover = ""
+    named: dict[str, str] = {}
     if sizes.enough(reference.valid, live.valid):
         n, m = sizes.effective(reference.valid, live.valid)
         groups = binning.category_groups(reference, live, min(n, m))
         measures.append(_psi(groups, n, m, sizes))
-        mover = binning.largest_move(groups)
-        sampled = m if reference.named and live.named else min(m, len(live.known_at(reference.level)))
-        unseen = binning.unseen_share(reference, statistics.normal_quantile(1 - sizes.alpha))
-        noise = statistics.rare_share_critical(unseen, max(sampled, 1), sizes.alpha)
-        limit = max(sizes.thresholds.new_category_share, min(noise, 1.0))
-        measures.append(Measure("new_category_share", binning.new_category_share(reference, live), limit))
-    return _judged(name, reference, live, measures, mover)
+        measures.append(_new(reference, live, m, sizes))
+        measures.append(_vanished(reference, live, m, sizes))
+        named = {
+            "psi": binning.largest_move(groups),
+            "new_category_share": binning.largest_new(reference, live),
+            "vanished_category_share": binning.largest_vanished(reference, live, m, sizes.alpha),
+        }
+    return _judged(name, reference, live, measures, named)
+
+
+def _new(reference: CategoricalSketch, live: CategoricalSketch, m: float, sizes: _Sizes) -> Measure:
+    sampled = m if reference.named and live.named else min(m, len(live.known_at(reference.level)))
+    unseen = binning.unseen_share(reference, statistics.normal_quantile(1 - sizes.alpha))
+    noise = statistics.rare_share_critical(unseen, max(sampled, 1), sizes.alpha)
+    limit = max(sizes.thresholds.new_category_share, min(noise, 1.0))
+    return Measure("new_category_share", binning.new_category_share(reference, live), limit)
+
+
+def _vanished(reference: CategoricalSketch, live: CategoricalSketch, m: float, sizes: _Sizes) -> Measure:
+    share = binning.vanished_category_share(reference, live, m, sizes.alpha)
+    return Measure("vanished_category_share", share, sizes.thresholds.new_category_share)
 
 
 def _psi(counts: binning.PairedCounts, n: float, m: float, sizes: _Sizes) -> Measure:
@@ -143,7 +157,7 @@ def _missing_share(sketch: ColumnSketch) -> float:
 
 
 def _judged(
-    name: str, reference: ColumnSketch, live: ColumnSketch, measures: Iterable[Measure], mover: str
+    name: str, reference: ColumnSketch, live: ColumnSketch, measures: Iterable[Measure], named: Mapping[str, str]
 ) -> ColumnDrift:
     measures = tuple(measures)
     missing = _missing_share(reference), _missing_share(live)
@@ -153,7 +167,7 @@ def _judged(
         column=name,
         kind=sketch_kind(reference),
         verdict=Verdict.DRIFTED if exceeded else Verdict.STABLE,
-        reason=drift_in_words(exceeded, missing, medians, mover) if exceeded else "within its limits",
+        reason=drift_in_words(exceeded, missing, medians, named) if exceeded else "within its limits",
         measures=measures,
         reference_missing=missing[0],
         live_missing=missing[1],

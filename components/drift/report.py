@@ -33,8 +33,9 @@ class Measure:
 class ColumnDrift:
     """The comparison of one column; missing shares are in 0..1, medians are None for categorical columns.
 
-    Measures: ``psi`` and ``missing_share_change`` always, ``ks`` and ``outside_share`` of numbers,
-    ``new_category_share`` of categories; none when the window is too small.
+    Measures: ``missing_share_change`` always, and alone where values are few or an age; ``psi``, with ``ks`` and
+    ``outside_share`` of numbers, ``new_category_share`` and ``vanished_category_share`` of categories; none when the
+    window is too small.
     """
 
     column: str

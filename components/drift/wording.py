@@ -1,6 +1,6 @@
 """Drift in words: short enough for an alert, with the numbers that it rests on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from components.drift.report import Measure
 
@@ -9,6 +9,7 @@ _PHRASES = {
     "ks": "KS distance {value:.2f} (limit {limit:.2f})",
     "outside_share": "{value:.1%} of values lie outside the reference's range (limit {limit:.1%})",
     "new_category_share": "{value:.1%} of rows have a category that the reference does not know (limit {limit:.1%})",
+    "vanished_category_share": "categories of {value:.1%} of the reference's rows vanished (limit {limit:.1%})",
 }
 
 
@@ -16,15 +17,16 @@ def drift_in_words(
     exceeded: Sequence[Measure],
     missing: tuple[float, float],
     medians: tuple[float | None, float | None],
-    mover: str,
+    named: Mapping[str, str],
 ) -> str:
-    """Say what exceeded its limit; ``missing`` and ``medians`` are (reference, live), ``mover`` a category's move."""
+    """Say what exceeded its limit; ``missing`` and ``medians`` are (reference, live).
+
+    ``named`` says, by measure, which categories stand behind it.
+    """
     names = {measure.name for measure in exceeded}
-    parts = [_phrase(measure, missing) for measure in exceeded]
+    parts = [_phrase(measure, missing) + _of(named.get(measure.name)) for measure in exceeded]
     if names & {"psi", "ks", "outside_share"} and medians[0] is not None and medians[1] is not None:
         parts.append(f"median {medians[0]:.4g} → {medians[1]:.4g}")
-    if "psi" in names and mover:
-        parts.append(mover)
     return "; ".join(parts)
 
 
@@ -42,6 +44,10 @@ def table_in_words(drifted: int, columns: int) -> str:
 def absent_column() -> str:
     """Say that the live window has no such column."""
     return "the column is absent from the live window"
+
+
+def _of(categories: str | None) -> str:
+    return f": {categories}" if categories else ""
 
 
 def _phrase(measure: Measure, missing: tuple[float, float]) -> str:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.contracts.errors import FeatureError
-from components.drift.binning import new_category_share
+from components.drift.binning import largest_new, new_category_share, vanished_category_share
 from components.drift.categorical import CATEGORY_LIMIT, CategoricalSketch, sketch_categories
 
 categories = st.lists(st.none() | st.text(max_size=3), max_size=40)
@@ -80,6 +80,12 @@ def test_new_categories_are_seen() -> None:
     assert new_category_share(reference, sketch_categories(texts(["a", "b", "c", "c"]))) == 0.5
     assert new_category_share(reference, reference) == 0.0
     assert new_category_share(reference, sketch_categories(texts([None]))) == 0.0
+
+
+def test_too_many_categories_to_keep_are_not_named() -> None:
+    few, many = sketch_categories(texts(["a"])), sketch_categories(texts([f"item-{number}" for number in range(3000)]))
+    assert largest_new(many, few) == largest_new(few, many) == ""
+    assert vanished_category_share(many, few, smaller=1000, alpha=0.01) == 0  # each is too rare to be missed
 
 
 def test_new_categories_are_estimated_when_there_are_too_many_to_keep() -> None:

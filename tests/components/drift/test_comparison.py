@@ -10,10 +10,11 @@ import pytest
 
 from components.contracts.errors import ConfigurationError, FeatureError
 from components.drift.comparison import compare
-from components.drift.kinds import column_kinds
+from components.drift.kinds import AGE_COLUMNS, column_kinds
 from components.drift.report import ColumnDrift, DriftReport, Verdict
 from components.drift.sketches import Sketches, sketch_table
 from components.drift.thresholds import DriftThresholds
+from components.ranking.features import FEATURE_NAMES
 
 Frame = dict[str, object]
 
@@ -205,11 +206,47 @@ def test_an_empty_window_is_too_small() -> None:
     assert report.verdict is Verdict.TOO_SMALL
 
 
+LEVELS = {"x": ["garden"] * 600 + ["kitchen"] * 340 + ["toys"] * 60}
+
+
+def test_a_category_that_vanished_is_named_and_counts_by_the_limit_of_categories() -> None:
+    live = {"x": ["garden"] * 640 + ["kitchen"] * 360}
+    column = only(compared(LEVELS, live))
+    assert column.value("vanished_category_share") == pytest.approx(0.06)
+    assert "categories of 6.0% of the reference's rows vanished (limit 5.0%): 'toys' 6.0%" in column.reason
+    lenient = only(compared(LEVELS, live, DriftThresholds(new_category_share=0.07, psi=1.0)))
+    assert (lenient.verdict, lenient.value("vanished_category_share")) == (Verdict.STABLE, pytest.approx(0.06))
+
+
+def test_new_categories_are_named_largest_first() -> None:
+    live = {"x": ["garden"] * 700 + ["e", "d", "d", "c", "c", "c", "b"] * 30 + ["a"] * 90}
+    reason = only(compared(LEVELS, live)).reason
+    assert "a category that the reference does not know (limit 5.0%): 'a' 9.0%, 'c' 9.0%, 'd' 6.0%, 2 more" in reason
+
+
+def test_a_rare_category_that_chance_leaves_out_has_not_vanished() -> None:
+    names = [f"b{n}" for n in range(400)]
+    reference, live = {"x": names * 50}, {"x": names[:200] * 2}
+    assert only(compared(reference, live)).value("vanished_category_share") == 0
+
+
 def test_a_column_of_few_values_is_judged_by_what_is_missing_alone() -> None:
     mostly_missing = np.where(np.arange(5000) < 20, 1.0, np.nan)
     assert [measure.name for measure in only(compared({"x": mostly_missing}, {"x": mostly_missing})).measures] == [
         "missing_share_change"
     ]
+
+
+def test_ages_grow_with_the_clock_and_only_their_gaps_are_judged() -> None:
+    age = np.arange(5000.0)
+    column = only(compared({"user_tenure_days": age}, {"user_tenure_days": age + 10_000}))
+    assert (column.verdict, [measure.name for measure in column.measures]) == (Verdict.STABLE, ["missing_share_change"])
+    holes = np.where(np.arange(5000) % 4 == 0, np.nan, age)
+    assert only(compared({"user_tenure_days": age}, {"user_tenure_days": holes})).verdict is Verdict.DRIFTED
+
+
+def test_the_ages_are_features_that_there_are() -> None:
+    assert set(FEATURE_NAMES) >= AGE_COLUMNS
 
 
 def test_constants_that_differ_have_drifted() -> None:
