@@ -97,7 +97,9 @@ class EventSource(Settings):
     )
     lag_minutes: int = Field(0, ge=0, description="How long after its event time a row becomes known.")
     live: bool = Field(
-        False, description="True when rows become known as they are ingested; false for history loaded at once."
+        False,
+        description="True when rows become known as they are ingested, but for the first load, which is history; "
+        "false for history loaded at once.",
     )
 
     @model_validator(mode="after")

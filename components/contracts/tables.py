@@ -8,7 +8,7 @@ EVENTS = pa.schema(
     [
         ("event_id", pa.string()),
         ("event_time", TIME),
-        ("available_at", TIME),  # when the row was known: event_time + lag, or ingested_at for a live source
+        ("available_at", TIME),  # when the row was known: event_time + lag, or ingested_at for what a live source adds
         ("ingested_at", TIME),
         ("user_id", pa.string()),  # null: counts for popularity only
         ("item_id", pa.string()),

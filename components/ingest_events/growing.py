@@ -78,7 +78,8 @@ def grow_table(
         "sources": notes["sources"] | {grower.name: staged.after.as_notes()},
     }
     if afresh and known is not None:
-        replace_rows(uri, rows.reader, after, where=f"source = {text(grower.name)}")
+        mine = f"source = {text(grower.name)}" if "source" in RAW[grower.table].names else None
+        replace_rows(uri, rows.reader, after, where=mine)
     else:
         append_rows(uri, rows.reader, after)
     return replace(staged.facts, rows_new=rows.count, rows_repeated=staged.facts.rows_read - rows.count)

@@ -14,6 +14,7 @@ from components.lake.session import delta_relation
 from components.lake.tables import append_rows, read_notes, replace_rows
 from components.validate_events.judging import REPEATED, judged_events, judged_impressions
 from components.validate_events.rules_digest import digest_settings
+from components.validate_events.sources import first_batches, of_named_sources
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,16 @@ def growth_of(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, raw: H
     after = Mark(notes["batch"], notes["generation"], digest_settings(shop, table))
     before = read_mark(read_notes(home.clean / table))
     since = before.batch if after.follows(before) else 0
-    rows = f"(SELECT * FROM {delta_relation(home.raw / table, RAW[table], version)} WHERE batch > {since})"
+    everything = delta_relation(home.raw / table, RAW[table], version)
+    rows = f"(SELECT * FROM {everything} WHERE batch > {since} AND {of_named_sources(shop, table)})"
     growth = Growth(table, f"judged_{table}", before, after)
-    if not growth.is_empty:
-        _create_view(session, shop, home, growth, rows)
+    if growth.is_empty:
+        return growth
+    if table == "impressions":
+        session.execute(f"CREATE TEMP VIEW {growth.judged} AS {judged_impressions(shop, rows)}")
+    else:
+        judged = judged_events(shop, rows, first_batches(session, shop, everything))
+        _create_view_of_events(session, home, growth, judged)
     return growth
 
 
@@ -70,11 +77,8 @@ def read_mark(notes: dict[str, Any]) -> Mark:
     return Mark(**notes["mark"]) if "mark" in notes else NOTHING
 
 
-def _create_view(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, growth: Growth, rows: str) -> None:
-    if growth.table == "impressions":
-        session.execute(f"CREATE TEMP VIEW {growth.judged} AS {judged_impressions(shop, rows)}")
-        return
-    session.execute(f"CREATE TEMP VIEW judged_alone AS {judged_events(shop, rows)}")
+def _create_view_of_events(session: duckdb.DuckDBPyConnection, home: Home, growth: Growth, judged: str) -> None:
+    session.execute(f"CREATE TEMP VIEW judged_alone AS {judged}")
     session.execute(f"CREATE TEMP TABLE repeated AS {_repeated_rows(home, growth)}")
     repeated = session.execute("SELECT count(*) FROM repeated").fetchall()[0][0]
     if not repeated:

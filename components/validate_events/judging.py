@@ -1,6 +1,6 @@
 """The data contract as SQL: which raw rows are sound, which are not and why, and what the sound ones become."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from components.contracts.shop import Contract, EventSource, EventType, Shop
@@ -12,17 +12,20 @@ NO_ITEM = "no item"
 LAST_POSITION = 10_000  # of a shown list; what lies beyond is a mistake of the log
 
 
-def judged_events(shop: Shop, raw: str) -> str:
+def judged_events(shop: Shop, raw: str, first_batches: Mapping[str, int]) -> str:
     """SQL of raw event rows as canonical ones, with ``reason`` (null where sound) and ``row`` (JSON as it was found).
 
     A purchase of a negative quantity is a return; quantities and money of returns are positive.
+
+    Args:
+        first_batches: of each live source, the batch that brought its history.
     """
     typed = f"SELECT *, {_event_type(shop.events)} AS found_type FROM {raw}"
     returned = "(found_type = 'return' OR (found_type = 'purchase' AND quantity < 0))"
     return (
         f"SELECT batch, row_id, event_id AS given_id, {_event_reason(shop.contract)} AS reason, "
         f"{_row(_SHOWN_OF_EVENT)} AS row, ingested_at, coalesce(event_id, row_id) AS event_id, event_time, "
-        f"{_available_at(shop.events)} AS available_at, user_id, item_id, "
+        f"{_available_at(shop.events, first_batches)} AS available_at, user_id, item_id, "
         f"CASE WHEN {returned} THEN 'return' ELSE found_type END AS event_type, "
         f"{_quantity(shop.events)} AS quantity, "
         f"CASE WHEN {returned} THEN abs(price) ELSE price END AS price, "
@@ -92,11 +95,15 @@ def _type_within(source: EventSource) -> str:
     return f"CASE event_type {cases} END"
 
 
-def _available_at(sources: Sequence[EventSource]) -> str:
-    moments = [
-        "greatest(ingested_at, event_time)" if source.live else f"event_time + INTERVAL {source.lag_minutes} MINUTE"
-        for source in sources
-    ]
+def _available_at(sources: Sequence[EventSource], first_batches: Mapping[str, int]) -> str:
+    """SQL of when a row was known: what a live source brings after its first batch, when it was ingested."""
+    moments = []
+    for source in sources:
+        moment = f"event_time + INTERVAL {source.lag_minutes} MINUTE"
+        if source.name in first_batches:
+            history = f"batch = {first_batches[source.name]}"
+            moment = f"CASE WHEN {history} THEN {moment} ELSE greatest(ingested_at, event_time) END"
+        moments.append(moment)
     return _by_source(sources, moments)
 
 
@@ -106,7 +113,5 @@ def _quantity(sources: Sequence[EventSource]) -> str:
 
 
 def _by_source(sources: Sequence[EventSource], expressions: Sequence[str]) -> str:
-    if len(set(expressions)) == 1:
-        return expressions[0]
     cases = zip(sources, expressions, strict=True)
     return "CASE source " + " ".join(f"WHEN {text(source.name)} THEN {sql}" for source, sql in cases) + " END"

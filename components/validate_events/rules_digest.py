@@ -17,7 +17,7 @@ def digest_settings(shop: Shop, table: str) -> str:
         ]
         settings = [events, _row_limits(shop)]
     if table == "impressions":
-        settings = _row_limits(shop)
+        settings = [shop.impressions is not None, _row_limits(shop)]
     if table == "items":
         settings = [shop.rules.not_merchandise, shop.items.model_dump(exclude={"source"}) if shop.items else None]
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

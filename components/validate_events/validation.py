@@ -23,6 +23,7 @@ from components.validate_events.moments import resolve_as_of
 from components.validate_events.quality import quality_facts
 from components.validate_events.quarantine import quarantine_growth, quarantine_snapshot
 from components.validate_events.replacement import Replacement, known_items, replacement_of, write_clean_snapshot
+from components.validate_events.sources import dropped_sources
 
 GROWING = ("events", "impressions")
 SNAPSHOTS = ("items", "users", "promotions")
@@ -56,7 +57,8 @@ def validate_events(
     _create_tables(home)
     with duckdb_session() as session:
         say("judging new rows")
-        growths = [growth_of(session, shop, home, raw, table) for table in GROWING if table in raw.versions]
+        growing = [table for table in GROWING if table in raw.versions]
+        growths = [growth_of(session, shop, home, raw, table) for table in growing]
         replacements = {table: replacement_of(session, shop, home, raw, table) for table in SNAPSHOTS}
         catalogue = known_items(home, replacements["items"])
         judgements = {growth.table: judge_rows(session, shop, growth, catalogue) for growth in growths}
@@ -69,6 +71,7 @@ def validate_events(
         newest = _newest_event(session, home)
         moment = resolve_as_of(as_of, newest, shop.zone)
         facts = quality_facts(session, shop, home, judgements, moment)
+        facts["dropped_sources"] = dropped_sources(session, shop, home, raw, growing)
     return ValidationReport(
         clean=Handle(kind="clean", uri=str(home.clean), versions=_versions(home), as_of=moment.isoformat()),
         rows_in=sum(judgement.rows for judgement in judgements.values()),

@@ -184,6 +184,9 @@ def _clean_notes(validated: Facts) -> Iterator[str]:
     ):
         if share := references.number(key):
             yield f"{formats.share(share)} of the clean events {words}."
+    for name, each in validated.child("dropped_sources").items():
+        if left_out := as_number(each):
+            yield f"{formats.count(left_out)} rows of {name} are left out: the shop file no longer names that source."
     if rows := references.count("not_merchandise_rows"):
         yield f"{formats.count(rows)} events are of items that are not merchandise and are never recommended."
     empty = validated.child("days").texts("empty")

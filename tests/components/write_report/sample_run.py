@@ -324,6 +324,7 @@ FACTS: dict[str, dict[str, Any]] = {
             "missing": {"user_id": 0.0, "price": 0.012, "request_id": 1.0},
         },
         "days": {"first": "2017-06-01", "rows": _days(), "empty": ["2017-07-04"]},
+        "dropped_sources": {"old_orders": 1200},
         "references": {"unknown_items": 0.0013, "unknown_users": 0.41, "not_merchandise_rows": 21_930},
         "tables": {"events": 1_468_895, "items": 92_331, "users": 801, "promotions": 20_940_529, "impressions": 0},
     },

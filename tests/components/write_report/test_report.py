@@ -121,6 +121,7 @@ def test_quality_shows_each_contender_with_its_interval(full: Page) -> None:
         ("customers", "bought 28 times, every 7 days; last 4 days ago"),
         ("customers", "$2.59"),
         ("data", "Missing item"),
+        ("data", "1,200 rows of old_orders are left out"),
         ("data", '{"household_id": "1228", "product_id": null}'),
         ("features", "never seen"),
         ("model", "17,204 requests, 4.21 million rows"),
