@@ -1,5 +1,6 @@
 """Sources: the snapshots of a feature set, as Parquet."""
 
+import glob
 from pathlib import Path
 
 from feast import FileSource
@@ -12,7 +13,7 @@ def snapshot_source(folder: Path, view: str) -> FileSource:
     """The snapshots of a view in a set's folder."""
     return FileSource(
         name=f"{view}_snapshots",
-        path=str(folder / view),
+        path=f"{glob.escape(str(folder / view))}/*.parquet",  # DuckDB would take ? and * in the folder for a pattern
         file_format=ParquetFormat(),
         timestamp_field=EVENT_TIMESTAMP,
         created_timestamp_column=CREATED_TIMESTAMP,

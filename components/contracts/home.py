@@ -1,7 +1,13 @@
 """A home: one shop's folder, and where everything lies in it."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from components.contracts.errors import ConfigurationError
+
+# Delta tables do not work below a folder with these in its path: deltalake 1.6 takes paths for URLs.
+UNFIT = re.compile(r"[\x00-\x1f\[\]\\^|]|%[0-9A-Fa-f]{2}")
 
 
 @dataclass(frozen=True)
@@ -22,9 +28,20 @@ class Home:
         runs/<run_id>/            run.json, steps/ (records), log.txt, report, kfp/ (KFP's own files)
         lock                      held by a run for as long as any of its processes lives
         shop.json                 which shop this home belongs to
+
+    Raises:
+        ConfigurationError: its path holds what Delta tables cannot live under.
     """
 
     root: Path
+
+    def __post_init__(self) -> None:
+        unfit = UNFIT.search(str(self.root))
+        if unfit:
+            raise ConfigurationError(
+                f"home {self.root}: found {unfit[0]!r} in its path, expected none of [ ] \\ ^ | nor % before two "
+                "hexadecimal digits; name another --home"
+            )
 
     @property
     def raw(self) -> Path:
@@ -48,6 +65,7 @@ class Home:
 
     @property
     def online_url(self) -> str:
+        """Where the packed store lies; its folder stands in the URL as it is, nothing is percent-encoded."""
         return f"lmdb://{self.root / 'online'}"
 
     @property

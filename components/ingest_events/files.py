@@ -7,7 +7,7 @@ import duckdb
 
 from components.contracts.errors import SourceError
 from components.contracts.shop import Source
-from components.lake.session import text
+from components.lake.session import path_text, text
 
 FILE = "__file"
 
@@ -22,7 +22,7 @@ def files_relation(source: Source, paths: Sequence[Path]) -> str:
     """
     if source.kind == "csv" and not any(path.stat().st_size for path in paths):
         raise SourceError(f"{paths[0]}: found an empty file, expected a line with column names; export it again")
-    listed = f"[{', '.join(text(str(path)) for path in paths)}]"
+    listed = f"[{', '.join(path_text(path) for path in paths)}]"
     if source.kind == "parquet":
         return f"read_parquet({listed}, union_by_name = true, filename = {text(FILE)})"
     return (

@@ -11,7 +11,6 @@ from components.contracts.shop import Source
 
 PACKAGE = "package:"
 SUFFIXES = {"parquet": (".parquet", ".pq"), "csv": (".csv", ".csv.gz", ".tsv", ".txt")}
-WILDCARDS = "*?["
 
 
 @dataclass(frozen=True)
@@ -41,19 +40,19 @@ class SourceFile:
 
 
 def source_files(name: str, source: Source) -> list[SourceFile]:
-    """List the files of a Parquet or CSV source, sorted by key.
+    """List the files of a Parquet or CSV source, sorted by key; a path that does not exist is taken for a pattern.
 
     Raises:
         SourceError: there is no such file, folder, match or Python package.
     """
     path = locate(name, source.path or "")
-    if any(letter in str(path) for letter in WILDCARDS):
-        root = _root_of_pattern(path)
-        found = [Path(match) for match in glob.glob(str(path), recursive=True)]
-    elif path.is_dir():
+    if path.is_dir():
         root, found = path, [entry for entry in path.rglob("*") if entry.name.endswith(SUFFIXES[source.kind])]
+    elif path.is_file():
+        root, found = path.parent, [path]
     else:
-        root, found = path.parent, [path] if path.is_file() else []
+        root = next(folder for folder in path.parents if folder.is_dir())
+        found = [root / match for match in glob.glob(str(path.relative_to(root)), root_dir=root, recursive=True)]
     files = sorted((SourceFile(str(entry.relative_to(root)), entry) for entry in found), key=lambda file: file.key)
     if not files:
         raise SourceError(
@@ -75,9 +74,3 @@ def locate(name: str, path: str) -> Path:
             f"install it with `pip install {package.replace('_', '-')}`"
         )
     return Path(found.submodule_search_locations[0]) / inside
-
-
-def _root_of_pattern(path: Path) -> Path:
-    parts = path.parts
-    first = next(index for index, part in enumerate(parts) if any(letter in part for letter in WILDCARDS))
-    return Path(*parts[:first])

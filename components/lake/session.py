@@ -1,5 +1,6 @@
 """DuckDB sessions: bounded in memory, in UTC, spilling to a folder of their own, and reading Delta tables."""
 
+import glob
 import os
 import shutil
 import tempfile
@@ -51,7 +52,7 @@ def delta_relation(uri: Path, schema: pa.Schema, version: int | None = None) -> 
 def parquet_relation(files: list[str], schema: pa.Schema) -> str:
     """SQL that reads Parquet files of one schema; no files have no rows."""
     if files:
-        return f"read_parquet([{', '.join(text(file) for file in files)}])"
+        return f"read_parquet([{', '.join(path_text(file) for file in files)}], hive_partitioning = false)"
     nothing = ", ".join(f'NULL::{_duckdb_type(field.type)} AS "{field.name}"' for field in schema)
     return f"(SELECT {nothing} WHERE false)"
 
@@ -59,6 +60,11 @@ def parquet_relation(files: list[str], schema: pa.Schema) -> str:
 def text(value: str) -> str:
     """A string as an SQL literal."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def path_text(path: str | Path) -> str:
+    """A path as an SQL literal that no file reader takes for a pattern."""
+    return text(glob.escape(str(path)))
 
 
 def name(column: str) -> str:

@@ -8,6 +8,7 @@ a watermark: rows and notes appear together or not at all.
 import json
 from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, WriterProperties, write_deltalake
@@ -49,25 +50,28 @@ def table_version(uri: Path) -> int | None:
 def table_files(uri: Path, version: int | None = None) -> list[str]:
     """The Parquet files that make up a table at a version; none if there is no table yet."""
     table = open_table(uri, version)
-    return [] if table is None else table.file_uris()
+    return [] if table is None else [unquote(file) for file in table.file_uris()]  # paths, not parts of a URL
 
 
 def read_notes(uri: Path, version: int | None = None) -> Notes:
     """The notes of the newest commit up to a version that carries any; empty if none does."""
-    table = open_table(uri)  # the newest one: the history of an older version is numbered wrongly by deltalake 1.6
-    if table is None:
+    newest = table_version(uri)
+    if newest is None:
         return {}
-    wanted = table.version() if version is None else version
-    reach = table.version() - wanted + 2
-    while True:
-        history = table.history(reach)
-        noted = (commit[NOTES] for commit in history if commit["version"] <= wanted and NOTES in commit)
-        found = next(noted, None)
-        if found is not None:
-            return dict(json.loads(found))
-        if len(history) < reach:
-            return {}
-        reach *= 4
+    wanted = newest if version is None else min(version, newest)
+    commits = (uri / "_delta_log" / f"{number:020}.json" for number in range(wanted, -1, -1))
+    return next((notes for commit in commits if (notes := _commit_notes(commit)) is not None), {})
+
+
+def _commit_notes(commit: Path) -> Notes | None:
+    """The notes in a commit's file, read without deltalake 1.6: it finds no history below a folder with # or ?."""
+    if not commit.exists():  # another program has shortened the log
+        return None
+    for action in commit.read_text(encoding="utf-8").splitlines():
+        written = json.loads(action).get("commitInfo", {}).get(NOTES)
+        if written is not None:
+            return dict(json.loads(written))
+    return None
 
 
 def create_table(uri: Path, schema: pa.Schema) -> None:

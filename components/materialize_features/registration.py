@@ -12,7 +12,7 @@ YAML = """\
 # Written by materialize_features. Use: feast -f {home}/feature_store/feature_store.yaml materialize-incremental <time>
 project: {project}
 provider: local
-registry: {home}/feature_store/registry.db
+registry: {registry}
 offline_store:
   type: duckdb
 online_store:
@@ -46,7 +46,9 @@ def register(home: Home, chosen: FeatureSet) -> bool:
 
 def _settings(home: Home, chosen: FeatureSet) -> str:
     root = home.root.resolve()
-    return YAML.format(home=root, project=PROJECT, online=f"lmdb://{root / 'online'}", revision=chosen.revision)
+    places = (f"{root}/feature_store/registry.db", f"lmdb://{root}/online")
+    registry, online = (json.dumps(place, ensure_ascii=False) for place in places)
+    return YAML.format(home=root, project=PROJECT, registry=registry, online=online, revision=chosen.revision)
 
 
 def _write(path: Path, text: str) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from components.contracts.errors import StoreError
 
@@ -57,7 +56,7 @@ def open_backend(url: str) -> Backend:
 
     Errors: StoreError for any other URL.
     """
-    scheme = urlsplit(url).scheme
+    scheme = url.partition("://")[0]
     if scheme == "lmdb":
         from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
 

@@ -5,12 +5,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import lmdb
 
 from components.contracts.errors import StoreError
 
+SCHEME, MAP_SIZE = "lmdb://", "?map_size="
 FIRST_MAP_BYTES = 1 << 30
 MAX_READERS = 1024
 
@@ -126,18 +126,18 @@ _registering = threading.Lock()
 def environment_of(url: str) -> SharedEnvironment:
     """Return the process's environment of ``lmdb:///folder``, without opening it.
 
+    The folder stands as it is: ``%``, ``#`` and ``?`` in it are parts of its name.
+
     Errors: StoreError where the URL names no folder or its map size is no number.
     """
-    parts = urlsplit(url)
-    folder = unquote(parts.netloc + parts.path)
-    sizes = parse_qs(parts.query).get("map_size", [str(FIRST_MAP_BYTES)])
-    if not folder or not sizes[0].isdigit():
+    folder, sized, size = url.removeprefix(SCHEME).partition(MAP_SIZE)
+    if not folder or (sized and not size.isdigit()):
         raise StoreError(
             f"online store URL {url!r} is not understood; expected lmdb:///folder, with ?map_size=BYTES or none"
         )
     path = os.path.realpath(folder)
     with _registering:
-        return _environments.setdefault(path, SharedEnvironment(path, int(sizes[0])))
+        return _environments.setdefault(path, SharedEnvironment(path, int(size or FIRST_MAP_BYTES)))
 
 
 def _before_fork() -> None:

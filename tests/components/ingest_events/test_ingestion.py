@@ -200,3 +200,16 @@ source = { kind = "csv", path = "promotions.csv" }
         ("2", "2024-03-24T23:00:00+00:00", 1.0),
     ]
     assert [row["problem"] for row in found if row["problem"]] == ["no item", "unreadable period"]
+
+
+@pytest.mark.parametrize("path", ["days [2024]", "days [2024]/1?.csv", "days [2024]/*.csv"])
+def test_a_path_that_exists_is_no_pattern(tmp_path: Path, path: str) -> None:
+    shop = shop_folder(tmp_path, PURCHASES.replace("purchases.csv", path))
+    shop.write("days [2024]/1?.csv", HEADER + FIRST)
+    if path.endswith("1?.csv"):
+        shop.write("days [2024]/12.csv", HEADER + "c,3,2024-03-02 10:00:00\n")
+    shop.write("days 2/1.csv", HEADER + "d,4,2024-03-02 10:00:00\n")
+
+    shop.ingest()
+
+    assert items(shop) == ["1", "2"]
