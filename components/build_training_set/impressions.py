@@ -24,7 +24,7 @@ from components.features.coded import since
 from components.features.moment import MICROSECOND, microseconds
 from components.features.shape import Shape
 from components.features.workspace import DuckDBWorkspace, Workspace
-from components.lake.engine import DuckDBEngine, open_engine
+from components.lake.engine import Engine, open_engine
 
 TABLES = ("events", "items", "impressions")
 REQUEST = ("request_id", "user_id")
@@ -48,7 +48,7 @@ class ImpressionLog:
     requests in the window, with or without success.
     """
 
-    engine: DuckDBEngine
+    engine: Engine
     space: Workspace
     shown: ir.Table
     requests: pa.Table

@@ -1,8 +1,6 @@
 """The engine seam: where Ibis expressions over lake tables run. DuckDB on one machine; a cluster brings another."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +10,11 @@ import ibis
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
-from components.lake.session import MEMORY_LIMIT, delta_relation, name
+from components.lake.session import MEMORY_LIMIT, delta_relation, name, spill_folder
 
 
 class Engine(Protocol):
-    """What feature definitions need of an engine."""
+    """What steps need of an engine."""
 
     def delta_table(self, uri: Path, schema: pa.Schema, version: int | None = None) -> ibis.Table:
         """A Delta table at a version, as an Ibis table; no rows if the table is missing or empty."""
@@ -60,13 +58,12 @@ class DuckDBEngine:
 @contextmanager
 def open_engine(memory_limit: str = MEMORY_LIMIT, threads: int | None = None) -> Iterator[DuckDBEngine]:
     """Open the embedded engine, in UTC; what does not fit the memory limit spills to a temporary folder."""
-    spill = tempfile.mkdtemp(prefix="rankloop-spill-")
-    backend = ibis.duckdb.connect(
-        memory_limit=memory_limit, threads=threads or os.cpu_count() or 1, temp_directory=spill
-    )
-    backend.raw_sql("SET TimeZone = 'UTC'")
-    try:
-        yield DuckDBEngine(backend)
-    finally:
-        backend.disconnect()
-        shutil.rmtree(spill, ignore_errors=True)
+    with spill_folder() as spill:
+        backend = ibis.duckdb.connect(
+            memory_limit=memory_limit, threads=threads or os.cpu_count() or 1, temp_directory=spill
+        )
+        backend.raw_sql("SET TimeZone = 'UTC'")
+        try:
+            yield DuckDBEngine(backend)
+        finally:
+            backend.disconnect()

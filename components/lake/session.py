@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from components.contracts.errors import SourceError
+from components.contracts.errors import SourceError, is_out_of_space
 from components.lake.tables import table_files
 
 MEMORY_LIMIT = "2GB"
@@ -20,24 +20,50 @@ MEMORY_LIMIT = "2GB"
 @contextmanager
 def duckdb_session(memory_limit: str = MEMORY_LIMIT, threads: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a DuckDB session; what does not fit the memory limit spills to a temporary folder."""
+    with spill_folder() as spill:
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": memory_limit,
+            "threads": threads or os.cpu_count() or 1,
+            "temp_directory": spill,
+        }
+        session = duckdb.connect(config=config)
+        session.execute("SET TimeZone = 'UTC'")
+        try:
+            yield session
+        finally:
+            session.close()
+
+
+@contextmanager
+def spill_folder() -> Iterator[str]:
+    """Give an engine a folder for what does not fit its memory, gone at the end.
+
+    Raises:
+        SourceError: the engine ran out of memory or disk.
+    """
     spill = tempfile.mkdtemp(prefix="rankloop-spill-")
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": memory_limit,
-        "threads": threads or os.cpu_count() or 1,
-        "temp_directory": spill,
-    }
-    session = duckdb.connect(config=config)
-    session.execute("SET TimeZone = 'UTC'")
     try:
-        yield session
+        yield spill
     except duckdb.Error as error:
-        reason = str(error).strip().splitlines()[0]
-        raise SourceError(
-            f"the engine could not finish ({reason}); free memory and disk space (spilling to {spill}), then run again"
-        ) from error
+        if is_exhausted(error):
+            raise exhausted(error) from error
+        raise
     finally:
-        session.close()
         shutil.rmtree(spill, ignore_errors=True)
+
+
+def is_exhausted(error: duckdb.Error) -> bool:
+    """Whether the engine ran out of memory or of disk to spill to."""
+    return isinstance(error, duckdb.OutOfMemoryException) or is_out_of_space(error)
+
+
+def exhausted(error: duckdb.Error) -> SourceError:
+    """What to do about an engine that ran out of memory or disk."""
+    reason = str(error).strip().splitlines()[0]
+    return SourceError(
+        f"the engine ran out of memory or disk ({reason}); free memory, and space in {tempfile.gettempdir()}, "
+        "then run again"
+    )
 
 
 def delta_relation(uri: Path, schema: pa.Schema, version: int | None = None) -> str:
