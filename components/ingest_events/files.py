@@ -1,5 +1,6 @@
 """Parquet and CSV files as DuckDB relations."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,15 +8,17 @@ import duckdb
 
 from components.contracts.errors import SourceError
 from components.contracts.shop import Source
-from components.lake.session import path_text, text
+from components.lake.session import exhausted, is_exhausted, path_text, text
 
 FILE = "__file"
+CSV_ERROR = "CSV Error on Line"
 
 
 def files_relation(source: Source, paths: Sequence[Path]) -> str:
     """SQL that reads files of one source, with the path of each row's file as ``__file``.
 
-    A CSV's cells are read as text, so that a column of mixed types is judged cell by cell.
+    A CSV's cells are read as text, so that a column of mixed types is judged cell by cell. A row may be too short, and
+    hold line breaks in quotes: DuckDB 2 reads both together only without its parallel reader, in the same time.
 
     Raises:
         SourceError: no CSV file has as much as a header.
@@ -27,7 +30,7 @@ def files_relation(source: Source, paths: Sequence[Path]) -> str:
         return f"read_parquet({listed}, union_by_name = true, filename = {text(FILE)})"
     return (
         f"read_csv({listed}, all_varchar = true, header = true, union_by_name = true, null_padding = true, "
-        f"encoding = {text(source.encoding)}, filename = {text(FILE)})"
+        f"parallel = false, encoding = {text(source.encoding)}, filename = {text(FILE)})"
     )
 
 
@@ -46,8 +49,19 @@ def relation_columns(session: duckdb.DuckDBPyConnection, where: str, relation: s
 
 def unreadable(where: str, error: duckdb.Error) -> SourceError:
     """An error of the engine as one line about the source."""
-    first = str(error).strip().splitlines()[0]
+    if is_exhausted(error):
+        return exhausted(error)
     return SourceError(
-        f"{where}: found data that cannot be read ({first}); "
+        f"{where}: found data that cannot be read ({_reason(str(error).strip())}); "
         "check the file, and its `kind` and `encoding` in the shop file"
     )
+
+
+def _reason(said: str) -> str:
+    """The first line of an engine's error; of a CSV's the cause and the file too, which stand below the bad row."""
+    first = said.splitlines()[0]
+    if CSV_ERROR not in first:
+        return first
+    cause = re.split(r"\n\s*(?=Possible |file = )", said)[0].strip().splitlines()[-1]
+    file = re.search(r"^  file = (.*)$", said, re.MULTILINE)
+    return f"{first}: {cause}{f' In {file[1]}' if file else ''}"

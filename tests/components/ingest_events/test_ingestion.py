@@ -151,6 +151,29 @@ def test_a_file_of_another_kind_is_one_clear_error(tmp_path: Path) -> None:
         shop.ingest()
 
 
+def test_a_cell_may_hold_a_line_break_and_a_row_may_be_short(tmp_path: Path) -> None:
+    rows = 'a,"1\n2",2024-03-01 10:00:00\nb,2,2024-03-01 11:00:00,gift\nc,3\n'
+    shop = shop_folder(tmp_path, purchases="customer,article,bought_at,note\n" + rows)
+
+    shop.ingest()
+
+    assert sorted((row["item_id"], row["event_time"] is None) for row in shop.raw()) == [
+        ("1\n2", False),
+        ("2", False),
+        ("3", True),
+    ]
+
+
+def test_a_line_that_cannot_be_read_is_named_with_its_cause(tmp_path: Path) -> None:
+    shop = shop_folder(tmp_path, purchases=HEADER + FIRST)
+    (tmp_path / "purchases.csv").write_bytes((HEADER + FIRST).encode() + "c,ü,2024-03-01\n".encode("latin-1"))
+
+    with pytest.raises(
+        SourceError, match=r"Line: 4: Invalid unicode .* not utf-8 encoded\. In .*purchases\.csv\); check"
+    ):
+        shop.ingest()
+
+
 def test_a_table_is_written_in_its_declared_schema(tmp_path: Path) -> None:
     shop = shop_folder(tmp_path, PURCHASES.replace('"csv", path = "purchases.csv"', '"parquet", path = "p.parquet"'))
     rows = {
