@@ -69,6 +69,9 @@ class Contract(Settings):
     max_missing_users: Share = Field(1.0, description="Largest share of new event rows without a user.")
     max_unknown_items: Share = Field(1.0, description="Largest share of new event rows whose item the catalogue lacks.")
     max_duplicates: Share = Field(1.0, description="Largest share of new rows that repeat an event id.")
+    tolerated_rows: int = Field(
+        10, ge=0, description="So few bad new rows never stop a run, whatever their share; they go to quarantine."
+    )
     max_quantity: float = Field(1e6, gt=0, description="Largest plausible number of units in a row.")
     max_price: float = Field(1e7, gt=0, description="Largest plausible price of a row.")
     earliest_year: int = Field(1990, ge=1900, le=2100, description="First year whose events are plausible.")

@@ -66,7 +66,7 @@ def _unknown_items(session: duckdb.DuckDBPyConnection, growth: Growth, catalogue
 
 
 def breaches(contract: Contract, judgement: Judgement) -> list[str]:
-    """Say in words which limits the new rows pass."""
+    """Say in words which limits the new rows pass; so few rows as the contract tolerates pass none."""
     if judgement.rows == 0:
         return []
     limits = [
@@ -84,7 +84,7 @@ def breaches(contract: Contract, judgement: Judgement) -> list[str]:
     return [
         f"{judgement.table}: {count:,} of {judgement.rows:,} new rows {what} (limit {limit:.4g}, contract.{key})"
         for what, count, limit, key in limits
-        if count > limit * judgement.rows
+        if count > max(limit * judgement.rows, contract.tolerated_rows)
     ]
 
 

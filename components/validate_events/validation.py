@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from components.validate_events.limits import Judgement, breaches, judge_rows
 from components.validate_events.moments import resolve_as_of
 from components.validate_events.quality import quality_facts
 from components.validate_events.quarantine import quarantine_growth, quarantine_snapshot
+from components.validate_events.refusal import give_back
 from components.validate_events.replacement import Replacement, known_items, replacement_of, write_clean_snapshot
 from components.validate_events.sources import dropped_sources
 
@@ -62,7 +64,7 @@ def validate_events(
         replacements = {table: replacement_of(session, shop, home, raw, table) for table in SNAPSHOTS}
         catalogue = known_items(home, replacements["items"])
         judgements = {growth.table: judge_rows(session, shop, growth, catalogue) for growth in growths}
-        _refuse_breaches(shop, home, judgements)
+        _refuse_breaches(shop, home, growths, judgements)
         say("writing clean tables")
         _write(session, shop, home, growths, list(replacements.values()), now)
         compact_tables(home.clean)
@@ -87,12 +89,16 @@ def _create_tables(home: Home) -> None:
     create_table(home.quarantine, QUARANTINE)
 
 
-def _refuse_breaches(shop: Shop, home: Home, judgements: dict[str, Judgement]) -> None:
-    found = [breach for judgement in judgements.values() for breach in breaches(shop.contract, judgement)]
-    if found:
+def _refuse_breaches(shop: Shop, home: Home, growths: list[Growth], judgements: dict[str, Judgement]) -> None:
+    found = {growth.table: breaches(shop.contract, judgements[growth.table]) for growth in growths}
+    for growth in growths:
+        if found[growth.table]:
+            give_back(home, growth)
+    if any(found.values()):
         raise ContractBreach(
-            "; ".join(found) + f"; the clean tables in {home.clean} are as they were: "
-            "correct the source or the mapping, or set the limit under [contract] in the shop file"
+            "; ".join(chain.from_iterable(found.values())) + f"; the clean tables in {home.clean} are as they were: "
+            "correct the source or the mapping, or set the limit under [contract] in the shop file; "
+            "the next run reads the refused rows again"
         )
 
 

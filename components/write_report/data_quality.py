@@ -141,7 +141,7 @@ def _limits(new: Facts, contract: Contract) -> Iterator[Limit]:
     for name, key, limit in watched:
         found = new.number(key)
         if found is not None and limit < 1:
-            yield Limit(name, found / rows, limit)
+            yield Limit(name, found / rows, max(limit, min(contract.tolerated_rows / rows, 1.0)))
 
 
 def _days(first: str | None, rows: tuple[float, ...], width: int) -> Columns | None:

@@ -1,0 +1,36 @@
+"""Back to an earlier version of a Delta table: its rows and notes again, as a new commit."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from deltalake.exceptions import DeltaError
+
+from components.contracts.errors import SourceError
+from components.lake.tables import KEEP_HISTORY, NOTES, Notes, note_properties, open_table, read_notes
+
+
+def noted_version(uri: Path, fits: Callable[[Notes], bool]) -> int | None:
+    """The newest version of a table whose own notes fit; None if there is none."""
+    table = open_table(uri)
+    commits = table.history() if table is not None else []
+    found = (commit["version"] for commit in commits if NOTES in commit and fits(json.loads(commit[NOTES])))
+    return next(found, None)
+
+
+def restore_version(uri: Path, version: int) -> None:
+    """Make a table what it was at a version; the versions since then stay readable.
+
+    Raises:
+        SourceError: files of that version are gone, or nothing can be written.
+    """
+    table = open_table(uri)
+    assert table is not None
+    properties = note_properties(read_notes(uri, version))
+    try:
+        table.restore(version, commit_properties=properties, post_commithook_properties=KEEP_HISTORY)
+    except (DeltaError, OSError) as error:
+        raise SourceError(
+            f"{uri}: version {version} could not be restored ({error}); free disk space and permissions are the usual "
+            "reasons, and the table is as it was"
+        ) from error
