@@ -1,7 +1,7 @@
 """The part of the shop file that says where data are and which of their columns are the canonical ones."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -111,6 +111,11 @@ class EventSource(Settings):
         if self.types and not self.columns.event_type:
             raise ValueError("`types` translates a type column, but `columns.event_type` names none")
         return self
+
+    @property
+    def declared_types(self) -> frozenset[EventType]:
+        """The event types that its rows may have: a type column may hold each by its own name, translated or not."""
+        return frozenset(get_args(EventType) if self.event_type is None else (self.event_type,))
 
 
 class ItemSource(Settings):

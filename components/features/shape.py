@@ -29,7 +29,7 @@ class Shape:
 
 def shape_of(shop: Shop) -> Shape:
     """Take from a shop file what shapes its feature views."""
-    declared = {kind for source in shop.events for kind in (source.event_type, *source.types.values())}
+    declared = {kind for source in shop.events for kind in source.declared_types}
     return Shape(
         success=shop.success,
         browsing=tuple(kind for kind in BROWSING if kind in declared and kind not in shop.success),
