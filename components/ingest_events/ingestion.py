@@ -8,7 +8,7 @@ from typing import Any
 
 from components.contracts.handles import Handle
 from components.contracts.home import Home
-from components.contracts.shop import ItemSource, PromotionSource, Shop, UserSource
+from components.contracts.shop import ItemSource, PromotionSource, Settings, Shop, UserSource
 from components.contracts.tables import RAW
 from components.ingest_events.growing import GrowingSource, SourceFacts, grow_table
 from components.ingest_events.mapping import SourceColumns, map_events, map_impressions, map_items, map_users
@@ -63,14 +63,10 @@ def ingest_events(shop: Shop, home: Home, now: datetime, say: Callable[[str], No
 def growing_sources(shop: Shop) -> Iterator[GrowingSource]:
     """The sources of events and impressions."""
     for events in shop.events:
-        settings = settings_digest(
-            events.columns.model_dump(), events.source.time_format, events.source.cursor, shop.time_zone
-        )
+        settings = _reading(shop, events, only={"columns", "source"})
         yield GrowingSource("events", events.name, events.source, settings, _mapper(map_events, events))
     if shop.impressions is not None:
-        described = shop.impressions.model_dump(exclude={"source"})
-        settings = settings_digest(described, shop.impressions.source.time_format, shop.time_zone)
-        mapper = _mapper(map_impressions, shop.impressions)
+        settings, mapper = _reading(shop, shop.impressions), _mapper(map_impressions, shop.impressions)
         yield GrowingSource(IMPRESSIONS, IMPRESSIONS, shop.impressions.source, settings, mapper)
 
 
@@ -87,8 +83,12 @@ def snapshot_sources(shop: Shop) -> Iterator[SnapshotSource]:
 def _snapshot(
     table: str, shop: Shop, described: ItemSource | UserSource | PromotionSource, select: Select
 ) -> SnapshotSource:
-    settings = settings_digest(described.model_dump(exclude={"source": {"path", "url"}}), shop.time_zone)
-    return SnapshotSource(table, described.source, settings, select)
+    return SnapshotSource(table, described.source, _reading(shop, described), select)
+
+
+def _reading(shop: Shop, described: Settings, only: set[str] | None = None) -> str:
+    """Digest how a source is read; where it lies is left out, so that a source that was moved is the same source."""
+    return settings_digest(described.model_dump(include=only, exclude={"source": {"path", "url"}}), shop.time_zone)
 
 
 def _mapper(map_columns: Callable[..., Any], source: Any) -> Callable[[SourceColumns], Any]:

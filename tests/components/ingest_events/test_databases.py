@@ -50,6 +50,7 @@ def database(
     monkeypatch.setenv("SHOP_DATABASE", url)
     with engine.connect() as connection:
         connection.execute(sa.text("DROP TABLE IF EXISTS sales"))
+        connection.execute(sa.text("DROP TABLE IF EXISTS returns"))
         connection.execute(sa.text(CREATE.format(**kinds)))
         insert(connection, ROWS)
         yield connection
@@ -97,6 +98,36 @@ def test_a_cursor_that_moved_backwards_stops(tmp_path: Path, database: sa.Connec
     with pytest.raises(SourceError, match="found id = 1 as the newest row of sales, but rows up to 2 were read before"):
         shop.ingest()
     assert articles(shop) == ["A", "B"]
+
+
+def test_another_table_reads_anew(tmp_path: Path, database: sa.Connection) -> None:
+    shop = shop_folder(tmp_path, SHOP)
+    shop.ingest()
+    database.execute(sa.text("CREATE TABLE returns AS SELECT * FROM sales WHERE id = 1"))
+    database.commit()
+    shop.write("shop.toml", SHOP.replace('table = "sales"', 'table = "returns"'))
+    shop.ingest()
+    assert articles(shop) == ["A"]
+
+
+def test_impressions_are_read_anew_by_another_cursor(tmp_path: Path, database: sa.Connection) -> None:
+    logged = """
+[impressions]
+request = "id"
+user = "customer"
+item = "article"
+time = "bought_at"
+position = "units"
+source = { kind = "sql", url = "${SHOP_DATABASE}", table = "sales", cursor = "id" }
+"""
+    shop = shop_folder(tmp_path, SHOP + logged)
+    shop.ingest()
+    insert(database, [(1, 9.0, "C", "2024-03-03 10:00:00", 1, 1.0)])  # below the last id, but of a later day
+    shop.ingest()
+    assert len(shop.raw("impressions")) == 2
+    shop.write("shop.toml", SHOP + logged.replace('cursor = "id"', 'cursor = "bought_at"'))
+    shop.ingest()
+    assert len(shop.raw("impressions")) == 3
 
 
 def test_a_table_without_a_cursor_is_read_whole_and_known_rows_are_skipped(

@@ -113,6 +113,19 @@ def test_another_mapping_replaces_what_was_read_under_the_old_one(tmp_path: Path
     assert items(shop) == ["x"]
 
 
+def test_another_encoding_reads_anew(tmp_path: Path) -> None:
+    shop = shop_folder(tmp_path, purchases=HEADER)
+    (tmp_path / "purchases.csv").write_bytes((HEADER + "a,café,2024-03-01\n").encode("utf-8"))
+    shop.write("shop.toml", PURCHASES.replace('kind = "csv"', 'kind = "csv", encoding = "latin-1"'))
+    shop.ingest()
+    assert items(shop) == ["cafÃ©"]
+    shop.write("shop.toml", PURCHASES)
+
+    shop.ingest()
+
+    assert items(shop) == ["café"]
+
+
 def test_a_column_that_the_source_grew_is_ignored_and_reported(tmp_path: Path) -> None:
     shop = shop_folder(tmp_path, purchases=HEADER + FIRST)
     shop.ingest()
