@@ -218,6 +218,12 @@ class Shop(Settings):
             raise ValueError(
                 f"rules.not_merchandise: found the column {unknown[0]!r}, expected one of {', '.join(sorted(known))}"
             )
+        attributes = self.items.attributes if self.items else ()
+        if self.rules.in_stock_only is not None and self.rules.in_stock_only not in attributes:
+            raise ValueError(
+                f"rules.in_stock_only: found {self.rules.in_stock_only!r}, expected one of items.attributes "
+                f"({', '.join(attributes) or 'there are none'})"
+            )
         return self
 
     @property

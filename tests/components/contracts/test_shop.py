@@ -16,6 +16,12 @@ event_type = "purchase"
 source = { kind = "csv", path = "purchases.csv" }
 columns = { user = "customer", item = "article", time = "bought_at" }
 """
+ITEMS = """
+[items]
+item = "article"
+attributes = ["size", "in_stock"]
+source = { kind = "csv", path = "items.csv" }
+"""
 
 
 def load(folder: Path, toml: str) -> Shop:
@@ -66,6 +72,8 @@ def test_relative_paths_start_at_the_shop_file(tmp_path: Path) -> None:
         ('name = "corner"' + EVENTS + EVENTS, "two sources of events are called 'purchases'"),
         ('name = "corner"' + EVENTS + "[gate]\nconfidence = 2", "`gate.confidence`: found 2, expected less than 1"),
         ('name = "corner"' + EVENTS + '[rules.not_merchandise]\nkind = ["x"]', "found the column 'kind', expected one"),
+        ('name = "corner"' + EVENTS + ITEMS + '[rules]\nin_stock_only = "in"', "found 'in', expected one of items."),
+        ('name = "corner"' + EVENTS + '[rules]\nin_stock_only = "in_stock"', "items.attributes (there are none)"),
     ],
 )  # fmt: skip
 def test_a_wrong_file_gets_one_clear_error(tmp_path: Path, toml: str, said: str) -> None:
