@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from components.contracts.errors import ConfigurationError, ContractBreach
+from components.contracts.as_of import read_moment
+from components.contracts.errors import ContractBreach
 
 
 def resolve_as_of(asked: str | None, newest: datetime | None, zone: ZoneInfo) -> datetime:
@@ -22,14 +23,3 @@ def resolve_as_of(asked: str | None, newest: datetime | None, zone: ZoneInfo) ->
         raise ContractBreach("events: found no sound event, so there is no day to stand at; see the quarantine for why")
     day = newest.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     return day.astimezone(UTC)
-
-
-def read_moment(asked: str, zone: ZoneInfo) -> datetime:
-    """Read an ISO 8601 moment, in UTC; without an offset it takes a zone."""
-    try:
-        moment = datetime.fromisoformat(asked)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"--as-of: found {asked!r}, expected a moment such as 2017-08-28 or 2017-08-28T06:00:00+02:00"
-        ) from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)

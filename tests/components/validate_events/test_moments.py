@@ -1,9 +1,9 @@
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from components.contracts.errors import ConfigurationError, ContractBreach
+from components.contracts.errors import ContractBreach
 from components.validate_events.moments import resolve_as_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -25,11 +25,6 @@ def test_a_run_stands_at_what_was_asked_or_at_the_end_of_the_last_complete_day(
     known = datetime.fromisoformat(newest) if newest else None
 
     assert resolve_as_of(asked, known, BERLIN) == datetime.fromisoformat(moment)
-
-
-def test_what_is_no_moment_is_a_wrong_option() -> None:
-    with pytest.raises(ConfigurationError, match="--as-of: found 'noon', expected a moment such as 2017-08-28"):
-        resolve_as_of("noon", datetime(2024, 1, 1, tzinfo=UTC), BERLIN)
 
 
 def test_no_events_and_nothing_asked_is_a_breach() -> None:

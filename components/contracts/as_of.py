@@ -1,0 +1,31 @@
+"""A moment as people write it: what ``--as-of`` and the pipelines' parameter mean."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from components.contracts.errors import ConfigurationError
+
+YEARS = range(1970, 2200)  # within what every library here can hold, in nanoseconds and with days added
+
+
+def read_moment(written: str, zone: ZoneInfo) -> datetime:
+    """Read a date (its first moment) or a time, ISO 8601, as UTC; without an offset it takes a zone.
+
+    Raises:
+        ConfigurationError: it is neither, or of a year that no shop has data of.
+    """
+    try:
+        found = datetime.fromisoformat(written)
+        moment = (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise _refusal(written) from error
+    if moment.year not in YEARS:
+        raise _refusal(written)
+    return moment
+
+
+def _refusal(written: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"--as-of: found {written!r}, expected a date or a time such as 2017-08-28 or 2017-08-28T06:00:00+02:00, "
+        f"in the years {YEARS[0]} to {YEARS[-1]}"
+    )
