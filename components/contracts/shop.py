@@ -158,12 +158,14 @@ class Gate(Settings):
 class Drift(Settings):
     """When a window counts as drifted."""
 
-    window_days: int = Field(7, ge=1, description="Length of the live window.")
+    window_days: int | None = Field(
+        None, ge=1, description="Days of the live window, from one horizon to all held-out ones; by itself one horizon."
+    )
     psi: float = Field(0.2, gt=0, description="Population stability index beyond which a column has drifted.")
     ks: float = Field(0.1, gt=0, description="Kolmogorov-Smirnov distance beyond which a column has drifted.")
     missing: Share = Field(0.05, description="Change of the missing share beyond which a column has drifted.")
     new_categories: Share = Field(
-        0.05, description="Share of rows in new categories beyond which a column has drifted."
+        0.05, description="Share of rows in new or vanished categories beyond which a column has drifted."
     )
     quality: Share = Field(0.1, description="Relative loss of NDCG beyond which quality has drifted.")
     min_users: int = Field(100, ge=1, description="Fewest users of a window, and of the reference, to judge on.")
@@ -225,6 +227,21 @@ class Shop(Settings):
                 f"({', '.join(attributes) or 'there are none'})"
             )
         return self
+
+    @model_validator(mode="after")
+    def _judgeable_window(self) -> Self:
+        if self.drift.window_days is not None:
+            self.check_window("drift.window_days", self.drift.window_days)
+        return self
+
+    def check_window(self, name: str, days: int) -> None:
+        """Refuse a drift window without known outcomes, or with requests that were trained on, by ``ValueError``."""
+        least, most = self.horizon_days, self.gate.heldout_horizons * self.horizon_days
+        if not least <= days <= most:
+            raise ValueError(
+                f"{name}: found {days} days, expected {least} (horizon_days: outcomes of younger requests are not known)"
+                f" to {most} (gate.heldout_horizons: older requests are not held out)"
+            )
 
     @property
     def zone(self) -> ZoneInfo:

@@ -1,20 +1,18 @@
 """The step: the newest held-out window beside the reference of the bundle that serves.
 
 The window is the newest requests whose outcomes are known: their candidates' features and the bundle's scores of them
-are what it would have been asked, and their outcomes tell whether its quality held.
+are what it would have been asked, and their outcomes tell whether its quality held. The events since the first of
+these requests tell whether the shop sells other things than it did.
 """
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from components.bundles.loading import Bundle, check_revision, load_ranker
 from components.bundles.promotion import named_bundle
@@ -23,19 +21,21 @@ from components.contracts.examples import ExamplesManifest, Split, read_manifest
 from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Drift, Shop
-from components.detect_drift.detection import detect_drift
+from components.detect_drift.detection import LiveRows, detect_drift
 from components.detect_drift.evidently_report import columns_to_show, evidently_html
 from components.detect_drift.metrics import drift_metrics
+from components.detect_drift.window import USER, Window, newest_window
+from components.drift.event_rows import CleanEvents, event_rows
 from components.drift.quality import JudgedQuality, KnownOutcomes
 from components.drift.report import DriftReport
 from components.drift.sketch_codec import sketches_from_json
 from components.drift.thresholds import DriftThresholds
+from components.drift.window import window_days
 from components.ranking.metrics import ndcg, ranked_lists
 
 if TYPE_CHECKING:
     import pandas as pd
 
-UNIT = "user_id"
 PAGE = "evidently.html"
 SHOWN_ROWS = 4_000  # of each frame on Evidently's page
 
@@ -50,15 +50,6 @@ class Detected:
     facts: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Window:
-    """Rows of the newest requests and the bundle's scores of them."""
-
-    rows: Split
-    scores: NDArray[np.float32]
-    start: datetime
-
-
 def judge_newest_window(
     shop: Shop,
     home: Home,
@@ -66,26 +57,28 @@ def judge_newest_window(
     environment: str,
     run_id: str,
     say: Callable[[str], None],
-    window_days: int | None = None,
+    days: int | None = None,
 ) -> Detected:
     """Compare the newest window with the live bundle's reference; before any promotion, with the last bundle's.
 
     Raises:
         BundleError: no bundle was ever published, or the one that was is damaged.
+        ConfigurationError: the days asked for hold requests without known outcomes, or ones that were trained on.
     """
     folder = Path(examples.uri)
     manifest = read_manifest(folder)
     bundle = _reference(home, shop.name, environment, manifest)
     say("scoring the newest window")
-    window = _window(folder, manifest, bundle, window_days or shop.drift.window_days, shop.training.threads)
+    ranker = load_ranker(bundle, shop.training.threads)
+    window = newest_window(read_split(folder, "heldout"), manifest, ranker, window_days(shop, days))
     say(f"comparing {len(window.scores):,} rows with the reference")
-    limits = thresholds(shop.drift)
-    report = _compare(bundle, manifest, window, limits, shop.gate.confidence)
+    span = CleanEvents(home.clean, examples.versions, window.start, window.end, window.end)
+    report = _compare(shop, bundle, manifest, window, span)
     path = home.run(run_id) / "drift.json"
     path.write_text(json.dumps(report.to_dict(), indent=1))
     if report.table("features") is not None and len(window.scores):
         say("drawing a sample")
-        _draw(home.run(run_id) / PAGE, folder, manifest, window, report, limits)
+        _draw(home.run(run_id) / PAGE, folder, manifest, window, report, thresholds(shop.drift))
     handle = Handle("drift", str(path), examples.versions, bundle.digest, examples.as_of)
     facts = {
         "verdict": str(report.verdict),
@@ -121,48 +114,17 @@ def _reference(home: Home, shop: str, environment: str, manifest: ExamplesManife
     return live
 
 
-def _window(folder: Path, manifest: ExamplesManifest, bundle: Bundle, days: int, threads: int) -> Window:
-    """Requests made in the last ``days`` before the newest one's outcomes were complete."""
-    split = read_split(folder, "heldout")
-    as_of = datetime.fromisoformat(manifest.as_of)
-    start = as_of - timedelta(days=max(days, manifest.horizon_days))
-    rows = _requests_from(split, start)
-    scores = load_ranker(bundle, threads).score(np.asarray(rows.features), np.asarray(rows.baselines))
-    return Window(rows, scores, start)
-
-
-def _requests_from(split: Split, start: datetime) -> Split:
-    """The requests from a moment on, numbered anew."""
-    chosen = pc.greater_equal(split.requests["request_time"], pa.scalar(start)).to_numpy(zero_copy_only=False)
-    number = np.cumsum(chosen) - 1
-    request = split.rows["request"].to_numpy()
-    kept = np.flatnonzero(chosen[request]) if len(request) else np.empty(0, dtype=np.int64)
-    rows = split.rows.take(pa.array(kept))
-    place = rows.column_names.index("request")
-    rows = rows.set_column(place, "request", pa.array(number[request[kept]], pa.int32()))
-    return Split(split.features[kept], split.baselines[kept], rows, split.requests.filter(pa.array(chosen)))
-
-
-def _compare(
-    bundle: Bundle, manifest: ExamplesManifest, window: Window, limits: DriftThresholds, confidence: float
-) -> DriftReport:
+def _compare(shop: Shop, bundle: Bundle, manifest: ExamplesManifest, window: Window, span: CleanEvents) -> DriftReport:
     reference = sketches_from_json(bundle.sketches)
-    live = {"features": _features(window, manifest), "predictions": _predictions(window)}
-    units = dict.fromkeys(live, UNIT)
-    return detect_drift(reference, live, limits, units, _outcomes(bundle, window, confidence))
-
-
-def _features(window: Window, manifest: ExamplesManifest) -> pa.Table:
-    columns = {name: window.rows.features[:, place] for place, name in enumerate(manifest.feature_names)}
-    return pa.table({**columns, UNIT: _users(window.rows)})
-
-
-def _predictions(window: Window) -> pa.Table:
-    return pa.table({"score": window.scores, UNIT: _users(window.rows)})
-
-
-def _users(rows: Split) -> pa.ChunkedArray:
-    return rows.requests[UNIT].take(rows.rows["request"])
+    with event_rows(shop, span) as events:
+        live: dict[str, LiveRows] = {
+            "features": window.features(manifest.feature_names),
+            "predictions": window.predictions,
+            "data": events,
+        }
+        watched = {name: rows for name, rows in live.items() if name in reference.tables}
+        outcomes = _outcomes(bundle, window, shop.gate.confidence)
+        return detect_drift(reference, watched, thresholds(shop.drift), dict.fromkeys(watched, USER), outcomes)
 
 
 def _outcomes(bundle: Bundle, window: Window, confidence: float) -> KnownOutcomes | None:
@@ -174,7 +136,7 @@ def _outcomes(bundle: Bundle, window: Window, confidence: float) -> KnownOutcome
     request, labels = (window.rows.rows[name].to_numpy() for name in ("request", "label"))
     relevant = window.rows.requests["relevant"].to_numpy()
     found = ndcg(ranked_lists(request, window.scores, labels, relevant, bundle.manifest.k))
-    users = pc.dictionary_encode(window.rows.requests[UNIT].combine_chunks()).indices.to_numpy()
+    users = pc.dictionary_encode(window.rows.requests[USER].combine_chunks()).indices.to_numpy()
     reference = JudgedQuality(judged["mean"], judged["low"], judged["high"], confidence, bundle.manifest.k)
     return KnownOutcomes(reference, found, users)
 

@@ -1,6 +1,7 @@
 """What a bundle remembers of its rows: reference sketches for drift and warm-up rows."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -8,17 +9,24 @@ from numpy.typing import NDArray
 
 from components.bundles.scoring import Ranker
 from components.bundles.warmup import Warmup
-from components.contracts.examples import Split
+from components.contracts.examples import ExamplesManifest, Split
+from components.contracts.handles import Handle
+from components.contracts.home import Home
+from components.contracts.shop import Shop
+from components.drift.event_rows import CleanEvents
 from components.drift.kinds import ColumnKind
 from components.drift.sketch_codec import sketches_to_json
-from components.drift.sketches import Sketches, sketch_table
+from components.drift.sketches import Sketches, TableSketch, sketch_table
 
 REFERENCE_ROWS = 100_000
 WARMUP_ROWS = 64
 
 
-def reference_sketches(ranker: Ranker, split: Split, feature_names: tuple[str, ...]) -> bytes:
-    """Sketch the features and scores of a split's candidates, evenly spread requests whole, at most 100,000 rows."""
+def reference_sketches(ranker: Ranker, split: Split, feature_names: tuple[str, ...], events: TableSketch) -> bytes:
+    """Sketch the features and scores of a split's candidates, evenly spread requests whole, at most 100,000 rows.
+
+    ``events`` is the sketch of the events that the ranker learned from.
+    """
     rows = spread_requests(split, REFERENCE_ROWS)
     features, baselines = np.asarray(split.features[rows]), np.asarray(split.baselines[rows])
     user = split.requests["user_id"].take(pa.array(split.rows["request"].to_numpy()[rows]))
@@ -33,9 +41,17 @@ def reference_sketches(ranker: Ranker, split: Split, feature_names: tuple[str, .
                     {"score": ColumnKind.NUMERIC},
                     "user_id",
                 ),
+                "data": events,
             }
         )
     )
+
+
+def learned_events(shop: Shop, home: Home, examples: Handle, manifest: ExamplesManifest) -> CleanEvents:
+    """The events of the training and validation weeks."""
+    end = datetime.fromisoformat(manifest.train_end)
+    start = end - (shop.training.snapshots + 1) * timedelta(days=manifest.horizon_days)
+    return CleanEvents(home.clean, examples.versions, start, end, datetime.fromisoformat(manifest.as_of))
 
 
 def warmup_rows(ranker: Ranker, split: Split) -> Warmup:

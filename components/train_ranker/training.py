@@ -16,6 +16,7 @@ from components.contracts.examples import ExamplesManifest, Split, read_manifest
 from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop
+from components.drift.event_rows import sketch_events
 from components.train_ranker.boosting import (
     Fit,
     Matrices,
@@ -25,7 +26,7 @@ from components.train_ranker.boosting import (
     tree_parameters,
 )
 from components.train_ranker.leakage import refuse_leaks
-from components.train_ranker.reference import reference_sketches, spread_requests, warmup_rows
+from components.train_ranker.reference import learned_events, reference_sketches, spread_requests, warmup_rows
 from components.train_ranker.sufficiency import refuse_unusable, shortfall_of
 from components.train_ranker.targets import training_targets
 from components.train_ranker.tuning import tune_parameters
@@ -69,7 +70,8 @@ def train_ranker(shop: Shop, examples: Handle, home: Home, run_id: str, say: Say
     ranker = ranker_from(trained.manifest, trained.models, shop.training.threads)
     facts = trained.facts | _about(manifest, train, validation, ranker, shop.k)
     sidecar = Sidecar("", run_id, manifest.as_of, manifest.train_end, examples.versions, facts)
-    sketches = reference_sketches(ranker, reference, trained.manifest.feature_names)
+    events = sketch_events(shop, learned_events(shop, home, examples, manifest))
+    sketches = reference_sketches(ranker, reference, trained.manifest.feature_names, events)
     draft = Draft(trained.manifest, trained.models, sketches, warmup_rows(ranker, reference), sidecar)
     bundle = write_draft(home.run(run_id) / "draft", draft)
     handle = Handle("bundle", str(bundle.folder), examples.versions, bundle.digest, examples.as_of or manifest.as_of)

@@ -26,23 +26,29 @@ class Statistic:
 
 @dataclass(frozen=True)
 class ColumnLine:
-    """One watched column."""
+    """One watched column: KS and medians of numbers, new and vanished categories of words."""
 
     name: str
     verdict: str
     tone: str
     psi: Statistic | None
     ks: Statistic | None
+    new: Statistic | None
+    vanished: Statistic | None
     missing: tuple[str, str]
     medians: tuple[str, str]
 
 
 @dataclass(frozen=True)
 class TableLines:
-    """One compared table: columns worst first; those beyond ``CALM_COLUMNS_SHOWN`` that are calm fold away."""
+    """One compared table: columns worst first; those beyond ``CALM_COLUMNS_SHOWN`` that are calm fold away.
+
+    ``categories`` says whether it holds categories alone; then there are no numbers to show.
+    """
 
     name: str
     reason: str
+    categories: bool
     reference_rows: int | None
     live_rows: int | None
     shown: tuple[ColumnLine, ...]
@@ -86,6 +92,7 @@ def _table(found: Facts) -> TableLines:
     return TableLines(
         name=formats.title(found.text("name") or "data"),
         reason=found.text("reason") or "",
+        categories=bool(ordered) and all(each.text("kind") == "categorical" for each in ordered),
         reference_rows=found.count("reference_rows"),
         live_rows=found.count("live_rows"),
         shown=tuple(lines[:shown]),
@@ -112,6 +119,8 @@ def _line(column: Facts) -> ColumnLine:
         tone=_tone(verdict),
         psi=_statistic(measures.get("psi")),
         ks=_statistic(measures.get("ks")),
+        new=_statistic(measures.get("new_category_share")),
+        vanished=_statistic(measures.get("vanished_category_share")),
         missing=(formats.share(column.number("reference_missing")), formats.share(column.number("live_missing"))),
         medians=(formats.number(column.number("reference_median")), formats.number(column.number("live_median"))),
     )
