@@ -3,20 +3,27 @@
 from pathlib import Path
 
 from components.contracts.steps import read_records
+from components.drift.window import window_days
 from pipelines.homes import open_home, shop_file_of
 from pipelines.pipeline_run import run_to_document
 from pipelines.run_document import Document
 from pipelines.settings import run_settings
 
 
-def monitor(home: Path, environment: str, window: int | None, as_of: str | None, quiet: bool) -> Document:
+def monitor(
+    home: Path, environment: str, window: int | None, as_of: str | None, quiet: bool, shop_file: Path | None = None
+) -> Document:
     """Run the monitoring pipeline and return its document: that of a run, without what only training has, and drift.
 
+    Without a shop file it is the one that the home's last run used.
+
     Raises:
-        ConfigurationError: there is no home there, or its shop file is gone.
+        ConfigurationError: there is no home there, its shop file is gone, or the window cannot be judged.
         RunFailedError: a step failed.
     """
-    settings = run_settings(shop_file_of(open_home(home)), home, as_of)
+    opened = open_home(home)
+    settings = run_settings(shop_file or shop_file_of(opened), home, as_of)
+    window_days(settings.shop, window)
     arguments = {"environment": environment} | ({"window": str(window)} if window else {})
     document = run_to_document(settings, "monitoring", arguments, {}, quiet)
     facts = read_records(settings.home.run(document["run_id"]))["detect_drift"].facts

@@ -13,19 +13,26 @@ DRIFTED = 3
 @home_option
 @environment_option
 @click.option(
-    "--window", metavar="DAYS", type=click.IntRange(1, 366), help="Length of the window. [default: the shop's]"
+    "--shop", "shop_file", type=click.Path(path_type=Path), help="The shop file. [default: the home's last run's]"
 )
+@click.option("--window", metavar="DAYS", type=int, help="Days of the window: a horizon or more. [default: the shop's]")
 @click.option("--as-of", metavar="TIME", help="Use nothing after this date or time. [default: the last complete day]")
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, home: Path, environment: str, window: int | None, as_of: str | None, as_json: bool
+    ctx: click.Context,
+    home: Path,
+    environment: str,
+    shop_file: Path | None,
+    window: int | None,
+    as_of: str | None,
+    as_json: bool,
 ) -> None:
     """Bring in what is new and compare the newest window with the bundle's reference; exit 3 when it drifted."""
     from pipelines.commands.documents import print_drift, print_json
     from pipelines.monitoring_run import monitor
 
-    document = monitor(home, environment, window, as_of, quiet=as_json)
+    document = monitor(home, environment, window, as_of, quiet=as_json, shop_file=shop_file)
     print_json(document) if as_json else print_drift(document)
     if document["drifted"]:
         ctx.exit(DRIFTED)
