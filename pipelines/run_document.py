@@ -5,7 +5,7 @@ from typing import Any
 
 from components.contracts.home import Home
 from components.contracts.shop import Shop
-from components.contracts.steps import StepRecord
+from components.contracts.steps import StepRecord, stood_at
 from components.contracts.verdict import Contender, Score, Verdict, read_verdict
 from pipelines.run_record import RunRecord
 
@@ -19,7 +19,7 @@ def run_document(home: Home, run: RunRecord, shop: Shop, records: Records) -> Do
     return {
         "run_id": run.run_id,
         "shop": run.shop,
-        "as_of": _as_of(records) or run.as_of,
+        "as_of": stood_at(records) or run.as_of,
         "steps": [
             {"name": record.name, "seconds": record.seconds, "rows_in": record.rows_in, "rows_out": record.rows_out}
             for record in records.values()
@@ -29,11 +29,6 @@ def run_document(home: Home, run: RunRecord, shop: Shop, records: Records) -> Do
         "bundle": _bundle(records),
         "reports": _reports(home, run.run_id),
     }
-
-
-def _as_of(records: Records) -> str | None:
-    moments = (handle.as_of for record in records.values() for handle in record.handles.values() if handle.as_of)
-    return next(moments, None)
 
 
 def _verdict(records: Records) -> Verdict | None:

@@ -6,7 +6,7 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -124,6 +124,12 @@ def read_records(run: Path) -> dict[str, StepRecord]:
     """Read the records of a run's folder, by step name, in the order in which the steps started."""
     records = [_read_record(path) for path in (run / "steps").glob("*.json")]
     return {record.name: record for record in sorted(records, key=lambda record: record.started)}
+
+
+def stood_at(records: Mapping[str, StepRecord]) -> str | None:
+    """Return the moment that a run's handles stand at, ISO 8601; None when no step came to one."""
+    moments = (handle.as_of for record in records.values() for handle in record.handles.values() if handle.as_of)
+    return next(moments, None)
 
 
 def _read_record(path: Path) -> StepRecord:

@@ -7,6 +7,7 @@ from typing import Any
 
 from components.contracts.recommendations import CustomerExample
 from components.contracts.shop import Shop
+from components.contracts.steps import stood_at
 from components.contracts.verdict import Verdict
 from components.write_report import formats
 from components.write_report.customers import customer_examples
@@ -97,7 +98,7 @@ def outline_report(run: Path, shop: Shop, records: Records, files: RunFiles, suc
         shop=formats.title(shop.name),
         currency=shop.currency,
         run_id=files.run.text("run_id") or run.name,
-        as_of=formats.in_zone(_as_of(records) or files.run.text("as_of"), shop.zone) or "",
+        as_of=formats.in_zone(stood_at(records) or files.run.text("as_of"), shop.zone) or "",
         k=shop.k,
         headline=_headline(run, shop, records, files.verdict, failed, succeeded),
         answers=(
@@ -129,9 +130,3 @@ def _headline(
     margin = margin_in_words(verdict, shop.k, shop.gate.confidence)
     stand_in = facts_of(records, "train_ranker").text("baseline")
     return verdict_headline(verdict, margin, facts_of(records, "propose_promotion"), stand_in)
-
-
-def _as_of(records: Records) -> str | None:
-    """Return the moment that the run's handles stand at."""
-    moments = (handle.as_of for record in records.values() for handle in record.handles.values() if handle.as_of)
-    return next(moments, None)
