@@ -65,7 +65,12 @@ def model_card(records: Records, shop: Shop) -> ModelCard | None:
     end = formats.in_zone(trained.text("train_end"), shop.zone)
     window = f"history up to {formats.day(end)}" if end else None
     return ModelCard(
-        facts=(*_learned_from(trained, window), *_validation(trained, shop.k), *_identity(records, trained)),
+        facts=(
+            *_learned_from(trained, window),
+            *_logged(examples.child("impressions")),
+            *_validation(trained, shop.k),
+            *_identity(records, trained),
+        ),
         splits=tuple(_split(each) for each in examples.children("splits")),
         sources=_sources(examples),
         parameters=tuple((name, _parameter(value)) for name, value in trained.child("parameters").items()),
@@ -85,6 +90,17 @@ def _learned_from(trained: Facts, window: str | None) -> Pairs:
         requests, rows = trained.number(f"{part}_requests"), trained.number(f"{part}_rows")
         size = f"{formats.count(requests)} requests" + (f", {formats.count(rows)} rows" if rows else "")
         yield from _given(_SPLITS[part], size if requests else None)
+
+
+def _logged(impressions: Facts) -> Pairs:
+    """Tell of the requests that the shop logged in the training window, if it logs any."""
+    found, used, rows = (impressions.number(key) for key in ("found", "requests", "rows"))
+    if found is None:
+        return
+    yield "Logged requests", f"{formats.count(found)} in the window, {formats.count(used)} learned from"
+    if used and rows:
+        served = formats.share((impressions.number("rows_as_served") or 0) / rows)
+        yield "Logged rows", f"{formats.count(rows)}, {served} with the features as they were served"
 
 
 def _split(found: Facts) -> SplitSize:

@@ -39,8 +39,9 @@ def test_a_run_ends_with_its_document(tiny: LivingHome) -> None:
     assert found["verdict"]["promote"] is False
     assert Path(found["bundle"]["uri"]).is_dir()
     assert found["bundle"]["digest"]
-    report = Path(found["reports"]["report"].removeprefix("file://"))
-    assert "</html>" in report.read_text()
+    report = Path(found["reports"]["report"].removeprefix("file://")).read_text()
+    assert "</html>" in report
+    assert "Logged requests" in report
 
 
 def test_every_step_left_a_record_and_the_handles_name_versions(tiny: LivingHome) -> None:

@@ -118,14 +118,16 @@ def test_quality_shows_each_contender_with_its_interval(full: Page) -> None:
 @pytest.mark.parametrize(
     ("section", "words"),
     [
-        ("customers", "bought 28 times, every 7 days; last 4 days ago"),
+        ("customers", "bought 28 times, about every 7 days; last 4 days ago"),
         ("customers", "$2.59"),
-        ("data", "Missing item"),
+        ("data", "No item"),
         ("data", "1,200 rows of old_orders are left out"),
         ("data", '{"household_id": "1228", "product_id": null}'),
         ("features", "never seen"),
         ("model", "17,204 requests, 4.21 million rows"),
         ("model", "history decay rank"),
+        ("model", "3,310 in the window, 860 learned from"),
+        ("model", "21,400, 70.0\u202f% with the features as they were served"),
         ("model", "Wanted items among the candidates"),
         ("drift", "the distribution moved: PSI 0.41"),
         ("drift", "7 more columns, all within their limits"),
@@ -157,8 +159,8 @@ def test_a_refusal_leads_with_the_failed_conditions(tmp_path: Path) -> None:
     page = page_of(tmp_path, sample_run.records(), sample_run.verdict(promote=False))
     answer = page.texts["answer"]
     assert "Keep what is live" in answer
-    assert "1 of the gate's 8 conditions does not hold" in answer
-    assert "cold start: -21.0% (-29.1% to -12.4%)" in answer
+    assert "1 of the gate's 11 conditions does not hold" in answer
+    assert "cold: -21.0% (-29.1% to -12.4%)" in answer
     gate = page.texts["gate"]
     assert gate.index("failed") < gate.index("passed")
 
