@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Literal
 
 import psutil
@@ -30,9 +31,9 @@ class Kill:
 
 
 def planned_kills(seed: int, seconds: Mapping[str, float]) -> list[Kill]:
-    """Plan one kill for every step, at a random moment of its usual seconds."""
-    draw = random.Random(seed)
-    return [Kill(step, draw.random() * seconds[step], draw.choice(VICTIMS)) for step in TRAINING]
+    """Plan one kill for every step, at a random moment of its usual seconds; the victims take turns."""
+    draw, victims = random.Random(seed), cycle(VICTIMS[seed % 3 :] + VICTIMS[: seed % 3])
+    return [Kill(step, draw.random() * seconds[step], next(victims)) for step in TRAINING]
 
 
 def run_and_kill(run: Sequence[str], home: Home, kill: Kill) -> str:
@@ -49,20 +50,29 @@ def run_and_kill(run: Sequence[str], home: Home, kill: Kill) -> str:
             started.kill()
             raise AssertionError(f"{kill} found no such step; the command ended with {started.poll()}")
         time.sleep(kill.after)
-        _kill(started.pid, kill.victim)
-    return list(read_records(folder))[-1]
+        come_to = list(read_records(folder))[-1]
+        _kill(started, kill.victim)
+    return come_to
 
 
-def _kill(command: int, victim: Victim) -> None:
-    """Kill, and wait until the whole family is gone."""
-    parent = psutil.Process(command)
-    family = [parent, *parent.children(recursive=True)]
-    # the command, the KFP process, the step's process: between two steps there is none
-    chosen = {"everything": family, "command": family[:1], "step": family[2:]}[victim]
-    for process in chosen:
+def _kill(started: subprocess.Popen[bytes], victim: Victim) -> None:
+    """Kill, and wait until the whole family is gone; a command that has ended is left in peace."""
+    family = _family(started)
+    while victim == "step" and len(family) in (1, 2):  # between two steps
+        time.sleep(0.005)
+        family = _family(started)
+    for process in {"everything": family, "command": family[:1], "step": family[2:]}[victim]:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(family, timeout=PATIENCE_SECONDS)
+
+
+def _family(started: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The command, the KFP process, the processes of the step at work; none when the command has ended."""
+    if started.poll() is not None:
+        return []
+    parent = psutil.Process(started.pid)
+    return [parent, *parent.children(recursive=True)]
 
 
 def states_of(home: Home) -> list[str]:
