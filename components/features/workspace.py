@@ -5,9 +5,8 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -15,6 +14,9 @@ import pyarrow as pa
 from components.contracts.tables import CANONICAL, ITEM_CODES
 from components.features.moment import statement_at
 from components.lake.engine import DuckDBEngine, open_engine
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 CLEAN = {**{name: CANONICAL[name] for name in ("events", "items", "users", "promotions")}, "item_codes": ITEM_CODES}
 
@@ -50,9 +52,7 @@ class Workspace(Tables, Protocol):
 class DuckDBTables:
     """Tables of a DuckDB session, of all moments or of one."""
 
-    def __init__(
-        self, session: duckdb.DuckDBPyConnection, statements: "Statements", moment: datetime | None = None
-    ) -> None:
+    def __init__(self, session: "DuckDBPyConnection", statements: "Statements", moment: datetime | None = None) -> None:
         self._session, self._statements, self._moment = session, statements, moment
 
     def store(self, name: str, table: ir.Table) -> ir.Table:
