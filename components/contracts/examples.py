@@ -150,12 +150,6 @@ class SplitFiles:
         self._stack.close()
 
 
-def write_split(folder: Path, name: str, split: Split) -> None:
-    """Write one split's four files."""
-    with SplitFiles(folder, name, split.features.shape[1], split.baselines.shape[1]) as files:
-        files.append(split)
-
-
 def read_split(folder: Path, name: str) -> Split:
     """Read one split; the matrices stay on disk until they are touched."""
     return Split(

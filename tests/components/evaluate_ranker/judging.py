@@ -9,7 +9,7 @@ import numpy as np
 from components.bundles.loading import open_bundle
 from components.bundles.promotion import promote
 from components.bundles.store import publish_folder
-from components.contracts.examples import Split, read_manifest, read_split, write_manifest, write_split
+from components.contracts.examples import Split, read_manifest, read_split, write_manifest
 from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop
@@ -17,7 +17,7 @@ from components.contracts.verdict import Check, Verdict, read_verdict
 from components.evaluate_ranker.evaluation import Evaluated, evaluate_ranker
 from components.evaluate_ranker.future_poison import LeakProbe
 from components.train_ranker.training import train_ranker
-from tests.components.train_ranker.synthetic_examples import World, small_shop, write_examples
+from tests.components.train_ranker.synthetic_examples import World, small_shop, write_examples, write_split
 
 NO_LEAK = LeakProbe(requests=10, values=400, changed=0)
 NOW = "2024-06-03T02:00:00+00:00"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from components.contracts.examples import ExamplesManifest, Split, write_manifest, write_split
+from components.contracts.examples import ExamplesManifest, Split, SplitFiles, write_manifest
 from components.contracts.handles import Handle
 from components.contracts.shop import EventColumns, EventSource, Gate, Shop, Source, Training
 
@@ -70,6 +70,12 @@ def write_examples(folder: Path, world: World | None = None) -> Handle:
     )
     write_manifest(folder, replace(manifest, **world.manifest))
     return Handle("examples", str(folder), {"events": 3}, None, AS_OF.isoformat())
+
+
+def write_split(folder: Path, name: str, split: Split) -> None:
+    """Write one split's four files."""
+    with SplitFiles(folder, name, split.features.shape[1], split.baselines.shape[1]) as files:
+        files.append(split)
 
 
 def draw_split(world: World, times: list[datetime], random: np.random.Generator) -> Split:
