@@ -1,13 +1,13 @@
 """What a home remembers of each run: ``runs/<run_id>/run.json`` and ``result.json``."""
 
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from components.contracts.durable import write_durably
 from components.contracts.errors import ConfigurationError
 from components.contracts.home import Home
 from pipelines.home_lock import lock_holder
@@ -40,11 +40,8 @@ def save_run(home: Home, run: RunRecord) -> None:
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
-    """Write a JSON document in one move."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
-    draft.write_text(json.dumps(document, indent=1))
-    draft.replace(path)
+    """Write a JSON document in one move, which outlives a power cut."""
+    write_durably(path, json.dumps(document, indent=1).encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:

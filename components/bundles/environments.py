@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from components.bundles.digest import short
-from components.bundles.durable import write_durably
+from components.contracts.durable import write_durably
 from components.contracts.errors import PromotionError
 
 

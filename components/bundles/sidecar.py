@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.bundles.durable import write_durably
 from components.bundles.manifest import SIDECAR
+from components.contracts.durable import write_durably
 from components.contracts.errors import BundleError
 
 

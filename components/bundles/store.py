@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from components.bundles.digest import PREFIX, folder_digest, sealed_files, short
-from components.bundles.durable import move_folder_durably, write_durably
 from components.bundles.loading import Bundle, open_bundle
 from components.bundles.manifest import SIDECAR
 from components.bundles.sidecar import Sidecar, sidecar_bytes, write_sidecar
+from components.contracts.durable import move_folder_durably, write_durably
 from components.contracts.errors import BundleError
 
 LATEST = "latest"

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from components.contracts.durable import move_durably
 from components.contracts.errors import RankloopError, is_out_of_space
 from components.contracts.handles import Handle, write_handle
 from components.contracts.home import Home
@@ -75,13 +76,16 @@ class Step:
         self.record.handles[handle.kind] = handle
 
     def save(self) -> None:
-        """Write the record so that a reader never sees half of it."""
+        """Write the record so that a reader never sees half of it; once the step has ended, nor does a restart."""
         self.record.seconds = round(time.time() - self.record.started, 3)
         self.record.peak_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_suffix(f".{os.getpid()}.tmp")
         draft.write_text(json.dumps(asdict(self.record), indent=1))
-        draft.replace(self._path)
+        if self.record.state == "running":
+            draft.replace(self._path)
+        else:
+            move_durably(draft, self._path)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from components.contracts.durable import move_durably
 from components.features.sets import day_name
 
 
@@ -17,13 +18,13 @@ def pool_path(pool: Path, revision: str, view: str, day: datetime, rows_digest: 
 
 
 def write_snapshot(path: Path, rows: pa.Table) -> None:
-    """Write a snapshot so that the file is either whole or not there."""
+    """Write a snapshot so that the file is either whole or not there, whatever happens."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     pq.write_table(
         rows, draft, compression="lz4", use_dictionary=["event_timestamp"], write_statistics=["event_timestamp"]
     )
-    draft.replace(path)
+    move_durably(draft, path)
 
 
 def prune_pool(pool: Path, keep: Collection[Path]) -> int:

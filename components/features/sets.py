@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from components.contracts.durable import move_folder_durably
 from components.contracts.errors import FeatureError
 from components.features.shape import Shape, shape_from
 
@@ -96,7 +97,7 @@ def write_set(sets: Path, description: FeatureSet, snapshots: Snapshots) -> Feat
         for (view, day), path in snapshots.items():
             link(path, draft / view / f"{day_name(day)}.parquet")
         (draft / "set.json").write_text(json.dumps(written, indent=1, sort_keys=True))
-        draft.rename(folder)
+        move_folder_durably(draft, folder)
     return read_set(folder)
 
 

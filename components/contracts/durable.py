@@ -1,4 +1,4 @@
-"""Writing so that a kill at any moment leaves either the old state or the new one."""
+"""Writing so that a kill or a power cut at any moment leaves either the old state or the new one."""
 
 import os
 import shutil
@@ -20,6 +20,12 @@ def write_durably(path: Path, content: bytes) -> None:
         draft.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def move_durably(draft: Path, target: Path) -> None:
+    """Give a finished file its name after its content has reached the disk; the name itself may be lost with power."""
+    _sync(draft)
+    draft.replace(target)
 
 
 def move_folder_durably(source: Path, target: Path) -> None:
