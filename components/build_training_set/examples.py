@@ -5,41 +5,39 @@ import inspect
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from components.build_training_set import impressions, sampling, shown, slices
+from components.build_training_set import impressions, sampling, shown, slices, splits
 from components.build_training_set import outcomes as outcomes_module
 from components.build_training_set import requests as requests_module
 from components.build_training_set.impressions import ImpressionLog, Window, impression_log
 from components.build_training_set.outcomes import outcomes
-from components.build_training_set.requests import NO_RECALL, Recall, examples_at
-from components.build_training_set.sampling import id_hashes, sampled_requests
 from components.build_training_set.shown import ShownBlocks, shown_requests
-from components.contracts.examples import SPLITS, ExamplesManifest, Split, SplitFiles, write_manifest
+from components.build_training_set.splits import SplitBuilder, threads
+from components.contracts.examples import SPLITS, ExamplesManifest, write_manifest
 from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop, Training
+from components.features import calendar as calendar_module
 from components.features.calendar import Calendar, calendar
 from components.features.sets import FeatureSet, read_set
 from components.features.workspace import clean_workspace
+from components.ranking import baselines
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.features import FEATURE_NAMES, REQUEST_CONSTANT, feature_list
-from components.ranking.rows import item_rows, user_rows
-from feature_repo.point_in_time import PointInTime, point_in_time
+from feature_repo import point_in_time as point_in_time_module
+from feature_repo.point_in_time import point_in_time
 
 KEPT_SETS = 2
-NEGATIVES = 25  # rows without success kept of a training request, uniformly: more cost time and gain nothing
-Outcomes = dict[datetime, pa.Table]
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,8 @@ def build_training_set(
 def _digest(shop: Shop, chosen: FeatureSet, clean: Handle) -> str:
     """Everything that decides the examples: snapshots, clean rows, settings, code."""
     settings = shop.model_dump_json(include={"success", "horizon_days", "candidates", "training", "gate", "rules"})
-    modules = (inspect.getmodule(_digest), outcomes_module, requests_module, sampling, slices, impressions, shown)
+    own = (inspect.getmodule(_digest), outcomes_module, requests_module, sampling, slices, splits, impressions, shown)
+    modules = (*own, baselines, calendar_module, point_in_time_module)
     code = "".join(inspect.getsource(module) for module in modules if module)
     content = [chosen.digest, clean.versions, clean.as_of, feature_list(), settings, code]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
@@ -102,13 +101,19 @@ def _write_examples(
         weekly = sum(_requests_of(known[time]) for time in times["train"])
         weekly_most, logged_most = _limits(weekly, len(log.requests) if log else 0, shop.training)
         say("joining features point in time")
-        for split in SPLITS:
-            builder = SplitBuilder(split, shop, joined, weekly_most / weekly if split == "train" and weekly else 1.0)
-            more = None
-            if log and split == "train":
-                more = ShownBlocks(shown_requests(log, logged_most, shop.training), joined, when, shop.candidates)
-            facts["splits"][split] = builder.write(draft, {time: known[time] for time in times[split]}, say, more or ())
-            facts |= {"impressions": more.facts} if more else {}
+        with threads() as pool:
+            builders = {
+                split: SplitBuilder(split, shop, joined, weekly_most / weekly if split == "train" and weekly else 1.0)
+                for split in SPLITS
+            }
+            for split, builder in builders.items():
+                builder.begin({time: known[time] for time in times[split]}, pool)
+            for split, builder in builders.items():
+                more = None
+                if log and split == "train":
+                    more = ShownBlocks(shown_requests(log, logged_most, shop.training), joined, when, shop.candidates)
+                facts["splits"][split] = builder.write(draft, say, more or ())
+                facts |= {"impressions": more.facts} if more else {}
     shortfall = _shortfall(shop, facts["splits"])
     write_manifest(draft, _manifest(chosen, when, shortfall))
     return facts | {"shortfall": shortfall}
@@ -142,68 +147,6 @@ def _of_known_users(table: pa.Table, chosen: FeatureSet, when: Calendar, time: d
 
 def _requests_of(outcome: pa.Table) -> int:
     return int(pc.count_distinct(outcome["user_id"]).as_py())
-
-
-class SplitBuilder:
-    """Writes one split, a request time at once."""
-
-    def __init__(self, split: str, shop: Shop, joined: PointInTime, share: float) -> None:
-        self.split, self.shop, self.joined, self.share = split, shop, joined, share
-
-    def write(
-        self, draft: Path, known: Outcomes, say: Callable[[str], None], more: Iterable[Split] = ()
-    ) -> dict[str, Any]:
-        """Write the split's files, ``more`` blocks last; return its counts, its recall and its slices."""
-        recall, names = NO_RECALL, np.empty(0, dtype=object)
-        users, items = self._located(known)
-        with SplitFiles(draft, self.split, len(FEATURE_NAMES), len(BASELINE_NAMES)) as files:
-            for number, (time, outcome) in enumerate(known.items(), start=1):
-                say(f"{self.split}: request time {number} of {len(known)}, {time:%Y-%m-%d}")
-                if not users[time]:
-                    continue
-                block, found = self._block(time, outcome, users[time], items[time])
-                files.append(block)
-                recall += found
-                names = np.r_[names, pc.list_flatten(block.requests["slices"]).to_numpy(zero_copy_only=False)]
-            for block in more:
-                say(f"{self.split}: {len(block.requests):,} logged requests")
-                files.append(block)
-        counted = dict(zip(*(part.tolist() for part in np.unique(names, return_counts=True)), strict=True))
-        return {"requests": files.requests, "rows": files.rows, "slices": counted, "recall": _recall_facts(recall)}
-
-    def _located(self, known: Outcomes) -> tuple[dict[datetime, Any], dict[datetime, Any]]:
-        """The snapshots that Feast lets each request see, for its user and for every item."""
-        asked = {time: self._asking(time, outcome) for time, outcome in known.items()}
-        asked = {time: ids for time, ids in asked.items() if len(ids)}
-        users = self.joined.located("user_features", asked) if asked else {}
-        items = self.joined.located("item_features", {time: self._items(time) for time in asked}) if asked else {}
-        return ({time: users.get(time, {}) for time in known}, {time: items.get(time, {}) for time in known})
-
-    def _asking(self, time: datetime, outcome: pa.Table) -> pa.Array:
-        ids = pc.unique(outcome["user_id"]).sort()
-        if self.share >= 1:
-            return ids
-        hashes = id_hashes(ids.to_numpy(zero_copy_only=False), self.shop.training.seed, time)
-        return ids.filter(pa.array(sampled_requests(hashes, self.share)))
-
-    def _items(self, time: datetime) -> pa.Array:
-        chosen = self.joined.chosen
-        newest = max(day for day in chosen.days if day <= time)
-        return pq.read_table(chosen.path("item_features", newest), columns=["item_id"])["item_id"].combine_chunks()
-
-    def _block(self, time: datetime, outcome: pa.Table, users: Any, items: Any) -> Any:
-        item_table = item_rows(self.joined.rows("item_features", time, items))
-        user_table = user_rows(self.joined.rows("user_features", time, users), item_table)
-        asked = outcome.filter(pc.is_in(outcome["user_id"], value_set=pa.array(user_table.user_ids, pa.string())))
-        hashes = id_hashes(user_table.user_ids, self.shop.training.seed, time)
-        negatives = NEGATIVES if self.split == "train" else None
-        return examples_at(user_table, item_table, asked, time, self.shop.candidates, hashes, negatives)
-
-
-def _recall_facts(recall: Recall) -> dict[str, Any]:
-    relevant = max(recall.relevant, 1)
-    by_source = {name: round(count / relevant, 4) for name, count in recall.by_source.items()}
-    return {"relevant": recall.relevant, "candidates": round(recall.found / relevant, 4), "by_source": by_source}
 
 
 def _shortfall(shop: Shop, splits: Mapping[str, Any]) -> str | None:
