@@ -1,0 +1,107 @@
+"""Builds one split of the examples: several request times at once, written in their order."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from components.build_training_set.requests import NO_RECALL, Recall, examples_at
+from components.build_training_set.sampling import id_hashes, sampled_requests
+from components.contracts.examples import Split, SplitFiles
+from components.contracts.shop import Shop
+from components.ranking.baselines import BASELINE_NAMES
+from components.ranking.features import FEATURE_NAMES
+from components.ranking.rows import item_rows, user_rows
+from feature_repo.point_in_time import PointInTime
+
+NEGATIVES = 25  # rows without success kept of a training request, uniformly: more cost time and gain nothing
+TIMES_AT_ONCE = 2  # each holds the rows of all its users
+Located = dict[datetime, dict[datetime, pa.Array]]  # ids by snapshot, by request time
+
+
+@contextmanager
+def threads() -> Iterator[ThreadPoolExecutor]:
+    """Threads that build request times; what has not begun when something fails is dropped."""
+    pool = ThreadPoolExecutor(TIMES_AT_ONCE)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class SplitBuilder:
+    """Builds and writes one split; ``share`` of its requests are taken."""
+
+    def __init__(self, split: str, shop: Shop, joined: PointInTime, share: float) -> None:
+        self.split, self.shop, self.joined, self.share = split, shop, joined, share
+        self._building: deque[tuple[datetime, Future[tuple[Split, Recall]]]] = deque()
+
+    def begin(self, known: dict[datetime, pa.Table], pool: ThreadPoolExecutor) -> None:
+        """Begin to build the blocks of the request times, given each one's outcomes."""
+        users, items = self._located(known)
+        for time, found in users.items():
+            block = pool.submit(self._block, time, known[time], found, items[time])
+            self._building.append((time, block))
+
+    def write(self, draft: Path, say: Callable[[str], None], more: Iterable[Split] = ()) -> dict[str, Any]:
+        """Write the split's files, ``more`` blocks last; return its counts, its recall and its slices."""
+        recall, names, times = NO_RECALL, np.empty(0, dtype=object), len(self._building)
+        with SplitFiles(draft, self.split, len(FEATURE_NAMES), len(BASELINE_NAMES)) as files:
+            for number in range(1, times + 1):
+                time, building = self._building.popleft()
+                say(f"{self.split}: request time {number} of {times}, {time:%Y-%m-%d}")
+                block, found = building.result()
+                files.append(block)
+                recall += found
+                names = np.r_[names, pc.list_flatten(block.requests["slices"]).to_numpy(zero_copy_only=False)]
+            for block in more:
+                say(f"{self.split}: {len(block.requests):,} logged requests")
+                files.append(block)
+        counted = dict(zip(*(part.tolist() for part in np.unique(names, return_counts=True)), strict=True))
+        return {"requests": files.requests, "rows": files.rows, "slices": counted, "recall": _recall_facts(recall)}
+
+    def _located(self, known: dict[datetime, pa.Table]) -> tuple[Located, Located]:
+        """The snapshots that Feast lets each request see, for its users and for every item; times with users only."""
+        asked = {time: self._asking(time, outcome) for time, outcome in known.items()}
+        asked = {time: ids for time, ids in asked.items() if len(ids)}
+        if not asked:
+            return {}, {}
+        users = self.joined.located("user_features", asked)
+        items = self.joined.located("item_features", {time: self._items(time) for time in asked})
+        return {time: found for time, found in users.items() if found}, items
+
+    def _asking(self, time: datetime, outcome: pa.Table) -> pa.Array:
+        ids = pc.unique(outcome["user_id"]).sort()
+        if self.share >= 1:
+            return ids
+        hashes = id_hashes(ids.to_numpy(zero_copy_only=False), self.shop.training.seed, time)
+        return ids.filter(pa.array(sampled_requests(hashes, self.share)))
+
+    def _items(self, time: datetime) -> pa.Array:
+        chosen = self.joined.chosen
+        newest = max(day for day in chosen.days if day <= time)
+        return pq.read_table(chosen.path("item_features", newest), columns=["item_id"])["item_id"].combine_chunks()
+
+    def _block(
+        self, time: datetime, outcome: pa.Table, users: dict[datetime, pa.Array], items: dict[datetime, pa.Array]
+    ) -> tuple[Split, Recall]:
+        item_table = item_rows(self.joined.rows("item_features", time, items))
+        user_table = user_rows(self.joined.rows("user_features", time, users), item_table)
+        asked = outcome.filter(pc.is_in(outcome["user_id"], value_set=pa.array(user_table.user_ids, pa.string())))
+        hashes = id_hashes(user_table.user_ids, self.shop.training.seed, time)
+        negatives = NEGATIVES if self.split == "train" else None
+        return examples_at(user_table, item_table, asked, time, self.shop.candidates, hashes, negatives)
+
+
+def _recall_facts(recall: Recall) -> dict[str, Any]:
+    relevant = max(recall.relevant, 1)
+    by_source = {name: round(count / relevant, 4) for name, count in recall.by_source.items()}
+    return {"relevant": recall.relevant, "candidates": round(recall.found / relevant, 4), "by_source": by_source}
