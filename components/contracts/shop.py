@@ -145,7 +145,9 @@ class Gate(Settings):
     champion_margin: Share = Field(0.01, description="Relative loss against the champion that is still not inferior.")
     slice_allowance: Share = Field(0.05, description="Largest relative loss in any named slice, unless within noise.")
     min_slice_users: int = Field(50, ge=1, description="Fewest users of a slice to judge on.")
-    min_coverage: Share = Field(0.0, description="Smallest share of the sold catalogue that the lists must reach.")
+    min_coverage: Share = Field(
+        0.0, description="Smallest share of the merchandise sold in the training weeks that the lists must show."
+    )
     max_coverage_loss: Share = Field(0.5, description="Largest relative loss of coverage against the best baseline.")
     latency_budget_ms: float = Field(
         50.0, gt=0, description="Median time to score one request of held-out candidates, one thread."
@@ -239,7 +241,7 @@ class Shop(Settings):
         least, most = self.horizon_days, self.gate.heldout_horizons * self.horizon_days
         if not least <= days <= most:
             raise ValueError(
-                f"{name}: found {days} days, expected {least} (horizon_days: outcomes of younger requests are not known)"
+                f"{name}: found {days} days, expected {least} (horizon_days: of younger requests no outcome is known)"
                 f" to {most} (gate.heldout_horizons: older requests are not held out)"
             )
 

@@ -62,15 +62,15 @@ def check_slices(comparisons: list[Comparison], gate: Gate) -> Check:
 
 
 def check_coverage(tournament: Tournament, baseline: str, gate: Gate) -> Check:
-    """Check that the lists still reach enough of the catalogue."""
+    """Check that the lists still reach enough of the sold catalogue."""
     own = tournament.contender(CHALLENGER).metrics["coverage"]
     theirs = tournament.contender(baseline).metrics["coverage"]
     least = max(gate.min_coverage, (1 - gate.max_coverage_loss) * theirs)
     reason = (
-        f"the lists show {own:.1%} of the candidate items, those of {baseline} {theirs:.1%}"
+        f"the lists show {own:.1%} of the merchandise sold in the training weeks, those of {baseline} {theirs:.1%}"
         f" (at least {least:.1%} needed)"
     )
-    return Check("coverage", own >= least, reason)
+    return Check("coverage", own > 0 and own >= least, reason)
 
 
 def check_latency(

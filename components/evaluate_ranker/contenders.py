@@ -93,9 +93,8 @@ def _contender(
     heldout: Heldout,
     gate: Gate,
 ) -> Contender:
-    catalogue = len(heldout.popularity)
     of_lists = {
-        "coverage": catalogue_coverage(lists, heldout.item, catalogue),
+        "coverage": catalogue_coverage(lists, heldout.item, heldout.sold, heldout.catalogue),
         "novelty": novelty(lists, heldout.item, heldout.popularity),
     }
     return Contender(

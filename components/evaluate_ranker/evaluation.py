@@ -33,6 +33,7 @@ from components.evaluate_ranker.leaks import (
     check_overlap,
     check_times,
 )
+from components.evaluate_ranker.sold import sold_merchandise
 
 Say = Callable[[str], None]
 Scores = dict[str, NDArray[np.floating]]
@@ -95,12 +96,13 @@ def _case(shop: Shop, home: Home, draft: Handle, examples: Handle, environment: 
     bundle = open_bundle(Path(draft.uri), draft.digest)
     check_revision(bundle.manifest, manifest.feature_list, manifest.feature_revision)
     train, validation, heldout = (read_split(folder, name) for name in ("train", "validation", "heldout"))
+    sold = sold_merchandise(shop, home.clean, examples.versions, manifest)
     return Case(
         shop=shop,
         bundle=bundle,
         manifest=manifest,
         champion=find_champion(home, shop, environment, manifest),
-        heldout=heldout_requests(heldout, train, shop.k),
+        heldout=heldout_requests(heldout, train, shop.k, sold),
         train=train,
         validation=validation,
         probe=lambda: probe(shop, home.clean, examples.versions, manifest, heldout),

@@ -16,13 +16,16 @@ from components.ranking.metrics import Lists, ranked_lists
 class Heldout:
     """Held-out rows and requests; requests without any success cannot be judged and are left out of every mean.
 
-    ``item`` numbers the rows' items and ``popularity`` counts their successes in training, [items].
+    ``item`` numbers the rows' items, ``popularity`` counts their successes in training and ``sold`` says which of them
+    were sold lately, both [items]; ``catalogue`` counts all items that were, candidates or not.
     """
 
     split: Split
     k: int
     item: NDArray[np.int64]
     popularity: NDArray[np.float64]
+    sold: NDArray[np.bool_]
+    catalogue: int
 
     @cached_property
     def request(self) -> NDArray[np.int32]:
@@ -71,11 +74,14 @@ class Heldout:
         return ranked_lists(self.request, scores, self.labels, self.relevant, self.k)
 
 
-def heldout_requests(heldout: Split, train: Split, k: int) -> Heldout:
-    """Number the items of the held-out rows and count their successes in the training rows."""
+def heldout_requests(heldout: Split, train: Split, k: int, sold: pa.Array) -> Heldout:
+    """Number the items of the held-out rows and count their successes in the training rows; ``sold`` holds item ids."""
     items = pa.chunked_array([*heldout.rows["item_id"].chunks, *train.rows["item_id"].chunks], pa.string())
-    codes = items.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    encoded = items.combine_chunks().dictionary_encode()
+    codes = encoded.indices.to_numpy().astype(np.int64)
     own, trained = codes[: len(heldout.rows)], codes[len(heldout.rows) :]
     items_known = int(own.max(initial=-1)) + 1
     success = (train.rows["label"].to_numpy() > 0) & (trained < items_known)
-    return Heldout(heldout, k, own, np.bincount(trained[success], minlength=items_known).astype(np.float64))
+    popularity = np.bincount(trained[success], minlength=items_known).astype(np.float64)
+    lately = pc.is_in(encoded.dictionary.slice(0, items_known), value_set=sold).to_numpy(zero_copy_only=False)
+    return Heldout(heldout, k, own, popularity, lately, len(sold))

@@ -123,10 +123,13 @@ def precision(lists: Lists) -> Floats:
     return np.asarray(lists.hits.sum(axis=1) / lists.k)
 
 
-def catalogue_coverage(lists: Lists, items: Integers, catalogue: int) -> float:
-    """Share of ``catalogue`` items that appear in any list; ``items`` is each row's item, as a number from 0."""
+def catalogue_coverage(lists: Lists, items: Integers, belongs: NDArray[np.bool_], catalogue: int) -> float:
+    """Share of a catalogue that appears in any list; ``items`` is each row's item, as a number from 0.
+
+    ``belongs`` [items] says which of these are of the catalogue; all of it, ``catalogue`` items, need not be.
+    """
     shown = lists.rows[lists.rows != NO_ROW]
-    return len(np.unique(items[shown])) / catalogue if catalogue else 0.0
+    return int(belongs[np.unique(items[shown])].sum()) / catalogue if catalogue else 0.0
 
 
 def novelty(lists: Lists, items: Integers, popularity: Floats) -> float:

@@ -7,7 +7,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ("Challenger", "The ranker that this run trained. Here it is called the new ranker."),
     ("Champion", "The ranker that is live now."),
     ("Cold start", "A customer of whom little or nothing is known yet."),
-    ("Coverage", "The share of the items on sale that appear in at least one customer's list."),
+    ("Coverage", "The share of the items sold in the training weeks that appear in at least one customer's list."),
     ("Drift", "The newest data no longer look like those that the live ranker learned from."),
     ("Gain", "How much a feature helped the ranker's trees to tell wanted items from others; shares add up to 100 %."),
     ("Gate", "The conditions a new ranker must meet before it may replace what is live."),

@@ -1,10 +1,13 @@
 """Draft and judge a challenger on small examples."""
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+from deltalake import DeltaTable, write_deltalake
 
 from components.bundles.loading import open_bundle
 from components.bundles.promotion import promote
@@ -13,6 +16,7 @@ from components.contracts.examples import Split, read_manifest, read_split, writ
 from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop
+from components.contracts.tables import EVENTS
 from components.contracts.verdict import Check, Verdict, read_verdict
 from components.evaluate_ranker.evaluation import Evaluated, evaluate_ranker
 from components.evaluate_ranker.future_poison import LeakProbe
@@ -20,6 +24,7 @@ from components.train_ranker.training import train_ranker
 from tests.components.train_ranker.synthetic_examples import World, small_shop, write_examples, write_split
 
 NO_LEAK = LeakProbe(requests=10, values=400, changed=0)
+HELDOUT_START = datetime(2024, 5, 20, tzinfo=UTC)
 NOW = "2024-06-03T02:00:00+00:00"
 
 
@@ -64,10 +69,24 @@ class Bench:
         write_manifest(folder, replace(read_manifest(folder), **changes))
 
 
+def sale(item: str, days_before_heldout: float = 5.0, **changes: Any) -> dict[str, Any]:
+    """One row of the clean events: somebody bought an item."""
+    at = HELDOUT_START - timedelta(days=days_before_heldout)
+    return {"event_time": at, "available_at": at, "item_id": item, "event_type": "purchase", **changes}
+
+
+def write_sales(home: Home, sales: list[dict[str, Any]]) -> int:
+    """Replace the clean events and return their version."""
+    home.clean.mkdir(parents=True, exist_ok=True)
+    write_deltalake(home.clean / "events", pa.Table.from_pylist(sales, EVENTS), mode="overwrite")
+    return DeltaTable(home.clean / "events").version()
+
+
 def set_up(folder: Path, world: World | None = None) -> Bench:
-    """Write examples and draft a challenger."""
-    home, shop = Home(folder / "home"), small_shop()
-    examples = write_examples(folder / "examples", world)
+    """Write examples, and sales of all their items, and draft a challenger."""
+    home, shop, world = Home(folder / "home"), small_shop(), world or World()
+    version = write_sales(home, [sale(f"item-{number:03}") for number in range(world.candidates)])
+    examples = replace(write_examples(folder / "examples", world), versions={"events": version})
     return Bench(home, shop, examples, train_ranker(shop, examples, home, "run-1", lambda _: None).bundle)
 
 

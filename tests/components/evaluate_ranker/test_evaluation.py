@@ -13,7 +13,7 @@ from components.contracts.examples import read_split
 from components.evaluate_ranker.future_poison import LeakProbe
 from components.ranking.metrics import ndcg, ranked_lists
 from components.train_ranker.training import train_ranker
-from tests.components.evaluate_ranker.judging import Bench, check, failed, set_up
+from tests.components.evaluate_ranker.judging import Bench, check, failed, sale, set_up, write_sales
 from tests.components.train_ranker.synthetic_examples import World
 
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")  # bentoml 1.4, at import
@@ -182,6 +182,24 @@ def test_lists_that_reach_too_little_of_the_catalogue_are_refused(bench: Bench) 
     features[:, :] = (place[:, None] - 15) / 8  # nearly the same items for everyone
     bench.redraw("heldout", features=features)
     assert "coverage" in failed(bench.judge(bench.with_gate(max_coverage_loss=0.1)))
+
+
+def test_coverage_is_the_share_of_the_merchandise_that_was_sold(bench: Bench) -> None:
+    half = [sale(f"item-{number:03}") for number in range(15)]
+    others = [sale(f"other-{number}") for number in range(45)]
+    version = write_sales(bench.home, half + others)
+    bench = replace(bench, examples=replace(bench.examples, versions={"events": version}))
+    verdict = bench.judge(bench.with_gate(min_coverage=0.26))
+    assert {one.metrics["coverage"] for one in verdict.contenders if one.name != "no_op"} == {0.25}
+    assert failed(verdict) == {"coverage"}
+    assert "the lists show 25.0% of the merchandise sold in the training weeks" in check(verdict, "coverage").reason
+    assert bench.judge(bench.with_gate(min_coverage=0.25)).promote
+
+
+def test_lists_of_nothing_that_was_sold_are_refused(bench: Bench) -> None:
+    version = write_sales(bench.home, [sale("other")])
+    strange = replace(bench, examples=replace(bench.examples, versions={"events": version}))
+    assert failed(strange.judge()) == {"coverage"}
 
 
 def test_a_slow_ranker_is_refused(bench: Bench) -> None:

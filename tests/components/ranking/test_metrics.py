@@ -78,7 +78,11 @@ def test_a_request_without_candidates_scores_zero_and_one_without_success_nothin
 def test_coverage_counts_distinct_items_of_the_lists() -> None:
     lists = lists_of([Request([3.0, 2.0, 1.0], [0, 0, 0], 1), Request([1.0, 2.0], [0, 0], 1)], k=2)
     items = np.array([4, 1, 2, 1, 0])  # shown: 4, 1 and 0, 1
-    assert metrics.catalogue_coverage(lists, items, catalogue=6) == 0.5
+    belongs = np.array([True, True, True, False, True])
+    assert metrics.catalogue_coverage(lists, items, belongs, catalogue=6) == 0.5
+    belongs[0] = False
+    assert metrics.catalogue_coverage(lists, items, belongs, catalogue=8) == 0.25
+    assert metrics.catalogue_coverage(lists, items, np.zeros(5, dtype=bool), catalogue=0) == 0
 
 
 def test_novelty_is_the_mean_information_of_the_listed_items() -> None:
