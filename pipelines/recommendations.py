@@ -8,11 +8,10 @@ import pyarrow.parquet as pq
 from components.bundles.batch import recommend_users
 from components.bundles.promotion import named_bundle
 from components.contracts.errors import ConfigurationError
+from components.contracts.finished_runs import trained_features
 from components.contracts.home import Home
-from components.contracts.steps import read_records
 from components.features.sets import FeatureSet, read_set
 from pipelines.homes import shop_of
-from pipelines.run_record import list_runs
 
 
 def recommendations(home: Home, bundle: str, users: list[str] | None, k: int | None) -> pa.Table:
@@ -31,11 +30,10 @@ def last_features(home: Home) -> FeatureSet:
     Raises:
         ConfigurationError: there is none.
     """
-    for run in list_runs(home):
-        if run.pipeline == "training" and run.state == "done":
-            handle = read_records(home.run(run.run_id))["build_features"].handles["features"]
-            return read_set(Path(handle.uri))
-    raise ConfigurationError(f"home {home.root}: no training run has finished in it; `rankloop run` makes one")
+    features = trained_features(home)
+    if features is None:
+        raise ConfigurationError(f"home {home.root}: no training run has finished in it; `rankloop run` makes one")
+    return read_set(Path(features.uri))
 
 
 def write_recommendations(found: pa.Table, out: Path) -> None:

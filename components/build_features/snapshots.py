@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from components.build_features.distributions import distributions
 from components.contracts.errors import FeatureError
+from components.contracts.finished_runs import trained_features
 from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop
@@ -68,7 +69,8 @@ def build_features(shop: Shop, home: Home, clean: Handle, say: Callable[[str], N
     )
     built = write_set(home.features / "sets", described, files)
     point_current(home.features, built)
-    prune_sets(home.features, keep=built)
+    trained = trained_features(home)
+    prune_sets(home.features, keep=[built.digest, *([trained.digest] if trained and trained.digest else [])])
     prune_pool(pool, keep=files.values())
     handle = Handle("features", str(built.folder), clean.versions, built.digest, clean.as_of)
     facts = _facts(built, missing, first)

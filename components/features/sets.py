@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -130,14 +130,13 @@ def _shows_later(current: Path, as_of: datetime) -> bool:
         return False
 
 
-def prune_sets(features: Path, keep: FeatureSet) -> None:
-    """Remove all but the newest few sets, and drafts of killed runs; never ``keep`` nor the current set."""
+def prune_sets(features: Path, keep: Collection[str]) -> None:
+    """Remove all but the newest few sets, and drafts of killed runs; never the current set nor the digests to keep."""
     sets = features / "sets"
-    current = features / CURRENT
-    kept = {keep.folder, current.resolve()}
+    kept = {*keep, (features / CURRENT).resolve().name}
     finished = sorted((path for path in sets.iterdir() if not path.name.startswith(".")), key=_age, reverse=True)
     drafts = [path for path in sets.iterdir() if path.name.startswith(".")]
-    for folder in [*drafts, *(path for path in finished[KEPT_SETS:] if path.resolve() not in kept)]:
+    for folder in [*drafts, *(path for path in finished[KEPT_SETS:] if path.name not in kept)]:
         shutil.rmtree(folder, ignore_errors=True)
 
 

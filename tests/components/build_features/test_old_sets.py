@@ -1,14 +1,20 @@
-"""Sets that other feature definitions wrote do not stand in the way."""
+"""Sets that other feature definitions wrote do not stand in the way, and the one that is recommended from stays."""
 
 import json
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from components.build_features.snapshots import build_features
 from components.contracts.errors import FeatureError
+from components.contracts.steps import StepRecord
 from components.features.sets import FeatureSet, point_current, read_set, write_set
-from tests.components.features.frames import PLAIN
+from pipelines.recommendations import last_features
+from pipelines.run_record import RunRecord, save_run, write_json
+from tests.components.build_features.homes import home_of, quiet, small_shop
+from tests.components.features.frames import PLAIN, on
 
 MONDAY = datetime(2024, 1, 8, tzinfo=UTC)
 
@@ -41,3 +47,27 @@ def test_a_current_set_of_other_definitions_is_replaced(tmp_path: Path) -> None:
     forget_a_field(old.folder)
     assert point_current(tmp_path, new)
     assert (tmp_path / "current").resolve() == new.folder
+
+
+@pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis 12 on DuckDB 2
+def test_monitoring_leaves_the_set_that_recommendations_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.features.sets.KEPT_SETS", 1)
+    home, clean = home_of(tmp_path)
+
+    def run(run_id: str, pipeline: str, day: int, state: str = "done") -> FeatureSet:
+        at = replace(clean, as_of=on(day).isoformat())
+        features = build_features(small_shop(), home, at, quiet).features
+        record = StepRecord("build_features", "done", handles={"features": features})
+        write_json(home.run(run_id) / "steps" / "build_features.json", asdict(record))
+        save_run(home, RunRecord(run_id, pipeline, "small", "shop.toml", None, state))
+        return read_set(Path(features.uri))
+
+    earlier = run("1", "training", 70)
+    trained = run("2", "training", 71)
+    run("3", "training", 72, state="failed")
+    for day in (73, 74):
+        watched = run(str(day), "monitoring", day)
+
+    assert last_features(home) == trained
+    assert sorted(path.name for path in (home.features / "sets").iterdir()) == sorted([trained.digest, watched.digest])
+    assert not earlier.folder.exists()

@@ -1,0 +1,16 @@
+"""Which runs of a home came to an end, and what of theirs is still needed."""
+
+import json
+
+from components.contracts.handles import Handle
+from components.contracts.home import Home
+from components.contracts.steps import read_records
+
+
+def trained_features(home: Home) -> Handle | None:
+    """The features of the newest training run that ended well: what batch recommendations read; None before one."""
+    for path in sorted(home.runs.glob("*/run.json"), reverse=True):  # run ids sort by time
+        run = json.loads(path.read_text())
+        if (run["pipeline"], run["state"]) == ("training", "done"):
+            return read_records(path.parent)["build_features"].handles["features"]
+    return None
