@@ -1,13 +1,21 @@
 """Upkeep of Delta tables: small files become large ones, and versions that nobody names are let go."""
 
+import sys
+import time
 from collections.abc import Collection
 from pathlib import Path
 
+from deltalake.exceptions import DeltaError
+
+from components.contracts.errors import SourceError
+from components.contracts.home import Home
+from components.lake.named_versions import named_versions
 from components.lake.tables import KEEP_HISTORY, Notes, note_properties, open_table, read_notes
 
 SMALL_FILES = 16  # compaction waits for so many files
 TARGET_BYTES = 256 * 2**20
 RETENTION_HOURS = 24 * 7
+LAST_VACUUM = ".last_vacuum"
 
 
 def compact_table(uri: Path, small_files: int = SMALL_FILES) -> bool:
@@ -26,10 +34,29 @@ def compact_table(uri: Path, small_files: int = SMALL_FILES) -> bool:
     return True
 
 
-def compact_tables(folder: Path, small_files: int = SMALL_FILES) -> list[str]:
-    """Compact every table below a folder; return the names of those that had many small files."""
+def tidy_tables(home: Home, folder: Path, retention_hours: int = RETENTION_HOURS) -> None:
+    """Merge the small files of the tables directly below a folder of a home, and now and then let go of old versions.
+
+    What nobody names goes once in a retention, and never fails: what could not go this time goes another time.
+    """
     tables = sorted(log.parent for log in folder.glob("*/_delta_log"))
-    return [uri.name for uri in tables if compact_table(uri, small_files)]
+    for uri in tables:
+        compact_table(uri)
+    try:
+        if tables and _is_time(folder / LAST_VACUUM, retention_hours):
+            named = named_versions(home)
+            for uri in tables:
+                vacuum_table(uri, named.get(uri, ()), retention_hours)
+            (folder / LAST_VACUUM).touch()
+    except (DeltaError, OSError, ValueError, LookupError, SourceError) as error:
+        print(f"{folder}: old versions are kept for now ({error})", file=sys.stderr)
+
+
+def _is_time(last: Path, hours: int) -> bool:
+    """Whether so long has passed since a file was touched last; a file that is not there begins the time."""
+    if not last.exists():
+        last.touch()
+    return time.time() - last.stat().st_mtime > hours * 3600
 
 
 def vacuum_table(uri: Path, named: Collection[int], retention_hours: int = RETENTION_HOURS) -> list[str]:

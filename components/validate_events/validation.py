@@ -16,7 +16,7 @@ from components.contracts.shop import Shop
 from components.contracts.tables import CANONICAL, ITEM_CODES, QUARANTINE
 from components.lake.session import delta_relation, duckdb_session
 from components.lake.tables import create_table, table_version
-from components.lake.upkeep import compact_table, compact_tables
+from components.lake.upkeep import tidy_tables
 from components.validate_events.growth import Growth, growth_of, write_clean_rows
 from components.validate_events.item_codes import extend_item_codes
 from components.validate_events.limits import Judgement, breaches, judge_rows
@@ -67,8 +67,8 @@ def validate_events(
         _refuse_breaches(shop, home, growths, judgements)
         say("writing clean tables")
         _write(session, shop, home, growths, list(replacements.values()), now)
-        compact_tables(home.clean)
-        compact_table(home.quarantine)
+        for folder in (home.clean, home.quarantine.parent):
+            tidy_tables(home, folder)
         say("measuring quality")
         newest = _newest_event(session, home)
         moment = resolve_as_of(as_of, newest, shop.zone)

@@ -1,0 +1,96 @@
+"""Old versions of a table stay as long as somebody names them, and then go without anybody noticing."""
+
+import json
+import os
+import time
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from components.bundles.manifest import SIDECAR
+from components.contracts.handles import Handle
+from components.contracts.home import Home
+from components.contracts.steps import StepRecord
+from components.lake.tables import read_notes, replace_rows
+from components.lake.upkeep import LAST_VACUUM, tidy_tables
+from tests.shop_files import shop_folder
+
+SCHEMA = pa.schema([("number", pa.int64())])
+NEWEST = 9
+
+
+def write(path: Path, document: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A home with a raw and a clean table of items, whose version n held the number n."""
+    home = Home(tmp_path)
+    for table in (home.raw / "items", home.clean / "items"):
+        for number in range(NEWEST + 1):
+            replace_rows(table, pa.table({"number": [number]}, SCHEMA), {"number": number})
+    return home
+
+
+def name_versions(home: Home) -> None:
+    """Let a run, a feature set and a bundle name versions of the tables."""
+    handles = [Handle(kind, "", {"items": version}) for kind, version in (("raw", 1), ("clean", 2), ("drift", 3))]
+    record = StepRecord("a_step", handles={handle.kind: handle for handle in handles})
+    write(home.run("r1") / "steps" / "a_step.json", asdict(record))
+    write(home.features / "sets" / "abc" / "set.json", {"versions": {"items": 5}})
+    write(home.models / "models" / "rankloop_shop" / "abc" / SIDECAR, {"versions": {"items": 7}})
+
+
+def standing(table: Path) -> list[int]:
+    """The versions whose rows can still be read, of those that held rows."""
+    found = []
+    for version in range(NEWEST + 1):
+        try:
+            found += DeltaTable(table, version=version).to_pyarrow_table()["number"].to_pylist()
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def test_versions_that_somebody_names_stay(home: Home) -> None:
+    name_versions(home)
+
+    for folder in (home.raw, home.clean):
+        tidy_tables(home, folder, retention_hours=0)
+
+    assert standing(home.raw / "items") == [1, NEWEST]
+    assert standing(home.clean / "items") == [2, 3, 5, 7, NEWEST]
+    assert read_notes(home.clean / "items") == {"number": NEWEST}
+
+
+def test_recent_versions_stay(home: Home) -> None:
+    tidy_tables(home, home.clean)
+
+    assert standing(home.clean / "items") == list(range(NEWEST + 1))
+
+
+def test_what_cannot_be_read_may_name_any_version(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    name_versions(home)
+    (home.run("r1") / "steps" / "a_step.json").write_text("{")
+
+    tidy_tables(home, home.clean, retention_hours=0)
+
+    assert standing(home.clean / "items") == list(range(NEWEST + 1))
+    assert "old versions are kept for now" in capsys.readouterr().err
+
+
+def test_runs_look_once_a_week(tmp_path: Path) -> None:
+    shop = shop_folder(tmp_path, purchases="customer,article,bought_at\na,1,2024-03-01\n")
+    shop.validate()
+    lasts = [folder / LAST_VACUUM for folder in (shop.home.raw, shop.home.clean, shop.home.root / "lake")]
+    for last, days in product(lasts, (6, 8)):
+        before = time.time() - days * 24 * 3600
+        os.utime(last, (before, before))
+        shop.validate()
+        assert (last.stat().st_mtime > before + 3600) == (days > 7)
