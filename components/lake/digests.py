@@ -14,7 +14,6 @@ import duckdb
 
 from components.contracts.tables import EVENTS
 from components.lake.session import delta_relation, duckdb_session, text
-from components.lake.tables import table_files
 
 _UNTOLD = {"ingested_at"}  # differs between homes that hold the same data
 
@@ -42,19 +41,6 @@ def snapshot_digests(events: Path, version: int, moments: Sequence[datetime]) ->
         rows, content = rows + count, (content + int(total)) % 2**128
         digests[moment] = _digest(f"{rows}:{content}")
     return digests
-
-
-def table_digest(uri: Path, version: int, columns: Sequence[str], where: str = "true") -> str:
-    """Digest a table's rows at a version, over some columns, whatever their order; ``where`` is an SQL condition."""
-    listed = ", ".join(columns)
-    files = table_files(uri, version)
-    if not files:
-        return _digest("0:0")
-    relation = f"read_parquet([{', '.join(text(file) for file in files)}])"
-    with duckdb_session() as session:
-        sql = f"SELECT count(*), coalesce(sum(hash({listed})), 0) FROM {relation} WHERE {where}"
-        rows, content = session.execute(sql).fetchall()[0]
-    return _digest(f"{rows}:{content}")
 
 
 def _first_moment(known: str, moments: Sequence[datetime], start: int = 0) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.contracts.home import Home
@@ -23,15 +22,10 @@ NOT_FEATURES = (EVENT_TIMESTAMP, CREATED_TIMESTAMP)
 
 def packed_view(chosen: FeatureSet, view: str) -> PackedView:
     """How rows of a view are packed: as Feast's plug-in packs the same view."""
-    entity, *columns = pq.read_schema(chosen.newest(view))
-    types = {field.name: _packed_type(field.type) for field in columns if field.name not in NOT_FEATURES}
-    return PackedView(view, PackedSchema.of(types), (entity.name,), timedelta(days=chosen.ttl_days))
-
-
-def _packed_type(kind: pa.DataType) -> str:
-    if pa.types.is_list(kind):
-        return f"list<{_packed_type(kind.value_type)}>"
-    return "float32" if kind == pa.float32() else str(kind)
+    columns = pq.read_schema(chosen.newest(view))
+    entity = columns.names[0]
+    schema = PackedSchema.from_arrow(columns, exclude=(entity, *NOT_FEATURES))
+    return PackedView(view, schema, (entity,), timedelta(days=chosen.ttl_days))
 
 
 @contextmanager

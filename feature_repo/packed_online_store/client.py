@@ -13,7 +13,7 @@ from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.backends import Backend, RowBatch, open_backend
 from feature_repo.packed_online_store.clock import HomeClock
 from feature_repo.packed_online_store.keys import Namespace, catalog_prefix, clock_key, row_keys
-from feature_repo.packed_online_store.rows import PackedRows, RaggedArray
+from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.packed_online_store.views import PackedView
 
 if TYPE_CHECKING:
@@ -96,11 +96,6 @@ class PackedClient:
         """Read scalar features as float32 (len(keys), len(columns)), missing as NaN."""
         return self.read(view, keys).matrix(columns)
 
-    def read_arrays(self, view: PackedView | str, keys: Keys, columns: Sequence[str]) -> dict[str, RaggedArray]:
-        """Read array features by name, each in CSR form over the keys."""
-        rows = self.read(view, keys)
-        return {column: rows.arrays(column) for column in columns}
-
     def write_batches(self, view: PackedView, batches: Iterable[RowBatch], oldest: bytes, newest: bytes) -> int:
         """Write packed rows and register the view; return how many rows were left because a newer one stood there.
 
@@ -139,11 +134,6 @@ class PackedClient:
         """List the views of the project that have rows, at any revision."""
         prefix = catalog_prefix(self.project)
         return sorted({unquote(key[len(prefix) :].decode().split("/")[0]) for key in self.backend.keys(prefix)})
-
-    def delete_rows(self, view: PackedView | str, keys: Keys) -> int:
-        """Delete rows by their keys, at this revision; return how many there were."""
-        known = self.view(view) if isinstance(view, str) else view
-        return self.backend.delete(row_keys(self.namespace(known.name).rows, known.join_keys, keys))
 
     def delete_revision(self, view: str, revision: str) -> int:
         """Delete a view's rows of one revision, and its place in the catalog; return how many rows there were."""

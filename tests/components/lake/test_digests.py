@@ -8,9 +8,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.contracts.tables import EVENTS, ITEMS
-from components.lake.digests import snapshot_digests, table_digest
-from components.lake.tables import append_rows, create_table, replace_rows
+from components.contracts.tables import EVENTS
+from components.lake.digests import snapshot_digests
+from components.lake.tables import append_rows, create_table
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 DAYS = [START + timedelta(days=day) for day in range(6)]
@@ -78,17 +78,3 @@ def test_a_digest_covers_exactly_the_known_rows(known: list[tuple[int, int]], ha
             digests(Path(folder) / "a", events(*base)), digests(Path(folder) / "b", events(*base, extra))
         )
     assert differing == [day for day in range(6) if extra[0] < day and extra[1] <= day]
-
-
-def test_a_tables_digest_follows_its_content(tmp_path: Path) -> None:
-    item = {"item_id": "1", "category": ["a"], "attributes": [("k", "v")], "is_merchandise": True}
-    create_table(tmp_path / "items", ITEMS)
-    empty = table_digest(tmp_path / "items", 0, ["item_id", "category"])
-    first = replace_rows(tmp_path / "items", pa.Table.from_pylist([item], ITEMS), {})
-    again = replace_rows(tmp_path / "items", pa.Table.from_pylist([item], ITEMS), {})
-    other = replace_rows(tmp_path / "items", pa.Table.from_pylist([item | {"category": ["b"]}], ITEMS), {})
-    found = [table_digest(tmp_path / "items", version, ["item_id", "category"]) for version in (first, again, other)]
-
-    assert found[0] == found[1]
-    assert len({empty, *found}) == 3
-    assert table_digest(tmp_path / "items", other, ["item_id"], where="item_id = '2'") == empty

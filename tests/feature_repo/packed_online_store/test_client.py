@@ -54,10 +54,10 @@ def test_a_reader_learns_the_view_from_the_store(open_client: OpenClient) -> Non
     open_client().write_table(USERS, users(AS_OF))
     reader = open_client()
     assert reader.view("users") == USERS
-    arrays = reader.read_arrays("users", ["u1", "x", "u2"], ["history", "last"])
-    assert arrays["history"].offsets.tolist() == [0, 3, 3, 3]
-    assert arrays["history"].values.tolist() == [3, 1, 2]
-    assert arrays["last"].row(2).tolist() == [0.5]
+    rows = reader.read("users", ["u1", "x", "u2"])
+    assert rows.arrays("history").offsets.tolist() == [0, 3, 3, 3]
+    assert rows.arrays("history").values.tolist() == [3, 1, 2]
+    assert rows.arrays("last").row(2).tolist() == [0.5]
     assert reader.read("users", ["u2", "u1"]).texts("city") == [None, "Köln"]
     assert reader.view_names() == ["users"]
 
@@ -225,13 +225,6 @@ def test_views_and_projects_do_not_meet(open_client: OpenClient) -> None:
     other.delete_revision("items", "r1")
 
 
-def test_rows_are_deleted_by_their_keys(open_client: OpenClient) -> None:
-    client = open_client()
-    client.write_table(ITEMS, items({"a": 1, "b": 2}))
-    assert client.delete_rows("items", ["a", "nowhere"]) == 1
-    assert prices(client, ["a", "b"]) == [None, 2]
-
-
 def test_the_store_keeps_the_clock_of_a_home(open_client: OpenClient) -> None:
     client = open_client()
     assert client.stored_clock() is None
@@ -264,7 +257,7 @@ def test_large_tables_and_large_rows_go_in_several_batches(open_client: OpenClie
     large = PackedView("large", PackedSchema.of({"history": "list<int64>"}), ("item_id",))
     table = items({f"i{place}": 0 for place in range(40)}).append_column("history", pa.array([[1] * 50_000] * 40))
     client.write_table(large, table)
-    assert client.read_arrays(large, ["i39"], ["history"])["history"].values.sum() == 50_000
+    assert client.read(large, ["i39"]).arrays("history").values.sum() == 50_000
 
 
 def test_names_too_long_for_a_key_are_refused(open_client: OpenClient) -> None:
