@@ -59,7 +59,7 @@ def find_bundle(models: Path, shop: str, reference: str) -> Bundle:
     """
     store = models / "models" / model_name(shop)
     wanted = _latest(store) if reference == LATEST else short(reference)
-    published = sorted(path for path in store.glob("*") if path.is_dir())
+    published = published_folders(models, shop)
     found = [path for path in published if wanted and path.name.startswith(wanted)]
     if len(found) != 1:
         known = ", ".join(path.name for path in published) or "none"
@@ -72,6 +72,11 @@ def find_bundle(models: Path, shop: str, reference: str) -> Bundle:
     if not bundle.digest.removeprefix(PREFIX).startswith(named):
         raise BundleError(f"{found[0]}: found content with digest {bundle.digest}, expected {named}; publish it again")
     return bundle
+
+
+def published_folders(models: Path, shop: str) -> list[Path]:
+    """Folders of all published bundles of a shop, by name."""
+    return sorted(path for path in (models / "models" / model_name(shop)).glob("*") if path.is_dir())
 
 
 def _latest(store: Path) -> str:

@@ -9,6 +9,7 @@ from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop
 from components.features.sets import read_set
+from components.materialize_features.old_revisions import drop_old_revisions
 from components.materialize_features.packed_rows import advance_clock, open_client, stands, write_newest
 from components.materialize_features.registration import register
 from feature_repo.packed_online_store.client import WriteReport
@@ -43,6 +44,7 @@ def materialize_features(shop: Shop, home: Home, features: Handle, say: Callable
             words = _words(reports)
             note.write_text(chosen.digest)
         advance_clock(client, chosen)
+        drop_old_revisions(home, client, chosen)
     handle = Handle("online", home.online_url, features.versions, features.digest, features.as_of)
     views = {view: asdict(report) for view, report in reports.items()}
     written = sum(report.written for report in reports.values())

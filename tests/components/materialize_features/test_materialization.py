@@ -6,11 +6,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.build_features.snapshots import build_features
-from components.features.sets import read_set
+from components.bundles.store import publish_folder
+from components.features.sets import VIEWS, read_set
 from components.materialize_features.materialization import materialize_features
-from components.materialize_features.packed_rows import open_client, packed_view
+from components.materialize_features.packed_rows import open_client, packed_view, write_newest
 from feature_repo.project import PROJECT
 from tests.components.build_features.homes import home_of, quiet, small_shop
+from tests.components.bundles.drafts import ranker_draft, written
 from tests.components.features.frames import on
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
@@ -67,6 +69,23 @@ def test_feast_materialize_gives_equal_rows(tmp_path):
     theirs = _packed(other, chosen)
     assert {key: len(row) for key, row in ours.items()} == {key: len(row) for key, row in theirs.items()}
     assert ours == theirs
+
+
+def test_rows_of_old_definitions_stay_while_a_bundle_names_them(tmp_path):
+    home, clean = home_of(tmp_path)
+    features = build_features(small_shop(), home, clean, quiet).features
+    chosen = read_set(Path(features.uri))
+    for revision in ("of a bundle", "of nobody"):
+        with open_client(home, replace(chosen, revision=revision)) as client:
+            write_newest(client, chosen)
+    bundle = written(tmp_path, ranker_draft(shop=chosen.project, feature_revision="of a bundle"))
+    publish_folder(home.models, bundle, bundle.sidecar)
+
+    materialize_features(small_shop(), home, features, quiet)
+
+    with open_client(home, chosen) as client:
+        for view in VIEWS:
+            assert client.revisions(view) == sorted([chosen.revision, "of a bundle"])
 
 
 def _packed(home, chosen) -> dict[tuple[str, str], bytes]:

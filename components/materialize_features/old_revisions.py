@@ -1,0 +1,19 @@
+"""Rows of earlier definitions stay online for as long as a bundle may need them, for a rollback must find them."""
+
+from components.bundles.manifest import read_manifest
+from components.bundles.store import published_folders
+from components.contracts.errors import BundleError
+from components.contracts.home import Home
+from components.features.sets import CURRENT, VIEWS, FeatureSet, read_set
+from feature_repo.packed_online_store.client import PackedClient
+
+
+def drop_old_revisions(home: Home, client: PackedClient, chosen: FeatureSet) -> int:
+    """Delete the rows of revisions that neither a set in use nor a published bundle names; return how many went."""
+    try:
+        bundles = {read_manifest(folder).feature_revision for folder in published_folders(home.models, chosen.project)}
+    except BundleError:  # a bundle that cannot be read may need any revision
+        return 0
+    kept = bundles | {chosen.revision, read_set(home.features / CURRENT).revision}
+    old = [(view, revision) for view in VIEWS for revision in client.revisions(view) if revision not in kept]
+    return sum(client.delete_revision(view, revision) for view, revision in old)
