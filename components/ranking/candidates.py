@@ -46,7 +46,7 @@ def _is_new(items: ItemRows) -> NDArray[np.bool_]:
 
 def _from_history(users: UserRows, items: ItemRows, limit: int) -> Sourced:
     history = users.arrays["history_item"]
-    keep = top_within(history.row, users.arrays["history_decay_112"].values.astype(np.float64), limit)
+    keep = top_within(history.row, users.arrays["history_decay_112"].values, limit)
     return history.row[keep], history.values[keep].astype(np.int32)
 
 
@@ -55,7 +55,7 @@ def _from_seen(users: UserRows, limit: int) -> Sourced:
     if limit == 0 or "seen_item" not in users.arrays:
         return np.empty(0, np.int32), np.empty(0, np.int32)
     seen = users.arrays["seen_item"]
-    keep = top_within(seen.row, -users.arrays["seen_days_since_last"].values.astype(np.float64), limit)
+    keep = top_within(seen.row, -users.arrays["seen_days_since_last"].values, limit)
     return seen.row[keep], seen.values[keep].astype(np.int32)
 
 

@@ -180,12 +180,12 @@ REQUEST_CONSTANT = tuple(name for name in FEATURE_NAMES if name.startswith("user
 def ranking_features(users: UserRows, items: ItemRows, pairs: Pairs) -> Floats:
     """Compute all ranking features. Returns float32 [pairs, features] in the order of ``FEATURE_NAMES``."""
     columns = PairColumns(users, items, pairs)
-    matrix = np.empty((len(pairs), len(FEATURES)), dtype=np.float32)
+    by_feature = np.empty((len(FEATURES), len(pairs)), dtype=np.float32)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for index, feature in enumerate(FEATURES.values()):
-            matrix[:, index] = feature(columns)
-    matrix[~np.isfinite(matrix)] = np.nan
-    return matrix
+        for values, feature in zip(by_feature, FEATURES.values(), strict=True):
+            values[:] = feature(columns)
+            values[~np.isfinite(values)] = np.nan
+    return np.ascontiguousarray(by_feature.T)
 
 
 def feature_list() -> str:

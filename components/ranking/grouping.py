@@ -11,7 +11,7 @@ def ranks_within(group: NDArray[np.integer], score: NDArray[np.floating]) -> NDA
 
     ``group`` must be sorted ascending. Returns int32 [rows].
     """
-    order = np.lexsort((-score, group))
+    order = _descending(group, score)
     starts = np.searchsorted(group, group, side="left")
     ranks = np.empty(len(group), dtype=np.int32)
     ranks[order] = np.arange(len(group)) - starts
@@ -24,7 +24,7 @@ def standings_within(group: NDArray[np.integer], score: NDArray[np.floating]) ->
     ``group`` must be sorted ascending. Returns int32 [rows].
     """
     known = np.where(np.isnan(score), -np.inf, score)
-    order = np.lexsort((-known, group))
+    order = _descending(group, known)
     grouped, sorted_score = group[order], known[order]
     starts = np.searchsorted(group, grouped, side="left")
     changed = np.r_[True, (grouped[1:] != grouped[:-1]) | (sorted_score[1:] != sorted_score[:-1])]
@@ -37,6 +37,20 @@ def standings_within(group: NDArray[np.integer], score: NDArray[np.floating]) ->
 def top_within(group: NDArray[np.integer], score: NDArray[np.floating], n: int) -> NDArray[np.bool_]:
     """Mark the ``n`` rows of highest score in each group (``group`` sorted ascending; ties keep the rows' order)."""
     return ranks_within(group, score) < n
+
+
+def _descending(group: NDArray[np.integer], score: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Order rows by their group (sorted ascending), then by descending score; ties keep their order, NaN comes last.
+
+    A float32 score and the number of its group make one 64-bit key, which sorts several times faster than two.
+    """
+    if score.dtype != np.float32:
+        return np.lexsort((-score, group))
+    bits = (score + np.float32(0)).view(np.uint32)  # -0.0 becomes 0.0
+    ascending = np.where(bits >> np.uint32(31), ~bits, bits | np.uint32(1 << 31))
+    descending = np.where(np.isnan(score), np.uint32(2**32 - 1), ~ascending)
+    number = np.cumsum(np.r_[False, group[1:] != group[:-1]])[: len(group)].astype(np.uint64)
+    return np.argsort(number << np.uint64(32) | descending, kind="stable")
 
 
 def sums_by_key(keys: NDArray[np.int64], weights: Floats) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
