@@ -46,11 +46,22 @@ def _descending(group: NDArray[np.integer], score: NDArray[np.floating]) -> NDAr
     """
     if score.dtype != np.float32:
         return np.lexsort((-score, group))
-    bits = (score + np.float32(0)).view(np.uint32)  # -0.0 becomes 0.0
-    ascending = np.where(bits >> np.uint32(31), ~bits, bits | np.uint32(1 << 31))
-    descending = np.where(np.isnan(score), np.uint32(2**32 - 1), ~ascending)
+    falling = falling_keys(score)
+    falling[np.isnan(score)] = np.iinfo(np.uint32).max
     number = np.cumsum(np.r_[False, group[1:] != group[:-1]])[: len(group)].astype(np.uint64)
-    return np.argsort(number << np.uint64(32) | descending, kind="stable")
+    return np.argsort(number << np.uint64(32) | falling, kind="stable")
+
+
+def falling_keys(scores: NDArray[np.floating]) -> NDArray[np.uint32]:
+    """Map scores, as float32, to 32-bit integers of the opposite order; NaN joins minus infinity, -0.0 joins 0.0."""
+    values = np.array(scores, dtype=np.float32)
+    values[np.isnan(values)] = -np.inf
+    values += np.float32(0)
+    flip = (values.view(np.int32) >> 31).view(np.uint32)  # all ones where negative
+    np.invert(flip, out=flip)
+    flip &= np.uint32(0x7FFFFFFF)
+    flip ^= values.view(np.uint32)
+    return flip
 
 
 def sums_by_key(keys: NDArray[np.int64], weights: Floats) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.ranking.grouping import falling_keys
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.integer]
 NO_ROW = -1
@@ -64,7 +66,7 @@ def _top_places(scores: NDArray[np.floating], sizes: NDArray[np.int64], k: int, 
     """
     starts = (np.cumsum(sizes) - sizes).astype(np.uint64)
     request = np.arange(len(sizes), dtype=np.uint64) << np.uint64(place_bits + SCORE_BITS)
-    keys = _falling(scores).astype(np.uint64)
+    keys = falling_keys(scores).astype(np.uint64)
     keys <<= np.uint64(place_bits)
     keys += np.repeat(request - starts, sizes)  # modulo 2^64: with the row number it is request and place
     keys += np.arange(len(keys), dtype=np.uint64)
@@ -72,18 +74,6 @@ def _top_places(scores: NDArray[np.floating], sizes: NDArray[np.int64], k: int, 
     shown = np.minimum(starts[:, None].astype(np.int64) + np.arange(k), max(len(keys) - 1, 0))
     places = keys[shown] if len(keys) else np.zeros(shown.shape, dtype=np.uint64)
     return (places & np.uint64((1 << place_bits) - 1)).astype(np.int64)
-
-
-def _falling(scores: NDArray[np.floating]) -> NDArray[np.uint32]:
-    """Map scores, as float32, to 32-bit integers of the opposite order; NaN joins minus infinity, -0.0 joins 0.0."""
-    values = np.array(scores, dtype=np.float32)
-    values[np.isnan(values)] = -np.inf
-    values += np.float32(0)
-    flip = (values.view(np.int32) >> 31).view(np.uint32)  # all ones where negative
-    np.invert(flip, out=flip)
-    flip &= np.uint32(0x7FFFFFFF)
-    flip ^= values.view(np.uint32)
-    return flip
 
 
 def ranked_lists(

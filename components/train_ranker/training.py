@@ -30,7 +30,7 @@ from components.train_ranker.reference import learned_events, reference_sketches
 from components.train_ranker.sufficiency import refuse_unusable, shortfall_of
 from components.train_ranker.targets import training_targets
 from components.train_ranker.tuning import tune_parameters
-from components.train_ranker.validation import baseline_ndcg, mean_ndcg
+from components.train_ranker.validation import Judges, baseline_ndcg, mean_ndcg
 
 Say = Callable[[str], None]
 PREFERRED_BASELINE = "buy_it_again"
@@ -91,10 +91,7 @@ def _ranker(manifest: ExamplesManifest, train: Split, validation: Split, shop: S
     refuse_leaks(validation, manifest.feature_names, shop.k)
     targets, positions = training_targets(train)
     say(f"binning {len(train.features):,} training rows")
-    judged = spread_requests(validation, JUDGED_ROWS)
-    labels = (validation.rows["label"].to_numpy()[judged] > 0).astype(np.float32)
-    sizes = np.unique(validation.rows["request"].to_numpy()[judged], return_counts=True)[1]
-    matrices = bin_rows(train.features, targets, np.asarray(validation.features[judged]), labels, sizes, shop.training)
+    matrices = bin_rows(train.features, targets, _judges(validation), shop.training)
     parameters, tuning = _parameters(matrices, shop, say)
     fits = _fits(matrices, parameters, shop, say)
     blend = tuple(_part(name, fit, validation, shop) for name, fit in fits.items())
@@ -111,6 +108,13 @@ def _ranker(manifest: ExamplesManifest, train: Split, validation: Split, shop: S
         "tuning": tuning,
     }
     return _Trained(described, models, facts)
+
+
+def _judges(validation: Split) -> Judges:
+    judged = spread_requests(validation, JUDGED_ROWS)
+    labels = (validation.rows["label"].to_numpy()[judged] > 0).astype(np.float32)
+    request = np.unique(validation.rows["request"].to_numpy()[judged], return_inverse=True)[1]
+    return Judges(np.asarray(validation.features[judged]), labels, request)
 
 
 def _baseline(manifest: ExamplesManifest, validation: Split, shop: Shop, shortfall: str) -> _Trained:

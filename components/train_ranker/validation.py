@@ -1,10 +1,32 @@
-"""How contenders do on the validation split: for the training report, and to choose a baseline."""
+"""How contenders do on the validation split: round by round, for the training report, and to choose a baseline."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.contracts.examples import ExamplesManifest, Split
 from components.ranking.metrics import ndcg, ranked_lists
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Rows of whole validation requests that judge every round of a fit.
+
+    ``features`` float32 [rows, features], ``labels`` in {0, 1} and ``request`` (from 0, ascending) [rows].
+    """
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.float32]
+    request: NDArray[np.integer]
+
+    def ndcg(self, scores: NDArray[np.floating], k: int) -> float:
+        """Mean NDCG@k over the requests; where there is nothing to order it is 1, NaN when a score is."""
+        if not np.isfinite(scores).all():
+            return float("nan")
+        relevant = np.bincount(self.request, weights=self.labels).astype(np.int64)
+        found = ndcg(ranked_lists(self.request, scores, self.labels, relevant, k))
+        return float(np.nan_to_num(found, nan=1.0).mean())
 
 
 def baseline_ndcg(manifest: ExamplesManifest, validation: Split, k: int) -> dict[str, float]:

@@ -14,6 +14,7 @@ from components.train_ranker.boosting import (
     tree_parameters,
 )
 from components.train_ranker.tuning import Tuned, tune_parameters
+from components.train_ranker.validation import Judges
 
 REQUESTS, CANDIDATES = 40, 10
 K = 5
@@ -30,7 +31,8 @@ def matrices() -> Matrices:
     labels = (features[:, 0] + random.normal(size=len(features)) > 1).astype(np.float32)
     sizes = np.full(REQUESTS, CANDIDATES, dtype=np.int64)
     targets = Targets(labels, labels, np.ones_like(labels), sizes)
-    return bin_rows(features, targets, features, labels, sizes, training())
+    judges = Judges(features, labels, np.repeat(np.arange(REQUESTS), CANDIDATES))
+    return bin_rows(features, targets, judges, training())
 
 
 def tuned(matrices: Matrices, settings: Training) -> Tuned:
