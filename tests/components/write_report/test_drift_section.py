@@ -55,8 +55,8 @@ def test_the_page_names_the_categories(report: dict[str, object], tmp_path: Path
     (tmp_path / "run.json").write_text(json.dumps(sample_run.RUN))
     page = write_report(tmp_path, sample_run.shop(), sample_run.records(), sample_run.verdict(), drift=report)
     text = page.read_text()
-    assert "New categories, of their limit" in text
-    assert "Vanished ones, of their limit" in text
+    assert "New, of its limit" in text
+    assert "Vanished, of its limit" in text
     assert "10.0% of rows have a category that the reference does not know" in text
     assert "Garden" in text
     assert "Birch" in text
