@@ -6,6 +6,7 @@ a watermark: rows and notes appear together or not at all.
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import unquote
@@ -55,12 +56,16 @@ def table_files(uri: Path, version: int | None = None) -> list[str]:
 
 def read_notes(uri: Path, version: int | None = None) -> Notes:
     """The notes of the newest commit up to a version that carries any; empty if none does."""
+    return next((notes for number, notes in noted_commits(uri) if version is None or number <= version), {})
+
+
+def noted_commits(uri: Path) -> Iterator[tuple[int, Notes]]:
+    """The versions of a table whose own commits carry notes, with these, from the newest on."""
     newest = table_version(uri)
-    if newest is None:
-        return {}
-    wanted = newest if version is None else min(version, newest)
-    commits = (uri / "_delta_log" / f"{number:020}.json" for number in range(wanted, -1, -1))
-    return next((notes for commit in commits if (notes := _commit_notes(commit)) is not None), {})
+    for number in range(-1 if newest is None else newest, -1, -1):
+        notes = _commit_notes(uri / "_delta_log" / f"{number:020}.json")
+        if notes is not None:
+            yield number, notes
 
 
 def _commit_notes(commit: Path) -> Notes | None:

@@ -1,21 +1,17 @@
 """Back to an earlier version of a Delta table: its rows and notes again, as a new commit."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from deltalake.exceptions import DeltaError
 
 from components.contracts.errors import SourceError
-from components.lake.tables import KEEP_HISTORY, NOTES, Notes, note_properties, open_table, read_notes
+from components.lake.tables import KEEP_HISTORY, Notes, note_properties, noted_commits, open_table, read_notes
 
 
 def noted_version(uri: Path, fits: Callable[[Notes], bool]) -> int | None:
     """The newest version of a table whose own notes fit; None if there is none."""
-    table = open_table(uri)
-    commits = table.history() if table is not None else []
-    found = (commit["version"] for commit in commits if NOTES in commit and fits(json.loads(commit[NOTES])))
-    return next(found, None)
+    return next((version for version, notes in noted_commits(uri) if fits(notes)), None)
 
 
 def restore_version(uri: Path, version: int) -> None:

@@ -4,26 +4,38 @@ Raw rows and offsets go back together, so the next run reads the source again: w
 way, is as if it had never been wrong. The refused rows stay readable in the raw table's earlier version.
 """
 
+from components.contracts.errors import SourceError
 from components.contracts.home import Home
 from components.contracts.tables import RAW
 from components.lake.tables import read_notes, replace_rows
 from components.lake.versions import noted_version, restore_version
-from components.validate_events.growth import Growth, read_mark
+from components.validate_events.growth import NOTHING, Growth, Mark, read_mark
 
 
 def give_back(home: Home, growth: Growth) -> None:
-    """Take out of a raw table what came after the rows that were accepted last.
+    """Take out of a raw table what came after the rows that were accepted last; all of it if none ever were.
 
-    The quarantine is written first of all once the contract is kept, so its mark says what was accepted.
+    Raises:
+        SourceError: no commit of the table carries what was accepted last; the table is as it was.
     """
     uri = home.raw / growth.table
-    accepted = read_mark(read_notes(home.quarantine).get(growth.table, {}))
-    if (accepted.batch, accepted.generation) == (growth.after.batch, growth.after.generation):
-        return
-    version = noted_version(
-        uri, lambda notes: (notes["batch"], notes["generation"]) == (accepted.batch, accepted.generation)
-    )
-    if version is None:
+    accepted = _accepted(home, growth)
+    if accepted == NOTHING:
         replace_rows(uri, RAW[growth.table].empty_table(), {"batch": 0, "generation": 0, "sources": {}})
-    else:
-        restore_version(uri, version)
+        return
+    wanted = (accepted.batch, accepted.generation)
+    if wanted == (growth.after.batch, growth.after.generation):
+        return
+    version = noted_version(uri, lambda notes: (notes["batch"], notes["generation"]) == wanted)
+    if version is None:
+        raise SourceError(
+            f"{uri}: found no commit of batch {accepted.batch} of generation {accepted.generation}, which was accepted "
+            f"last, so that the refused rows stay; bring back the files of {uri / '_delta_log'}, or start a new home"
+        )
+    restore_version(uri, version)
+
+
+def _accepted(home: Home, growth: Growth) -> Mark:
+    """How far a raw table was accepted: the quarantine is written first of all once the contract is kept."""
+    noted = read_notes(home.quarantine).get(growth.table)
+    return growth.before if noted is None else read_mark(noted)

@@ -34,8 +34,9 @@ def test_rows_and_notes_come_back_and_later_versions_stay_readable(tmp_path: Pat
     assert names(uri, 2) == ["c"]
 
 
-def test_the_newest_version_with_such_notes_is_found(tmp_path: Path) -> None:
-    uri = tmp_path / "table"
+@pytest.mark.parametrize("folder", ["home", "home#1", "home?"])
+def test_the_newest_version_with_such_notes_is_found(tmp_path: Path, folder: str) -> None:
+    uri = tmp_path / folder / "table"
     assert noted_version(uri, lambda notes: True) is None
     append_rows(uri, rows("a"), {"batch": 1})
     append_rows(uri, rows("b"), {"batch": 2})

@@ -1,13 +1,17 @@
 """A delivery that breaks the contract: the home is as it was, and recovers once the source is corrected."""
 
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components.contracts.errors import ContractBreach
+from components.contracts.errors import ContractBreach, SourceError
+from components.contracts.tables import QUARANTINE
+from components.lake.tables import commit_notes
 from components.validate_events import validation
+from components.validate_events.growth import Mark
 from tests.components.validate_events.purchases import HEADER, LENIENT, ROWS
 from tests.shop_files import PURCHASES, ShopFolder, shop_folder
 
@@ -39,8 +43,9 @@ def refused(shop: ShopFolder, message: str = REFUSED) -> None:
     assert before in (None, lake(shop))
 
 
-def test_a_corrected_file_is_read_as_if_it_had_never_been_wrong(tmp_path: Path) -> None:
-    shop = shop_folder(tmp_path, purchases=HEADER + ROWS)
+@pytest.mark.parametrize("folder", ["home", "home#1", "home?"])
+def test_a_corrected_file_is_read_as_if_it_had_never_been_wrong(tmp_path: Path, folder: str) -> None:
+    shop = shop_folder(tmp_path / folder, purchases=HEADER + ROWS)
     shop.validate()
     shop.write("purchases.csv", HEADER + ROWS + GOOD + BAD)
     refused(shop)
@@ -144,6 +149,24 @@ def test_what_a_killed_run_had_accepted_stays(tmp_path: Path, monkeypatch: pytes
 
     assert lake(shop)["events"] == fresh(tmp_path, ROWS, GOOD, MENDED)["events"]
     assert shop.reasons() == ["no item"]
+
+
+@pytest.mark.parametrize("lost", ["quarantine", "commit"])
+def test_what_was_accepted_is_never_taken_out(tmp_path: Path, lost: str) -> None:
+    shop = shop_folder(tmp_path, purchases=HEADER + ROWS)
+    shop.validate()
+    shop.write("purchases.csv", HEADER + ROWS + GOOD + BAD)
+    if lost == "quarantine":
+        shutil.rmtree(shop.home.quarantine)
+        with pytest.raises(ContractBreach, match=REFUSED):
+            shop.validate()
+        assert len(shop.raw()) == 2
+    else:
+        mark = vars(Mark(batch=9, generation=9, settings="x"))
+        commit_notes(shop.home.quarantine, {"events": {"mark": mark}}, QUARANTINE)
+        with pytest.raises(SourceError, match="found no commit of batch 9 of generation 9"):
+            shop.validate()
+        assert len(shop.raw()) == 132
 
 
 def interrupt(*_: object) -> None:
