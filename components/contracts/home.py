@@ -19,6 +19,7 @@ class Home:
         lake/raw/<table>          what was ingested, append-only (Delta)
         lake/clean/<table>        what passed the data contract (Delta), with item_codes
         lake/quarantine           what did not, a reason each (Delta)
+        lake/**/.last_vacuum      touched when old versions of the tables beside it were last let go
         features/pool/…           one file a view and day, content-addressed
         features/sets/<digest>/   immutable snapshot sets (hard links into the pool) that Feast reads
         feature_store/            Feast's registry and generated feature_store.yaml
@@ -54,6 +55,12 @@ class Home:
     @property
     def quarantine(self) -> Path:
         return self.root / "lake" / "quarantine"
+
+    def handed_table(self, kind: str, table: str) -> Path:
+        """Folder of a table whose version a handle of a kind carries: only ``raw`` ones speak of raw tables."""
+        if kind == "raw":
+            return self.raw / table
+        return self.quarantine if table == "quarantine" else self.clean / table
 
     @property
     def features(self) -> Path:

@@ -9,7 +9,7 @@ from deltalake.exceptions import DeltaError
 
 from components.contracts.errors import SourceError
 from components.contracts.home import Home
-from components.lake.named_versions import named_versions
+from components.lake.named_versions import UNREADABLE, named_versions
 from components.lake.tables import KEEP_HISTORY, Notes, note_properties, open_table, read_notes
 
 SMALL_FILES = 16  # compaction waits for so many files
@@ -37,19 +37,19 @@ def compact_table(uri: Path, small_files: int = SMALL_FILES) -> bool:
 def tidy_tables(home: Home, folder: Path, retention_hours: int = RETENTION_HOURS) -> None:
     """Merge the small files of the tables directly below a folder of a home, and now and then let go of old versions.
 
-    What nobody names goes once in a retention, and never fails: what could not go this time goes another time.
+    What nobody names goes once in a retention. Never fails: what could not be done this time is done another time.
     """
     tables = sorted(log.parent for log in folder.glob("*/_delta_log"))
-    for uri in tables:
-        compact_table(uri)
     try:
+        for uri in tables:
+            compact_table(uri)
         if tables and _is_time(folder / LAST_VACUUM, retention_hours):
             named = named_versions(home)
             for uri in tables:
                 vacuum_table(uri, named.get(uri, ()), retention_hours)
             (folder / LAST_VACUUM).touch()
-    except (DeltaError, OSError, ValueError, LookupError, SourceError) as error:
-        print(f"{folder}: old versions are kept for now ({error})", file=sys.stderr)
+    except (*UNREADABLE, DeltaError, SourceError) as error:
+        print(f"{folder}: small files and old versions are kept for now ({error})", file=sys.stderr)
 
 
 def _is_time(last: Path, hours: int) -> bool:

@@ -15,8 +15,8 @@ from components.bundles.manifest import SIDECAR
 from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.steps import StepRecord
-from components.lake.tables import read_notes, replace_rows
-from components.lake.upkeep import LAST_VACUUM, tidy_tables
+from components.lake.tables import append_rows, read_notes, replace_rows
+from components.lake.upkeep import LAST_VACUUM, SMALL_FILES, tidy_tables
 from tests.shop_files import shop_folder
 
 SCHEMA = pa.schema([("number", pa.int64())])
@@ -30,9 +30,9 @@ def write(path: Path, document: object) -> None:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    """A home with a raw and a clean table of items, whose version n held the number n."""
+    """A home with a raw and a clean table of items and a quarantine, whose version n held the number n."""
     home = Home(tmp_path)
-    for table in (home.raw / "items", home.clean / "items"):
+    for table in (home.raw / "items", home.clean / "items", home.quarantine):
         for number in range(NEWEST + 1):
             replace_rows(table, pa.table({"number": [number]}, SCHEMA), {"number": number})
     return home
@@ -40,11 +40,12 @@ def home(tmp_path: Path) -> Home:
 
 def name_versions(home: Home) -> None:
     """Let a run, a feature set and a bundle name versions of the tables."""
-    handles = [Handle(kind, "", {"items": version}) for kind, version in (("raw", 1), ("clean", 2), ("drift", 3))]
+    raw, clean = Handle("raw", "", {"items": 1}), Handle("clean", "", {"items": 2, "quarantine": 4})
+    handles = [raw, clean, Handle("drift", "", {"items": 3})]
     record = StepRecord("a_step", handles={handle.kind: handle for handle in handles})
     write(home.run("r1") / "steps" / "a_step.json", asdict(record))
-    write(home.features / "sets" / "abc" / "set.json", {"versions": {"items": 5}})
-    write(home.models / "models" / "rankloop_shop" / "abc" / SIDECAR, {"versions": {"items": 7}})
+    write(home.features / "sets" / "abc" / "set.json", {"versions": {"items": 5, "quarantine": 6}})
+    write(home.models / "models" / "rankloop_shop" / "abc" / SIDECAR, {"versions": {"items": 7, "quarantine": 8}})
 
 
 def standing(table: Path) -> list[int]:
@@ -61,11 +62,12 @@ def standing(table: Path) -> list[int]:
 def test_versions_that_somebody_names_stay(home: Home) -> None:
     name_versions(home)
 
-    for folder in (home.raw, home.clean):
+    for folder in (home.raw, home.clean, home.quarantine.parent):
         tidy_tables(home, folder, retention_hours=0)
 
     assert standing(home.raw / "items") == [1, NEWEST]
     assert standing(home.clean / "items") == [2, 3, 5, 7, NEWEST]
+    assert standing(home.quarantine) == [4, 6, 8, NEWEST]
     assert read_notes(home.clean / "items") == {"number": NEWEST}
 
 
@@ -75,14 +77,27 @@ def test_recent_versions_stay(home: Home) -> None:
     assert standing(home.clean / "items") == list(range(NEWEST + 1))
 
 
-def test_what_cannot_be_read_may_name_any_version(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("odd", ["{", "[]", '{"handles": null}', '{"handles": {"raw": 1}}'])
+def test_what_cannot_be_read_may_name_any_version(home: Home, odd: str, capsys: pytest.CaptureFixture[str]) -> None:
     name_versions(home)
-    (home.run("r1") / "steps" / "a_step.json").write_text("{")
+    (home.run("r1") / "steps" / "a_step.json").write_text(odd)
 
     tidy_tables(home, home.clean, retention_hours=0)
 
     assert standing(home.clean / "items") == list(range(NEWEST + 1))
     assert "old versions are kept for now" in capsys.readouterr().err
+
+
+def test_a_merge_that_fails_waits_for_another_time(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    table = home.clean / "items"
+    for number in range(SMALL_FILES):
+        append_rows(table, pa.table({"number": [number]}, SCHEMA), {})
+    Path(DeltaTable(table).file_uris()[0]).unlink()
+
+    tidy_tables(home, home.clean)
+
+    assert len(DeltaTable(table).file_uris()) > SMALL_FILES
+    assert "small files and old versions are kept for now" in capsys.readouterr().err
 
 
 def test_runs_look_once_a_week(tmp_path: Path) -> None:
