@@ -87,8 +87,12 @@ def _snapshot(
 
 
 def _reading(shop: Shop, described: Settings, only: set[str] | None = None) -> str:
-    """Digest how a source is read; where it lies is left out, so that a source that was moved is the same source."""
-    return settings_digest(described.model_dump(include=only, exclude={"source": {"path", "url"}}), shop.time_zone)
+    """Digest how a source is read, by what differs from the defaults: a key that comes to be changes no digest.
+
+    Where it lies is left out, so that a source that was moved is the same source.
+    """
+    written = described.model_dump(include=only, exclude={"source": {"path", "url"}}, exclude_defaults=True)
+    return settings_digest(written, shop.time_zone)
 
 
 def _mapper(map_columns: Callable[..., Any], source: Any) -> Callable[[SourceColumns], Any]:

@@ -8,12 +8,26 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.contracts.errors import SourceError
+from components.contracts.shop import EventSource, Source
 from components.contracts.tables import RAW
-from tests.shop_files import PURCHASES, ShopFolder, shop_folder, table_rows
+from components.ingest_events.ingestion import ingest_events
+from tests.shop_files import NOW, PURCHASES, ShopFolder, shop_folder, table_rows
 
 HEADER = "customer,article,bought_at\n"
 FIRST = "a,1,2024-03-01 10:00:00\nb,2,2024-03-01 11:00:00\n"
 FOLDER = PURCHASES.replace('path = "purchases.csv"', 'path = "days"')
+
+
+class LaterSource(Source):
+    """A source as a later version of Rankloop may know it."""
+
+    skipped_lines: int = 0
+
+
+class LaterEvents(EventSource):
+    """A source of events with it."""
+
+    source: LaterSource
 
 
 def items(shop: ShopFolder) -> list[str]:
@@ -101,6 +115,18 @@ def test_a_moved_source_is_the_same_source(tmp_path: Path) -> None:
     shop.write("shop.toml", PURCHASES.replace("purchases.csv", "elsewhere/purchases.csv"))
 
     assert shop.ingest().raw.versions == {"events": 0}
+
+
+def test_a_key_that_later_comes_to_be_reads_nothing_anew(tmp_path: Path) -> None:
+    shop = shop_folder(tmp_path, purchases=HEADER + FIRST)
+    shop.ingest()
+    known = shop.shop()
+    written = known.events[0].model_dump(exclude={"source"})
+    later = LaterEvents(**written, source=LaterSource(kind="csv", path=str(tmp_path / "purchases.csv")))
+
+    again = ingest_events(known.model_copy(update={"events": (later,)}), shop.home, NOW, shop.said.append)
+
+    assert (again.rows_in, again.raw.versions) == (0, {"events": 0})
 
 
 def test_another_mapping_replaces_what_was_read_under_the_old_one(tmp_path: Path) -> None:
