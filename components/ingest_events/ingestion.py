@@ -17,7 +17,6 @@ from components.ingest_events.promotions import promotions_sql
 from components.ingest_events.snapshots import SnapshotSource, replace_table
 from components.lake.session import duckdb_session
 from components.lake.tables import table_version
-from components.lake.upkeep import tidy_tables
 
 IMPRESSIONS = "impressions"
 Select = Callable[[SourceColumns, str], str]
@@ -50,7 +49,6 @@ def ingest_events(shop: Shop, home: Home, now: datetime, say: Callable[[str], No
         for snapshot in snapshot_sources(shop):
             say(f"reading {snapshot.table}")
             read[snapshot.table] = replace_table(session, home.raw / snapshot.table, snapshot, shop.zone)
-    tidy_tables(home, home.raw)
     versions = {table: version for table in RAW if (version := table_version(home.raw / table)) is not None}
     return IngestReport(
         raw=Handle(kind="raw", uri=str(home.raw), versions=versions),

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -67,7 +66,7 @@ def validate_events(
         _refuse_breaches(shop, home, growths, judgements)
         say("writing clean tables")
         _write(session, shop, home, growths, list(replacements.values()), now)
-        for folder in (home.clean, home.quarantine.parent):
+        for folder in (home.raw, home.clean, home.quarantine.parent):
             tidy_tables(home, folder)
         say("measuring quality")
         newest = _newest_event(session, home)
@@ -98,7 +97,7 @@ def _refuse_breaches(shop: Shop, home: Home, growths: list[Growth], judgements: 
         raise ContractBreach(
             "; ".join(chain.from_iterable(found.values())) + f"; the clean tables in {home.clean} are as they were: "
             "correct the source or the mapping, or set the limit under [contract] in the shop file; "
-            "the next run reads the refused rows again"
+            "the next run reads the refused rows again, so keep them in the source until a run has accepted them"
         )
 
 
@@ -128,6 +127,7 @@ def _newest_event(session: duckdb.DuckDBPyConnection, home: Home) -> datetime | 
 
 
 def _versions(home: Home) -> dict[str, int]:
-    tables: dict[str, Path] = {table: home.clean / table for table in (*CANONICAL, "item_codes")}
-    tables["quarantine"] = home.quarantine
-    return {table: version for table, uri in tables.items() if (version := table_version(uri)) is not None}
+    found = {
+        table: table_version(home.handed_table("clean", table)) for table in (*CANONICAL, "item_codes", "quarantine")
+    }
+    return {table: version for table, version in found.items() if version is not None}

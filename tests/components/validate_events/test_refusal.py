@@ -9,7 +9,8 @@ import pytest
 
 from components.contracts.errors import ContractBreach, SourceError
 from components.contracts.tables import QUARANTINE
-from components.lake.tables import commit_notes
+from components.lake.tables import commit_notes, table_version
+from components.lake.upkeep import SMALL_FILES
 from components.validate_events import validation
 from components.validate_events.growth import Mark
 from tests.components.validate_events.purchases import HEADER, LENIENT, ROWS
@@ -134,6 +135,17 @@ def test_a_refused_mapping_leaves_the_rows_of_the_old_one(tmp_path: Path, correc
         shop.validate()
         assert {row["item_id"] for row in shop.clean()} == {"s"}
         assert len(shop.clean()) == 30
+
+
+def test_a_refused_delivery_is_not_tidied(tmp_path: Path) -> None:
+    shop = shop_folder(tmp_path, FOLDER)
+    for day in range(SMALL_FILES - 1):
+        shop.write(f"days/{day}.csv", HEADER + f"a,{day},2024-03-01\n")
+        shop.validate()
+    shop.write("days/bad.csv", HEADER + BAD)
+    refused(shop, "keep them in the source until a run has accepted them")
+
+    assert table_version(shop.home.raw / "events") == SMALL_FILES  # the refused rows, and their giving back
 
 
 def test_what_a_killed_run_had_accepted_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
