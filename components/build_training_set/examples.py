@@ -22,7 +22,8 @@ from components.build_training_set import requests as requests_module
 from components.build_training_set.impressions import ImpressionLog, Window, impression_log
 from components.build_training_set.outcomes import outcomes
 from components.build_training_set.shown import ShownBlocks, shown_requests
-from components.build_training_set.splits import SplitBuilder, threads
+from components.build_training_set.splits import SplitBuilder, built_in_order
+from components.contracts.durable import remove_folder
 from components.contracts.examples import SPLITS, ExamplesManifest, write_manifest
 from components.contracts.handles import Handle
 from components.contracts.home import Home
@@ -101,18 +102,22 @@ def _write_examples(
         weekly = sum(_requests_of(known[time]) for time in times["train"])
         weekly_most, logged_most = _limits(weekly, len(log.requests) if log else 0, shop.training)
         say("joining features point in time")
-        with threads() as pool:
-            builders = {
-                split: SplitBuilder(split, shop, joined, weekly_most / weekly if split == "train" and weekly else 1.0)
-                for split in SPLITS
-            }
-            for split, builder in builders.items():
-                builder.begin({time: known[time] for time in times[split]}, pool)
+        builders = {
+            split: SplitBuilder(
+                split,
+                shop,
+                joined,
+                {time: known[time] for time in times[split]},
+                weekly_most / weekly if split == "train" and weekly else 1.0,
+            )
+            for split in SPLITS
+        }
+        with built_in_order([task for builder in builders.values() for task in builder.tasks]) as blocks:
             for split, builder in builders.items():
                 more = None
                 if log and split == "train":
                     more = ShownBlocks(shown_requests(log, logged_most, shop.training), joined, when, shop.candidates)
-                facts["splits"][split] = builder.write(draft, say, more or ())
+                facts["splits"][split] = builder.write(draft, blocks, say, more or ())
                 facts |= {"impressions": more.facts} if more else {}
     shortfall = _shortfall(shop, facts["splits"])
     write_manifest(draft, _manifest(chosen, when, shortfall))
@@ -187,4 +192,4 @@ def _prune(folder: Path) -> None:
     finished = sorted((path for path in others if not path.name.startswith(".")), key=lambda path: path.stat().st_mtime)
     stale = finished[: max(0, len(finished) - (KEPT_SETS - 1))]
     for path in [*stale, *(path for path in others if path.name.startswith("."))]:
-        shutil.rmtree(path, ignore_errors=True)
+        remove_folder(path)

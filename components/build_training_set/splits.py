@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,41 +25,48 @@ from feature_repo.point_in_time import PointInTime
 
 NEGATIVES = 25  # rows without success kept of a training request, uniformly: more cost time and gain nothing
 TIMES_AT_ONCE = 2  # each holds the rows of all its users
+Block = tuple[Split, Recall]
+Task = Callable[[], Block]
 Located = dict[datetime, dict[datetime, pa.Array]]  # ids by snapshot, by request time
 
 
 @contextmanager
-def threads() -> Iterator[ThreadPoolExecutor]:
-    """Threads that build request times; what has not begun when something fails is dropped."""
-    pool = ThreadPoolExecutor(TIMES_AT_ONCE)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+def built_in_order(tasks: Iterable[Task]) -> Iterator[Iterator[Block]]:
+    """Build blocks in threads: a few at once, no more ahead of the one that is taken, in the order of the tasks."""
+    with ThreadPoolExecutor(TIMES_AT_ONCE) as pool:
+        yield _in_order(tasks, pool)
+
+
+def _in_order(tasks: Iterable[Task], pool: ThreadPoolExecutor) -> Iterator[Block]:
+    building: deque[Future[Block]] = deque()
+    for task in tasks:
+        building.append(pool.submit(task))
+        if len(building) > TIMES_AT_ONCE:
+            yield building.popleft().result()
+    while building:
+        yield building.popleft().result()
 
 
 class SplitBuilder:
-    """Builds and writes one split; ``share`` of its requests are taken."""
+    """Builds and writes one split, given the outcomes of its request times; ``share`` of its requests are taken."""
 
-    def __init__(self, split: str, shop: Shop, joined: PointInTime, share: float) -> None:
+    def __init__(
+        self, split: str, shop: Shop, joined: PointInTime, known: dict[datetime, pa.Table], share: float
+    ) -> None:
         self.split, self.shop, self.joined, self.share = split, shop, joined, share
-        self._building: deque[tuple[datetime, Future[tuple[Split, Recall]]]] = deque()
-
-    def begin(self, known: dict[datetime, pa.Table], pool: ThreadPoolExecutor) -> None:
-        """Begin to build the blocks of the request times, given each one's outcomes."""
         users, items = self._located(known)
-        for time, found in users.items():
-            block = pool.submit(self._block, time, known[time], found, items[time])
-            self._building.append((time, block))
+        self.times = tuple(users)
+        self.tasks = tuple(partial(self._block, time, known[time], users[time], items[time]) for time in users)
 
-    def write(self, draft: Path, say: Callable[[str], None], more: Iterable[Split] = ()) -> dict[str, Any]:
-        """Write the split's files, ``more`` blocks last; return its counts, its recall and its slices."""
-        recall, names, times = NO_RECALL, np.empty(0, dtype=object), len(self._building)
+    def write(
+        self, draft: Path, blocks: Iterator[Block], say: Callable[[str], None], more: Iterable[Split] = ()
+    ) -> dict[str, Any]:
+        """Write the split's files: the next of the ``blocks``, ``more`` last; return counts, recall and slices."""
+        recall, names = NO_RECALL, np.empty(0, dtype=object)
         with SplitFiles(draft, self.split, len(FEATURE_NAMES), len(BASELINE_NAMES)) as files:
-            for number in range(1, times + 1):
-                time, building = self._building.popleft()
-                say(f"{self.split}: request time {number} of {times}, {time:%Y-%m-%d}")
-                block, found = building.result()
+            for number, time in enumerate(self.times, start=1):
+                say(f"{self.split}: request time {number} of {len(self.times)}, {time:%Y-%m-%d}")
+                block, found = next(blocks)
                 files.append(block)
                 recall += found
                 names = np.r_[names, pc.list_flatten(block.requests["slices"]).to_numpy(zero_copy_only=False)]
@@ -92,7 +100,7 @@ class SplitBuilder:
 
     def _block(
         self, time: datetime, outcome: pa.Table, users: dict[datetime, pa.Array], items: dict[datetime, pa.Array]
-    ) -> tuple[Split, Recall]:
+    ) -> Block:
         item_table = item_rows(self.joined.rows("item_features", time, items))
         user_table = user_rows(self.joined.rows("user_features", time, users), item_table)
         asked = outcome.filter(pc.is_in(outcome["user_id"], value_set=pa.array(user_table.user_ids, pa.string())))

@@ -91,11 +91,14 @@ class PointerFiles:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Hold a lock on the folder, which, unlike a pointer's file, no write replaces; it ends with its process."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.folder, os.O_RDONLY)
+        """Hold a lock on a file of its own, which, unlike a pointer's, no write replaces; it ends with its process."""
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            raise PromotionError(f"{self.folder}: cannot be locked ({error}); make it writable, then again") from error
+        try:
             yield
         finally:
             os.close(descriptor)

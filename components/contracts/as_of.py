@@ -1,11 +1,14 @@
 """A moment as people write it: what ``--as-of`` and the pipelines' parameter mean."""
 
+import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from components.contracts.errors import ConfigurationError
 
 YEARS = range(1970, 2200)  # within what every library here can hold, in nanoseconds and with days added
+
+WRITTEN = re.compile(r"\d{4}-\d\d-\d\d([T ]([01]\d|2[0-3]):\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?")
 
 
 def read_moment(written: str, zone: ZoneInfo) -> datetime:
@@ -14,6 +17,8 @@ def read_moment(written: str, zone: ZoneInfo) -> datetime:
     Raises:
         ConfigurationError: it is neither, or of a year that no shop has data of.
     """
+    if not WRITTEN.fullmatch(written):
+        raise _refusal(written)
     try:
         found = datetime.fromisoformat(written)
         moment = (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -42,6 +43,14 @@ def replace_folder(source: Path, target: Path) -> None:
     """Put a finished folder in the place of an older one; for drafts, which a run can make again."""
     shutil.rmtree(target, ignore_errors=True)
     move_folder_durably(source, target)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder so that no kill leaves a part of it under its name; what is left then begins with a dot."""
+    gone = folder.with_name(f".{folder.name.lstrip('.')}.{uuid.uuid4().hex}.gone")
+    with suppress(FileNotFoundError):
+        folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def sync_folder(folder: Path) -> None:

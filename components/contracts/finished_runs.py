@@ -11,6 +11,7 @@ def trained_features(home: Home) -> Handle | None:
     """The features of the newest training run that ended well: what batch recommendations read; None before one."""
     for path in sorted(home.runs.glob("*/run.json"), reverse=True):  # run ids sort by time
         run = json.loads(path.read_text())
-        if (run["pipeline"], run["state"]) == ("training", "done"):
-            return read_records(path.parent)["build_features"].handles["features"]
+        built = read_records(path.parent).get("build_features")
+        if (run["pipeline"], run["state"]) == ("training", "done") and built and "features" in built.handles:
+            return built.handles["features"]
     return None

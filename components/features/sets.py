@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from components.contracts.durable import move_folder_durably
+from components.contracts.durable import move_folder_durably, remove_folder
 from components.contracts.errors import FeatureError
 from components.features.shape import Shape, shape_from
 
@@ -97,6 +97,7 @@ def write_set(sets: Path, description: FeatureSet, snapshots: Snapshots) -> Feat
         for (view, day), path in snapshots.items():
             link(path, draft / view / f"{day_name(day)}.parquet")
         (draft / "set.json").write_text(json.dumps(written, indent=1, sort_keys=True))
+        remove_folder(folder)  # the remains of a set whose description is gone
         move_folder_durably(draft, folder)
     return read_set(folder)
 
@@ -134,10 +135,11 @@ def prune_sets(features: Path, keep: Collection[str]) -> None:
     """Remove all but the newest few sets, and drafts of killed runs; never the current set nor the digests to keep."""
     sets = features / "sets"
     kept = {*keep, (features / CURRENT).resolve().name}
-    finished = sorted((path for path in sets.iterdir() if not path.name.startswith(".")), key=_age, reverse=True)
-    drafts = [path for path in sets.iterdir() if path.name.startswith(".")]
+    folders = {path: (path / "set.json").exists() and not path.name.startswith(".") for path in sets.iterdir()}
+    finished = sorted((path for path, whole in folders.items() if whole), key=_age, reverse=True)
+    drafts = [path for path, whole in folders.items() if not whole]
     for folder in [*drafts, *(path for path in finished[KEPT_SETS:] if path.name not in kept)]:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
 
 
 def _age(folder: Path) -> float:

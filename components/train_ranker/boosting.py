@@ -200,9 +200,10 @@ def _judge_rounds(judges: Judges, curve: list[float], k: int) -> "xgboost.callba
                 missing=np.nan,
                 validate_features=False,
             ).astype(np.float64)
-            self.margins += tree - tree.mean()  # each tree's margin holds the base score again
+            with np.errstate(invalid="ignore"):  # a training that diverges is told by its curve
+                self.margins += tree - tree.mean()  # each tree's margin holds the base score again
             curve.append(judges.ndcg(self.margins, k))
-            return False
+            return math.isnan(curve[-1])
 
     return JudgeRounds()
 
@@ -214,6 +215,8 @@ def _early_stop(
 
     class EarlyStop(TrainingCallback):
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            if math.isnan(curve[-1]):
+                return True
             if epoch % SAY_EVERY == 0:
                 say(f"{objective} model: round {epoch + 1} of at most {most}, validation NDCG {curve[-1]:.4f}")
             return bool(epoch % SAY_EVERY == 0 and len(curve) - kept_rounds(curve) >= patience)

@@ -126,7 +126,7 @@ def test_a_reader_never_sees_half_a_pointer_when_the_disk_is_full(home: Home, mo
         with pytest.raises(OSError, match="No space left"):
             promote(home, "corner", second, "local", NOW)
     assert live(home) == first
-    assert [path.name for path in home.environments.iterdir()] == ["local.json"]
+    assert sorted(path.name for path in home.environments.iterdir()) == [".lock", "local.json"]
 
 
 @dataclass
