@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -83,13 +84,13 @@ def test_a_bad_file_may_be_taken_away(tmp_path: Path) -> None:
 
 def test_rows_of_a_database_are_corrected_in_place(tmp_path: Path) -> None:
     shop = shop_folder(tmp_path, DATABASE)
-    with sqlite3.connect(tmp_path / "shop.db") as database:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database, database:
         database.execute("CREATE TABLE purchases (id INTEGER PRIMARY KEY, customer, article, bought_at)")
     insert(tmp_path, ROWS)
     shop.validate()
     insert(tmp_path, GOOD + BAD)
     refused(shop)
-    with sqlite3.connect(tmp_path / "shop.db") as database:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database, database:
         database.execute("UPDATE purchases SET article = '7' WHERE article = ''")
     shop.validate()
 
@@ -100,7 +101,7 @@ def test_rows_of_a_database_are_corrected_in_place(tmp_path: Path) -> None:
 
 
 def insert(folder: Path, rows: str) -> None:
-    with sqlite3.connect(folder / "shop.db") as database:
+    with closing(sqlite3.connect(folder / "shop.db")) as database, database:
         cells = [line.split(",") for line in rows.splitlines()]
         database.executemany("INSERT INTO purchases (customer, article, bought_at) VALUES (?, ?, ?)", cells)
 
