@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from components.contracts.errors import FeatureError
 from components.contracts.home import Home
-from components.features.sets import FeatureSet
+from components.features.sets import ENTITIES, FeatureSet
 from components.features.snapshot import snapshot_day
 from components.features.views import CREATED_TIMESTAMP, SNAPSHOT_DAY
 from feature_repo.feast_import import import_feast
@@ -27,7 +27,6 @@ from feature_repo.feast_import import import_feast
 if TYPE_CHECKING:
     from feast import FeatureStore
 
-ENTITIES = {"user_features": "user_id", "item_features": "item_id"}
 Requests = Mapping[datetime, pa.Array]  # ids by request time
 
 

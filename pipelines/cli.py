@@ -6,7 +6,7 @@ from importlib import import_module
 
 import click
 
-from components.contracts.errors import RankloopError, is_out_of_space
+from components.contracts.errors import RankloopError, is_out_of_space, no_space
 
 COMMANDS = {
     "run": "Run the whole training pipeline on this machine.",
@@ -72,7 +72,7 @@ def _exit_code() -> int:
         if "RANKLOOP_TRACEBACK" in os.environ:
             raise
         if is_out_of_space(error):
-            _complain("no space is left on the disk of the home or of the temporary folder; free some and run again")
+            _complain(no_space("the home or of the temporary folder"))
             return 1
         _complain(f"unexpected {type(error).__name__}: {error}; RANKLOOP_TRACEBACK=1 shows where")
         return 1

@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, Any
 
-from components.contracts.errors import ConfigurationError, RankloopError
+from components.contracts.errors import ConfigurationError, RankloopError, no_space
 from components.contracts.home import Home
 from components.contracts.steps import StepRecord, read_records
 from pipelines.home_lock import hold_lock
@@ -105,7 +105,7 @@ def _ended_records(folder: Path) -> dict[str, StepRecord]:
 
 def _silent_end(folder: Path) -> str:
     if shutil.disk_usage(folder).free < LITTLE_BYTES:
-        return f"no space is left on the disk of {folder}; free some and run again"
+        return no_space(str(folder))
     return f"its process ended without a word, as when memory ran out; log: {folder / 'log.txt'}"
 
 

@@ -70,7 +70,7 @@ def build_features(shop: Shop, home: Home, clean: Handle, say: Callable[[str], N
     built = write_set(home.features / "sets", described, files)
     point_current(home.features, built)
     trained = trained_features(home)
-    prune_sets(home.features, keep=[built.digest, *([trained.digest] if trained and trained.digest else [])])
+    prune_sets(home.features, keep=trained.digest if trained else None)
     prune_pool(pool, keep=files.values())
     handle = Handle("features", str(built.folder), clean.versions, built.digest, clean.as_of)
     facts = _facts(built, missing, first)

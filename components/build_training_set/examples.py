@@ -14,7 +14,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from components.build_training_set import impressions, sampling, shown, slices, splits
 from components.build_training_set import outcomes as outcomes_module
@@ -29,6 +28,7 @@ from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop, Training
 from components.features import calendar as calendar_module
+from components.features import successes as successes_module
 from components.features.calendar import Calendar, calendar
 from components.features.sets import FeatureSet, read_set
 from components.features.workspace import clean_workspace
@@ -81,7 +81,7 @@ def _digest(shop: Shop, chosen: FeatureSet, clean: Handle) -> str:
     """Everything that decides the examples: snapshots, clean rows, settings, code."""
     settings = shop.model_dump_json(include={"success", "horizon_days", "candidates", "training", "gate", "rules"})
     own = (inspect.getmodule(_digest), outcomes_module, requests_module, sampling, slices, splits, impressions, shown)
-    modules = (*own, baselines, calendar_module, point_in_time_module)
+    modules = (*own, baselines, calendar_module, successes_module, point_in_time_module)
     code = "".join(inspect.getsource(module) for module in modules if module)
     content = [chosen.digest, clean.versions, clean.as_of, feature_list(), settings, code]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
@@ -146,7 +146,7 @@ def _limits(weekly: int, logged: int, training: Training) -> tuple[int, int]:
 
 def _of_known_users(table: pa.Table, chosen: FeatureSet, when: Calendar, time: datetime) -> pa.Table:
     """Outcomes of users who had a history before the request."""
-    ids = pq.read_table(chosen.path("user_features", when.snapshot_day(time)), columns=["user_id"])["user_id"]
+    ids = chosen.ids("user_features", when.snapshot_day(time))
     return table.filter(pc.is_in(table["user_id"], value_set=ids))
 
 

@@ -16,13 +16,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.build_training_set.outcomes import not_merchandise, successes
 from components.build_training_set.sampling import request_hashes
 from components.contracts.handles import Handle
 from components.contracts.tables import CANONICAL
 from components.features.coded import since
 from components.features.moment import MICROSECOND, microseconds
 from components.features.shape import Shape
+from components.features.successes import merchandise, successes
 from components.features.workspace import DuckDBWorkspace, Workspace
 from components.lake.engine import Engine, open_engine
 
@@ -89,10 +89,7 @@ def impression_log(clean: Handle, window: Window, shape: Shape) -> Iterator[Impr
 
 def _labelled(tables: dict[str, ir.Table], window: Window, shape: Shape) -> ir.Table:
     """The merchandise that each request showed, an item once, with its label and its request's time."""
-    rows = _shown(tables["impressions"], window)
-    rows = rows.anti_join(not_merchandise(tables["items"], window.as_of, shape), "item_id")
-    if shape.not_merchandise:
-        rows = rows.filter(rows.item_id.notin(shape.not_merchandise))
+    rows = merchandise(_shown(tables["impressions"], window), tables["items"], window.as_of, shape)
     found = successes(tables["events"], window.first, window.last + window.horizon, window.as_of, shape)
     found = found.select("user_id", "item_id", event_request=found.request_id, success=since(found.event_time))
     by_user = _followed(rows, found.drop("event_request"), ["user_id", "item_id"], window)

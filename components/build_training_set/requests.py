@@ -61,15 +61,16 @@ def examples_at(
 
 
 def _labels(users: UserRows, items: ItemRows, pairs: Pairs, outcome: pa.Table) -> NDArray[np.bool_]:
-    user = _indices(outcome["user_id"], users.user_ids)
-    item = _indices(outcome["item_id"], items.item_ids)
+    user = indices_in(outcome["user_id"], users.user_ids)
+    item = indices_in(outcome["item_id"], items.item_ids)
     known = (user != MISSING_POSITION) & (item != MISSING_POSITION)
     wanted = user[known].astype(np.int64) * len(items) + item[known]
     return np.isin(pairs.user.astype(np.int64) * len(items) + pairs.item, wanted)
 
 
-def _indices(values: pa.ChunkedArray, known: NDArray[np.object_]) -> NDArray[np.int32]:
-    found = pc.index_in(values, value_set=pa.array(known, pa.string()))
+def indices_in(ids: pa.ChunkedArray, known: NDArray[np.object_]) -> NDArray[np.int32]:
+    """Where each id stands among the known ones; -1 for one that does not."""
+    found = pc.index_in(ids, value_set=pa.array(known, pa.string()))
     return found.fill_null(MISSING_POSITION).to_numpy().astype(np.int32)
 
 
@@ -103,7 +104,7 @@ def _rows(items: ItemRows, pairs: Pairs, labels: NDArray[np.bool_], weights: Flo
 
 
 def _requests(users: UserRows, outcome: pa.Table, time: datetime) -> pa.Table:
-    counts = np.bincount(_indices(outcome["user_id"], users.user_ids), minlength=len(users))
+    counts = np.bincount(indices_in(outcome["user_id"], users.user_ids), minlength=len(users))
     return pa.table(
         {
             "request": pa.array(np.arange(len(users), dtype=np.int32)),

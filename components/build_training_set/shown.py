@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from components.build_training_set.impressions import ImpressionLog, served_features
+from components.build_training_set.requests import indices_in
 from components.build_training_set.slices import request_slices
 from components.contracts.examples import REQUESTS, ROWS, Split
 from components.contracts.shop import Candidates, Training
@@ -97,10 +97,12 @@ class ShownBlocks:
 
     def _recomputed_blocks(self, shown: ShownRequests) -> Iterator[Split]:
         days = self._snapshot_days(shown.requests["at"].to_numpy())
-        known = [day for day in self.joined.chosen.days if (days == microseconds(day)).any()]
+        chosen = self.joined.chosen
+        known = [day for day in chosen.days if (days == microseconds(day)).any()]
         ids = {day: pc.unique(shown.requests["user_id"].filter(pa.array(days == microseconds(day)))) for day in known}
-        users = self.joined.located("user_features", ids) if ids else {}
-        items = self.joined.located("item_features", {day: self._items(day) for day in known}) if ids else {}
+        every = {day: chosen.ids("item_features", day) for day in known}
+        users = self.joined.located("user_features", ids) if known else {}
+        items = self.joined.located("item_features", every) if known else {}
         for day in known:
             here = days == microseconds(day)
             for part in _parts(here):
@@ -111,10 +113,6 @@ class ShownBlocks:
         every, as_of = self.when.snapshot_every // MICROSECOND, microseconds(self.when.as_of)
         return np.asarray(as_of + (at - as_of) // every * every, dtype=np.int64)
 
-    def _items(self, day: datetime) -> pa.Array:
-        path = self.joined.chosen.path("item_features", day)
-        return pq.read_table(path, columns=["item_id"])["item_id"].combine_chunks()
-
     def _recomputed(self, shown: ShownRequests, day: datetime, users: Any, items: Any) -> Split:
         """Features of what was shown among all that could have been, from the snapshot of a day before it."""
         item_table = item_rows(self.joined.rows("item_features", day, items))
@@ -122,7 +120,7 @@ class ShownBlocks:
         shown = _known(shown, table["user_id"], item_table)
         row = pc.index_in(shown.requests["user_id"], value_set=table["user_id"].combine_chunks())
         user_table = user_rows(table.take(row), item_table)  # a row a request: a user may have several
-        item = _positions(shown, item_table)
+        item = indices_in(shown.rows["item_id"], item_table.item_ids)
         keys = shown.number.astype(np.int64) * len(item_table) + item
         pairs = _with_shown(generate_candidates(user_table, item_table, self.limits), keys, len(item_table))
         at = np.searchsorted(pairs.user.astype(np.int64) * len(item_table) + pairs.item, keys)
@@ -144,15 +142,10 @@ def _parts(chosen: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
 def _known(shown: ShownRequests, users: pa.ChunkedArray, items: ItemRows) -> ShownRequests:
     """Rows of users and items that the snapshot holds, of requests that keep a success among them."""
     user = pc.is_in(shown.requests["user_id"], value_set=users.combine_chunks()).to_numpy()
-    kept = user[shown.number] & (_positions(shown, items) != MISSING_POSITION)
+    kept = user[shown.number] & (indices_in(shown.rows["item_id"], items.item_ids) != MISSING_POSITION)
     left = ShownRequests(shown.requests, shown.rows.filter(pa.array(kept)), shown.found)
     successes = np.bincount(left.number, weights=left.rows["label"].to_numpy(), minlength=len(left.requests))
     return left.of(successes > 0)
-
-
-def _positions(shown: ShownRequests, items: ItemRows) -> NDArray[np.int32]:
-    found = pc.index_in(shown.rows["item_id"], value_set=pa.array(items.item_ids, pa.string()))
-    return found.fill_null(MISSING_POSITION).to_numpy().astype(np.int32)
 
 
 def _with_shown(candidates: Pairs, keys: NDArray[np.int64], items: int) -> Pairs:

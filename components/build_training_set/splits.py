@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from components.build_training_set.requests import NO_RECALL, Recall, examples_at
 from components.build_training_set.sampling import id_hashes, sampled_requests
@@ -83,7 +82,7 @@ class SplitBuilder:
         if not asked:
             return {}, {}
         users = self.joined.located("user_features", asked)
-        items = self.joined.located("item_features", {time: self._items(time) for time in asked})
+        items = self.joined.located("item_features", {time: self._known_items(time) for time in asked})
         return {time: found for time, found in users.items() if found}, items
 
     def _asking(self, time: datetime, outcome: pa.Table) -> pa.Array:
@@ -93,10 +92,9 @@ class SplitBuilder:
         hashes = id_hashes(ids.to_numpy(zero_copy_only=False), self.shop.training.seed, time)
         return ids.filter(pa.array(sampled_requests(hashes, self.share)))
 
-    def _items(self, time: datetime) -> pa.Array:
+    def _known_items(self, time: datetime) -> pa.Array:
         chosen = self.joined.chosen
-        newest = max(day for day in chosen.days if day <= time)
-        return pq.read_table(chosen.path("item_features", newest), columns=["item_id"])["item_id"].combine_chunks()
+        return chosen.ids("item_features", max(day for day in chosen.days if day <= time))
 
     def _block(
         self, time: datetime, outcome: pa.Table, users: dict[datetime, pa.Array], items: dict[datetime, pa.Array]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.bundles.manifest import Manifest, Part
+from components.bundles.xgboost_import import import_xgboost
 from components.contracts.errors import BundleError
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def margins(booster: "xgboost.Booster", features: Floats) -> Floats:
 
 def booster_from(content: bytes, threads: int) -> "xgboost.Booster":
     """Read a booster from UBJSON; one thread scores a request fastest, more help only large batches."""
+    import_xgboost()
     import xgboost
 
     try:

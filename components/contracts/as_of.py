@@ -31,6 +31,6 @@ def read_moment(written: str, zone: ZoneInfo) -> datetime:
 
 def _refusal(written: str) -> ConfigurationError:
     return ConfigurationError(
-        f"--as-of: found {written!r}, expected a date or a time such as 2017-08-28 or 2017-08-28T06:00:00+02:00, "
+        f"as-of: found {written!r}, expected a date or a time such as 2017-08-28 or 2017-08-28T06:00:00+02:00, "
         f"in the years {YEARS[0]} to {YEARS[-1]}"
     )

@@ -64,6 +64,11 @@ class HomeBusyError(RankloopError):
     """Another run holds the lock of this home."""
 
 
+def no_space(place: str) -> str:
+    """What to do about a full disk."""
+    return f"no space is left on the disk of {place}; free some and run again"
+
+
 def is_out_of_space(error: BaseException) -> bool:
     """Whether an error of any library says that a disk is full."""
     said = (os.strerror(number) for number in NO_SPACE)

@@ -115,7 +115,7 @@ class Training(Settings):
     min_requests: int = Field(
         200, ge=1, description="Fewest training requests to train on; below it the run ends with a baseline bundle."
     )
-    rounds: int = Field(200, ge=1, description="Largest number of trees of the pairwise model.")
+    rounds: int = Field(100, ge=1, description="Largest number of trees of the pairwise model.")
     logit_rounds: int = Field(150, ge=1, description="Largest number of trees of the logistic model.")
     seed: int = Field(7, description="Seed of every random choice.")
     tuning_trials: int = Field(

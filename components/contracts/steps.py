@@ -1,5 +1,7 @@
 """What each step leaves about itself: a record that the live table, `rankloop runs` and the report read."""
 
+import atexit
+import gc
 import json
 import os
 import resource
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from components.contracts.durable import move_durably
-from components.contracts.errors import RankloopError, is_out_of_space
+from components.contracts.errors import RankloopError, is_out_of_space, no_space
 from components.contracts.handles import Handle, write_handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop, load_shop
@@ -95,6 +97,7 @@ def recorded_step(name: str, shop: str, home: str, run_id: str) -> Iterator[Step
     Raises:
         SystemExit: the body raised a RankloopError; the record holds its message.
     """
+    atexit.register(gc.freeze)  # a process that ends need not look for garbage, which takes up to a second
     step = Step(name, shop, home, run_id)
     step.save()
     try:
@@ -118,7 +121,7 @@ def _fail(step: Step, message: str) -> None:
 
 def _unexpected(error: Exception, home: str) -> str:
     if is_out_of_space(error):
-        return f"no space is left on the disk of {home} or of the temporary folder; free some and run again"
+        return no_space(f"{home} or of the temporary folder")
     if isinstance(error, MemoryError):
         return "no memory is left; close other programs or lower features.max_history or training.max_requests"
     return f"unexpected {type(error).__name__}: {error}".splitlines()[0]

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from components.contracts.errors import FeatureError
 from components.drift import binning, statistics
 from components.drift.categorical import CategoricalSketch
-from components.drift.kinds import AGE_COLUMNS, ColumnKind
+from components.drift.kinds import ColumnKind
 from components.drift.numeric import NumericSketch
 from components.drift.report import ColumnDrift, DriftReport, Measure, TableDrift, Verdict
 from components.drift.sketches import ColumnSketch, Sketches, TableSketch, sketch_kind
 from components.drift.thresholds import DriftThresholds
 from components.drift.wording import absent_column, drift_in_words, table_in_words, too_small_in_words
+from components.ranking.features import AGES
 
 _STATISTICS = {ColumnKind.NUMERIC: 4, ColumnKind.CATEGORICAL: 4}
 
@@ -97,7 +98,7 @@ def _column(name: str, reference: ColumnSketch, live: ColumnSketch | None, sizes
 
 def _numeric(name: str, reference: NumericSketch, live: NumericSketch, sizes: _Sizes) -> ColumnDrift:
     measures = [_missing(reference, live, sizes)]
-    if name not in AGE_COLUMNS and sizes.enough(reference.valid, live.valid):
+    if name not in AGES and sizes.enough(reference.valid, live.valid):
         n, m = sizes.effective(reference.valid, live.valid)
         _, buckets = binning.common_buckets(reference, live)
         measures.append(_psi(binning.quantile_bins(buckets, min(n, m)), n, m, sizes))

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
@@ -23,9 +22,8 @@ from components.contracts.shop import Shop
 from components.contracts.tables import CANONICAL
 from components.drift.kinds import ColumnKind
 from components.drift.sketches import TableSketch, sketch_table
-from components.features.catalogue import category_word, valid_at
-from components.features.coded import since
-from components.features.moment import microseconds, utc
+from components.features.catalogue import category_word, held_at
+from components.features.moment import utc
 from components.lake.engine import open_engine
 
 USER = "user_id"
@@ -63,7 +61,7 @@ def event_rows(shop: Shop, span: CleanEvents) -> Iterator[pa.RecordBatchReader]:
             engine.delta_table(span.clean / name, CANONICAL[name], span.versions.get(name))
             for name in ("events", "items")
         )
-        yield engine.stream(_described(_within(events, span), _held(items, span.end), shop))
+        yield engine.stream(_described(_within(events, span), held_at(items, "item_id", span.end), shop))
 
 
 def _within(events: ir.Table, span: CleanEvents) -> ir.Table:
@@ -72,11 +70,6 @@ def _within(events: ir.Table, span: CleanEvents) -> ir.Table:
         events.event_time < utc(span.end),
         events.available_at <= utc(span.known_at),
     )
-
-
-def _held(items: ir.Table, at: datetime) -> ir.Table:
-    moment = ibis.literal(microseconds(at), type="int64")
-    return valid_at(items.mutate(valid_from=since(items.valid_from)), "item_id", moment)
 
 
 def _described(events: ir.Table, items: ir.Table, shop: Shop) -> ir.Table:

@@ -11,11 +11,6 @@ IDENTIFIER_COLUMNS = frozenset({"user_id", "session_id", "request_id", "event_id
 """Columns that say who or which visit it was; their values never enter a sketch, so never a bundle."""
 
 
-AGE_COLUMNS = frozenset({"own_days_since_first", "item_days_since_first_sale", "user_tenure_days"})
-"""Time since a first event. In a log that begins somewhere it grows by a day a day, as a time does: of such a column
-only what is missing is judged."""
-
-
 class ColumnKind(StrEnum):
     """How the values of a column are compared."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.bundles.xgboost_import import import_xgboost
 from components.contracts.examples import Split
 from components.contracts.verdict import Check
 from components.evaluate_ranker.heldout import Heldout
@@ -97,6 +98,7 @@ def _shuffles(train: Split, heldout: Heldout, scores: NDArray[np.floating], seed
 
 def _models(train: Split, features: NDArray[np.float32], seed: int) -> list[NDArray[np.float32]]:
     """Score rows by models of shuffled training labels."""
+    import_xgboost()
     import xgboost
 
     request = train.rows["request"].to_numpy()

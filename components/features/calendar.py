@@ -23,6 +23,11 @@ class Calendar:
         return {"train": self.train, "validation": self.validation, "heldout": self.heldout}
 
     @property
+    def learned(self) -> tuple[datetime, datetime]:
+        """The span that outcomes of training and validation fill."""
+        return (*self.train, *self.validation)[0], self.train_end
+
+    @property
     def train_end(self) -> datetime:
         """The end of the last outcome that training or validation may see: where the held-out weeks begin."""
         return self.heldout[0]
@@ -37,11 +42,6 @@ class Calendar:
         """The snapshots that all requests and the as-of itself need, oldest first."""
         requests = (*self.train, *self.validation, *self.heldout, self.as_of)
         return tuple(sorted({self.snapshot_day(request) for request in requests}))
-
-    def since(self, first: datetime) -> "Calendar":
-        """Drop the training requests whose snapshot stands before there is any history."""
-        kept = tuple(time for time in self.train if self.snapshot_day(time) > first)
-        return Calendar(self.as_of, self.horizon, self.snapshot_every, kept, self.validation, self.heldout)
 
 
 def calendar(shop: Shop, as_of: datetime) -> Calendar:

@@ -3,11 +3,13 @@
 A code is the rank of the word among all words known at the moment, so it depends on nothing that came later.
 """
 
+from datetime import datetime
+
 import ibis
 import ibis.expr.types as ir
 
-from components.features.coded import Coded
-from components.features.moment import Moment
+from components.features.coded import Coded, since
+from components.features.moment import Moment, microseconds
 from components.features.shape import Shape
 
 SEPARATOR = " / "
@@ -19,6 +21,12 @@ def valid_at(table: ir.Table, key: str, now: ir.IntegerValue) -> ir.Table:
     known = table.filter(table.valid_from <= now)
     newest = ibis.row_number().over(group_by=key, order_by=known.valid_from.desc())
     return known.mutate(newest=newest).filter(lambda row: row.newest == 0).drop("newest")
+
+
+def held_at(table: ir.Table, key: str, at: datetime) -> ir.Table:
+    """The newest row of each key of a clean table that held at a moment."""
+    dated = table.mutate(valid_from=since(table.valid_from))
+    return valid_at(dated, key, ibis.literal(microseconds(at), type="int64"))
 
 
 def coded_words(words: ir.StringValue) -> ir.FloatingValue:

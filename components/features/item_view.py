@@ -47,7 +47,7 @@ def item_view(frame: Frame) -> View:
     )
     rows = _with_group_sums(rows.filter(rows.known.notnull()))
     scalars = rows.mutate(**derived_columns(rows)).drop(*NOT_STORED, *GROUP_SUMS, "valid_from", *known)
-    return View("item_features", "item_id", "item", scalars.order_by("item_id"), (_neighbours(frame),))
+    return View("item_features", "item_id", "item", scalars.order_by("item"), (_neighbours(frame),))
 
 
 GROUP_SUMS = (

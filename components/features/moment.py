@@ -5,6 +5,7 @@ differs in its last bits with the order in which an engine happens to add.
 """
 
 from datetime import UTC, datetime, timedelta
+from math import log
 
 import ibis
 import ibis.expr.types as ir
@@ -21,8 +22,8 @@ def microseconds(moment: datetime) -> int:
 
 
 def microseconds_of(column: ir.TimestampValue) -> ir.IntegerValue:
-    """A timestamp column as whole microseconds since 1970."""
-    return column.delta(utc(EPOCH), unit="microsecond")
+    """A timestamp column as whole microseconds since 1970; without its zone, as engines are slow to count with one."""
+    return column.cast("timestamp").delta(ibis.literal(EPOCH.replace(tzinfo=None)), unit="microsecond")
 
 
 def utc(moment: datetime) -> ir.TimestampScalar:
@@ -32,13 +33,18 @@ def utc(moment: datetime) -> ir.TimestampScalar:
 
 def total(values: ir.NumericValue, where: ir.BooleanValue | None = None) -> ir.FloatingValue:
     """Sum fractions in fixed point: the same to the last bit for any order of rows; 0 when there are none."""
-    fixed = (values * FIXED_POINT).round().cast("int64")
+    fixed = (values * FIXED_POINT + 0.5).floor().cast("int64")
     return fixed.sum(where=where).cast("float64").fill_null(0.0) / FIXED_POINT
 
 
 def decayed(age_days: ir.NumericValue, half_life_days: float) -> ir.FloatingValue:
     """Weight of an age: 1 now, one half after a half-life."""
-    return ibis.literal(0.5) ** (age_days / half_life_days)
+    return (age_days.cast("float64") * (-log(2) / half_life_days)).exp()
+
+
+def shrunk(times: ir.NumericValue, factor: float) -> ir.FloatingValue:
+    """Weight of what shrinks by a factor each time: 1 at none."""
+    return (times.cast("float64") * log(factor)).exp()
 
 
 def ratio(part: ir.NumericValue, whole: ir.NumericValue) -> ir.FloatingValue:

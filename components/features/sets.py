@@ -4,17 +4,21 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from components.contracts.durable import move_folder_durably, remove_folder
 from components.contracts.errors import FeatureError
 from components.features.shape import Shape, shape_from
 
-VIEWS = ("user_features", "item_features")
+ENTITIES = {"user_features": "user_id", "item_features": "item_id"}  # the column that names a view's entities
+VIEWS = tuple(ENTITIES)
 CURRENT = "current"
 KEPT_SETS = 4  # older ones can be built again from the Delta versions they name
 Snapshots = Mapping[tuple[str, datetime], Path]  # pool file of a view and day
@@ -42,6 +46,11 @@ class FeatureSet:
     def path(self, view: str, day: datetime) -> Path:
         """The Parquet file of a view's snapshot."""
         return self.folder / view / f"{day_name(day)}.parquet"
+
+    def ids(self, view: str, day: datetime) -> pa.Array:
+        """The entities that a view's snapshot has a row of."""
+        entity = ENTITIES[view]
+        return pq.read_table(self.path(view, day), columns=[entity])[entity].combine_chunks()
 
     def newest(self, view: str) -> Path:
         """The Parquet file of a view at the as-of."""
@@ -131,10 +140,10 @@ def _shows_later(current: Path, as_of: datetime) -> bool:
         return False
 
 
-def prune_sets(features: Path, keep: Collection[str]) -> None:
-    """Remove all but the newest few sets, and drafts of killed runs; never the current set nor the digests to keep."""
+def prune_sets(features: Path, keep: str | None = None) -> None:
+    """Remove all but the newest few sets, and drafts of killed runs; never the current set nor the one to keep."""
     sets = features / "sets"
-    kept = {*keep, (features / CURRENT).resolve().name}
+    kept = {keep, (features / CURRENT).resolve().name}
     folders = {path: (path / "set.json").exists() and not path.name.startswith(".") for path in sets.iterdir()}
     finished = sorted((path for path, whole in folders.items() if whole), key=_age, reverse=True)
     drafts = [path for path, whole in folders.items() if not whole]

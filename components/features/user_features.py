@@ -1,10 +1,9 @@
 """The user view, column by column. To add a column, write one expression here and a test that pins it."""
 
-import ibis
 import ibis.expr.types as ir
 
 from components.features.coded import MONEY, THOUSANDTHS
-from components.features.moment import DAY_MICROSECONDS, Moment, decayed, ratio, total
+from components.features.moment import DAY_MICROSECONDS, Moment, decayed, ratio, shrunk, total
 
 GAP_HALF_LIFE_DAYS = 56.0
 
@@ -45,9 +44,9 @@ def repeat_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
         "trips": line.sign.sum(),
         "days_since_last": age.min(where=bought),
         "decay_56": total(line.sign * weight),
-        "trip_decay_90": total(line.sign * _trip_decay(line, 0.9)),
-        "trip_decay_97": total(line.sign * _trip_decay(line, 0.966)),
-        "trip_decay_99": total(line.sign * _trip_decay(line, 0.99)),
+        "trip_decay_90": total(line.sign * shrunk(line.later, 0.9)),
+        "trip_decay_97": total(line.sign * shrunk(line.later, 0.966)),
+        "trip_decay_99": total(line.sign * shrunk(line.later, 0.99)),
         "gap": ratio(total(weight * gap_days, where=again), total(weight, where=again)),
         "weeks": line.count(where=_new_week(line, moment)),
         "units_decay_56": total(line.units / THOUSANDTHS * weight),
@@ -94,8 +93,3 @@ def _new_week(line: ir.Table, moment: Moment) -> ir.BooleanValue:
     """Whether a line bought is the first of its week."""
     first = line.previous.isnull() | (moment.week(line.previous) != moment.week(line["at"]))
     return (line.sign > 0) & first
-
-
-def _trip_decay(line: ir.Table, factor: float) -> ir.FloatingValue:
-    """Weight of a trip that shrinks by a factor with each later one of the same user."""
-    return ibis.literal(factor) ** line.later

@@ -33,7 +33,7 @@ def user_view(frame: Frame) -> View:
         scalars = joined(scalars, [frame.attributes], "user_id")
     scalars = scalars.mutate(known=latest(*(scalars[name] for name in known))).drop(*known)
     return View(
-        "user_features", "user_id", "user", scalars.filter(scalars.known.notnull()).order_by("user_id"), tuple(listings)
+        "user_features", "user_id", "user", scalars.filter(scalars.known.notnull()).order_by("user"), tuple(listings)
     )
 
 

@@ -1,15 +1,16 @@
 """What a bundle would show to three customers, and why."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from components.bundles.batch import Batch, open_batch
-from components.bundles.loading import Bundle, open_bundle
+from components.bundles.loading import open_bundle
 from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.recommendations import CustomerExample, PastItem, RecommendedItem, examples_as_facts
@@ -34,29 +35,35 @@ def customer_examples(bundle: Handle, features: Handle, home: Home, say: Callabl
         BundleError: the bundle was changed, or made with other feature definitions than the features.
     """
     say("recommending to three customers")
-    opened, found = open_bundle(Path(bundle.uri), bundle.digest), read_set(Path(features.uri))
-    catalogue = _catalogue(home.clean / "items", features.versions["items"])
-    return examples_as_facts(_examples(opened, found, catalogue))
+    found = read_set(Path(features.uri))
+    batch = open_batch(open_bundle(Path(bundle.uri), bundle.digest), found, _typical_users(found))
+    lists = batch.recommended(batch.bundle.manifest.k)
+    catalogue = _catalogue(home.clean / "items", features.versions["items"], _mentioned(batch, lists))
+    return examples_as_facts(
+        [_example(batch, part, user, catalogue) for part in lists for user in np.unique(part.user)]
+    )
 
 
-def _examples(bundle: Bundle, features: FeatureSet, catalogue: dict[str, dict[str, object]]) -> list[CustomerExample]:
-    batch = open_batch(bundle, features, _typical_users(open_batch(bundle, features)))
-    lists = batch.recommended(bundle.manifest.k)
-    return [_example(batch, part, user, catalogue) for part in lists for user in np.unique(part.user)]
-
-
-def _typical_users(everyone: Batch) -> list[str]:
+def _typical_users(features: FeatureSet) -> list[str]:
     """Ids of the customers at the places ``SHOPPERS``, in the order of all ids; none when nobody is known."""
-    trips = np.nan_to_num(everyone.users.columns["trips"])
-    order = np.lexsort((everyone.users.user_ids, trips))
+    users = pq.read_table(features.newest("user_features"), columns=["user_id", "trips"], partitioning=None)
+    trips = np.nan_to_num(users["trips"].to_numpy())
+    order = np.argsort(trips, kind="stable")  # the rows are sorted by id
     places = {int(share * (len(order) - 1)) for share in SHOPPERS} if len(order) else set()
-    return [str(everyone.users.user_ids[user]) for user in sorted(order[list(places)])]
+    return [users["user_id"][int(user)].as_py() for user in sorted(order[list(places)])]
 
 
-def _catalogue(items_table: Path, version: int) -> dict[str, dict[str, object]]:
-    """The newest catalogue row of each item, by id."""
+def _mentioned(batch: Batch, lists: Sequence[Recommended]) -> list[str]:
+    """Ids of the items in the customers' histories and lists."""
+    items = np.concatenate([batch.users.arrays["history_item"].values, *(part.item for part in lists)])
+    return [str(item) for item in batch.items.item_ids[np.unique(items)]]
+
+
+def _catalogue(items_table: Path, version: int, mentioned: Sequence[str]) -> dict[str, dict[str, object]]:
+    """The newest catalogue row of each mentioned item, by id."""
     with open_engine() as engine:
         items = engine.delta_table(items_table, ITEMS, version)
+        items = items.filter(items.item_id.isin(mentioned))
         rows = engine.stream(items.select("item_id", "category", "brand", "price", "title", "valid_from")).read_all()
     rows = rows.sort_by([("valid_from", "ascending")])
     return {str(row["item_id"]): row for row in rows.to_pylist()}

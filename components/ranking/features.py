@@ -175,6 +175,8 @@ FEATURES: dict[str, Feature] = {
 
 FEATURE_NAMES = tuple(FEATURES)
 REQUEST_CONSTANT = tuple(name for name in FEATURE_NAMES if name.startswith("user_"))
+AGES = frozenset({"own_days_since_first", "item_days_since_first_sale", "user_tenure_days"})
+"""Times since a first event. In a log that begins somewhere they grow by a day a day, which is no drift."""
 
 
 def ranking_features(users: UserRows, items: ItemRows, pairs: Pairs) -> Floats:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from components.bundles.xgboost_import import import_xgboost
 from components.contracts.errors import TrainingError
 from components.contracts.shop import Training
 from components.train_ranker.validation import Judges
@@ -19,7 +20,8 @@ Floats = NDArray[np.float32]
 Objective = Literal["rank", "logit"]
 SAY_EVERY = 10
 SMOOTHED_ROUNDS = 10
-HAIR = 0.001
+HELD = 0.99
+"""Part of the best validation NDCG that still counts as holding it: one week cannot tell rounds apart more finely."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ class Fit:
 
 def bin_rows(features: Floats, targets: Targets, judges: Judges, training: Training) -> Matrices:
     """Bin training rows (float32 [rows, features], NaN missing)."""
+    import_xgboost()
     import xgboost
 
     options = {"max_bin": training.bins, "nthread": training.threads, "missing": np.nan}
@@ -164,9 +167,9 @@ def fit_booster(
 
 
 def kept_rounds(curve: list[float]) -> int:
-    """Number of trees to keep: up to the last round whose smoothed NDCG holds the best, within a hair."""
+    """Number of trees to keep: up to the last round whose smoothed NDCG still holds the best."""
     held = smoothed(curve)
-    return int(np.flatnonzero(held >= held.max() * (1 - HAIR))[-1]) + 1
+    return int(np.flatnonzero(held >= held.max() * HELD)[-1]) + 1
 
 
 def smoothed(curve: list[float]) -> NDArray[np.float64]:

@@ -1,7 +1,6 @@
 """What a bundle remembers of its rows: reference sketches for drift and warm-up rows."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from components.bundles.scoring import Ranker
 from components.bundles.warmup import Warmup
-from components.contracts.examples import ExamplesManifest, Split
+from components.contracts.examples import Split
 from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop
@@ -17,6 +16,7 @@ from components.drift.event_rows import CleanEvents
 from components.drift.kinds import ColumnKind
 from components.drift.sketch_codec import sketches_to_json
 from components.drift.sketches import Sketches, TableSketch, sketch_table
+from components.features.calendar import calendar
 
 REFERENCE_ROWS = 100_000
 WARMUP_ROWS = 64
@@ -47,11 +47,10 @@ def reference_sketches(ranker: Ranker, split: Split, feature_names: tuple[str, .
     )
 
 
-def learned_events(shop: Shop, home: Home, examples: Handle, manifest: ExamplesManifest) -> CleanEvents:
+def learned_events(shop: Shop, home: Home, examples: Handle) -> CleanEvents:
     """The events of the training and validation weeks."""
-    end = datetime.fromisoformat(manifest.train_end)
-    start = end - (shop.training.snapshots + 1) * timedelta(days=manifest.horizon_days)
-    return CleanEvents(home.clean, examples.versions, start, end, datetime.fromisoformat(manifest.as_of))
+    start, end = calendar(shop, examples.moment).learned
+    return CleanEvents(home.clean, examples.versions, start, end, known_at=examples.moment)
 
 
 def warmup_rows(ranker: Ranker, split: Split) -> Warmup:

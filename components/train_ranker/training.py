@@ -70,11 +70,11 @@ def train_ranker(shop: Shop, examples: Handle, home: Home, run_id: str, say: Say
     ranker = ranker_from(trained.manifest, trained.models, shop.training.threads)
     facts = trained.facts | _about(manifest, train, validation, ranker, shop.k)
     sidecar = Sidecar("", run_id, manifest.as_of, manifest.train_end, examples.versions, facts)
-    events = sketch_events(shop, learned_events(shop, home, examples, manifest))
+    events = sketch_events(shop, learned_events(shop, home, examples))
     sketches = reference_sketches(ranker, reference, trained.manifest.feature_names, events)
     draft = Draft(trained.manifest, trained.models, sketches, warmup_rows(ranker, reference), sidecar)
     bundle = write_draft(home.run(run_id) / "draft", draft)
-    handle = Handle("bundle", str(bundle.folder), examples.versions, bundle.digest, examples.as_of or manifest.as_of)
+    handle = Handle("bundle", str(bundle.folder), examples.versions, bundle.digest, examples.as_of)
     rows = len(train.features) + len(validation.features)
     return Drafted(handle, rows, len(trained.manifest.feature_names), facts)
 

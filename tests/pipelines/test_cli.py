@@ -30,7 +30,7 @@ def test_every_command_has_help(command: str) -> None:
         (["rnu"], "No such command 'rnu'"),
         (["run", "--home"], "Option '--home' requires an argument"),
         (["run", "--shop", "no-such.toml"], "no-such.toml"),
-        (["run", "--as-of", "yesterday"], "--as-of: found 'yesterday', expected a date or a time"),
+        (["run", "--as-of", "yesterday"], "as-of: found 'yesterday', expected a date or a time"),
         (["runs", "a", "b", "c"], "found 3 runs, expected at most two"),
         (["promote", "abc", "--home", "no-such-home"], "no run has made a home there"),
         (["submit", "training", "--param", "shop"], "--param: found 'shop', expected NAME=VALUE"),

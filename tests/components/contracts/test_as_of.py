@@ -31,5 +31,5 @@ def test_a_moment_is_a_date_or_a_time(written: str, moment: str) -> None:
     ],
 )
 def test_what_is_no_moment_is_a_wrong_option(written: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"--as-of: found '{written}', expected a date or a time such as"):
+    with pytest.raises(ConfigurationError, match=f"as-of: found '{written}', expected a date or a time such as"):
         read_moment(written, BERLIN)

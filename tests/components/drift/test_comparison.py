@@ -10,11 +10,11 @@ import pytest
 
 from components.contracts.errors import ConfigurationError, FeatureError
 from components.drift.comparison import compare
-from components.drift.kinds import AGE_COLUMNS, column_kinds
+from components.drift.kinds import column_kinds
 from components.drift.report import ColumnDrift, DriftReport, Verdict
 from components.drift.sketches import Sketches, sketch_table
 from components.drift.thresholds import DriftThresholds
-from components.ranking.features import FEATURE_NAMES
+from components.ranking.features import AGES, FEATURE_NAMES
 
 Frame = dict[str, object]
 
@@ -246,7 +246,7 @@ def test_ages_grow_with_the_clock_and_only_their_gaps_are_judged() -> None:
 
 
 def test_the_ages_are_features_that_there_are() -> None:
-    assert set(FEATURE_NAMES) >= AGE_COLUMNS
+    assert set(FEATURE_NAMES) >= AGES
 
 
 def test_constants_that_differ_have_drifted() -> None:

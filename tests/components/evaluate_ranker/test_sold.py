@@ -7,13 +7,12 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from components.contracts.examples import read_manifest
 from components.contracts.home import Home
 from components.contracts.shop import Rules
 from components.contracts.tables import ITEMS
 from components.evaluate_ranker.sold import sold_merchandise
 from tests.components.evaluate_ranker.judging import HELDOUT_START, sale, write_sales
-from tests.components.train_ranker.synthetic_examples import small_shop, write_examples
+from tests.components.train_ranker.synthetic_examples import AS_OF, small_shop
 
 WEEKS = 9  # eight of training and one of validation
 
@@ -42,8 +41,6 @@ def test_what_was_sold_and_known_in_the_training_weeks_counts(
     version = write_sales(home, [row, row])
     catalogue = [{"item_id": "a"}, {"item_id": "fee", "is_merchandise": False}]
     write_deltalake(home.clean / "items", pa.Table.from_pylist(catalogue, ITEMS))
-    examples = write_examples(tmp_path / "examples")
     shop = small_shop(rules=Rules(not_merchandise={"item": ("bag",)}))
-    manifest = read_manifest(Path(examples.uri))
-    found = sold_merchandise(shop, home.clean, {"events": version, "items": 0}, manifest)
+    found = sold_merchandise(shop, home.clean, {"events": version, "items": 0}, AS_OF)
     assert found.to_pylist() == ([row["item_id"]] if counts else [])

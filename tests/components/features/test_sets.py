@@ -25,7 +25,7 @@ def test_the_remains_of_a_set_are_swept_and_may_be_built_again(tmp_path):
     (half_gone.folder / "set.json").unlink()
     assert built(tmp_path, 1).path("user_features", MONDAY).exists()
     (half_gone.folder / "set.json").unlink()
-    prune_sets(tmp_path, keep=())
+    prune_sets(tmp_path)
     assert list((tmp_path / "sets").iterdir()) == []
 
 
@@ -33,6 +33,6 @@ def test_the_newest_sets_and_those_to_keep_stay(tmp_path):
     sets = [built(tmp_path, days) for days in range(1, KEPT_SETS + 4)]
     for age, one in enumerate(sets):
         os.utime(one.folder / "set.json", (age, age))
-    prune_sets(tmp_path, keep=(sets[0].digest,))
+    prune_sets(tmp_path, keep=sets[0].digest)
     left = {path.name for path in (tmp_path / "sets").iterdir()}
     assert left == {sets[0].digest, *(one.digest for one in sets[-KEPT_SETS:])}

@@ -7,8 +7,8 @@ import pytest
 
 from components.contracts.errors import TrainingError
 from components.contracts.shop import Training
-from components.train_ranker.boosting import Matrices, Targets, bin_rows, fit_booster, tree_parameters
-from components.train_ranker.validation import Judges
+from components.train_ranker.boosting import Matrices, fit_booster, tree_parameters
+from tests.components.train_ranker.random_matrices import random_matrices
 
 REQUESTS, CANDIDATES, K = 30, 8, 5
 SETTINGS = Training(rounds=12, stop_after=50, threads=1)
@@ -16,12 +16,7 @@ SETTINGS = Training(rounds=12, stop_after=50, threads=1)
 
 @pytest.fixture
 def matrices() -> Matrices:
-    random = np.random.default_rng(1)
-    features = random.normal(size=(REQUESTS * CANDIDATES, 6)).astype(np.float32)
-    labels = (features[:, 0] + random.normal(size=len(features)) > 0.5).astype(np.float32)
-    sizes = np.full(REQUESTS, CANDIDATES, dtype=np.int64)
-    judges = Judges(features, labels, np.repeat(np.arange(REQUESTS), CANDIDATES))
-    return bin_rows(features, Targets(labels, labels, np.ones_like(labels), sizes), judges, SETTINGS)
+    return random_matrices(REQUESTS, CANDIDATES, SETTINGS)
 
 
 @pytest.mark.parametrize("objective", ["rank", "logit"])

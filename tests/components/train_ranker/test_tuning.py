@@ -1,22 +1,12 @@
 """Tuning searches around the shop file's parameters and is judged as training is."""
 
-import numpy as np
 import pytest
 
 from components.contracts.shop import Training
-from components.train_ranker.boosting import (
-    Matrices,
-    Targets,
-    TreeParameters,
-    bin_rows,
-    fit_booster,
-    smoothed,
-    tree_parameters,
-)
+from components.train_ranker.boosting import Matrices, TreeParameters, fit_booster, smoothed, tree_parameters
 from components.train_ranker.tuning import Tuned, tune_parameters
-from components.train_ranker.validation import Judges
+from tests.components.train_ranker.random_matrices import random_matrices
 
-REQUESTS, CANDIDATES = 40, 10
 K = 5
 
 
@@ -26,13 +16,7 @@ def training(**changes: float) -> Training:
 
 @pytest.fixture
 def matrices() -> Matrices:
-    random = np.random.default_rng(3)
-    features = random.normal(size=(REQUESTS * CANDIDATES, 8)).astype(np.float32)
-    labels = (features[:, 0] + random.normal(size=len(features)) > 1).astype(np.float32)
-    sizes = np.full(REQUESTS, CANDIDATES, dtype=np.int64)
-    targets = Targets(labels, labels, np.ones_like(labels), sizes)
-    judges = Judges(features, labels, np.repeat(np.arange(REQUESTS), CANDIDATES))
-    return bin_rows(features, targets, judges, training())
+    return random_matrices(40, 10, training())
 
 
 def tuned(matrices: Matrices, settings: Training) -> Tuned:
