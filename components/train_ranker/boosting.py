@@ -186,7 +186,7 @@ def smoothed(curve: list[float]) -> NDArray[np.float64]:
 def _judge_rounds(judges: Judges, curve: list[float], k: int) -> "xgboost.callback.TrainingCallback":
     """Append the NDCG of every round to the curve.
 
-    XGBoost's own evaluation predicts from binned rows, five times slower than each new tree alone from floats.
+    XGBoost's own evaluation predicts from binned rows, several times slower than each new tree alone from floats.
     """
     from xgboost.callback import TrainingCallback
 
