@@ -94,10 +94,12 @@ class Step:
 def recorded_step(name: str, shop: str, home: str, run_id: str) -> Iterator[Step]:
     """Run a step's body, keep its record, and turn a deliberate error into one line and exit code 1.
 
+    The step's process will end without looking for garbage once more, which takes up to a second.
+
     Raises:
         SystemExit: the body raised a RankloopError; the record holds its message.
     """
-    atexit.register(gc.freeze)  # a process that ends need not look for garbage, which takes up to a second
+    atexit.register(gc.freeze)
     step = Step(name, shop, home, run_id)
     step.save()
     try:

@@ -25,7 +25,7 @@ class Calendar:
     @property
     def learned(self) -> tuple[datetime, datetime]:
         """The span that outcomes of training and validation fill."""
-        return (*self.train, *self.validation)[0], self.train_end
+        return self.train[0], self.train_end
 
     @property
     def train_end(self) -> datetime:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
-from components.features.moment import DAY_MICROSECONDS, Moment, microseconds_of
+from components.features.moment import DAY_MICROSECONDS, Moment, microseconds_of, whole
 from components.features.shape import Shape
 
 THOUSANDTHS = 1000  # of a unit
@@ -29,7 +29,7 @@ class Coded:
     users: ir.Table  # user, user_id
     items: ir.Table  # item, item_id, item_code
     catalogue: ir.Table  # item_id and the catalogue's columns, valid_from
-    promotions: ir.Table  # item_id, starts, ends, reach
+    promotions: ir.Table  # item, starts, ends, reach
     attributes: ir.Table  # user_id, attributes, valid_from
 
 
@@ -38,17 +38,17 @@ def coded(clean: Mapping[str, ir.Table]) -> Coded:
     events = clean["events"]
     users = _ranked(events.filter(events.user_id.notnull()).select("user_id").distinct(), "user_id", "user")
     items = _ranked(clean["item_codes"], "item_id", "item")
-    promotions = clean["promotions"]
+    promoted = clean["promotions"].inner_join(items, "item_id")
     return Coded(
         acts=_acts(events, users, items),
         users=users,
         items=items,
         catalogue=clean["items"].mutate(valid_from=since(clean["items"].valid_from)),
-        promotions=promotions.select(
-            "item_id",
-            starts=microseconds_of(promotions.starts_at),
-            ends=microseconds_of(promotions.ends_at),
-            reach=promotions.reach,
+        promotions=promoted.select(
+            "item",
+            "reach",
+            starts=microseconds_of(promoted.starts_at),
+            ends=microseconds_of(promoted.ends_at),
         ),
         attributes=clean["users"].mutate(valid_from=since(clean["users"].valid_from)),
     )
@@ -73,7 +73,7 @@ def _acts(events: ir.Table, users: ir.Table, items: ir.Table) -> ir.Table:
     )
     rows = rows.mutate(owner=rows.user_id.fill_null(""))
     rows = rows.join(sessions, ["owner", "session_id"]).left_join(users, "user_id").join(items, "item_id")
-    units = (rows.quantity.fill_null(1.0) * THOUSANDTHS).round().cast("int64")
+    units = whole(rows.quantity.fill_null(1.0) * THOUSANDTHS)
     return rows.select(
         "user",
         "item",
@@ -82,8 +82,8 @@ def _acts(events: ir.Table, users: ir.Table, items: ir.Table) -> ir.Table:
         "known",
         kind=rows.event_type,
         units=ibis.ifelse(rows.event_type == "return", -units.abs(), units),
-        paid=(rows.price * MONEY).round().cast("int64"),
-        listed=(rows.list_price * MONEY).round().cast("int64"),
+        paid=whole(rows.price * MONEY),
+        listed=whole(rows.list_price * MONEY),
     )
 
 

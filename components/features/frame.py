@@ -72,7 +72,7 @@ def frame_of(
         browsing=keep("browsing", known.filter(known.kind.isin(shape.browsing or ("view",)))),
         catalogue=catalogue,
         attributes=attributes_at(tables, moment, shape),
-        promotions=once("promotions", _promotions(tables)),
+        promotions=tables.promotions,
     )
 
 
@@ -81,8 +81,3 @@ def history_at(repeats: ir.Table, moment: Moment) -> ir.Table:
     columns = repeat_columns(repeats, moment) | item_repeat_columns(repeats, moment)
     history = repeats.group_by("user", "item").agg(**columns)
     return history.filter(history.trips > 0)
-
-
-def _promotions(tables: Coded) -> ir.Table:
-    found = tables.promotions.inner_join(tables.items.select("item", "item_id"), "item_id")
-    return found.select("item", "starts", "ends", "reach")

@@ -22,7 +22,10 @@ def microseconds(moment: datetime) -> int:
 
 
 def microseconds_of(column: ir.TimestampValue) -> ir.IntegerValue:
-    """A timestamp column as whole microseconds since 1970; without its zone, as engines are slow to count with one."""
+    """A timestamp column as whole microseconds since 1970.
+
+    It is cast to UTC without a zone first, which is the engine's session's: with one, engines are slow to count.
+    """
     return column.cast("timestamp").delta(ibis.literal(EPOCH.replace(tzinfo=None)), unit="microsecond")
 
 
@@ -33,8 +36,12 @@ def utc(moment: datetime) -> ir.TimestampScalar:
 
 def total(values: ir.NumericValue, where: ir.BooleanValue | None = None) -> ir.FloatingValue:
     """Sum fractions in fixed point: the same to the last bit for any order of rows; 0 when there are none."""
-    fixed = (values * FIXED_POINT + 0.5).floor().cast("int64")
-    return fixed.sum(where=where).cast("float64").fill_null(0.0) / FIXED_POINT
+    return whole(values * FIXED_POINT).sum(where=where).cast("float64").fill_null(0.0) / FIXED_POINT
+
+
+def whole(values: ir.NumericValue) -> ir.IntegerValue:
+    """Round to whole numbers, halves up: an engine's own rounding takes twice as long."""
+    return (values + 0.5).floor().cast("int64")
 
 
 def decayed(age_days: ir.NumericValue, half_life_days: float) -> ir.FloatingValue:

@@ -3,7 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
-from components.features.moment import FIXED_POINT, Moment
+from components.features.moment import FIXED_POINT, Moment, whole
 
 WINDOW_DAYS = 56
 FEWEST_BASKETS = 10  # an item in fewer recent baskets has no neighbours worth trusting
@@ -22,7 +22,7 @@ def neighbours_at(lines: ir.Table, moment: Moment, most: int) -> ir.Table:
     rows = recent.inner_join(sizes, "item").select("item", "session", "baskets")
     rows = rows.mutate(size=ibis._.count().over(group_by="session"))
     rows = rows.filter((rows.size > 1) & (rows.size <= LARGEST_BASKET))
-    rows = rows.mutate(weight=(FIXED_POINT / rows.size.sqrt()).round().cast("int64"))
+    rows = rows.mutate(weight=whole(FIXED_POINT / rows.size.sqrt()))
     others = rows.view()
     pairs = rows.inner_join(others, [rows.session == others.session, rows["item"] < others["item"]])
     pairs = pairs.select(

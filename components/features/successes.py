@@ -10,7 +10,7 @@ from components.features.shape import Shape
 
 
 def successes(events: ir.Table, start: datetime, end: datetime, known_at: datetime, shape: Shape) -> ir.Table:
-    """Success events in [start, end) that were known at a moment; what was taken back at once is none."""
+    """Success events in [start, end) that were known at a moment; a quantity of nothing or less is none."""
     return events.filter(
         events.event_time >= utc(start),
         events.event_time < utc(end),

@@ -22,7 +22,7 @@ CLEAN = {**{name: CANONICAL[name] for name in ("events", "items", "users", "prom
 
 
 class Tables(Protocol):
-    """Evaluates Ibis expressions, and keeps those that are used again."""
+    """Evaluates Ibis expressions, in UTC, and keeps those that are used again."""
 
     def store(self, name: str, table: ir.Table) -> ir.Table:
         """Evaluate a table once and keep it under a name, replacing what the name held."""

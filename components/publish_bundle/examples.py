@@ -1,7 +1,7 @@
 """What a bundle would show to three customers, and why."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.recommendations import CustomerExample, PastItem, RecommendedItem, examples_as_facts
 from components.contracts.tables import ITEMS
+from components.features.catalogue import held_at
 from components.features.sets import FeatureSet, read_set
 from components.lake.engine import open_engine
 from components.ranking.pair_columns import PairColumns
@@ -38,7 +39,7 @@ def customer_examples(bundle: Handle, features: Handle, home: Home, say: Callabl
     found = read_set(Path(features.uri))
     batch = open_batch(open_bundle(Path(bundle.uri), bundle.digest), found, _typical_users(found))
     lists = batch.recommended(batch.bundle.manifest.k)
-    catalogue = _catalogue(home.clean / "items", features.versions["items"], _mentioned(batch, lists))
+    catalogue = _catalogue(home.clean / "items", features.versions["items"], batch.as_of, _mentioned(batch, lists))
     return examples_as_facts(
         [_example(batch, part, user, catalogue) for part in lists for user in np.unique(part.user)]
     )
@@ -59,13 +60,12 @@ def _mentioned(batch: Batch, lists: Sequence[Recommended]) -> list[str]:
     return [str(item) for item in batch.items.item_ids[np.unique(items)]]
 
 
-def _catalogue(items_table: Path, version: int, mentioned: Sequence[str]) -> dict[str, dict[str, object]]:
-    """The newest catalogue row of each mentioned item, by id."""
+def _catalogue(table: Path, version: int, as_of: datetime, mentioned: Sequence[str]) -> dict[str, dict[str, object]]:
+    """What the catalogue said of each mentioned item at the as-of, by id."""
     with open_engine() as engine:
-        items = engine.delta_table(items_table, ITEMS, version)
-        items = items.filter(items.item_id.isin(mentioned))
-        rows = engine.stream(items.select("item_id", "category", "brand", "price", "title", "valid_from")).read_all()
-    rows = rows.sort_by([("valid_from", "ascending")])
+        items = engine.delta_table(table, ITEMS, version)
+        items = held_at(items.filter(items.item_id.isin(mentioned)), "item_id", as_of)
+        rows = engine.stream(items.select("item_id", "category", "brand", "title")).read_all()
     return {str(row["item_id"]): row for row in rows.to_pylist()}
 
 

@@ -54,7 +54,8 @@ def tune_parameters(
     def validation_ndcg(trial: optuna.Trial) -> float:
         tried = _suggested(trial, start)
         say(f"tuning: trial {trial.number + 1} of {training.tuning_trials}")
-        held = float(smoothed(fit_booster(matrices, "rank", tried, training, k, lambda _: None).curve).max())
+        fit = fit_booster(matrices, "rank", tried, training, k, lambda _: None)
+        held = float(smoothed(fit.curve)[fit.rounds - 1])
         trials.append({**trial.params, "validation_ndcg": held})
         return held
 

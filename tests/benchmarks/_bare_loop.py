@@ -1,7 +1,7 @@
 """The loop as bare library calls, for comparison: no lake, no contract, no gate, no report; one process a step.
 
 DuckDB reads the Complete Journey files and aggregates users, items and pairs at weekly moments, Feast joins users'
-and items' rows point in time, XGBoost fits the same number of trees on about as many rows, Evidently compares a
+and items' rows point in time, XGBoost fits as many trees as a run may on about as many rows, Evidently compares a
 sample. It stands for the work that nobody can do without.
 """
 
@@ -15,7 +15,7 @@ import duckdb
 MOMENTS = 13  # weekly: 8 to train on, 1 to stop by, 3 held out, 1 to serve
 HELDOUT = 3
 OWN, POPULAR, NEGATIVES = 120, 60, 25
-ROUNDS = {"rank:ndcg": 200, "binary:logistic": 150}
+ROUNDS = {"rank:ndcg": 100, "binary:logistic": 150}
 WINDOWS = (7, 28, 56, 91, 364)
 TABLES = ("transactions", "products", "demographics", "promotions")
 

@@ -166,3 +166,8 @@ def test_trees_are_kept_while_the_smoothed_curve_holds_and_one_lucky_round_does_
     assert kept_rounds([*rising[:5], 0.36, *rising[6:]]) == 50
     assert 50 <= kept_rounds([*rising, *(0.33 for _ in range(40))]) < 56
     assert kept_rounds([0.3]) == 1
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.995, 60), (0.98, 24)])
+def test_a_curve_holds_its_best_within_a_hundredth(share: float, kept: int) -> None:
+    assert kept_rounds([0.3] * 20 + [0.3 * share] * 40) == kept
