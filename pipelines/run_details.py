@@ -18,18 +18,18 @@ PARAMETERS = "parameters"  # the fact in which a step keeps what it was set to
 
 def runs_table(home: Home, runs: list[RunRecord]) -> Table:
     """Lay out one row a run, the newest first."""
-    table = _table("run", "pipeline", "state", "as of", "seconds", "challenger", "verdict", "bundle")
+    table = plain_table("run", "pipeline", "state", "as of", "seconds", "challenger", "verdict", "bundle")
     for run in runs:
         result = read_result(home, run.run_id) or {}
         table.add_row(
             run.run_id,
             run.pipeline,
             run.state,
-            _text(result.get("as_of") or run.as_of)[:16],
+            plain_text(result.get("as_of") or run.as_of)[:16],
             f"{run.seconds:.0f}",
             _quality(result),
             _decision(result),
-            _text((result.get("bundle") or {}).get("digest")).removeprefix("sha256:")[:12],
+            plain_text((result.get("bundle") or {}).get("digest")).removeprefix("sha256:")[:12],
         )
     return table
 
@@ -54,9 +54,9 @@ def details_tables(details: Document) -> RenderableType:
     """Lay out one run: what it was asked, its steps, its quality, its data."""
     from components.contracts.steps import StepRecord
 
-    about = _table("", "")
+    about = plain_table("", "")
     for name, value in flat(_compared(details)).items():
-        about.add_row(name, _text(value))
+        about.add_row(name, plain_text(value))
     records = {step["name"]: StepRecord(**step) for step in details["steps"]}
     parts: list[RenderableType] = [about, "", step_table(tuple(records), records)]
     metrics = (details["result"] or {}).get("metrics")
@@ -79,9 +79,9 @@ def compare_runs(one: Document, other: Document) -> Document:
 
 def comparison_table(comparison: Document) -> Table:
     """Lay out what differs between two runs, then how much is equal."""
-    table = _table("", *comparison["runs"])
+    table = plain_table("", *comparison["runs"])
     for name, pair in comparison["different"].items():
-        table.add_row(name, *map(_text, pair))
+        table.add_row(name, *map(plain_text, pair))
     table.add_section()
     table.add_row(f"{len(comparison['equal'])} more are equal", "", "")
     return table
@@ -126,15 +126,17 @@ def _decision(result: Document) -> str:
     return "promote" if result["verdict"]["promote"] else "refused"
 
 
-def _text(value: Any) -> str:
+def plain_text(value: Any) -> str:
+    """Say a value in a cell: nothing for None, four digits of a fraction, a list from first to last."""
     if value is None:
         return ""
     if isinstance(value, list):
-        return " to ".join(map(_text, value))
+        return " to ".join(map(plain_text, value))
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def _table(*titles: str) -> Table:
+def plain_table(*titles: str) -> Table:
+    """Begin a table without lines."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for place, title in enumerate(titles):
         table.add_column(title, overflow="fold", no_wrap=place == 0)

@@ -71,6 +71,10 @@ class PointerFiles:
 
     folder: Path
 
+    def environments(self) -> list[str]:
+        """Names of the environments that have a pointer."""
+        return sorted(path.stem for path in self.folder.glob("*.json"))
+
     def read(self, environment: str) -> Pointer:
         """Return an environment's pointer."""
         path = self._path(environment)

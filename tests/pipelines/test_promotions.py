@@ -36,9 +36,32 @@ def two_runs(tmp_path_factory: pytest.TempPathFactory) -> TwoRuns:
     return TwoRuns(living, found.first, living.run()["bundle"]["digest"])
 
 
+def serving(two_runs: TwoRuns, bundle: str) -> dict[str, bool]:
+    """The environments that ever served a bundle, and whether they still do."""
+    found = two_runs.living.answer("bundle", bundle)["environments"]
+    return {environment: served["live"] for environment, served in found.items()}
+
+
+def test_a_bundle_tells_what_it_holds_where_it_came_from_and_why_it_may_go_live(two_runs: TwoRuns) -> None:
+    told = two_runs.living.answer("bundle", two_runs.first.removeprefix("sha256:")[:12])
+    assert told["digest"] == two_runs.first
+    assert (told["manifest"]["kind"], told["manifest"]["k"]) == ("baseline", 10)
+    assert told["origin"]["run_id"] == two_runs.living.document["run_id"]
+    assert told["verdict"]["promote"]
+    assert told["training"]["reason"] in told["verdict"]["checks"][0]["reason"]
+    assert told["files"]["manifest.json"] > 0
+    words = two_runs.living.rankloop("bundle", two_runs.first).stdout
+    assert "the gate lets it go live" in words
+    assert "✓ no model was trained" in words
+    assert "found 0 bundles" in the_one_line(two_runs.living.rankloop("bundle", "sha256:beef"), code=1)
+
+
 def test_a_run_promotes_what_the_gate_lets_pass_and_a_rollback_takes_it_back(two_runs: TwoRuns) -> None:
     assert two_runs.served() == 5
+    assert serving(two_runs, two_runs.second) == {"local": True}
     back = two_runs.living.answer("rollback")
+    assert serving(two_runs, two_runs.first) == {"local": True}
+    assert serving(two_runs, two_runs.second) == {"local": False}
     assert (back["before"], back["after"], back["moved"]) == (two_runs.second, two_runs.first, True)
     assert two_runs.served() == 10
     assert "local: found only" in the_one_line(two_runs.living.rankloop("rollback"), code=1)

@@ -1,0 +1,28 @@
+"""``rankloop bundle``: one bundle in detail."""
+
+from pathlib import Path
+
+import click
+
+from pipelines.commands.options import home_option, json_option
+
+
+@click.command("bundle")
+@click.argument("name", default="champion")
+@home_option
+@json_option
+def command(name: str, home: Path, as_json: bool) -> None:
+    """Show what bundle NAME holds, where it came from, how it was judged and where it is live.
+
+    A bundle goes by `champion` (the default), `challenger`, its digest or the start of one.
+    """
+    from rich.console import Console
+
+    from components.bundles.promotion import named_bundle
+    from pipelines.bundle_details import bundle_details, bundle_tables
+    from pipelines.commands.documents import print_json
+    from pipelines.homes import open_home, shop_of
+
+    place = open_home(home)
+    details = bundle_details(place, named_bundle(place, shop_of(place), name))
+    print_json(details) if as_json else Console().print(bundle_tables(details))
