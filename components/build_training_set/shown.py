@@ -18,9 +18,8 @@ from components.contracts.shop import Candidates, Training
 from components.features.calendar import Calendar
 from components.features.moment import MICROSECOND, microseconds
 from components.ranking.baselines import BASELINE_NAMES, baseline_scores
-from components.ranking.candidates import generate_candidates
+from components.ranking.candidates import generate_candidates, pairs_with
 from components.ranking.features import FEATURE_NAMES, feature_list, ranking_features
-from components.ranking.pairs import Pairs
 from components.ranking.rows import MISSING_POSITION, ItemRows, item_rows, user_rows
 from feature_repo.point_in_time import PointInTime
 
@@ -122,7 +121,7 @@ class ShownBlocks:
         user_table = user_rows(table.take(row), item_table)  # a row a request: a user may have several
         item = indices_in(shown.rows["item_id"], item_table.item_ids)
         keys = shown.number.astype(np.int64) * len(item_table) + item
-        pairs = _with_shown(generate_candidates(user_table, item_table, self.limits), keys, len(item_table))
+        pairs = pairs_with(generate_candidates(user_table, item_table, self.limits), keys, len(item_table))
         at = np.searchsorted(pairs.user.astype(np.int64) * len(item_table) + pairs.item, keys)
         features = ranking_features(user_table, item_table, pairs)[at]
         baselines = baseline_scores(user_table, item_table, pairs)[at]
@@ -146,16 +145,6 @@ def _known(shown: ShownRequests, users: pa.ChunkedArray, items: ItemRows) -> Sho
     left = ShownRequests(shown.requests, shown.rows.filter(pa.array(kept)), shown.found)
     successes = np.bincount(left.number, weights=left.rows["label"].to_numpy(), minlength=len(left.requests))
     return left.of(successes > 0)
-
-
-def _with_shown(candidates: Pairs, keys: NDArray[np.int64], items: int) -> Pairs:
-    """Add what was shown to the candidates: no source brings what is no candidate any more."""
-    own = candidates.user.astype(np.int64) * items + candidates.item
-    extra = np.setdiff1d(keys, own)
-    every = np.r_[own, extra]
-    order = np.argsort(every, kind="stable")
-    sources = np.r_[candidates.sources, np.zeros(len(extra), dtype=np.uint8)][order]
-    return Pairs((every[order] // items).astype(np.int32), (every[order] % items).astype(np.int32), sources)
 
 
 def _rows(shown: ShownRequests, item: Integers) -> pa.Table:

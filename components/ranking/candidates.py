@@ -3,6 +3,8 @@
 Training, batch and serving call the same function on the same rows, so negatives are what serving would rank.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,20 +21,59 @@ NEW_WITHIN_DAYS = 28.0
 Sourced = tuple[NDArray[np.int32], Positions]  # user indices and item positions, unordered
 
 
+@dataclass(frozen=True)
+class Assortment:
+    """What the candidates of all users share: found once for the items of a moment, used for any users.
+
+    ``allowed`` bool [items]: merchandise in stock. ``best``: positions of the same best items for everybody, by source.
+    ``shelves``: the best-selling items of each category, as lists by its code; None when no item has one.
+    """
+
+    items: ItemRows
+    limits: Candidates
+    allowed: NDArray[np.bool_]
+    best: dict[str, Positions]
+    shelves: Ragged | None
+
+
+def assortment(items: ItemRows, limits: Candidates) -> Assortment:
+    """Find what the candidates of all users share."""
+    allowed = _allowed(items)
+    best = {
+        "popular": _best(items, "purchases_decay_28", limits.popular, allowed),
+        "trending": _best(items, "trend", limits.trending, allowed),
+        "new": _best(items, "purchases_decay_7", limits.new, allowed & _is_new(items)),
+        "promoted": _best(items, "promotion_reach", limits.promoted, allowed),
+    }
+    return Assortment(items, limits, allowed, best, _shelves(items, allowed, limits.category))
+
+
 def generate_candidates(users: UserRows, items: ItemRows, limits: Candidates) -> Pairs:
     """Collect each user's candidates from all sources; only merchandise in stock, each pair once."""
-    allowed = _allowed(items)
-    found = [
-        _from_history(users, items, limits.history),
-        _from_items(users, items, "purchases_decay_28", limits.popular, allowed),
-        _from_items(users, items, "trend", limits.trending, allowed),
-        _from_neighbours(users, items, limits.neighbours),
-        _from_categories(users, items, limits.category, allowed),
-        _from_items(users, items, "purchases_decay_7", limits.new, allowed & _is_new(items)),
-        _from_items(users, items, "promotion_reach", limits.promoted, allowed),
-        _from_seen(users, limits.seen),
-    ]
-    return _merge(found, allowed, len(items))
+    return candidates_of(users, assortment(items, limits))
+
+
+def candidates_of(users: UserRows, stock: Assortment) -> Pairs:
+    """As ``generate_candidates``, of items that were looked through before."""
+    items, limits = stock.items, stock.limits
+    found = {
+        "history": _from_history(users, limits.history),
+        "neighbours": _from_neighbours(users, items, limits.neighbours),
+        "category": _from_categories(users, items, stock.shelves),
+        "seen": _from_seen(users, limits.seen),
+        **{source: _for_everybody(users, best) for source, best in stock.best.items()},
+    }
+    return _merge([found[source] for source in SOURCES], stock.allowed, len(items))
+
+
+def pairs_with(candidates: Pairs, keys: NDArray[np.int64], items: int) -> Pairs:
+    """Add pairs to candidates: ``keys`` are user * items + item position; no source brings what is no candidate."""
+    own = candidates.user.astype(np.int64) * items + candidates.item
+    extra = np.setdiff1d(keys, own)
+    every = np.r_[own, extra]
+    order = np.argsort(every, kind="stable")
+    sources = np.r_[candidates.sources, np.zeros(len(extra), dtype=np.uint8)][order]
+    return Pairs((every[order] // items).astype(np.int32), (every[order] % items).astype(np.int32), sources)
 
 
 def _allowed(items: ItemRows) -> NDArray[np.bool_]:
@@ -44,7 +85,7 @@ def _is_new(items: ItemRows) -> NDArray[np.bool_]:
     return items.columns["days_since_first_sale"] <= NEW_WITHIN_DAYS
 
 
-def _from_history(users: UserRows, items: ItemRows, limit: int) -> Sourced:
+def _from_history(users: UserRows, limit: int) -> Sourced:
     history = users.arrays["history_item"]
     keep = top_within(history.row, users.arrays["history_decay_112"].values, limit)
     return history.row[keep], history.values[keep].astype(np.int32)
@@ -59,13 +100,16 @@ def _from_seen(users: UserRows, limit: int) -> Sourced:
     return seen.row[keep], seen.values[keep].astype(np.int32)
 
 
-def _from_items(users: UserRows, items: ItemRows, column: str, limit: int, allowed: NDArray[np.bool_]) -> Sourced:
-    """The same best items by one column for every user; items without a positive value are left out."""
+def _best(items: ItemRows, column: str, limit: int, allowed: NDArray[np.bool_]) -> Positions:
+    """The best items by one column; those without a positive value are left out."""
     values = items.columns.get(column)
     if values is None or limit == 0:
-        return np.empty(0, np.int32), np.empty(0, np.int32)
+        return np.empty(0, np.int32)
     eligible = np.flatnonzero(allowed & (values > 0))
-    best = np.sort(eligible[np.argsort(-values[eligible], kind="stable")[:limit]]).astype(np.int32)
+    return np.sort(eligible[np.argsort(-values[eligible], kind="stable")[:limit]]).astype(np.int32)
+
+
+def _for_everybody(users: UserRows, best: Positions) -> Sourced:
     return np.repeat(np.arange(len(users), dtype=np.int32), len(best)), np.tile(best, len(users))
 
 
@@ -103,35 +147,35 @@ def _expand(ragged: Ragged, rows: NDArray[np.int32]) -> tuple[NDArray[np.int64],
     return ragged.offsets[rows][which] + within, which
 
 
-def _from_categories(users: UserRows, items: ItemRows, limit: int, allowed: NDArray[np.bool_]) -> Sourced:
+def _from_categories(users: UserRows, items: ItemRows, shelves: Ragged | None) -> Sourced:
     """Best-selling items of the categories in which the user buys most."""
-    codes = items.columns.get("category")
-    if limit == 0 or codes is None or np.isnan(codes).all():
+    if shelves is None:
         return np.empty(0, np.int32), np.empty(0, np.int32)
-    user, category = _favourite_categories(users, codes)
-    shelves = _shelves(items, codes, allowed, per_category=max(1, limit // CATEGORIES_PER_USER))
+    user, category = _favourite_categories(users, items.columns["category"], width=len(shelves.offsets) - 1)
     entries, which = _expand(shelves, category)
     return user[which], shelves.values[entries].astype(np.int32)
 
 
-def _favourite_categories(users: UserRows, codes: Floats) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def _favourite_categories(users: UserRows, codes: Floats, width: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     history = users.arrays["history_item"]
     category = codes[history.values.astype(np.int32)]
     known = ~np.isnan(category)
-    width = int(np.nanmax(codes)) + 1
     keys = history.row[known].astype(np.int64) * width + category[known].astype(np.int64)
     distinct, weight = sums_by_key(keys, users.arrays["history_decay_112"].values[known].astype(np.float32))
     keep = top_within(distinct // width, weight, CATEGORIES_PER_USER)
     return (distinct[keep] // width).astype(np.int32), (distinct[keep] % width).astype(np.int32)
 
 
-def _shelves(items: ItemRows, codes: Floats, allowed: NDArray[np.bool_], per_category: int) -> Ragged:
+def _shelves(items: ItemRows, allowed: NDArray[np.bool_], limit: int) -> Ragged | None:
     """The best-selling items of each category, as lists by category code."""
+    codes = items.columns.get("category")
+    if limit == 0 or codes is None or np.isnan(codes).all():
+        return None
     sold = items.columns["purchases_decay_7"]
     eligible = np.flatnonzero(allowed & ~np.isnan(codes) & (sold > 0))
     eligible = eligible[np.argsort(codes[eligible], kind="stable")]
     category = codes[eligible].astype(np.int64)
-    keep = top_within(category, sold[eligible], per_category)
+    keep = top_within(category, sold[eligible], max(1, limit // CATEGORIES_PER_USER))
     counts = np.bincount(category[keep], minlength=int(np.nanmax(codes)) + 1)
     return Ragged(np.concatenate([[0], np.cumsum(counts)]), eligible[keep])
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from components.contracts.shop import Candidates, Rules
 from components.ranking.baselines import baseline_scores
-from components.ranking.candidates import generate_candidates
+from components.ranking.candidates import assortment, candidates_of
 from components.ranking.features import ranking_features
 from components.ranking.grouping import ranks_within
 from components.ranking.pairs import Pairs
@@ -30,30 +30,47 @@ class Recommended:
     baselines: Floats
 
 
+@dataclass(frozen=True)
+class Scored:
+    """Candidates with what they were scored by: ``score`` [pairs], ``features`` and ``baselines`` [pairs, columns]."""
+
+    pairs: Pairs
+    score: Floats
+    features: Floats
+    baselines: Floats
+
+
 def recommend(
     score: Score, users: UserRows, items: ItemRows, candidates: Candidates, rules: Rules, k: int
 ) -> Iterator[Recommended]:
     """Rank each user's candidates and keep the best ``k`` that the rules allow, some users at a time."""
+    stock = assortment(items, candidates)
     for start in range(0, len(users), USERS_AT_ONCE):
         some = users_between(users, start, start + USERS_AT_ONCE)
-        yield _recommend_some(score, some, items, candidates, rules, k, first_user=start)
+        scored = scored_pairs(score, some, items, candidates_of(some, stock))
+        yield listed(scored, best_allowed(scored.pairs, scored.score, items, rules, k), first_user=start)
 
 
-def _recommend_some(
-    score: Score, users: UserRows, items: ItemRows, candidates: Candidates, rules: Rules, k: int, first_user: int
-) -> Recommended:
-    pairs = generate_candidates(users, items, candidates)
+def scored_pairs(score: Score, users: UserRows, items: ItemRows, pairs: Pairs) -> Scored:
+    """Compute what pairs are ranked by; a feature may compare a pair with all others of its user."""
     features, baselines = ranking_features(users, items, pairs), baseline_scores(users, items, pairs)
-    scores = score(features, baselines)
-    chosen = best_allowed(pairs, scores, items, rules, k)
-    user, item = pairs.user[chosen], pairs.item[chosen]
-    rank = ranks_within(user, scores[chosen]) + 1
-    return Recommended(user + first_user, rank, item, scores[chosen], features[chosen], baselines[chosen])
+    return Scored(pairs, score(features, baselines), features, baselines)
 
 
-def best_allowed(pairs: Pairs, scores: Floats, items: ItemRows, rules: Rules, k: int) -> NDArray[np.int64]:
-    """Indices of the best ``k`` pairs a user, best first, with at most ``max_per_category`` of a category."""
+def listed(scored: Scored, chosen: NDArray[np.int64], first_user: int = 0) -> Recommended:
+    """Rank the chosen pairs, best first within their user; users are counted from the first one."""
+    user, item, score = scored.pairs.user[chosen], scored.pairs.item[chosen], scored.score[chosen]
+    rank = ranks_within(user, score) + 1
+    return Recommended(user + first_user, rank, item, score, scored.features[chosen], scored.baselines[chosen])
+
+
+def best_allowed(
+    pairs: Pairs, scores: Floats, items: ItemRows, rules: Rules, k: int, wanted: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]:
+    """Indices of the best ``k`` wanted pairs a user, best first, with at most ``max_per_category`` of a category."""
     order = np.lexsort((pairs.item, -scores, pairs.user))
+    if wanted is not None:
+        order = order[wanted[order]]
     if rules.max_per_category is not None and "category" in items.columns:
         order = order[_within_category_limit(pairs, items, order, rules.max_per_category)]
     user = pairs.user[order]

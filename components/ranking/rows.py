@@ -86,11 +86,18 @@ def item_rows(table: pa.Table) -> ItemRows:
 
 
 def user_rows(table: pa.Table, items: ItemRows) -> UserRows:
-    """Turn rows of the user view into columns; histories lose items that have no row and are sorted by position."""
+    """Turn rows of the user view into columns; histories as ``users_of``."""
     numeric, lists = _split_columns(table, skip=("user_id",))
-    for group in (group for group in ITEM_GROUPS if f"{group}_item" in lists):
-        lists = lists | _by_position(group, lists, items)
-    return UserRows(table["user_id"].to_numpy(zero_copy_only=False), numeric, lists)
+    return users_of(table["user_id"].to_numpy(zero_copy_only=False), numeric, lists, items)
+
+
+def users_of(
+    user_ids: NDArray[np.object_], columns: dict[str, Floats], arrays: dict[str, Ragged], items: ItemRows
+) -> UserRows:
+    """Take columns and stored arrays of users; histories lose items that have no row and are sorted by position."""
+    for group in (group for group in ITEM_GROUPS if f"{group}_item" in arrays):
+        arrays = arrays | _by_position(group, arrays, items)
+    return UserRows(user_ids, columns, arrays)
 
 
 def _split_columns(table: pa.Table, skip: Sequence[str]) -> tuple[dict[str, Floats], dict[str, Ragged]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.backends import Backend, RowBatch, open_backend
 from feature_repo.packed_online_store.clock import HomeClock
-from feature_repo.packed_online_store.keys import Namespace, catalog_prefix, clock_key, row_keys
+from feature_repo.packed_online_store.keys import TEXT, Namespace, catalog_prefix, clock_key, row_keys
 from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.packed_online_store.views import PackedView
 
@@ -124,6 +124,11 @@ class PackedClient:
                 )
             self._views[name] = PackedView.from_json(record)
         return self._views[name]
+
+    def entities(self, view: str) -> list[str]:
+        """List the texts that name a view's rows, sorted; those that the store keeps only a digest of are left out."""
+        prefix = self.namespace(view).rows + TEXT
+        return [key[len(prefix) :].decode() for key in self.backend.keys(prefix)]
 
     def revisions(self, view: str) -> list[str]:
         """List the revisions at which a view's rows are kept."""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MAX_NAMESPACE = 240
 MAX_ENTITY = 240
+TEXT = b"s"
+"""What the entity of a text begins with."""
 
 Key = str | bytes | int | datetime
 
@@ -89,7 +91,7 @@ def row_keys(prefix: bytes, join_keys: tuple[str, ...], values: Sequence[Any] | 
     if len(join_keys) > 1:
         order = sorted(range(len(join_keys)), key=lambda place: join_keys[place])
         return _whole_keys(prefix, [_composite(join_keys, order, row) for row in plain])
-    keys = _text_keys(prefix + b"s", plain) or [prefix + entity_part(value) for value in plain]
+    keys = _text_keys(prefix + TEXT, plain) or [prefix + entity_part(value) for value in plain]
     if keys and max(map(len, keys)) > len(prefix) + MAX_ENTITY:
         return _whole_keys(prefix, [key[len(prefix) :] for key in keys])
     return keys
@@ -121,7 +123,7 @@ def entity_key(prefix: bytes, parts: dict[str, Key]) -> bytes:
 def entity_part(value: Key) -> bytes:
     """Write one join key's value so that values of different types never meet."""
     if isinstance(value, str):
-        return b"s" + value.encode()
+        return TEXT + value.encode()
     if isinstance(value, bytes):
         return b"b" + value
     if isinstance(value, datetime):

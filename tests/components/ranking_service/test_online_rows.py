@@ -1,0 +1,83 @@
+"""Online rows are what batch reads from the snapshot, to the last bit."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from components.build_features.snapshots import build_features
+from components.contracts.home import Home
+from components.features.sets import FeatureSet, read_set
+from components.materialize_features.packed_rows import open_client, write_newest
+from components.ranking.rows import ItemRows, UserRows, item_rows, user_rows
+from components.ranking_service.online_rows import OnlineRows
+from tests.components.build_features.homes import home_of, quiet, small_shop
+
+# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
+pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, FeatureSet]:
+    home, clean = home_of(tmp_path_factory.mktemp("online"))
+    chosen = read_set(Path(build_features(small_shop(), home, clean, quiet).features.uri))
+    with open_client(home, chosen) as client:
+        write_newest(client, chosen)
+    return home, chosen
+
+
+@contextmanager
+def online(built: tuple[Home, FeatureSet]) -> Iterator[OnlineRows]:
+    with open_client(*built) as client:
+        yield OnlineRows(client)
+
+
+def stored(chosen: FeatureSet) -> tuple[UserRows, ItemRows]:
+    """What batch recommendations read."""
+    items = item_rows(pq.read_table(chosen.newest("item_features"), partitioning=None))
+    return user_rows(pq.read_table(chosen.newest("user_features"), partitioning=None), items), items
+
+
+def same(found: UserRows | ItemRows, expected: UserRows | ItemRows) -> None:
+    assert found.columns.keys() == expected.columns.keys()
+    assert found.arrays.keys() == expected.arrays.keys()
+    for name, values in expected.columns.items():
+        np.testing.assert_array_equal(found.columns[name], values, err_msg=name, strict=True)
+    for name, ragged in expected.arrays.items():
+        np.testing.assert_array_equal(found.arrays[name].offsets, ragged.offsets, err_msg=name, strict=True)
+        np.testing.assert_array_equal(found.arrays[name].values, ragged.values, err_msg=name)
+        assert found.arrays[name].values.dtype == ragged.values.dtype, name
+
+
+def test_items_are_those_of_the_newest_snapshot(built: tuple[Home, FeatureSet]) -> None:
+    _, expected = stored(built[1])
+    with online(built) as rows:
+        found = rows.items()
+    assert found.item_ids.tolist() == expected.item_ids.tolist()
+    np.testing.assert_array_equal(found.codes, expected.codes, strict=True)
+    same(found, expected)
+
+
+def test_users_are_those_of_the_newest_snapshot_in_the_order_asked_for(built: tuple[Home, FeatureSet]) -> None:
+    expected, items = stored(built[1])
+    with online(built) as rows:
+        found = rows.users(expected.user_ids.tolist(), items)
+        last, first = rows.users(expected.user_ids.tolist()[::-1], items), rows.users(expected.user_ids[:1], items)
+    assert found.found.all()
+    assert found.rows.user_ids.tolist() == expected.user_ids.tolist()
+    same(found.rows, expected)
+    for name, values in expected.columns.items():
+        np.testing.assert_array_equal(last.rows.columns[name], values[::-1])
+        np.testing.assert_array_equal(first.rows.columns[name], values[:1])
+
+
+def test_a_user_without_a_row_has_an_empty_history(built: tuple[Home, FeatureSet]) -> None:
+    _, items = stored(built[1])
+    with online(built) as rows:
+        found = rows.users(["nobody", "u1"], items)
+    assert found.found.tolist() == [False, True]
+    assert np.isnan(found.rows.columns["trips"]).tolist() == [True, False]
+    assert np.diff(found.rows.arrays["history_item"].offsets).tolist()[0] == 0

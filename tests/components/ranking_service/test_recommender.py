@@ -1,0 +1,76 @@
+"""The service answers what batch answers, and something for everybody."""
+
+from collections.abc import Iterator
+
+import pyarrow.parquet as pq
+import pytest
+
+from components.bundles.batch import recommend_users
+from components.contracts.errors import StoreError
+from components.ranking_service.online_rows import OnlineRows
+from components.ranking_service.recommender import Fallback, Recommender
+from tests.components.ranking_service.answering import Stocked, recommender, stocked
+
+# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
+pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Stocked:
+    return stocked(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture
+def asked(shop: Stocked) -> Iterator[Recommender]:
+    with recommender(shop) as found:
+        yield found
+
+
+def test_everybodys_list_is_the_one_of_batch_to_the_last_bit(shop: Stocked, asked: Recommender) -> None:
+    users = pq.read_table(shop.features.newest("user_features"), columns=["user_id"])["user_id"].to_pylist()
+    batch = recommend_users(shop.bundle, shop.features, [*users, "nobody"], k=4).to_pylist()
+    assert len({row["score"] for row in batch}) > len(users)
+    for user in (*users, "nobody"):
+        answer = asked.recommend(user, 4)
+        expected = [(row["item_id"], row["score"]) for row in batch if row["user_id"] == user]
+        assert [(item.item_id, item.score) for item in answer.items] == expected
+        assert answer.fallback == (Fallback.UNKNOWN_USER if user == "nobody" else None)
+        assert answer.bundle == shop.bundle.digest
+
+
+def test_what_the_caller_excludes_makes_room_for_the_next(asked: Recommender) -> None:
+    every = [item.item_id for item in asked.recommend("u1", 6).items]
+    left = asked.recommend("u1", 4, exclude=[every[0], every[2], "no such item"])
+    assert [item.item_id for item in left.items] == [every[1], *every[3:6]]
+
+
+def test_given_items_stand_as_among_all_candidates_and_unknown_ones_last(asked: Recommender) -> None:
+    listed = asked.recommend("u1", 100).items
+    some = [listed[5], listed[1], listed[3]]
+    ordered = asked.rank("u1", ["no such item", *(item.item_id for item in some), some[0].item_id])
+    assert [(item.item_id, item.score) for item in ordered.items] == [
+        *((item.item_id, item.score) for item in sorted(some, key=listed.index)),
+        ("no such item", None),
+    ]
+    assert asked.rank("u1", []).items == ()
+
+
+def test_each_item_tells_its_reasons_when_asked(asked: Recommender) -> None:
+    assert all(not item.reasons for item in asked.recommend("u1", 3).items)
+    explained = asked.recommend("u1", 3, explain=True)
+    assert all(item.reasons for item in explained.items)
+    assert [item.item_id for item in explained.items] == [item.item_id for item in asked.recommend("u1", 3).items]
+
+
+def test_a_store_that_cannot_be_read_costs_the_history_not_the_answer(
+    asked: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = asked.recommend("nobody", 3)
+
+    def gone(*_: object) -> None:
+        raise StoreError("gone")
+
+    monkeypatch.setattr(OnlineRows, "users", gone)
+    answer = asked.recommend("u1", 3)
+    assert answer.fallback is Fallback.STORE_UNAVAILABLE
+    assert answer.items == stranger.items
