@@ -13,6 +13,7 @@ COMMANDS = {
     "runs": "List the runs of a home; show one; compare two.",
     "recommend": "Recommend in batch, to a table or a Parquet file.",
     "bundle": "Show one bundle: what it holds, its origin, its verdict.",
+    "serve": "Serve the promoted bundle over HTTP.",
     "drift": "Compare the newest data with the bundle's reference.",
     "promote": "Make an environment serve a bundle.",
     "rollback": "Make an environment serve the bundle before.",

@@ -1,0 +1,23 @@
+"""``rankloop serve``: the ranking service on this machine."""
+
+from pathlib import Path
+
+import click
+
+from pipelines.commands.options import environment_option, home_option
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
+@environment_option
+@home_option
+def command(host: str, port: int, environment: str, home: Path) -> None:
+    """Serve the bundle that an environment was promoted, until interrupted.
+
+    POST /v1/recommend {"user_id": ...} answers with a ranked list; POST /v1/rank orders given items.
+    """
+    from pipelines.homes import open_home
+    from pipelines.serving import serve
+
+    serve(open_home(home), environment, host, port)

@@ -1,0 +1,116 @@
+"""The HTTP interface: its answers, and a problem document for every bad request."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from components.ranking_service.recommender import Recommender
+from components.ranking_service.routes import MOST_BYTES, ranking_app
+from tests.components.ranking_service.answering import recommender, stocked
+
+# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
+pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recommender]:
+    with recommender(stocked(tmp_path_factory.mktemp("shop"))) as found:
+        yield found
+
+
+class Caller:
+    """Asks an application, without a server between."""
+
+    def __init__(self, app: Starlette) -> None:
+        self._transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+
+    def post(self, path: str, **request: Any) -> httpx.Response:
+        return self.ask("POST", path, **request)
+
+    def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
+        async def answered() -> httpx.Response:
+            async with httpx.AsyncClient(transport=self._transport, base_url="http://service") as client:
+                return await client.request(method, path, **request)
+
+        return asyncio.run(answered())
+
+
+@pytest.fixture
+def client(live: Recommender) -> Caller:
+    app = ranking_app()
+    app.state.recommender = live
+    return Caller(app)
+
+
+def test_a_list_is_what_the_recommender_says(client: Caller, live: Recommender) -> None:
+    answered = client.post("/v1/recommend", json={"user_id": "u1", "k": 3, "exclude": ["i01"]})
+    document = answered.json()
+    expected = live.recommend("u1", 3, exclude=["i01"])
+    assert document["items"] == [{"item_id": item.item_id, "score": item.score} for item in expected.items]
+    assert (document["bundle"], document["fallback"]) == (live.bundle.digest, None)
+    assert document["request_id"] != client.post("/v1/recommend", json={"user_id": "u1"}).json()["request_id"]
+
+
+def test_without_k_a_list_is_as_long_as_the_bundle_says(client: Caller, live: Recommender) -> None:
+    document = client.post("/v1/recommend", json={"user_id": "nobody"}).json()
+    assert len(document["items"]) == live.bundle.manifest.k
+    assert document["fallback"] == "unknown_user"
+
+
+def test_given_items_come_back_in_order_with_their_reasons(client: Caller) -> None:
+    asked = {"user_id": "u1", "items": ["i03", "unheard of", "i01"], "explain": True}
+    items = client.post("/v1/rank", json=asked).json()["items"]
+    assert {item["item_id"] for item in items} == {"i03", "i01", "unheard of"}
+    assert items[-1] == {"item_id": "unheard of", "score": None, "reasons": []}
+    assert items[0]["reasons"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "detail"),
+    [
+        ("/v1/recommend", {}, 422, "user_id: Field required"),
+        ("/v1/recommend", {"user_id": ""}, 422, "user_id: String should have at least 1 character"),
+        ("/v1/recommend", {"user_id": 7}, 422, "user_id: Input should be a valid string"),
+        ("/v1/recommend", {"user_id": "u1", "k": 0}, 422, "k: Input should be greater than or equal to 1"),
+        ("/v1/recommend", {"user_id": "u1", "k": 1_000_000}, 422, "k: Input should be less than or equal to 1000"),
+        ("/v1/recommend", {"user_id": "u1", "k": 2.5}, 422, "k: "),
+        ("/v1/recommend", {"user_id": "u1", "limit": 5}, 422, "limit: Extra inputs are not permitted"),
+        ("/v1/recommend", {"user_id": "u" * 300}, 422, "user_id: String should have at most 256 characters"),
+        ("/v1/rank", {"user_id": "u1"}, 422, "items: Field required"),
+        ("/v1/rank", {"user_id": "u1", "items": ["i"] * 1001}, 422, "items: List should have at most 1000 items"),
+        ("/v1/rank", {"user_id": "u1", "items": ["i01", None]}, 422, "items.1: Input should be a valid string"),
+        ("/v1/rank", {"user_id": "u1", "items": ["i" * 250] * 1200}, 413, f"more than {MOST_BYTES:,} bytes"),
+        ("/v1/nothing", {}, 404, "Not Found"),
+    ],
+)
+def test_a_bad_request_is_told_what_was_found_and_expected(
+    client: Caller, path: str, body: dict[str, Any], status: int, detail: str
+) -> None:
+    answered = client.post(path, json=body)
+    assert answered.status_code == status
+    assert answered.headers["content-type"] == "application/problem+json"
+    assert detail in answered.json()["detail"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[1, 2]", b'{"user_id": NaN}', json.dumps("u1").encode()])
+def test_what_is_no_json_object_is_refused(client: Caller, body: bytes) -> None:
+    answered = client.post("/v1/recommend", content=body, headers={"content-type": "application/json"})
+    assert answered.status_code in (400, 422)
+    assert answered.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("kind", ["application/vnd.bentoml+pickle", "application/octet-stream", "text/plain"])
+def test_only_json_is_read(client: Caller, kind: str) -> None:
+    answered = client.post("/v1/recommend", content=b'{"user_id": "u1"}', headers={"content-type": kind})
+    assert answered.status_code == 415
+    assert answered.json()["detail"] == f"content-type: found {kind}, expected application/json"
+
+
+def test_another_method_is_refused_with_those_allowed(client: Caller) -> None:
+    answered = client.ask("GET", "/v1/recommend")
+    assert (answered.status_code, answered.headers["allow"]) == (405, "POST")

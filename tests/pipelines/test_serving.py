@@ -1,0 +1,82 @@
+"""``rankloop serve``: the real server, asked over a real connection."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.pipelines.tiny_shop import FEW, LivingHome, command, make_tiny_shop, the_one_line
+
+PATIENCE_SECONDS = 90
+
+
+@pytest.fixture(scope="module")
+def living(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
+    return LivingHome(make_tiny_shop(tmp_path_factory.mktemp("served") / "shop", FEW))
+
+
+@contextmanager
+def served(living: LivingHome, environment: str) -> Iterator[str]:
+    """Serve an environment on a free port; yield the address once the server is ready."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    words = command("serve", "--home", living.home.root, "--port", port, "--env", environment)
+    server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        _wait(f"http://127.0.0.1:{port}/readyz", server)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=PATIENCE_SECONDS)
+        assert not _alive(server.pid)
+
+
+def _wait(address: str, server: "subprocess.Popen[bytes]") -> None:
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < ends and server.poll() is None:
+        try:
+            with urllib.request.urlopen(address):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    server.kill()
+    raise AssertionError(f"the server did not become ready: {server.communicate()[0].decode()}")
+
+
+def _alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def ask(address: str, path: str, **body: Any) -> Any:
+    request = urllib.request.Request(address + path, json.dumps(body).encode(), {"content-type": "application/json"})
+    with urllib.request.urlopen(request) as response:
+        return json.load(response)
+
+
+def test_the_server_answers_what_batch_answers_and_leaves_nothing_running(living: LivingHome) -> None:
+    known = living.answer("recommend", "--all-users")[0]["user_id"]
+    batch = living.answer("recommend", "--user", known, "--user", "nobody")
+    with served(living, "local") as address:
+        for user, fallback in ((known, None), ("nobody", "unknown_user")):
+            found = ask(address, "/v1/recommend", user_id=user)
+            expected = [{"item_id": row["item_id"], "score": row["score"]} for row in batch if row["user_id"] == user]
+            assert found["items"] == expected
+            assert (found["bundle"], found["fallback"]) == (living.document["bundle"]["digest"], fallback)
+
+
+def test_without_a_promoted_bundle_there_is_nothing_to_serve(living: LivingHome) -> None:
+    assert "staging: nothing was promoted yet" in the_one_line(living.rankloop("serve", "--env", "staging"), code=1)
