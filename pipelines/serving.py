@@ -1,14 +1,16 @@
 """Start the ranking service in this process's place."""
 
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
+from components.contracts.errors import ConfigurationError
 from components.contracts.home import Home
-from components.ranking_service.opening import live_bundle
+from components.ranking_service.opening import open_recommender
 from components.ranking_service.settings import ServiceSettings
 
 SERVICE = "components.ranking_service.service:RankingService"
@@ -16,14 +18,29 @@ QUIET = {"BENTOML_DO_NOT_TRACK": "true", "OTEL_SDK_DISABLED": "true"}  # nothing
 
 
 def serve(home: Home, environment: str, host: str, port: int) -> NoReturn:
-    """Check that there is something to serve, then become BentoML's server.
+    """Open once what the service will open, then become BentoML's server: it would start its workers again for ever.
 
     Raises:
         BundleError: nothing was promoted, or it cannot be served by this code.
+        StoreError: the online store cannot be reached, or lacks the rows.
+        ConfigurationError: the port is taken.
     """
     settings = ServiceSettings(home, environment)
-    bundle = live_bundle(settings)
+    bundle = open_recommender(settings).bundle
+    _check_port(host, port)
     click.echo(f"serving {bundle.digest} to http://{host}:{port}/v1/recommend; metrics: http://{host}:{port}/metrics")
     command = str(Path(sys.executable).with_name("bentoml"))
     arguments = ["serve", SERVICE, "--host", host, "--port", str(port), "--working-dir", str(Path(__file__).parents[1])]
     os.execve(command, [command, *arguments], os.environ | QUIET | settings.variables)
+
+
+def _check_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"{host}:{port}: cannot be listened on ({error.strerror}); name another --port"
+            ) from error

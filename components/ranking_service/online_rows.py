@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.contracts.errors import StoreError
 from components.ranking.rows import Floats, ItemRows, Ragged, UserRows, users_of
 from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.layout import PackedSchema
@@ -26,33 +27,45 @@ class KnownUsers:
 class OnlineRows:
     """Reads the rows of one project at one revision of its features; any thread may read.
 
-    Every method raises StoreError when the store cannot be reached, or holds rows of other features.
+    Reading raises StoreError when the store cannot be reached, or holds rows of other features.
     """
 
     def __init__(self, client: PackedClient) -> None:
+        """Look the views up.
+
+        Raises:
+            StoreError: the store cannot be reached, or no rows of these features were ever written.
+        """
         self._client = client
+        self._users, self._items = client.view("user_features"), client.view("item_features")
 
     def items(self) -> ItemRows:
-        """Read every item that has a row, sorted by id."""
-        view = self._client.view("item_features")
-        ids = self._client.entities(view.name)
-        parts = [self._client.read(view, ids[at : at + ITEMS_AT_ONCE]) for at in range(0, len(ids), ITEMS_AT_ONCE)]
-        found = np.concatenate([part.found for part in parts]) if parts else np.zeros(0, dtype=bool)
-        scalars, lists = _features(view.schema)
-        matrix = np.concatenate([part.matrix(scalars) for part in parts]) if parts else np.empty((0, len(scalars)))
-        codes = np.concatenate([part.scalars(ITEM_CODE)[0] for part in parts]) if parts else np.empty(0)
+        """Read every item that has a row, sorted by id; at least one must have."""
+        ids = self._client.entities(self._items.name)
+        parts = [
+            self._client.read(self._items, ids[at : at + ITEMS_AT_ONCE]) for at in range(0, len(ids), ITEMS_AT_ONCE)
+        ]
+        found = np.concatenate([np.zeros(0, dtype=bool), *(part.found for part in parts)])
+        if not found.any():
+            raise StoreError(
+                f"{self._client.backend.url}: found {len(found):,} item rows, none of which is still good; expected at"
+                " least one: `rankloop run` writes them anew"
+            )
+        scalars, lists = _features(self._items.schema)
+        matrix = np.concatenate([part.matrix(scalars) for part in parts])
+        codes = np.concatenate([part.scalars(ITEM_CODE)[0] for part in parts])
         arrays = {name: _joined([_ragged(part, name) for part in parts], found) for name in lists}
         item_ids = np.array(ids, dtype=object)[found]
         return ItemRows(item_ids, codes[found].astype(np.int32), _columns(matrix[found], scalars), arrays)
 
     def users(self, user_ids: Sequence[str], items: ItemRows) -> KnownUsers:
         """Read users in the order of their ids; one without a row has an empty history."""
-        return _known(user_ids, self._client.read(self._client.view("user_features"), user_ids), items)
+        return _known(user_ids, self._client.read(self._users, user_ids), items)
 
     def strangers(self, user_ids: Sequence[str], items: ItemRows) -> KnownUsers:
         """Take users as if the store had no row of them; it is not asked."""
-        view = self._client.view("user_features")
-        nothing = PackedRows(view.schema, [None] * len(user_ids), self._client.namespace(view.name).revision_hash)
+        revision = self._client.namespace(self._users.name).revision_hash
+        nothing = PackedRows(self._users.schema, [None] * len(user_ids), revision)
         return _known(user_ids, nothing, items)
 
 
@@ -80,6 +93,6 @@ def _ragged(rows: PackedRows, name: str) -> Ragged:
 
 def _joined(parts: Sequence[Ragged], found: NDArray[np.bool_]) -> Ragged:
     """Lay arrays of several reads end to end, without the rows that were not found (they have no values)."""
-    lengths = np.concatenate([np.diff(part.offsets) for part in parts]) if parts else np.zeros(0, dtype=np.int64)
-    values = np.concatenate([part.values for part in parts]) if parts else np.empty(0, dtype=np.float32)
+    lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+    values = np.concatenate([part.values for part in parts])
     return Ragged(np.concatenate([[0], np.cumsum(lengths[found])]).astype(np.int64), values)

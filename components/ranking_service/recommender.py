@@ -72,7 +72,7 @@ class Recommender:
         return Answer(self._told(user, scored, best, explain), self.bundle.digest, fallback)
 
     def rank(self, user_id: str, item_ids: Sequence[str], explain: bool = False) -> Answer:
-        """Order given items, each once, as they stand among the user's candidates; unknown ones come last, as given."""
+        """Order given items, each once, as they stand beside the user's candidates; unknown ones come last."""
         user, fallback = self._user(user_id)
         asked = list(dict.fromkeys(item_ids))
         known = np.array([self._positions[item] for item in asked if item in self._positions], dtype=np.int64)
@@ -95,7 +95,7 @@ class Recommender:
     def _told(self, user: UserRows, scored: Scored, chosen: Indices, explain: bool) -> tuple[RankedItem, ...]:
         found = listed(scored, chosen)
         why: Sequence[tuple[str, ...]] = [()] * len(chosen)
-        if explain:
+        if explain and self.bundle.manifest.kind == "ranker":  # a baseline weighs no features
             pairs = Pairs(found.user, found.item, np.zeros(len(chosen), dtype=np.uint8))
             shares = self._ranker.contributions(found.features)
             columns = PairColumns(user, self._stock.items, pairs)

@@ -1,5 +1,6 @@
 """The HTTP interface: a Starlette application over the recommender that is live (``app.state.recommender``)."""
 
+import asyncio
 import uuid
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -18,15 +19,21 @@ from components.ranking_service.recommender import Answer, RankedItem, Recommend
 from components.ranking_service.schemas import RankRequest, RecommendRequest, Request
 
 MOST_BYTES = 256 * 1024
+MOST_ECHOED = 100  # characters of what the caller sent that an answer repeats
+BODY_SECONDS = 1.0
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 JSON = "application/json"
 Asked = TypeVar("Asked", bound=Request)
 
 
 def ranking_app() -> Starlette:
     """Make the application; whoever serves it sets the recommender."""
-    routes = [Route("/v1/recommend", recommend, methods=["POST"]), Route("/v1/rank", rank, methods=["POST"])]
+    routes = [Route(path, endpoint, methods=["POST"]) for path, endpoint in ENDPOINTS.items()]
+    routes.append(Route("/{path:path}", nothing_here, methods=METHODS))
     handlers: dict[Any, Any] = {Problem: _problem, HTTPException: _refused, ClientDisconnect: _left}
-    return Starlette(routes=routes, exception_handlers=handlers | {Exception: _unexpected})
+    app = Starlette(routes=routes, exception_handlers=handlers | {Exception: _unexpected})
+    app.router.redirect_slashes = False
+    return app
 
 
 async def recommend(request: HttpRequest) -> Response:
@@ -44,28 +51,45 @@ async def rank(request: HttpRequest) -> Response:
     return _response(live.rank(asked.user_id, asked.items, asked.explain), asked.explain)
 
 
+async def nothing_here(request: HttpRequest) -> Response:
+    """Refuse what no endpoint answers."""
+    if request.url.path in ENDPOINTS:
+        raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "POST"})
+    raise HTTPException(HTTPStatus.NOT_FOUND)
+
+
+ENDPOINTS = {"/v1/recommend": recommend, "/v1/rank": rank}
+
+
 async def _read(request: HttpRequest, kind: type[Asked]) -> Asked:
     """Read a request's body.
 
     Raises:
         Problem: it is not JSON, too large, or breaks a limit of its schema.
     """
-    given = request.headers.get("content-type", "nothing").partition(";")[0].strip().lower()
+    given = request.headers.get("content-type", "nothing").partition(";")[0].strip().lower()[:MOST_ECHOED]
     if given != JSON:
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"content-type: found {given}, expected {JSON}")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return kind.model_validate_json(await _body(request))
+    except TimeoutError as error:
+        raise Problem(HTTPStatus.REQUEST_TIMEOUT, f"the body took more than {BODY_SECONDS} s") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))[:MOST_ECHOED] or "body"
+        malformed = first["type"] == "json_invalid"
+        status = HTTPStatus.BAD_REQUEST if malformed else HTTPStatus.UNPROCESSABLE_ENTITY
+        raise Problem(status, f"{place}: {first['msg']}") from error
+
+
+async def _body(request: HttpRequest) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MOST_BYTES:
             raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {MOST_BYTES:,} bytes")
-    try:
-        return kind.model_validate_json(bytes(body))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"])) or "body"
-        malformed = first["type"] == "json_invalid"
-        status = HTTPStatus.BAD_REQUEST if malformed else HTTPStatus.UNPROCESSABLE_ENTITY
-        raise Problem(status, f"{place}: {first['msg']}") from error
+    return bytes(body)
 
 
 def _response(answer: Answer, explain: bool) -> Response:

@@ -9,9 +9,9 @@ from components.ranking_service.opening import open_recommender
 from components.ranking_service.routes import ranking_app
 from components.ranking_service.settings import settings_from
 
-TIMEOUT_SECONDS = 0.5
+TIMEOUT_SECONDS = 2.0
 """BentoML 1.4.39 never cancels the timer that it sets for a request, so all requests of this time stay in memory; an
-answer takes a hundredth of it."""
+answer takes a hundredth of it, and a body may take half."""
 
 app = ranking_app()
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.backends import Backend, RowBatch, open_backend
 from feature_repo.packed_online_store.clock import HomeClock
-from feature_repo.packed_online_store.keys import TEXT, Namespace, catalog_prefix, clock_key, row_keys
+from feature_repo.packed_online_store.keys import MAX_ENTITY, TEXT, Namespace, catalog_prefix, clock_key, row_keys
 from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.packed_online_store.views import PackedView
 
@@ -126,9 +126,19 @@ class PackedClient:
         return self._views[name]
 
     def entities(self, view: str) -> list[str]:
-        """List the texts that name a view's rows, sorted; those that the store keeps only a digest of are left out."""
-        prefix = self.namespace(view).rows + TEXT
-        return [key[len(prefix) :].decode() for key in self.backend.keys(prefix)]
+        """List the texts that name a view's rows, sorted.
+
+        Errors: StoreError where a row goes by something else: another type, several keys, or the digest of a long text.
+        """
+        rows = self.namespace(view).rows
+        keys = self.backend.keys(rows)
+        others = sum(not key.startswith(rows + TEXT) for key in keys)
+        if others:
+            raise StoreError(
+                f"view {view} in {self.backend.url}: {others:,} of {len(keys):,} rows cannot be named by a text of at "
+                f"most {MAX_ENTITY - len(TEXT)} bytes, expected all to be; shorten these ids"
+            )
+        return [key[len(rows + TEXT) :].decode() for key in keys]
 
     def revisions(self, view: str) -> list[str]:
         """List the revisions at which a view's rows are kept."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -45,12 +46,12 @@ def _wait(address: str, server: "subprocess.Popen[bytes]") -> None:
     ends = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < ends and server.poll() is None:
         try:
-            with urllib.request.urlopen(address):
+            with urllib.request.urlopen(address, timeout=1):
                 return
-        except (urllib.error.URLError, ConnectionError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.1)
-    server.kill()
-    raise AssertionError(f"the server did not become ready: {server.communicate()[0].decode()}")
+    os.killpg(server.pid, signal.SIGKILL)
+    raise AssertionError(f"the server did not become ready: {server.communicate(timeout=10)[0].decode()}")
 
 
 def _alive(group: int) -> bool:
@@ -76,6 +77,22 @@ def test_the_server_answers_what_batch_answers_and_leaves_nothing_running(living
             expected = [{"item_id": row["item_id"], "score": row["score"]} for row in batch if row["user_id"] == user]
             assert found["items"] == expected
             assert (found["bundle"], found["fallback"]) == (living.document["bundle"]["digest"], fallback)
+
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            ask(address, "/v1/nothing")
+        assert (refused.value.code, refused.value.headers["content-type"]) == (404, "application/problem+json")
+        taken = living.rankloop("serve", "--port", address.rpartition(":")[2])
+        assert "cannot be listened on" in the_one_line(taken, code=2)
+
+
+def test_without_online_rows_there_is_nothing_to_serve(living: LivingHome) -> None:
+    online, aside = living.home.root / "online", living.home.root / "aside"
+    online.rename(aside)
+    try:
+        assert "materialize the features first" in the_one_line(living.rankloop("serve"), code=1)
+    finally:
+        shutil.rmtree(online, ignore_errors=True)
+        aside.rename(online)
 
 
 def test_without_a_promoted_bundle_there_is_nothing_to_serve(living: LivingHome) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +11,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.build_features.snapshots import build_features
+from components.contracts.errors import StoreError
 from components.contracts.home import Home
 from components.features.sets import FeatureSet, read_set
 from components.materialize_features.packed_rows import open_client, write_newest
 from components.ranking.rows import ItemRows, UserRows, item_rows, user_rows
+from components.ranking_service import online_rows
 from components.ranking_service.online_rows import OnlineRows
+from feature_repo.packed_online_store.client import PackedClient
+from feature_repo.packed_online_store.keys import row_keys
+from feature_repo.project import PROJECT
 from tests.components.build_features.homes import home_of, quiet, small_shop
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
@@ -72,6 +79,42 @@ def test_users_are_those_of_the_newest_snapshot_in_the_order_asked_for(built: tu
     for name, values in expected.columns.items():
         np.testing.assert_array_equal(last.rows.columns[name], values[::-1])
         np.testing.assert_array_equal(first.rows.columns[name], values[:1])
+
+
+def test_items_are_read_some_at_a_time(built: tuple[Home, FeatureSet], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(online_rows, "ITEMS_AT_ONCE", 5)
+    with online(built) as rows:
+        same(rows.items(), stored(built[1])[1])
+
+
+def test_rows_that_have_expired_are_told_not_taken(built: tuple[Home, FeatureSet]) -> None:
+    home, chosen = built
+    later = chosen.as_of + timedelta(days=chosen.ttl_days + 1)
+    client = PackedClient.open(home.online_url, project=PROJECT, revision=chosen.revision, clock=lambda: later)
+    with pytest.raises(StoreError, match=r"found 11 item rows, none of which is still good"):
+        OnlineRows(client).items()
+    client.close()
+
+
+def test_features_that_were_never_written_are_named(built: tuple[Home, FeatureSet]) -> None:
+    home, chosen = built
+    with (
+        open_client(home, replace(chosen, revision="another")) as client,
+        pytest.raises(StoreError, match="at revision 'another'"),
+    ):
+        OnlineRows(client)
+
+
+def test_an_item_whose_id_the_store_cannot_tell_is_refused(built: tuple[Home, FeatureSet]) -> None:
+    home, chosen = built
+    with open_client(home, chosen) as client:
+        key = row_keys(client.namespace("item_features").rows, ("item_id",), ["i" * 300])[0]
+        client.backend.put(key, b"")
+        try:
+            with pytest.raises(StoreError, match=r"1 of 12 rows cannot be named by a text of at most 239 bytes"):
+                OnlineRows(client).items()
+        finally:
+            client.backend.delete([key])
 
 
 def test_a_user_without_a_row_has_an_empty_history(built: tuple[Home, FeatureSet]) -> None:

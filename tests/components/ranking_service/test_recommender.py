@@ -7,8 +7,8 @@ import pytest
 
 from components.bundles.batch import recommend_users
 from components.contracts.errors import StoreError
-from components.ranking_service.online_rows import OnlineRows
 from components.ranking_service.recommender import Fallback, Recommender
+from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
 from tests.components.ranking_service.answering import Stocked, recommender, stocked
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
@@ -63,14 +63,14 @@ def test_each_item_tells_its_reasons_when_asked(asked: Recommender) -> None:
 
 
 def test_a_store_that_cannot_be_read_costs_the_history_not_the_answer(
-    asked: Recommender, monkeypatch: pytest.MonkeyPatch
+    shop: Stocked, asked: Recommender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stranger = asked.recommend("nobody", 3)
-
     def gone(*_: object) -> None:
         raise StoreError("gone")
 
-    monkeypatch.setattr(OnlineRows, "users", gone)
-    answer = asked.recommend("u1", 3)
+    with recommender(shop) as fresh:
+        monkeypatch.setattr(LmdbBackend, "read", gone)
+        answer = fresh.recommend("u1", 3)
+    monkeypatch.undo()
     assert answer.fallback is Fallback.STORE_UNAVAILABLE
-    assert answer.items == stranger.items
+    assert answer.items == asked.recommend("nobody", 3).items

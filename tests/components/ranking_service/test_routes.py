@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 
+from components.ranking_service import routes
 from components.ranking_service.recommender import Recommender
 from components.ranking_service.routes import MOST_BYTES, ranking_app
 from tests.components.ranking_service.answering import recommender, stocked
@@ -86,6 +87,7 @@ def test_given_items_come_back_in_order_with_their_reasons(client: Caller) -> No
         ("/v1/rank", {"user_id": "u1", "items": ["i01", None]}, 422, "items.1: Input should be a valid string"),
         ("/v1/rank", {"user_id": "u1", "items": ["i" * 250] * 1200}, 413, f"more than {MOST_BYTES:,} bytes"),
         ("/v1/nothing", {}, 404, "Not Found"),
+        ("/v1/recommend/", {"user_id": "u1"}, 404, "Not Found"),
     ],
 )
 def test_a_bad_request_is_told_what_was_found_and_expected(
@@ -109,6 +111,24 @@ def test_only_json_is_read(client: Caller, kind: str) -> None:
     answered = client.post("/v1/recommend", content=b'{"user_id": "u1"}', headers={"content-type": kind})
     assert answered.status_code == 415
     assert answered.json()["detail"] == f"content-type: found {kind}, expected application/json"
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(client: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "BODY_SECONDS", 0.01)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b'{"user_id": '
+        await asyncio.sleep(1)
+        yield b'"u1"}'
+
+    answered = client.post("/v1/recommend", content=slow(), headers={"content-type": "application/json"})
+    assert (answered.status_code, answered.json()["detail"]) == (408, "the body took more than 0.01 s")
+
+
+def test_what_a_caller_sent_is_not_repeated_at_length(client: Caller) -> None:
+    answered = client.post("/v1/recommend", json={"user_id": "u1", "x" * 5000: 1})
+    assert answered.status_code == 422
+    assert len(answered.content) < 500
 
 
 def test_another_method_is_refused_with_those_allowed(client: Caller) -> None:
