@@ -48,6 +48,9 @@ def _wait(address: str, server: "subprocess.Popen[bytes]") -> None:
         try:
             with urllib.request.urlopen(address, timeout=1):
                 return
+        except urllib.error.HTTPError as error:
+            error.close()
+            time.sleep(0.1)
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.1)
     os.killpg(server.pid, signal.SIGKILL)
@@ -80,7 +83,8 @@ def test_the_server_answers_what_batch_answers_and_leaves_nothing_running(living
 
         with pytest.raises(urllib.error.HTTPError) as refused:
             ask(address, "/v1/nothing")
-        assert (refused.value.code, refused.value.headers["content-type"]) == (404, "application/problem+json")
+        with refused.value as answered:
+            assert (answered.code, answered.headers["content-type"]) == (404, "application/problem+json")
         taken = living.rankloop("serve", "--port", address.rpartition(":")[2])
         assert "cannot be listened on" in the_one_line(taken, code=2)
 
