@@ -26,6 +26,10 @@ class Home:
         online/                   the packed online store (LMDB)
         models/                   BentoML's model store
         environments/<env>.json   which bundle an environment serves, and its history
+        experiments/<env>.toml    the arms that an environment's service shows, and their shares
+        feedback/                 what the service showed and what came back; see ``contracts/feedback.py``
+        tombstones.json           keyed hashes of users who were forgotten, with their key
+        api_keys.json             hashes of the keys that callers of the service must show
         runs/<run_id>/            run.json, steps/ (records), log.txt, report, kfp/ (KFP's own files)
         lock                      held by a run for as long as any of its processes lives
         shop.json                 which shop this home belongs to
@@ -82,6 +86,22 @@ class Home:
     @property
     def environments(self) -> Path:
         return self.root / "environments"
+
+    @property
+    def experiments(self) -> Path:
+        return self.root / "experiments"
+
+    @property
+    def feedback(self) -> Path:
+        return self.root / "feedback"
+
+    @property
+    def tombstones(self) -> Path:
+        return self.root / "tombstones.json"
+
+    @property
+    def api_keys(self) -> Path:
+        return self.root / "api_keys.json"
 
     @property
     def runs(self) -> Path:
