@@ -71,6 +71,15 @@ def ask(address: str, path: str, **body: Any) -> Any:
         return json.load(response)
 
 
+def status(address: str) -> int:
+    try:
+        with urllib.request.urlopen(address) as answered:
+            return int(answered.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
 def test_the_server_answers_what_batch_answers_and_leaves_nothing_running(living: LivingHome) -> None:
     known = living.answer("recommend", "--all-users")[0]["user_id"]
     batch = living.answer("recommend", "--user", known, "--user", "nobody")
@@ -85,6 +94,8 @@ def test_the_server_answers_what_batch_answers_and_leaves_nothing_running(living
             ask(address, "/v1/nothing")
         with refused.value as answered:
             assert (answered.code, answered.headers["content-type"]) == (404, "application/problem+json")
+        for page in ("/schema.json", "/docs.json", "/static_content/swagger-ui.css"):  # BentoML's own
+            assert status(address + page) == 404
         taken = living.rankloop("serve", "--port", address.rpartition(":")[2])
         assert "cannot be listened on" in the_one_line(taken, code=2)
 
