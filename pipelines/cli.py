@@ -14,6 +14,7 @@ COMMANDS = {
     "recommend": "Recommend in batch, to a table or a Parquet file.",
     "bundle": "Show one bundle: what it holds, its origin, its verdict.",
     "serve": "Serve the promoted bundle over HTTP.",
+    "keys": "Say who may ask the service: its API keys.",
     "drift": "Compare the newest data with the bundle's reference.",
     "promote": "Make an environment serve a bundle.",
     "rollback": "Make an environment serve the bundle before.",

@@ -1,5 +1,6 @@
 """Start the ranking service in this process's place."""
 
+import ipaddress
 import os
 import socket
 import sys
@@ -10,6 +11,7 @@ import click
 
 from components.contracts.errors import ConfigurationError
 from components.contracts.home import Home
+from components.ranking_service.api_keys import read_keys
 from components.ranking_service.opening import open_recommender
 from components.ranking_service.settings import ServiceSettings
 
@@ -23,8 +25,9 @@ def serve(home: Home, environment: str, host: str, port: int) -> NoReturn:
     Raises:
         BundleError: nothing was promoted, or it cannot be served by this code.
         StoreError: the online store cannot be reached, or lacks the rows.
-        ConfigurationError: the port is taken.
+        ConfigurationError: the port is taken, or other machines could ask and no API key is asked for.
     """
+    _check_host(home, host)
     settings = ServiceSettings(home, environment)
     bundle = open_recommender(settings).bundle
     _check_port(host, port)
@@ -32,6 +35,18 @@ def serve(home: Home, environment: str, host: str, port: int) -> NoReturn:
     command = str(Path(sys.executable).with_name("bentoml"))
     arguments = ["serve", SERVICE, "--host", host, "--port", str(port), "--working-dir", str(Path(__file__).parents[1])]
     os.execve(command, [command, *arguments], os.environ | QUIET | settings.variables)
+
+
+def _check_host(home: Home, host: str) -> None:
+    try:
+        is_loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError as error:
+        raise ConfigurationError(f"--host: found {host!r}, expected an IP address such as 127.0.0.1") from error
+    if read_keys(home.api_keys) is None and not is_loopback:
+        raise ConfigurationError(
+            f"--host {host}: other machines could ask, and the home has no API keys; make the first with"
+            " `rankloop keys add NAME`, or listen on 127.0.0.1"
+        )
 
 
 def _check_port(host: str, port: int) -> None:

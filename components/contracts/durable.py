@@ -7,12 +7,17 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Replace a file's content at once: a reader, or a restart after a kill, finds the old or the new content whole."""
+def write_durably(path: Path, content: bytes, mode: int | None = None) -> None:
+    """Replace a file's content at once: a reader, or a restart after a kill, finds the old or the new content whole.
+
+    With ``mode`` the file has those permissions from its first byte on.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         with draft.open("wb") as file:
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

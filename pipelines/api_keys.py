@@ -1,0 +1,67 @@
+"""Add, list and remove the keys that callers of the ranking service show."""
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from components.contracts.errors import ConfigurationError
+from components.contracts.home import Home
+from components.ranking_service.api_keys import ApiKey, hash_of, new_key, read_keys, write_keys
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+def list_keys(home: Home) -> list[ApiKey]:
+    """Return the keys of a home, oldest first.
+
+    Raises:
+        ConfigurationError: the keys file is broken.
+    """
+    return read_keys(home.api_keys) or []
+
+
+def add_key(home: Home, name: str, now: str) -> str:
+    """Make a key and return it: it cannot be had again, the home keeps its hash alone.
+
+    Raises:
+        ConfigurationError: the name is taken or no name; the keys file is broken.
+    """
+    if not NAME.fullmatch(name):
+        raise ConfigurationError(f"key {name!r}: found no name, expected 1 to 63 letters, digits, dots, _ or -")
+    with _only_writer(home):
+        keys = list_keys(home)
+        if any(key.name == name for key in keys):
+            raise ConfigurationError(
+                f"key {name}: there is one already; choose another name, or `rankloop keys remove {name}` first"
+            )
+        key = new_key()
+        write_keys(home.api_keys, [*keys, ApiKey(name, hash_of(key.encode()), now)])
+    return key
+
+
+def remove_key(home: Home, name: str) -> int:
+    """Forget a key; return how many are left. Without any the service refuses every caller.
+
+    Raises:
+        ConfigurationError: there is no such key; the keys file is broken.
+    """
+    with _only_writer(home):
+        keys = list_keys(home)
+        left = [key for key in keys if key.name != name]
+        if len(left) == len(keys):
+            names = ", ".join(key.name for key in keys) or "none"
+            raise ConfigurationError(f"key {name}: there is no such key; those there are: {names}")
+        write_keys(home.api_keys, left)
+    return len(left)
+
+
+@contextmanager
+def _only_writer(home: Home) -> Iterator[None]:
+    descriptor = os.open(home.root, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,69 @@
+"""``rankloop keys``: who may ask the ranking service."""
+
+from pathlib import Path
+
+import click
+
+from pipelines.commands.options import home_option, json_option
+
+
+@click.group("keys")
+def command() -> None:
+    """Add, list and remove the API keys that callers of the service show.
+
+    A running service follows within a second or two. Without any key file it answers this machine alone.
+    """
+
+
+@command.command("add")
+@click.argument("name")
+@home_option
+@json_option
+def add(name: str, home: Path, as_json: bool) -> None:
+    """Make a key for NAME and print it: only now, the home keeps its hash."""
+    from pipelines.api_keys import add_key
+    from pipelines.commands.documents import print_json
+    from pipelines.homes import now_text, open_home
+
+    key = add_key(open_home(home), name, now_text())
+    if as_json:
+        print_json({"name": name, "key": key})
+        return
+    click.echo(key)
+    click.echo("keep it now, it is not shown again; send it as `Authorization: Bearer KEY`", err=True)
+
+
+@command.command("list")
+@home_option
+@json_option
+def list_names(home: Path, as_json: bool) -> None:
+    """List the names of the keys, oldest first."""
+    from pipelines.api_keys import list_keys
+    from pipelines.commands.documents import print_json
+    from pipelines.homes import open_home
+
+    keys = list_keys(open_home(home))
+    if as_json:
+        print_json([{"name": key.name, "created": key.created} for key in keys])
+        return
+    for key in keys:
+        click.echo(f"{key.created}  {key.name}")
+
+
+@command.command("remove")
+@click.argument("name")
+@home_option
+@json_option
+def remove(name: str, home: Path, as_json: bool) -> None:
+    """Refuse the key of NAME from now on."""
+    from pipelines.api_keys import remove_key
+    from pipelines.commands.documents import print_json
+    from pipelines.homes import open_home
+
+    left = remove_key(open_home(home), name)
+    if as_json:
+        print_json({"name": name, "left": left})
+    elif left:
+        click.echo(f"{name} is refused from now on; {left} keys are left")
+    else:
+        click.echo(f"{name} is refused from now on; no key is left, so the service refuses every caller")
