@@ -1,0 +1,153 @@
+"""How much is let in: so many requests of one caller, and no more waiting ones than are answered in time."""
+
+import asyncio
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from types import TracebackType
+
+from starlette.exceptions import HTTPException
+
+from components.contracts.errors import ConfigurationError
+
+MOST_CALLERS = 10_000  # remembered at once; of more, those that asked longest ago start afresh
+MOST_NAME = 64  # characters of a caller's name or address that tell it apart
+FIRST_GUESS_SECONDS = 0.005
+NEW_SHARE = 0.05  # of the mean time of an answer: about the last 20 count
+
+PER_SECOND = "RANKLOOP_REQUESTS_PER_SECOND"
+BURST = "RANKLOOP_REQUESTS_AT_ONCE"
+WAITING = "RANKLOOP_WAITING_MS"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one caller may ask, and how long a request may wait for its turn.
+
+    The rate only stops a caller that runs wild (a shop's whole web tier may share one key); what the machine cannot
+    answer in time is shed.
+    """
+
+    per_second: float = 1000.0
+    burst: float = 2000.0
+    waiting_seconds: float = 0.25
+
+
+def limits_from(variables: Mapping[str, str]) -> Limits:
+    """Read the limits from environment variables.
+
+    Raises:
+        ConfigurationError: one is not a positive number.
+    """
+    standard = Limits()
+    return Limits(
+        _positive(variables, PER_SECOND, standard.per_second),
+        max(1.0, _positive(variables, BURST, standard.burst)),
+        _positive(variables, WAITING, standard.waiting_seconds * 1000) / 1000,
+    )
+
+
+class Rates:
+    """A token bucket for each caller, kept as the moment at which it is full again."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._seconds_each = 1 / limits.per_second
+        self._allowed_debt = (limits.burst - 1) * self._seconds_each
+        self._full_at: OrderedDict[str, float] = OrderedDict()
+        self.limited = 0
+
+    def admit(self, caller: str, now: float | None = None) -> None:
+        """Take one token of a caller's bucket.
+
+        Raises:
+            HTTPException: 429, with Retry-After: the bucket is empty.
+        """
+        now = time.monotonic() if now is None else now
+        name = caller[:MOST_NAME]
+        full_at = max(now, self._full_at.get(name, now))
+        wait = full_at - now - self._allowed_debt
+        if wait > 1e-9:
+            self.limited += 1
+            raise _come_again(HTTPStatus.TOO_MANY_REQUESTS, "more requests than one caller may send", wait)
+        self._full_at[name] = full_at + self._seconds_each
+        self._full_at.move_to_end(name)
+        if len(self._full_at) > MOST_CALLERS:
+            self._full_at.popitem(last=False)
+
+
+class Turn:
+    """Lets one answer be made at a time, in the order of arrival; ``async with turn:`` around what makes it.
+
+    The loop runs once between two answers, so that health checks are answered and the number waiting is exact.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._budget = limits.waiting_seconds
+        self._lock = asyncio.Lock()
+        self._began = 0.0
+        self.ahead = 0
+        """Requests that wait or are being answered."""
+        self.mean_seconds = FIRST_GUESS_SECONDS
+        """Moving mean of the time of an answer."""
+        self.shed = 0
+
+    def check(self) -> None:
+        """Refuse a request that would wait for longer than the budget.
+
+        Raises:
+            HTTPException: 503, with Retry-After.
+        """
+        wait = self.ahead * self.mean_seconds
+        if wait > self._budget:
+            self.shed += 1
+            raise _come_again(HTTPStatus.SERVICE_UNAVAILABLE, f"{self.ahead} requests are waiting already", wait)
+
+    async def __aenter__(self) -> None:
+        """Wait for the turn.
+
+        Raises:
+            HTTPException: as ``check``.
+        """
+        self.check()
+        self.ahead += 1
+        try:
+            await self._lock.acquire()
+        except BaseException:
+            self.ahead -= 1
+            raise
+        try:
+            await asyncio.sleep(0)
+        except BaseException:
+            self._pass_on()
+            raise
+        self._began = time.perf_counter()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Pass the turn on."""
+        self.mean_seconds += NEW_SHARE * (time.perf_counter() - self._began - self.mean_seconds)
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        self.ahead -= 1
+        self._lock.release()
+
+
+def _come_again(status: HTTPStatus, found: str, wait: float) -> HTTPException:
+    seconds = max(1, math.ceil(wait))
+    return HTTPException(status, f"{found}; come again in {seconds} s", {"Retry-After": str(seconds)})
+
+
+def _positive(variables: Mapping[str, str], name: str, standard: float) -> float:
+    given = variables.get(name) or str(standard)
+    try:
+        found = float(given)
+    except ValueError:
+        found = math.nan
+    if not 0 < found < math.inf:
+        raise ConfigurationError(f"{name}: found {given!r}, expected a positive number")
+    return found
