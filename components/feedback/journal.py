@@ -1,0 +1,221 @@
+"""The journal's writing thread: what is queued is appended and synced as a group.
+
+::
+
+    show ──▶ lists  (bounded; full: the newest is dropped and counted) ─┐
+                                                                        ├─▶ one thread ──▶ segments
+    take ──▶ events (bounded; full or disk refuses: refused)  ──────────┘
+
+Events are written at once, and whoever handed them in is told when they are on disk. Lists are written every quarter
+of a second; while the disk refuses they wait, and writing starts again by itself.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from components.contracts.errors import StoreError
+from components.feedback.places import Places
+from components.feedback.recent_ids import RecentIds
+from components.feedback.segments import SegmentWriter
+
+log = logging.getLogger("rankloop.feedback")
+
+
+class EventsRefusedError(StoreError):
+    """Events that could not be put on disk, and were not taken: send them again."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How much waits, and how often it is written; the defaults suit a shop."""
+
+    lists: int = 10_000  # waiting at most
+    events: int = 20_000  # waiting at most
+    write_seconds: float = 0.25  # between two writes of lists
+    retry_seconds: float = 1.0  # after the disk refused
+    close_seconds: float = 5.0  # for a disk that refuses at the end
+    segment_bytes: int = 16 * 2**20
+    lists_seconds: float = 300.0  # age at which a segment of lists is closed, and so moved
+    events_seconds: float = 3600.0
+    remembered: int = 200_000  # event ids
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What came of a batch of events that is on disk."""
+
+    accepted: int
+    repeated: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Events handed in together: all of them are taken, or none."""
+
+    ids: Sequence[str]
+    lines: Sequence[bytes]
+    done: "Future[Taken]" = field(default_factory=Future)
+
+
+@dataclass
+class Counters:
+    """What the journal has done since it was opened."""
+
+    lists_written: int = 0
+    lists_dropped: int = 0
+    events_written: int = 0
+    events_repeated: int = 0
+    events_refused: int = 0
+
+
+class Journal:
+    """Writes lists and events of one process; ``show`` and ``hand_in`` may be called from any one thread."""
+
+    def __init__(self, places: Places, pace: Pace, known: RecentIds) -> None:
+        self._pace, self._known = pace, known
+        self._lists: deque[bytes] = deque()
+        self._held: list[bytes] = []  # taken from the queue, not on disk yet
+        self._batches: deque[Batch] = deque()
+        self._waiting_events = 0
+        self._list_segments = SegmentWriter(places.lists, pace.segment_bytes, pace.lists_seconds)
+        self._event_segments = SegmentWriter(places.events, pace.segment_bytes, pace.events_seconds)
+        self.counters = Counters()
+        self._wake, self._closing = threading.Event(), threading.Event()
+        self._handing_in = threading.Lock()
+        self._next_write = time.monotonic() + pace.write_seconds
+        self._all_synced_at = time.monotonic()
+        self._refused = False
+        self._thread = threading.Thread(target=self._run, name="feedback-journal", daemon=True)
+        self._thread.start()
+
+    @property
+    def queued(self) -> int:
+        """Lists that wait to be written."""
+        return len(self._lists) + len(self._held)
+
+    @property
+    def sync_age_seconds(self) -> float:
+        """Time since everything that had been logged was on disk; it grows while the disk refuses."""
+        return time.monotonic() - self._all_synced_at
+
+    def show(self, line: bytes) -> bool:
+        """Queue a list; False if it was dropped, for the queue is full."""
+        if self.queued >= self._pace.lists or self._closing.is_set():
+            self.counters.lists_dropped += 1
+            return False
+        self._lists.append(line)
+        return True
+
+    def hand_in(self, ids: Sequence[str], lines: Sequence[bytes]) -> "Future[Taken]":
+        """Queue events; the future ends when they are on disk, or with ``EventsRefusedError``."""
+        batch = Batch(ids, lines)
+        with self._handing_in:
+            if self._closing.is_set():
+                raise self._refused_events(len(ids), "the service is stopping")
+            if self._waiting_events + len(ids) > self._pace.events:
+                raise self._refused_events(len(ids), f"{self._waiting_events:,} events wait to be written already")
+            self._waiting_events += len(ids)
+            self._batches.append(batch)
+        self._wake.set()
+        return batch.done
+
+    def close(self) -> None:
+        """Write and sync everything that is queued, and stop."""
+        with self._handing_in:
+            self._closing.set()
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._wake.wait(max(self._next_write - time.monotonic(), 0.001))
+            self._wake.clear()
+            self._write_events()
+            if time.monotonic() >= self._next_write:
+                self._write_lists()
+            self._rotate()
+        self._finish()
+
+    def _finish(self) -> None:
+        ends = time.monotonic() + self._pace.close_seconds
+        self._write_events()
+        self._write_lists()
+        while self.queued and time.monotonic() < ends:
+            time.sleep(min(self._pace.retry_seconds, 0.1))
+            self._write_lists()
+        self.counters.lists_dropped += self.queued
+        self._list_segments.close()
+        self._event_segments.close()
+
+    def _rotate(self) -> None:
+        self._list_segments.rotate()
+        self._event_segments.rotate()
+
+    def _write_lists(self) -> None:
+        while self._lists:
+            self._held.append(self._lists.popleft())
+        pause = self._pace.write_seconds
+        try:
+            self._append(self._list_segments, self._held)
+        except OSError:
+            pause = self._pace.retry_seconds
+        else:
+            self.counters.lists_written += len(self._held)
+            self._held.clear()
+            self._all_synced_at = time.monotonic()
+        self._next_write = time.monotonic() + pause
+
+    def _write_events(self) -> None:
+        with self._handing_in:
+            group = list(self._batches)
+            self._batches.clear()
+            self._waiting_events = 0
+        wanted = [batch for batch in group if batch.done.set_running_or_notify_cancel()]
+        if not wanted:
+            return
+        fresh: dict[str, bytes] = {}
+        answers = [self._answer(batch, fresh) for batch in wanted]
+        try:
+            self._append(self._event_segments, fresh.values())
+        except OSError as error:
+            for batch in wanted:
+                with self._handing_in:
+                    refusal = self._refused_events(len(batch.ids), f"the disk refuses ({error})")
+                batch.done.set_exception(refusal)
+            return
+        self._known.add(fresh)
+        for batch, answer in zip(wanted, answers, strict=True):
+            self.counters.events_written += answer.accepted
+            self.counters.events_repeated += answer.repeated
+            batch.done.set_result(answer)
+
+    def _answer(self, batch: Batch, fresh: dict[str, bytes]) -> Taken:
+        """Add the events of a batch that nobody knows yet to ``fresh``, and count them."""
+        accepted = 0
+        for one, line in zip(batch.ids, batch.lines, strict=True):
+            if one not in self._known and one not in fresh:
+                fresh[one] = line
+                accepted += 1
+        return Taken(accepted, len(batch.ids) - accepted)
+
+    def _append(self, writer: SegmentWriter, lines: Collection[bytes]) -> None:
+        """Write lines, and say once when the disk begins to refuse."""
+        if not lines:
+            return
+        try:
+            writer.write(b"".join(lines))
+        except OSError as error:
+            if not self._refused:
+                log.warning("the feedback journal cannot be written (%s); it is tried again and again", error)
+            self._refused = True
+            raise
+        self._refused = False
+
+    def _refused_events(self, events: int, why: str) -> EventsRefusedError:
+        self.counters.events_refused += events
+        return EventsRefusedError(f"{events:,} events were not taken: {why}; send them again later")

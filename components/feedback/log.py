@@ -1,0 +1,122 @@
+"""The feedback log that the service writes: lists without waiting, events until they are on disk."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from deltalake.exceptions import DeltaError
+
+from components.contracts.errors import RankloopError
+from components.feedback.journal import EventsRefusedError, Journal, Pace, Taken
+from components.feedback.moving import move_lists
+from components.feedback.places import Places
+from components.feedback.recent_ids import RecentIds
+from components.feedback.records import ServedEvent, ServedList, event_line, list_line, read_events
+from components.feedback.segments import segments, whole_lines
+
+__all__ = ["EventsRefusedError", "FeedbackLog", "LogFacts", "Pace", "ServedEvent", "ServedList", "Taken"]
+
+MOVE_SECONDS = 15.0  # between two looks for closed segments
+log = logging.getLogger("rankloop.feedback")
+
+
+@dataclass(frozen=True)
+class LogFacts:
+    """The log's figures since it was opened, for metrics."""
+
+    lists_queued: int
+    lists_dropped: int
+    lists_written: int
+    events_written: int
+    events_repeated: int
+    events_refused: int
+    sync_age_seconds: float  # grows while the disk refuses
+    rows_moved: int
+    move_failures: int
+
+
+class FeedbackLog:
+    """One process's way into the log; several processes may open one folder.
+
+    ``show`` and ``take`` are called from the event loop; ``close`` from anywhere.
+    """
+
+    def __init__(self, folder: Path, pace: Pace | None = None, move_seconds: float = MOVE_SECONDS) -> None:
+        """Open the log in a folder (``home.feedback``), which is created when something is logged.
+
+        Args:
+            move_seconds: how often closed segments are looked for.
+        """
+        self._places, pace = Places(folder), pace or Pace()
+        self._journal = Journal(self._places, pace, _recent_ids(self._places, pace.remembered))
+        self._move_seconds = move_seconds
+        self._rows_moved = self._move_failures = 0
+        self._closing = threading.Event()
+        self._mover = threading.Thread(target=self._move_on, name="feedback-mover", daemon=True)
+        self._mover.start()
+
+    def show(self, served: ServedList) -> bool:
+        """Log a list without waiting; False if it was dropped, for too many wait to be written."""
+        return self._journal.show(list_line(served))
+
+    async def take(self, events: Sequence[ServedEvent]) -> Taken:
+        """Log events, all or none, and return once they are on disk; an event whose id is known is not logged again.
+
+        Raises:
+            EventsRefusedError: they could not be put on disk; the caller sends them again.
+        """
+        done = self._journal.hand_in([event.event_id for event in events], [event_line(event) for event in events])
+        return await asyncio.wrap_future(done)
+
+    @property
+    def facts(self) -> LogFacts:
+        """The log's figures."""
+        journal = self._journal
+        return LogFacts(
+            lists_queued=journal.queued,
+            **vars(journal.counters),
+            sync_age_seconds=journal.sync_age_seconds,
+            rows_moved=self._rows_moved,
+            move_failures=self._move_failures,
+        )
+
+    def close(self) -> None:
+        """Put everything that is queued on disk, move the lists, and stop; nothing is logged from now on."""
+        self._journal.close()
+        self._closing.set()
+        self._mover.join()
+        self._move()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _move_on(self) -> None:
+        while not self._closing.wait(self._move_seconds):
+            self._move()
+
+    def _move(self) -> None:
+        try:
+            self._rows_moved += move_lists(self._places)
+        except (RankloopError, DeltaError, OSError) as error:
+            if not self._move_failures:
+                log.warning("lists stay in the journal for now (%s)", error)
+            self._move_failures += 1
+
+
+def _recent_ids(places: Places, remembered: int) -> RecentIds:
+    """The ids of the newest events in the journal."""
+    known, left = RecentIds(remembered), remembered
+    for segment in reversed(segments(places.events)):
+        found = read_events(whole_lines(segment))["event_id"].drop_null().to_pylist()
+        known.add(found[-left:])
+        left -= len(found)
+        if left <= 0:
+            break
+    return known

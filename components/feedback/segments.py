@@ -1,0 +1,142 @@
+"""Segments: files of whole lines that one process appends to, each for a while, and that others read.
+
+A segment that its process holds carries a lock, which the system takes away when the process dies: what is not locked
+is closed for ever. A process opens segments of its own only, so that nothing follows a line which a kill tore.
+"""
+
+import fcntl
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from components.contracts.durable import sync_folder
+
+ENDING = ".jsonl"
+LINE_END = b"\n"
+
+
+class SegmentWriter:
+    """Appends lines to segments of a folder: a new one after so many bytes, so many seconds, or a failed write."""
+
+    def __init__(self, folder: Path, most_bytes: int, most_seconds: float) -> None:
+        self._folder, self._most_bytes, self._most_seconds = folder, most_bytes, most_seconds
+        self._file: int | None = None
+        self._opened_at = 0.0
+        self._written = self._synced = 0
+
+    def write(self, lines: bytes) -> None:
+        """Append whole lines and wait until they are on disk; after an error none of them is promised.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        try:
+            file = self._open_file()
+            rest = memoryview(lines)
+            while rest:
+                rest = rest[os.write(file, rest) :]
+            os.fsync(file)
+        except OSError:
+            self._abandon()
+            raise
+        self._written += len(lines)
+        self._synced = self._written
+
+    def rotate(self) -> bool:
+        """Close the open segment if it is large or old; say whether it was."""
+        due = self._file is not None and (
+            self._written >= self._most_bytes or time.monotonic() - self._opened_at >= self._most_seconds
+        )
+        if due:
+            self.close()
+        return due
+
+    def close(self) -> None:
+        """Close the open segment, if there is one."""
+        if self._file is not None:
+            with suppress(OSError):  # what was promised is synced
+                os.close(self._file)
+        self._file, self._written, self._synced = None, 0, 0
+
+    def _open_file(self) -> int:
+        if self._file is None:
+            self._file = _new_segment(self._folder)
+            self._opened_at = time.monotonic()
+        return self._file
+
+    def _abandon(self) -> None:
+        """Take back what was not promised, and never append to this segment again."""
+        if self._file is not None:
+            with suppress(OSError):
+                os.ftruncate(self._file, self._synced)
+        self.close()
+
+
+def _new_segment(folder: Path) -> int:
+    """Create a segment that is locked before it has its name; names sort by the time of opening."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{time.time_ns():020}-{uuid.uuid4().hex[:8]}{ENDING}"
+    draft = path.with_name(f".{path.name}")
+    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        draft.rename(path)
+        sync_folder(folder)
+    except BaseException:
+        os.close(file)
+        draft.unlink(missing_ok=True)
+        raise
+    return file
+
+
+def segments(folder: Path) -> list[Path]:
+    """The segments of a folder, oldest first."""
+    return sorted(folder.glob(f"[0-9]*{ENDING}"))
+
+
+def opened_at(segment: Path) -> float:
+    """When a segment was opened, in seconds since 1970."""
+    return int(segment.name.partition("-")[0]) / 1e9
+
+
+def is_closed(segment: Path) -> bool:
+    """Whether no process appends to a segment any more; one that is gone is closed."""
+    try:
+        with segment.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except FileNotFoundError:
+        return True
+    return True
+
+
+def whole_lines(segment: Path, start: int = 0, most: int | None = None) -> bytes:
+    """The lines of a segment from a byte on, without a last one that is not whole; none if the segment is gone.
+
+    Args:
+        most: stop at the first line end after so many bytes.
+    """
+    try:
+        with segment.open("rb") as file:
+            file.seek(start)
+            found = file.read() if most is None else file.read(most) + file.readline()
+    except FileNotFoundError:
+        return b""
+    return found[: found.rfind(LINE_END) + 1]
+
+
+@contextmanager
+def held_alone(lock: Path) -> Iterator[bool]:
+    """Hold a lock file while the block runs; False if another process, or thread, holds it."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

@@ -1,0 +1,43 @@
+"""Lists and events to log."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from components.feedback.records import ServedEvent, ServedList
+
+MOMENT = datetime(2017, 8, 28, 12, 0, 0, 123456, tzinfo=UTC)
+LOGGED = datetime(2026, 1, 1, 9, 30, tzinfo=UTC)
+
+
+def a_list(request_id: str = "r1", **changed: Any) -> ServedList:
+    """A list of two items with three features each."""
+    given: dict[str, Any] = {
+        "request_id": request_id,
+        "event_time": MOMENT,
+        "logged_at": LOGGED,
+        "user_id": "ü\n1",
+        "bundle": "d1",
+        "arm": "champion",
+        "item_ids": ("a", "b"),
+        "scores": np.array([0.1, -0.0], np.float32),
+        "propensities": np.ones(2),
+        "features": np.array([[1 / 3, np.nan, -0.0], [1e-40, 3e38, 0.1]], np.float32),
+        "feature_list": "f1",
+    }
+    return ServedList(**given | changed)
+
+
+def an_event(event_id: str = "e1", **changed: Any) -> ServedEvent:
+    """A click on the first item."""
+    given: dict[str, Any] = {
+        "event_id": event_id,
+        "event_time": MOMENT,
+        "received_at": LOGGED,
+        "event_type": "click",
+        "user_id": "u1",
+        "item_id": "a",
+        "request_id": "r1",
+    }
+    return ServedEvent(**given | changed)

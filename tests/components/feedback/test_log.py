@@ -1,0 +1,106 @@
+"""The log of one process: what it takes is on disk, what it cannot take it says."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from components.feedback.journal import EventsRefusedError, Pace
+from components.feedback.log import FeedbackLog
+from components.feedback.places import Places
+from components.feedback.records import list_line, read_events, read_lists
+from components.feedback.segments import segments, whole_lines
+from components.lake.tables import open_table
+from tests.components.feedback.rows import a_list, an_event
+
+
+def events_in(folder: Path) -> list[str]:
+    return [
+        one
+        for segment in segments(Places(folder).events)
+        for one in read_events(whole_lines(segment))["event_id"].to_pylist()
+    ]
+
+
+def moved(folder: Path) -> list[str]:
+    table = open_table(Places(folder).impressions)
+    return [] if table is None else sorted(table.to_pyarrow_table()["request_id"].to_pylist())
+
+
+def test_closing_puts_every_list_into_the_table(tmp_path: Path) -> None:
+    with FeedbackLog(tmp_path) as log:
+        assert all(log.show(a_list(f"r{number}")) for number in range(100))
+    assert moved(tmp_path) == sorted(f"r{number}" for number in range(100))
+    assert segments(Places(tmp_path).lists) == []
+    assert (log.facts.lists_written, log.facts.rows_moved, log.facts.lists_dropped) == (100, 100, 0)
+
+
+def test_events_are_on_disk_when_they_are_taken_and_each_is_taken_once(tmp_path: Path) -> None:
+    with FeedbackLog(tmp_path) as log:
+        first = asyncio.run(log.take([an_event("e1"), an_event("e2"), an_event("e1")]))
+        assert events_in(tmp_path) == ["e1", "e2"]
+        second = asyncio.run(log.take([an_event("e2"), an_event("e3")]))
+    assert [(taken.accepted, taken.repeated) for taken in (first, second)] == [(2, 1), (1, 1)]
+    with FeedbackLog(tmp_path) as again:
+        assert asyncio.run(again.take([an_event("e3"), an_event("e4")])).repeated == 1
+    assert events_in(tmp_path) == ["e1", "e2", "e3", "e4"]
+
+
+def test_callers_that_come_together_are_all_answered(tmp_path: Path) -> None:
+    async def come(log: FeedbackLog) -> int:
+        taken = await asyncio.gather(*(log.take([an_event(f"e{number % 50}")]) for number in range(200)))
+        return sum(one.accepted for one in taken)
+
+    with FeedbackLog(tmp_path) as log:
+        assert asyncio.run(come(log)) == 50
+    assert len(events_in(tmp_path)) == 50
+
+
+def test_a_full_queue_drops_the_newest_lists_and_counts_them(tmp_path: Path) -> None:
+    with FeedbackLog(tmp_path, Pace(lists=3, write_seconds=3600)) as log:
+        kept = [log.show(a_list(f"r{number}")) for number in range(5)]
+    assert kept == [True, True, True, False, False]
+    assert moved(tmp_path) == ["r0", "r1", "r2"]
+    assert log.facts.lists_dropped == 2
+
+
+def test_too_many_events_at_once_are_refused_and_none_of_them_is_logged(tmp_path: Path) -> None:
+    with FeedbackLog(tmp_path, Pace(events=2)) as log:
+        with pytest.raises(EventsRefusedError, match="send them again"):
+            asyncio.run(log.take([an_event("e1"), an_event("e2"), an_event("e3")]))
+        assert asyncio.run(log.take([an_event("e1")])).accepted == 1
+    assert (log.facts.events_refused, events_in(tmp_path)) == (3, ["e1"])
+
+
+def test_after_closing_nothing_is_taken(tmp_path: Path) -> None:
+    log = FeedbackLog(tmp_path)
+    log.close()
+    assert not log.show(a_list())
+    with pytest.raises(EventsRefusedError, match="stopping"):
+        asyncio.run(log.take([an_event()]))
+    assert os.listdir(tmp_path) in ([], ["mover.lock"])
+
+
+def test_numbers_survive_to_the_bit(tmp_path: Path) -> None:
+    served = a_list()
+    with FeedbackLog(tmp_path) as log:
+        log.show(served)
+    table = open_table(Places(tmp_path).impressions)
+    assert table is not None
+    row = table.to_pyarrow_table().combine_chunks()
+    features = row["features"].combine_chunks().values.to_numpy()
+    assert features.tobytes() == served.features.tobytes()
+    assert row["scores"].combine_chunks().values.to_numpy().tobytes() == served.scores.tobytes()
+    assert row["shadow_scores"].to_pylist() == [None]
+    assert row["event_time"].to_pylist() == [served.event_time]
+    assert row["user_id"].to_pylist() == ["ü\n1"]
+
+
+def test_a_line_that_a_kill_tore_is_passed_over(tmp_path: Path) -> None:
+    whole = list_line(a_list("r1"))
+    torn = tmp_path / "torn.jsonl"
+    torn.write_bytes(whole + list_line(a_list("r2"))[:50])
+    assert read_lists(whole_lines(torn))["request_id"].to_pylist() == ["r1"]
+    torn.write_bytes(whole + b"\0" * 40 + b"\n" + list_line(a_list("r3")))
+    assert read_lists(whole_lines(torn))["request_id"].to_pylist() == ["r1", "r3"]
