@@ -51,5 +51,6 @@ SERVED_EVENTS = pa.schema(
         ("price", pa.float64()),  # money paid for the row
         ("session_id", pa.string()),
         ("request_id", pa.string()),  # the ranking request that the event answers
+        ("taken_at", TIME),  # by the home's clock: when it was received, and so known; null: at its event_time
     ]
 )

@@ -12,10 +12,11 @@ from deltalake.exceptions import DeltaError
 
 from components.contracts.errors import RankloopError
 from components.feedback.journal import EventsRefusedError, Journal, Pace, Taken
+from components.feedback.lines import event_line, list_line
 from components.feedback.moving import move_lists
 from components.feedback.places import Places
 from components.feedback.recent_ids import RecentIds
-from components.feedback.records import ServedEvent, ServedList, event_line, list_line, read_events
+from components.feedback.records import ServedEvent, ServedList, read_events
 from components.feedback.segments import segments, whole_lines
 
 __all__ = ["EventsRefusedError", "FeedbackLog", "LogFacts", "Pace", "ServedEvent", "ServedList", "Taken"]

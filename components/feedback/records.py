@@ -1,12 +1,10 @@
-"""What is logged, and its line in the journal: one JSON object, in which float32 numbers survive to the bit."""
+"""What is logged, and how it is read from the journal's lines."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
@@ -17,7 +15,6 @@ from components.contracts.feedback import SERVED, SERVED_EVENTS
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-WRITING = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
 LARGEST_LINE = 64 * 2**20  # what a reader takes in at once
 
 
@@ -58,23 +55,7 @@ class ServedEvent:
     price: float | None = None
     session_id: str | None = None
     request_id: str | None = None
-
-
-def list_line(served: ServedList) -> bytes:
-    """Write a list as a line."""
-    return orjson.dumps(vars(served) | {"features": np.ravel(served.features)}, default=_plain, option=WRITING)
-
-
-def event_line(event: ServedEvent) -> bytes:
-    """Write an event as a line."""
-    return orjson.dumps(vars(event), option=WRITING)
-
-
-def _plain(value: Any) -> Any:
-    """What orjson does not write itself: an array whose numbers do not lie side by side."""
-    if isinstance(value, np.ndarray):
-        return np.ascontiguousarray(value) if not value.flags.c_contiguous else value.tolist()
-    raise TypeError(f"a journal line cannot hold {type(value)}")
+    taken_at: datetime | None = None  # by the home's clock
 
 
 def read_lists(lines: bytes) -> pa.Table:

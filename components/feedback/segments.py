@@ -130,12 +130,12 @@ def whole_lines(segment: Path, start: int = 0, most: int | None = None) -> bytes
 
 
 @contextmanager
-def held_alone(lock: Path) -> Iterator[bool]:
-    """Hold a lock file while the block runs; False if another process, or thread, holds it."""
+def held_alone(lock: Path, wait: bool = False) -> Iterator[bool]:
+    """Hold a lock file while the block runs; False if another process, or thread, holds it and is not waited for."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("ab") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             yield False
         else:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from components.feedback.journal import EventsRefusedError, Pace
+from components.feedback.lines import list_line
 from components.feedback.log import FeedbackLog
 from components.feedback.places import Places
-from components.feedback.records import list_line, read_events, read_lists
+from components.feedback.records import read_events, read_lists
 from components.feedback.segments import segments, whole_lines
 from components.lake.tables import open_table
 from tests.components.feedback.rows import a_list, an_event

@@ -1,0 +1,58 @@
+"""What was logged, read while it is written: the Delta table and the segments that were not moved yet."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.contracts.feedback import SERVED, SERVED_EVENTS
+from components.contracts.home import Home
+from components.feedback.places import Places
+from components.feedback.records import read_events, read_lists
+from components.feedback.segments import segments, whole_lines
+from components.lake.tables import open_table
+
+
+def served_lists(home: Home, columns: Sequence[str] | None = None, since: datetime | None = None) -> pa.Table:
+    """Read the lists that were logged, each request once.
+
+    The journal is read before the table: what moves meanwhile is found in both, never in neither.
+
+    Args:
+        columns: of ``SERVED``, request_id among them; all by default.
+        since: only lists logged from then on, by the machine's clock.
+    """
+    chosen = list(columns or SERVED.names)
+    waiting = waiting_lists(home)
+    if since is not None:
+        waiting = waiting.filter(
+            pc.greater_equal(waiting["logged_at"], pa.scalar(since, SERVED.field("logged_at").type))
+        )
+    waiting = waiting.select(chosen)
+    table = open_table(Places(home.feedback).impressions)
+    if table is None:
+        return waiting
+    moved = table.to_pyarrow_table(columns=chosen, filters=since and [("logged_at", ">=", since)])
+    known = pc.is_in(waiting["request_id"], value_set=moved["request_id"].combine_chunks())
+    return pa.concat_tables([moved.cast(waiting.schema), waiting.filter(pc.invert(known))])
+
+
+def waiting_lists(home: Home) -> pa.Table:
+    """The lists of segments that are still there, each request once, as ``SERVED``."""
+    found = [read_lists(whole_lines(segment)) for segment in segments(Places(home.feedback).lists)]
+    every = pa.concat_tables([SERVED.empty_table(), *found])
+    _, first = np.unique(every["request_id"].to_numpy(), return_index=True)
+    return every.take(pa.array(np.sort(first)))
+
+
+def served_events(home: Home) -> pa.Table:
+    """The events of the journal as ``SERVED_EVENTS``; two processes may have taken the same event."""
+    return events_of(segments(Places(home.feedback).events))
+
+
+def events_of(some: Iterable[Path]) -> pa.Table:
+    """The events of some segments."""
+    return pa.concat_tables([SERVED_EVENTS.empty_table(), *(read_events(whole_lines(segment)) for segment in some)])
