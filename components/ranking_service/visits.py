@@ -1,0 +1,48 @@
+"""One request on its way: what the edge knows of it, and what the answer adds."""
+
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+
+from components.ranking_service.stopwatch import Stopwatch
+
+SCOPE_KEY = "rankloop.visit"
+REQUEST_ID = b"x-request-id"
+MOST_CHARACTERS = 128
+VISIBLE = bytes(range(0x21, 0x7F))
+
+
+@dataclass(slots=True)
+class Visit:
+    """A request and its answer; the edge makes it, the routes fill in from ``arm`` on, the edge reports it."""
+
+    request_id: str
+    route: str
+    caller: str
+    began_ns: int = field(default_factory=time.perf_counter_ns)
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    arm: str | None = None
+    bundle: str | None = None
+    fallback: str | None = None
+    user_id: str | None = None
+    is_counted: bool = True
+    """False for a preview: it counts as a request, not as an answer of its arm."""
+
+
+def visit_of(request: Request) -> Visit:
+    """Return the visit of a request; a fresh one where no edge stands before the application."""
+    found = request.scope.get(SCOPE_KEY)
+    if not isinstance(found, Visit):
+        found = request.scope[SCOPE_KEY] = Visit(uuid.uuid4().hex, request.url.path, "")
+    return found
+
+
+def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return the id that the caller gave (1 to 128 visible ASCII characters, once), else a fresh one."""
+    given = [value for name, value in headers if name == REQUEST_ID]
+    if len(given) == 1 and 0 < len(given[0]) <= MOST_CHARACTERS and not given[0].translate(None, VISIBLE):
+        return given[0].decode("ascii")
+    return uuid.uuid4().hex
