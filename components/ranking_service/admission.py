@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -16,6 +16,7 @@ from components.contracts.errors import ConfigurationError
 MOST_CALLERS = 10_000  # remembered at once; of more, those that asked longest ago start afresh
 MOST_NAME = 64  # characters of a caller's name or address that tell it apart
 FIRST_GUESS_SECONDS = 0.005
+MOST_ROUND_SECONDS = 0.05  # of answers before the loop looks for news
 NEW_SHARE = 0.05  # of the mean time of an answer: about the last 20 count
 
 PER_SECOND = "RANKLOOP_REQUESTS_PER_SECOND"
@@ -79,19 +80,22 @@ class Rates:
 
 
 class Turn:
-    """Lets one answer be made at a time, in the order of arrival; ``async with turn:`` around what makes it.
+    """Lets answers be made one after the other, in the order of arrival: ``async with turn:`` around what makes one.
 
-    The loop runs once between two answers, so that health checks are answered and the number waiting is exact.
+    What it surrounds must not await. The loop runs between two rounds of answers, so that health checks are answered
+    and the number waiting is exact; when it is busy (refusing a crowd, say), answers get as long as all else took.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._budget = limits.waiting_seconds
-        self._lock = asyncio.Lock()
-        self._began = 0.0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._round_ended = self._exited = self._began = 0.0
+        self._is_running = False
+        self._answer_seconds = FIRST_GUESS_SECONDS
         self.ahead = 0
         """Requests that wait or are being answered."""
         self.mean_seconds = FIRST_GUESS_SECONDS
-        """Moving mean of the time of an answer."""
+        """Moving mean of the time from one answer to the next, or of the time of an answer when none waits."""
         self.shed = 0
 
     def check(self) -> None:
@@ -112,29 +116,47 @@ class Turn:
             HTTPException: as ``check``.
         """
         self.check()
+        entered, loop = time.perf_counter(), asyncio.get_running_loop()
+        turn = loop.create_future()
+        self._waiting.append(turn)
         self.ahead += 1
+        if not self._is_running:
+            self._is_running, self._round_ended = True, entered
+            loop.call_soon(self._give_turns, loop)
         try:
-            await self._lock.acquire()
+            await turn
         except BaseException:
             self.ahead -= 1
             raise
-        try:
-            await asyncio.sleep(0)
-        except BaseException:
-            self._pass_on()
-            raise
         self._began = time.perf_counter()
+        self._exited = max(self._exited, entered)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Pass the turn on."""
-        self.mean_seconds += NEW_SHARE * (time.perf_counter() - self._began - self.mean_seconds)
-        self._pass_on()
-
-    def _pass_on(self) -> None:
+        now = time.perf_counter()
+        self._answer_seconds += NEW_SHARE * (now - self._began - self._answer_seconds)
+        self.mean_seconds += NEW_SHARE * (now - self._exited - self.mean_seconds)
+        self._exited = now
         self.ahead -= 1
-        self._lock.release()
+
+    def _give_turns(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wake those whose turn it is; they run before this runs again, and the loop looks for news in between."""
+        if not self._waiting:
+            self._is_running = False
+            return
+        elsewhere = time.perf_counter() - self._round_ended
+        for _ in range(max(1, round(min(elsewhere, MOST_ROUND_SECONDS) / self._answer_seconds))):
+            while self._waiting and (turn := self._waiting.popleft()):
+                if not turn.done():
+                    turn.set_result(None)
+                    break
+        loop.call_soon(self._end_round, loop)
+
+    def _end_round(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._round_ended = time.perf_counter()
+        loop.call_soon(self._give_turns, loop)
 
 
 def _come_again(status: HTTPStatus, found: str, wait: float) -> HTTPException:
