@@ -58,7 +58,6 @@ class Rates:
         self._seconds_each = 1 / limits.per_second
         self._allowed_debt = (limits.burst - 1) * self._seconds_each
         self._full_at: OrderedDict[str, float] = OrderedDict()
-        self.limited = 0
 
     def admit(self, caller: str, now: float | None = None) -> None:
         """Take one token of a caller's bucket.
@@ -71,7 +70,6 @@ class Rates:
         full_at = max(now, self._full_at.get(name, now))
         wait = full_at - now - self._allowed_debt
         if wait > 1e-9:
-            self.limited += 1
             raise _come_again(HTTPStatus.TOO_MANY_REQUESTS, "more requests than one caller may send", wait)
         self._full_at[name] = full_at + self._seconds_each
         self._full_at.move_to_end(name)

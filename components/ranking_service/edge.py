@@ -10,7 +10,6 @@ What is refused here is a problem document like any other.
 
 import ipaddress
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -24,6 +23,7 @@ from components.ranking_service.draining import Drain
 from components.ranking_service.measures import Measures
 from components.ranking_service.problems import Problem
 from components.ranking_service.request_log import RequestLog
+from components.ranking_service.tracing import Tracing
 from components.ranking_service.visits import REQUEST_ID, SCOPE_KEY, Visit, request_id_of
 
 ANSWERS = ("/v1/recommend", "/v1/rank")
@@ -33,7 +33,6 @@ ROUTES = frozenset(
 FOLDERS = {"/page/": "/page/{asset}", "/v1/customers/": "/v1/customers/{id}"}
 OTHER_ROUTE = "other"
 QUIET_ROUTES = ("/livez", "/readyz", "/metrics")  # not logged: probes would fill the log
-Report = Callable[[Visit, int], None]
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Gate:
     drain: Drain
     measures: Measures
     log: RequestLog
-    trace: Report | None = None
+    tracing: Tracing | None = None
 
 
 class Edge:
@@ -68,14 +67,14 @@ class Edge:
         visit = Visit(request_id_of(scope["headers"]), _route_of(scope["path"]), _address(scope))
         scope[SCOPE_KEY] = visit
         stamp = (REQUEST_ID, visit.request_id.encode())
-        status = 0
 
         async def stamped(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                visit.status = message["status"]
                 message = {**message, "headers": [*message.get("headers", ()), stamp]}
             await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                visit.ended_ns = time.perf_counter_ns()
 
         try:
             self._admit(scope, visit)
@@ -84,7 +83,7 @@ class Edge:
         else:
             await self._app(scope, receive, stamped)
         finally:
-            self._report(visit, status or HTTPStatus.INTERNAL_SERVER_ERROR)
+            self._report(scope, visit)
 
     def _admit(self, scope: Scope, visit: Visit) -> None:
         gate, path = self._gate, scope["path"]
@@ -102,13 +101,14 @@ class Edge:
         if path in ANSWERS:
             gate.turn.check()
 
-    def _report(self, visit: Visit, status: int) -> None:
-        milliseconds = (time.perf_counter_ns() - visit.began_ns) / 1e6
-        self._gate.measures.take(visit, status, milliseconds)
+    def _report(self, scope: Scope, visit: Visit) -> None:
+        """Tell of a request whose answer was sent; what the application did after that is not its time."""
+        visit.ended_ns = visit.ended_ns or time.perf_counter_ns()
+        self._gate.measures.take(visit)
         if visit.route not in QUIET_ROUTES:
-            self._gate.log.put(visit, status, milliseconds)
-        if self._gate.trace is not None:
-            self._gate.trace(visit, status)
+            self._gate.log.put(visit)
+        if self._gate.tracing is not None:
+            self._gate.tracing.trace(scope, visit)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._gate.drain.follow_signals()
@@ -117,6 +117,8 @@ class Edge:
             await self._app(scope, receive, send)
         finally:
             self._gate.log.stop()
+            if self._gate.tracing is not None:
+                self._gate.tracing.stop()
 
 
 def _route_of(path: str) -> str:
@@ -143,6 +145,4 @@ def _is_local(address: str) -> bool:
 
 
 def _problem(refused: HTTPException) -> ASGIApp:
-    response = Problem(HTTPStatus(refused.status_code), refused.detail).response
-    response.headers.update(refused.headers or {})
-    return response
+    return Problem(HTTPStatus(refused.status_code), refused.detail, refused.headers).response

@@ -17,7 +17,6 @@ from components.ranking_service.visits import Visit
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BOUNDS_MS = (0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 75, 100, 150, 250, 500, 1000)
-NO_ARM = "none"
 
 
 class Measures(Collector):
@@ -40,21 +39,20 @@ class Measures(Collector):
         )
         self._requests = Counters("rankloop_requests", "Requests by route and status.", ["route", "status"])
         self._fallbacks = Counters("rankloop_fallbacks", "Answers that rest on a fallback.", ["fallback", "arm"])
-        self.reloads = Counters("rankloop_bundle_reloads", "Bundles taken up or refused while serving.", ["outcome"])
         self._registry = CollectorRegistry()
         self._registry.register(self)
         for process in (PlatformCollector, GCCollector, ProcessCollector):
             process(registry=self._registry)
 
-    def take(self, visit: Visit, status: int, milliseconds: float) -> None:
+    def take(self, visit: Visit) -> None:
         """Count a request that was answered."""
-        self._requests.add(visit.route, str(status))
-        self._requests_ms.observe(milliseconds, visit.route)
+        self._requests.add(visit.route, str(int(visit.status)))
+        self._requests_ms.observe(visit.milliseconds, visit.route)
         if visit.arm is None or not visit.is_counted:
             return
         for stage, taken in visit.stopwatch.milliseconds().items():
             self._stages.observe(taken, stage, visit.arm)
-        self._stages.observe(milliseconds, "total", visit.arm)
+        self._stages.observe(visit.milliseconds, "total", visit.arm)
         if visit.fallback is not None:
             self._fallbacks.add(visit.fallback, visit.arm)
 
@@ -64,7 +62,7 @@ class Measures(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Return everything of ours."""
-        counted = (self._requests, self._requests_ms, self._stages, self._fallbacks, self.reloads)
+        counted = (self._requests, self._requests_ms, self._stages, self._fallbacks)
         lists = (self.clicks.shown, self.clicks.clicked, self.clicks.reciprocal_ranks)
         yield from (one.collect() for one in (*counted, *lists))
         info = GaugeMetricFamily("rankloop_bundle_info", "Bundle that an arm answers from.", labels=["arm", "digest"])

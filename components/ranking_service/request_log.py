@@ -32,7 +32,7 @@ class RequestLog:
         """``write`` takes whole lines; by default standard error does."""
         self._write = write or _to_standard_error
         self._key = key or os.urandom(16)
-        self._lines: deque[tuple[float, Visit, int, float]] = deque()
+        self._lines: deque[tuple[float, Visit]] = deque()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="request-log", daemon=True)
         self._told_dropped = 0
@@ -42,12 +42,12 @@ class RequestLog:
         """Begin to write."""
         self._thread.start()
 
-    def put(self, visit: Visit, status: int, milliseconds: float) -> None:
+    def put(self, visit: Visit) -> None:
         """Take a line; never waits."""
         if len(self._lines) >= MOST_LINES:
             self.dropped += 1
         else:
-            self._lines.append((time.time(), visit, status, milliseconds))
+            self._lines.append((time.time(), visit))
 
     def stop(self) -> None:
         """Write what is left, as far as a second allows."""
@@ -74,13 +74,13 @@ class RequestLog:
         if lines:
             self._write(b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines))
 
-    def _line(self, at: float, visit: Visit, status: int, milliseconds: float) -> dict[str, Any]:
+    def _line(self, at: float, visit: Visit) -> dict[str, Any]:
         told = {
             "time": _iso(at),
             "request_id": visit.request_id,
             "route": visit.route,
-            "status": status,
-            "ms": round(milliseconds, 3),
+            "status": int(visit.status),
+            "ms": round(visit.milliseconds, 3),
             "caller": visit.caller,
             "arm": visit.arm,
             "fallback": visit.fallback,

@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from starlette.requests import Request
 
@@ -23,6 +24,10 @@ class Visit:
     route: str
     caller: str
     began_ns: int = field(default_factory=time.perf_counter_ns)
+    ended_ns: int = 0
+    """When the answer was sent whole, like ``began_ns`` by ``time.perf_counter_ns``; 0: not yet."""
+    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+    """What was answered; an application that fails before it answers leaves this one."""
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     arm: str | None = None
     bundle: str | None = None
@@ -30,6 +35,11 @@ class Visit:
     user_id: str | None = None
     is_counted: bool = True
     """False for a preview: it counts as a request, not as an answer of its arm."""
+
+    @property
+    def milliseconds(self) -> float:
+        """Time from the request's head to the answer's end."""
+        return (self.ended_ns - self.began_ns) / 1e6
 
 
 def visit_of(request: Request) -> Visit:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -180,13 +180,26 @@ def test_each_request_is_one_line_without_the_users_id(gate: Gate) -> None:
     assert b"ann" not in b"".join(lines)
 
 
-def test_every_visit_is_told_to_a_tracer(gate: Gate) -> None:
-    told: list[tuple[Visit, int]] = []
-    trace: Callable[[Visit, int], None] = lambda visit, status: told.append((visit, status))  # noqa: E731
-    ask(replace(gate, trace=trace), "POST", "/v1/recommend")
-    ((visit, status),) = told
-    assert (visit.route, status) == ("/v1/recommend", 200)
-    assert [stage for stage, _, _ in visit.stopwatch.laps] == ["scoring"]
+def test_what_follows_an_answer_is_not_its_time(gate: Gate) -> None:
+    seen: list[Visit] = []
+
+    async def answer(request: Request) -> Response:
+        seen.append(visit_of(request))
+        return Response(background=BackgroundTask(note, seen[0]))
+
+    async def note(visit: Visit) -> None:
+        ended.append(visit.ended_ns)
+
+    ended: list[int] = []
+    edge = Edge(Starlette(routes=[Route("/", answer)]), gate)
+
+    async def asked() -> None:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://service") as client:
+            await client.get("/")
+
+    asyncio.run(asked())
+    assert ended == [seen[0].ended_ns]
+    assert seen[0].milliseconds > 0
 
 
 def test_the_edge_follows_the_servers_start_and_end(gate: Gate) -> None:
@@ -198,7 +211,7 @@ def test_the_edge_follows_the_servers_start_and_end(gate: Gate) -> None:
 
     async def live() -> None:
         async def app(*_: object) -> None:
-            log.put(Visit("r", "/", ""), 200, 1.0)
+            log.put(Visit("r", "/", ""))
 
         lines: list[bytes] = []
         log = RequestLog(lines.append)
@@ -219,7 +232,7 @@ def test_a_slow_terminal_holds_up_nobody() -> None:
     log = RequestLog(slow)
     log.start()
     for number in range(3 * MOST_LINES):
-        log.put(Visit(str(number), "/", ""), 200, 1.0)
+        log.put(Visit(str(number), "/", ""))
     assert MOST_LINES <= log.dropped <= 2 * MOST_LINES
     read.set()
     log.stop()

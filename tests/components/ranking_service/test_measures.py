@@ -21,8 +21,9 @@ def values(family: Metric) -> dict[tuple[str, ...], float]:
     return {tuple(sample.labels.values()): sample.value for sample in family.samples}
 
 
-def visit(arm: str | None = "champion", fallback: str | None = None, **laps_ms: float) -> Visit:
-    found = Visit("r", "/v1/recommend", "web", arm=arm, fallback=fallback)
+def visit(total_ms: float = 1.0, fallback: str | None = None, **laps_ms: float) -> Visit:
+    ended_ns = 1 + int(total_ms * 1e6)
+    found = Visit("r", "/v1/recommend", "web", 1, ended_ns, 200, arm="champion", fallback=fallback)
     found.stopwatch.laps = [(stage, 0, int(taken * 1e6)) for stage, taken in laps_ms.items()]
     return found
 
@@ -30,7 +31,7 @@ def visit(arm: str | None = "champion", fallback: str | None = None, **laps_ms: 
 def test_stages_lie_in_buckets_of_milliseconds() -> None:
     measures = Measures()
     for taken in (0.2, 0.25, 3.5, 2000):
-        measures.take(visit(scoring=taken), 200, taken)
+        measures.take(visit(scoring=taken))
     found = families(measures)["rankloop_stage_milliseconds"]
     scoring = [sample for sample in found.samples if sample.labels["stage"] == "scoring"]
     buckets = {sample.labels["le"]: sample.value for sample in scoring if sample.name.endswith("_bucket")}
@@ -42,19 +43,19 @@ def test_stages_lie_in_buckets_of_milliseconds() -> None:
 
 
 def test_a_stage_that_comes_twice_counts_as_one() -> None:
-    measures, seen = Measures(), visit(features=1.0)
+    measures, seen = Measures(), visit(3.0, features=1.0)
     seen.stopwatch.laps *= 2
-    measures.take(seen, 200, 3.0)
+    measures.take(seen)
     samples = families(measures)["rankloop_stage_milliseconds"].samples
     assert {(s.labels["stage"], s.value) for s in samples if s.name.endswith("_sum")} == {("features", 2), ("total", 3)}
 
 
 def test_fallbacks_are_counted_and_previews_are_not() -> None:
     measures = Measures()
-    measures.take(visit(fallback="unknown_user"), 200, 1.0)
+    measures.take(visit(fallback="unknown_user"))
     preview = visit(fallback="unknown_user")
     preview.is_counted = False
-    measures.take(preview, 200, 1.0)
+    measures.take(preview)
     found = families(measures)
     assert values(found["rankloop_fallbacks"]) == {("champion", "unknown_user"): 1}
     assert values(found["rankloop_requests"]) == {("/v1/recommend", "200"): 2}
