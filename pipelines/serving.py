@@ -9,32 +9,48 @@ from typing import NoReturn
 
 import click
 
-from components.contracts.errors import ConfigurationError
+from components.contracts.errors import ConfigurationError, StoreError
 from components.contracts.home import Home
 from components.ranking_service.api_keys import read_keys
-from components.ranking_service.opening import open_recommender
-from components.ranking_service.settings import ServiceSettings
+from components.ranking_service.opening import Opening
+from components.ranking_service.sessions import Sessions
+from components.ranking_service.settings import ServiceSettings, settings_from
+from components.ranking_service.tracing import TRACES
 
 SERVICE = "components.ranking_service.service:RankingService"
-QUIET = {"BENTOML_DO_NOT_TRACK": "true", "OTEL_SDK_DISABLED": "true"}  # nothing is reported, nothing is traced
+QUIET = {"BENTOML_DO_NOT_TRACK": "true"}
+UNTRACED = {"OTEL_SDK_DISABLED": "true"}  # BentoML would make spans that nobody reads
 
 
 def serve(home: Home, environment: str, host: str, port: int) -> NoReturn:
-    """Open once what the service will open, then become BentoML's server: it would start its workers again for ever.
+    """Say what will be served, then become BentoML's server.
+
+    What cannot be opened now is stood in for and tried again by the service; it is said here, once.
 
     Raises:
-        BundleError: nothing was promoted, or it cannot be served by this code.
-        StoreError: the online store cannot be reached, or lacks the rows.
-        ConfigurationError: the port is taken, or other machines could ask and no API key is asked for.
+        ConfigurationError: no run has made the home, a variable is wrong, the port is taken, or other machines could
+            ask and no API key is asked for.
     """
     _check_host(home, host)
-    settings = ServiceSettings(home, environment)
-    bundle = open_recommender(settings).bundle
     _check_port(host, port)
-    click.echo(f"serving {bundle.digest} to http://{host}:{port}/v1/recommend; metrics: http://{host}:{port}/metrics")
+    settings = settings_from(os.environ | ServiceSettings(home, environment).variables)
+    _say(settings, f"http://{host}:{port}")
     command = str(Path(sys.executable).with_name("bentoml"))
     arguments = ["serve", SERVICE, "--host", host, "--port", str(port), "--working-dir", str(Path(__file__).parents[1])]
-    os.execve(command, [command, *arguments], os.environ | QUIET | settings.variables)
+    silence = QUIET if os.environ.get(TRACES) else QUIET | UNTRACED
+    os.execve(command, [command, *arguments], os.environ | silence | settings.variables)
+
+
+def _say(settings: ServiceSettings, address: str) -> None:
+    try:
+        live = Opening(settings, Sessions()).live()
+    except StoreError as error:
+        click.echo(f"nothing to rank with yet, it is tried again and again: {error}", err=True)
+    else:
+        for about, trouble in live.trouble.items():
+            click.echo(f"{about}: {trouble}", err=True)
+        click.echo(f"serving {live.champion.bundle.digest}")
+    click.echo(f"page {address}/  document {address}/openapi.json  metrics {address}/metrics")
 
 
 def _check_host(home: Home, host: str) -> None:

@@ -24,6 +24,7 @@ class Home:
         features/sets/<digest>/   immutable snapshot sets (hard links into the pool) that Feast reads
         feature_store/            Feast's registry and generated feature_store.yaml
         online/                   the packed online store (LMDB)
+        online_url                another place for it, such as redis://host:6379/0; written by hand
         models/                   BentoML's model store
         environments/<env>.json   which bundle an environment serves, and its history
         experiments/<env>.toml    the arms that an environment's service shows, and their shares
@@ -76,8 +77,12 @@ class Home:
 
     @property
     def online_url(self) -> str:
-        """Where the packed store lies; its folder stands in the URL as it is, nothing is percent-encoded."""
-        return f"lmdb://{self.root / 'online'}"
+        """Where the packed store lies: what ``online_url`` says, else a folder of the home.
+
+        The folder stands in the URL as it is, nothing is percent-encoded.
+        """
+        named = self.root / "online_url"
+        return named.read_text().strip() if named.exists() else f"lmdb://{self.root / 'online'}"
 
     @property
     def models(self) -> Path:

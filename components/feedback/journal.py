@@ -51,6 +51,7 @@ class Taken:
 
     accepted: int
     repeated: int
+    fresh: frozenset[str] = frozenset()  # ids of the accepted ones
 
 
 @dataclass(frozen=True)
@@ -196,12 +197,12 @@ class Journal:
 
     def _answer(self, batch: Batch, fresh: dict[str, bytes]) -> Taken:
         """Add the events of a batch that nobody knows yet to ``fresh``, and count them."""
-        accepted = 0
+        mine = set()
         for one, line in zip(batch.ids, batch.lines, strict=True):
             if one not in self._known and one not in fresh:
                 fresh[one] = line
-                accepted += 1
-        return Taken(accepted, len(batch.ids) - accepted)
+                mine.add(one)
+        return Taken(len(mine), len(batch.ids) - len(mine), frozenset(mine))
 
     def _append(self, writer: SegmentWriter, lines: Collection[bytes]) -> None:
         """Write lines, and say once when the disk begins to refuse."""

@@ -28,6 +28,7 @@ def register(home: Home, chosen: FeatureSet) -> bool:
     folder = home.feature_store
     note = folder / "applied.json"
     wanted = {"revision": chosen.revision, "ttl_days": chosen.ttl_days, "home": str(home.root.resolve())}
+    wanted["online"] = home.online_url
     if (folder / "registry.db").exists() and note.exists() and json.loads(note.read_text()) == wanted:
         return False
     import_feast()
@@ -46,7 +47,7 @@ def register(home: Home, chosen: FeatureSet) -> bool:
 
 def _settings(home: Home, chosen: FeatureSet) -> str:
     root = home.root.resolve()
-    places = (f"{root}/feature_store/registry.db", f"lmdb://{root}/online")
+    places = (f"{root}/feature_store/registry.db", Home(root).online_url)
     registry, online = (json.dumps(place, ensure_ascii=False) for place in places)
     return YAML.format(home=root, project=PROJECT, registry=registry, online=online, revision=chosen.revision)
 

@@ -1,16 +1,18 @@
 """Rows of the packed store in the form that ranking takes: equal to the bit to those of the snapshot they came from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.contracts.errors import StoreError
 from components.ranking.rows import Floats, ItemRows, Ragged, UserRows, users_of
+from components.ranking_service.breaker import Breaker
 from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.layout import PackedSchema
 from feature_repo.packed_online_store.rows import PackedRows
+from feature_repo.sessions import session_view
 
 ITEM_CODE = "item_code"
 ITEMS_AT_ONCE = 10_000  # bounds what a refresh holds beside the columns it makes
@@ -24,49 +26,103 @@ class KnownUsers:
     found: NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class AskedUser:
+    """The user of a request: the row (empty when not found), its event time in microseconds, what the store has of
+    their session."""
+
+    rows: UserRows
+    found: bool
+    event_time: int
+    session: PackedRows | None
+
+
+@dataclass(frozen=True)
+class StoredItems:
+    """Every item that has a row; ``newest`` is the event time of the newest, in microseconds since 1970."""
+
+    rows: ItemRows
+    newest: int
+    mark: bytes | None
+
+
 class OnlineRows:
     """Reads the rows of one project at one revision of its features; any thread may read.
 
     Reading raises StoreError when the store cannot be reached, or holds rows of other features.
     """
 
-    def __init__(self, client: PackedClient) -> None:
-        """Look the views up.
+    def __init__(self, client: PackedClient, hasty: PackedClient | None = None) -> None:
+        """Look the views up. ``hasty`` reads single users: a client with a deadline, where the store is a server.
 
         Raises:
             StoreError: the store cannot be reached, or no rows of these features were ever written.
         """
-        self._client = client
+        self.client, self.hasty = client, hasty or client
         self._users, self._items = client.view("user_features"), client.view("item_features")
+        self._sessions = session_view()
+        self.breaker = Breaker()
 
-    def items(self) -> ItemRows:
-        """Read every item that has a row, sorted by id; at least one must have."""
-        ids = self._client.entities(self._items.name)
-        parts = [
-            self._client.read(self._items, ids[at : at + ITEMS_AT_ONCE]) for at in range(0, len(ids), ITEMS_AT_ONCE)
-        ]
+    def items(self) -> StoredItems:
+        """Read every item that has a row, expired or not, sorted by id; at least one must have."""
+        mark = self.client.written(self._items.name)
+        ids = self.client.entities(self._items.name)
+        view = replace(self._items, ttl=None)
+        parts = [self.client.read(view, ids[at : at + ITEMS_AT_ONCE]) for at in range(0, len(ids), ITEMS_AT_ONCE)]
         found = np.concatenate([np.zeros(0, dtype=bool), *(part.found for part in parts)])
         if not found.any():
             raise StoreError(
-                f"{self._client.backend.url}: found {len(found):,} item rows, none of which is still good; expected at"
-                " least one: `rankloop run` writes them anew"
+                f"{self.client.backend.url}: found no item rows, expected at least one: `rankloop run` writes them"
             )
         scalars, lists = _features(self._items.schema)
         matrix = np.concatenate([part.matrix(scalars) for part in parts])
         codes = np.concatenate([part.scalars(ITEM_CODE)[0] for part in parts])
         arrays = {name: _joined([_ragged(part, name) for part in parts], found) for name in lists}
         item_ids = np.array(ids, dtype=object)[found]
-        return ItemRows(item_ids, codes[found].astype(np.int32), _columns(matrix[found], scalars), arrays)
+        rows = ItemRows(item_ids, codes[found].astype(np.int32), _columns(matrix[found], scalars), arrays)
+        return StoredItems(rows, max(int(part.event_time.max()) for part in parts), mark)
+
+    def items_mark(self) -> bytes | None:
+        """A mark that changes when item rows are written."""
+        return self.hasty.written(self._items.name)
+
+    def user_ids(self) -> list[str]:
+        """The ids of all users that have a row, sorted."""
+        return self.client.entities(self._users.name)
 
     def users(self, user_ids: Sequence[str], items: ItemRows) -> KnownUsers:
         """Read users in the order of their ids; one without a row has an empty history."""
-        return _known(user_ids, self._client.read(self._users, user_ids), items)
+        return _known(user_ids, self.client.read(self._users, user_ids), items)
 
-    def strangers(self, user_ids: Sequence[str], items: ItemRows) -> KnownUsers:
-        """Take users as if the store had no row of them; it is not asked."""
-        revision = self._client.namespace(self._users.name).revision_hash
-        nothing = PackedRows(self._users.schema, [None] * len(user_ids), revision)
-        return _known(user_ids, nothing, items)
+    def asked(self, user_id: str, items: ItemRows) -> AskedUser:
+        """Read one user and their session, at once and within the deadline.
+
+        Raises:
+            StoreError: the store does not answer, or did not a moment ago and is left alone for a while.
+        """
+        if not self.breaker.allows():
+            raise StoreError(f"{self.client.backend.url}: did not answer a moment ago, and is left alone for a while")
+        try:
+            user, session = self.hasty.read_each([self._users, self._sessions], user_id)
+        except StoreError:
+            self.breaker.failed()
+            raise
+        self.breaker.succeeded()
+        known = _known([user_id], user, items)
+        return AskedUser(known.rows, bool(known.found[0]), int(user.event_time[0]), session)
+
+    def stranger(self, user_id: str, items: ItemRows) -> AskedUser:
+        """Take a user as if the store had no row of them; it is not asked."""
+        nothing = PackedRows(self._users.schema, [None], self.client.namespace(self._users.name).revision_hash)
+        known = _known([user_id], nothing, items)
+        return AskedUser(known.rows, False, int(nothing.event_time[0]), None)
+
+    def stored_session(self, user_id: str) -> PackedRows | None:
+        """What the store has of a user's session; None when it cannot be read."""
+        try:
+            return self.hasty.read(self._sessions, [user_id])
+        except StoreError:
+            return None
 
 
 def _known(user_ids: Sequence[str], read: PackedRows, items: ItemRows) -> KnownUsers:

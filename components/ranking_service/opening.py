@@ -1,45 +1,210 @@
-"""From an environment's pointer to a recommender that answers."""
+"""From a home to what answers come from. What cannot be opened is stood in for, and said; the rest goes on.
+
+::
+
+    environments/<env>.json ─▶ champion ─┐
+    models/…/latest ─────────▶ challenger ├─▶ Live
+    experiments/<env>.toml ──▶ arms ──────┤
+    online store ────────────▶ item rows ─┘
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 from components.bundles.loading import Bundle, check_revision, load_ranker
 from components.bundles.promotion import named_bundle
+from components.bundles.scoring import ranker_from
+from components.bundles.store import find_bundle, published_folders
+from components.contracts.errors import BundleError, ConfigurationError, PromotionError, StoreError
+from components.contracts.experiment import ArmName, Experiment, experiment_file, read_experiment
 from components.contracts.shop import Candidates
-from components.ranking.candidates import assortment
+from components.feedback.clock import ServiceClock
+from components.ranking.candidates import Assortment, assortment
 from components.ranking.features import feature_list
-from components.ranking_service.online_rows import OnlineRows
-from components.ranking_service.recommender import Recommender
+from components.ranking_service.catalogue import Catalogue, read_catalogue
+from components.ranking_service.live import Live
+from components.ranking_service.online_rows import OnlineRows, StoredItems
+from components.ranking_service.recommender import Fallback, Recommender
+from components.ranking_service.sessions import Sessions
 from components.ranking_service.settings import ServiceSettings
-from feature_repo.packed_online_store.client import PackedClient
+from components.ranking_service.shop_window import storefront_of
+from components.ranking_service.stand_in import baseline_of, stand_in
+from feature_repo.packed_online_store.client import EPOCH, MICROSECOND, PackedClient
 from feature_repo.packed_online_store.clock import wall_clock
 from feature_repo.project import PROJECT
 
-
-def live_bundle(settings: ServiceSettings) -> Bundle:
-    """Open the bundle that the environment serves.
-
-    Raises:
-        BundleError: nothing was promoted, or the bundle was tampered with or made for other feature code.
-        ConfigurationError: no run has made a home there.
-    """
-    bundle = named_bundle(settings.home, settings.shop, "champion", settings.environment)
-    check_revision(bundle.manifest, feature_list(), bundle.manifest.feature_revision)
-    return bundle
+REFUSED = (BundleError, PromotionError)
 
 
-def open_recommender(settings: ServiceSettings) -> Recommender:
-    """Open the live bundle, and the online rows of the features that it was made for.
+@dataclass
+class _Shelf:
+    """The items of one feature revision, as they were last read."""
 
-    Raises:
-        BundleError, ConfigurationError: as ``live_bundle``.
-        StoreError: the store cannot be reached, or holds no rows of these features.
-    """
-    bundle = live_bundle(settings)
-    rows = OnlineRows(_client(settings, bundle))
-    stock = assortment(rows.items(), Candidates(**bundle.manifest.candidates))
-    return Recommender(bundle, load_ranker(bundle), rows, stock)
+    rows: OnlineRows
+    items: StoredItems
+    catalogue: Catalogue
+    assortments: dict[str, Assortment] = field(default_factory=dict)
 
 
-def _client(settings: ServiceSettings, bundle: Bundle) -> PackedClient:
-    revision = bundle.manifest.feature_revision
-    client = PackedClient.open(settings.home.online_url, project=PROJECT, revision=revision, clock=wall_clock)
-    clock = client.stored_clock()
-    return PackedClient(client.backend, project=PROJECT, revision=revision, clock=clock) if clock else client
+class Opening:
+    """Makes ``Live``, again whenever something changes; rows, models and catalogues that did not change are kept."""
+
+    def __init__(self, settings: ServiceSettings, sessions: Sessions) -> None:
+        """Open nothing yet.
+
+        Raises:
+            ConfigurationError: no run has made a home there.
+        """
+        self.settings, self.sessions = settings, sessions
+        self.shop = settings.shop
+        self._clock: ServiceClock | None = None
+        self._shelves: dict[str, _Shelf] = {}
+        self._opened: dict[tuple[str, bytes | None, Fallback | None], Recommender] = {}
+
+    @property
+    def clock(self) -> ServiceClock:
+        """The service's clock.
+
+        Raises:
+            StoreError: the store cannot be reached, so that the home's time is not known yet.
+        """
+        if self._clock is None:
+            stored = self._client("").stored_clock()
+            as_of, anchor = (wall_clock(), None) if stored is None else (stored.as_of, stored.anchored_at)
+            self._clock = ServiceClock(self.settings.home.feedback, as_of, anchor)
+        return self._clock
+
+    def live(self, before: Live | None = None) -> Live:
+        """Open everything; what is bad now stays as it was before, or is stood in for.
+
+        Raises:
+            StoreError: the store cannot be reached, or holds no rows at all.
+        """
+        self._advance_clock()
+        trouble: dict[str, str] = {}
+        arms: dict[ArmName, Recommender] = {"champion": self._champion(before, trouble)}
+        experiment = self._experiment(before, trouble)
+        try:
+            arms["challenger"] = self._recommender(self._challenger(experiment))
+        except REFUSED as error:
+            trouble["challenger"] = str(error)
+        arms["baseline"] = self._recommender(baseline_of(arms["champion"].bundle))
+        champion = arms["champion"]
+        shelf = self._shelves[champion.bundle.manifest.feature_revision]
+        storefront = storefront_of(self.settings, self.shop, arms, experiment, shelf.catalogue)
+        self._forget_unused(arms)
+        return Live(arms, experiment, shelf.catalogue, storefront, shelf.items.newest, trouble)
+
+    def items_mark(self, live: Live) -> bytes | None:
+        """A mark that changes when the rows of the live items are written anew."""
+        return live.champion.rows.items_mark()
+
+    def _champion(self, before: Live | None, trouble: dict[str, str]) -> Recommender:
+        try:
+            return self._recommender(named_bundle(self.settings.home, self.shop, "champion", self.settings.environment))
+        except REFUSED as error:
+            trouble["champion"] = str(error)
+        if before is not None and before.champion.degraded is None:
+            return self._recommender(before.champion.bundle)
+        known = self._any_bundle()
+        return self._recommender(stand_in(self.shop, self._newest_revision(), known), Fallback.NO_BUNDLE)
+
+    def _challenger(self, experiment: Experiment | None) -> Bundle:
+        return find_bundle(
+            self.settings.home.models, self.shop, (experiment and experiment.challenger_bundle) or "latest"
+        )
+
+    def _experiment(self, before: Live | None, trouble: dict[str, str]) -> Experiment | None:
+        try:
+            return read_experiment(experiment_file(self.settings.home, self.settings.environment))
+        except ConfigurationError as error:
+            trouble["experiment"] = str(error)
+            return before.experiment if before else None
+
+    def _recommender(self, bundle: Bundle, degraded: Fallback | None = None) -> Recommender:
+        """The recommender of a bundle over its items as they are now; the one that was made before, if both stand.
+
+        Raises:
+            BundleError: the bundle's parts disagree, or it was made for other feature code.
+            StoreError: its rows cannot be read.
+        """
+        check_revision(bundle.manifest, feature_list(), bundle.manifest.feature_revision)
+        shelf = self._shelf(bundle.manifest.feature_revision)
+        key = (bundle.digest, shelf.items.mark, degraded)
+        if key not in self._opened:
+            ranker = load_ranker(bundle) if bundle.manifest.blend else ranker_from(bundle.manifest, {})
+            limits = Candidates(**bundle.manifest.candidates)
+            stock = shelf.assortments.setdefault(str(limits), assortment(shelf.items.rows, limits))
+            is_stale = self._staleness(shelf.items.newest)
+            self._opened[key] = Recommender(
+                bundle,
+                ranker,
+                shelf.rows,
+                stock,
+                shelf.catalogue,
+                self.sessions,
+                self.now,
+                degraded=degraded,
+                is_stale=is_stale,
+            )
+        return self._opened[key]
+
+    def now(self) -> int:
+        """The home's present moment, in microseconds since 1970."""
+        return (self.clock() - EPOCH) // MICROSECOND
+
+    def _staleness(self, newest: int) -> Callable[[], bool]:
+        bound = timedelta(days=self.settings.stale_after_days) // MICROSECOND
+        return lambda: self.now() - newest > bound
+
+    def _shelf(self, revision: str) -> _Shelf:
+        """The items of a revision, read again if they were written anew."""
+        known = self._shelves.get(revision)
+        rows = known.rows if known else OnlineRows(self._client(revision), self._client(revision, hasty=True))
+        if known is None or rows.items_mark() != known.items.mark:
+            items = rows.items()
+            self._shelves[revision] = _Shelf(rows, items, read_catalogue(self.settings.home, items.rows))
+        return self._shelves[revision]
+
+    def _advance_clock(self) -> None:
+        stored = self._client("").stored_clock()
+        if stored is not None:
+            self.clock.advance(stored.as_of, stored.anchored_at)
+
+    def _any_bundle(self) -> Bundle | None:
+        for folder in published_folders(self.settings.home.models, self.shop):
+            try:
+                return find_bundle(self.settings.home.models, self.shop, folder.name)
+            except BundleError:
+                continue
+        return None
+
+    def _newest_revision(self) -> str:
+        """The feature revision whose item rows are the newest.
+
+        Raises:
+            StoreError: there are no rows of any.
+        """
+        client = self._client("")
+        marks = {found: self._client(found).written("item_features") for found in client.revisions("item_features")}
+        if not marks:
+            raise StoreError(f"{client.backend.url}: found no item rows, expected some: `rankloop run` writes them")
+        return max(marks, key=lambda found: (int.from_bytes((marks[found] or b"")[:8], "little", signed=True), found))
+
+    def _client(self, revision: str, hasty: bool = False) -> PackedClient:
+        home, deadline = self.settings.home, self.settings.store_deadline_ms / 1000
+        return PackedClient.open(
+            home.online_url,
+            project=PROJECT,
+            revision=revision,
+            clock=wall_clock if self._clock is None else self._clock,
+            deadline_seconds=deadline if hasty else None,
+        )
+
+    def _forget_unused(self, arms: dict[ArmName, Recommender]) -> None:
+        """Let go of models and rows that no arm uses any more."""
+        used = set(map(id, arms.values()))
+        self._opened = {key: found for key, found in self._opened.items() if id(found) in used}
+        revisions = {found.bundle.manifest.feature_revision for found in arms.values()}
+        self._shelves = {revision: shelf for revision, shelf in self._shelves.items() if revision in revisions}

@@ -2,13 +2,13 @@
 
 ::
 
-    user id ──OnlineRows──▶ UserRows ─┐
+    user id ──OnlineRows──▶ UserRows ◀── session ─┐
                                       ├─▶ candidates ──▶ features ──▶ scores ──▶ rules ──▶ Answer
     item rows in memory ──────────────┘
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -18,22 +18,45 @@ from components.bundles.loading import Bundle
 from components.bundles.scoring import Ranker
 from components.contracts.errors import StoreError
 from components.contracts.shop import Rules
-from components.ranking.candidates import Assortment, candidates_of, pairs_with
+from components.ranking.candidates import SOURCES, Assortment, candidates_of, neighbour_weights, pairs_with
 from components.ranking.pair_columns import PairColumns
 from components.ranking.pairs import Pairs
 from components.ranking.reasons import reasons
-from components.ranking.recommending import Scored, best_allowed, listed, scored_pairs
-from components.ranking.rows import UserRows
-from components.ranking_service.online_rows import OnlineRows
+from components.ranking.recommending import Recommended, Scored, best_allowed, listed, scored_pairs
+from components.ranking.rows import Floats, UserRows
+from components.ranking.sessions import Session, longer, session_seeds, with_session
+from components.ranking_service.catalogue import Catalogue
+from components.ranking_service.online_rows import AskedUser, OnlineRows
+from components.ranking_service.sessions import Sessions
+from components.ranking_service.stopwatch import Stopwatch
+from feature_repo.packed_online_store.rows import PackedRows
 
 Indices = NDArray[np.int64]
 
 
 class Fallback(StrEnum):
-    """What an answer rests on where the user's own row cannot be had: what sells, ranked by the same bundle."""
+    """What an answer rests on where what it should rest on cannot be had; the gravest first."""
 
-    UNKNOWN_USER = "unknown_user"
-    STORE_UNAVAILABLE = "store_unavailable"
+    NO_BUNDLE = "no_bundle"  # no bundle can be opened: a baseline ranks
+    ARM_UNAVAILABLE = "arm_unavailable"  # the arm's bundle cannot be opened: the champion ranks
+    STORE_UNAVAILABLE = "store_unavailable"  # the user's row cannot be read: what sells, ranked by the bundle
+    STALE_FEATURES = "stale_features"  # the item rows are older than their bound: ranked all the same
+    SESSION_NEIGHBOURS = "session_neighbours"  # no row of the user: what goes with what they just looked at, first
+    UNKNOWN_USER = "unknown_user"  # no row of the user: what sells, ranked by the bundle
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request for a list: ``wanted`` [items] and ``sources`` narrow it, ``max_per_category`` replaces the rule's."""
+
+    user_id: str
+    k: int = 0
+    exclude: Collection[str] = ()
+    viewed: Sequence[str] = ()
+    wanted: NDArray[np.bool_] | None = None
+    sources: Sequence[str] | None = None
+    max_per_category: int | None = None
+    explain: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,59 +70,175 @@ class RankedItem:
 
 @dataclass(frozen=True)
 class Answer:
-    """A ranked list, best first; ``fallback`` is None when the user's own row was used."""
+    """A ranked list, best first; ``fallback`` is None when all that it should rest on was there.
+
+    ``features`` float32 [known items, features] are what the items were scored by.
+    """
 
     items: tuple[RankedItem, ...]
     bundle: str
     fallback: Fallback | None
+    features: Floats
 
 
 class Recommender:
-    """Answers for one bundle over one moment's items; any thread may ask."""
+    """Answers for one bundle over one moment's items, on one thread.
 
-    def __init__(self, bundle: Bundle, ranker: Ranker, rows: OnlineRows, stock: Assortment) -> None:
-        self.bundle, self._ranker, self._rows, self._stock = bundle, ranker, rows, stock
+    ``degraded`` names what all its answers lack; ``now`` tells the home's time in microseconds since 1970.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        ranker: Ranker,
+        rows: OnlineRows,
+        stock: Assortment,
+        catalogue: Catalogue,
+        sessions: Sessions,
+        now: Callable[[], int],
+        degraded: Fallback | None = None,
+        is_stale: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.bundle, self.stock, self.rows, self.degraded = bundle, stock, rows, degraded
+        self.catalogue = catalogue
+        self._ranker, self._sessions, self._now, self._is_stale = ranker, sessions, now, is_stale
         self._rules = Rules(**bundle.manifest.rules)
-        self._positions = {str(item): place for place, item in enumerate(stock.items.item_ids)}
+        self.positions = {str(item): place for place, item in enumerate(stock.items.item_ids)}
 
-    def recommend(self, user_id: str, k: int, exclude: Collection[str] = (), explain: bool = False) -> Answer:
+    def recommend(self, asked: Asked, watch: Stopwatch) -> Answer:
         """Rank a user's candidates and keep the best ``k`` that the shop's rules and the caller allow."""
-        user, fallback = self._user(user_id)
-        scored = self._scored(user, candidates_of(user, self._stock))
-        left_out = [self._positions[item] for item in exclude if item in self._positions]
-        wanted = ~np.isin(scored.pairs.item, left_out)
-        best = best_allowed(scored.pairs, scored.score, self._stock.items, self._rules, k, wanted)
-        return Answer(self._told(user, scored, best, explain), self.bundle.digest, fallback)
+        with watch("features"):
+            user, session, fallback = self._user(asked.user_id, asked.viewed)
+        with watch("candidates"):
+            candidates = candidates_of(user, self.stock)
+            neighbours = self._neighbours(session) if fallback is Fallback.SESSION_NEIGHBOURS else None
+            if neighbours is not None:
+                candidates = pairs_with(candidates, neighbours[0].astype(np.int64), len(self.stock.items))
+        with watch("scoring"):
+            scored = self._scored(user, candidates)
+            if neighbours is not None:
+                scored = _lifted(scored, *neighbours)
+            best = best_allowed(
+                scored.pairs,
+                scored.score,
+                self.stock.items,
+                self._rules_of(asked),
+                asked.k,
+                self._wanted(scored.pairs, asked),
+            )
+            found = listed(scored, best)
+            told = self._told(user, found, asked.explain)
+        return self._answer(told, fallback, found.features)
 
-    def rank(self, user_id: str, item_ids: Sequence[str], explain: bool = False) -> Answer:
+    def rank(self, asked: Asked, item_ids: Sequence[str], watch: Stopwatch) -> Answer:
         """Order given items, each once, as they stand beside the user's candidates; unknown ones come last."""
-        user, fallback = self._user(user_id)
-        asked = list(dict.fromkeys(item_ids))
-        known = np.array([self._positions[item] for item in asked if item in self._positions], dtype=np.int64)
-        scored = self._scored(user, pairs_with(candidates_of(user, self._stock), known, len(self._stock.items)))
-        wanted = np.flatnonzero(np.isin(scored.pairs.item, known))
-        order = wanted[np.lexsort((scored.pairs.item[wanted], -scored.score[wanted]))]
-        strangers = tuple(RankedItem(item, None) for item in asked if item not in self._positions)
-        return Answer(self._told(user, scored, order, explain) + strangers, self.bundle.digest, fallback)
+        with watch("features"):
+            user, _, fallback = self._user(asked.user_id, asked.viewed)
+        with watch("candidates"):
+            once = list(dict.fromkeys(item_ids))
+            known = self._known(once)
+            pairs = pairs_with(candidates_of(user, self.stock), known, len(self.stock.items))
+        with watch("scoring"):
+            scored = self._scored(user, pairs)
+            wanted = np.flatnonzero(np.isin(scored.pairs.item, known))
+            order = wanted[np.lexsort((scored.pairs.item[wanted], -scored.score[wanted]))]
+            found = listed(scored, order)
+            strangers = tuple(RankedItem(item, None) for item in once if item not in self.positions)
+            told = self._told(user, found, asked.explain) + strangers
+        return self._answer(told, fallback, found.features)
 
-    def _user(self, user_id: str) -> tuple[UserRows, Fallback | None]:
+    def known_user(self, user_id: str) -> UserRows | None:
+        """A user's row, with what they just did laid over it; None for one without a row.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        asked = self.rows.asked(user_id, self.stock.items)
+        return self._laid_over(user_id, (), asked)[0] if asked.found else None
+
+    def _rules_of(self, asked: Asked) -> Rules:
+        if asked.max_per_category is None:
+            return self._rules
+        return self._rules.model_copy(update={"max_per_category": asked.max_per_category})
+
+    def _answer(self, items: tuple[RankedItem, ...], fallback: Fallback | None, features: Floats) -> Answer:
+        stale = Fallback.STALE_FEATURES if self._is_stale() else None
+        lacking = [found for found in (self.degraded, stale, fallback) if found is not None]
+        gravest = min(lacking, key=list(Fallback).index) if lacking else None
+        return Answer(items, self.bundle.digest, gravest, features)
+
+    def _user(self, user_id: str, viewed: Sequence[str]) -> tuple[UserRows, Session | None, Fallback | None]:
         try:
-            known = self._rows.users([user_id], self._stock.items)
+            asked, fallback = self.rows.asked(user_id, self.stock.items), None
         except StoreError:
-            return self._rows.strangers([user_id], self._stock.items).rows, Fallback.STORE_UNAVAILABLE
-        return known.rows, None if known.found[0] else Fallback.UNKNOWN_USER
+            asked, fallback = self.rows.stranger(user_id, self.stock.items), Fallback.STORE_UNAVAILABLE
+        user, session = self._laid_over(user_id, viewed, asked)
+        if fallback is None and not asked.found:
+            fallback = Fallback.UNKNOWN_USER if session is None else Fallback.SESSION_NEIGHBOURS
+        return user, session, fallback
+
+    def _laid_over(self, user_id: str, viewed: Sequence[str], asked: AskedUser) -> tuple[UserRows, Session | None]:
+        now = self._now()
+        session = self._session(user_id, viewed, asked.session, asked.event_time if asked.found else 0, now)
+        if session is None:
+            return asked.rows, None
+        return with_session(asked.rows, self.stock.items, session, now), session
+
+    def _session(
+        self, user_id: str, viewed: Sequence[str], stored: PackedRows | None, since: int, now: int
+    ) -> Session | None:
+        """What the user did since their row was made, with what the caller says that they look at now."""
+        held = self._sessions.of(user_id, stored)
+        session = held.since(since) if held is not None else None
+        seen = self._known(viewed)
+        if len(seen):
+            session = longer(session, self.stock.items.codes[seen], "view", now)
+        return session if session is not None and len(session) else None
+
+    def _neighbours(self, session: Session | None) -> tuple[Indices, Floats]:
+        """Items that go with those of a session, and how well."""
+        if session is None:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        _, item, weight = neighbour_weights(session_seeds(session, self.stock.items), self.stock.items)
+        allowed = self.stock.allowed[item]
+        return item[allowed].astype(np.int64), weight[allowed]
+
+    def _wanted(self, pairs: Pairs, asked: Asked) -> NDArray[np.bool_]:
+        wanted = np.ones(len(pairs.item), dtype=bool)
+        left_out = self._known(asked.exclude)
+        if len(left_out):
+            wanted &= ~np.isin(pairs.item, left_out)
+        if asked.wanted is not None:
+            wanted &= asked.wanted[pairs.item]
+        if asked.sources is not None:
+            bits = sum(1 << SOURCES.index(source) for source in set(asked.sources))
+            wanted &= (pairs.sources & np.uint8(bits)) != 0
+        return wanted
+
+    def _known(self, item_ids: Collection[str]) -> Indices:
+        return np.array([self.positions[item] for item in item_ids if item in self.positions], dtype=np.int64)
 
     def _scored(self, user: UserRows, pairs: Pairs) -> Scored:
-        return scored_pairs(self._ranker.score, user, self._stock.items, pairs)
+        return scored_pairs(self._ranker.score, user, self.stock.items, pairs)
 
-    def _told(self, user: UserRows, scored: Scored, chosen: Indices, explain: bool) -> tuple[RankedItem, ...]:
-        found = listed(scored, chosen)
-        why: Sequence[tuple[str, ...]] = [()] * len(chosen)
+    def _told(self, user: UserRows, found: Recommended, explain: bool) -> tuple[RankedItem, ...]:
+        why: Sequence[tuple[str, ...]] = [()] * len(found.item)
         if explain and self.bundle.manifest.kind == "ranker":  # a baseline weighs no features
-            pairs = Pairs(found.user, found.item, np.zeros(len(chosen), dtype=np.uint8))
+            pairs = Pairs(found.user, found.item, np.zeros(len(found.item), dtype=np.uint8))
             shares = self._ranker.contributions(found.features)
-            columns = PairColumns(user, self._stock.items, pairs)
+            columns = PairColumns(user, self.stock.items, pairs)
             why = reasons(columns, shares, self.bundle.manifest.feature_names)
-        ids = self._stock.items.item_ids[found.item]
+        ids = self.stock.items.item_ids[found.item]
         scores = found.score.tolist()
         return tuple(RankedItem(str(item), score, words) for item, score, words in zip(ids, scores, why, strict=True))
+
+
+def _lifted(scored: Scored, items: Indices, weights: Floats) -> Scored:
+    """Put some items before all others, by their weights."""
+    weight = np.zeros(len(scored.pairs.item), dtype=np.float32)
+    order = np.argsort(items)
+    at = np.minimum(np.searchsorted(items[order], scored.pairs.item), max(len(items) - 1, 0))
+    found = items[order][at] == scored.pairs.item if len(items) else np.zeros(len(weight), dtype=bool)
+    weight[found] = weights[order][at[found]]
+    top = np.float32(scored.score.max(initial=0.0))
+    return replace(scored, score=np.where(found, top + weight, scored.score).astype(np.float32))

@@ -1,20 +1,68 @@
 """What callers send, with its limits."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from components.contracts.experiment import ArmName
+from components.contracts.feedback import ServedType
+from components.ranking.candidates import SOURCES
 
 MOST_ITEMS = 1000
-Id = Annotated[str, Field(min_length=1, max_length=256)]
+MOST_VIEWED = 100
+MOST_NAMES = 200
+MOST_EVENTS = 500  # a batch
+MOST_CONTEXT = 20  # entries
+FUTURE_SECONDS = 300  # by so much a caller's clock may be ahead
+
+Id = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Ids = Annotated[list[Id], Field(max_length=MOST_ITEMS)]
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+Names = Annotated[list[Name], Field(min_length=1, max_length=MOST_NAMES)]
+Source = Literal[SOURCES]  # type: ignore[valid-type]
+Plain = Annotated[str, Field(max_length=256)] | bool | int | Annotated[float, Field(allow_inf_nan=False)] | None
 
 
-class Request(BaseModel):
-    """What every request says; a field that nobody knows is a mistake of the caller."""
+class Document(BaseModel):
+    """A JSON object; a field that nobody knows is a mistake of the caller."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
+
+class Context(BaseModel):
+    """Where the request comes from: ``items`` are those that the user looks at; further plain values are logged."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    __pydantic_extra__: dict[str, Plain]
+
+    session_id: Id | None = None
+    items: Annotated[list[Id], Field(max_length=MOST_VIEWED)] = []
+
+    @model_validator(mode="after")
+    def _small(self) -> "Context":
+        extra = self.__pydantic_extra__ or {}
+        if len(extra) > MOST_CONTEXT or any(len(name) > 64 for name in extra):
+            raise ValueError(f"at most {MOST_CONTEXT} further values, with names of at most 64 characters")
+        return self
+
+
+class Filters(Document):
+    """What the list may hold; a category is named by one level of its path, or by the path down to a level."""
+
+    categories: Names | None = None
+    brands: Names | None = None
+    max_price: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    in_stock_only: bool = False
+    max_per_category: Annotated[int, Field(ge=1, le=MOST_ITEMS)] | None = None
+    sources: Annotated[list[Source], Field(min_length=1, max_length=len(SOURCES))] | None = None
+
+
+class Request(Document):
+    """What every request for a ranking says; ``arm`` asks for a preview, which is neither logged nor counted."""
+
     user_id: Id
+    context: Context | None = None
+    arm: ArmName | None = None
     explain: bool = False
 
 
@@ -23,9 +71,30 @@ class RecommendRequest(Request):
 
     k: Annotated[int, Field(ge=1, le=MOST_ITEMS)] | None = None
     exclude: Ids = []
+    filters: Filters | None = None
 
 
 class RankRequest(Request):
     """Ask for the order of given items."""
 
     items: Ids
+
+
+class Event(Document):
+    """Something that a user did with an item, or was shown; without ``time`` it happened now."""
+
+    event_id: Id
+    type: ServedType
+    user_id: Id
+    item_id: Id
+    time: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    quantity: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
+    price: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = None
+    session_id: Id | None = None
+    request_id: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+
+
+class EventsRequest(Document):
+    """Events that belong together: all of them are taken, or none."""
+
+    events: Annotated[list[Event], Field(min_length=1, max_length=MOST_EVENTS)]

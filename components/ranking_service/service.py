@@ -2,33 +2,52 @@
 
 import gc
 import os
+from functools import cache
 
 import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from components.ranking_service.opening import open_recommender
+from components.ranking_service.access import Access
+from components.ranking_service.admission import Rates, limits_from
+from components.ranking_service.draining import drain_from
+from components.ranking_service.edge import Edge, Gate
+from components.ranking_service.measures import Measures
+from components.ranking_service.readings import show_readings
+from components.ranking_service.request_log import RequestLog
 from components.ranking_service.routes import ranking_app
+from components.ranking_service.serving import Serving
 from components.ranking_service.settings import settings_from
 
 TIMEOUT_SECONDS = 2.0
 """BentoML 1.4.39 never cancels the timer that it sets for a request, so all requests of this time stay in memory; an
 answer takes a hundredth of it, and a body may take half."""
 
-BENTOML_ANSWERS = ("/livez", "/readyz", "/healthz", "/metrics")
-
 app = ranking_app()
 
 
+@cache
+def gate() -> Gate:
+    """Build the service and its edge from the environment's variables, once in a process."""
+    settings, limits, measures = settings_from(os.environ), limits_from(os.environ), Measures()
+    serving = app.state.serving = Serving(settings, limits, measures)
+    show_readings(measures, serving)
+    access = Access(settings.home.api_keys)
+    return Gate(access, Rates(limits), serving.turn, drain_from(os.environ), measures, RequestLog())
+
+
 class OurRoutes:
-    """Gives every request to our application; BentoML keeps health and metrics, not its pages and its schema."""
+    """Gives every request to our application, behind its edge; BentoML keeps the server's start and end."""
 
     def __init__(self, bentoml_app: ASGIApp) -> None:
         self._bentoml_app = bentoml_app
+        self._edge = Edge(self._inside, gate())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass the server's start and end on."""
-        ours = scope["type"] == "http" and scope["path"] not in BENTOML_ANSWERS
-        await (app if ours else self._bentoml_app)(scope, receive, send)
+        await self._edge(scope, receive, send)
+
+    async def _inside(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (app if scope["type"] == "http" else self._bentoml_app)(scope, receive, send)
 
 
 @bentoml.service(name="rankloop", workers=1, traffic={"timeout": TIMEOUT_SECONDS})
@@ -37,10 +56,16 @@ class RankingService:
     """Answers from the bundle that an environment serves."""
 
     def __init__(self) -> None:
-        """Open the live bundle and its rows, and let the garbage collector never look at them again."""
-        app.state.recommender = open_recommender(settings_from(os.environ))
+        """Open what is live, and let the garbage collector never look at it again."""
+        gate()
+        app.state.serving.start()
         gc.collect()
         gc.freeze()
+
+    @bentoml.on_shutdown
+    def stop(self) -> None:
+        """Put everything that was shown on disk."""
+        app.state.serving.stop()
 
 
 RankingService.add_asgi_middleware(OurRoutes)  # type: ignore[attr-defined] # the decorator is typed as if it kept the class

@@ -10,14 +10,22 @@ from components.contracts.home import Home
 
 HOME = "RANKLOOP_HOME"
 ENVIRONMENT = "RANKLOOP_ENVIRONMENT"
+DEADLINE = "RANKLOOP_STORE_DEADLINE_MS"
+STALE = "RANKLOOP_STALE_AFTER_DAYS"
 
 
 @dataclass(frozen=True)
 class ServiceSettings:
-    """Which home's bundle is served, and for which environment it was promoted."""
+    """Which home's bundle is served, and for which environment it was promoted.
+
+    ``store_deadline_ms``: how long a store that is a server may take for a user's row. ``stale_after_days``: age of the
+    newest item row, by the home's clock, from which answers say that they rest on stale features.
+    """
 
     home: Home
     environment: str = "local"
+    store_deadline_ms: float = 20.0
+    stale_after_days: float = 8.0
 
     @property
     def shop(self) -> str:
@@ -43,10 +51,26 @@ def settings_from(variables: Mapping[str, str]) -> ServiceSettings:
     """Read the settings.
 
     Raises:
-        ConfigurationError: no home is named.
+        ConfigurationError: no home is named, or a number is none.
     """
     if not variables.get(HOME):
         raise ConfigurationError(
             f"{HOME} is not set; expected the folder of a home: `rankloop serve --home DIR` sets it"
         )
-    return ServiceSettings(Home(Path(variables[HOME]).resolve()), variables.get(ENVIRONMENT) or "local")
+    return ServiceSettings(
+        Home(Path(variables[HOME]).resolve()),
+        variables.get(ENVIRONMENT) or ServiceSettings.environment,
+        _positive(variables, DEADLINE, ServiceSettings.store_deadline_ms),
+        _positive(variables, STALE, ServiceSettings.stale_after_days),
+    )
+
+
+def _positive(variables: Mapping[str, str], name: str, standard: float) -> float:
+    given = variables.get(name) or str(standard)
+    try:
+        found = float(given)
+    except ValueError:
+        found = -1.0
+    if not 0 < found < float("inf"):
+        raise ConfigurationError(f"{name}: found {given!r}, expected a positive number")
+    return found

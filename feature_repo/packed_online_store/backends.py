@@ -32,7 +32,7 @@ class Backend(Protocol):
 
         Newer is a greater (event time, created time); comparing and writing a row is one step that no other writer
         comes between. oldest, newest: the smallest and greatest stamp among all the rows, as in a row's header.
-        mark: a key under which the backend may keep what has been written so far.
+        mark: a key whose value changes with each write: the newest stamp that any write brought, and a token.
         """
 
     def put(self, key: bytes, value: bytes) -> None:
@@ -51,9 +51,10 @@ class Backend(Protocol):
         """Let go of connections and files; the next use opens them again."""
 
 
-def open_backend(url: str) -> Backend:
+def open_backend(url: str, deadline_seconds: float | None = None) -> Backend:
     """Choose the backend of a URL: ``lmdb:///path`` or ``redis://host:port/db`` (``rediss://`` with TLS).
 
+    deadline_seconds: how long a server may take to answer a call, which then fails; a file needs none.
     Errors: StoreError for any other URL.
     """
     scheme = url.partition("://")[0]
@@ -64,5 +65,5 @@ def open_backend(url: str) -> Backend:
     if scheme in ("redis", "rediss", "unix"):
         from feature_repo.packed_online_store.redis_backend import RedisBackend
 
-        return RedisBackend(url)
+        return RedisBackend(url, deadline_seconds)
     raise StoreError(f"online store URL {url!r} is not understood; expected lmdb:///path or redis://host:port/db")

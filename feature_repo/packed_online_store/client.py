@@ -50,12 +50,21 @@ class PackedClient:
         self._namespaces: dict[str, Namespace] = {}
 
     @classmethod
-    def open(cls, url: str, *, project: str, revision: str, clock: Callable[[], datetime]) -> "PackedClient":
+    def open(
+        cls,
+        url: str,
+        *,
+        project: str,
+        revision: str,
+        clock: Callable[[], datetime],
+        deadline_seconds: float | None = None,
+    ) -> "PackedClient":
         """Make a client of ``lmdb:///path`` or ``redis://host:port/db``; it connects when it is first used.
 
         clock: tells the home's time, with a zone, when asked; rows expire by it.
+        deadline_seconds: how long a server may take to answer a call; without it, as long as a bulk write may take.
         """
-        return cls(open_backend(url), project=project, revision=revision, clock=clock)
+        return cls(open_backend(url, deadline_seconds), project=project, revision=revision, clock=clock)
 
     def write_table(
         self,
@@ -85,8 +94,20 @@ class PackedClient:
 
     def read_keys(self, view: PackedView, keys: Sequence[bytes]) -> PackedRows:
         """Read rows by the store's own keys."""
-        oldest = None if not view.ttl else _microseconds(self._now() - view.ttl)
+        return self._rows(view, self.backend.read(keys))
+
+    def read_each(self, views: Sequence[PackedView], key: Any) -> list[PackedRows]:
+        """Read the row of one key in each of several views, in one round trip."""
+        keys = [row_keys(self.namespace(view.name).rows, view.join_keys, [key])[0] for view in views]
         rows = self.backend.read(keys)
+        return [self._rows(view, [row]) for view, row in zip(views, rows, strict=True)]
+
+    def written(self, view: str) -> bytes | None:
+        """Return a mark that changes with each bulk write of a view; None before the first."""
+        return self.backend.read([self.namespace(view).mark])[0]
+
+    def _rows(self, view: PackedView, rows: list[bytes | None]) -> PackedRows:
+        oldest = None if not view.ttl else _microseconds(self._now() - view.ttl)
         try:
             return PackedRows(view.schema, rows, self.namespace(view.name).revision_hash, oldest)
         except StoreError as error:

@@ -1,5 +1,6 @@
 """The embedded backend: one LMDB file, read by any process while another rewrites it."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import compress
@@ -32,7 +33,9 @@ class LmdbBackend:
             return [get(key) for key in keys]
 
     def write_newer(self, mark: bytes, batches: Iterable[RowBatch], oldest: bytes, newest: bytes) -> int:
-        return sum(self._grown(lambda group=group: self._write_group(group)) for group in _commits(batches))
+        kept = sum(self._grown(lambda group=group: self._write_group(group)) for group in _commits(batches))
+        self.put(mark, newest + os.urandom(8))
+        return kept
 
     def put(self, key: bytes, value: bytes) -> None:
         def write() -> None:

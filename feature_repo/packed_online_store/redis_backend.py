@@ -13,6 +13,8 @@ from typing import cast
 from urllib.parse import urlsplit
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.backends import RowBatch
@@ -57,14 +59,24 @@ return kept
 
 
 class RedisBackend:
-    """Rows in the database of ``redis://[user:password@]host:port/db``."""
+    """Rows in the database of ``redis://[user:password@]host:port/db``.
 
-    def __init__(self, url: str) -> None:
+    deadline_seconds: how long connecting, and then an answer, may take; a call that takes longer fails and is not made
+    again. Without it a call waits longer, and is made again when the connection was lost.
+    """
+
+    def __init__(self, url: str, deadline_seconds: float | None = None) -> None:
         parts = urlsplit(url)
         self.url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        self._again = deadline_seconds is None
+        once = {} if deadline_seconds is None else {"retry": Retry(NoBackoff(), 0)}
         try:
             self._redis = redis.Redis.from_url(
-                url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS, decode_responses=False
+                url,
+                socket_connect_timeout=deadline_seconds or CONNECT_SECONDS,
+                socket_timeout=deadline_seconds or ANSWER_SECONDS,
+                decode_responses=False,
+                **once,
             )
         except ValueError as error:
             raise StoreError(f"online store URL {self.url!r}: {error}; expected redis://host:port/db") from error
@@ -105,6 +117,8 @@ class RedisBackend:
         try:
             return read_values(self._redis.connection_pool, keys)
         except redis.ConnectionError:  # a connection that the server has dropped: redis-py tries again on a new one
+            if not self._again:
+                raise
             return cast(list[bytes | None], self._redis.mget(keys))
 
     def _compare(self, mark: bytes, record: bytes, batch: RowBatch) -> int:

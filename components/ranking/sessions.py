@@ -1,0 +1,205 @@
+"""What a user did since their row was made, laid over the row: the columns move as the next snapshot would move them.
+
+Purchases of a session are one shopping trip, made now; browsing counts by its age. What a snapshot tells from the
+calendar (weeks) or from each purchase's own line (a mean price) is estimated; all other columns are what a snapshot of
+this moment holds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.ranking.grouping import sums_by_key
+from components.ranking.rows import MISSING_POSITION, Floats, ItemRows, Positions, Ragged, UserRows
+
+BROWSING = ("view", "click", "add_to_cart")
+PURCHASE = "purchase"
+DAY_MICROSECONDS = 86_400_000_000
+TRIP_DECAYS = {"trip_decay_90": 0.9, "trip_decay_97": 0.966, "trip_decay_99": 0.99}
+VOLUME_HALF_LIVES = {"volume_decay_100": 100.0, "volume_decay_300": 300.0}  # items bought
+COUNTS = ("trips", "decay_56", "decay_112", "units_decay_56", "weeks", "weeks_56d", *TRIP_DECAYS, *VOLUME_HALF_LIVES)
+INTEREST = {"view": 1.0, "click": 2.0, "add_to_cart": 4.0, PURCHASE: 4.0}  # weight as a seed of neighbours
+
+
+@dataclass(frozen=True)
+class Session:
+    """Events of one user, oldest first: item codes, kinds, microseconds since 1970, units."""
+
+    codes: NDArray[np.int32]
+    kinds: tuple[str, ...]
+    at: NDArray[np.int64]
+    units: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def since(self, moment: int) -> "Session":
+        """The events at or after a moment, in microseconds since 1970."""
+        return self.where(self.at >= moment)
+
+    def newest(self, most: int) -> "Session":
+        """The last so many events."""
+        return Session(self.codes[-most:], self.kinds[-most:], self.at[-most:], self.units[-most:])
+
+    def of_kinds(self, kinds: tuple[str, ...]) -> "Session":
+        """The events of some kinds."""
+        return self.where(np.array([kind in kinds for kind in self.kinds], dtype=bool))
+
+    def where(self, chosen: NDArray[np.bool_]) -> "Session":
+        """Some of the events."""
+        if chosen.all():
+            return self
+        kinds = tuple(kind for kind, keep in zip(self.kinds, chosen.tolist(), strict=True) if keep)
+        return Session(self.codes[chosen], kinds, self.at[chosen], self.units[chosen])
+
+
+def longer(session: Session | None, codes: NDArray[np.int32], kind: str, at: int, units: float = 1.0) -> Session:
+    """A session with one event more for each item code, all of one kind and moment."""
+    many = len(codes)
+    found = Session(
+        codes.astype(np.int32), (kind,) * many, np.full(many, at, np.int64), np.full(many, units, np.float32)
+    )
+    if session is None:
+        return found
+    columns = (np.r_[getattr(session, name), getattr(found, name)] for name in ("codes", "at", "units"))
+    codes, moments, amounts = columns
+    return Session(codes, (*session.kinds, *found.kinds), moments, amounts)
+
+
+def with_session(user: UserRows, items: ItemRows, session: Session, now: int) -> UserRows:
+    """Lay a session over one user's row; ``now`` is in microseconds since 1970. Items without a row are passed over."""
+    known = session.where(items.positions(session.codes) != MISSING_POSITION)
+    browsed, bought = known.of_kinds(BROWSING), known.of_kinds((PURCHASE,))
+    arrays, columns = dict(user.arrays), dict(user.columns)
+    if len(browsed) and "seen_item" in arrays:
+        arrays |= _seen(arrays, items, browsed, now)
+    if len(bought):
+        columns |= _one_trip_more(columns, len(np.unique(bought.codes)))
+        position, units = sums_by_key(items.positions(bought.codes).astype(np.int64), bought.units)
+        arrays |= _later(arrays, "history", len(position))
+        arrays |= _bought(arrays, "history", "item", position, units)
+        for group in _groups(arrays, items):
+            code, group_units = _by_group(items.columns[group], position, units)
+            arrays |= _later(arrays, group, len(position))
+            arrays |= _bought(arrays, group, "code", code, group_units)
+    return UserRows(user.user_ids, columns, arrays)
+
+
+def session_seeds(session: Session, items: ItemRows) -> UserRows:
+    """A user whose whole history is this session: what neighbours are looked up by when nothing else is known."""
+    positions = items.positions(session.codes)
+    weights = np.array([INTEREST.get(kind, 0.0) for kind in session.kinds], dtype=np.float32)
+    keep = (positions != MISSING_POSITION) & (weights > 0)
+    position, weight = sums_by_key(positions[keep].astype(np.int64), weights[keep])
+    offsets = np.array([0, len(position)], dtype=np.int64)
+    arrays = {
+        "history_item": Ragged(offsets, position.astype(np.int32)),
+        "history_decay_112": Ragged(offsets, weight.astype(np.float32)),
+    }
+    return UserRows(np.array([""], dtype=object), {}, arrays)
+
+
+def _seen(arrays: Mapping[str, Ragged], items: ItemRows, browsed: Session, now: int) -> dict[str, Ragged]:
+    positions = items.positions(browsed.codes)
+    age = np.maximum(now - browsed.at, 0) / DAY_MICROSECONDS
+    keys = np.unique(positions)
+    widened = _widened(arrays, "seen", "item", keys, zeros=[f"{kind}_decay_7" for kind in BROWSING])
+    at = np.searchsorted(widened["seen_item"].values, positions)
+    for kind in BROWSING:
+        if f"seen_{kind}_decay_7" in widened:
+            chosen = np.array([found == kind for found in browsed.kinds])
+            np.add.at(widened[f"seen_{kind}_decay_7"].values, at[chosen], (0.5 ** (age[chosen] / 7)).astype(np.float32))
+    np.fmin.at(widened["seen_days_since_last"].values, at, age.astype(np.float32))
+    return widened
+
+
+def _one_trip_more(columns: Mapping[str, Floats], items: int) -> dict[str, Floats]:
+    """A user's scalars after a trip of so many distinct items."""
+    trips = np.nan_to_num(columns["trips"])
+    new_week = ~(columns["days_since_last"] < 7)
+    changed = {
+        name: np.nan_to_num(columns[name]) + 1 for name in ("trips", "trips_28d", "trips_decay_14", "trips_decay_56")
+    }
+    weeks = {name: np.nan_to_num(columns[name]) + new_week for name in ("active_weeks", "active_weeks_56d")}
+    basket = (np.nan_to_num(columns["basket_items_mean"]) * trips + items) / (trips + 1)
+    tenure = np.nan_to_num(columns["tenure_days"])
+    found = (
+        changed | weeks | {"days_since_last": np.zeros_like(trips), "tenure_days": tenure, "basket_items_mean": basket}
+    )
+    return {name: values.astype(np.float32) for name, values in found.items() if name in columns}
+
+
+def _later(arrays: Mapping[str, Ragged], group: str, items: int) -> dict[str, Ragged]:
+    """Every entry of a group as it stands after one more trip, of so many items."""
+    factors = TRIP_DECAYS | {name: 0.5 ** (items / half_life) for name, half_life in VOLUME_HALF_LIVES.items()}
+    found = {}
+    for name, factor in factors.items():
+        if f"{group}_{name}" in arrays:
+            ragged = arrays[f"{group}_{name}"]
+            found[f"{group}_{name}"] = Ragged(ragged.offsets, ragged.values * np.float32(factor))
+    for name in ("trips_since_first", "trips_since_last"):
+        if f"{group}_{name}" in arrays:
+            ragged = arrays[f"{group}_{name}"]
+            found[f"{group}_{name}"] = Ragged(ragged.offsets, ragged.values + np.float32(1))
+    return found
+
+
+def _bought(
+    arrays: Mapping[str, Ragged], group: str, key: str, codes: NDArray[np.int64], units: Floats
+) -> dict[str, Ragged]:
+    """A group's entries with those of what was bought now, each once."""
+    firsts = [name for name in ("days_since_first", "trips_since_first") if f"{group}_{name}" in arrays]
+    widened = _widened(arrays, group, key, codes.astype(np.int32), zeros=[*COUNTS, *firsts])
+    at = np.searchsorted(widened[f"{group}_{key}"].values, codes)
+    values = {name.removeprefix(f"{group}_"): ragged.values for name, ragged in widened.items()}
+    since_last = values["days_since_last"][at]
+    _mix_gap(values, "gap", at, since_last)
+    if "trip_gap" in values:
+        _mix_gap(values, "trip_gap", at, values["trips_since_last"][at])
+        values["trips_since_last"][at] = 0
+    amounts = {"units_decay_56": units, "weeks": ~(since_last < 7), "weeks_56d": ~(since_last < 7)}
+    for name in COUNTS:
+        if name in values:
+            values[name][at] += amounts.get(name, np.float32(1))
+    values["last_units"][at] = units
+    values["days_since_last"][at] = 0
+    return widened
+
+
+def _mix_gap(values: Mapping[str, Floats], name: str, at: NDArray[np.int64], age: Floats) -> None:
+    """Let the time since the last purchase join the mean gap; the weights of the earlier gaps are estimated."""
+    trips, gap = values["trips"][at], values[name][at]
+    earlier = values["decay_56"][at] * np.maximum(trips - 1, 0) / np.maximum(trips, 1)
+    mixed = (np.nan_to_num(gap) * earlier + age) / (earlier + 1)
+    values[name][at] = np.where(np.isnan(gap), age, mixed).astype(np.float32)
+
+
+def _widened(
+    arrays: Mapping[str, Ragged], group: str, key: str, codes: Positions, zeros: list[str]
+) -> dict[str, Ragged]:
+    """A group's aligned arrays as copies, with entries for the codes: 0 in the columns of ``zeros``, else missing."""
+    held = arrays[f"{group}_{key}"].values
+    new = np.setdiff1d(codes, held).astype(held.dtype)
+    order = np.argsort(np.r_[held, new], kind="stable")
+    offsets = np.array([0, len(order)], dtype=np.int64)
+    found = {f"{group}_{key}": Ragged(offsets, np.r_[held, new][order])}
+    for name in arrays:
+        column = name.removeprefix(f"{group}_")
+        if name.startswith(f"{group}_") and column != key:
+            fill = np.full(len(new), 0.0 if column in zeros else np.nan, dtype=np.float32)
+            found[name] = Ragged(offsets, np.r_[arrays[name].values.astype(np.float32), fill][order])
+    return found
+
+
+def _groups(arrays: Mapping[str, Ragged], items: ItemRows) -> list[str]:
+    """Groups of items that a user's row keeps a history of, such as ``category``."""
+    return [name.removesuffix("_code") for name in arrays if name.endswith("_code") and name[:-5] in items.columns]
+
+
+def _by_group(codes: Floats, positions: NDArray[np.int64], units: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """The distinct groups of some items, with the units bought of each; an item without a group is passed over."""
+    group = codes[positions]
+    known = ~np.isnan(group)
+    return sums_by_key(group[known].astype(np.int64), units[known])

@@ -1,0 +1,28 @@
+"""``GET /livez``, ``/readyz`` and ``/metrics``."""
+
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from components.ranking_service.measures import CONTENT_TYPE
+from components.ranking_service.problems import Problem
+from components.ranking_service.serving import serving_of
+
+
+async def livez(request: Request) -> Response:
+    """Say that the process answers."""
+    return PlainTextResponse("alive")
+
+
+async def readyz(request: Request) -> Response:
+    """Say whether there is something to rank with."""
+    serving = serving_of(request)
+    if serving is None or serving.live is None:
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "there is nothing to rank with yet", {"Retry-After": "1"})
+    return PlainTextResponse("ready")
+
+
+async def metrics(request: Request) -> Response:
+    """Show what Prometheus reads."""
+    return Response(serving_of(request).measures.page(), media_type=CONTENT_TYPE)

@@ -1,0 +1,164 @@
+"""``POST /v1/recommend`` and ``POST /v1/rank``: an answer to everybody, logged unless it is a preview."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import orjson
+from starlette.background import BackgroundTask
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from components.contracts.experiment import ArmName
+from components.feedback.records import ServedList
+from components.ranking_service.bodies import JSON, read_body
+from components.ranking_service.live import Live
+from components.ranking_service.recommender import Answer, Asked, Fallback, RankedItem, Recommender
+from components.ranking_service.schemas import RankRequest, RecommendRequest, Request
+from components.ranking_service.serving import Serving, serving_of
+from components.ranking_service.stopwatch import Stopwatch
+from components.ranking_service.visits import Visit, visit_of
+
+Ranking = Callable[[Recommender, Asked, Stopwatch], Answer]
+NOTHING = Answer((), "", Fallback.STORE_UNAVAILABLE, np.empty((0, 0), dtype=np.float32))
+
+
+@dataclass(frozen=True)
+class Given:
+    """An answer, by which arm, and the recommender that made it (None: there was nothing to rank with)."""
+
+    answer: Answer
+    arm: ArmName
+    experiment: str | None
+    recommender: Recommender | None
+
+
+async def recommend(request: HttpRequest) -> Response:
+    """Answer with a user's ranked list."""
+    asked = await read_body(request, RecommendRequest)
+
+    def ranking(recommender: Recommender, wish: Asked, watch: Stopwatch) -> Answer:
+        return recommender.recommend(_narrowed(wish, asked, recommender), watch)
+
+    return await _answered(request, asked, ranking)
+
+
+async def rank(request: HttpRequest) -> Response:
+    """Answer with given items in order."""
+    asked = await read_body(request, RankRequest)
+
+    def ranking(recommender: Recommender, wish: Asked, watch: Stopwatch) -> Answer:
+        return recommender.rank(wish, asked.items, watch)
+
+    return await _answered(request, asked, ranking)
+
+
+async def _answered(request: HttpRequest, asked: Request, ranking: Ranking) -> Response:
+    serving, visit = serving_of(request), visit_of(request)
+    wish = Asked(asked.user_id, viewed=asked.context.items if asked.context else (), explain=asked.explain)
+    async with serving.turn:
+        given = _given(serving.live, asked, wish, ranking, visit.stopwatch)
+    _note(visit, asked, given)
+    response = Response(orjson.dumps(_document(given, visit.request_id, asked.explain)), media_type=JSON)
+    if asked.arm is None and given.recommender is not None:
+        response.background = _logging(serving, asked, wish, given, ranking, visit.request_id)
+    return response
+
+
+def _given(live: Live | None, asked: Request, wish: Asked, ranking: Ranking, watch: Stopwatch) -> Given:
+    if live is None:
+        return Given(NOTHING, asked.arm or "champion", None, None)
+    arm = live.arm_for(asked.user_id, asked.arm)
+    recommender, is_its_own = live.recommender(arm)
+    answer = ranking(recommender, wish, watch)
+    if not is_its_own:
+        answer = replace(answer, fallback=answer.fallback or Fallback.ARM_UNAVAILABLE)
+    return Given(answer, arm, live.experiment.name if live.experiment else None, recommender)
+
+
+def _narrowed(wish: Asked, asked: RecommendRequest, recommender: Recommender) -> Asked:
+    """The wish with its length and filters, in terms of a recommender's items."""
+    wish = replace(wish, k=asked.k or recommender.bundle.manifest.k, exclude=asked.exclude)
+    filters = asked.filters
+    if filters is None:
+        return wish
+    wanted = recommender.catalogue.matching(filters.categories or (), filters.brands or (), filters.max_price)
+    stock = recommender.stock.items.columns.get("in_stock")
+    if filters.in_stock_only and stock is not None:
+        wanted = wanted & (stock != 0)
+    return replace(wish, wanted=wanted, sources=filters.sources, max_per_category=filters.max_per_category)
+
+
+def _note(visit: Visit, asked: Request, given: Given) -> None:
+    visit.arm, visit.bundle, visit.fallback = given.arm, given.answer.bundle, given.answer.fallback
+    visit.user_id, visit.is_counted = asked.user_id, asked.arm is None
+
+
+def _document(given: Given, request_id: str, explain: bool) -> dict[str, Any]:
+    answer = given.answer
+    items = [_item(item, given.recommender if explain else None) for item in answer.items]
+    return {
+        "request_id": request_id,
+        "bundle": answer.bundle or None,
+        "arm": given.arm,
+        "experiment": given.experiment,
+        "fallback": answer.fallback,
+        "items": items,
+    }
+
+
+def _item(item: RankedItem, explained_by: Recommender | None) -> dict[str, Any]:
+    told: dict[str, Any] = {"item_id": item.item_id, "score": item.score}
+    if explained_by is None:
+        return told
+    place, words = explained_by.positions.get(item.item_id), explained_by.catalogue
+    named = {"title": item.item_id, "category": None}
+    if place is not None:
+        named = {"title": words.title(place), "category": words.categories.of(place)}
+    return told | named | {"reasons": item.reasons}
+
+
+def _logging(
+    serving: Serving, asked: Request, wish: Asked, given: Given, ranking: Ranking, request_id: str
+) -> BackgroundTask:
+    """What is left to do once the caller has the answer: the shadow's list, and the log."""
+    at = serving.now()
+    shadow = serving.live.shadow_for(request_id, given.arm) if serving.live else None
+
+    async def log() -> None:
+        shadowed = None
+        if shadow is not None and serving.live is not None and shadow in serving.live.arms:
+            async with serving.turn:
+                shadowed = ranking(serving.live.arms[shadow], replace(wish, explain=False), Stopwatch())
+        serving.show(_record(request_id, at, asked, given, shadow, shadowed))
+
+    return BackgroundTask(log)
+
+
+def _record(
+    request_id: str, at: datetime, asked: Request, given: Given, shadow: ArmName | None, shadowed: Answer | None
+) -> ServedList:
+    answer, recommender = given.answer, given.recommender
+    ranked = [item for item in answer.items if item.score is not None]
+    unseen = [item for item in shadowed.items if item.score is not None] if shadowed else []
+    return ServedList(
+        request_id=request_id,
+        event_time=at,
+        logged_at=datetime.now(UTC),
+        user_id=asked.user_id,
+        bundle=answer.bundle,
+        arm=given.arm,
+        item_ids=[item.item_id for item in ranked],
+        scores=np.array([item.score for item in ranked], dtype=np.float32),
+        propensities=np.ones(len(ranked)),
+        features=answer.features,
+        feature_list=recommender.bundle.manifest.feature_list if recommender else "",
+        experiment=given.experiment,
+        fallback=answer.fallback,
+        context=asked.context.model_dump_json(exclude_defaults=True) if asked.context else None,
+        shadow_arm=shadow if shadowed else None,
+        shadow_item_ids=[item.item_id for item in unseen] if shadowed else None,
+        shadow_scores=np.array([item.score for item in unseen], dtype=np.float32) if shadowed else None,
+    )

@@ -1,0 +1,48 @@
+"""What metrics read from the parts of the service when somebody asks."""
+
+from components.ranking_service.measures import Measures
+from components.ranking_service.serving import Serving
+
+MICROSECONDS = 1e6
+
+
+def show_readings(measures: Measures, serving: Serving) -> None:
+    """Show the service's numbers on the metrics page."""
+
+    def digests() -> dict[str, str]:
+        return {arm: found.bundle.digest for arm, found in serving.live.arms.items()} if serving.live else {}
+
+    def age() -> float | None:
+        return None if serving.live is None else serving.now().timestamp() - serving.live.items_at / MICROSECONDS
+
+    def breaker() -> float | None:
+        return None if serving.live is None else float(serving.live.champion.rows.breaker.state)
+
+    measures.bundles = digests
+    show = measures.readers
+    show.gauge("rankloop_item_rows_age_seconds", "Age of the newest item row, by the home's clock.", age)
+    show.gauge("rankloop_store_breaker", "The store's circuit breaker: 0 closed, 1 open, 2 trying.", breaker)
+    show.gauge("rankloop_requests_waiting", "Requests that wait or are answered.", lambda: serving.turn.ahead)
+    show.gauge("rankloop_lists_queued", "Lists not on disk yet.", lambda: serving.log.facts.lists_queued)
+    show.gauge(
+        "rankloop_feedback_sync_age_seconds",
+        "Time since everything logged was on disk.",
+        lambda: serving.log.facts.sync_age_seconds,
+    )
+    show.counter("rankloop_requests_shed", "Requests refused for want of time.", lambda: float(serving.turn.shed))
+    show.counter(
+        "rankloop_live_changes", "Times that what is live was replaced.", lambda: float(serving.reloading.reloads)
+    )
+    show.counter(
+        "rankloop_live_refused",
+        "Bundles and experiments that could not be taken up.",
+        lambda: float(serving.reloading.refused),
+    )
+    for name, told in (
+        ("lists_written", "Lists on disk."),
+        ("lists_dropped", "Lists lost because too many waited."),
+        ("events_written", "Events on disk."),
+        ("events_repeated", "Events that were known already."),
+        ("events_refused", "Events that were not taken because the disk refused."),
+    ):
+        show.counter(f"rankloop_{name}", told, lambda name=name: float(getattr(serving.log.facts, name)))  # type: ignore[misc]

@@ -1,0 +1,117 @@
+"""Following what is promoted, published, materialized and tried: a new ``Live`` is opened aside, then put in place."""
+
+import gc
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from components.bundles.store import LATEST, model_folder
+from components.contracts.errors import RankloopError, StoreError
+from components.contracts.experiment import experiment_file
+from components.ranking_service.live import Live
+from components.ranking_service.opening import Opening
+
+LOOK_SECONDS = 1.0
+TRY_AGAIN_SECONDS = 5.0  # a bundle that cannot be opened may be mended in its place
+WRITE_SECONDS = 0.2
+log = logging.getLogger("bentoml.rankloop.reloading")
+Signature = tuple[object, ...]
+
+
+class Reloading:
+    """A thread that looks every second and hands over a new ``Live``; one that cannot be opened changes nothing."""
+
+    def __init__(self, opening: Opening, put: Callable[[Live], None]) -> None:
+        """``put`` takes a new ``Live``; it is called on the thread."""
+        self._opening, self._put = opening, put
+        self._live: Live | None = None
+        self._seen: Signature | None = None
+        self._said: dict[str, str] = {}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="reloading", daemon=True)
+        self._try_again = math.inf
+        self.reloads = 0
+        self.refused = 0
+
+    def start(self) -> None:
+        """Open what there is now, and follow from then on."""
+        self._look()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop, and write the sessions that are not in the store yet."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._write_sessions()
+
+    def _follow(self) -> None:
+        turns = max(1, round(LOOK_SECONDS / WRITE_SECONDS))
+        turn = 0
+        while not self._stopping.wait(WRITE_SECONDS):
+            self._write_sessions()
+            turn = (turn + 1) % turns
+            if turn == 0:
+                self._look()
+
+    def _look(self) -> None:
+        try:
+            seen = self._signature()
+            if seen != self._seen or time.monotonic() > self._try_again:
+                self._open()
+                self._seen = seen
+            self._say("store", None)
+        except (RankloopError, OSError) as error:
+            self._say("store", str(error))
+        except Exception:
+            log.exception("what was promoted could not be opened; what was live stays")
+
+    def _open(self) -> None:
+        live = self._opening.live(self._live)
+        for about in ("champion", "challenger", "experiment"):
+            self._say(about, live.trouble.get(about))
+        self.refused += sum(about != "challenger" for about in live.trouble)
+        self._live = live
+        self._try_again = time.monotonic() + TRY_AGAIN_SECONDS if "champion" in live.trouble else math.inf
+        self._put(live)
+        self.reloads += 1
+        gc.freeze()  # what lives on is never looked through again: a full collection would hold up answers
+        log.info("serving %s", {arm: found.bundle.digest for arm, found in live.arms.items()})
+
+    def _signature(self) -> Signature:
+        """What tells that something was promoted, published, tried or materialized since."""
+        home, environment = self._opening.settings.home, self._opening.settings.environment
+        store = model_folder(home.models, self._opening.shop, LATEST).parent
+        files = (home.environments / f"{environment}.json", store / LATEST, experiment_file(home, environment))
+        mark = self._opening.items_mark(self._live) if self._live else None
+        return (*map(_stamp, files), mark)
+
+    def _write_sessions(self) -> None:
+        if self._live is None:
+            return
+        try:
+            self._opening.sessions.write(self._live.champion.rows.hasty)
+            self._say("sessions", None)
+        except StoreError as error:
+            self._say("sessions", str(error))
+
+    def _say(self, about: str, trouble: str | None) -> None:
+        """Log a trouble once for as long as it stays the same, and its end."""
+        if trouble and self._said.get(about) != trouble:
+            log.warning("%s: %s", about, trouble)
+            self._said[about] = trouble
+        elif not trouble and about in self._said:
+            del self._said[about]
+            log.info("%s: good again", about)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino

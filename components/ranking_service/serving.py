@@ -1,0 +1,86 @@
+"""One process's service: what the routes share, from its start to its end."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from starlette.requests import Request
+
+from components.feedback.log import FeedbackLog, Taken
+from components.feedback.records import ServedEvent, ServedList
+from components.ranking_service.admission import Limits, Turn
+from components.ranking_service.live import Live
+from components.ranking_service.measures import Measures
+from components.ranking_service.opening import Opening
+from components.ranking_service.reloading import Reloading
+from components.ranking_service.sessions import Sessions
+from components.ranking_service.settings import ServiceSettings
+
+
+class Serving:
+    """``live`` is replaced whole, and is None for as long as there is nothing to rank with."""
+
+    def __init__(self, settings: ServiceSettings, limits: Limits, measures: Measures) -> None:
+        """Open nothing yet.
+
+        Raises:
+            ConfigurationError: no run has made a home there.
+        """
+        self.live: Live | None = None
+        self.turn = Turn(limits)
+        self.sessions = Sessions()
+        self.measures = measures
+        self._opening = Opening(settings, self.sessions)
+        self.reloading = Reloading(self._opening, self._put)
+        self._log: FeedbackLog | None = None
+        self._folder = settings.home.feedback
+
+    def start(self) -> None:
+        """Open what was promoted, and begin to log and to follow; nothing that is missing stops it."""
+        self._log = FeedbackLog(self._folder)
+        self.reloading.start()
+
+    def stop(self) -> None:
+        """Put everything that was shown on disk."""
+        self.reloading.stop()
+        if self._log is not None:
+            self._log.close()
+
+    @property
+    def log(self) -> FeedbackLog:
+        """The feedback log of a service that was started."""
+        assert self._log is not None, "the service was not started"
+        return self._log
+
+    def now(self) -> datetime:
+        """The home's present moment.
+
+        Raises:
+            StoreError: it is not known yet, for the store could not be reached since the start.
+        """
+        return self._opening.clock()
+
+    def show(self, served: ServedList) -> None:
+        """Log a list that was shown."""
+        self.log.show(served)
+        self.measures.clicks.show(served.request_id, served.arm, served.item_ids)
+
+    async def take(self, events: Sequence[ServedEvent]) -> Taken:
+        """Log events, all or none; they are on disk when it returns.
+
+        Raises:
+            EventsRefusedError: they could not be put on disk.
+        """
+        taken = await self.log.take(events)
+        for event in events:
+            if event.event_id in taken.fresh:
+                self.measures.clicks.tell(event.event_type, event.request_id, event.item_id)
+        return taken
+
+    def _put(self, live: Live) -> None:
+        self.live = live
+
+
+def serving_of(request: Request) -> Serving:
+    """Return the service that a request came to."""
+    found: Serving = request.app.state.serving
+    return found

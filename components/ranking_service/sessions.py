@@ -1,0 +1,108 @@
+"""What users did since their rows were made: in memory at once, and a moment later in the packed store.
+
+One process reads its own events without delay; others, and Feast, read them from the store.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+
+from components.contracts.errors import StoreError
+from components.ranking.sessions import Session, longer
+from feature_repo.packed_online_store.client import PackedClient
+from feature_repo.packed_online_store.rows import PackedRows
+from feature_repo.sessions import SESSIONS, session_view
+
+MOST_USERS = 50_000
+MOST_EVENTS = 100  # a user
+WRITE_EVERY_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class SessionEvent:
+    """One event of a user with an item; ``at`` is in microseconds since 1970, by the home's clock."""
+
+    user_id: str
+    item_code: int
+    kind: str
+    at: int
+    units: float = 1.0
+
+
+class Sessions:
+    """Sessions by user; any thread may ask and add."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: OrderedDict[str, Session] = OrderedDict()
+        self._unwritten: set[str] = set()
+
+    def of(self, user_id: str, stored: PackedRows | None) -> Session | None:
+        """A user's session: the one in memory, else the one that the store has; None without events."""
+        held = self._held.get(user_id)
+        return held if held is not None else stored_session(stored)
+
+    def add(self, events: Iterable[SessionEvent], stored: Callable[[str], PackedRows | None]) -> None:
+        """Take events; ``stored`` reads what the store has of a user who is not in memory."""
+        with self._lock:
+            for event in events:
+                known = event.user_id in self._held
+                before = self.of(event.user_id, None if known else stored(event.user_id))
+                code = np.array([event.item_code], dtype=np.int32)
+                self._held[event.user_id] = longer(before, code, event.kind, event.at, event.units).newest(MOST_EVENTS)
+                self._held.move_to_end(event.user_id)
+                self._unwritten.add(event.user_id)
+            while len(self._held) > MOST_USERS:
+                self._held.popitem(last=False)
+
+    def forget(self, user_id: str) -> None:
+        """Drop a user's session from memory."""
+        with self._lock:
+            self._held.pop(user_id, None)
+            self._unwritten.discard(user_id)
+
+    def write(self, client: PackedClient) -> int:
+        """Write what has changed to the packed store; return how many users' rows.
+
+        Raises:
+            StoreError: the store cannot be written; what has changed is written the next time.
+        """
+        with self._lock:
+            changed = {user: self._held[user] for user in self._unwritten if user in self._held}
+            self._unwritten.clear()
+        if not changed:
+            return 0
+        try:
+            client.write_table(session_view(), session_table(changed), verify=False)
+        except StoreError:
+            with self._lock:
+                self._unwritten |= changed.keys()
+            raise
+        return len(changed)
+
+
+def stored_session(rows: PackedRows | None) -> Session | None:
+    """Read a session from the first of some packed rows; None where there is none."""
+    if rows is None or not rows.found[0]:
+        return None
+    codes, at, units = (rows.arrays(f"session_{name}").row(0) for name in ("item", "time", "units"))
+    return Session(codes, tuple(rows.text_lists("session_kind")[0] or ()), at, units)
+
+
+def session_table(sessions: Mapping[str, Session]) -> pa.Table:
+    """Sessions as rows of the view."""
+    newest = [datetime.fromtimestamp(int(session.at.max()) / 1e6, UTC) for session in sessions.values()]
+    columns = {
+        "user_id": list(sessions),
+        "event_timestamp": newest,
+        "session_item": [session.codes for session in sessions.values()],
+        "session_kind": [list(session.kinds) for session in sessions.values()],
+        "session_time": [session.at for session in sessions.values()],
+        "session_units": [session.units for session in sessions.values()],
+    }
+    return pa.table(columns, schema=SESSIONS)

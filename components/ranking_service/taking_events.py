@@ -1,0 +1,93 @@
+"""``POST /v1/events``: what was shown, viewed, clicked, added or bought; answered once it is on disk."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from components.feedback.log import EventsRefusedError
+from components.feedback.records import ServedEvent
+from components.ranking_service.bodies import JSON, read_body
+from components.ranking_service.problems import Problem
+from components.ranking_service.schemas import FUTURE_SECONDS, Event, EventsRequest
+from components.ranking_service.serving import Serving, serving_of
+from components.ranking_service.sessions import SessionEvent
+from feature_repo.packed_online_store.client import EPOCH, MICROSECOND
+
+FIRST_YEAR = 1970
+
+
+async def take_events(request: Request) -> Response:
+    """Take events, all or none; one whose id is known is not taken again."""
+    asked = await read_body(request, EventsRequest)
+    serving = serving_of(request)
+    events = _served(asked.events, serving.now())
+    try:
+        taken = await serving.take(events)
+    except EventsRefusedError as error:
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": "1"}) from error
+    fresh = [event for event in events if event.event_id in taken.fresh]
+    await asyncio.to_thread(_remember, serving, fresh)
+    return Response(
+        orjson.dumps({"accepted": taken.accepted, "repeated": taken.repeated}), HTTPStatus.ACCEPTED, media_type=JSON
+    )
+
+
+def _served(events: Sequence[Event], now: datetime) -> list[ServedEvent]:
+    """Events as they are logged, with the service's time where the caller gave none.
+
+    Raises:
+        Problem: one lies in the future, or before 1970.
+    """
+    received = datetime.now(UTC)
+    return [
+        ServedEvent(
+            event_id=event.event_id,
+            event_time=_time(place, event, now),
+            received_at=received,
+            event_type=event.type,
+            user_id=event.user_id,
+            item_id=event.item_id,
+            quantity=event.quantity,
+            price=event.price,
+            session_id=event.session_id,
+            request_id=event.request_id,
+        )
+        for place, event in enumerate(events)
+    ]
+
+
+def _time(place: int, event: Event, now: datetime) -> datetime:
+    if event.time is None:
+        return now
+    ahead = event.time - now
+    if ahead > timedelta(seconds=FUTURE_SECONDS) or event.time.year < FIRST_YEAR:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"events.{place}.time: found {event.time.isoformat()}, expected a time from {FIRST_YEAR} to"
+            f" {FUTURE_SECONDS} s after the service's own ({now.isoformat(timespec='seconds')}); leave it out for now",
+        )
+    return min(event.time.astimezone(UTC), now)
+
+
+def _remember(serving: Serving, events: Sequence[ServedEvent]) -> None:
+    """Let the next list of these users know."""
+    live = serving.live
+    if live is None:
+        return
+    known = [
+        SessionEvent(
+            event.user_id,
+            live.codes[event.item_id],
+            event.event_type,
+            (event.event_time - EPOCH) // MICROSECOND,
+            1.0 if event.quantity is None else event.quantity,
+        )
+        for event in events
+        if event.event_type != "shown" and event.item_id in live.codes
+    ]
+    serving.sessions.add(known, live.champion.rows.stored_session)

@@ -1,0 +1,29 @@
+"""The view ``session_features``: what a user did since their row was made, written by the service as events arrive."""
+
+from datetime import timedelta
+
+import pyarrow as pa
+
+from components.contracts.tables import TIME
+from feature_repo.packed_online_store.layout import PackedSchema
+from feature_repo.packed_online_store.views import PackedView
+
+SESSION_FEATURES = "session_features"
+TTL = timedelta(days=1)
+
+SESSIONS = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("event_timestamp", TIME),  # of the newest event
+        ("session_item", pa.list_(pa.int32())),  # item codes; these lists are aligned, oldest event first
+        ("session_kind", pa.list_(pa.string())),  # event types
+        ("session_time", pa.list_(pa.int64())),  # microseconds since 1970, by the home's clock
+        ("session_units", pa.list_(pa.float32())),
+    ]
+)
+
+
+def session_view() -> PackedView:
+    """How the store packs it."""
+    schema = PackedSchema.from_arrow(SESSIONS, exclude=("user_id", "event_timestamp"))
+    return PackedView(SESSION_FEATURES, schema, ("user_id",), TTL)
