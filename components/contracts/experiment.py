@@ -20,23 +20,6 @@ ArmName = Literal["champion", "challenger", "baseline"]
 ARMS: tuple[ArmName, ...] = get_args(ArmName)
 CHAMPION: ArmName = "champion"
 LATEST = "latest"
-EXAMPLE = """\
-name = "new-features"          # a new name spreads the users anew
-
-[arms.champion]                # what was promoted
-share = 0.8
-
-[arms.challenger]
-share = 0.1
-bundle = "latest"              # published last; or a digest
-
-[arms.baseline]                # the best simple rule
-share = 0.1
-
-[shadow]                       # ranks too, unseen
-arm = "challenger"
-share = 0.25                   # of the requests
-"""
 MOST_BYTES = 64 * 1024
 TOLERANCE = 1e-6  # shares are written by hand, as decimals
 ENVIRONMENT = re.compile(r"[A-Za-z0-9_-]+")
@@ -101,9 +84,9 @@ class Experiment(Settings):
         return self
 
     @property
-    def shares(self) -> dict[ArmName, float]:
+    def shares(self) -> dict[str, float]:
         """Each arm's share of the users, champion first."""
-        found: dict[ArmName, Arm | None] = {name: getattr(self.arms, name) for name in ARMS}
+        found: dict[str, Arm | None] = {name: getattr(self.arms, name) for name in ARMS}
         return {name: arm.share for name, arm in found.items() if arm}
 
     @property

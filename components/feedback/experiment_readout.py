@@ -89,7 +89,7 @@ def outcomes_of(hits: Hits, lists: int) -> Outcomes:
 
 def _coded_places(lists: pa.Table, events: pa.Table) -> tuple[_Places, Integers, int]:
     """The places, the code of each event's item, and the number of codes."""
-    length = pc.list_value_length(lists["item_ids"]).to_numpy()
+    length = pc.fill_null(pc.list_value_length(lists["item_ids"]), 0).to_numpy()
     item, event_item = _codes(pc.list_flatten(lists["item_ids"]), events["item_id"])
     row = np.repeat(np.arange(len(lists)), length)
     position = np.arange(len(row)) - np.repeat(np.cumsum(length) - length, length) + 1

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.contracts.errors import ConfigurationError
-from components.contracts.experiment import EXAMPLE, Experiment, experiment_file, read_experiment
+from components.contracts.experiment import Experiment, experiment_file, read_experiment
 from components.contracts.home import Home
 
 CHAMPION = "[arms.champion]\nshare = {}\n"
@@ -35,14 +35,6 @@ def test_without_a_file_no_experiment_is_running(tmp_path: Path) -> None:
 def test_the_smallest_experiment(tmp_path: Path) -> None:
     found = load(tmp_path, 'name = "aa"\n' + ALONE)
     assert (found.shares, found.challenger_bundle, found.shadow) == ({"champion": 1.0}, None, None)
-
-
-def test_the_example_of_the_help_is_an_experiment(tmp_path: Path) -> None:
-    found = load(tmp_path, EXAMPLE)
-    assert found.shares == {"champion": 0.8, "challenger": 0.1, "baseline": 0.1}
-    assert found.challenger_bundle == "latest"
-    assert found.shadow is not None
-    assert (found.shadow.arm, found.shadow.share) == ("challenger", 0.25)
 
 
 def test_shares_are_written_by_hand_and_need_not_add_up_to_the_last_bit(tmp_path: Path) -> None:

@@ -1,0 +1,61 @@
+"""``rankloop experiment``: what the arms of an experiment brought."""
+
+from pathlib import Path
+
+import click
+
+from pipelines.commands.options import environment_option, home_option, json_option
+
+UNTRUSTED = 3
+EXAMPLE = """\
+name = "new-features"          # a new name spreads the users anew
+
+[arms.champion]                # what was promoted
+share = 0.8
+
+[arms.challenger]
+share = 0.1
+bundle = "latest"              # published last; or a digest
+
+[arms.baseline]                # the best simple rule
+share = 0.1
+
+[shadow]                       # ranks too, unseen
+arm = "challenger"
+share = 0.25                   # of the requests
+"""
+WHAT_TO_WRITE = (
+    "An experiment is a file, HOME/experiments/ENV.toml, which the service follows; without it all users \
+are the champion's:\n\n"
+    + "\n\n".join(f"\b\n{part}" for part in EXAMPLE.split("\n\n"))
+)
+
+
+@click.command("experiment", epilog=WHAT_TO_WRITE)
+@home_option
+@environment_option
+@click.option(
+    "--days", metavar="DAYS", type=click.IntRange(min=1), help="How long events count for a list. [default: the shop's]"
+)
+@json_option
+@click.pass_context
+def command(ctx: click.Context, home: Path, environment: str, days: int | None, as_json: bool) -> None:
+    """Read out each arm's clicks and purchases, and its lift over the champion with a 95 % interval over users.
+
+    Exit 3 when the users are not spread as the shares promise: the experiment then cannot be trusted.
+    """
+    from datetime import timedelta
+
+    from rich.console import Console
+
+    from components.contracts.shop import load_shop
+    from pipelines.commands.documents import print_json
+    from pipelines.experiment_readout import read_out
+    from pipelines.experiment_words import print_readout
+    from pipelines.homes import open_home, shop_file_of
+
+    place = open_home(home)
+    document = read_out(place, environment, timedelta(days=days or load_shop(shop_file_of(place)).horizon_days))
+    print_json(document) if as_json else print_readout(document, Console())
+    if document["sample_ratio"]["mismatch"]:
+        ctx.exit(UNTRUSTED)

@@ -1,0 +1,174 @@
+"""A readout in words and tables."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.experiment_statistics import MIN_USERS
+from pipelines.run_details import plain_table
+
+Document = dict[str, Any]
+MEASURES = {
+    "click_through_rate": "click-through rate",
+    "conversion_rate": "conversion rate",
+    "mean_reciprocal_rank": "mean reciprocal rank of the first click",
+}
+
+
+def reasons(document: Document) -> list[str]:
+    """Say what the figures of a readout mean, the gravest first."""
+    if not document["lists"]:
+        return [f"nothing was answered under the experiment {document['experiment']} yet; there is nothing to tell"]
+    ratio = document["sample_ratio"]
+    compared = [] if ratio["mismatch"] else [*_lifts(document), *_fallbacks(document)]
+    return [*_ratio(ratio), *_strangers(document), *compared, *_shadow(document["shadow"]), *_caution(document)]
+
+
+def print_readout(document: Document, console: Console) -> None:
+    """Print the arms, what each brought, and the words."""
+
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+    say(f"{document['experiment']} in {document['environment']}: {_scope(document)}\n")
+    console.print(_arms_table(document))
+    if document["lists"]:
+        say("")
+        console.print(_measures_table(document))
+    say("")
+    for reason in document["reasons"]:
+        say(f"  · {reason}")
+
+
+def _scope(document: Document) -> str:
+    if not document["lists"]:
+        return "no lists yet"
+    lists, users = f"{document['lists']:,} lists", f"{document['users']:,} users"
+    return f"{lists} to {users}, from {document['from'][:16]} to {document['to'][:16]}"
+
+
+def _arms_table(document: Document) -> Table:
+    table = plain_table("arm", "share", "users", "lists", "fell back", "bundle")
+    for name, arm in document["arms"].items():
+        share = "" if arm["share"] is None else f"{arm['share']:.1%}"
+        fell_back = f"{arm['fell_back']['lists']:,}"
+        bundles = ", ".join(digest.removeprefix("sha256:")[:12] for digest in arm["bundles"])
+        table.add_row(name, share, f"{arm['users']:,}", f"{arm['lists']:,}", fell_back, bundles)
+    return table
+
+
+def _measures_table(document: Document) -> Table:
+    """Each measure of each arm; its lists that fell back stand apart, in the last column."""
+    table = plain_table("measure", "arm", "mean", "95 % interval", "fell back")
+    for measure, words in MEASURES.items():
+        title = words.removesuffix(" of the first click")
+        for name, arm in document["arms"].items():
+            apart = arm["fell_back"][measure]
+            table.add_row(title, name, *_rate(arm.get(measure)), "" if apart is None else f"{apart:.4f}")
+            title = ""
+    return table
+
+
+def _rate(rate: Document | None) -> tuple[str, str]:
+    if not rate or rate["value"] is None:
+        return "", ""
+    return f"{rate['value']:.4f}", _span(rate["ci95"], ".4f")
+
+
+def _told(lift: Document) -> tuple[float, tuple[float, float], str]:
+    """A lift as a share of the champion's rate or, where that is nothing, as a difference."""
+    if lift["relative"] is not None:
+        return lift["relative"], lift["relative_ci95"], "+.1%"
+    return lift["difference"], lift["difference_ci95"], "+.4f"
+
+
+def _span(ends: tuple[float, float], digits: str) -> str:
+    return f"{ends[0]:{digits}} to {ends[1]:{digits}}"
+
+
+def _ratio(ratio: Document) -> Iterator[str]:
+    found = ", ".join(f"{arm} {count:,}" for arm, count in ratio["users"].items())
+    promised = ", ".join(f"{arm} {count:,.0f}" for arm, count in ratio["expected"].items())
+    if ratio["mismatch"]:
+        yield (
+            f"THE EXPERIMENT CANNOT BE TRUSTED: found users {found}, where the shares promise {promised}; chance does"
+            f" that with p = {ratio['p_value']:.1g}. Shares that changed under the same name, an arm that failed, lost"
+            " lists and robots do it too: mend that, and begin anew under another name"
+        )
+    elif ratio["p_value"] is not None:
+        yield f"the users are spread as the shares promise (p = {ratio['p_value']:.2f}): {found}"
+    elif len(ratio["users"]) > 1:
+        yield f"too few users to tell whether the shares are kept: {found}"
+
+
+def _strangers(document: Document) -> Iterator[str]:
+    for name, arm in document["arms"].items():
+        if arm["share"] is None:
+            yield f"{name} was shown, but the file gives it no share: a changed experiment needs a new name"
+    several = document["users_of_several_arms"]
+    if several:
+        yield f"{several:,} users saw more than one arm and are left out; a changed share needs a new name"
+
+
+def _lifts(document: Document) -> Iterator[str]:
+    champion = document["arms"]["champion"]["users"]
+    for name, arm in document["arms"].items():
+        if name == "champion":
+            continue
+        if not arm["lift"] or any(lift["sign"] == "too_small" for lift in arm["lift"].values()):
+            yield (
+                f"{name}: too little to tell: found {arm['users']:,} users beside {champion:,} of the champion,"
+                f" expected {MIN_USERS} of each or more"
+            )
+            continue
+        yield from (f"{name}: {words} {_lift(arm['lift'][measure])}" for measure, words in MEASURES.items())
+
+
+def _lift(lift: Document) -> str:
+    value, ends, unit = _told(lift)
+    if lift["sign"] == "unclear":
+        interval = f"the 95 % interval, {_span(ends, unit)}, holds zero"
+        return f"cannot be told from the champion's: {value:{unit}}, but {interval}"
+    return f"is {lift['sign']} than the champion's: {value:{unit}} (95 % interval {_span(ends, unit)})"
+
+
+def _fallbacks(document: Document) -> Iterator[str]:
+    for name, arm in document["arms"].items():
+        lift = arm["lift"].get("fallback_share")
+        if lift and lift["sign"] in ("higher", "lower"):
+            yield (
+                f"{name} fell back {'more' if lift['sign'] == 'higher' else 'less'} often than the champion; lists that"
+                " fell back are told apart, so the others are not quite of the same kind"
+            )
+
+
+def _shadow(shadow: Document | None) -> Iterator[str]:
+    if shadow is None:
+        return
+    overlap, order = shadow["overlap"]["value"], shadow["rank_correlation"]["value"]
+    agreement = "" if order is None else f", in orders that correlate by {order:+.2f}"
+    if overlap is not None:
+        yield f"shadow {shadow['arm']}: {shadow['lists']:,} lists share {overlap:.0%} of their items with it{agreement}"
+    if shadow["clicks"]:
+        where = ", ".join(f"{shadow[way]['value']:.0%} {way}" for way in ("higher", "same", "lower", "missing"))
+        gain = shadow["reciprocal_rank_gain"]
+        by = f"{gain['value']:+.3f} (95 % interval {_span(gain['ci95'], '+.3f')})"
+        yield (
+            f"shadow {shadow['arm']}: of {shadow['clicks']:,} clicked items it had {where}; their reciprocal rank moves"
+            f" by {by}; only what was shown could be clicked, so this favours the champion"
+        )
+
+
+def _caution(document: Document) -> Iterator[str]:
+    young = document["lists_within_horizon"]
+    if young:
+        found = f"{young:,} of {document['lists']:,} lists are younger than {document['horizon_days']:g} days"
+        yield f"{found}: clicks and purchases may still follow them"
+    comparisons = len(MEASURES) * sum(bool(arm["lift"]) for arm in document["arms"].values())
+    if comparisons:
+        yield (
+            f"{comparisons} comparisons at 95 %: without any difference, up to one in {round(20 / comparisons)}"
+            " readouts still finds one, and the more so the more often it is read; name measure and day beforehand"
+        )
