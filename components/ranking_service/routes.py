@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from components.contracts.errors import StoreError
 from components.ranking_service.health import livez, metrics, readyz
+from components.ranking_service.openapi import openapi
 from components.ranking_service.problems import Problem
 from components.ranking_service.rankings import rank, recommend
 from components.ranking_service.storefront import storefront_routes
@@ -19,7 +20,7 @@ from components.ranking_service.taking_events import take_events
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 ENDPOINTS = {"/v1/recommend": recommend, "/v1/rank": rank, "/v1/events": take_events}
-READINGS = {"/livez": livez, "/readyz": readyz, "/metrics": metrics}
+READINGS = {"/livez": livez, "/readyz": readyz, "/metrics": metrics, "/openapi.json": openapi}
 
 
 def ranking_app() -> Starlette:

@@ -1,8 +1,10 @@
 """The BentoML service: ``bentoml serve components.ranking_service.service:RankingService``."""
 
 import gc
+import logging
 import os
 from functools import cache
+from typing import Any
 
 import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,10 +19,16 @@ from components.ranking_service.request_log import RequestLog
 from components.ranking_service.routes import ranking_app
 from components.ranking_service.serving import Serving
 from components.ranking_service.settings import settings_from
+from components.ranking_service.tracing import tracing_from
 
 TIMEOUT_SECONDS = 2.0
 """BentoML 1.4.39 never cancels the timer that it sets for a request, so all requests of this time stay in memory; an
 answer takes a hundredth of it, and a body may take half."""
+
+BENTOML_SILENT: dict[str, Any] = {"metrics": {"enabled": False}, "logging": {"access": {"enabled": False}}}
+"""The edge measures and logs. BentoML would keep a series for ever for each path that anybody asks."""
+
+logging.getLogger("uvicorn.access").propagate = False  # else uvicorn words a line for each request that nobody prints
 
 app = ranking_app()
 
@@ -32,7 +40,8 @@ def gate() -> Gate:
     serving = app.state.serving = Serving(settings, limits, measures)
     show_readings(measures, serving)
     access = Access(settings.home.api_keys)
-    return Gate(access, Rates(limits), serving.turn, drain_from(os.environ), measures, RequestLog())
+    tracing = tracing_from(os.environ)
+    return Gate(access, Rates(limits), serving.turn, drain_from(os.environ), measures, RequestLog(), tracing)
 
 
 class OurRoutes:
@@ -50,7 +59,7 @@ class OurRoutes:
         await (app if scope["type"] == "http" else self._bentoml_app)(scope, receive, send)
 
 
-@bentoml.service(name="rankloop", workers=1, traffic={"timeout": TIMEOUT_SECONDS})
+@bentoml.service(name="rankloop", workers=1, traffic={"timeout": TIMEOUT_SECONDS}, **BENTOML_SILENT)
 @bentoml.asgi_app(app)
 class RankingService:
     """Answers from the bundle that an environment serves."""
