@@ -18,7 +18,6 @@ from components.ranking_service.rankings import rank, recommend
 from components.ranking_service.storefront import storefront_routes
 from components.ranking_service.taking_events import take_events
 
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 ENDPOINTS = {"/v1/recommend": recommend, "/v1/rank": rank, "/v1/events": take_events}
 READINGS = {"/livez": livez, "/readyz": readyz, "/metrics": metrics, "/openapi.json": openapi}
 
@@ -27,19 +26,12 @@ def ranking_app() -> Starlette:
     """Make the application; whoever serves it sets ``state.serving``."""
     routes = [Route(path, endpoint, methods=["POST"]) for path, endpoint in ENDPOINTS.items()]
     routes += [Route(path, endpoint, methods=["GET"]) for path, endpoint in READINGS.items()]
-    routes += [*storefront_routes(), Route("/{path:path}", nothing_here, methods=METHODS)]
+    routes += storefront_routes()
     handlers: dict[Any, Any] = {Problem: _problem, HTTPException: _refused, ClientDisconnect: _left, StoreError: _later}
     app = Starlette(routes=routes, exception_handlers=handlers | {Exception: _unexpected})
     app.router.redirect_slashes = False
     app.state.serving = None
     return app
-
-
-async def nothing_here(request: HttpRequest) -> Response:
-    """Refuse what no endpoint answers."""
-    if request.url.path in ENDPOINTS:
-        raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "POST"})
-    raise HTTPException(HTTPStatus.NOT_FOUND)
 
 
 async def _problem(_: HttpRequest, error: Problem) -> Response:
