@@ -9,6 +9,7 @@ from pathlib import Path
 from components.contracts.errors import ConfigurationError
 from components.features.sets import CURRENT, read_set
 from feature_repo.repository import build_repo
+from feature_repo.sessions import EMPTY_SESSIONS
 
 
 def _current_set() -> Path:
@@ -22,8 +23,8 @@ def _current_set() -> Path:
 
 
 _folder = _current_set()
-_repository = build_repo(read_set(_folder), _folder)
+_repository = build_repo(read_set(_folder), _folder, sessions=_folder.parents[1] / "feature_store" / EMPTY_SESSIONS)
 user, item = _repository.entities
-user_snapshots, item_snapshots = _repository.sources
-user_features, item_features = _repository.views
+user_snapshots, item_snapshots, sessions_pushed = _repository.sources
+user_features, item_features, session_features = _repository.views
 ranking = _repository.service

@@ -4,24 +4,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from feast import Entity, FeatureService, FeatureView, FileSource, RepoConfig
+from feast import Entity, FeatureService, FeatureView, FileSource, PushSource, RepoConfig
 
 from components.contracts.home import Home
 from components.features.schemas import view_schemas
 from components.features.sets import FeatureSet
 from feature_repo.entities import item_entity, user_entity
 from feature_repo.feature_services import ranking_service
-from feature_repo.feature_views import feature_view
+from feature_repo.feature_views import feature_view, session_feature_view
 from feature_repo.project import PROJECT
-from feature_repo.sources import snapshot_source
+from feature_repo.sources import session_source, snapshot_source
 
 
 @dataclass(frozen=True)
 class Repository:
-    """Entities, sources, views and the service of one feature set."""
+    """Entities, sources, views and the service of one feature set; where sessions are known, they come last."""
 
     entities: tuple[Entity, ...]
-    sources: tuple[FileSource, ...]
+    sources: tuple[FileSource | PushSource, ...]
     views: tuple[FeatureView, ...]
     service: FeatureService
 
@@ -31,8 +31,13 @@ class Repository:
         return [*self.entities, *self.sources, *self.views, self.service]
 
 
-def build_repo(chosen: FeatureSet, folder: Path | None = None) -> Repository:
-    """Build the objects of a set; ``folder`` is where Feast reads it, by default the immutable folder itself."""
+def build_repo(chosen: FeatureSet, folder: Path | None = None, sessions: Path | None = None) -> Repository:
+    """Build the objects of a set.
+
+    Args:
+        folder: where Feast reads it, by default the immutable folder itself.
+        sessions: the empty file that stands for sessions offline; without it sessions are left out.
+    """
     entities = {"user_features": user_entity(), "item_features": item_entity()}
     schemas = view_schemas(chosen.shape)
     sources = {name: snapshot_source(folder or chosen.folder, name) for name in schemas}
@@ -40,9 +45,10 @@ def build_repo(chosen: FeatureSet, folder: Path | None = None) -> Repository:
         feature_view(name, schema, entities[name], sources[name], chosen.ttl_days, chosen.revision)
         for name, schema in schemas.items()
     ]
-    return Repository(
-        tuple(entities.values()), tuple(sources.values()), tuple(views), ranking_service(views, chosen.revision)
-    )
+    service = ranking_service(views, chosen.revision)
+    pushed = [session_source(sessions)] if sessions else []
+    views += [session_feature_view(entities["user_features"], source, chosen.revision) for source in pushed]
+    return Repository(tuple(entities.values()), (*sources.values(), *pushed), tuple(views), service)
 
 
 def store_config(home: Home, registry: Path, revision: str) -> RepoConfig:

@@ -9,6 +9,7 @@ from feature_repo.packed_online_store.layout import PackedSchema
 from feature_repo.packed_online_store.views import PackedView
 
 SESSION_FEATURES = "session_features"
+EMPTY_SESSIONS = "sessions.parquet"  # in ``feature_store/``: Feast wants an offline file beside what is pushed
 TTL = timedelta(days=1)
 
 SESSIONS = pa.schema(

@@ -7,6 +7,7 @@ from components.contracts.home import Home
 from components.features.sets import CURRENT, FeatureSet
 from feature_repo.feast_import import import_feast
 from feature_repo.project import PROJECT
+from feature_repo.sessions import EMPTY_SESSIONS
 
 YAML = """\
 # Written by materialize_features. Use: feast -f {home}/feature_store/feature_store.yaml materialize-incremental <time>
@@ -35,11 +36,14 @@ def register(home: Home, chosen: FeatureSet) -> bool:
     from feast import FeatureStore
 
     from feature_repo.repository import build_repo, store_config
+    from feature_repo.sources import write_empty_sessions
 
     folder.mkdir(parents=True, exist_ok=True)
     current = home.root.resolve() / "features" / CURRENT
     store = FeatureStore(config=store_config(home, folder / "registry.db", chosen.revision))
-    store.apply(build_repo(chosen, current).objects)
+    sessions = folder.resolve() / EMPTY_SESSIONS
+    write_empty_sessions(sessions)
+    store.apply(build_repo(chosen, current, sessions).objects)
     _write(folder / "feature_store.yaml", _settings(home, chosen))
     _write(note, json.dumps(wanted))
     return True

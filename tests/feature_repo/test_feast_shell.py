@@ -13,6 +13,7 @@ from components.contracts.home import Home
 from components.features.sets import VIEWS, FeatureSet, read_set
 from components.materialize_features.materialization import materialize_features
 from components.materialize_features.packed_rows import open_client, packed_view
+from components.ranking_service.sessions import SessionEvent, Sessions
 from tests.components.build_features.homes import home_of, quiet, small_shop
 from tests.components.features.frames import on
 
@@ -72,16 +73,37 @@ def test_feast_from_the_shell_writes_the_rows_that_the_step_writes(tmp_path):
     assert _trips(tmp_path, users) == _read_trips(home, chosen, users)
 
 
+def test_feast_reads_the_sessions_that_the_service_writes(tmp_path):
+    home, clean = home_of(tmp_path)
+    features = build_features(small_shop(), home, clean, quiet).features
+    materialize_features(small_shop(), home, features, quiet)
+    chosen = read_set(Path(features.uri))
+    sessions = Sessions()
+    at = int(on(71).timestamp() * 1e6)
+    sessions.add(
+        [SessionEvent("u1", 3, "view", at), SessionEvent("u1", 4, "purchase", at + 1, units=2.0)], lambda _: None
+    )
+    with open_client(home, chosen) as client:
+        assert sessions.write(client) == 1
+    columns = ("item", "kind", "time", "units")
+    found = _read(tmp_path, [f"session_features:session_{name}" for name in columns], ["u1", "u2"])
+    assert [found[f"session_{name}"][0] for name in columns] == [[3, 4], ["view", "purchase"], [at, at + 1], [1.0, 2.0]]
+    assert [found[f"session_{name}"][1] for name in columns] == [None] * 4
+
+
 def _trips(home: Path, users: list[object]) -> list[object]:
-    """Trips of users as Python reads them through the committed repository."""
+    return _read(home, ["user_features:trips"], users)["trips"]
+
+
+def _read(home: Path, features: list[str], users: list[object]) -> dict[str, list[object]]:
+    """Features of users as Python reads them through the committed repository."""
     code = (
-        "import json, sys; from feast import FeatureStore; "
-        "rows = [{'user_id': user} for user in json.loads(sys.argv[1])]; "
-        "found = FeatureStore('feature_repo').get_online_features(['user_features:trips'], rows).to_dict(); "
-        "print(json.dumps(found['trips']))"
+        "import json, sys; from feast import FeatureStore; features, users = map(json.loads, sys.argv[1:]); "
+        "rows = [{'user_id': user} for user in users]; "
+        "print(json.dumps(FeatureStore('feature_repo').get_online_features(features, rows).to_dict()))"
     )
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, json.dumps(users)],
+        [sys.executable, "-W", "ignore", "-c", code, json.dumps(features), json.dumps(users)],
         cwd=REPO.parent,
         env={**os.environ, "RANKLOOP_HOME": str(home)},
         capture_output=True,
@@ -89,7 +111,8 @@ def _trips(home: Path, users: list[object]) -> list[object]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, list[object]] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def _read_trips(home: Home, chosen: FeatureSet, users: list[object]) -> list[object]:
