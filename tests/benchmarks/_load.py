@@ -1,0 +1,177 @@
+"""A load generator of its own process: keep-alive connections, requests written as bytes, every answer kept.
+
+Closed loop: each connection asks again when it was answered. Open loop: requests come at random moments (Poisson),
+whether answers come or not, and a latency counts from the moment at which the request was due.
+"""
+
+import asyncio
+import json
+import random
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+CONNECTIONS = 32
+
+
+@dataclass
+class Answers:
+    """What came back: milliseconds and statuses (0: no answer) in order, and bodies by request when they are kept."""
+
+    milliseconds: list[float] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+    bodies: list[bytes] = field(default_factory=list)
+    moments: list[float] = field(default_factory=list)
+
+    def quantiles(self, *at: float) -> list[float]:
+        """Quantiles of the latency, in milliseconds."""
+        return [float(found) for found in np.quantile(self.milliseconds, at)]
+
+    @property
+    def answered(self) -> int:
+        """Requests that were answered with what they asked for."""
+        return self.statuses[200]
+
+    @property
+    def asked(self) -> int:
+        """All requests."""
+        return self.statuses.total()
+
+    def fallbacks(self) -> Counter[str | None]:
+        """How many answers named which fallback."""
+        return Counter(json.loads(body).get("fallback") for body in self.bodies)
+
+
+def post(path: str, document: object) -> bytes:
+    """A request as it goes over the wire."""
+    body = json.dumps(document).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nhost: load\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def closed_loop(port: int, requests: Sequence[bytes], keep: bool = False) -> Answers:
+    """Ask one after another on one connection, with as little between as Python allows."""
+    found = Answers()
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for request in requests:
+            began = time.perf_counter()
+            connection.sendall(request)
+            status, body = _answer(connection)
+            found.milliseconds.append((time.perf_counter() - began) * 1e3)
+            found.statuses[status] += 1
+            if keep:
+                found.bodies.append(body)
+    return found
+
+
+def busy_loop(port: int, requests: Sequence[bytes], connections: int = 8) -> tuple[Answers, float]:
+    """Ask on several connections at once, each again when it was answered; give the requests a second too."""
+    found = Answers()
+
+    async def ask_all() -> None:
+        todo = iter(requests)
+        await asyncio.gather(*(_ask_on(port, todo, found) for _ in range(connections)))
+
+    began = time.perf_counter()
+    asyncio.run(ask_all())
+    return found, found.asked / (time.perf_counter() - began)
+
+
+def open_loop(port: int, requests: Iterator[bytes], per_second: float, seconds: float, seed: int = 1) -> Answers:
+    """Ask at random moments for some time; a connection that breaks is opened anew, and its request counts as lost."""
+    found = Answers()
+    moments = random.Random(seed)
+
+    async def ask_all() -> None:
+        idle: asyncio.Queue[_Connection] = asyncio.Queue()
+        for _ in range(CONNECTIONS):
+            idle.put_nowait(_Connection(port))
+        tasks: set[asyncio.Task[None]] = set()
+        due, ends = time.perf_counter(), time.perf_counter() + seconds
+        while due < ends:
+            due += moments.expovariate(per_second)
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            task = asyncio.create_task(_ask_one(idle, next(requests), due, found))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        await asyncio.gather(*tasks)
+        while not idle.empty():
+            idle.get_nowait().close()
+
+    asyncio.run(ask_all())
+    return found
+
+
+class _Connection:
+    """A connection that opens itself when it is used."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(self, request: bytes) -> tuple[int, bytes]:
+        """Send a request and read its answer."""
+        if self._streams is None:
+            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = self._streams
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        return _status(head), await reader.readexactly(_length(head))
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
+
+
+async def _ask_on(port: int, todo: Iterator[bytes], found: Answers) -> None:
+    connection = _Connection(port)
+    for request in todo:
+        began = time.perf_counter()
+        status, _ = await connection.ask(request)
+        found.milliseconds.append((time.perf_counter() - began) * 1e3)
+        found.statuses[status] += 1
+    connection.close()
+
+
+async def _ask_one(idle: "asyncio.Queue[_Connection]", request: bytes, due: float, found: Answers) -> None:
+    connection = await idle.get()
+    try:
+        status, body = await connection.ask(request)
+    except (OSError, asyncio.IncompleteReadError):
+        connection.close()
+        status, body = 0, b""
+    idle.put_nowait(connection)
+    found.milliseconds.append((time.perf_counter() - due) * 1e3)
+    found.statuses[status] += 1
+    found.moments.append(time.perf_counter())
+    if status == 200:
+        found.bodies.append(body)
+
+
+def _answer(connection: socket.socket) -> tuple[int, bytes]:
+    received = connection.recv(65536)
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536)
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = _length(head)
+    while len(body) < length:
+        body += connection.recv(65536)
+    return _status(head), body
+
+
+def _status(head: bytes) -> int:
+    return int(head[9:12])
+
+
+def _length(head: bytes) -> int:
+    at = head.lower().index(b"content-length:") + 15
+    return int(head[at:].split(b"\r\n", 1)[0])

@@ -1,0 +1,128 @@
+"""``/v1/recommend`` on the demo shop: beside a bare route with the same model, beside Feast's reads, under open load.
+
+Run with ``python -m tests.benchmarks.serving``; the server has one core, the load generator the other. The demo's home
+is ``.rankloop``, or the one that RANKLOOP_BENCH_HOME names.
+"""
+
+import argparse
+import itertools
+import os
+import random
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from components.contracts.home import Home
+from tests.benchmarks._load import busy_loop, closed_loop, open_loop, post
+from tests.benchmarks._served import BIN, LOAD_CORE, demo_home, memory_mb, running, served, users_of
+from tests.servers import free_port
+
+SHOP = "complete_journey"
+RUNS = 5  # of ours and the bare route in turn
+WARM_UP = 300
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--requests", type=int, default=100_000, help="for the tail")
+    arguments.add_argument("--seconds", type=float, default=300.0, help="of open load")
+    chosen = arguments.parse_args()
+    os.sched_setaffinity(0, {LOAD_CORE})
+    with TemporaryDirectory() as folder:
+        home = demo_home(Path(folder))
+        users = users_of(home)
+        print_beside_bare(home, users)
+        with served(home) as (port, process):
+            print_tail(port, users, chosen.requests)
+            capacity = print_throughput(port, users)
+            print_open_load(port, process, users, 0.7 * capacity, chosen.seconds)
+            print_beside_feast(home, users, port)
+
+
+def lists_of(users: list[str], many: int, seed: int = 1) -> list[bytes]:
+    """Requests for the lists of users chosen at random."""
+    return [post("/v1/recommend", {"user_id": user}) for user in random.Random(seed).choices(users, k=many)]
+
+
+def print_beside_bare(home: Home, users: list[str]) -> None:
+    """One client, ours and the bare route in turn: medians of each run."""
+    bare_port = free_port()
+    words = [BIN / "uvicorn", "tests.benchmarks._bare_route:app", "--port", str(bare_port), "--no-access-log"]
+    ours, bare = [], []
+    variables = {"RANKLOOP_HOME": str(home.root), "RANKLOOP_SHOP": SHOP}
+    with served(home) as (port, _), running([*words, "--log-level", "error"], bare_port, variables):
+        for run in range(RUNS + 1):
+            for found, at in ((ours, port), (bare, bare_port)):
+                found.append(closed_loop(at, lists_of(users, 1000, seed=run)).quantiles(0.5, 0.99))
+    (p50, p99), (bare_p50, bare_p99) = (np.median(found[1:], axis=0) for found in (ours, bare))
+    print(f"one client: p50 {p50:.2f} ms, p99 {p99:.2f} ms; bare route p50 {bare_p50:.2f} ms, p99 {bare_p99:.2f} ms")
+    print(f"  {p50 / bare_p50:.2f} times the bare route (at most 2.5)")
+
+
+def print_tail(port: int, users: list[str], requests: int) -> None:
+    """Many requests of one client: the slowest of them."""
+    closed_loop(port, lists_of(users, WARM_UP))
+    found = closed_loop(port, lists_of(users, requests))
+    p50, p99, p999 = found.quantiles(0.5, 0.99, 0.999)
+    print(
+        f"{requests:,} requests: p50 {p50:.2f} (at most 3), p99 {p99:.2f} (at most 6), p99.9 {p999:.2f},"
+        f" max {max(found.milliseconds):.1f} ms (at most 50); {found.answered:,} answered"
+    )
+
+
+def print_throughput(port: int, users: list[str]) -> float:
+    """Requests a second that one core answers."""
+    found, per_second = busy_loop(port, lists_of(users, 4000))
+    print(f"8 clients: {per_second:.0f} requests/s on one core (at least 400); statuses {dict(found.statuses)}")
+    return per_second
+
+
+def print_open_load(port: int, process: object, users: list[str], per_second: float, seconds: float) -> None:
+    """Requests at random moments, at a share of what can be answered."""
+    before = memory_mb(process)  # type: ignore[arg-type]
+    found = open_loop(port, itertools.cycle(lists_of(users, 5000)), per_second, seconds)
+    p50, p99 = found.quantiles(0.5, 0.99)
+    after = memory_mb(process)  # type: ignore[arg-type]
+    print(
+        f"open load of {per_second:.0f}/s for {seconds:.0f} s: p50 {p50:.2f} ms, p99 {p99:.2f} ms,"
+        f" {p99 / p50:.1f} times (at most 3); {found.asked - found.answered} of {found.asked:,} not answered;"
+        f" memory {before:.0f} to {after:.0f} MB"
+    )
+
+
+def print_beside_feast(home: Home, users: list[str], port: int) -> None:
+    """What Feast takes to read the rows of 300 candidates and their user, beside a whole answer of ours."""
+    from feature_repo.feast_import import import_feast
+
+    import_feast()
+    from feast import FeatureStore
+
+    store = FeatureStore(fs_yaml_file=home.feature_store / "feature_store.yaml")
+    views = {view.name: [f"{view.name}:{field.name}" for field in view.features] for view in store.list_feature_views()}
+    items = [str(item) for item in _items(home)[:300]]
+    taken = []
+    for user in users[:12]:
+        began = time.perf_counter()
+        store.get_online_features(views["user_features"], [{"user_id": user}])
+        store.get_online_features(views["item_features"], [{"item_id": item} for item in items])
+        taken.append((time.perf_counter() - began) * 1e3)
+    feast = float(np.median(taken[2:]))
+    ours = closed_loop(port, lists_of(users, 500)).quantiles(0.5)[0]
+    print(
+        f"Feast's reads of one user and 300 items {feast:.1f} ms: {feast / ours:.0f} times a whole answer (at least 10)"
+    )
+
+
+def _items(home: Home) -> list[str]:
+    import pyarrow.parquet as pq
+
+    newest = max((home.features / "current" / "item_features").glob("*.parquet"), key=lambda path: path.name)
+    found: list[str] = pq.read_table(newest, columns=["item_id"], partitioning=None)["item_id"].to_pylist()
+    return found
+
+
+if __name__ == "__main__":
+    main()
