@@ -14,6 +14,9 @@ from components.bundles.scoring import ranker_from
 from components.bundles.sidecar import Sidecar
 from components.bundles.store import model_name
 from components.bundles.warmup import Warmup
+from components.contracts.shop import Candidates, Rules
+from components.ranking.baselines import BASELINE_NAMES
+from components.ranking.features import FEATURE_NAMES, feature_list
 
 ROWS = np.random.default_rng(4).normal(size=(40, 3)).astype(np.float32)
 ROWS[::7, 1] = np.nan
@@ -51,6 +54,24 @@ def ranker_draft(**changes: Any) -> Draft:
 def baseline_draft() -> Draft:
     """A draft that answers with the second baseline."""
     return drafted(replace(ranker_draft().manifest, kind="baseline", baseline="no_op", blend=()), {})
+
+
+def small_manifest(revision: str, **changes: Any) -> Manifest:
+    """A manifest of the small shop over all ranking features, of the rule that buys again unless changed."""
+    manifest = Manifest(
+        kind="baseline",
+        shop="small",
+        horizon_days=7,
+        k=5,
+        feature_names=FEATURE_NAMES,
+        feature_list=feature_list(),
+        feature_revision=revision,
+        baseline_names=BASELINE_NAMES,
+        baseline="buy_it_again",
+        candidates=Candidates().model_dump(mode="json"),
+        rules=Rules().model_dump(mode="json"),
+    )
+    return replace(manifest, **changes)
 
 
 def drafted(manifest: Manifest, models: dict[str, bytes]) -> Draft:

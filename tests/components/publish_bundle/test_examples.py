@@ -9,7 +9,6 @@ import pytest
 
 from components.build_features.snapshots import build_features
 from components.bundles.drafting import Draft, write_draft
-from components.bundles.manifest import Manifest
 from components.bundles.warmup import Warmup
 from components.contracts.handles import Handle
 from components.contracts.home import Home
@@ -17,9 +16,9 @@ from components.contracts.recommendations import CustomerExample, examples_from_
 from components.features.sets import read_set
 from components.publish_bundle.examples import customer_examples
 from components.ranking.baselines import BASELINE_NAMES
-from components.ranking.features import FEATURE_NAMES, feature_list
+from components.ranking.features import FEATURE_NAMES
 from tests.components.build_features.homes import habits, quiet, small_shop, write_clean
-from tests.components.bundles.drafts import baseline_draft
+from tests.components.bundles.drafts import baseline_draft, small_manifest
 from tests.components.features.frames import clean_tables, event, on
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
@@ -40,17 +39,7 @@ def shown(
 
 
 def buying_again(features: Handle) -> Draft:
-    manifest = Manifest(
-        kind="baseline",
-        shop="small",
-        horizon_days=7,
-        k=5,
-        feature_names=FEATURE_NAMES,
-        feature_list=feature_list(),
-        feature_revision=read_set(Path(features.uri)).revision,
-        baseline_names=BASELINE_NAMES,
-        baseline="buy_it_again",
-    )
+    manifest = small_manifest(read_set(Path(features.uri)).revision)
     nothing = np.zeros((0, len(FEATURE_NAMES)), dtype=np.float32)
     warmup = Warmup(nothing, nothing[:, : len(BASELINE_NAMES)], nothing[:, 0])
     return Draft(manifest, {}, b'{"format":1,"tables":{}}', warmup, baseline_draft().sidecar)

@@ -1,70 +1,102 @@
-"""A small home with online rows, and a bundle of random trees over all ranking features."""
+"""A small home with online rows and a promoted bundle of random trees, and the service over it."""
 
-from collections.abc import Iterator
+import asyncio
+import gc
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import httpx
 import numpy as np
 import xgboost
+from starlette.applications import Starlette
 
 from components.build_features.snapshots import build_features
 from components.bundles.drafting import Draft, write_draft
 from components.bundles.loading import Bundle, load_ranker
-from components.bundles.manifest import Manifest, Part
+from components.bundles.manifest import Part
+from components.bundles.promotion import promote
 from components.bundles.scoring import ranker_from
+from components.bundles.store import publish_folder
 from components.bundles.warmup import Warmup
 from components.contracts.home import Home
-from components.contracts.shop import Candidates, Rules
+from components.contracts.shop import Candidates
 from components.features.sets import FeatureSet, read_set
-from components.materialize_features.packed_rows import open_client, write_newest
+from components.materialize_features.packed_rows import advance_clock, open_client, write_newest
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.candidates import assortment
-from components.ranking.features import FEATURE_NAMES, feature_list
+from components.ranking.features import FEATURE_NAMES
+from components.ranking_service.admission import Limits
+from components.ranking_service.catalogue import read_catalogue
+from components.ranking_service.measures import Measures
 from components.ranking_service.online_rows import OnlineRows
-from components.ranking_service.recommender import Recommender
+from components.ranking_service.recommender import Answer, Asked, Recommender
+from components.ranking_service.routes import ranking_app
+from components.ranking_service.serving import Serving
+from components.ranking_service.sessions import Sessions
+from components.ranking_service.settings import ServiceSettings
+from components.ranking_service.stopwatch import Stopwatch
+from feature_repo.packed_online_store.client import EPOCH, MICROSECOND
 from tests.components.build_features.homes import home_of, quiet, small_shop
-from tests.components.bundles.drafts import baseline_draft
+from tests.components.bundles.drafts import baseline_draft, small_manifest
+
+PATIENCE_SECONDS = 30
+PROMOTED_AT = "2024-03-11T00:00:00+00:00"
 
 
 @dataclass(frozen=True)
 class Stocked:
-    """A home whose newest rows are online, and a bundle for them."""
+    """A home whose newest rows are online, and the bundle that is promoted there."""
 
     home: Home
     features: FeatureSet
     bundle: Bundle
 
+    @property
+    def now(self) -> int:
+        """The home's as-of, in microseconds since 1970."""
+        return (self.features.as_of - EPOCH) // MICROSECOND
 
-def stocked(folder: Path) -> Stocked:
-    """Build the small shop's features, put them online and draft a bundle for them."""
+
+def stocked(folder: Path, online_url: str | None = None) -> Stocked:
+    """Build the small shop's features, put them online, publish a bundle for them and promote it."""
     home, clean = home_of(folder / "home")
+    if online_url:
+        (home.root / "online_url").write_text(online_url)
+    home.shop_note.write_text(json.dumps({"shop": "small"}))
     features = read_set(Path(build_features(small_shop(), home, clean, quiet).features.uri))
+    put_online(home, features)
+    bundle = published(home, folder, random_trees(features.revision))
+    promote(home, "small", bundle.digest, "local", PROMOTED_AT)
+    return Stocked(home, features, bundle)
+
+
+def put_online(home: Home, features: FeatureSet) -> None:
+    """Write the newest rows to the home's store."""
     with open_client(home, features) as client:
         write_newest(client, features)
-    return Stocked(home, features, write_draft(folder / "draft", random_trees(features.revision)))
+        advance_clock(client, features)
 
 
-def random_trees(revision: str) -> Draft:
+def published(home: Home, folder: Path, draft: Draft) -> Bundle:
+    """Publish a draft that the gate let through."""
+    drafted = write_draft(folder / "draft", draft)
+    verdict = {"promote": True, "checks": [], "best_baseline": "popularity"}
+    return publish_folder(home.models, drafted, replace(drafted.sidecar, verdict=verdict))
+
+
+def random_trees(revision: str, seed: int = 5, **changes: Any) -> Draft:
     """A ranker of all features that learned noise: what matters is that it tells rows apart."""
-    random = np.random.default_rng(5)
+    random = np.random.default_rng(seed)
     rows = random.lognormal(0, 2, size=(400, len(FEATURE_NAMES))).astype(np.float32)
     matrix = xgboost.DMatrix(rows, label=np.log(rows) @ random.normal(size=len(FEATURE_NAMES)), missing=np.nan)
     parameters = {"max_depth": 6, "colsample_bytree": 0.2, "nthread": 1, "seed": 1}
     booster = xgboost.train(parameters, matrix, 60)
-    manifest = Manifest(
-        kind="ranker",
-        shop="small",
-        horizon_days=7,
-        k=5,
-        feature_names=FEATURE_NAMES,
-        feature_list=feature_list(),
-        feature_revision=revision,
-        baseline_names=BASELINE_NAMES,
-        blend=(Part("logit"),),
-        candidates=Candidates().model_dump(mode="json"),
-        rules=Rules().model_dump(mode="json"),
-    )
+    manifest = small_manifest(revision, kind="ranker", baseline=None, blend=(Part("logit"),), **changes)
     models = {"logit": bytes(booster.save_raw("ubj"))}
     baselines = np.zeros((len(rows), len(BASELINE_NAMES)), dtype=np.float32)
     warmup = Warmup(rows, baselines, ranker_from(manifest, models).score(rows, baselines))
@@ -72,9 +104,72 @@ def random_trees(revision: str) -> Draft:
 
 
 @contextmanager
-def recommender(shop: Stocked) -> Iterator[Recommender]:
-    """Answer from the home's store."""
+def recommender(shop: Stocked, sessions: Sessions | None = None) -> Iterator[Recommender]:
+    """Answer from the home's store, at its as-of."""
     with open_client(shop.home, shop.features) as client:
         rows = OnlineRows(client)
-        stock = assortment(rows.items(), Candidates(**shop.bundle.manifest.candidates))
-        yield Recommender(shop.bundle, load_ranker(shop.bundle), rows, stock)
+        items = rows.items().rows
+        stock = assortment(items, Candidates(**shop.bundle.manifest.candidates))
+        catalogue = read_catalogue(shop.home, items)
+        held = sessions or Sessions()
+        yield Recommender(shop.bundle, load_ranker(shop.bundle), rows, stock, catalogue, held, lambda: shop.now)
+
+
+def listed(found: Recommender, user_id: str, k: int = 5, **more: Any) -> Answer:
+    """Ask a recommender for a list."""
+    return found.recommend(Asked(user_id, k=k, **more), Stopwatch())
+
+
+def item_ids(answer: Answer) -> Sequence[str]:
+    """Ids of an answer's items, best first."""
+    return [item.item_id for item in answer.items]
+
+
+@contextmanager
+def serving(home: Home, **settings: Any) -> Iterator[Serving]:
+    """Start a home's service, and stop it at the end."""
+    found = Serving(ServiceSettings(home, **settings), Limits(), Measures())
+    found.start()
+    try:
+        yield found
+    finally:
+        found.stop()
+        gc.unfreeze()
+
+
+class Caller:
+    """Asks an application, without a server between."""
+
+    def __init__(self, app: Starlette) -> None:
+        self._transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+
+    def post(self, path: str, **request: Any) -> httpx.Response:
+        return self.ask("POST", path, **request)
+
+    def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
+        async def answered() -> httpx.Response:
+            async with httpx.AsyncClient(transport=self._transport, base_url="http://service") as client:
+                return await client.request(method, path, **request)
+
+        return asyncio.run(answered())
+
+    def recommend(self, user_id: str, **more: Any) -> Any:
+        """Ask for a list, and return the document of the answer."""
+        answered = self.post("/v1/recommend", json={"user_id": user_id, **more})
+        assert answered.status_code == 200, answered.text
+        return answered.json()
+
+
+def caller_of(service: Serving) -> Caller:
+    """Ask the routes over a service."""
+    app = ranking_app()
+    app.state.serving = service
+    return Caller(app)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for what happens soon."""
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < ends, "it did not happen"
+        time.sleep(0.02)

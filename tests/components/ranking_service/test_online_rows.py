@@ -18,7 +18,7 @@ from components.materialize_features.packed_rows import open_client, write_newes
 from components.ranking.rows import ItemRows, UserRows, item_rows, user_rows
 from components.ranking_service import online_rows
 from components.ranking_service.online_rows import OnlineRows
-from feature_repo.packed_online_store.client import PackedClient
+from feature_repo.packed_online_store.client import EPOCH, MICROSECOND, PackedClient
 from feature_repo.packed_online_store.keys import row_keys
 from feature_repo.project import PROJECT
 from tests.components.build_features.homes import home_of, quiet, small_shop
@@ -62,7 +62,7 @@ def same(found: UserRows | ItemRows, expected: UserRows | ItemRows) -> None:
 def test_items_are_those_of_the_newest_snapshot(built: tuple[Home, FeatureSet]) -> None:
     _, expected = stored(built[1])
     with online(built) as rows:
-        found = rows.items()
+        found = rows.items().rows
     assert found.item_ids.tolist() == expected.item_ids.tolist()
     np.testing.assert_array_equal(found.codes, expected.codes, strict=True)
     same(found, expected)
@@ -72,7 +72,10 @@ def test_users_are_those_of_the_newest_snapshot_in_the_order_asked_for(built: tu
     expected, items = stored(built[1])
     with online(built) as rows:
         found = rows.users(expected.user_ids.tolist(), items)
-        last, first = rows.users(expected.user_ids.tolist()[::-1], items), rows.users(expected.user_ids[:1], items)
+        last, first = (
+            rows.users(expected.user_ids.tolist()[::-1], items),
+            rows.users(expected.user_ids[:1].tolist(), items),
+        )
     assert found.found.all()
     assert found.rows.user_ids.tolist() == expected.user_ids.tolist()
     same(found.rows, expected)
@@ -84,15 +87,18 @@ def test_users_are_those_of_the_newest_snapshot_in_the_order_asked_for(built: tu
 def test_items_are_read_some_at_a_time(built: tuple[Home, FeatureSet], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(online_rows, "ITEMS_AT_ONCE", 5)
     with online(built) as rows:
-        same(rows.items(), stored(built[1])[1])
+        same(rows.items().rows, stored(built[1])[1])
 
 
-def test_rows_that_have_expired_are_told_not_taken(built: tuple[Home, FeatureSet]) -> None:
+def test_items_are_read_although_they_have_expired_and_tell_how_old_they_are(built: tuple[Home, FeatureSet]) -> None:
     home, chosen = built
     later = chosen.as_of + timedelta(days=chosen.ttl_days + 1)
     client = PackedClient.open(home.online_url, project=PROJECT, revision=chosen.revision, clock=lambda: later)
-    with pytest.raises(StoreError, match=r"found 11 item rows, none of which is still good"):
-        OnlineRows(client).items()
+    rows = OnlineRows(client)
+    found = rows.items()
+    same(found.rows, stored(chosen)[1])
+    assert found.newest == (chosen.as_of - EPOCH) // MICROSECOND
+    assert not rows.users(["u1"], found.rows).found.any(), "a user's row is too old to be true"
     client.close()
 
 

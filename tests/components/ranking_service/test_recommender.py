@@ -7,9 +7,10 @@ import pytest
 
 from components.bundles.batch import recommend_users
 from components.contracts.errors import StoreError
-from components.ranking_service.recommender import Fallback, Recommender
+from components.ranking_service.recommender import Asked, Fallback, Recommender
+from components.ranking_service.stopwatch import Stopwatch
 from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
-from tests.components.ranking_service.answering import Stocked, recommender, stocked
+from tests.components.ranking_service.answering import Stocked, item_ids, listed, recommender, stocked
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
@@ -31,7 +32,7 @@ def test_everybodys_list_is_the_one_of_batch_to_the_last_bit(shop: Stocked, aske
     batch = recommend_users(shop.bundle, shop.features, [*users, "nobody"], k=4).to_pylist()
     assert len({row["score"] for row in batch}) > len(users)
     for user in (*users, "nobody"):
-        answer = asked.recommend(user, 4)
+        answer = listed(asked, user, 4)
         expected = [(row["item_id"], row["score"]) for row in batch if row["user_id"] == user]
         assert [(item.item_id, item.score) for item in answer.items] == expected
         assert answer.fallback == (Fallback.UNKNOWN_USER if user == "nobody" else None)
@@ -39,27 +40,29 @@ def test_everybodys_list_is_the_one_of_batch_to_the_last_bit(shop: Stocked, aske
 
 
 def test_what_the_caller_excludes_makes_room_for_the_next(asked: Recommender) -> None:
-    every = [item.item_id for item in asked.recommend("u1", 6).items]
-    left = asked.recommend("u1", 4, exclude=[every[0], every[2], "no such item"])
-    assert [item.item_id for item in left.items] == [every[1], *every[3:6]]
+    every = item_ids(listed(asked, "u1", 6))
+    left = listed(asked, "u1", 4, exclude=[every[0], every[2], "no such item"])
+    assert item_ids(left) == [every[1], *every[3:6]]
 
 
 def test_given_items_stand_as_among_all_candidates_and_unknown_ones_last(asked: Recommender) -> None:
-    listed = asked.recommend("u1", 100).items
-    some = [listed[5], listed[1], listed[3]]
-    ordered = asked.rank("u1", ["no such item", *(item.item_id for item in some), some[0].item_id])
+    every = listed(asked, "u1", 100).items
+    some = [every[5], every[1], every[3]]
+    given = ["no such item", *(item.item_id for item in some), some[0].item_id]
+    ordered = asked.rank(Asked("u1"), given, Stopwatch())
     assert [(item.item_id, item.score) for item in ordered.items] == [
-        *((item.item_id, item.score) for item in sorted(some, key=listed.index)),
+        *((item.item_id, item.score) for item in sorted(some, key=every.index)),
         ("no such item", None),
     ]
-    assert asked.rank("u1", []).items == ()
+    assert len(ordered.features) == len(some)
+    assert asked.rank(Asked("u1"), [], Stopwatch()).items == ()
 
 
 def test_each_item_tells_its_reasons_when_asked(asked: Recommender) -> None:
-    assert all(not item.reasons for item in asked.recommend("u1", 3).items)
-    explained = asked.recommend("u1", 3, explain=True)
+    plain, explained = listed(asked, "u1"), listed(asked, "u1", explain=True)
+    assert all(not item.reasons for item in plain.items)
     assert all(item.reasons for item in explained.items)
-    assert [item.item_id for item in explained.items] == [item.item_id for item in asked.recommend("u1", 3).items]
+    assert item_ids(explained) == item_ids(plain)
 
 
 def test_a_store_that_cannot_be_read_costs_the_history_not_the_answer(
@@ -70,7 +73,7 @@ def test_a_store_that_cannot_be_read_costs_the_history_not_the_answer(
 
     with recommender(shop) as fresh:
         monkeypatch.setattr(LmdbBackend, "read", gone)
-        answer = fresh.recommend("u1", 3)
+        answer = listed(fresh, "u1", 3)
     monkeypatch.undo()
     assert answer.fallback is Fallback.STORE_UNAVAILABLE
-    assert answer.items == asked.recommend("nobody", 3).items
+    assert answer.items == listed(asked, "nobody", 3).items

@@ -5,61 +5,58 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import httpx
 import pytest
-from starlette.applications import Starlette
 
-from components.ranking_service import routes
-from components.ranking_service.recommender import Recommender
-from components.ranking_service.routes import MOST_BYTES, ranking_app
-from tests.components.ranking_service.answering import recommender, stocked
+from components.ranking_service import bodies
+from components.ranking_service.bodies import MOST_BYTES
+from components.ranking_service.serving import Serving
+from tests.components.ranking_service.answering import (
+    Caller,
+    Stocked,
+    caller_of,
+    listed,
+    recommender,
+    serving,
+    stocked,
+)
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recommender]:
-    with recommender(stocked(tmp_path_factory.mktemp("shop"))) as found:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Stocked:
+    return stocked(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(scope="module")
+def live(shop: Stocked) -> Iterator[Serving]:
+    with serving(shop.home) as found:
         yield found
 
 
-class Caller:
-    """Asks an application, without a server between."""
-
-    def __init__(self, app: Starlette) -> None:
-        self._transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-
-    def post(self, path: str, **request: Any) -> httpx.Response:
-        return self.ask("POST", path, **request)
-
-    def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
-        async def answered() -> httpx.Response:
-            async with httpx.AsyncClient(transport=self._transport, base_url="http://service") as client:
-                return await client.request(method, path, **request)
-
-        return asyncio.run(answered())
-
-
 @pytest.fixture
-def client(live: Recommender) -> Caller:
-    app = ranking_app()
-    app.state.recommender = live
-    return Caller(app)
+def client(live: Serving) -> Caller:
+    return caller_of(live)
 
 
-def test_a_list_is_what_the_recommender_says(client: Caller, live: Recommender) -> None:
-    answered = client.post("/v1/recommend", json={"user_id": "u1", "k": 3, "exclude": ["i01"]})
-    document = answered.json()
-    expected = live.recommend("u1", 3, exclude=["i01"])
-    assert document["items"] == [{"item_id": item.item_id, "score": item.score} for item in expected.items]
-    assert (document["bundle"], document["fallback"]) == (live.bundle.digest, None)
-    assert document["request_id"] != client.post("/v1/recommend", json={"user_id": "u1"}).json()["request_id"]
+def test_a_list_is_what_the_recommender_says(client: Caller, shop: Stocked) -> None:
+    document = client.recommend("u1", k=3, exclude=["i01"])
+    with recommender(shop) as found:
+        expected = listed(found, "u1", 3, exclude=["i01"])
+    assert document.pop("request_id") != client.recommend("u1")["request_id"]
+    assert document == {
+        "bundle": shop.bundle.digest,
+        "arm": "champion",
+        "experiment": None,
+        "fallback": None,
+        "items": [{"item_id": item.item_id, "score": item.score} for item in expected.items],
+    }
 
 
-def test_without_k_a_list_is_as_long_as_the_bundle_says(client: Caller, live: Recommender) -> None:
-    document = client.post("/v1/recommend", json={"user_id": "nobody"}).json()
-    assert len(document["items"]) == live.bundle.manifest.k
+def test_without_k_a_list_is_as_long_as_the_bundle_says(client: Caller, shop: Stocked) -> None:
+    document = client.recommend("nobody")
+    assert len(document["items"]) == shop.bundle.manifest.k
     assert document["fallback"] == "unknown_user"
 
 
@@ -67,8 +64,9 @@ def test_given_items_come_back_in_order_with_their_reasons(client: Caller) -> No
     asked = {"user_id": "u1", "items": ["i03", "unheard of", "i01"], "explain": True}
     items = client.post("/v1/rank", json=asked).json()["items"]
     assert {item["item_id"] for item in items} == {"i03", "i01", "unheard of"}
-    assert items[-1] == {"item_id": "unheard of", "score": None, "reasons": []}
+    assert items[-1] == {"item_id": "unheard of", "score": None, "title": "unheard of", "category": None, "reasons": []}
     assert items[0]["reasons"]
+    assert items[0]["title"] == items[0]["item_id"], "the small shop has no titles"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +112,7 @@ def test_only_json_is_read(client: Caller, kind: str) -> None:
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(client: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routes, "BODY_SECONDS", 0.01)
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.01)
 
     async def slow() -> AsyncIterator[bytes]:
         yield b'{"user_id": '
