@@ -62,9 +62,9 @@ def find_hits(lists: pa.Table, events: pa.Table, horizon: timedelta) -> Hits:
     places, event_item, items = _coded_places(lists, events)
     user, event_user = _codes(lists["user_id"], events["user_id"])
     request = _row_of(events["request_id"], lists["request_id"])
-    named = np.flatnonzero(request >= 0)
+    named = np.flatnonzero((request >= 0) & (event_item >= 0))
     by_list = _matches(places.row * items + places.item, request[named] * items + event_item[named])
-    nameless = np.flatnonzero(events["request_id"].is_null().to_numpy())
+    nameless = np.flatnonzero(events["request_id"].is_null().to_numpy() & (event_item >= 0) & (event_user >= 0))
     by_user = _matches(user[places.row] * items + places.item, event_user[nameless] * items + event_item[nameless])
     place = np.concatenate([by_list[0], by_user[0]])
     event = np.concatenate([named[by_list[1]], nameless[by_user[1]]])
@@ -98,9 +98,9 @@ def _coded_places(lists: pa.Table, events: pa.Table) -> tuple[_Places, Integers,
 
 
 def _codes(one: pa.ChunkedArray, other: pa.ChunkedArray) -> tuple[Integers, Integers]:
-    """Number the distinct texts of two columns together."""
+    """Number the distinct texts of two columns together; -1 for none."""
     joined = pa.chunked_array([*one.chunks, *other.chunks], pa.string()).combine_chunks()
-    codes = joined.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    codes = pc.fill_null(joined.dictionary_encode().indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     return codes[: len(one)], codes[len(one) :]
 
 

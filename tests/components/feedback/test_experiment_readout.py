@@ -26,7 +26,7 @@ def shown(request: str, user: str, *items: str, hours: float = 0.0) -> dict[str,
 
 def event(kind: str, user: str, item: str, hours: float = 1.0, **more: Any) -> dict[str, Any]:
     at = NOON + timedelta(hours=hours)
-    return {"event_id": "e", "event_time": at, "event_type": kind, "user_id": user, "item_id": item, **more}
+    return {"event_id": "e", "event_time": at, "event_type": kind, "user_id": user, "item_id": item} | more
 
 
 def outcomes(lists: list[dict[str, Any]], *events: dict[str, Any]) -> Outcomes:
@@ -55,6 +55,9 @@ LIST = shown("r", "ann", "tea", "milk", "bread")
         ([event("click", "ben", "milk", request_id="r")], 2, False),
         ([event("click", "ann", "cake", request_id="r"), event("purchase", "ann", "cake")], 0, False),
         ([event("click", "ann", "milk", request_id="a preview")], 0, False),
+        ([event("click", "ann", "milk", user_id=None, request_id="r")], 2, False),
+        ([event("click", "ann", "milk", user_id=None)], 0, False),
+        ([event("click", "ann", "milk", item_id=None, request_id="r")], 0, False),
         ([event("click", "ann", "milk", -1)], 0, False),
         ([event("click", "ann", "milk", 7 * 24 - 0.01)], 2, False),
         ([event("click", "ann", "milk", 7 * 24)], 0, False),
