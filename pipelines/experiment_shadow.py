@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from components.feedback.experiment_readout import Hits
-from pipelines.experiment_statistics import Rate, rate_over_users
+from pipelines.experiment_statistics import Rate, rates_over_users
 
 Integers = NDArray[np.integer[Any]]
 
@@ -44,30 +44,26 @@ def read_shadow(lists: pa.Table, chosen: NDArray[np.bool_], hits: Hits) -> Shado
     if not chosen.any():
         return None
     rows = np.flatnonzero(chosen)
-    both = lists.select(["user_id", "item_ids", "shadow_item_ids"]).filter(pa.array(chosen))
+    both = lists.select(["user_id", "item_ids", "shadow_arm", "shadow_item_ids"]).filter(pa.array(chosen))
     there = list(_positions(both))
     user = both["user_id"].to_numpy()
-    overlap = np.array([np.mean(places > 0) if len(places) else np.nan for places in there])
+    alike = {
+        "overlap": np.array([np.mean(places > 0) if len(places) else np.nan for places in there]),
+        "rank_correlation": np.array([_rank_correlation(places) for places in there]),
+    }
     clicked = np.unique(np.stack([hits.row, hits.position])[:, hits.clicked & chosen[hits.row]], axis=1)
     at, shown = np.searchsorted(rows, clicked[0]), clicked[1]
     shadow = np.array([there[row][place - 1] for row, place in zip(at, shown, strict=True)], dtype=np.int64)
     gain = np.divide(1.0, shadow, out=np.zeros(len(shadow)), where=shadow > 0) - 1 / shown
-
-    def over_clicks(values: NDArray[Any]) -> Rate:
-        return rate_over_users(values.astype(np.float64), user[at])
-
-    return ShadowReadout(
-        arm=str(lists["shadow_arm"].filter(pa.array(chosen))[-1]),
-        lists=len(rows),
-        clicks=len(shadow),
-        overlap=rate_over_users(overlap, user),
-        rank_correlation=rate_over_users(np.array([*map(_rank_correlation, there)]), user),
-        higher=over_clicks((shadow > 0) & (shadow < shown)),
-        same=over_clicks(shadow == shown),
-        lower=over_clicks(shadow > shown),
-        missing=over_clicks(shadow == 0),
-        reciprocal_rank_gain=over_clicks(gain),
-    )
+    moves = {
+        "higher": (shadow > 0) & (shadow < shown),
+        "same": shadow == shown,
+        "lower": shadow > shown,
+        "missing": shadow == 0,
+        "reciprocal_rank_gain": gain,
+    }
+    rates = rates_over_users(alike, user) | rates_over_users(moves, user[at])
+    return ShadowReadout(str(both["shadow_arm"][-1]), len(rows), len(shadow), **rates)
 
 
 def _positions(both: pa.Table) -> Iterator[Integers]:

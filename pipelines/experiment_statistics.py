@@ -113,11 +113,13 @@ def compare_arms(
     }
 
 
-def rate_over_users(values: Floats, users: NDArray[Any]) -> Rate:
-    """Return the mean of values, [rows], NaN left out, with its interval over the users that they come from."""
-    if np.isnan(values).all():
-        return Rate(None, None)
-    return _measured(values[:, None], users, RESAMPLES)[0].rate
+def rates_over_users(columns: Mapping[str, NDArray[Any]], user: NDArray[Any]) -> dict[str, Rate]:
+    """Return the mean of each column, [rows], NaN left out, with its interval over the users that rows come from."""
+    if not len(user):
+        return {name: Rate(None, None) for name in columns}
+    values = np.stack([*columns.values()], axis=1).astype(np.float64)
+    found = _measured(values, user, RESAMPLES)
+    return {name: one.rate for name, one in zip(columns, found, strict=True)}
 
 
 def _measured(values: Floats, user: NDArray[Any], resamples: int) -> list[_Measured]:

@@ -35,11 +35,19 @@ are the champion's:\n\n"
 @home_option
 @environment_option
 @click.option(
-    "--days", metavar="DAYS", type=click.IntRange(min=1), help="How long events count for a list. [default: the shop's]"
+    "--shop", "shop_file", type=click.Path(path_type=Path), help="The shop file. [default: the home's last run's]"
+)
+@click.option(
+    "--days",
+    metavar="DAYS",
+    type=click.IntRange(min=1),
+    help="How long events count for a list. [default: the shop's horizon]",
 )
 @json_option
 @click.pass_context
-def command(ctx: click.Context, home: Path, environment: str, days: int | None, as_json: bool) -> None:
+def command(
+    ctx: click.Context, home: Path, environment: str, shop_file: Path | None, days: int | None, as_json: bool
+) -> None:
     """Read out each arm's clicks and purchases, and its lift over the champion with a 95 % interval over users.
 
     Exit 3 when the users are not spread as the shares promise: the experiment then cannot be trusted.
@@ -55,7 +63,8 @@ def command(ctx: click.Context, home: Path, environment: str, days: int | None, 
     from pipelines.homes import open_home, shop_file_of
 
     place = open_home(home)
-    document = read_out(place, environment, timedelta(days=days or load_shop(shop_file_of(place)).horizon_days))
+    horizon_days = days or load_shop(shop_file or shop_file_of(place)).horizon_days
+    document = read_out(place, environment, timedelta(days=horizon_days))
     print_json(document) if as_json else print_readout(document, Console())
     if document["sample_ratio"]["mismatch"]:
         ctx.exit(UNTRUSTED)

@@ -207,6 +207,14 @@ def test_a_broken_file_is_one_line(home: Home, toml: str, said: str) -> None:
     assert said in the_one_line(rankloop("experiment", "--home", home.root), code=2)
 
 
+def test_how_long_events_count_is_asked_where_the_shop_file_has_gone(home: Home, shop_file: Path) -> None:
+    answer(home, write(home, HALVES), users=20)
+    moved = shop_file.rename(shop_file.with_name("moved.toml"))
+    assert "name one with --shop" in the_one_line(rankloop("experiment", "--home", home.root), code=2)
+    for words in (["--shop", str(moved)], ["--days", "3"]):
+        assert rankloop("experiment", "--home", home.root, *words).returncode == 0
+
+
 def test_an_environment_that_cannot_be_is_one_line(home: Home) -> None:
     assert "expected letters" in the_one_line(rankloop("experiment", "--home", home.root, "--env", "../x"), code=2)
 

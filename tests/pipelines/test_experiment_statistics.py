@@ -12,7 +12,7 @@ from pipelines.experiment_statistics import (
     MIN_USERS,
     Lift,
     compare_arms,
-    rate_over_users,
+    rates_over_users,
     sample_ratio,
 )
 
@@ -88,7 +88,7 @@ def test_an_arm_alone_has_rates_and_nothing_to_be_compared_with() -> None:
 
 def test_values_that_are_not_there_have_no_rate() -> None:
     for values in (np.zeros(0), np.array([np.nan])):
-        found = rate_over_users(values, np.zeros(len(values)))
+        found = rates_over_users({"none": values}, np.zeros(len(values)))["none"]
         assert (found.value, found.ci95) == (None, None)
 
 
