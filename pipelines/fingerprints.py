@@ -23,7 +23,7 @@ def fingerprint(settings: RunSettings) -> dict[str, str]:
     return {
         "code": code_digest(),
         "shop": _digest([settings.shop_file.read_bytes()]),
-        "sources": sources_fingerprint(settings.shop),
+        "sources": sources_fingerprint(settings.shop, settings.home),
         "as_of": settings.as_of.isoformat() if settings.as_of else "",
     }
 

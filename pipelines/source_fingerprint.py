@@ -2,14 +2,20 @@
 
 import hashlib
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
+from components.contracts.feedback import SERVED_SOURCE
+from components.contracts.home import Home
 from components.contracts.shop import Shop, Source
 
 Print = tuple[str, ...]
 
 
-def sources_fingerprint(shop: Shop) -> str:
+def sources_fingerprint(shop: Shop, home: Home | None = None) -> str:
     """Digest every source: its files by size and time of change, its SQL table by content.
+
+    Args:
+        home: digest what its service logged, too.
 
     Raises:
         SourceError: a source cannot be reached.
@@ -18,6 +24,8 @@ def sources_fingerprint(shop: Shop) -> str:
     for name, source in shop_sources(shop):
         for part in _database_prints(name, source) if source.kind == "sql" else _file_prints(name, source):
             digest.update(repr((name, *part)).encode())
+    if home is not None and home.feedback.exists():
+        digest.update(repr((SERVED_SOURCE, *_feedback_print(shop, home))).encode())
     return digest.hexdigest()[:16]
 
 
@@ -29,6 +37,14 @@ def shop_sources(shop: Shop) -> Iterator[tuple[str, Source]]:
         section = getattr(shop, name)
         if section is not None:
             yield name, section.source
+
+
+def _feedback_print(shop: Shop, home: Home) -> Print:
+    """When the newest event was logged, and the newest list whose session is over: what is dropped changes neither."""
+    from components.feedback.reading import newest_event, newest_list
+
+    over = datetime.now(UTC) - timedelta(minutes=shop.feedback.session_minutes)
+    return str(newest_event(home)), str(newest_list(home, over))
 
 
 def _file_prints(name: str, source: Source) -> Iterator[Print]:

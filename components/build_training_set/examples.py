@@ -32,6 +32,7 @@ from components.features import successes as successes_module
 from components.features.calendar import Calendar, calendar
 from components.features.sets import FeatureSet, read_set
 from components.features.workspace import clean_workspace
+from components.lake.tables import table_files
 from components.ranking import baselines
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.features import FEATURE_NAMES, REQUEST_CONSTANT, feature_list
@@ -39,6 +40,7 @@ from feature_repo import point_in_time as point_in_time_module
 from feature_repo.point_in_time import point_in_time
 
 KEPT_SETS = 2
+IMPRESSIONS = "impressions"
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,9 @@ def _write_examples(
 def _logged(
     shop: Shop, when: Calendar, clean: Handle, chosen: FeatureSet, train: Sequence[datetime]
 ) -> Iterator[ImpressionLog | None]:
-    """The impressions of the training weeks; None when the shop logs none or does not train on them."""
-    if shop.impressions is None or not shop.training.impressions or not train:
+    """The impressions of the training weeks; None when there are none or the shop does not train on them."""
+    logged = table_files(Path(clean.uri) / IMPRESSIONS, clean.versions.get(IMPRESSIONS))
+    if not logged or not shop.training.impressions or not train:
         yield None
         return
     window = Window(train[0], when.validation[0], when.horizon, when.as_of)

@@ -16,6 +16,7 @@ from components.contracts.tables import TIME
 
 ServedType = Literal["shown", "view", "click", "add_to_cart", "purchase"]
 SERVED_TYPES: tuple[str, ...] = get_args(ServedType)
+SERVED_SOURCE = "served"  # the name under which raw rows come from here
 
 SERVED = pa.schema(
     [

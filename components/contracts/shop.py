@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from components.contracts.errors import ConfigurationError
+from components.contracts.feedback import SERVED_SOURCE
 from components.contracts.shop_document import describe_mistakes, read_document, resolve_sources
 from components.contracts.shop_sources import (
     EventColumns,
@@ -32,6 +33,7 @@ __all__ = [
     "EventSource",
     "EventType",
     "Features",
+    "Feedback",
     "Gate",
     "ImpressionSource",
     "ItemSource",
@@ -173,6 +175,20 @@ class Drift(Settings):
     min_users: int = Field(100, ge=1, description="Fewest users of a window, and of the reference, to judge on.")
 
 
+class Feedback(Settings):
+    """What becomes of the lists that the service showed, and of the events that came back."""
+
+    session_minutes: int = Field(
+        30, ge=0, description="How long a list waits for events that say what was seen of it, before it is ingested."
+    )
+    events: tuple[EventType, ...] = Field(
+        ("view", "click", "add_to_cart", "purchase"),
+        description="Event types that are ingested from the service; leave out those that the shop's own sources "
+        "bring, or they count twice.",
+    )
+    keep_days: int = Field(180, ge=1, description="Days that the service's own log is kept; what was ingested stays.")
+
+
 class Shop(Settings):
     """A whole shop file."""
 
@@ -198,6 +214,7 @@ class Shop(Settings):
     training: Training = Field(default_factory=Training, description="How the ranker is trained.")
     gate: Gate = Field(default_factory=Gate, description="What a challenger must show.")
     drift: Drift = Field(default_factory=Drift, description="When a window counts as drifted.")
+    feedback: Feedback = Field(default_factory=Feedback, description="What becomes of what the service logged.")
 
     @field_validator("time_zone")
     @classmethod
@@ -212,6 +229,8 @@ class Shop(Settings):
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"two sources of events are called {repeated[0]!r}; give each its own name")
+        if SERVED_SOURCE in names:
+            raise ValueError(f"a source of events is called {SERVED_SOURCE!r}, as the service's own is; rename it")
         return self
 
     @model_validator(mode="after")

@@ -91,7 +91,7 @@ def _without(schema: pa.Schema, *names: str) -> list[pa.Field]:
 
 RAW = {
     "events": pa.schema([*_GROWTH, *_without(EVENTS, "available_at")]),
-    "impressions": pa.schema([*_GROWTH, *IMPRESSIONS, ("ingested_at", TIME)]),
+    "impressions": pa.schema([*_GROWTH, *IMPRESSIONS, ("source", pa.string()), ("ingested_at", TIME)]),
     "items": pa.schema([*_FINDINGS, *_without(ITEMS, "is_merchandise")]),
     "users": pa.schema([*_FINDINGS, *USERS]),
     "promotions": pa.schema([*_FINDINGS, *PROMOTIONS]),

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from components.contracts.feedback import SERVED, SERVED_EVENTS
 from components.contracts.home import Home
+from components.contracts.tables import TIME
 from components.feedback.places import Places
 from components.feedback.records import read_events, read_lists
 from components.feedback.segments import segments, whole_lines
@@ -28,9 +29,7 @@ def served_lists(home: Home, columns: Sequence[str] | None = None, since: dateti
     chosen = list(columns or SERVED.names)
     waiting = waiting_lists(home)
     if since is not None:
-        waiting = waiting.filter(
-            pc.greater_equal(waiting["logged_at"], pa.scalar(since, SERVED.field("logged_at").type))
-        )
+        waiting = waiting.filter(pc.greater_equal(waiting["logged_at"], pa.scalar(since, TIME)))
     waiting = waiting.select(chosen)
     table = open_table(Places(home.feedback).impressions)
     if table is None:
@@ -56,3 +55,20 @@ def served_events(home: Home) -> pa.Table:
 def events_of(some: Iterable[Path]) -> pa.Table:
     """The events of some segments."""
     return pa.concat_tables([SERVED_EVENTS.empty_table(), *(read_events(whole_lines(segment)) for segment in some)])
+
+
+def newest_event(home: Home) -> int | None:
+    """When a segment of events was written to last, in nanoseconds since 1970; None if there is none."""
+    written = [segment.stat() for segment in segments(Places(home.feedback).events)]
+    return max((status.st_mtime_ns for status in written if status.st_size), default=None)
+
+
+def newest_list(home: Home, until: datetime) -> datetime | None:
+    """When the last list was logged, by the machine's clock, of those logged until then; None if there is none."""
+    logged = waiting_lists(home)["logged_at"]
+    table = open_table(Places(home.feedback).impressions)
+    if table is not None:
+        moved = table.to_pyarrow_table(columns=["logged_at"], filters=[("logged_at", "<=", until)])["logged_at"]
+        logged = pa.chunked_array([*logged.chunks, *moved.cast(TIME).chunks], TIME)
+    newest: datetime | None = pc.max(logged.filter(pc.less_equal(logged, pa.scalar(until, TIME)))).as_py()
+    return newest

@@ -55,7 +55,7 @@ def grow_table(
     session: duckdb.DuckDBPyConnection, uri: Path, grower: GrowingSource, zone: ZoneInfo, now: datetime
 ) -> SourceFacts:
     """Read what is new of a source and append it to its raw table, with the offsets, in one commit."""
-    notes = read_notes(uri) or {"batch": 0, "generation": 0, "sources": {}}
+    notes = growth_notes(uri)
     written = notes["sources"].get(grower.name)
     known = Offsets.from_notes(written) if written else None
     afresh = known is None or known.settings != grower.settings
@@ -78,11 +78,15 @@ def grow_table(
         "sources": notes["sources"] | {grower.name: staged.after.as_notes()},
     }
     if afresh and known is not None:
-        mine = f"source = {text(grower.name)}" if "source" in RAW[grower.table].names else None
-        replace_rows(uri, rows.reader, after, where=mine)
+        replace_rows(uri, rows.reader, after, where=f"source = {text(grower.name)}")
     else:
         append_rows(uri, rows.reader, after)
     return replace(staged.facts, rows_new=rows.count, rows_repeated=staged.facts.rows_read - rows.count)
+
+
+def growth_notes(uri: Path) -> Notes:
+    """The notes of a raw table that grows: batch, generation, and the offsets of each source."""
+    return read_notes(uri) or {"batch": 0, "generation": 0, "sources": {}}
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,7 @@ def _new_rows_sql(
     session.execute(
         "CREATE OR REPLACE TEMP TABLE equal AS SELECT row_id FROM staged GROUP BY row_id HAVING count(*) > 1"
     )
-    extra = f"{batch} AS batch, TIMESTAMPTZ {text(now.isoformat())} AS ingested_at"
+    extra = f"{batch} AS batch, {text(grower.name)} AS source, TIMESTAMPTZ {text(now.isoformat())} AS ingested_at"
     numbered = (
         f"SELECT * EXCLUDE (row_id), row_id, 1 AS occurrence FROM staged ANTI JOIN equal USING (row_id) "
         "UNION ALL BY NAME "
@@ -171,8 +175,7 @@ def _new_rows_sql(
     columns = ", ".join(name(column) for column in schema.names)
     if anew:
         return f"SELECT {columns} FROM ({identified})"
-    mine = f" WHERE source = {text(grower.name)}" if "source" in schema.names else ""
-    known = f"(SELECT row_id FROM {delta_relation(uri, schema)}{mine})"
+    known = f"(SELECT row_id FROM {delta_relation(uri, schema)} WHERE source = {text(grower.name)})"
     return f"SELECT {columns} FROM ({identified}) ANTI JOIN {known} USING (row_id)"
 
 

@@ -10,10 +10,13 @@ from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import ItemSource, PromotionSource, Settings, Shop, UserSource
 from components.contracts.tables import RAW
+from components.feedback.retention import drop_old_feedback
 from components.ingest_events.growing import GrowingSource, SourceFacts, grow_table
 from components.ingest_events.mapping import SourceColumns, map_events, map_impressions, map_items, map_users
 from components.ingest_events.offsets import settings_digest
+from components.ingest_events.older_layouts import name_sources
 from components.ingest_events.promotions import promotions_sql
+from components.ingest_events.served import read_served
 from components.ingest_events.snapshots import SnapshotSource, replace_table
 from components.lake.session import duckdb_session
 from components.lake.tables import table_version
@@ -33,7 +36,7 @@ class IngestReport:
 
 
 def ingest_events(shop: Shop, home: Home, now: datetime, say: Callable[[str], None]) -> IngestReport:
-    """Read what is new in every source of a shop into ``home.raw``.
+    """Read what is new in every source of a shop, and in the service's log, into ``home.raw``.
 
     Args:
         now: the moment of ingestion, with a zone; what live sources bring is known from then on.
@@ -43,12 +46,17 @@ def ingest_events(shop: Shop, home: Home, now: datetime, say: Callable[[str], No
     """
     read: dict[str, SourceFacts] = {}
     with duckdb_session() as session:
+        name_sources(session, home.raw / IMPRESSIONS)
         for grower in growing_sources(shop):
             say(f"reading {grower.name}")
             read[grower.name] = grow_table(session, home.raw / grower.table, grower, shop.zone, now)
         for snapshot in snapshot_sources(shop):
             say(f"reading {snapshot.table}")
             read[snapshot.table] = replace_table(session, home.raw / snapshot.table, snapshot, shop.zone)
+        if home.feedback.exists():
+            say("reading what the service logged")
+            read |= read_served(session, shop.feedback, home, now)
+            drop_old_feedback(home, shop.feedback.keep_days, now)
     versions = {table: version for table in RAW if (version := table_version(home.raw / table)) is not None}
     return IngestReport(
         raw=Handle(kind="raw", uri=str(home.raw), versions=versions),

@@ -96,6 +96,11 @@ def replace_rows(uri: Path, rows: Rows, notes: Notes, where: str | None = None) 
     return _write(uri, rows, notes, mode="overwrite", predicate=where)
 
 
+def rewrite_table(uri: Path, rows: Rows, notes: Notes) -> int:
+    """Replace all rows, and the schema by theirs, in one commit; return the new version."""
+    return _write(uri, rows, notes, mode="overwrite", schema_mode="overwrite")
+
+
 def commit_notes(uri: Path, notes: Notes, schema: pa.Schema) -> int:
     """Commit notes without rows, to a table that exists or is created; return the new version."""
     create_table(uri, schema)

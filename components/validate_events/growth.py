@@ -14,7 +14,7 @@ from components.lake.session import delta_relation
 from components.lake.tables import append_rows, read_notes, replace_rows
 from components.validate_events.judging import REPEATED, judged_events, judged_impressions
 from components.validate_events.rules_digest import digest_settings
-from components.validate_events.sources import first_batches, of_named_sources
+from components.validate_events.sources import event_sources, first_batches, of_named_sources
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ def growth_of(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, raw: H
     if growth.is_empty:
         return growth
     if table == "impressions":
-        session.execute(f"CREATE TEMP VIEW {growth.judged} AS {judged_impressions(shop, rows)}")
+        session.execute(f"CREATE TEMP VIEW {growth.judged} AS {judged_impressions(shop.contract, rows)}")
     else:
-        judged = judged_events(shop, rows, first_batches(session, shop, everything))
+        judged = judged_events(shop.contract, event_sources(shop), rows, first_batches(session, shop, everything))
         _create_view_of_events(session, home, growth, judged)
     return growth
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
-from components.contracts.shop import Contract, EventSource, EventType, Shop
+from components.contracts.shop import Contract, EventSource, EventType
 from components.lake.session import text
 
 KNOWN_TYPES = get_args(EventType)
@@ -12,7 +12,9 @@ NO_ITEM = "no item"
 LAST_POSITION = 10_000  # of a shown list; what lies beyond is a mistake of the log
 
 
-def judged_events(shop: Shop, raw: str, first_batches: Mapping[str, int]) -> str:
+def judged_events(
+    contract: Contract, sources: Sequence[EventSource], raw: str, first_batches: Mapping[str, int]
+) -> str:
     """SQL of raw event rows as canonical ones, with ``reason`` (null where sound) and ``row`` (JSON as it was found).
 
     A purchase of a negative quantity is a return; quantities and money of returns are positive.
@@ -20,21 +22,21 @@ def judged_events(shop: Shop, raw: str, first_batches: Mapping[str, int]) -> str
     Args:
         first_batches: of each live source, the batch that brought its history.
     """
-    typed = f"SELECT *, {_event_type(shop.events)} AS found_type FROM {raw}"
+    typed = f"SELECT *, {_event_type(sources)} AS found_type FROM {raw}"
     returned = "(found_type = 'return' OR (found_type = 'purchase' AND quantity < 0))"
     return (
-        f"SELECT batch, row_id, event_id AS given_id, {_event_reason(shop.contract)} AS reason, "
+        f"SELECT batch, row_id, event_id AS given_id, {_event_reason(contract)} AS reason, "
         f"{_row(_SHOWN_OF_EVENT)} AS row, ingested_at, coalesce(event_id, row_id) AS event_id, event_time, "
-        f"{_available_at(shop.events, first_batches)} AS available_at, user_id, item_id, "
+        f"{_available_at(sources, first_batches)} AS available_at, user_id, item_id, "
         f"CASE WHEN {returned} THEN 'return' ELSE found_type END AS event_type, "
-        f"{_quantity(shop.events)} AS quantity, "
+        f"{_quantity(sources)} AS quantity, "
         f"CASE WHEN {returned} THEN abs(price) ELSE price END AS price, "
         f"CASE WHEN {returned} THEN abs(list_price) ELSE list_price END AS list_price, "
         f"session_id, request_id, source FROM ({typed})"
     )
 
 
-def judged_impressions(shop: Shop, raw: str) -> str:
+def judged_impressions(contract: Contract, raw: str) -> str:
     """SQL of raw impression rows as canonical ones, with ``reason`` and ``row``."""
     reason = (
         "CASE WHEN problem IS NOT NULL THEN problem "
@@ -43,10 +45,10 @@ def judged_impressions(shop: Shop, raw: str) -> str:
         f"WHEN position IS NULL OR position NOT BETWEEN 1 AND {LAST_POSITION} "
         f"THEN 'position outside 1 to {LAST_POSITION:,}' "
         "WHEN propensity <= 0 OR propensity > 1 THEN 'propensity outside 0 to 1' "
-        f"{_time_reasons(shop.contract)} END"
+        f"{_time_reasons(contract)} END"
     )
     shown = ("request_id", "event_time", "user_id", "item_id", "position", "score", "propensity")
-    return f"SELECT *, {reason} AS reason, {_row(shown)} AS row, 'impressions' AS source FROM {raw}"
+    return f"SELECT *, {reason} AS reason, {_row(shown)} AS row FROM {raw}"
 
 
 _SHOWN_OF_EVENT = (

@@ -5,27 +5,40 @@ A source that left the shop file, or was renamed, keeps its raw rows, in case it
 
 import duckdb
 
+from components.contracts.feedback import SERVED_SOURCE
 from components.contracts.handles import Handle
 from components.contracts.home import Home
-from components.contracts.shop import Shop
+from components.contracts.shop import EventColumns, EventSource, Shop, Source
 from components.contracts.tables import RAW
 from components.lake.session import delta_relation, text
 from components.lake.tables import read_notes
 
+SERVED_EVENTS = EventSource(
+    name=SERVED_SOURCE,
+    source=Source(kind="parquet", path="feedback"),  # where it lies is the home's affair
+    columns=EventColumns(
+        user="user_id", item="item_id", time="event_time", event_type="event_type", quantity="quantity"
+    ),
+    live=True,
+)
+NO_HISTORY = {SERVED_SOURCE: 0}  # batches count from 1: each of its rows was known when the service took it
+
 
 def of_named_sources(shop: Shop, table: str) -> str:
     """SQL that is true for the rows of a growing raw table whose source the shop file names."""
-    named = source_names(shop, table)
-    if "source" in RAW[table].names:
-        return f"source IN ({', '.join(map(text, named))})"
-    return "true" if named else "false"
+    return f"source IN ({', '.join(map(text, source_names(shop, table)))})"
 
 
 def source_names(shop: Shop, table: str) -> list[str]:
-    """The names of the sources that the shop file gives to a growing table."""
+    """The names of the sources that the shop file gives to a growing table, and that of the service's own."""
     if table == "events":
-        return [source.name for source in shop.events]
-    return [table] if shop.impressions is not None else []
+        return [source.name for source in event_sources(shop)]
+    return [SERVED_SOURCE] if shop.impressions is None else [table, SERVED_SOURCE]
+
+
+def event_sources(shop: Shop) -> tuple[EventSource, ...]:
+    """The sources of events that the shop file names, and the service's own."""
+    return *shop.events, SERVED_EVENTS
 
 
 def dropped_sources(
@@ -38,15 +51,15 @@ def dropped_sources(
         gone = sorted(set(read_notes(home.raw / table, version)["sources"]) - set(source_names(shop, table)))
         rows = delta_relation(home.raw / table, RAW[table], version)
         for source in gone:
-            mine = f"source = {text(source)}" if "source" in RAW[table].names else "true"
-            dropped[source] = session.execute(f"SELECT count(*) FROM {rows} WHERE {mine}").fetchall()[0][0]
+            mine = f"SELECT count(*) FROM {rows} WHERE source = {text(source)}"
+            dropped[source] = session.execute(mine).fetchall()[0][0]
     return dropped
 
 
 def first_batches(session: duckdb.DuckDBPyConnection, shop: Shop, raw: str) -> dict[str, int]:
-    """The first batch of rows of each live source, by its name; ``raw`` is SQL of all raw events."""
+    """The batch that brought the history of each live source, by its name; ``raw`` is SQL of all raw events."""
     live = [text(source.name) for source in shop.events if source.live]
     if not live:
-        return {}
+        return NO_HISTORY
     sql = f"SELECT source, min(batch) FROM {raw} WHERE source IN ({', '.join(live)}) GROUP BY source"
-    return dict(session.execute(sql).fetchall())
+    return dict(session.execute(sql).fetchall()) | NO_HISTORY

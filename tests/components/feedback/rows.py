@@ -1,10 +1,13 @@
-"""Lists and events to log."""
+"""Lists and events, and a service that logs them."""
 
+import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from components.feedback.log import FeedbackLog
 from components.feedback.records import ServedEvent, ServedList
 
 MOMENT = datetime(2017, 8, 28, 12, 0, 0, 123456, tzinfo=UTC)
@@ -41,3 +44,12 @@ def an_event(event_id: str = "e1", **changed: Any) -> ServedEvent:
         "request_id": "r1",
     }
     return ServedEvent(**given | changed)
+
+
+def log_all(folder: Path, *records: ServedList | ServedEvent) -> None:
+    """Log lists and events, as a service that then stops."""
+    with FeedbackLog(folder) as log:
+        for record in records:
+            if isinstance(record, ServedList):
+                assert log.show(record)
+        asyncio.run(log.take([record for record in records if isinstance(record, ServedEvent)]))

@@ -1,0 +1,128 @@
+"""The built-in source ``served``: the lists that the service showed, and the events that came back.
+
+A row is known by its event's id, or by its request's id and place, so that what is read again is the same row. A list
+waits until the session in which it was shown is over; then what was seen of it is known. Features are taken as served,
+to the bit but for the sign of a zero, which DuckDB does not keep.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import duckdb
+
+from components.contracts.feedback import SERVED, SERVED_SOURCE
+from components.contracts.home import Home
+from components.contracts.shop import EventType, Feedback
+from components.contracts.tables import RAW
+from components.feedback.places import Places
+from components.feedback.reading import events_of, waiting_lists
+from components.feedback.segments import is_closed, segments
+from components.ingest_events.growing import IDENTITY_LETTERS, SourceFacts, growth_notes
+from components.lake.rows import CountedRows
+from components.lake.session import delta_relation, text
+from components.lake.tables import append_rows
+
+LISTS = "served_lists"  # name of the lists among the facts; in raw impressions their source is ``served``
+LATE = timedelta(days=1)  # how long a disk may have refused a list
+BEGINNING = "1970-01-01T00:00:00+00:00"
+
+
+def read_served(
+    session: duckdb.DuckDBPyConnection, feedback: Feedback, home: Home, now: datetime
+) -> dict[str, SourceFacts]:
+    """Append what is new in the service's log to the raw events and impressions, with the offsets in each commit.
+
+    Args:
+        now: by the machine's clock, as lists are stamped when they are logged.
+    """
+    over = now - timedelta(minutes=feedback.session_minutes)
+    return {SERVED_SOURCE: _grow_events(session, home, feedback.events), LISTS: _grow_lists(session, home, over)}
+
+
+def _grow_events(session: duckdb.DuckDBPyConnection, home: Home, types: Sequence[EventType]) -> SourceFacts:
+    every = segments(Places(home.feedback).events)
+    read = set(_offsets(home, "events").get("segments", ()))
+    unread = [segment for segment in every if segment.name not in read]
+    finished = {segment.name for segment in unread if is_closed(segment)}  # before it is read: nothing comes after
+    session.register("served_events", events_of(unread))
+    kept = [segment.name for segment in every if segment.name in read | finished]
+    return _append(session, home, "events", _events_sql(types), {"segments": kept})
+
+
+def _events_sql(types: Sequence[EventType]) -> str:
+    """SQL of the events as raw rows; what a caller dates ahead happened when the service took it."""
+    wanted = ", ".join(map(text, types)) or "NULL"
+    return (
+        f"SELECT {_identity('event_id')} AS row_id, NULL AS problem, NULL AS found, event_id, "
+        "least(event_time, coalesce(taken_at, event_time)) AS event_time, "
+        "coalesce(taken_at, event_time) AS ingested_at, user_id, item_id, event_type, "
+        "coalesce(quantity, CASE WHEN event_type = 'purchase' THEN 1.0 END) AS quantity, price, NULL AS list_price, "
+        f"session_id, request_id, {text(SERVED_SOURCE)} AS source FROM served_events "
+        f"WHERE event_type IN ({wanted}) "
+        "QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY received_at, event_time) = 1"
+    )
+
+
+def _grow_lists(session: duckdb.DuckDBPyConnection, home: Home, over: datetime) -> SourceFacts:
+    places, until = Places(home.feedback), _offsets(home, "impressions").get("logged_until", BEGINNING)
+    session.register("waiting_lists", waiting_lists(home))  # before the table: what moves meanwhile is in both
+    session.execute(
+        "CREATE OR REPLACE TEMP TABLE ripe_lists AS "
+        f"SELECT * FROM (FROM {delta_relation(places.impressions, SERVED)} UNION ALL BY NAME FROM waiting_lists) "
+        f"WHERE logged_at > TIMESTAMPTZ {text(until)} - INTERVAL {LATE // timedelta(hours=1)} HOUR "
+        f"AND logged_at <= TIMESTAMPTZ {text(over.isoformat())} "
+        "QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY logged_at) = 1"
+    )
+    first: datetime | None = session.execute("SELECT min(logged_at) FROM ripe_lists").fetchall()[0][0]
+    if first is None:
+        return SourceFacts()
+    since = [segment for segment in segments(places.events) if segment.stat().st_mtime >= first.timestamp()]
+    session.register("served_events", events_of(since))
+    return _append(session, home, "impressions", LISTS_SQL, {"logged_until": over.isoformat()})
+
+
+def _identity(*columns: str) -> str:
+    return f"left(md5(concat_ws(chr(31), {text(SERVED_SOURCE)}, {', '.join(columns)})), {IDENTITY_LETTERS})"
+
+
+# Where a request has acknowledgements, the items that they name were shown, and no others.
+LISTS_SQL = (
+    "WITH shown AS (SELECT DISTINCT request_id, item_id FROM served_events WHERE event_type = 'shown'), "
+    "placed AS (SELECT *, unnest(range(1, len(item_ids) + 1)) AS place, "
+    "CASE WHEN len(features) > 0 AND len(features) % len(item_ids) = 0 "
+    "THEN len(features) // len(item_ids) END AS width FROM ripe_lists) "
+    f"SELECT {_identity('request_id', 'place')} AS row_id, NULL AS problem, NULL AS found, request_id, event_time, "
+    "user_id, bundle, arm, context, item_ids[place] AS item_id, CAST(place AS INTEGER) AS position, "
+    "CASE WHEN NOT isnan(scores[place]) THEN scores[place] END AS score, propensities[place] AS propensity, "
+    "CASE WHEN width IS NOT NULL THEN features[(place - 1) * width + 1 : place * width] END AS features, "
+    f"feature_list, {text(SERVED_SOURCE)} AS source, event_time AS ingested_at FROM placed "
+    "WHERE request_id NOT IN (SELECT request_id FROM shown WHERE request_id IS NOT NULL) "
+    "OR (request_id, item_ids[place]) IN (SELECT (request_id, item_id) FROM shown)"
+)
+
+
+def _offsets(home: Home, table: str) -> dict[str, Any]:
+    found: dict[str, Any] = growth_notes(home.raw / table)["sources"].get(SERVED_SOURCE, {})
+    return found
+
+
+def _append(
+    session: duckdb.DuckDBPyConnection, home: Home, table: str, rows: str, offsets: dict[str, Any]
+) -> SourceFacts:
+    """Append the rows that the raw table lacks. Everything that is served passes here: whose rows must not, too."""
+    uri, schema = home.raw / table, RAW[table]
+    notes = growth_notes(uri)
+    known = f"(SELECT row_id FROM {delta_relation(uri, schema)} WHERE source = {text(SERVED_SOURCE)})"
+    batch = notes["batch"] + 1
+    new = (
+        f"SELECT {', '.join(schema.names)} FROM (SELECT *, {batch} AS batch FROM ({rows})) "
+        f"ANTI JOIN {known} USING (row_id)"
+    )
+    session.execute(f"CREATE OR REPLACE TEMP TABLE new_served AS {new}")
+    if not session.execute("SELECT 1 FROM new_served LIMIT 1").fetchall():
+        return SourceFacts()
+    counted = CountedRows(session, "FROM new_served", schema)
+    after = notes | {"batch": batch, "sources": notes["sources"] | {SERVED_SOURCE: offsets}}
+    append_rows(uri, counted.reader, after)
+    return SourceFacts(rows_read=counted.count, rows_new=counted.count)
