@@ -103,7 +103,7 @@ def _arms(log: _Log, shares: Mapping[str, float]) -> dict[str, Document]:
     return {
         arm: {
             "share": shares.get(arm),
-            "bundles": sorted(set(log.bundle[log.of(arm)])),
+            "bundles": sorted(set(log.bundle[log.of(arm) & ~log.fell_back])),
             "users": log.users[arm],
             "lists": int(log.of(arm).sum()),
             **(compared[arm].document if arm in compared else {"lift": {}}),

@@ -23,7 +23,14 @@ def reasons(document: Document) -> list[str]:
         return [f"nothing was answered under the experiment {document['experiment']} yet; there is nothing to tell"]
     ratio = document["sample_ratio"]
     compared = [] if ratio["mismatch"] else [*_lifts(document), *_fallbacks(document)]
-    return [*_ratio(ratio), *_strangers(document), *compared, *_shadow(document["shadow"]), *_caution(document)]
+    return [
+        *_ratio(ratio),
+        *_strangers(document),
+        *_bundles(document),
+        *compared,
+        *_shadow(document["shadow"]),
+        *_caution(document),
+    ]
 
 
 def print_readout(document: Document, console: Console) -> None:
@@ -110,6 +117,15 @@ def _strangers(document: Document) -> Iterator[str]:
     several = document["users_of_several_arms"]
     if several:
         yield f"{several:,} users saw more than one arm and are left out; a changed share needs a new name"
+
+
+def _bundles(document: Document) -> Iterator[str]:
+    ranked = {name: arm["bundles"] for name, arm in document["arms"].items()}
+    for name, bundles in ranked.items():
+        if len(bundles) > 1:
+            yield f"{name} was ranked by {len(bundles)} bundles, one after another; its figures are of all of them"
+        if name != "champion" and bundles and bundles == ranked.get("champion"):
+            yield f"{name} was ranked by the champion's bundle: there is no difference to be found"
 
 
 def _lifts(document: Document) -> Iterator[str]:

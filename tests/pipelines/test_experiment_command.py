@@ -174,6 +174,19 @@ def test_users_who_saw_several_arms_are_left_out_and_said(home: Home) -> None:
     assert any(one.startswith("baseline was shown, but the file gives it no share") for one in found["reasons"])
 
 
+@pytest.mark.parametrize(
+    ("bundles", "said"),
+    [
+        (("sha256:same", "sha256:same"), "challenger was ranked by the champion's bundle"),
+        (("sha256:old", "sha256:new"), "challenger was ranked by 2 bundles, one after another"),
+    ],
+)
+def test_arms_of_equal_or_changing_bundles_are_said(home: Home, bundles: tuple[str, str], said: str) -> None:
+    experiment = write(home, HALVES)
+    answer(home, experiment, users=20, change=lambda one: replace(one, bundle=bundles[one.request_id[-1] in "13579"]))
+    assert any(reason.startswith(said) for reason in readout(home)["reasons"])
+
+
 def test_other_experiments_of_the_log_do_not_count(home: Home) -> None:
     answer(home, write(home, HALVES), users=20)
     write(home, HALVES.replace("halves", "others"))
