@@ -1,0 +1,73 @@
+"""A log on a disk that fills up, and that has space again.
+
+    unshare --map-root-user --mount python -m tests.components.feedback.full_disk FOLDER
+
+Ends with exit code 0 if all that was promised is there. Needs a mount namespace of its own, for the disk is a small
+tmpfs.
+"""
+
+import asyncio
+import sys
+import time
+from itertools import count
+from pathlib import Path
+
+from components.contracts.home import Home
+from components.feedback.log import EventsRefusedError, FeedbackLog, Pace
+from components.feedback.reading import served_events, served_lists
+from tests.components.feedback.rows import a_list, an_event
+from tests.pipelines.filling_disk import disk_of, expect, resize
+
+SMALL, LARGER, ENOUGH = 200, 400, 100_000  # kilobytes
+WAITING = 50
+PATIENCE_SECONDS = 60
+
+
+class Load:
+    """Lists and events on their way into a log, and what was promised of them."""
+
+    def __init__(self, log: FeedbackLog) -> None:
+        self.log, self.events, self.lists = log, set[str](), set[str]()
+        self._numbers = count()
+
+    def step(self) -> bool:
+        """Show a list and hand in an event; say whether the event was taken."""
+        name = f"n{next(self._numbers)}"
+        if self.log.show(a_list(name)):
+            self.lists.add(name)
+        try:
+            asyncio.run(self.log.take([an_event(name)]))
+        except EventsRefusedError:
+            return False
+        self.events.add(name)
+        return True
+
+
+def until(load: Load, taken: bool) -> None:
+    """Go on until the log takes events, or refuses them."""
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while load.step() is not taken:
+        expect(time.monotonic() < ends, f"events are {'still refused' if taken else 'taken without end'}")
+
+
+def main(folder: Path) -> None:
+    """Fill the disk twice, and make room each time."""
+    home = Home(folder / "disk")
+    with disk_of(SMALL, home.root):
+        with FeedbackLog(home.feedback, Pace(lists=WAITING, retry_seconds=0.1)) as log:
+            load = Load(log)
+            for enough in (LARGER, ENOUGH):
+                until(load, taken=False)
+                for _ in range(2 * WAITING):
+                    load.step()
+                expect(log.facts.lists_dropped and log.facts.events_refused, f"nothing was refused: {log.facts}")
+                expect(log.facts.lists_queued <= WAITING, f"the queue has no bound: {log.facts}")
+                resize(home.root, enough)
+                until(load, taken=True)
+        found = set(served_lists(home)["request_id"].to_pylist())
+        expect(load.events <= set(served_events(home)["event_id"].to_pylist()), "an event that was taken is lost")
+        expect(found == load.lists, f"lists are lost: {sorted(load.lists ^ found)[:5]}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,98 @@
+"""Real processes under load, ended in good order and by force: what they promised is counted against what is there."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from components.contracts.home import Home
+from components.feedback.log import FeedbackLog
+from components.feedback.places import Places
+from components.feedback.reading import served_events, served_lists
+from components.feedback.segments import segments
+
+PATIENCE_SECONDS = 60
+A_SECOND = 1.0
+
+
+class Writer:
+    """A process that writes to a home's log, and what it said."""
+
+    def __init__(self, home: Home, name: str) -> None:
+        words = [sys.executable, "-m", "tests.components.feedback.writing_process", str(home.feedback), name]
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.said: list[list[str]] = []
+        began, now = float("inf"), 0.0
+        while now - began < 2 * A_SECOND:
+            words = self.process.stdout.readline().split()
+            assert words, "the process ended by itself"
+            self.said.append(words)
+            if words[0] == "list":
+                now = float(words[2])
+                began = min(began, now)
+
+    def end(self, how: signal.Signals) -> float:
+        """End the process; return the monotonic time just before."""
+        before = time.monotonic()
+        self.process.send_signal(how)
+        assert self.process.stdout is not None
+        with self.process.stdout as rest:
+            self.said += [line.split() for line in rest if line.endswith("\n")]
+        self.process.wait(PATIENCE_SECONDS)
+        assert self.process.returncode == (0 if how == signal.SIGTERM else -how)
+        return before
+
+    def events(self) -> set[str]:
+        return {words[1] for words in self.said if words[0] == "event"}
+
+    def lists(self, until: float = float("inf")) -> set[str]:
+        return {words[1] for words in self.said if words[0] == "list" and float(words[2]) < until}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+def logged_events(home: Home) -> set[str]:
+    return set(served_events(home)["event_id"].to_pylist())
+
+
+def logged_lists(home: Home) -> Counter[str]:
+    return Counter(served_lists(home, ["request_id"])["request_id"].to_pylist())
+
+
+def test_a_process_that_is_told_to_end_loses_nothing(home: Home) -> None:
+    writer = Writer(home, "a")
+    writer.end(signal.SIGTERM)
+    assert writer.events() <= logged_events(home)
+    assert logged_lists(home) == Counter(writer.lists())
+    assert segments(Places(home.feedback).lists) == []
+
+
+def test_a_killed_process_loses_no_event_and_at_most_a_second_of_lists(home: Home) -> None:
+    for name in ("a", "b", "c"):
+        writer = Writer(home, name)
+        killed_at = writer.end(signal.SIGKILL)
+        assert writer.events() <= logged_events(home)
+        assert set() < writer.lists(until=killed_at - A_SECOND) <= set(logged_lists(home))
+    before = logged_lists(home)
+    FeedbackLog(home.feedback).close()  # moves what the dead left
+    assert logged_lists(home) == before
+    assert set(before.values()) == {1}
+    assert segments(Places(home.feedback).lists) == []
+
+
+def test_two_processes_share_a_log(home: Home) -> None:
+    one, other = Writer(home, "a"), Writer(home, "b")
+    other.end(signal.SIGKILL)
+    one.end(signal.SIGTERM)
+    assert one.events() | other.events() <= logged_events(home)
+    found = logged_lists(home)
+    assert one.lists() <= set(found)
+    assert set(found.values()) == {1}
