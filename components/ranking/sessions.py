@@ -1,8 +1,8 @@
 """What a user did since their row was made, laid over the row: the columns move as the next snapshot would move them.
 
-Purchases of a session are one shopping trip, made now; browsing counts by its age. What a snapshot tells from the
-calendar (weeks) or from each purchase's own line (a mean price) is estimated; all other columns are what a snapshot of
-this moment holds.
+Purchases of a session are one shopping trip, made now; browsing counts by its age. Estimated are the columns of
+``ESTIMATES``, which a snapshot tells from the calendar or from each purchase's own line; all others are what a snapshot
+of this moment holds of a user who takes nothing back.
 """
 
 from collections.abc import Mapping
@@ -20,6 +20,15 @@ DAY_MICROSECONDS = 86_400_000_000
 TRIP_DECAYS = {"trip_decay_90": 0.9, "trip_decay_97": 0.966, "trip_decay_99": 0.99}
 VOLUME_HALF_LIVES = {"volume_decay_100": 100.0, "volume_decay_300": 300.0}  # items bought
 COUNTS = ("trips", "decay_56", "decay_112", "units_decay_56", "weeks", "weeks_56d", *TRIP_DECAYS, *VOLUME_HALF_LIVES)
+ESTIMATES = (
+    "active_weeks",
+    "active_weeks_56d",
+    "weeks",
+    "weeks_56d",
+    "unit_price",
+    "category_gap",
+    "branded_category_gap",
+)
 INTEREST = {"view": 1.0, "click": 2.0, "add_to_cart": 4.0, PURCHASE: 4.0}  # weight as a seed of neighbours
 
 
@@ -74,10 +83,11 @@ def with_session(user: UserRows, items: ItemRows, session: Session, now: int) ->
     browsed, bought = known.of_kinds(BROWSING), known.of_kinds((PURCHASE,))
     arrays, columns = dict(user.arrays), dict(user.columns)
     if len(browsed) and "seen_item" in arrays:
+        columns |= _browsed_more(columns, browsed, now)
         arrays |= _seen(arrays, items, browsed, now)
     if len(bought):
-        columns |= _one_trip_more(columns, len(np.unique(bought.codes)))
         position, units = sums_by_key(items.positions(bought.codes).astype(np.int64), bought.units)
+        columns |= _one_trip_more(columns, len(position)) | _repeated_more(columns, arrays, position)
         arrays |= _later(arrays, "history", len(position))
         arrays |= _bought(arrays, "history", "item", position, units)
         for group in _groups(arrays, items):
@@ -131,6 +141,27 @@ def _one_trip_more(columns: Mapping[str, Floats], items: int) -> dict[str, Float
     return {name: values.astype(np.float32) for name, values in found.items() if name in columns}
 
 
+def _repeated_more(
+    columns: Mapping[str, Floats], arrays: Mapping[str, Ragged], bought: NDArray[np.int64]
+) -> dict[str, Floats]:
+    """The share of purchases that were repeats, each counting by its age."""
+    earlier = arrays["history_decay_56"].values.sum(dtype=np.float64)
+    repeats = np.isin(bought, arrays["history_item"].values).sum()
+    share = (np.nan_to_num(columns["repeat_share"]) * earlier + repeats) / (earlier + len(bought))
+    return {"repeat_share": share.astype(np.float32)}
+
+
+def _browsed_more(columns: Mapping[str, Floats], browsed: Session, now: int) -> dict[str, Floats]:
+    """How often a user did what, with the browsing of a session."""
+    late = browsed.since(now - 7 * DAY_MICROSECONDS)
+    counts = {f"{kind}_7d": late.kinds.count(kind) for kind in BROWSING}
+    return {
+        name: (np.nan_to_num(columns[name]) + count).astype(np.float32)
+        for name, count in counts.items()
+        if name in columns
+    }
+
+
 def _later(arrays: Mapping[str, Ragged], group: str, items: int) -> dict[str, Ragged]:
     """Every entry of a group as it stands after one more trip, of so many items."""
     factors = TRIP_DECAYS | {name: 0.5 ** (items / half_life) for name, half_life in VOLUME_HALF_LIVES.items()}
@@ -169,9 +200,15 @@ def _bought(
 
 
 def _mix_gap(values: Mapping[str, Floats], name: str, at: NDArray[np.int64], age: Floats) -> None:
-    """Let the time since the last purchase join the mean gap; the weights of the earlier gaps are estimated."""
-    trips, gap = values["trips"][at], values[name][at]
-    earlier = values["decay_56"][at] * np.maximum(trips - 1, 0) / np.maximum(trips, 1)
+    """Let the time since the last purchase join the mean gap, in which each gap weighs as the purchase that ended it.
+
+    The first purchase ended none; where it is not known when that was, it is taken to weigh as the mean of all.
+    """
+    trips, gap, weight = values["trips"][at], values[name][at], values["decay_56"][at]
+    if "days_since_first" in values:
+        earlier = np.maximum(weight - 0.5 ** (values["days_since_first"][at] / 56), 0)
+    else:
+        earlier = weight * np.maximum(trips - 1, 0) / np.maximum(trips, 1)
     mixed = (np.nan_to_num(gap) * earlier + age) / (earlier + 1)
     values[name][at] = np.where(np.isnan(gap), age, mixed).astype(np.float32)
 
