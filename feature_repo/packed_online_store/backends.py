@@ -47,6 +47,9 @@ class Backend(Protocol):
     def delete_prefix(self, prefix: bytes) -> int:
         """Delete all keys that begin with a prefix; return how many there were."""
 
+    def scrub(self) -> None:
+        """Leave nothing in the store's own files of what was deleted or overwritten; readers and writers go on."""
+
     def close(self) -> None:
         """Let go of connections and files; the next use opens them again."""
 

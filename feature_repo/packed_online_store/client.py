@@ -179,6 +179,22 @@ class PackedClient:
         self.backend.delete([namespace.mark, namespace.catalog])
         return rows
 
+    def delete_entity(self, join_key: str, entity: str) -> int:
+        """Delete the rows of one entity in every view that is keyed by a join key alone, at every revision.
+
+        Returns:
+            How many rows there were.
+        """
+        places = [
+            Namespace(self.project, view, revision) for view in self.view_names() for revision in self.revisions(view)
+        ]
+        records = self.backend.read([place.catalog for place in places])
+        views = [(place, PackedView.from_json(record)) for place, record in zip(places, records, strict=True) if record]
+        keys = [
+            row_keys(place.rows, view.join_keys, [entity])[0] for place, view in views if view.join_keys == (join_key,)
+        ]
+        return self.backend.delete(keys) if keys else 0
+
     def set_clock(self, clock: HomeClock) -> None:
         """Keep the home's clock in the store, for readers that are handed none, such as Feast's shell."""
         self.backend.put(clock_key(self.project), clock.to_json())

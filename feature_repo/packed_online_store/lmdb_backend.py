@@ -66,6 +66,10 @@ class LmdbBackend:
             total += dropped
         return total
 
+    def scrub(self) -> None:
+        with self._translated():
+            self._environment.compact()
+
     def close(self) -> None:
         self._environment.close()
 

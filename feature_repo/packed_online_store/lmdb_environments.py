@@ -9,6 +9,7 @@ from typing import Any
 import lmdb
 
 from components.contracts.errors import StoreError
+from feature_repo.packed_online_store.lmdb_compaction import DATA, replace_compacted
 
 SCHEME, MAP_SIZE = "lmdb://", "?map_size="
 FIRST_MAP_BYTES = 1 << 30
@@ -19,16 +20,19 @@ class SharedEnvironment:
     """The environment of one folder, shared by all backends of the process.
 
     LMDB may not be opened twice in a process, nor used across a fork, nor resized while a transaction is open. So
-    transactions are counted, and resizing, closing and forking wait until there is none.
+    transactions are counted, and resizing, closing and forking wait until there is none. A file that took the place of
+    the one that is open (see ``lmdb_compaction``) is opened before the next transaction.
     """
 
     def __init__(self, path: str, map_bytes: int) -> None:
         self.path = path
+        self._data = os.path.join(path, DATA)
         self._map_bytes = map_bytes
         self._idle = threading.Condition(threading.Lock())
         self._open_transactions = 0
         self._seized = False
         self._environment: Any = None
+        self._file: int | None = None
 
     @contextmanager
     def transaction(self, write: bool = False) -> Iterator[Any]:
@@ -51,6 +55,17 @@ class SharedEnvironment:
             environment.set_mapsize(0)
             if environment.info()["map_size"] <= size:
                 environment.set_mapsize(2 * size)
+
+    def compact(self) -> None:
+        """Replace the file by one that holds what is live and nothing else; other processes follow by themselves.
+
+        Errors: StoreError where the copy does not hold what the file holds.
+        """
+        with self.alone():
+            environment = self._opened()
+            environment.set_mapsize(0)  # another process may have grown the map
+            replace_compacted(environment, self.path)
+            self.close_now()
 
     def close(self) -> None:
         """Close the files once no transaction is open."""
@@ -101,15 +116,38 @@ class SharedEnvironment:
     def _opened(self) -> Any:
         if self._environment is None:
             os.makedirs(self.path, exist_ok=True)
+            self._file = self._file_now()
             self._environment = lmdb.open(self.path, map_size=self._map_bytes, max_readers=MAX_READERS)
             self._environment.reader_check()
+            self._file = self._file or self._file_now()
         return self._environment
+
+    def _file_now(self) -> int | None:
+        try:
+            return os.stat(self._data).st_ino
+        except FileNotFoundError:
+            return None
+
+    def _is_replaced(self) -> bool:
+        """Whether the folder holds another file than the one that is open."""
+        return self._environment is not None and self._file_now() not in (None, self._file)
+
+    def _reopen(self) -> None:
+        with self.alone():
+            if self._is_replaced():
+                self.close_now()
 
     def _begin(self, write: bool) -> Any:
         while True:
+            if self._is_replaced():
+                self._reopen()
             environment = self._enter()
             try:
-                return environment.begin(write=write)
+                transaction = environment.begin(write=write)
+                if not write or not self._is_replaced():  # no file is replaced while a write transaction is open
+                    return transaction
+                transaction.abort()
+                self._leave()
             except lmdb.MapResizedError:  # another process has grown the map
                 self._leave()
                 with self.alone():

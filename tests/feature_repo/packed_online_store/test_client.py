@@ -212,6 +212,19 @@ def test_revisions_stand_side_by_side_until_one_is_deleted(open_client: OpenClie
         open_client("r/1").read("items", ["a"])
 
 
+def test_an_entity_is_deleted_in_every_view_that_it_keys_at_every_revision(open_client: OpenClient) -> None:
+    old, new = open_client("r1"), open_client("r2")
+    longer = PackedView("items2", ITEMS.schema, ("item_id",))
+    for client, view in ((old, ITEMS), (new, ITEMS), (new, longer)):
+        client.write_table(view, items({"a": 1, "ab": 2}))
+    assert old.delete_entity("user_id", "a") == 0
+    assert old.delete_entity("item_id", "a") == 3
+    old.backend.scrub()
+    for client, view in ((old, ITEMS), (new, ITEMS), (new, longer)):
+        assert client.read(view, ["a", "ab"]).found.tolist() == [False, True]
+    assert new.delete_entity("item_id", "a") == 0
+
+
 def test_views_and_projects_do_not_meet(open_client: OpenClient) -> None:
     client = open_client()
     longer = PackedView("items2", ITEMS.schema, ("item_id",))
