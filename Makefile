@@ -75,15 +75,16 @@ clean: ## Remove environments, caches and the demo home.
 	  echo "uv is needed and pip could not install it: see https://docs.astral.sh/uv/getting-started/installation/"; exit 1; }
 
 .PHONY: servers
-servers: # The servers that tests talk to, from the distribution's packages.
+servers: # The servers that tests talk to, and a browser, from the distribution's packages.
 	@missing=""; \
 	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
 	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null || missing="$$missing postgresql"; \
+	{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || missing="$$missing chromium"; \
 	test -z "$$missing" && exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "Installing$$missing"; \
 	  apt-get -o DPkg::Lock::Timeout=180 update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=180 install -y -qq --no-install-recommends $$missing >/dev/null; \
 	else \
-	  echo "The tests talk to real servers; install:$$missing"; exit 1; \
+	  echo "The tests talk to real servers and a browser; install:$$missing"; exit 1; \
 	fi

@@ -17,7 +17,7 @@ const OWN = "own"; // the list that the customer gets, of whichever arm is their
 const SOME = 5; // customers to begin with
 
 const columns = byId("columns");
-const state = { shop: null, user: null, session: null, comparing: false, answers: new Map(), turn: null };
+const state = { shop: null, user: null, session: null, comparing: false, answers: new Map() };
 
 const past = new History({
   section: byId("past"), note: byId("history-note"), list: byId("history-list"), more: byId("history-more"),
@@ -38,8 +38,8 @@ const shown = new ShownItems(({ user, session, answer }, itemIds, leaving) => {
 byId("access-form").addEventListener("submit", useKey);
 byId("compare").addEventListener("click", compare);
 addEventListener("hashchange", fromAddress);
-byId("main").hidden = false;
-attempt(start);
+if (inAddress()) begin(inAddress());
+attempt(refresh);
 
 // Do something that asks the service, instead of what is still under way; what goes wrong is told.
 async function attempt(work) {
@@ -59,6 +59,7 @@ async function attempt(work) {
 function tell(error, work) {
   if (!(error instanceof Trouble)) throw error;
   say("");
+  if (!state.answers.size) columns.replaceChildren(); // what stands there is another customer's
   if (error.status === 401) {
     askForKey(work);
   } else {
@@ -86,20 +87,23 @@ function useKey(submitted) {
   attempt(async (asking) => {
     await work(asking);
     byId("access").hidden = true;
+    if (state.user !== null && past.user !== state.user) loadPast(state.user);
   });
 }
 
-async function start(asking) {
+async function learnShop(asking) {
   const shop = await ask("v1/shop", asking);
   state.shop = shop;
   byId("shop-name").textContent = inWords(shop.shop);
   byId("shop-note").textContent = `What each customer is shown, and why · ${shop.environment}`;
   document.title = `${inWords(shop.shop)} · Storefront`;
   choices.offer(shop);
-  say("");
-  const { customers } = await ask(`v1/customers?limit=${SOME}`, asking).catch(() => ({ customers: [] }));
+  offerSome().catch(() => {}); // an id can be typed all the same
+}
+
+async function offerSome() {
+  const { customers } = await ask(`v1/customers?limit=${SOME}`);
   byId("some").replaceChildren(...customers.map((user) => button(user, { "aria-label": `Customer ${user}` }, () => choose(user))));
-  if (inAddress()) await show(inAddress(), asking);
 }
 
 function inAddress() {
@@ -112,31 +116,35 @@ function fromAddress() {
 
 function choose(user) {
   if (inAddress() !== user) window.history.pushState(null, "", `#${new URLSearchParams({ customer: user })}`);
-  attempt((asking) => show(user, asking));
+  begin(user);
+  say("Asking the service…");
+  attempt(refresh);
 }
 
-async function show(user, asking) {
-  if (!state.shop) await start(asking);
+function begin(user) {
   Object.assign(state, { user, session: newId(), answers: new Map() });
   field.input.value = user;
   byId("list-title").textContent = `Ranked for ${user}`;
   past.startVisit();
-  say("Asking the service…");
-  await Promise.all([showPast(asking), refresh(asking)]);
+  loadPast(user);
 }
 
-async function showPast(asking) {
+async function loadPast(user) {
+  state.pastTurn?.abort();
+  const { signal } = (state.pastTurn = new AbortController());
   try {
-    past.show(await ask(`v1/customers/${encodeURIComponent(state.user)}`, asking));
+    past.show(user, await ask(`v1/customers/${encodeURIComponent(user)}`, { signal }));
   } catch (error) {
-    if (asking.signal.aborted || error.status === 401) throw error;
-    past.cannotTell(error.message); // the list can be shown all the same
+    if (signal.aborted) return;
+    if (!(error instanceof Trouble)) throw error;
+    if (error.status !== 401) past.cannotTell(user, error.message); // the list can be shown all the same
   }
 }
 
 async function refresh(asking, done = "") {
-  const filters = choices.filters();
+  if (!state.shop) await learnShop(asking);
   if (state.user === null) return;
+  const filters = choices.filters();
   if (filters === null) {
     say("Switch at least one source on to see products.");
     return;

@@ -12,8 +12,8 @@ export class History {
   }
 
   // Show another customer: the service's answer to GET v1/customers/{id}.
-  show({ known, bought }) {
-    this.bought = bought;
+  show(user, { known, bought }) {
+    Object.assign(this, { user, bought });
     this.note.textContent = known ? "Nothing yet." : "Nobody by this id is known.";
     this.note.hidden = bought.length > 0;
     this.#fill(FEW);
@@ -34,8 +34,8 @@ export class History {
     this.visit.hidden = false;
   }
 
-  cannotTell(words) {
-    this.show({ known: true, bought: [] });
+  cannotTell(user, words) {
+    this.show(user, { known: true, bought: [] });
     this.note.textContent = words;
   }
 
