@@ -1,7 +1,8 @@
 """Logged impressions: which requests can teach, what each showed where, and whether it led to a success.
 
 What counts as a success is what the shop file says: a click only where ``success`` names clicks. A shown item succeeded
-when a success event carries its request's id, or when the same user had a success with it, within the horizon. Requests without any success teach no order and are left out, as users without outcomes are.
+when a success event carries its request's id, or when the same user had a success with it, within the horizon. Requests
+without any success teach no order and are left out, as users without outcomes are.
 """
 
 from collections.abc import Iterator
