@@ -20,10 +20,8 @@ def _recent_popularity(p: PairColumns) -> Floats:
 
 
 def _buy_it_again(p: PairColumns) -> Floats:
-    own = np.nan_to_num(p.own("decay_56"), nan=0.0)
     popular = np.nan_to_num(_recent_popularity(p), nan=0.0)
-    most = np.nanmax(p.items.columns["purchases_decay_7"], initial=1.0)
-    return own + FILL * popular / most
+    return p.own_count("decay_56") + FILL * popular / p.items.most_bought_lately
 
 
 def _no_op(p: PairColumns) -> Floats:
@@ -42,6 +40,10 @@ BASELINE_NAMES = tuple(BASELINES)
 
 def baseline_scores(users: UserRows, items: ItemRows, pairs: Pairs) -> Floats:
     """Score pairs by every baseline. Returns float32 [pairs, baselines] in the order of ``BASELINE_NAMES``."""
-    columns = PairColumns(users, items, pairs)
+    return baselines_of(PairColumns(users, items, pairs))
+
+
+def baselines_of(columns: PairColumns) -> Floats:
+    """As ``baseline_scores``, of pairs whose columns others look at too."""
     scores = np.column_stack([baseline(columns) for baseline in BASELINES.values()])
     return np.nan_to_num(scores.astype(np.float32), nan=0.0)

@@ -4,12 +4,13 @@ Training, batch and serving call the same function on the same rows, so negative
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.contracts.shop import Candidates
-from components.ranking.grouping import sums_by_key, top_within
+from components.ranking.grouping import distinct_keys, ranks_within, sums_by_key, top_within
 from components.ranking.pairs import Pairs
 from components.ranking.rows import MISSING_POSITION, Floats, ItemRows, Positions, Ragged, UserRows
 
@@ -18,6 +19,7 @@ CATEGORIES_PER_USER = 5
 SEEDS_PER_USER = 30  # own items whose neighbours are looked at
 NEW_WITHIN_DAYS = 28.0
 
+Bits = NDArray[np.uint8]
 Sourced = tuple[NDArray[np.int32], Positions]  # user indices and item positions, unordered
 
 
@@ -34,6 +36,12 @@ class Assortment:
     allowed: NDArray[np.bool_]
     best: dict[str, Positions]
     shelves: Ragged | None
+
+    @cached_property
+    def shared(self) -> tuple[Positions, Bits]:
+        """Positions of the candidates of everybody, source by source, and the bit of the source of each."""
+        bits = [np.full(len(best), _bit(source)) for source, best in self.best.items()]
+        return np.concatenate(list(self.best.values())), np.concatenate(bits)
 
 
 def assortment(items: ItemRows, limits: Candidates) -> Assortment:
@@ -57,13 +65,12 @@ def candidates_of(users: UserRows, stock: Assortment) -> Pairs:
     """As ``generate_candidates``, of items that were looked through before."""
     items, limits = stock.items, stock.limits
     found = {
-        "history": _from_history(users, limits.history),
+        "history": _from_history(users, items, limits.history),
         "neighbours": _from_neighbours(users, items, limits.neighbours),
         "category": _from_categories(users, items, stock.shelves),
         "seen": _from_seen(users, limits.seen),
-        **{source: _for_everybody(users, best) for source, best in stock.best.items()},
     }
-    return _merge([found[source] for source in SOURCES], stock.allowed, len(items))
+    return _merge(users, found, stock)
 
 
 def pairs_with(candidates: Pairs, keys: NDArray[np.int64], items: int) -> Pairs:
@@ -85,10 +92,15 @@ def _is_new(items: ItemRows) -> NDArray[np.bool_]:
     return items.columns["days_since_first_sale"] <= NEW_WITHIN_DAYS
 
 
-def _from_history(users: UserRows, limit: int) -> Sourced:
+def _from_history(users: UserRows, items: ItemRows, limit: int) -> Sourced:
     history = users.arrays["history_item"]
-    keep = top_within(history.row, users.arrays["history_decay_112"].values, limit)
+    keep = users.once(_own_ranks, items) < limit
     return history.row[keep], history.values[keep].astype(np.int32)
+
+
+def _own_ranks(users: UserRows, items: ItemRows) -> NDArray[np.int32]:
+    """Ranks of the user's own items, the strongest first."""
+    return ranks_within(users.arrays["history_item"].row, users.arrays["history_decay_112"].values)
 
 
 def _from_seen(users: UserRows, limit: int) -> Sourced:
@@ -109,10 +121,6 @@ def _best(items: ItemRows, column: str, limit: int, allowed: NDArray[np.bool_]) 
     return np.sort(eligible[np.argsort(-values[eligible], kind="stable")[:limit]]).astype(np.int32)
 
 
-def _for_everybody(users: UserRows, best: Positions) -> Sourced:
-    return np.repeat(np.arange(len(users), dtype=np.int32), len(best)), np.tile(best, len(users))
-
-
 def _from_neighbours(users: UserRows, items: ItemRows, limit: int) -> Sourced:
     """Items bought together with the user's own, by similarity weighted with the own items' decayed counts."""
     if limit == 0 or "neighbour_item" not in items.arrays:
@@ -124,19 +132,20 @@ def _from_neighbours(users: UserRows, items: ItemRows, limit: int) -> Sourced:
 
 def neighbour_weights(users: UserRows, items: ItemRows) -> tuple[NDArray[np.int32], Positions, Floats]:
     """Weigh the neighbours of each user's strongest own items: user ascending, item ascending, float32 weight."""
+    return users.once(_neighbour_weights, items)
+
+
+def _neighbour_weights(users: UserRows, items: ItemRows) -> tuple[NDArray[np.int32], Positions, Floats]:
     history, strength = users.arrays["history_item"], users.arrays["history_decay_112"].values.astype(np.float32)
-    seeds = np.flatnonzero(top_within(history.row, strength, SEEDS_PER_USER))
+    seeds = np.flatnonzero(users.once(_own_ranks, items) < SEEDS_PER_USER)
     entries, seed = _expand(items.arrays["neighbour_item"], history.values[seeds].astype(np.int32))
     neighbour = items.positions(items.arrays["neighbour_item"].values[entries])
     similarity = items.arrays["neighbour_similarity"].values[entries].astype(np.float32)
     known = neighbour != MISSING_POSITION
     keys = history.row[seeds][seed].astype(np.int64) * len(items) + neighbour
     distinct, weight = sums_by_key(keys[known], (similarity * strength[seeds][seed])[known])
-    return (
-        (distinct // len(items)).astype(np.int32),
-        (distinct % len(items)).astype(np.int32),
-        weight.astype(np.float32),
-    )
+    user, item = _split(distinct, len(items))
+    return user, item, weight.astype(np.float32)
 
 
 def _expand(ragged: Ragged, rows: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -158,12 +167,13 @@ def _from_categories(users: UserRows, items: ItemRows, shelves: Ragged | None) -
 
 def _favourite_categories(users: UserRows, codes: Floats, width: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     history = users.arrays["history_item"]
-    category = codes[history.values.astype(np.int32)]
-    known = ~np.isnan(category)
-    keys = history.row[known].astype(np.int64) * width + category[known].astype(np.int64)
+    code = codes[history.values.astype(np.int32)]
+    known = ~np.isnan(code)
+    keys = history.row[known].astype(np.int64) * width + code[known].astype(np.int64)
     distinct, weight = sums_by_key(keys, users.arrays["history_decay_112"].values[known].astype(np.float32))
-    keep = top_within(distinct // width, weight, CATEGORIES_PER_USER)
-    return (distinct[keep] // width).astype(np.int32), (distinct[keep] % width).astype(np.int32)
+    user, category = _split(distinct, width)
+    keep = top_within(user, weight, CATEGORIES_PER_USER)
+    return user[keep], category[keep]
 
 
 def _shelves(items: ItemRows, allowed: NDArray[np.bool_], limit: int) -> Ragged | None:
@@ -180,11 +190,24 @@ def _shelves(items: ItemRows, allowed: NDArray[np.bool_], limit: int) -> Ragged 
     return Ragged(np.concatenate([[0], np.cumsum(counts)]), eligible[keep])
 
 
-def _merge(found: list[Sourced], allowed: NDArray[np.bool_], n_items: int) -> Pairs:
-    keys = np.concatenate([user.astype(np.int64) * n_items + item for user, item in found])
-    bits = np.repeat(np.left_shift(1, np.arange(len(found))).astype(np.uint8), [len(user) for user, _ in found])
-    merchandise = allowed[keys % n_items]
-    distinct, inverse = np.unique(keys[merchandise], return_inverse=True)
+def _merge(users: UserRows, found: dict[str, Sourced], stock: Assortment) -> Pairs:
+    shared, shared_bits = stock.shared
+    user = [np.arange(len(users), dtype=np.int32).repeat(len(shared)), *(user for user, _ in found.values())]
+    item = np.concatenate([np.tile(shared, len(users)), *(item for _, item in found.values())])
+    bits = [np.tile(shared_bits, len(users)), *(np.full(len(of[0]), _bit(source)) for source, of in found.items())]
+    allowed = stock.allowed[item]
+    keys = np.concatenate(user).astype(np.int64) * len(stock.items) + item
+    distinct, which = distinct_keys(keys[allowed])
     sources = np.zeros(len(distinct), dtype=np.uint8)
-    np.bitwise_or.at(sources, inverse, bits[merchandise])
-    return Pairs((distinct // n_items).astype(np.int32), (distinct % n_items).astype(np.int32), sources)
+    np.bitwise_or.at(sources, which, np.concatenate(bits)[allowed])
+    return Pairs(*_split(distinct, len(stock.items)), sources)
+
+
+def _bit(source: str) -> np.uint8:
+    return np.uint8(1 << SOURCES.index(source))
+
+
+def _split(keys: NDArray[np.int64], width: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Take keys of the form row * width + column apart."""
+    rows, columns = np.divmod(keys, width)
+    return rows.astype(np.int32), columns.astype(np.int32)

@@ -8,6 +8,7 @@ import hashlib
 import inspect
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,24 +24,44 @@ PRIOR_PURCHASES = 0.5  # of the gamma prior of a repurchase rate
 Feature = Callable[[PairColumns], Floats]
 
 
+@dataclass(frozen=True)
+class Standing:
+    """How many of the user's candidates have a higher value of a feature: all such are found by one sort."""
+
+    of: Feature
+
+    def __call__(self, p: PairColumns) -> Floats:
+        """Compute this one alone."""
+        return p.standing(self.of(p))
+
+
+def _once(column: Feature) -> Feature:
+    """Compute a column once for the features that share it."""
+    return lambda p: p.once(column)
+
+
+@_once
 def _rate_by_days(p: PairColumns) -> Floats:
     """Posterior rate of repurchase a day: a gamma prior with the item's rate, the user's repeats since the first."""
     repeats, days, rate = p.own("trips") - 1, p.own("days_since_first"), p.item("repurchase_rate")
     return np.nan_to_num((repeats + PRIOR_PURCHASES) / (days + PRIOR_PURCHASES / rate))
 
 
+@_once
 def _rate_by_trips(p: PairColumns) -> Floats:
     """Posterior rate of repurchase a shopping trip."""
     repeats, trips, rate = p.own("trips") - 1, p.own("trips_since_first") + 1, p.item("repurchase_rate_trips")
     return np.nan_to_num((repeats + PRIOR_PURCHASES) / (trips + PRIOR_PURCHASES / rate))
 
 
+@_once
 def _recent_rate_by_days(p: PairColumns) -> Floats:
     """As ``_rate_by_days``, with purchases and exposure decayed by days."""
     exposure = HALF_LIFE_DAYS / math.log(2) * (1 - 0.5 ** (p.own("days_since_first") / HALF_LIFE_DAYS))
     return np.nan_to_num((p.own("decay_56") + 1) / (exposure + 1 / p.item("repurchase_rate")))
 
 
+@_once
 def _recent_rate_by_trips(p: PairColumns) -> Floats:
     """As ``_rate_by_trips``, with purchases and exposure decayed by trips."""
     exposure = (1 - TRIP_DECAY ** (p.own("trips_since_first") + 1)) / (1 - TRIP_DECAY)
@@ -66,18 +87,18 @@ def _share_of_trips(p: PairColumns) -> Floats:
 FEATURES: dict[str, Feature] = {
     # how often the user buys the item
     "own_rate_by_days": _rate_by_days,
-    "own_rate_by_days_standing": lambda p: p.standing(_rate_by_days(p)),
+    "own_rate_by_days_standing": Standing(_rate_by_days),
     "own_rate_by_trips": _rate_by_trips,
     "own_recent_rate_by_days": _recent_rate_by_days,
-    "own_recent_rate_by_days_standing": lambda p: p.standing(_recent_rate_by_days(p)),
+    "own_recent_rate_by_days_standing": Standing(_recent_rate_by_days),
     "own_recent_rate_by_trips": _recent_rate_by_trips,
     "own_decay_112": lambda p: p.own_count("decay_112"),
-    "own_decay_112_standing": lambda p: p.standing(p.own_count("decay_112")),
+    "own_decay_112_standing": Standing(lambda p: p.own_count("decay_112")),
     "own_decay_56_share": lambda p: p.share(p.own_count("decay_56")),
     "own_decay_per_trip": lambda p: p.own_count("decay_56") / np.maximum(p.user("trips_decay_56"), np.float32(0.05)),
     "own_trip_decay_90": lambda p: p.own_count("trip_decay_90"),
     "own_trip_decay_97": lambda p: p.own_count("trip_decay_97"),
-    "own_trip_decay_97_standing": lambda p: p.standing(p.own_count("trip_decay_97")),
+    "own_trip_decay_97_standing": Standing(lambda p: p.own_count("trip_decay_97")),
     "own_trip_decay_97_share": lambda p: p.share(p.own_count("trip_decay_97")),
     "own_trip_decay_97_relative": lambda p: p.relative(p.own_count("trip_decay_97")),
     "own_trip_decay_99": lambda p: p.own_count("trip_decay_99"),
@@ -90,9 +111,9 @@ FEATURES: dict[str, Feature] = {
     "own_trips": lambda p: p.own_count("trips"),
     "own_weeks": lambda p: p.own_count("weeks"),
     "own_decay_56": lambda p: p.own_count("decay_56"),
-    "own_trip_decay_99_standing": lambda p: p.standing(p.own_count("trip_decay_99")),
-    "own_volume_decay_300_standing": lambda p: p.standing(p.own_count("volume_decay_300")),
-    "own_recent_rate_by_trips_standing": lambda p: p.standing(_recent_rate_by_trips(p)),
+    "own_trip_decay_99_standing": Standing(lambda p: p.own_count("trip_decay_99")),
+    "own_volume_decay_300_standing": Standing(lambda p: p.own_count("volume_decay_300")),
+    "own_recent_rate_by_trips_standing": Standing(_recent_rate_by_trips),
     "own_last_units": lambda p: p.own("last_units"),
     "own_unit_price": lambda p: p.own("unit_price"),
     "own_days_since_first": lambda p: p.own("days_since_first"),
@@ -105,7 +126,7 @@ FEATURES: dict[str, Feature] = {
     "own_trips_since_last": lambda p: p.own("trips_since_last"),
     "own_used_up": lambda p: _used_up(p, "history"),
     "own_hazard": lambda p: p.hazard("hazard"),
-    "own_hazard_standing": lambda p: p.standing(p.hazard("hazard")),
+    "own_hazard_standing": Standing(lambda p: p.hazard("hazard")),
     "own_category_hazard": lambda p: p.hazard("category_hazard"),
     # the user and the item's category
     "category_due": lambda p: _due(p, "category"),
@@ -127,17 +148,17 @@ FEATURES: dict[str, Feature] = {
     "branded_category_share_of_weeks": lambda p: (
         p.group_count("branded_category", "weeks") / np.maximum(p.user("active_weeks"), 1)
     ),
-    "branded_category_standing": lambda p: p.standing(p.group_count("branded_category", "trip_decay_97")),
+    "branded_category_standing": Standing(lambda p: p.group_count("branded_category", "trip_decay_97")),
     # what goes with what the user buys
     "neighbour_weight": lambda p: p.neighbour_weight,
-    "neighbour_weight_standing": lambda p: p.standing(p.neighbour_weight),
+    "neighbour_weight_standing": Standing(lambda p: p.neighbour_weight),
     # what the user has looked at
     "seen_days_since_last": lambda p: p.group("seen", "days_since_last"),
     "seen_view_decay_7": lambda p: p.group_count("seen", "view_decay_7"),
     "seen_click_decay_7": lambda p: p.group_count("seen", "click_decay_7"),
     "seen_add_to_cart_decay_7": lambda p: p.group_count("seen", "add_to_cart_decay_7"),
     # the item among all customers
-    "item_popularity_standing": lambda p: p.standing(p.item("purchases_decay_28")),
+    "item_popularity_standing": Standing(lambda p: p.item("purchases_decay_28")),
     "item_purchases_7d": lambda p: p.item("purchases_7d"),
     "item_purchases_week_4": lambda p: p.item("purchases_week_4"),
     "item_purchases_decay_7": lambda p: p.item("purchases_decay_7"),
@@ -174,6 +195,7 @@ FEATURES: dict[str, Feature] = {
 }
 
 FEATURE_NAMES = tuple(FEATURES)
+STANDINGS = np.flatnonzero([isinstance(feature, Standing) for feature in FEATURES.values()])
 REQUEST_CONSTANT = tuple(name for name in FEATURE_NAMES if name.startswith("user_"))
 AGES = frozenset({"own_days_since_first", "item_days_since_first_sale", "user_tenure_days"})
 """Times since a first event. In a log that begins somewhere they grow by a day a day, which is no drift."""
@@ -181,12 +203,16 @@ AGES = frozenset({"own_days_since_first", "item_days_since_first_sale", "user_te
 
 def ranking_features(users: UserRows, items: ItemRows, pairs: Pairs) -> Floats:
     """Compute all ranking features. Returns float32 [pairs, features] in the order of ``FEATURE_NAMES``."""
-    columns = PairColumns(users, items, pairs)
-    by_feature = np.empty((len(FEATURES), len(pairs)), dtype=np.float32)
+    return features_of(PairColumns(users, items, pairs))
+
+
+def features_of(columns: PairColumns) -> Floats:
+    """As ``ranking_features``, of pairs whose columns others look at too."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for values, feature in zip(by_feature, FEATURES.values(), strict=True):
-            values[:] = feature(columns)
-            values[~np.isfinite(values)] = np.nan
+        found = [f.of(columns) if isinstance(f, Standing) else f(columns) for f in FEATURES.values()]
+        by_feature = np.concatenate(found, dtype=np.float32).reshape(len(FEATURES), len(columns.pairs))
+        by_feature[STANDINGS] = columns.standing(by_feature[STANDINGS])
+    by_feature[~np.isfinite(by_feature)] = np.nan
     return np.ascontiguousarray(by_feature.T)
 
 

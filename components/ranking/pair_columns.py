@@ -1,5 +1,6 @@
 """Columns of user x item pairs: looked up in user and item rows, or computed within a user's candidates."""
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -13,22 +14,33 @@ from components.ranking.rows import ITEM_GROUPS, Floats, ItemRows, UserRows
 RECENCY_EDGES = np.array([7.0, 14.0, 28.0, 56.0], dtype=np.float32)  # days, of the cells of ``hazard``
 COUNT_EDGES = np.array([2.0, 4.0], dtype=np.float32)
 HAZARD_CELLS = (len(RECENCY_EDGES) + 1) * (len(COUNT_EDGES) + 1)
+NOWHERE = -1
 
 
 class PairColumns:
-    """Columns of pairs, each computed when it is asked for. All are float32 [pairs]; NaN is missing."""
+    """Columns of pairs, each found when it is first asked for. All are float32 [pairs]; NaN is missing.
+
+    A column may be handed out several times: nobody changes one.
+    """
 
     def __init__(self, users: UserRows, items: ItemRows, pairs: Pairs) -> None:
         self.users, self.items, self.pairs = users, items, pairs
-        self._entries: dict[str, tuple[NDArray[np.bool_], NDArray[np.int64]]] = {}
+        self._groups: dict[str, _GroupColumns] = {}
+        self._found: dict[Callable[[PairColumns], Floats], Floats] = {}
+
+    def once(self, column: Callable[["PairColumns"], Floats]) -> Floats:
+        """Compute a column of these pairs, or hand it out again."""
+        if column not in self._found:
+            self._found[column] = column(self)
+        return self._found[column]
 
     def user(self, name: str) -> Floats:
         """A scalar of the user's row; missing when the shop has no such column."""
-        return self.users.columns[name][self.pairs.user] if name in self.users.columns else self._missing
+        return self.users.columns[name].take(self.pairs.user) if name in self.users.columns else self._missing
 
     def item(self, name: str) -> Floats:
         """A scalar of the item's row; missing when the shop has no such column."""
-        return self.items.columns[name][self.pairs.item] if name in self.items.columns else self._missing
+        return self._items.get(name, self._missing)
 
     def own(self, name: str) -> Floats:
         """The user's own history with the item; missing when they never bought it."""
@@ -36,7 +48,7 @@ class PairColumns:
 
     def own_count(self, name: str) -> Floats:
         """As ``own``, for a count: 0 when they never bought it."""
-        return np.nan_to_num(self.own(name), nan=0.0)
+        return self._listed("history", name, is_count=True)
 
     def group(self, group: str, name: str) -> Floats:
         """What the user did with the item's group (``category``, …) or, for ``seen``, looking at it; else missing."""
@@ -44,22 +56,25 @@ class PairColumns:
 
     def group_count(self, group: str, name: str) -> Floats:
         """As ``group``, for a count: 0 when there is none."""
-        return np.nan_to_num(self.group(group, name), nan=0.0)
+        return self._listed(group, name, is_count=True)
 
     def standing(self, values: Floats) -> Floats:
-        """How many of the user's candidates have a higher value; equal values share a standing."""
-        return standings_within(self.pairs.user, values).astype(np.float32)
+        """How many of the user's candidates have a higher value; equal values share a standing.
+
+        ``values`` may be several columns, [columns, pairs]: one sort for all of them.
+        """
+        column = np.arange(values.size // max(len(self.pairs), 1))[:, None]
+        standings = standings_within((column * len(self.users) + self.pairs.user).ravel(), values.ravel())
+        return standings.astype(np.float32).reshape(values.shape)
 
     def standing_in(self, group: str, values: Floats) -> Floats:
         """As ``standing``, among the user's candidates of the same group of items; missing without a group."""
-        code = self.item(group)
-        known = np.flatnonzero(~np.isnan(code))
-        key = self.pairs.user[known].astype(np.int64) * (int(code[known].max(initial=0)) + 1) + code[known].astype(
-            np.int64
-        )
-        by_key = known[np.argsort(key, kind="stable")]
+        known = np.flatnonzero(~np.isnan(self.item(group)))
+        code = self.item(group)[known].astype(np.int64)
+        key = self.pairs.user[known].astype(np.int64) * (int(code.max(initial=0)) + 1) + code
+        by_key = key.argsort(kind="stable")
         standings = np.full(len(self.pairs), np.nan, dtype=np.float32)
-        standings[by_key] = standings_within(np.sort(key), values[by_key])
+        standings[known[by_key]] = standings_within(key[by_key], values[known[by_key]])
         return standings
 
     def share(self, values: Floats) -> Floats:
@@ -77,49 +92,64 @@ class PairColumns:
         """The repurchase hazard a day, by how long ago and how often the user bought the item; 0 when never."""
         if array not in self.items.arrays:
             return self._missing
-        age, count = self.own("days_since_last"), self.own_count("trips")
-        cell = np.digitize(age, RECENCY_EDGES) * (len(COUNT_EDGES) + 1) + np.digitize(count, COUNT_EDGES)
-        rates = self.items.arrays[array]
-        owned = ~np.isnan(age) & (np.diff(rates.offsets)[self.pairs.item] == HAZARD_CELLS)
+        rates, item = self.items.arrays[array], self.pairs.item
+        start = rates.offsets[item]
+        known = self._is_own & (rates.offsets[item + 1] - start == HAZARD_CELLS)
         values = np.zeros(len(self.pairs), dtype=np.float32)
-        values[owned] = rates.values[rates.offsets[self.pairs.item[owned]] + cell[owned]]
+        values[known] = rates.values[(start + self._hazard_cell)[known]]
         return values
 
     @cached_property
     def neighbour_weight(self) -> Floats:
         """Similarity to the user's own strongest items, weighted with their decayed counts; 0 when there is none."""
-        weights = np.zeros(len(self.pairs), dtype=np.float32)
-        if "neighbour_item" in self.items.arrays:
-            user, item, weight = neighbour_weights(self.users, self.items)
-            found, at = _match(self._pair_key, user.astype(np.int64) * len(self.items) + item)
-            weights[found] = weight[at]
-        return weights
+        if "neighbour_item" not in self.items.arrays:
+            return np.zeros(len(self.pairs), dtype=np.float32)
+        user, item, weight = neighbour_weights(self.users, self.items)
+        places = _places(self._pair_key, user.astype(np.int64) * len(self.items) + item)
+        return np.append(weight, np.float32(0))[places]
 
-    def _listed(self, group: str, name: str) -> Floats:
-        array = f"{group}_{name}"
-        if array not in self.users.arrays or not (group in ITEM_GROUPS or group in self.items.columns):
-            return self._missing
-        found, at = self._entry(group)
-        values = np.full(len(self.pairs), np.nan, dtype=np.float32)
-        values[found] = self.users.arrays[array].values[at]
-        return values
+    def _listed(self, group: str, name: str, is_count: bool = False) -> Floats:
+        if group not in self._groups:
+            self._groups[group] = self._looked_up(group)
+        columns = self._groups[group]
+        return columns.counts.get(name, self._none) if is_count else columns.values.get(name, self._missing)
 
-    def _entry(self, group: str) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Which pairs have an entry in the user's arrays of a group, and where it stands."""
-        if group not in self._entries:
-            self._entries[group] = self._item_entry(group) if group in ITEM_GROUPS else self._group_entry(group)
-        return self._entries[group]
+    def _looked_up(self, group: str) -> "_GroupColumns":
+        """Look all arrays of a group up at once: they are aligned."""
+        arrays = self.users.group(group)
+        if not arrays or not (group in ITEM_GROUPS or group in self.items.columns):
+            return _GroupColumns(())
+        places = self._item_places(group) if group in ITEM_GROUPS else self._group_places(group)
+        entries = np.empty((len(arrays), len(next(iter(arrays.values()))) + 1), dtype=np.float32)
+        entries[:, NOWHERE] = np.nan
+        for row, values in zip(entries, arrays.values(), strict=True):
+            row[:NOWHERE] = values
+        return _GroupColumns(tuple(arrays), entries.take(places, axis=1))
 
-    def _item_entry(self, group: str) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    def _item_places(self, group: str) -> NDArray[np.int64]:
         held = self.users.arrays[f"{group}_item"]
-        return _match(self._pair_key, held.row.astype(np.int64) * len(self.items) + held.values)
+        return _places(self._pair_key, held.row.astype(np.int64) * len(self.items) + held.values)
 
-    def _group_entry(self, group: str) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    def _group_places(self, group: str) -> NDArray[np.int64]:
         codes = self.users.arrays[f"{group}_code"]
-        wanted = np.nan_to_num(self.item(group), nan=-1.0).astype(np.int64)
+        code = self.item(group)
+        wanted = np.where(np.isnan(code), NOWHERE, code).astype(np.int64)
         width = int(max(codes.values.max(initial=0), wanted.max(initial=0))) + 2
         keys = codes.row.astype(np.int64) * width + codes.values.astype(np.int64)
-        return _match(np.where(wanted < 0, -1, self.pairs.user.astype(np.int64) * width + wanted), keys)
+        return _places(np.where(wanted < 0, NOWHERE, self.pairs.user.astype(np.int64) * width + wanted), keys)
+
+    @cached_property
+    def _items(self) -> dict[str, Floats]:
+        return self.items.columns_of(self.pairs.item)
+
+    @cached_property
+    def _is_own(self) -> NDArray[np.bool_]:
+        return ~np.isnan(self.own("days_since_last"))
+
+    @cached_property
+    def _hazard_cell(self) -> NDArray[np.int64]:
+        recency = RECENCY_EDGES.searchsorted(self.own("days_since_last"), side="right")
+        return recency * (len(COUNT_EDGES) + 1) + COUNT_EDGES.searchsorted(self.own_count("trips"), side="right")
 
     @cached_property
     def _pair_key(self) -> NDArray[np.int64]:
@@ -129,11 +159,28 @@ class PairColumns:
     def _missing(self) -> Floats:
         return np.full(len(self.pairs), np.nan, dtype=np.float32)
 
+    @cached_property
+    def _none(self) -> Floats:
+        return np.zeros(len(self.pairs), dtype=np.float32)
 
-def _match(wanted: NDArray[np.int64], keys: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Which wanted keys stand in the sorted ``keys``, and where."""
+
+class _GroupColumns:
+    """The columns of a group by name: as they are, and as counts, which are 0 where they are missing."""
+
+    def __init__(self, names: tuple[str, ...], matrix: Floats | None = None) -> None:
+        self._names, self._matrix = names, matrix
+        self.values = {} if matrix is None else dict(zip(names, matrix, strict=True))
+
+    @cached_property
+    def counts(self) -> dict[str, Floats]:
+        if self._matrix is None:
+            return {}
+        return dict(zip(self._names, np.nan_to_num(self._matrix, nan=0.0), strict=True))
+
+
+def _places(wanted: NDArray[np.int64], keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where the wanted keys stand in the sorted ``keys``; ``NOWHERE`` for those that do not."""
     if not len(keys):
-        return np.zeros(len(wanted), dtype=bool), np.empty(0, dtype=np.int64)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    found = keys[at] == wanted
-    return found, at[found]
+        return np.full(len(wanted), NOWHERE)
+    at = np.minimum(keys.searchsorted(wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, at, NOWHERE)

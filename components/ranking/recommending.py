@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.contracts.shop import Candidates, Rules
-from components.ranking.baselines import baseline_scores
+from components.ranking.baselines import baselines_of
 from components.ranking.candidates import assortment, candidates_of
-from components.ranking.features import ranking_features
+from components.ranking.features import features_of
 from components.ranking.grouping import ranks_within
+from components.ranking.pair_columns import PairColumns
 from components.ranking.pairs import Pairs
 from components.ranking.rows import Floats, ItemRows, Ragged, UserRows
 
@@ -53,7 +54,8 @@ def recommend(
 
 def scored_pairs(score: Score, users: UserRows, items: ItemRows, pairs: Pairs) -> Scored:
     """Compute what pairs are ranked by; a feature may compare a pair with all others of its user."""
-    features, baselines = ranking_features(users, items, pairs), baseline_scores(users, items, pairs)
+    columns = PairColumns(users, items, pairs)
+    features, baselines = features_of(columns), baselines_of(columns)
     return Scored(pairs, score(features, baselines), features, baselines)
 
 

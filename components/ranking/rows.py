@@ -5,10 +5,10 @@ which is sorted by item id: everything downstream orders and breaks ties by posi
 items in a different order rank alike to the last bit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]  # float32 wherever it is stored
 Positions = NDArray[np.int32]
 MISSING_POSITION = -1
+Found = TypeVar("Found")
 ITEM_GROUPS = ("history", "seen")  # a user's arrays with an entry an item: what they bought, what they looked at
 
 
@@ -49,6 +50,19 @@ class ItemRows:
     def __len__(self) -> int:
         return len(self.codes)
 
+    def columns_of(self, positions: Positions) -> dict[str, Floats]:
+        """Look up all columns of some items: as fast as a few, for an item's values lie side by side."""
+        return dict(zip(self.columns, np.ascontiguousarray(self._matrix[positions].T), strict=True))
+
+    @cached_property
+    def _matrix(self) -> Floats:
+        return np.column_stack(list(self.columns.values()))
+
+    @cached_property
+    def most_bought_lately(self) -> np.floating[Any]:
+        """The highest decayed count of purchases, at least 1."""
+        return np.fmax.reduce(self.columns["purchases_decay_7"], initial=1.0)
+
     @cached_property
     def _position_of_code(self) -> Positions:
         table = np.full(int(self.codes.max(initial=-1)) + 2, MISSING_POSITION, dtype=np.int32)
@@ -75,6 +89,26 @@ class UserRows:
 
     def __len__(self) -> int:
         return len(self.user_ids)
+
+    def group(self, group: str) -> dict[str, NDArray[Any]]:
+        """Values of the aligned arrays ``{group}_…`` by the rest of their names."""
+        return {rest: self.arrays[name].values for name, rest in _named_after(group, tuple(self.arrays))}
+
+    def once(self, found: Callable[["UserRows", ItemRows], Found], items: ItemRows) -> Found:
+        """Find something of these users among the items, or hand it out again."""
+        if found not in self._found or self._found[found][0] is not items:
+            self._found[found] = items, found(self, items)
+        return cast(Found, self._found[found][1])
+
+    @cached_property
+    def _found(self) -> dict[Callable[["UserRows", ItemRows], Any], tuple[ItemRows, Any]]:
+        return {}
+
+
+@lru_cache
+def _named_after(group: str, names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The names that begin with the group's, each with the rest of it."""
+    return [(name, name.removeprefix(f"{group}_")) for name in names if name.startswith(f"{group}_")]
 
 
 def item_rows(table: pa.Table) -> ItemRows:
@@ -126,9 +160,9 @@ def _by_position(group: str, lists: dict[str, Ragged], items: ItemRows) -> dict[
     """Replace codes by positions in a group's arrays, drop items that have no row, sort each user's by position."""
     held = lists[f"{group}_item"]
     positions = items.positions(held.values)
-    order = np.lexsort((positions, held.row))
-    order = order[positions[order] != MISSING_POSITION]
+    known = np.flatnonzero(positions != MISSING_POSITION)
+    order = known[(held.row[known].astype(np.int64) * len(items) + positions[known]).argsort(kind="stable")]
     offsets = np.zeros(len(held.offsets), dtype=np.int64)
     np.cumsum(np.bincount(held.row[order], minlength=len(held.offsets) - 1), out=offsets[1:])
-    aligned = {name: Ragged(offsets, lists[name].values[order]) for name in lists if name.startswith(f"{group}_")}
+    aligned = {name: Ragged(offsets, lists[name].values[order]) for name, _ in _named_after(group, tuple(lists))}
     return aligned | {f"{group}_item": Ragged(offsets, positions[order])}
