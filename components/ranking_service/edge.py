@@ -32,6 +32,8 @@ ROUTES = frozenset(
 )
 FOLDERS = {"/page/": "/page/{asset}", "/v1/customers/": "/v1/customers/{id}"}
 OTHER_ROUTE = "other"
+CLOSED = "the handler is closed"  # uvloop, of a caller who sent several requests at once and left
+CALLER_LEFT = 499  # what nginx logs for it
 QUIET_ROUTES = ("/livez", "/readyz", "/metrics")  # not logged: probes would fill the log
 
 
@@ -72,7 +74,12 @@ class Edge:
             if message["type"] == "http.response.start":
                 visit.status = message["status"]
                 message = {**message, "headers": [*message.get("headers", ()), stamp]}
-            await send(message)
+            try:
+                await send(message)
+            except RuntimeError as error:
+                if CLOSED not in str(error):
+                    raise
+                visit.status = CALLER_LEFT
             if message["type"] == "http.response.body" and not message.get("more_body"):
                 visit.ended_ns = time.perf_counter_ns()
 

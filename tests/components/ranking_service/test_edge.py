@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,17 @@ def test_what_follows_an_answer_is_not_its_time(gate: Gate) -> None:
     asyncio.run(asked())
     assert ended == [seen[0].ended_ns]
     assert seen[0].milliseconds > 0
+
+
+@pytest.mark.parametrize(("said", "is_ours"), [("<TCPTransport>; the handler is closed", False), ("broken", True)])
+def test_a_caller_who_left_is_no_error(gate: Gate, said: str, is_ours: bool) -> None:
+    async def gone(_: object) -> None:
+        raise RuntimeError(said)
+
+    scope = {"type": "http", "path": "/", "headers": [], "client": None}
+    with pytest.raises(RuntimeError, match=said) if is_ours else nullcontext():
+        asyncio.run(Edge(JSONResponse({}), gate)(scope, None, gone))  # type: ignore[arg-type]
+    assert (("/", "499") in counted(gate, "rankloop_requests_total")) is not is_ours
 
 
 def test_the_edge_follows_the_servers_start_and_end(gate: Gate) -> None:
