@@ -87,7 +87,7 @@ class Event(Document):
     type: ServedType
     user_id: Id
     item_id: Id
-    time: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    time: AwareDatetime | None = None
     quantity: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
     price: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = None
     session_id: Id | None = None
