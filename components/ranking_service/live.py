@@ -22,6 +22,11 @@ class Live:
     items_at: int  # event time of the newest item row, microseconds since 1970
     trouble: Mapping[str, str]
 
+    def is_like(self, other: "Live") -> bool:
+        """Whether the same answers come from another one, and the same is said of it."""
+        mine, others = ((found.arms, found.experiment, found.trouble) for found in (self, other))
+        return mine == others
+
     @property
     def champion(self) -> Recommender:
         """The recommender of the promoted bundle."""

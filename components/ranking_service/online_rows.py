@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from components.contracts.errors import StoreError
 from components.ranking.rows import Floats, ItemRows, Ragged, UserRows, users_of
-from components.ranking_service.breaker import Breaker
+from components.ranking_service.breaker import Breaker, State
 from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.layout import PackedSchema
 from feature_repo.packed_online_store.rows import PackedRows
@@ -62,6 +62,11 @@ class OnlineRows:
         self._users, self._items = client.view("user_features"), client.view("item_features")
         self._sessions = session_view()
         self.breaker = Breaker()
+
+    def close(self) -> None:
+        """Let go of the store; the next read opens it again."""
+        self.client.close()
+        self.hasty.close()
 
     def items(self) -> StoredItems:
         """Read every item that has a row, expired or not, sorted by id; at least one must have."""
@@ -117,10 +122,12 @@ class OnlineRows:
         known = _known([user_id], nothing, items)
         return AskedUser(known.rows, False, int(nothing.event_time[0]), None)
 
-    def stored_session(self, user_id: str) -> PackedRows | None:
-        """What the store has of a user's session; None when it cannot be read."""
+    def stored_sessions(self, user_ids: Sequence[str]) -> PackedRows | None:
+        """What the store has of users' sessions, at once; None when it cannot be read, or is left alone."""
+        if self.breaker.state is not State.CLOSED:
+            return None
         try:
-            return self.hasty.read(self._sessions, [user_id])
+            return self.hasty.read(self._sessions, user_ids)
         except StoreError:
             return None
 

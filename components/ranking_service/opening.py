@@ -9,17 +9,20 @@
 """
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from components.bundles.loading import Bundle, check_revision, load_ranker
+from components.bundles.manifest import manifest_bytes
 from components.bundles.promotion import named_bundle
-from components.bundles.scoring import ranker_from
+from components.bundles.scoring import Ranker, ranker_from
 from components.bundles.store import find_bundle, published_folders
 from components.contracts.errors import BundleError, ConfigurationError, PromotionError, StoreError
 from components.contracts.experiment import ArmName, Experiment, experiment_file, read_experiment
 from components.contracts.shop import Candidates
 from components.feedback.clock import ServiceClock
+from components.feedback.places import Places
 from components.ranking.candidates import Assortment, assortment
 from components.ranking.features import feature_list
 from components.ranking_service.catalogue import Catalogue, read_catalogue
@@ -34,7 +37,8 @@ from feature_repo.packed_online_store.client import EPOCH, MICROSECOND, PackedCl
 from feature_repo.packed_online_store.clock import wall_clock
 from feature_repo.project import PROJECT
 
-REFUSED = (BundleError, PromotionError)
+REFUSED = (BundleError, PromotionError, OSError)
+LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)  # no clock goes back to it
 
 
 @dataclass
@@ -58,21 +62,21 @@ class Opening:
         """
         self.settings, self.sessions = settings, sessions
         self.shop = settings.shop
-        self._clock: ServiceClock | None = None
+        folder = settings.home.feedback
+        self._clock = ServiceClock(folder, LONG_AGO) if Places(folder).clock.exists() else None
         self._shelves: dict[str, _Shelf] = {}
-        self._opened: dict[tuple[str, bytes | None, Fallback | None], Recommender] = {}
+        self._rankers: dict[str, Ranker] = {}
+        self._opened: dict[tuple[str, bytes, bytes | None, Fallback | None], Recommender] = {}
 
     @property
     def clock(self) -> ServiceClock:
-        """The service's clock.
+        """The service's clock: that of its last run, until the store is asked.
 
         Raises:
-            StoreError: the store cannot be reached, so that the home's time is not known yet.
+            StoreError: it is the service's first run here, and the store could not be asked yet.
         """
         if self._clock is None:
-            stored = self._client("").stored_clock()
-            as_of, anchor = (wall_clock(), None) if stored is None else (stored.as_of, stored.anchored_at)
-            self._clock = ServiceClock(self.settings.home.feedback, as_of, anchor)
+            raise StoreError("the store could not be asked for the home's time yet")
         return self._clock
 
     def live(self, before: Live | None = None) -> Live:
@@ -95,6 +99,11 @@ class Opening:
         storefront = storefront_of(self.settings, self.shop, arms, experiment, shelf.catalogue)
         self._forget_unused(arms)
         return Live(arms, experiment, shelf.catalogue, storefront, shelf.items.newest, trouble)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        for shelf in self._shelves.values():
+            shelf.rows.close()
 
     def items_mark(self, live: Live) -> bytes | None:
         """A mark that changes when the rows of the live items are written anew."""
@@ -126,14 +135,14 @@ class Opening:
         """The recommender of a bundle over its items as they are now; the one that was made before, if both stand.
 
         Raises:
-            BundleError: the bundle's parts disagree, or it was made for other feature code.
+            BundleError: the bundle's parts disagree, or it was made for other feature code or rows.
             StoreError: its rows cannot be read.
         """
         check_revision(bundle.manifest, feature_list(), bundle.manifest.feature_revision)
         shelf = self._shelf(bundle.manifest.feature_revision)
-        key = (bundle.digest, shelf.items.mark, degraded)
+        key = (bundle.digest, manifest_bytes(bundle.manifest), shelf.items.mark, degraded)
         if key not in self._opened:
-            ranker = load_ranker(bundle) if bundle.manifest.blend else ranker_from(bundle.manifest, {})
+            ranker = self._ranker(bundle)
             limits = Candidates(**bundle.manifest.candidates)
             stock = shelf.assortments.setdefault(str(limits), assortment(shelf.items.rows, limits))
             is_stale = self._staleness(shelf.items.newest)
@@ -150,6 +159,14 @@ class Opening:
             )
         return self._opened[key]
 
+    def _ranker(self, bundle: Bundle) -> Ranker:
+        """A bundle's trees, read once: new item rows do not need the bundle's folder again."""
+        if not bundle.manifest.blend:
+            return ranker_from(bundle.manifest, {})
+        if bundle.digest not in self._rankers:
+            self._rankers[bundle.digest] = load_ranker(bundle)
+        return self._rankers[bundle.digest]
+
     def now(self) -> int:
         """The home's present moment, in microseconds since 1970."""
         return (self.clock() - EPOCH) // MICROSECOND
@@ -161,16 +178,30 @@ class Opening:
     def _shelf(self, revision: str) -> _Shelf:
         """The items of a revision, read again if they were written anew."""
         known = self._shelves.get(revision)
-        rows = known.rows if known else OnlineRows(self._client(revision), self._client(revision, hasty=True))
+        rows = known.rows if known else self._rows(revision)
         if known is None or rows.items_mark() != known.items.mark:
             items = rows.items()
             self._shelves[revision] = _Shelf(rows, items, read_catalogue(self.settings.home, items.rows))
         return self._shelves[revision]
 
+    def _rows(self, revision: str) -> OnlineRows:
+        client = self._client(revision)
+        if revision not in client.revisions("item_features"):
+            client.close()
+            raise BundleError(
+                f"{client.backend.url}: found no rows of feature revision {revision}, which the bundle was made for;"
+                " run `rankloop run`, which writes them, or promote another bundle"
+            )
+        return OnlineRows(client, self._client(revision, hasty=True))
+
     def _advance_clock(self) -> None:
-        stored = self._client("").stored_clock()
-        if stored is not None:
-            self.clock.advance(stored.as_of, stored.anchored_at)
+        with closing(self._client("", hasty=True)) as client:
+            stored = client.stored_clock()
+        as_of, anchor = (wall_clock(), None) if stored is None else (stored.as_of, stored.anchored_at)
+        if self._clock is None:
+            self._clock = ServiceClock(self.settings.home.feedback, as_of, anchor)
+        elif stored is not None:
+            self._clock.advance(as_of, anchor)
 
     def _any_bundle(self) -> Bundle | None:
         for folder in published_folders(self.settings.home.models, self.shop):
@@ -186,11 +217,17 @@ class Opening:
         Raises:
             StoreError: there are no rows of any.
         """
-        client = self._client("")
-        marks = {found: self._client(found).written("item_features") for found in client.revisions("item_features")}
-        if not marks:
+        with closing(self._client("")) as client:
+            revisions = client.revisions("item_features")
+        if not revisions:
             raise StoreError(f"{client.backend.url}: found no item rows, expected some: `rankloop run` writes them")
-        return max(marks, key=lambda found: (int.from_bytes((marks[found] or b"")[:8], "little", signed=True), found))
+        return max(revisions, key=lambda found: (self._written_at(found), found))
+
+    def _written_at(self, revision: str) -> int:
+        """Event time of the newest item row of a revision, as its mark tells it."""
+        with closing(self._client(revision)) as client:
+            mark = client.written("item_features")
+        return int.from_bytes((mark or b"")[:8], "little", signed=True)
 
     def _client(self, revision: str, hasty: bool = False) -> PackedClient:
         home, deadline = self.settings.home, self.settings.store_deadline_ms / 1000
@@ -206,5 +243,8 @@ class Opening:
         """Let go of models and rows that no arm uses any more."""
         used = set(map(id, arms.values()))
         self._opened = {key: found for key, found in self._opened.items() if id(found) in used}
+        digests = {found.bundle.digest for found in arms.values()}
+        self._rankers = {digest: found for digest, found in self._rankers.items() if digest in digests}
         revisions = {found.bundle.manifest.feature_revision for found in arms.values()}
-        self._shelves = {revision: shelf for revision, shelf in self._shelves.items() if revision in revisions}
+        for revision in self._shelves.keys() - revisions:
+            self._shelves.pop(revision).rows.close()

@@ -74,7 +74,7 @@ def _given(live: Live | None, asked: Request, wish: Asked, ranking: Ranking, wat
     recommender, is_its_own = live.recommender(arm)
     answer = ranking(recommender, wish, watch)
     if not is_its_own:
-        answer = replace(answer, fallback=answer.fallback or Fallback.ARM_UNAVAILABLE)
+        answer = replace(answer, fallback=Fallback.gravest(answer.fallback, Fallback.ARM_UNAVAILABLE))
     return Given(answer, arm, live.experiment.name if live.experiment else None, recommender)
 
 

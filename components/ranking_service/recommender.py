@@ -44,6 +44,11 @@ class Fallback(StrEnum):
     SESSION_NEIGHBOURS = "session_neighbours"  # no row of the user: what goes with what they just looked at, first
     UNKNOWN_USER = "unknown_user"  # no row of the user: what sells, ranked by the bundle
 
+    @classmethod
+    def gravest(cls, *some: "Fallback | None") -> "Fallback | None":
+        """The one of several that an answer names; None when there is none."""
+        return min((found for found in some if found is not None), key=list(cls).index, default=None)
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -113,7 +118,7 @@ class Recommender:
             candidates = candidates_of(user, self.stock)
             neighbours = self._neighbours(session) if fallback is Fallback.SESSION_NEIGHBOURS else None
             if neighbours is not None:
-                candidates = pairs_with(candidates, neighbours[0].astype(np.int64), len(self.stock.items))
+                candidates = _with_neighbours(candidates, neighbours[0], len(self.stock.items))
         with watch("scoring"):
             scored = self._scored(user, candidates)
             if neighbours is not None:
@@ -163,9 +168,7 @@ class Recommender:
 
     def _answer(self, items: tuple[RankedItem, ...], fallback: Fallback | None, features: Floats) -> Answer:
         stale = Fallback.STALE_FEATURES if self._is_stale() else None
-        lacking = [found for found in (self.degraded, stale, fallback) if found is not None]
-        gravest = min(lacking, key=list(Fallback).index) if lacking else None
-        return Answer(items, self.bundle.digest, gravest, features)
+        return Answer(items, self.bundle.digest, Fallback.gravest(self.degraded, stale, fallback), features)
 
     def _user(self, user_id: str, viewed: Sequence[str]) -> tuple[UserRows, Session | None, Fallback | None]:
         try:
@@ -231,6 +234,13 @@ class Recommender:
         ids = self.stock.items.item_ids[found.item]
         scores = found.score.tolist()
         return tuple(RankedItem(str(item), score, words) for item, score, words in zip(ids, scores, why, strict=True))
+
+
+def _with_neighbours(candidates: Pairs, neighbours: Indices, items: int) -> Pairs:
+    """Add neighbours to the candidates of one user, as the source that they come from."""
+    pairs = pairs_with(candidates, neighbours, items)
+    bit = np.uint8(1 << SOURCES.index("neighbours"))
+    return replace(pairs, sources=pairs.sources | bit * np.isin(pairs.item, neighbours))
 
 
 def _lifted(scored: Scored, items: Indices, weights: Floats) -> Scored:

@@ -43,11 +43,12 @@ class Reloading:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop, and write the sessions that are not in the store yet."""
+        """Stop, write the sessions that are not in the store yet, and let go of it."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
         self._write_sessions()
+        self._opening.close()
 
     def _follow(self) -> None:
         turns = max(1, round(LOOK_SECONDS / WRITE_SECONDS))
@@ -72,11 +73,13 @@ class Reloading:
 
     def _open(self) -> None:
         live = self._opening.live(self._live)
+        self._try_again = time.monotonic() + TRY_AGAIN_SECONDS if live.trouble else math.inf
+        if self._live is not None and live.is_like(self._live):
+            return
         for about in ("champion", "challenger", "experiment"):
             self._say(about, live.trouble.get(about))
         self.refused += sum(about != "challenger" for about in live.trouble)
         self._live = live
-        self._try_again = time.monotonic() + TRY_AGAIN_SECONDS if "champion" in live.trouble else math.inf
         self._put(live)
         self.reloads += 1
         gc.freeze()  # what lives on is never looked through again: a full collection would hold up answers

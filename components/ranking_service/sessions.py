@@ -5,7 +5,7 @@ One process reads its own events without delay; others, and Feast, read them fro
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,7 +20,6 @@ from feature_repo.sessions import SESSIONS, session_view
 
 MOST_USERS = 50_000
 MOST_EVENTS = 100  # a user
-WRITE_EVERY_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -47,12 +46,14 @@ class Sessions:
         held = self._held.get(user_id)
         return held if held is not None else stored_session(stored)
 
-    def add(self, events: Iterable[SessionEvent], stored: Callable[[str], PackedRows | None]) -> None:
-        """Take events; ``stored`` reads what the store has of a user who is not in memory."""
+    def add(self, events: Sequence[SessionEvent], stored: Callable[[Sequence[str]], PackedRows | None]) -> None:
+        """Take events; ``stored`` reads what the store has of the users who are not in memory, once."""
         with self._lock:
+            strangers = list(dict.fromkeys(event.user_id for event in events if event.user_id not in self._held))
+            rows = stored(strangers) if strangers else None
+            known = {user: stored_session(rows, place) for place, user in enumerate(strangers)}
             for event in events:
-                known = event.user_id in self._held
-                before = self.of(event.user_id, None if known else stored(event.user_id))
+                before = self._held.get(event.user_id) or known.get(event.user_id)
                 code = np.array([event.item_code], dtype=np.int32)
                 self._held[event.user_id] = longer(before, code, event.kind, event.at, event.units).newest(MOST_EVENTS)
                 self._held.move_to_end(event.user_id)
@@ -86,12 +87,12 @@ class Sessions:
         return len(changed)
 
 
-def stored_session(rows: PackedRows | None) -> Session | None:
-    """Read a session from the first of some packed rows; None where there is none."""
-    if rows is None or not rows.found[0]:
+def stored_session(rows: PackedRows | None, place: int = 0) -> Session | None:
+    """Read a session from one of some packed rows; None where there is none."""
+    if rows is None or not rows.found[place]:
         return None
-    codes, at, units = (rows.arrays(f"session_{name}").row(0) for name in ("item", "time", "units"))
-    return Session(codes, tuple(rows.text_lists("session_kind")[0] or ()), at, units)
+    codes, at, units = (rows.arrays(f"session_{name}").row(place) for name in ("item", "time", "units"))
+    return Session(codes, tuple(rows.text_lists("session_kind")[place] or ()), at, units)
 
 
 def session_table(sessions: Mapping[str, Session]) -> pa.Table:

@@ -56,6 +56,7 @@ def _served(events: Sequence[Event], now: datetime) -> list[ServedEvent]:
             price=event.price,
             session_id=event.session_id,
             request_id=event.request_id,
+            taken_at=now,
         )
         for place, event in enumerate(events)
     ]
@@ -90,4 +91,4 @@ def _remember(serving: Serving, events: Sequence[ServedEvent]) -> None:
         for event in events
         if event.event_type != "shown" and event.item_id in live.codes
     ]
-    serving.sessions.add(known, live.champion.rows.stored_session)
+    serving.sessions.add(known, live.champion.rows.stored_sessions)

@@ -1,0 +1,190 @@
+"""What an answer does without is defined, named, and the gravest lack comes first."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.contracts.errors import StoreError
+from components.ranking_service.recommender import Asked, Fallback, Recommender
+from components.ranking_service.stopwatch import Stopwatch
+from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
+from tests.components.ranking_service.answering import (
+    Stocked,
+    caller_of,
+    item_ids,
+    listed,
+    put_online,
+    recommender,
+    serving,
+    stocked,
+    wait_until,
+)
+
+# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
+pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
+
+ALL = [fallback.value for fallback in Fallback]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Stocked:
+    return stocked(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(scope="module")
+def asked(shop: Stocked) -> Iterator[Recommender]:
+    with recommender(shop) as found:
+        yield found
+
+
+def gone(*_: object) -> None:
+    raise StoreError("gone")
+
+
+def test_the_gravest_of_several_is_named() -> None:
+    assert Fallback.gravest() is None
+    assert Fallback.gravest(None, Fallback.UNKNOWN_USER, None) is Fallback.UNKNOWN_USER
+    for place, fallback in enumerate(Fallback):
+        assert Fallback.gravest(*reversed(list(Fallback)[place:])) is fallback
+    assert ALL[0] == "no_bundle"
+    assert ALL[-1] == "unknown_user"
+
+
+def test_a_stranger_is_shown_what_sells_and_what_they_look_at_comes_with_its_neighbours(asked: Recommender) -> None:
+    stranger = listed(asked, "nobody", 50)
+    looking = listed(asked, "nobody", 50, viewed=["i03"])
+    assert (stranger.fallback, looking.fallback) == (Fallback.UNKNOWN_USER, Fallback.SESSION_NEIGHBOURS)
+    items = asked.stock.items
+    place = asked.positions["i03"]
+    near = slice(*items.arrays["neighbour_item"].offsets[place : place + 2])
+    codes = items.arrays["neighbour_item"].values[near]
+    similarity = items.arrays["neighbour_similarity"].values[near]
+    positions = items.positions(codes)
+    order = np.lexsort((positions, -similarity))
+    neighbours = items.item_ids[positions[order]].tolist()
+    assert neighbours
+    assert item_ids(looking)[: len(neighbours)] == neighbours
+    rest = [item for item in item_ids(stranger) if item not in neighbours]
+    assert item_ids(looking)[len(neighbours) :] == rest
+    scores = [item.score for item in looking.items]
+    assert scores == sorted(scores, reverse=True)
+    only = listed(asked, "nobody", 50, viewed=["i03"], sources=["neighbours"])
+    assert item_ids(only) == neighbours
+
+
+def test_a_stranger_who_looks_at_nothing_known_is_a_stranger(asked: Recommender) -> None:
+    found = listed(asked, "nobody", viewed=["unheard of"])
+    assert (found.fallback, found.items) == (Fallback.UNKNOWN_USER, listed(asked, "nobody").items)
+
+
+def test_a_store_that_cannot_be_read_still_knows_what_is_looked_at(
+    shop: Stocked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with recommender(shop) as fresh:
+        monkeypatch.setattr(LmdbBackend, "read", gone)
+        found = listed(fresh, "u1", viewed=["i03"])
+        ordered = fresh.rank(Asked("u1"), ["i01", "i02"], Stopwatch())
+    assert found.fallback is Fallback.STORE_UNAVAILABLE
+    assert len(found.items) == 5
+    assert ordered.fallback is Fallback.STORE_UNAVAILABLE
+    assert sorted(item_ids(ordered)) == ["i01", "i02"]
+
+
+def test_a_list_may_be_empty(asked: Recommender) -> None:
+    nothing = np.zeros(len(asked.stock.items), dtype=bool)
+    found = listed(asked, "u1", wanted=nothing, explain=True)
+    assert (found.items, found.fallback, found.features.shape[0]) == ((), None, 0)
+
+
+def test_rows_that_are_too_old_rank_and_are_told(shop: Stocked) -> None:
+    with serving(shop.home, stale_after_days=1e-9) as live:
+        service = caller_of(live)
+        wait_until(lambda: service.recommend("u1")["fallback"] == "stale_features")
+        assert service.recommend("nobody")["fallback"] == "stale_features", "graver than an unknown user"
+        with recommender(shop) as found:
+            assert [item["item_id"] for item in service.recommend("u1")["items"]] == item_ids(listed(found, "u1"))
+
+
+@pytest.fixture
+def bare(shop: Stocked, tmp_path: Path) -> Stocked:
+    """The home with its online rows and models, and nothing promoted; what a test breaks is its own."""
+    home = replace(shop.home, root=tmp_path / "home")
+    home.root.mkdir()
+    home.shop_note.write_text(json.dumps({"shop": "small"}))
+    (home.root / "online_url").write_text(shop.home.online_url)
+    home.models.symlink_to(shop.home.models)
+    return replace(shop, home=home)
+
+
+def pointing_at(shop: Stocked, content: str) -> None:
+    shop.home.environments.mkdir()
+    (shop.home.environments / "local.json").write_text(content)
+
+
+MISSING = {
+    "environment": "local",
+    "moves": [{"action": "promote", "bundle": "sha256:" + "0" * 64, "run_id": "r", "at": "t"}],
+}
+
+
+@pytest.mark.parametrize("pointer", [None, json.dumps(MISSING), "{", "[]"])
+def test_without_a_bundle_the_best_baseline_ranks(bare: Stocked, pointer: str | None) -> None:
+    if pointer is not None:
+        pointing_at(bare, pointer)
+    with serving(bare.home) as live:
+        found = caller_of(live).recommend("u1")
+        stranger = caller_of(live).recommend("nobody")
+        assert live.live is not None
+        assert "champion" in live.live.trouble
+    assert (found["bundle"], found["fallback"]) == ("baseline:popularity", "no_bundle"), "the verdict's best"
+    assert stranger["fallback"] == "no_bundle", "graver than an unknown user"
+    assert len(found["items"]) == bare.bundle.manifest.k
+
+
+def test_without_any_bundle_a_rule_of_thumb_ranks(bare: Stocked) -> None:
+    bare.home.models.unlink()
+    with serving(bare.home) as live:
+        found = caller_of(live).recommend("u1", explain=True)
+    assert (found["bundle"], found["fallback"], len(found["items"])) == ("baseline:buy_it_again", "no_bundle", 10)
+
+
+def test_without_rows_there_is_nothing_to_rank_until_they_are_written(bare: Stocked) -> None:
+    (bare.home.root / "online_url").unlink()
+    with serving(bare.home) as live:
+        service = caller_of(live)
+        found = service.recommend("u1")
+        assert (found["items"], found["fallback"], found["bundle"]) == ([], "store_unavailable", None)
+        assert service.post("/v1/rank", json={"user_id": "u1", "items": ["i01"]}).json()["items"] == []
+        ready = service.ask("GET", "/readyz")
+        assert (ready.status_code, ready.headers["retry-after"]) == (503, "1")
+        assert service.ask("GET", "/livez").status_code == 200
+        put_online(bare.home, bare.features)
+        wait_until(lambda: service.ask("GET", "/readyz").status_code == 200)
+        assert service.recommend("u1")["items"]
+
+
+def test_an_arm_whose_bundle_cannot_be_opened_is_ranked_by_the_champion(
+    bare: Stocked, shop: Stocked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pointing_at(bare, (shop.home.environments / "local.json").read_text())
+    bare.home.experiments.mkdir()
+    (bare.home.experiments / "local.toml").write_text(
+        'name = "x"\n[arms]\nchampion = { share = 0.1 }\nchallenger = { share = 0.9, bundle = "00000000" }\n'
+    )
+    with serving(bare.home) as live:
+        service = caller_of(live)
+        answers = [service.recommend(user) for user in ("u1", "u2", "u3", "u4", "nobody")]
+        tried = [answer for answer in answers if answer["arm"] == "challenger"]
+        assert tried
+        assert {(answer["fallback"], answer["bundle"]) for answer in tried} == {("arm_unavailable", shop.bundle.digest)}
+        forced = service.recommend("u1", arm="challenger")
+        monkeypatch.setattr(LmdbBackend, "read", gone)
+        assert service.recommend("u1", arm="challenger")["fallback"] == "arm_unavailable", "graver than the store's"
+        assert service.recommend("u1", arm="champion")["fallback"] == "store_unavailable"
+        monkeypatch.undo()
+    with recommender(shop) as found:
+        assert [item["item_id"] for item in forced["items"]] == item_ids(listed(found, "u1"))
