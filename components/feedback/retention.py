@@ -48,6 +48,8 @@ def _drop_lists(places: Places, before: datetime) -> None:
         commit_properties=properties,
         post_commithook_properties=KEEP_HISTORY,
     )
+    table.create_checkpoint()
+    table.cleanup_metadata()  # nobody names a version of this table: commits of a month ago need not be kept
 
 
 def _drop_events(places: Places, before: datetime) -> None:

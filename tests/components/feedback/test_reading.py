@@ -15,7 +15,7 @@ from components.feedback.places import Places
 from components.feedback.reading import served_events, served_lists
 from components.feedback.retention import drop_old_feedback
 from components.feedback.segments import SegmentWriter, segments
-from tests.components.feedback.rows import LOGGED, a_list, an_event
+from tests.components.feedback.rows import LOGGED, a_list, an_event, log_all
 
 DAY = timedelta(days=1)
 
@@ -79,6 +79,18 @@ def test_columns_and_a_time_may_be_chosen(home: Home) -> None:
     open_segment(home, "r3").close()
     found = served_lists(home, ["request_id", "arm"], since=LOGGED + DAY)
     assert found.to_pylist() == [{"request_id": "r2", "arm": "champion"}]
+
+
+def test_the_tables_log_does_not_grow_for_ever(home: Home) -> None:
+    for number in range(4):
+        log_all(home.feedback, a_list(f"r{number}"))
+    commits = Places(home.feedback).impressions / "_delta_log"
+    for commit in commits.glob("*.json"):
+        os.utime(commit, (LOGGED.timestamp(), LOGGED.timestamp()))
+    drop_old_feedback(home, days=9999, now=LOGGED)
+    assert len(list(commits.glob("*.json"))) == 1
+    log_all(home.feedback, a_list("r4"))
+    assert requests(home) == ["r0", "r1", "r2", "r3", "r4"]
 
 
 def test_what_is_too_old_goes_and_the_rest_stays(home: Home) -> None:
