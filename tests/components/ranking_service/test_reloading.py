@@ -1,0 +1,234 @@
+"""The service follows what is promoted, tried and materialized, without being started again."""
+
+import asyncio
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from components.bundles.loading import Bundle
+from components.bundles.promotion import promote, rollback
+from components.contracts.experiment import experiment_file
+from components.ranking_service import reloading
+from components.ranking_service.live import Live
+from components.ranking_service.routes import ranking_app
+from components.ranking_service.serving import Serving
+from tests.components.ranking_service.answering import (
+    PROMOTED_AT,
+    Stocked,
+    caller_of,
+    published,
+    put_online,
+    random_trees,
+    serving,
+    stocked,
+    wait_until,
+)
+
+# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
+pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
+
+TRYING = 'name = "x"\n[arms]\nchampion = {{ share = {champion} }}\nbaseline = {{ share = {baseline} }}\n'
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Stocked, Bundle]:
+    """A home, and a second bundle that may be promoted there."""
+    shop = stocked(tmp_path_factory.mktemp("shop"))
+    rules = {"max_per_category": 1, "in_stock_only": None, "not_merchandise": {}}
+    other = published(shop.home, shop.home.root.parent, random_trees(shop.features.revision, seed=6, rules=rules))
+    return shop, other
+
+
+@pytest.fixture
+def shop(template: tuple[Stocked, Bundle], tmp_path: Path) -> Stocked:
+    """A copy of the home, to be broken."""
+    found, _ = template
+    home = replace(found.home, root=tmp_path / "home")
+    shutil.copytree(found.home.root, home.root, ignore=shutil.ignore_patterns("feedback"))
+    return replace(found, home=home)
+
+
+@pytest.fixture
+def other(template: tuple[Stocked, Bundle]) -> Bundle:
+    return template[1]
+
+
+@pytest.fixture
+def live(shop: Stocked, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serving]:
+    monkeypatch.setattr(reloading, "TRY_AGAIN_SECONDS", 0.5)
+    with serving(shop.home) as found:
+        yield found
+
+
+def now(service: Serving) -> Live:
+    assert service.live is not None
+    return service.live
+
+
+def folder_of(shop: Stocked, bundle: Bundle) -> Path:
+    return shop.home.models / bundle.folder.relative_to(bundle.folder.parents[2])
+
+
+def move_to(shop: Stocked, bundle: Bundle) -> None:
+    promote(shop.home, "small", bundle.digest, "local", PROMOTED_AT)
+
+
+def serves(service: Serving, digest: str) -> bool:
+    return bool(caller_of(service).recommend("u1")["bundle"] == digest)
+
+
+def tamper(folder: Path) -> bytes:
+    whole = (folder / "logit.ubj").read_bytes()
+    (folder / "logit.ubj").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    return whole
+
+
+def test_promotion_and_rollback_are_followed(shop: Stocked, other: Bundle, live: Serving) -> None:
+    move_to(shop, other)
+    wait_until(lambda: serves(live, other.digest))
+    rollback(shop.home, "small", "local", PROMOTED_AT)
+    wait_until(lambda: serves(live, shop.bundle.digest))
+    assert live.reloading.refused == 0
+
+
+def test_the_baselines_arm_follows_the_rules_of_the_champion(shop: Stocked, other: Bundle, live: Serving) -> None:
+    before = now(live).arms["baseline"]
+    move_to(shop, other)
+    wait_until(lambda: serves(live, other.digest))
+    after = now(live).arms["baseline"]
+    assert after.bundle.digest == before.bundle.digest
+    assert (before.bundle.manifest.rules, after.bundle.manifest.rules) == (
+        shop.bundle.manifest.rules,
+        other.manifest.rules,
+    )
+
+
+def test_what_does_not_change_is_not_loaded_again(shop: Stocked, live: Serving) -> None:
+    before = now(live)
+    opened = live.reloading
+    promoted = shop.home.environments / "local.json"
+    promoted.write_bytes(promoted.read_bytes() + b"\n")
+    experiment = experiment_file(shop.home, "local")
+    experiment.parent.mkdir()
+    experiment.write_text(TRYING.format(champion=0.5, baseline=0.5))
+    wait_until(lambda: now(live).experiment is not None)
+    assert now(live).champion is before.champion
+    assert now(live).catalogue is before.catalogue
+    assert opened.reloads == 2, "opening the same again replaces nothing"
+
+
+def test_answers_in_flight_are_finished(shop: Stocked, other: Bundle, live: Serving) -> None:
+    app = ranking_app()
+    app.state.serving = live
+
+    async def ask_while_it_moves() -> set[str]:
+        found: set[str] = set()
+
+        async def ask(client: httpx.AsyncClient) -> None:
+            answered = await client.post("/v1/recommend", json={"user_id": "u1"})
+            assert answered.status_code == 200
+            found.add(answered.json()["bundle"])
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
+            await ask(client)
+            move_to(shop, other)
+            while other.digest not in found:
+                await asyncio.gather(*(ask(client) for _ in range(5)))
+        return found
+
+    assert asyncio.run(ask_while_it_moves()) == {shop.bundle.digest, other.digest}
+
+
+def test_a_tampered_bundle_leaves_the_previous_one_live_until_it_is_mended(
+    shop: Stocked, other: Bundle, live: Serving
+) -> None:
+    move_to(shop, other)
+    whole = tamper(folder_of(shop, other))
+    wait_until(lambda: "champion" in now(live).trouble)
+    assert serves(live, shop.bundle.digest)
+    assert caller_of(live).recommend("u1")["fallback"] is None
+    assert "the bundle was changed after it was sealed" in now(live).trouble["champion"]
+    assert live.reloading.refused == 1
+    (folder_of(shop, other) / "logit.ubj").write_bytes(whole)
+    wait_until(lambda: serves(live, other.digest))
+    assert not now(live).trouble
+
+
+def test_a_bundle_made_for_other_features_is_stood_in_for(shop: Stocked) -> None:
+    stranger = published(shop.home, shop.home.root, random_trees(shop.features.revision, feature_list="another"))
+    move_to(shop, stranger)
+    with serving(shop.home) as found:
+        answer = caller_of(found).recommend("u1")
+        assert "made for feature list another" in now(found).trouble["champion"]
+    assert (answer["fallback"], answer["bundle"]) == ("no_bundle", "baseline:popularity")
+
+
+@pytest.mark.parametrize("arm", ["champion", "challenger"])
+def test_a_bundle_for_rows_that_nobody_wrote_is_stood_in_for(shop: Stocked, live: Serving, arm: str) -> None:
+    stranger = published(shop.home, shop.home.root, random_trees("no such revision"))
+    if arm == "champion":
+        move_to(shop, stranger)
+    wait_until(lambda: arm in now(live).trouble)
+    assert "found no rows of feature revision no such revision" in now(live).trouble[arm]
+    assert serves(live, shop.bundle.digest)
+    with serving(shop.home) as fresh:
+        expected = "no_bundle" if arm == "champion" else None
+        assert caller_of(fresh).recommend("u1")["fallback"] == expected
+
+
+def test_item_rows_that_are_written_anew_are_seen_without_the_bundles_folder(shop: Stocked, live: Serving) -> None:
+    before = now(live).champion
+    shutil.rmtree(folder_of(shop, shop.bundle))
+    put_online(shop.home, shop.features)
+    wait_until(lambda: now(live).champion is not before)
+    after = now(live).champion
+    assert after.stock is not before.stock
+    assert after.stock.items.item_ids.tolist() == before.stock.items.item_ids.tolist()
+    assert after.bundle.digest == shop.bundle.digest
+    assert caller_of(live).recommend("u1")["fallback"] is None
+
+
+def test_an_experiment_is_followed_and_a_broken_one_leaves_the_last(shop: Stocked, live: Serving) -> None:
+    path = experiment_file(shop.home, "local")
+    path.parent.mkdir()
+    service = caller_of(live)
+
+    def arms() -> set[Any]:
+        return {service.recommend(f"user {number}")["arm"] for number in range(40)}
+
+    assert arms() == {"champion"}
+    path.write_text(TRYING.format(champion=0.5, baseline=0.5))
+    wait_until(lambda: arms() == {"champion", "baseline"})
+    assert service.recommend("u1")["experiment"] == "x"
+    path.write_text("name = ")
+    wait_until(lambda: "experiment" in now(live).trouble)
+    assert arms() == {"champion", "baseline"}
+    path.write_text(TRYING.format(champion=0.001, baseline=0.999))
+    wait_until(lambda: arms() == {"baseline"})
+    path.unlink()
+    wait_until(lambda: arms() == {"champion"})
+    assert not now(live).trouble
+
+
+def test_what_is_published_last_is_the_challenger(shop: Stocked, live: Serving) -> None:
+    service, tried = caller_of(live), published(shop.home, shop.home.root, random_trees(shop.features.revision, seed=9))
+    wait_until(lambda: service.recommend("u1", arm="challenger")["bundle"] == tried.digest)
+    assert service.recommend("u1", arm="baseline")["bundle"] == "baseline:popularity"
+    told = service.ask("GET", "/v1/shop").json()["arms"]
+    assert {arm["name"]: arm["bundle"] for arm in told}["challenger"] == tried.digest
+
+
+def test_a_service_that_was_stopped_leaves_nothing_running(shop: Stocked) -> None:
+    before = set(threading.enumerate())
+    with serving(shop.home) as found:
+        caller_of(found).recommend("u1")
+        assert set(threading.enumerate()) > before
+    assert set(threading.enumerate()) <= before
+    assert json.loads((shop.home.feedback / "clock.json").read_bytes())["as_of"]
