@@ -96,16 +96,21 @@ class Turn:
         """Moving mean of the time from one answer to the next, or of the time of an answer when none waits."""
         self.shed = 0
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a request that came now would wait for no longer than the budget."""
+        return self.ahead * self.mean_seconds <= self._budget
+
     def check(self) -> None:
         """Refuse a request that would wait for longer than the budget.
 
         Raises:
             HTTPException: 503, with Retry-After.
         """
-        wait = self.ahead * self.mean_seconds
-        if wait > self._budget:
+        if not self.has_room:
             self.shed += 1
-            raise _come_again(HTTPStatus.SERVICE_UNAVAILABLE, f"{self.ahead} requests are waiting already", wait)
+            found = f"{self.ahead} requests are waiting already"
+            raise _come_again(HTTPStatus.SERVICE_UNAVAILABLE, found, self.ahead * self.mean_seconds)
 
     async def __aenter__(self) -> None:
         """Wait for the turn.

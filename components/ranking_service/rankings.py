@@ -129,9 +129,10 @@ def _logging(
 
     async def log() -> None:
         shadowed = None
-        if shadow is not None and serving.live is not None and shadow in serving.live.arms:
+        live = serving.live
+        if shadow is not None and live is not None and shadow in live.arms and serving.turn.has_room:
             async with serving.turn:
-                shadowed = ranking(serving.live.arms[shadow], replace(wish, explain=False), Stopwatch())
+                shadowed = ranking(live.arms[shadow], replace(wish, explain=False), Stopwatch())
         serving.show(_record(request_id, at, asked, given, shadow, shadowed))
 
     return BackgroundTask(log)

@@ -95,7 +95,9 @@ def test_a_slow_answer_never_closes_an_idle_service() -> None:
     async def alone() -> None:
         turn = Turn(Limits(waiting_seconds=0.25))
         turn.mean_seconds = 60.0
+        assert turn.has_room
         async with turn:
+            assert not turn.has_room
             with pytest.raises(HTTPException) as refused:
                 turn.check()
             assert refused.value.headers == {"Retry-After": "60"}
