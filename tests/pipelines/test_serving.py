@@ -1,68 +1,20 @@
 """``rankloop serve``: the real server, asked over a real connection."""
 
 import json
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from tests.pipelines.tiny_shop import FEW, LivingHome, command, make_tiny_shop, the_one_line
-
-PATIENCE_SECONDS = 90
+from tests.pipelines.served_home import served
+from tests.pipelines.tiny_shop import FEW, LivingHome, make_tiny_shop, the_one_line
 
 
 @pytest.fixture(scope="module")
 def living(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
     return LivingHome(make_tiny_shop(tmp_path_factory.mktemp("served") / "shop", FEW))
-
-
-@contextmanager
-def served(living: LivingHome, environment: str) -> Iterator[str]:
-    """Serve an environment on a free port; yield the address once the server is ready."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    words = command("serve", "--home", living.home.root, "--port", port, "--env", environment)
-    server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
-    try:
-        _wait(f"http://127.0.0.1:{port}/readyz", server)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=PATIENCE_SECONDS)
-        assert not _alive(server.pid)
-
-
-def _wait(address: str, server: "subprocess.Popen[bytes]") -> None:
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < ends and server.poll() is None:
-        try:
-            with urllib.request.urlopen(address, timeout=1):
-                return
-        except urllib.error.HTTPError as error:
-            error.close()
-            time.sleep(0.1)
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.1)
-    os.killpg(server.pid, signal.SIGKILL)
-    raise AssertionError(f"the server did not become ready: {server.communicate(timeout=10)[0].decode()}")
-
-
-def _alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def ask(address: str, path: str, **body: Any) -> Any:

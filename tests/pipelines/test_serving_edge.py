@@ -1,0 +1,251 @@
+"""The edge of the real server: whatever a caller sends, no error of ours, no traceback, and never a wrong answer."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import psutil
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from pipelines.api_keys import add_key, remove_key
+from tests.pipelines.served_home import PATIENCE_SECONDS, Server, serving
+from tests.pipelines.tiny_shop import FEW, LivingHome, make_tiny_shop
+
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
+    "response_headers_conformance",
+    "allow_header_conformance",
+    "unsupported_method",
+    "negative_data_rejection",
+)
+EXAMPLES, MOST_SECONDS = 8, 45
+SILENCE_SECONDS = 2.0  # longer than a body may take to come
+BODY = b'{"user_id": "nobody", "k": 1}'
+HEAD = b"POST /v1/recommend HTTP/1.1\r\nhost: shop\r\nconnection: close\r\ncontent-type: application/json\r\n"
+
+
+@pytest.fixture(scope="module")
+def living(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
+    return LivingHome(make_tiny_shop(tmp_path_factory.mktemp("edge") / "shop", FEW))
+
+
+@pytest.fixture(scope="module")
+def server(living: LivingHome) -> Iterator[Server]:
+    with serving(living, RANKLOOP_REQUESTS_PER_SECOND="1000000", RANKLOOP_REQUESTS_AT_ONCE="1000000") as found:
+        yield found
+        printed = found.log.read_text()
+    assert "Traceback" not in printed, printed[printed.index("Traceback") - 200 :][:5000]
+    assert '"status":500' not in printed
+
+
+@pytest.fixture(scope="module")
+def address(server: Server) -> str:
+    return server.address
+
+
+def sent(address: str, raw: bytes) -> bytes:
+    """Send bytes over a connection of their own, and return what comes back until the server closes or falls silent."""
+    place = urlsplit(address)
+    parts = []
+    with socket.create_connection((str(place.hostname), place.port), timeout=SILENCE_SECONDS) as connection:
+        try:
+            connection.sendall(raw)
+            while part := connection.recv(65_536):
+                parts.append(part)
+        except (ConnectionError, TimeoutError):
+            pass
+    return b"".join(parts)
+
+
+def status_of(answered: bytes) -> int:
+    """Status of the first answer; 0: the connection was closed without one."""
+    return int(answered.split(b" ", 2)[1]) if answered else 0
+
+
+def with_body(head: bytes, body: bytes = BODY) -> bytes:
+    return head + b"content-length: %d\r\n\r\n" % len(body) + body
+
+
+def test_the_server_keeps_to_its_document_whatever_is_sent(address: str) -> None:
+    words = [Path(sys.executable).with_name("schemathesis"), "run", f"{address}/openapi.json"]
+    limits = ["--generation-deterministic", "-n", str(EXAMPLES), "--max-time", str(MOST_SECONDS)]
+    ended = subprocess.run(
+        [*map(str, words), *limits, "--checks", ",".join(CHECKS)], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-2000:]
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (with_body(HEAD), {200}),
+        (with_body(HEAD.replace(b"HTTP/1.1", b"HTTP/1.0")), {200}),
+        (with_body(HEAD.replace(b"host: shop\r\n", b"")), {200, 400}),
+        (b"", {0}),
+        (b"\x00\x01\x02\r\n\r\n", {400}),
+        (b"GET\r\n\r\n", {400}),
+        (b"GET / HTTP/9.9\r\n\r\n", {400}),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", {400}),  # a client that speaks TLS
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400}),
+        (b"GET http://elsewhere/livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {200, 404}),
+        (b"OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {400, 404, 405}),
+        (b"CONNECT shop:80 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {400, 404, 405}),
+        (b"BREW /v1/recommend HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {400, 405}),
+        (b"GET /livez\x00 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {400, 404}),
+        (b"GET /v1/customers/\xff\xfe HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {200, 400}),
+        (b"GET /v1/customers/%00%ff%zz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {200}),
+        (b"GET /v1/customers?like=%00%ff&limit=%31 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {200}),
+        (b"GET /v1/customers?limit=%D9%A1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {422}),
+        (b"GET /page/../../../../etc/passwd HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {404}),
+        (b"GET /page/%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {404}),
+        (b"GET /page/..%5c..%5cservice.py HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {404}),
+        (b"GET //v1//recommend HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {404}),
+        (b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {0, 400, 404, 414, 431}),
+        (b"GET /livez HTTP/1.1\r\nx: " + b"a" * 200_000 + b"\r\n\r\n", {0, 200, 400, 431}),
+        (b"GET /livez HTTP/1.1\r\n" + b"x: y\r\n" * 20_000 + b"\r\n", {0, 200, 400, 431}),
+        (b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-request-id: a\x00b\r\n\r\n", {200, 400}),
+        (b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\nno colon\r\n\r\n", {400}),
+        (b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n folded: y\r\n\r\n", {200, 400}),
+        (HEAD + b"content-length: 29\r\ncontent-length: 3\r\n\r\n" + BODY, {400}),
+        (HEAD + b"content-length: -1\r\n\r\n" + BODY, {400}),
+        (HEAD + b"content-length: 1e3\r\n\r\n" + BODY, {400}),
+        (HEAD + b"content-length: 99999999999999999999999999\r\n\r\n" + BODY, {0, 400, 413}),
+        (HEAD + b"content-length: 400000\r\n\r\n" + b" " * 400_000, {413}),
+        (
+            HEAD + b"content-length: 29\r\ntransfer-encoding: chunked\r\n\r\n1d\r\n" + BODY + b"\r\n0\r\n\r\n",
+            {200, 400},
+        ),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\n1d\r\n" + BODY + b"\r\n0\r\n\r\n", {200}),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\nzz\r\n" + BODY, {0, 400}),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\nffffffffffffffffff\r\n" + BODY, {0, 400}),
+        (HEAD + b"transfer-encoding: nonsense\r\n\r\n" + BODY, {400, 501}),
+        (HEAD + b"content-length: 400\r\n\r\n" + BODY, {408}),  # the rest never comes
+        (with_body(HEAD + b"expect: 100-continue\r\n"), {100, 200}),
+        (with_body(HEAD + b"upgrade: websocket\r\n"), {200, 400}),
+        (with_body(HEAD + b"content-encoding: gzip\r\n", b"\x1f\x8b\x08\x00nonsense"), {400}),
+        (with_body(HEAD, b"\xff\xfe{\x00}\x00"), {400}),
+        (with_body(HEAD, b'{"user_id": "\\ud800"}'), {200, 400, 422}),
+        (with_body(HEAD, b'{"user_id": "a", "user_id": "b"}'), {200, 400, 422}),
+        (with_body(HEAD, b'{"user_id": "u", "k": 1e400}'), {400, 422}),
+        (with_body(HEAD, b"[" * 100_000), {400}),
+        (with_body(HEAD, b'{"user_id": "u", "context": ' + b'{"a": ' * 5000 + b"1" + b"}" * 5001), {400, 422}),
+        (with_body(HEAD.replace(b"application/json", b"application/json;" + b"a" * 60_000)), {0, 200, 400, 431}),
+        (with_body(HEAD.replace(b"application/json", b"application/vnd.bentoml+pickle")), {415}),
+        (with_body(HEAD + b"authorization: Bearer a\r\nauthorization: Bearer b\r\n"), {200}),
+        (with_body(HEAD + b"traceparent: \xff\r\nx-forwarded-for: \xff, nonsense\r\n"), {200, 401}),
+    ],
+)
+def test_no_trick_breaks_the_server(address: str, raw: bytes, expected: set[int]) -> None:
+    assert status_of(sent(address, raw)) in expected
+    assert httpx.get(f"{address}/livez").status_code == 200
+
+
+def test_requests_on_one_connection_are_told_apart(address: str) -> None:
+    first = with_body(HEAD.replace(b"close", b"keep-alive") + b"x-request-id: one\r\n")
+    answered = sent(address, first + with_body(HEAD + b"x-request-id: two\r\n"))
+    assert answered.count(b"HTTP/1.1 200 OK") == 2
+    assert answered.index(b"x-request-id: one") < answered.index(b"x-request-id: two")
+
+
+def test_callers_who_leave_at_once_leave_no_trace(address: str) -> None:
+    place = urlsplit(address)
+    for _ in range(10):
+        with socket.create_connection((str(place.hostname), place.port)) as connection:
+            connection.sendall(with_body(HEAD.replace(b"close", b"keep-alive")) * 3)
+            connection.shutdown(socket.SHUT_WR)
+    assert httpx.get(f"{address}/livez").status_code == 200
+
+
+def test_every_answer_carries_its_id_and_stands_in_the_log_once(server: Server) -> None:
+    paths = ("/v1/recommend", "/v1/rank", "/v1/events", "/nothing")
+    for path in paths:
+        answered = httpx.post(
+            f"{server.address}{path}", json={"user_id": "nobody"}, headers={"x-request-id": f"id{path}"}
+        )
+        assert answered.headers["x-request-id"] == f"id{path}"
+    until(lambda: '"id/nothing"' in server.log.read_text())
+    lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+    logged = [(line["request_id"], line["status"]) for line in lines if line["request_id"].startswith("id/")]
+    assert logged == list(zip([f"id{path}" for path in paths], (200, 422, 422, 404), strict=True))
+
+
+def test_metrics_are_there_once_and_begin_anew_with_the_process(living: LivingHome) -> None:
+    with serving(living) as server:
+        for _ in range(3):
+            httpx.post(f"{server.address}/v1/recommend", json={"user_id": "nobody"})
+        assert counted(server)["/v1/recommend", "200"] == 3
+        for worker in psutil.Process(server.process.pid).children(recursive=True):
+            worker.kill()
+        until(lambda: is_ready(server))
+        httpx.post(f"{server.address}/v1/recommend", json={"user_id": "nobody"})
+        assert counted(server)["/v1/recommend", "200"] == 1
+
+
+def test_keys_are_asked_for_as_soon_as_there_are_any(living: LivingHome) -> None:
+    with serving(living) as server, httpx.Client(base_url=server.address) as client:
+        assert client.get("/v1/shop").status_code == 200
+        try:
+            key = add_key(living.home, "web", "2026-01-01")
+            until(lambda: client.get("/v1/shop").status_code == 401)
+            shown = {"authorization": f"Bearer {key}"}
+            assert client.get("/v1/shop", headers=shown).status_code == 200
+            assert client.get("/metrics").status_code == 401
+            assert {client.get(path).status_code for path in ("/livez", "/readyz", "/", "/page/index.html")} == {200}
+            remove_key(living.home, "web")
+            until(lambda: client.get("/v1/shop", headers=shown).status_code == 401)
+        finally:
+            living.home.api_keys.unlink()
+
+
+def test_a_server_that_stops_says_so_and_answers_meanwhile(living: LivingHome) -> None:
+    with serving(living, RANKLOOP_DRAIN_SECONDS="3") as server, httpx.Client(base_url=server.address) as client:
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: client.get("/readyz").status_code == 503)
+        assert client.post("/v1/recommend", json={"user_id": "nobody"}).status_code == 200
+        assert server.process.wait(PATIENCE_SECONDS) == 0
+
+
+def test_traces_are_written_where_they_were_asked_for(living: LivingHome, tmp_path: Path) -> None:
+    traces = tmp_path / "traces.jsonl"
+    with serving(living, RANKLOOP_TRACES=str(traces)) as server:
+        httpx.post(f"{server.address}/v1/recommend", json={"user_id": "nobody"})
+    spans = {span["name"]: span for span in map(json.loads, traces.read_text().splitlines())}
+    request = spans["POST /v1/recommend"]["context"]["span_id"]
+    assert {name for name, span in spans.items() if span["parent_id"] == request} == {
+        "features",
+        "candidates",
+        "scoring",
+    }
+
+
+def counted(server: Server) -> dict[tuple[str, str], float]:
+    """Requests by route and status; each metric stands on the page once."""
+    families = list(text_string_to_metric_families(httpx.get(f"{server.address}/metrics").text))
+    assert len({family.name for family in families}) == len(families)
+    (requests,) = (family for family in families if family.name == "rankloop_requests")
+    return {(sample.labels["route"], sample.labels["status"]): sample.value for sample in requests.samples}
+
+
+def is_ready(server: Server) -> bool:
+    try:
+        return httpx.get(f"{server.address}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def until(condition: Callable[[], bool]) -> None:
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
