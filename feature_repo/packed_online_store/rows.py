@@ -81,12 +81,13 @@ class PackedRows:
     def arrays(self, column: str) -> RaggedArray:
         """Return an array feature in CSR form; of a single row, a view of the row itself."""
         field = self._of(column, lambda field: field.type.startswith("list<"), "an array")
+        if len(self._rows) == 1 and self._rows[0] is not None:
+            ((start, count),) = self._fixed[f"f:{column}"].tolist()
+            return RaggedArray(np.array([0, count]), np.frombuffer(self._rows[0], field.element, count, start))
         starts, counts = self._extents(field)
         pieces = self._pieces(starts, counts * field.element.itemsize)
         offsets = np.zeros(len(self) + 1, np.int64)
         np.cumsum(counts, out=offsets[1:])
-        if len(self) == 1 and self._rows[0] is not None:
-            return RaggedArray(offsets, np.frombuffer(self._rows[0], field.element, int(counts[0]), int(starts[0])))
         return RaggedArray(offsets, np.frombuffer(b"".join(pieces), field.element))
 
     def missing(self, column: str) -> NDArray[np.bool_]:
