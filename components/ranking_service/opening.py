@@ -79,6 +79,11 @@ class Opening:
             raise StoreError("the store could not be asked for the home's time yet")
         return self._clock
 
+    def keep_time(self) -> None:
+        """Write the clock's present moment down, so that no later service falls behind it."""
+        if self._clock is not None:
+            self._clock.keep()
+
     def live(self, before: Live | None = None) -> Live:
         """Open everything; what is bad now stays as it was before, or is stood in for.
 
@@ -197,11 +202,12 @@ class Opening:
     def _advance_clock(self) -> None:
         with closing(self._client("", hasty=True)) as client:
             stored = client.stored_clock()
-        as_of, anchor = (wall_clock(), None) if stored is None else (stored.as_of, stored.anchored_at)
+        if stored is None:
+            raise StoreError(f"{client.backend.url}: found no rows, expected some: `rankloop run` writes them")
         if self._clock is None:
-            self._clock = ServiceClock(self.settings.home.feedback, as_of, anchor)
-        elif stored is not None:
-            self._clock.advance(as_of, anchor)
+            self._clock = ServiceClock(self.settings.home.feedback, stored.as_of, stored.anchored_at)
+        else:
+            self._clock.advance(stored.as_of, stored.anchored_at)
 
     def _any_bundle(self) -> Bundle | None:
         for folder in published_folders(self.settings.home.models, self.shop):
