@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.bundles.manifest import Manifest, Part
+from components.bundles.margins import margins
 from components.bundles.xgboost_import import import_xgboost
 from components.contracts.errors import BundleError
 
@@ -83,12 +84,6 @@ class BlendRanker:
         """Return each booster's shares of gain, mixed by the weights of the blend."""
         total = sum(part.weight * _gain_shares(booster, self.width) for part, booster in self.parts)
         return np.asarray(total) / sum(part.weight for part, _ in self.parts)
-
-
-def margins(booster: "xgboost.Booster", features: Floats) -> Floats:
-    """Return a booster's raw outputs for rows: float32 [rows]."""
-    found = booster.inplace_predict(features, predict_type="margin", missing=np.nan, validate_features=False)
-    return np.asarray(found, dtype=np.float32)
 
 
 def booster_from(content: bytes, threads: int) -> "xgboost.Booster":

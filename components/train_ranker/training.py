@@ -9,7 +9,8 @@ import numpy as np
 
 from components.bundles.drafting import Draft, write_draft
 from components.bundles.manifest import Manifest, Part
-from components.bundles.scoring import Ranker, margins, ranker_from
+from components.bundles.margins import margins
+from components.bundles.scoring import Ranker, ranker_from
 from components.bundles.sidecar import Sidecar
 from components.contracts.errors import TrainingError
 from components.contracts.examples import ExamplesManifest, Split, read_manifest, read_split
