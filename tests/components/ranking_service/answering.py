@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import numpy as np
 import xgboost
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from components.build_features.snapshots import build_features
 from components.bundles.drafting import Draft, write_draft
@@ -41,11 +41,31 @@ from components.ranking_service.sessions import Sessions
 from components.ranking_service.settings import ServiceSettings
 from components.ranking_service.stopwatch import Stopwatch
 from feature_repo.packed_online_store.client import EPOCH, MICROSECOND
-from tests.components.build_features.homes import home_of, quiet, small_shop
+from tests.components.build_features.homes import habits, quiet, small_shop, write_clean
 from tests.components.bundles.drafts import baseline_draft, small_manifest
+from tests.components.features.frames import clean_tables
 
 PATIENCE_SECONDS = 30
 PROMOTED_AT = "2024-03-11T00:00:00+00:00"
+
+CATALOGUE: list[dict[str, Any]] = [
+    {
+        "item_id": f"i{number:02}",
+        "category": [("DAIRY", "BREAD", "FRUIT")[number % 3]],
+        "brand": "AB"[number % 2],
+        "price": 1.0 + number % 5,
+        "title": f"Item {number}",
+    }
+    for number in range(12)
+]
+WORDED = {
+    "source": {"kind": "parquet", "path": "items.parquet"},
+    "item": "item",
+    "category": ["section"],
+    "brand": "brand",
+    "price": "price",
+    "title": "title",
+}
 
 
 @dataclass(frozen=True)
@@ -64,11 +84,12 @@ class Stocked:
 
 def stocked(folder: Path, online_url: str | None = None) -> Stocked:
     """Build the small shop's features, put them online, publish a bundle for them and promote it."""
-    home, clean = home_of(folder / "home")
+    home = Home(folder / "home")
+    clean = write_clean(home, clean_tables(habits(), CATALOGUE))
     if online_url:
         (home.root / "online_url").write_text(online_url)
     home.shop_note.write_text(json.dumps({"shop": "small"}))
-    features = read_set(Path(build_features(small_shop(), home, clean, quiet).features.uri))
+    features = read_set(Path(build_features(small_shop(items=WORDED), home, clean, quiet).features.uri))
     put_online(home, features)
     bundle = published(home, folder, random_trees(features.revision))
     promote(home, "small", bundle.digest, "local", PROMOTED_AT)
@@ -140,7 +161,7 @@ def serving(home: Home, **settings: Any) -> Iterator[Serving]:
 class Caller:
     """Asks an application, without a server between."""
 
-    def __init__(self, app: Starlette) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._transport = httpx.ASGITransport(app, raise_app_exceptions=False)
 
     def post(self, path: str, **request: Any) -> httpx.Response:

@@ -70,7 +70,7 @@ def test_a_stranger_is_shown_what_sells_and_what_they_look_at_comes_with_its_nei
     assert item_ids(looking)[: len(neighbours)] == neighbours
     rest = [item for item in item_ids(stranger) if item not in neighbours]
     assert item_ids(looking)[len(neighbours) :] == rest
-    scores = [item.score for item in looking.items]
+    scores = [item.score or 0.0 for item in looking.items]
     assert scores == sorted(scores, reverse=True)
     only = listed(asked, "nobody", 50, viewed=["i03"], sources=["neighbours"])
     assert item_ids(only) == neighbours

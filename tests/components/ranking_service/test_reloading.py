@@ -41,7 +41,7 @@ TRYING = 'name = "x"\n[arms]\nchampion = {{ share = {champion} }}\nbaseline = {{
 def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Stocked, Bundle]:
     """A home, and a second bundle that may be promoted there."""
     shop = stocked(tmp_path_factory.mktemp("shop"))
-    rules = {"max_per_category": 1, "in_stock_only": None, "not_merchandise": {}}
+    rules: dict[str, Any] = {"max_per_category": 1, "in_stock_only": None, "not_merchandise": {}}
     other = published(shop.home, shop.home.root.parent, random_trees(shop.features.revision, seed=6, rules=rules))
     return shop, other
 

@@ -1,0 +1,114 @@
+"""Every limit of what callers send is kept, on both of its sides."""
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from components.contracts.feedback import SERVED_TYPES
+from components.ranking.candidates import SOURCES
+from components.ranking_service.schemas import (
+    MOST_CONTEXT,
+    MOST_EVENTS,
+    MOST_ITEMS,
+    MOST_NAMES,
+    MOST_VIEWED,
+    Document,
+    EventsRequest,
+    RankRequest,
+    RecommendRequest,
+)
+
+EVENT = {"event_id": "e", "type": "view", "user_id": "u", "item_id": "i"}
+
+
+def read(kind: type[Document], document: Any) -> Document:
+    return kind.model_validate_json(json.dumps(document))
+
+
+def context(**given: Any) -> dict[str, Any]:
+    return {"user_id": "u", "context": given}
+
+
+def filters(**given: Any) -> dict[str, Any]:
+    return {"user_id": "u", "filters": given}
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    return {"events": [EVENT | changes]}
+
+
+TAKEN: list[tuple[type[Document], dict[str, Any]]] = [
+    (RecommendRequest, {"user_id": "u" * 256}),
+    (RecommendRequest, {"user_id": "ü 中 🛒 / ' \" <"}),
+    *((RecommendRequest, {"user_id": "u", "k": k}) for k in (1, MOST_ITEMS, None)),
+    *((RecommendRequest, {"user_id": "u", "arm": arm}) for arm in ("champion", "challenger", "baseline", None)),
+    (RecommendRequest, {"user_id": "u", "exclude": ["i"] * MOST_ITEMS}),
+    (RecommendRequest, context(items=["i"] * MOST_VIEWED, session_id="s")),
+    (RecommendRequest, context(**{f"name{n}": n for n in range(MOST_CONTEXT)})),
+    (RecommendRequest, context(a="x" * 256, b=True, c=1, d=1.5, e=None, **{"n" * 64: 0})),
+    (RecommendRequest, filters(categories=["c"] * MOST_NAMES, brands=["b"] * MOST_NAMES)),
+    (RecommendRequest, filters(max_price=0, max_per_category=1, in_stock_only=True, sources=list(SOURCES))),
+    (RankRequest, {"user_id": "u", "items": []}),
+    (RankRequest, {"user_id": "u", "items": ["i"] * MOST_ITEMS, "explain": True}),
+    (EventsRequest, {"events": [EVENT] * MOST_EVENTS}),
+    *((EventsRequest, event(type=kind)) for kind in SERVED_TYPES),
+    (EventsRequest, event(quantity=1e6, price=0, session_id="s", request_id="r" * 128)),
+    (EventsRequest, event(time="2024-02-29T23:59:59.999999-11:30")),
+]
+
+REFUSED: list[tuple[type[Document], dict[str, Any], str]] = [
+    *((RecommendRequest, {"user_id": user}, "user_id") for user in ("", "u" * 257, "a\nb", "a\x00", "\x7f", 7, None)),
+    *((RecommendRequest, {"user_id": "u", "k": k}, "k") for k in (0, -1, MOST_ITEMS + 1, 1e6, 2.0, "5", True)),
+    *((RecommendRequest, {"user_id": "u", "arm": arm}, "arm") for arm in ("winner", "", 1)),
+    (RecommendRequest, {"user_id": "u", "explain": "yes"}, "explain"),
+    (RecommendRequest, {"user_id": "u", "exclude": ["i"] * (MOST_ITEMS + 1)}, "exclude"),
+    (RecommendRequest, {"user_id": "u", "exclude": ["i", ""]}, "exclude.1"),
+    (RecommendRequest, {"user_id": "u", "exclude": None}, "exclude"),
+    (RecommendRequest, {"user_id": "u", "nonsense": 1}, "nonsense"),
+    (RecommendRequest, context(items=["i"] * (MOST_VIEWED + 1)), "context.items"),
+    (RecommendRequest, context(**{f"name{n}": n for n in range(MOST_CONTEXT + 1)}), "context"),
+    (RecommendRequest, context(**{"n" * 65: 1}), "context"),
+    *((RecommendRequest, context(a=value), "context.a") for value in ("x" * 257, [1], {"b": 1}, float("nan"))),
+    (RecommendRequest, context(session_id=""), "context.session_id"),
+    (RecommendRequest, filters(categories=[]), "filters.categories"),
+    (RecommendRequest, filters(categories=["c"] * (MOST_NAMES + 1)), "filters.categories"),
+    (RecommendRequest, filters(brands=[""]), "filters.brands.0"),
+    *((RecommendRequest, filters(max_price=price), "filters.max_price") for price in (-0.01, float("inf"), "3")),
+    *((RecommendRequest, filters(max_per_category=most), "filters.max_per_category") for most in (0, MOST_ITEMS + 1)),
+    *((RecommendRequest, filters(sources=given), "filters.sources") for given in ([], ["nowhere"])),
+    (RecommendRequest, filters(color="red"), "filters.color"),
+    (RankRequest, {"user_id": "u"}, "items"),
+    (RankRequest, {"user_id": "u", "items": ["i"] * (MOST_ITEMS + 1)}, "items"),
+    (RankRequest, {"user_id": "u", "items": [], "k": 5}, "k"),
+    (EventsRequest, {"events": []}, "events"),
+    (EventsRequest, {"events": [EVENT] * (MOST_EVENTS + 1)}, "events"),
+    (EventsRequest, {"events": [EVENT, EVENT | {"type": "return"}]}, "events.1.type"),
+    *((EventsRequest, event(**{name: ""}), f"events.0.{name}") for name in ("event_id", "user_id", "item_id")),
+    *((EventsRequest, event(quantity=many), "events.0.quantity") for many in (0, -1, 1.1e6, float("nan"), "1")),
+    *((EventsRequest, event(price=price), "events.0.price") for price in (-1, 1.1e9, float("inf"))),
+    *((EventsRequest, event(time=when), "events.0.time") for when in ("2024-02-01T12:00:00", "noon", 1706781600, "")),
+    (EventsRequest, event(request_id="r" * 129), "events.0.request_id"),
+    (EventsRequest, event(bought=True), "events.0.bought"),
+]
+
+
+@pytest.mark.parametrize(("kind", "document"), TAKEN)
+def test_what_is_within_the_limits_is_taken(kind: type[Document], document: dict[str, Any]) -> None:
+    read(kind, document)
+
+
+@pytest.mark.parametrize(("kind", "document", "place"), REFUSED)
+def test_what_is_beyond_them_is_refused_by_its_place(
+    kind: type[Document], document: dict[str, Any], place: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        read(kind, document)
+    assert all(".".join(map(str, error["loc"])).startswith(place) for error in refused.value.errors())
+
+
+@pytest.mark.parametrize("text", ['"\\ud800"', '"\\udc00x"'])
+def test_half_a_character_is_no_id(text: str) -> None:
+    with pytest.raises(ValidationError):
+        RecommendRequest.model_validate_json(f'{{"user_id": {text}}}')
