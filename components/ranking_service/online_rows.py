@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,6 +140,7 @@ def _known(user_ids: Sequence[str], read: PackedRows, items: ItemRows) -> KnownU
     return KnownUsers(users_of(np.array(user_ids, dtype=object), columns, arrays, items), read.found)
 
 
+@lru_cache(maxsize=8)
 def _features(schema: PackedSchema) -> tuple[list[str], list[str]]:
     """Names of a row's scalars and of its arrays; an item's code is neither."""
     fields = [field for field in schema.fields if field.name != ITEM_CODE]

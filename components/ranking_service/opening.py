@@ -162,6 +162,7 @@ class Opening:
                 degraded=degraded,
                 is_stale=is_stale,
             )
+            self._opened[key].warm_up()
         return self._opened[key]
 
     def _ranker(self, bundle: Bundle) -> Ranker:

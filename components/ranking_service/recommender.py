@@ -110,6 +110,11 @@ class Recommender:
         self._rules = Rules(**bundle.manifest.rules)
         self.positions = {str(item): place for place, item in enumerate(stock.items.item_ids)}
 
+    def warm_up(self) -> None:
+        """Rank for nobody, so that no request is the first to look at these items."""
+        nobody = self.rows.stranger("", self.stock.items).rows
+        self._scored(nobody, candidates_of(nobody, self.stock))
+
     def recommend(self, asked: Asked, watch: Stopwatch) -> Answer:
         """Rank a user's candidates and keep the best ``k`` that the shop's rules and the caller allow."""
         with watch("features"):
