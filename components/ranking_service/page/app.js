@@ -218,7 +218,10 @@ function act(type, item, answer) {
   const event = eventOf(type, item.item_id, { user, session, answer });
   attempt(async (asking) => {
     await ask("v1/events", { body: { events: [event] }, onWait: say }); // goes on even when something else is asked
-    if (state.user === user) past.remember(event, titleOf(item));
+    if (state.user === user) {
+      past.remember(event, titleOf(item));
+      loadPast(user);
+    }
     if (!asking.signal.aborted) await refresh(asking, `${DONE[type]} ${titleOf(item)}.`);
   });
 }

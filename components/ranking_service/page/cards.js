@@ -4,7 +4,7 @@ import { button, element } from "./elements.js";
 import { missing, moves } from "./differences.js";
 import { armName, categoryWords, fallbackWords, inWords } from "./words.js";
 
-const SHORT_DIGEST = "sha256:".length + 12;
+const DIGEST = /^(sha256:[0-9a-f]{12})[0-9a-f]+$/;
 const ACTIONS = { view: "View", add_to_cart: "Add", purchase: "Buy" };
 
 export function titleOf(item) {
@@ -88,12 +88,14 @@ function reasonList(reasons) {
 }
 
 function score(value) {
-  return value === null ? "–" : value.toLocaleString("en", { maximumSignificantDigits: 3 });
+  if (value === null) return "–";
+  const tiny = value !== 0 && Math.abs(value) < 0.001;
+  return value.toLocaleString("en", { maximumSignificantDigits: 3, notation: tiny ? "scientific" : "standard" });
 }
 
 function print(arm, answer) {
   const rows = {
-    Bundle: answer.bundle?.slice(0, SHORT_DIGEST),
+    Bundle: answer.bundle?.replace(DIGEST, "$1"),
     Arm: answer.arm ?? arm,
     Experiment: answer.experiment,
     Fallback: answer.fallback ?? "none",

@@ -13,10 +13,11 @@ export class History {
 
   // Show another customer: the service's answer to GET v1/customers/{id}.
   show(user, { known, bought }) {
+    if (this.user !== user) this.most = FEW;
     Object.assign(this, { user, bought });
     this.note.textContent = known ? "Nothing yet." : "Nobody by this id is known.";
     this.note.hidden = bought.length > 0;
-    this.#fill(FEW);
+    this.#fill();
     this.section.hidden = false;
   }
 
@@ -39,16 +40,17 @@ export class History {
     this.note.textContent = words;
   }
 
-  #fill(most) {
-    const rows = this.bought.slice(0, most);
+  #fill() {
+    const rows = this.bought.slice(0, this.most);
     this.list.replaceChildren(...rows.map((row) =>
       entry(inWords(row.title), [timesWords(row.trips), agoWords(row.days_since_last)].filter(Boolean).join(", last "))));
-    this.more.hidden = this.bought.length <= most;
+    this.more.hidden = this.bought.length <= this.most;
     this.more.textContent = `Show all ${this.bought.length}`;
   }
 
   #showAll() {
-    this.#fill(this.bought.length);
+    this.most = Infinity;
+    this.#fill();
     const next = this.list.children[FEW];
     next.tabIndex = -1;
     next.focus(); // the button that had the focus is gone

@@ -13,6 +13,7 @@ const SOURCES = {
 
 const FALLBACKS = {
   no_bundle: "No promoted bundle could be opened: a simple rule ranks.",
+  arm_unavailable: "The bundle of this arm could not be opened: the champion ranks.",
   store_unavailable: "The feature store cannot be reached: everybody sees what sells.",
   stale_features: "The features are older than they should be.",
   session_neighbours: "This customer is new: the list follows what they looked at in this visit.",
