@@ -203,13 +203,18 @@ function changes(answers, before) {
 function focusedAction() {
   const { act: type } = document.activeElement?.dataset ?? {};
   const card = document.activeElement?.closest("[data-item]");
-  return type && card ? { type, item: card.dataset.item, arm: card.closest("[data-arm]").dataset.arm } : null;
+  if (!type || !card) return null;
+  const place = [...card.parentElement.children].indexOf(card);
+  return { type, item: card.dataset.item, arm: card.closest("[data-arm]").dataset.arm, place };
 }
 
-function focusAgain({ type, item, arm }) {
-  const found = [...columns.querySelectorAll(`[data-act="${type}"]`)].find((action) =>
-    action.closest("[data-item]").dataset.item === item && action.closest("[data-arm]").dataset.arm === arm);
-  (found ?? byId("list-title")).focus({ preventScroll: Boolean(found) });
+// The same button of the same item; where that is gone, the card that took its place.
+function focusAgain({ type, item, arm, place }) {
+  const cards = [...columns.querySelectorAll("[data-item]")].filter((card) => card.closest("[data-arm]").dataset.arm === arm);
+  const same = cards.find((card) => card.dataset.item === item);
+  const next = cards[Math.min(place, cards.length - 1)];
+  if (next) next.tabIndex = -1;
+  (same?.querySelector(`[data-act="${type}"]`) ?? next ?? byId("list-title")).focus({ preventScroll: true });
 }
 
 function act(type, item, answer) {
