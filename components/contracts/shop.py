@@ -58,6 +58,9 @@ class Rules(Settings):
     max_per_category: int | None = Field(
         None, ge=1, description="At most so many items of one category (the finest level) in a list."
     )
+    hours_after_purchase: int = Field(
+        12, ge=0, description="The service leaves out what the user bought so few hours ago; 0 leaves out nothing."
+    )
     in_stock_only: str | None = Field(
         None, description="An item attribute that must be `true`, `1` or `yes` for the item to be recommended."
     )

@@ -166,7 +166,7 @@ def _parameter(name: str, place: str, schema: Document) -> Document:
 
 
 def _request_id() -> Document:
-    told = "Taken over when it is 1 to 128 visible ASCII characters; else a fresh one is."
+    told = "Taken over when it is 1 to 100 visible ASCII characters; else a fresh one is. A list's id begins with it."
     return _parameter("X-Request-Id", "header", {"type": "string"}) | {"description": told}
 
 

@@ -1,5 +1,6 @@
 """``POST /v1/recommend`` and ``POST /v1/rank``: an answer to everybody, logged unless it is a preview."""
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -61,10 +62,17 @@ async def _answered(request: HttpRequest, asked: Request, ranking: Ranking) -> R
     async with serving.turn:
         given = _given(serving.live, asked, wish, ranking, visit.stopwatch)
     _note(visit, asked, given)
-    response = Response(orjson.dumps(_document(given, visit.request_id, asked.explain)), media_type=JSON)
+    request_id = _list_id(request, visit)
+    response = Response(orjson.dumps(_document(given, request_id, asked.explain)), media_type=JSON)
     if asked.arm is None and given.recommender is not None:
-        response.background = _logging(serving, asked, wish, given, ranking, visit.request_id)
+        response.background = _logging(serving, asked, wish, given, ranking, request_id)
     return response
+
+
+def _list_id(request: HttpRequest, visit: Visit) -> str:
+    """The id of a list: the request's, made unique where the caller gave it, for callers may give one twice."""
+    given = request.headers.get("x-request-id") == visit.request_id
+    return f"{visit.request_id}-{uuid.uuid4().hex[:12]}" if given else visit.request_id
 
 
 def _given(live: Live | None, asked: Request, wish: Asked, ranking: Ranking, watch: Stopwatch) -> Given:

@@ -23,14 +23,15 @@ from components.ranking.pair_columns import PairColumns
 from components.ranking.pairs import Pairs
 from components.ranking.reasons import reasons
 from components.ranking.recommending import Recommended, Scored, best_allowed, listed, scored_pairs
-from components.ranking.rows import Floats, UserRows
-from components.ranking.sessions import Session, longer, session_seeds, with_session
+from components.ranking.rows import MISSING_POSITION, Floats, UserRows
+from components.ranking.sessions import PURCHASE, Session, longer, session_seeds, with_session
 from components.ranking_service.catalogue import Catalogue
 from components.ranking_service.online_rows import AskedUser, OnlineRows
 from components.ranking_service.sessions import Sessions
 from components.ranking_service.stopwatch import Stopwatch
 from feature_repo.packed_online_store.rows import PackedRows
 
+HOUR = 3_600_000_000  # microseconds
 Indices = NDArray[np.int64]
 
 
@@ -134,7 +135,7 @@ class Recommender:
                 self.stock.items,
                 self._rules_of(asked),
                 asked.k,
-                self._wanted(scored.pairs, asked),
+                self._wanted(scored.pairs, asked, session),
             )
             found = listed(scored, best)
             told = self._told(user, found, asked.explain)
@@ -211,9 +212,9 @@ class Recommender:
         allowed = self.stock.allowed[item]
         return item[allowed].astype(np.int64), weight[allowed]
 
-    def _wanted(self, pairs: Pairs, asked: Asked) -> NDArray[np.bool_]:
+    def _wanted(self, pairs: Pairs, asked: Asked, session: Session | None) -> NDArray[np.bool_]:
         wanted = np.ones(len(pairs.item), dtype=bool)
-        left_out = self._known(asked.exclude)
+        left_out = np.r_[self._known(asked.exclude), self._just_bought(session)]
         if len(left_out):
             wanted &= ~np.isin(pairs.item, left_out)
         if asked.wanted is not None:
@@ -222,6 +223,14 @@ class Recommender:
             bits = sum(1 << SOURCES.index(source) for source in set(asked.sources))
             wanted &= (pairs.sources & np.uint8(bits)) != 0
         return wanted
+
+    def _just_bought(self, session: Session | None) -> Indices:
+        """Items that the user bought so lately that the shop's rules leave them out; a snapshot knows no hours."""
+        if session is None or not self._rules.hours_after_purchase:
+            return np.empty(0, dtype=np.int64)
+        bought = session.of_kinds((PURCHASE,)).since(self._now() - self._rules.hours_after_purchase * HOUR)
+        at = self.stock.items.positions(bought.codes)
+        return at[at != MISSING_POSITION].astype(np.int64)
 
     def _known(self, item_ids: Collection[str]) -> Indices:
         return np.array([self.positions[item] for item in item_ids if item in self.positions], dtype=np.int64)

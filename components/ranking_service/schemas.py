@@ -32,7 +32,9 @@ class Document(BaseModel):
 class Context(BaseModel):
     """Where the request comes from: ``items`` are those that the user looks at; further plain values are logged."""
 
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    model_config = ConfigDict(
+        extra="allow", strict=True, frozen=True, json_schema_extra={"maxProperties": MOST_CONTEXT + 2}
+    )
     __pydantic_extra__: dict[str, Plain]
 
     session_id: Id | None = None

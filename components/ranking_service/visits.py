@@ -12,7 +12,7 @@ from components.ranking_service.stopwatch import Stopwatch
 
 SCOPE_KEY = "rankloop.visit"
 REQUEST_ID = b"x-request-id"
-MOST_CHARACTERS = 128
+MOST_CHARACTERS = 100
 VISIBLE = bytes(range(0x21, 0x7F))
 
 
@@ -51,7 +51,7 @@ def visit_of(request: Request) -> Visit:
 
 
 def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """Return the id that the caller gave (1 to 128 visible ASCII characters, once), else a fresh one."""
+    """Return the id that the caller gave (1 to 100 visible ASCII characters, once), else a fresh one."""
     given = [value for name, value in headers if name == REQUEST_ID]
     if len(given) == 1 and 0 < len(given[0]) <= MOST_CHARACTERS and not given[0].translate(None, VISIBLE):
         return given[0].decode("ascii")

@@ -172,7 +172,7 @@ def test_a_preview_is_neither_logged_nor_counted(client: Caller, shop: Stocked, 
     assert preview["request_id"] not in served_lists(shop.home)["request_id"].to_pylist()
 
 
-def test_the_callers_request_id_is_the_one_that_is_logged(shop: Stocked, live: Serving) -> None:
+def test_a_lists_id_begins_with_the_callers_request_id_and_is_never_given_twice(shop: Stocked, live: Serving) -> None:
     limits = Limits()
     gate = Gate(
         Access(shop.home.api_keys), Rates(limits), live.turn, Drain(), live.measures, RequestLog(lambda _: None)
@@ -181,9 +181,14 @@ def test_the_callers_request_id_is_the_one_that_is_logged(shop: Stocked, live: S
     app.state.serving = live
     client = Caller(Edge(app, gate))
     previews = [client.recommend("stranger", arm="champion") for _ in range(2)]
-    answered = client.post("/v1/recommend", json={"user_id": "stranger"}, headers={"x-request-id": "shop-7"})
-    assert answered.json()["request_id"] == answered.headers["x-request-id"] == "shop-7"
-    assert logged(shop, "shop-7")["user_id"] == "stranger"
+    named = {"x-request-id": "shop-7"}
+    answers = [client.post("/v1/recommend", json={"user_id": "stranger"}, headers=named) for _ in range(2)]
+    assert {answered.headers["x-request-id"] for answered in answers} == {"shop-7"}
+    ids = {answered.json()["request_id"] for answered in answers}
+    assert len(ids) == 2
+    for one in ids:
+        assert one.startswith("shop-7-")
+        assert logged(shop, one)["user_id"] == "stranger"
     assert all(preview["fallback"] == "unknown_user" for preview in previews)
     page = live.measures.page().decode()
     assert 'rankloop_fallbacks_total{arm="champion",fallback="unknown_user"} 1.0' in page, "previews are not counted"
