@@ -191,7 +191,7 @@ def test_a_lists_id_begins_with_the_callers_request_id_and_is_never_given_twice(
         assert logged(shop, one)["user_id"] == "stranger"
     assert all(preview["fallback"] == "unknown_user" for preview in previews)
     page = live.measures.page().decode()
-    assert 'rankloop_fallbacks_total{arm="champion",fallback="unknown_user"} 1.0' in page, "previews are not counted"
+    assert 'rankloop_fallbacks_total{arm="champion",fallback="unknown_user"} 2.0' in page, "previews are not counted"
 
 
 def test_the_shadows_list_is_logged_beside_the_one_that_is_shown(shop: Stocked, tmp_path: Path) -> None:
