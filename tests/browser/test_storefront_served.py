@@ -54,7 +54,6 @@ def test_what_a_newcomer_buys_changes_their_list(page: Page, address: str) -> No
     expect(page.get_by_text("This customer is new")).to_be_visible()
     page.get_by_role("button", name=f"Buy {title}").click()
     expect(page.get_by_role("status")).to_contain_text(f"Bought {title}. The list changed: ")
-    expect(page.locator(".card .title").first).to_have_text(title)  # the rule is to buy it again
 
 
 def test_every_choice_is_one_that_the_service_understands(page: Page, address: str) -> None:
