@@ -1,5 +1,9 @@
 """The words that `rankloop run` ends with: quality beside each baseline, the verdict, the report, what next."""
 
+import os
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -69,10 +73,18 @@ def next_steps(document: Document, home: Home) -> list[str]:
     bundle = " --bundle challenger" if nothing_live else ""
     place = "" if home.root == DEFAULT_HOME.resolve() else f" --home {home.root}"
     advice = ["  what is live has not changed; the report says which check to work on"] if refused else []
-    return [
-        "next:",
-        *advice,
-        f"  rankloop recommend --all-users{bundle} --out recommendations.parquet{place}",
-        f"  rankloop runs{place}",
-        f"  rankloop drift{place}",
-    ]
+    commands = (
+        "serve",
+        f"recommend --all-users{bundle} --out recommendations.parquet",
+        "runs",
+        "drift",
+    )
+    return ["next:", *advice, *(f"  {program()} {command}{place}" for command in commands)]
+
+
+def program() -> str:
+    """Return how this program is called from here: by its name if the shell would find it, else by its path."""
+    here = Path(sys.argv[0])
+    found = shutil.which(here.name)
+    is_found = found is not None and here.exists() and Path(found).samefile(here)
+    return here.name if is_found or not here.exists() else os.path.relpath(here)

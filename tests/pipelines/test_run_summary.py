@@ -1,7 +1,12 @@
+import os
+import sys
+from pathlib import Path
+
+import pytest
 from rich.console import Console
 
 from components.contracts.home import Home
-from pipelines.run_summary import print_summary, quality_table
+from pipelines.run_summary import print_summary, program, quality_table
 
 
 def printed(*parts: object) -> str:
@@ -36,3 +41,18 @@ def test_a_run_that_scored_nobody_says_so(tmp_path):
         print_summary(document, Home(tmp_path), console)
     assert "nothing was scored" in captured.get()
     assert "0 users with 0 held-out requests" in captured.get()
+
+
+def test_the_next_commands_can_be_typed_where_the_run_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = tmp_path / ".venv" / "bin" / "rankloop"
+    called.parent.mkdir(parents=True)
+    called.write_text("#!/bin/sh\n")
+    called.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(called)])
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert program() == ".venv/bin/rankloop"
+    monkeypatch.setenv("PATH", f"/usr/bin{os.pathsep}{called.parent}")
+    assert program() == "rankloop"
