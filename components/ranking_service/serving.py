@@ -41,10 +41,10 @@ class Serving:
 
     def stop(self) -> None:
         """Put everything that was shown on disk."""
-        self.reloading.stop()
-        self._opening.keep_time()
         if self._log is not None:
             self._log.close()
+        self.reloading.stop()
+        self._opening.keep_time()
 
     @property
     def log(self) -> FeedbackLog:

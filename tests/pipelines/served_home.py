@@ -28,8 +28,13 @@ class Server:
 
 
 @contextmanager
-def serving(living: LivingHome, environment: str = "local", **variables: str) -> Iterator[Server]:
-    """Serve an environment on a free port, with variables added to the server's environment, until the test ends it."""
+def serving(
+    living: LivingHome, environment: str = "local", wait_for: str = "/readyz", **variables: str
+) -> Iterator[Server]:
+    """Serve an environment on a free port, with variables added to the server's environment, until the test ends it.
+
+    It is waited until ``wait_for`` answers well.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -41,7 +46,7 @@ def serving(living: LivingHome, environment: str = "local", **variables: str) ->
                 words, stdout=printed, stderr=subprocess.STDOUT, start_new_session=True, env=os.environ | variables
             )
         try:
-            _wait(f"http://127.0.0.1:{port}/readyz", process, log)
+            _wait(f"http://127.0.0.1:{port}{wait_for}", process, log)
             yield Server(f"http://127.0.0.1:{port}", process, log)
         finally:
             process.send_signal(signal.SIGTERM)

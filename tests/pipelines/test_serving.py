@@ -2,13 +2,14 @@
 
 import json
 import shutil
+import time
 import urllib.error
 import urllib.request
 from typing import Any
 
 import pytest
 
-from tests.pipelines.served_home import served
+from tests.pipelines.served_home import PATIENCE_SECONDS, served, serving
 from tests.pipelines.tiny_shop import FEW, LivingHome, make_tiny_shop, the_one_line
 
 
@@ -52,15 +53,32 @@ def test_the_server_answers_what_batch_answers_and_leaves_nothing_running(living
         assert "cannot be listened on" in the_one_line(taken, code=2)
 
 
-def test_without_online_rows_there_is_nothing_to_serve(living: LivingHome) -> None:
+def test_without_online_rows_nothing_is_ranked_until_there_are_some(living: LivingHome) -> None:
     online, aside = living.home.root / "online", living.home.root / "aside"
     online.rename(aside)
     try:
-        assert "materialize the features first" in the_one_line(living.rankloop("serve"), code=1)
+        with serving(living, wait_for="/livez") as server:
+            assert status(f"{server.address}/readyz") == 503
+            found = ask(server.address, "/v1/recommend", user_id="nobody")
+            assert (found["items"], found["fallback"]) == ([], "store_unavailable")
+            assert "nothing to rank with yet" in server.log.read_text()
+            shutil.rmtree(online, ignore_errors=True)
+            aside.rename(online)
+            ends = time.monotonic() + PATIENCE_SECONDS
+            while status(f"{server.address}/readyz") != 200:
+                assert time.monotonic() < ends
+                time.sleep(0.1)
+            assert ask(server.address, "/v1/recommend", user_id="nobody")["items"]
     finally:
-        shutil.rmtree(online, ignore_errors=True)
-        aside.rename(online)
+        if aside.exists():
+            shutil.rmtree(online, ignore_errors=True)
+            aside.rename(online)
 
 
-def test_without_a_promoted_bundle_there_is_nothing_to_serve(living: LivingHome) -> None:
-    assert "staging: nothing was promoted yet" in the_one_line(living.rankloop("serve", "--env", "staging"), code=1)
+def test_without_a_promoted_bundle_the_best_baseline_answers(living: LivingHome) -> None:
+    with serving(living, "staging") as server:
+        found = ask(server.address, "/v1/recommend", user_id="nobody")
+        assert "champion: staging: nothing was promoted yet" in server.log.read_text()
+    expected = living.document["bundle"]["digest"]  # so few users train nothing: what was published is a baseline
+    assert (found["fallback"], found["bundle"]) == ("no_bundle", expected)
+    assert found["items"]
