@@ -1,6 +1,7 @@
 """Leaving without dropping a request: first say so, then stop."""
 
 import asyncio
+import ctypes
 import logging
 import signal
 from collections.abc import Callable, Mapping
@@ -8,10 +9,21 @@ from types import FrameType
 
 from components.contracts.errors import ConfigurationError
 
+PR_SET_PDEATHSIG = 1
 DRAIN_SECONDS = "RANKLOOP_DRAIN_SECONDS"
 MOST_SECONDS = 600.0
 Handler = Callable[[int, FrameType | None], None]
 log = logging.getLogger("bentoml.rankloop.draining")
+
+
+def end_with_parent() -> None:
+    """Have the kernel stop this process when the one that started it is gone; without Linux's call, do nothing.
+
+    BentoML's server starts the service as a process of its own, which would answer on when the server was killed.
+    """
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
 
 
 class Drain:

@@ -96,7 +96,13 @@ def _narrowed(wish: Asked, asked: RecommendRequest, recommender: Recommender) ->
     stock = recommender.stock.items.columns.get("in_stock")
     if filters.in_stock_only and stock is not None:
         wanted = wanted & (stock != 0)
-    return replace(wish, wanted=wanted, sources=filters.sources, max_per_category=filters.max_per_category)
+    return replace(
+        wish,
+        wanted=wanted,
+        sources=filters.sources,
+        max_per_category=filters.max_per_category,
+        any_stock=filters.in_stock_only is False,
+    )
 
 
 def _note(visit: Visit, asked: Request, given: Given) -> None:

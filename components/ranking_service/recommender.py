@@ -10,6 +10,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from components.bundles.loading import Bundle
 from components.bundles.scoring import Ranker
 from components.contracts.errors import StoreError
 from components.contracts.shop import Rules
-from components.ranking.candidates import SOURCES, Assortment, candidates_of, neighbour_weights, pairs_with
+from components.ranking.candidates import SOURCES, Assortment, assortment, candidates_of, neighbour_weights, pairs_with
 from components.ranking.pair_columns import PairColumns
 from components.ranking.pairs import Pairs
 from components.ranking.reasons import reasons
@@ -53,7 +54,10 @@ class Fallback(StrEnum):
 
 @dataclass(frozen=True)
 class Asked:
-    """A request for a list: ``wanted`` [items] and ``sources`` narrow it, ``max_per_category`` replaces the rule's."""
+    """A request for a list: ``wanted`` [items] and ``sources`` narrow it, ``max_per_category`` replaces the rule's.
+
+    ``any_stock`` sets the rule aside that only what is in stock is a candidate.
+    """
 
     user_id: str
     k: int = 0
@@ -62,6 +66,7 @@ class Asked:
     wanted: NDArray[np.bool_] | None = None
     sources: Sequence[str] | None = None
     max_per_category: int | None = None
+    any_stock: bool = False
     explain: bool = False
 
 
@@ -121,7 +126,7 @@ class Recommender:
         with watch("features"):
             user, session, fallback = self._user(asked.user_id, asked.viewed)
         with watch("candidates"):
-            candidates = candidates_of(user, self.stock)
+            candidates = candidates_of(user, self._any_stock if asked.any_stock else self.stock)
             neighbours = self._neighbours(session) if fallback is Fallback.SESSION_NEIGHBOURS else None
             if neighbours is not None:
                 candidates = _with_neighbours(candidates, neighbours[0], len(self.stock.items))
@@ -166,6 +171,13 @@ class Recommender:
         """
         asked = self.rows.asked(user_id, self.stock.items)
         return self._laid_over(user_id, (), asked)[0] if asked.found else None
+
+    @cached_property
+    def _any_stock(self) -> Assortment:
+        """What all users share when what is out of stock is a candidate too."""
+        items = self.stock.items
+        told = {name: values for name, values in items.columns.items() if name != "in_stock"}
+        return replace(assortment(replace(items, columns=told), self.stock.limits), items=items)
 
     def _rules_of(self, asked: Asked) -> Rules:
         if asked.max_per_category is None:

@@ -49,12 +49,15 @@ class Context(BaseModel):
 
 
 class Filters(Document):
-    """What the list may hold; a category is named by one level of its path, or by the path down to a level."""
+    """What the list may hold; a category is named by one level of its path, or by the path down to a level.
+
+    Without ``in_stock_only`` the shop's rule holds; false sets it aside.
+    """
 
     categories: Names | None = None
     brands: Names | None = None
     max_price: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    in_stock_only: bool = False
+    in_stock_only: bool | None = None
     max_per_category: Annotated[int, Field(ge=1, le=MOST_ITEMS)] | None = None
     sources: Annotated[list[Source], Field(min_length=1, max_length=len(SOURCES))] | None = None
 

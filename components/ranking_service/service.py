@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from components.ranking_service.access import Access
 from components.ranking_service.admission import Rates, limits_from
-from components.ranking_service.draining import drain_from
+from components.ranking_service.draining import drain_from, end_with_parent
 from components.ranking_service.edge import Edge, Gate
 from components.ranking_service.measures import Measures
 from components.ranking_service.readings import show_readings
@@ -66,6 +66,7 @@ class RankingService:
 
     def __init__(self) -> None:
         """Open what is live, and let the garbage collector never look at it again."""
+        end_with_parent()
         gate()
         app.state.serving.start()
         gc.collect()

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -70,3 +72,16 @@ def test_without_seconds_the_server_stops_at_once(stops: list[int]) -> None:
 def test_seconds_that_are_none_are_refused(given: str) -> None:
     with pytest.raises(ConfigurationError, match=f"RANKLOOP_DRAIN_SECONDS: found '{given}'"):
         drain_from({"RANKLOOP_DRAIN_SECONDS": given})
+
+
+def test_a_process_ends_with_the_one_that_started_it() -> None:
+    child = (
+        "import time; from components.ranking_service.draining import end_with_parent; end_with_parent();"
+        " print('follows', flush=True); time.sleep(60)"
+    )
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as started:
+        assert started.stdout is not None
+        assert started.stdout.readline() == "follows\n"
+        started.kill()
+        assert started.stdout.read() == ""  # the pipe ends when nobody holds it any more

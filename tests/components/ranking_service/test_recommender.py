@@ -1,12 +1,15 @@
 """The service answers what batch answers, and something for everybody."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from components.bundles.batch import recommend_users
 from components.contracts.errors import StoreError
+from components.ranking.candidates import assortment
 from components.ranking_service.recommender import Asked, Fallback, Recommender
 from components.ranking_service.stopwatch import Stopwatch
 from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
@@ -43,6 +46,16 @@ def test_what_the_caller_excludes_makes_room_for_the_next(asked: Recommender) ->
     every = item_ids(listed(asked, "u1", 6))
     left = listed(asked, "u1", 4, exclude=[every[0], every[2], "no such item"])
     assert item_ids(left) == [every[1], *every[3:6]]
+
+
+def test_what_is_out_of_stock_is_listed_only_where_the_rule_is_set_aside(asked: Recommender) -> None:
+    every = item_ids(listed(asked, "u1", 4))
+    items, limits = asked.stock.items, asked.stock.limits
+    in_stock = np.ones(len(items), dtype=np.float32)
+    in_stock[asked.positions[every[0]]] = 0
+    asked.stock = assortment(replace(items, columns=items.columns | {"in_stock": in_stock}), limits)
+    assert every[0] not in item_ids(listed(asked, "u1", 100))
+    assert item_ids(listed(asked, "u1", 4, any_stock=True)) == every
 
 
 def test_given_items_stand_as_among_all_candidates_and_unknown_ones_last(asked: Recommender) -> None:
