@@ -18,6 +18,8 @@ home_option = click.option(
     type=click.Path(path_type=Path),
     default=DEFAULT_HOME,
     show_default=True,
+    envvar="RANKLOOP_HOME",
+    show_envvar=True,
     help="The folder that holds everything of the shop.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
