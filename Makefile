@@ -80,6 +80,7 @@ servers: # The servers that tests talk to, and a browser, from the distribution'
 	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
 	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null || missing="$$missing postgresql"; \
 	{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || missing="$$missing chromium"; \
+	docker info >/dev/null 2>&1 || PATH=$$PATH:/usr/sbin command -v dockerd >/dev/null || missing="$$missing docker.io"; \
 	test -z "$$missing" && exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "Installing$$missing"; \

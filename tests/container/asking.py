@@ -1,0 +1,38 @@
+"""Ask a service that runs in another process, as its callers do."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+PATIENCE_SECONDS = 120
+
+
+def wait_until(holds: Callable[[], bool], told: Callable[[], str]) -> None:
+    """Wait until something holds; where it does not in time, fail with what ``told`` says."""
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < ends, told()
+        time.sleep(0.1)
+
+
+def is_ready(address: str) -> bool:
+    """Whether the service at an address says that it is ready."""
+    try:
+        with urllib.request.urlopen(f"{address}/readyz", timeout=5):
+            return True
+    except urllib.error.HTTPError as error:
+        error.close()
+        return False
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
+
+
+def recommend(address: str, key: str, user_id: str) -> Any:
+    """Ask for a user's list and return the answer."""
+    headers = {"content-type": "application/json", "authorization": f"Bearer {key}"}
+    request = urllib.request.Request(f"{address}/v1/recommend", json.dumps({"user_id": user_id}).encode(), headers)
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
+        return json.load(response)

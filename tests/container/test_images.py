@@ -1,0 +1,144 @@
+"""The images: built by a real engine from the one recipe, run as a cluster would run them."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.container.asking import is_ready, recommend, wait_until
+from tests.container.docker_engine import Docker, docker_engine
+from tests.container.images import ROOT, Images, images_of
+from tests.pipelines.tiny_shop import FEW, LivingHome, make_tiny_shop
+
+ANYONE = ("--user", "12345:0", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+LIMITS = ("--tmpfs", "/tmp:size=64m", "--memory", "1g", "--pids-limit", "64")
+WRITTEN = ("online", "feedback")  # folders of a home that the service writes to
+WITHOUT_BYTECODE = """
+import importlib.util, pathlib
+for module in ("json", "numpy", "bentoml", "components.ranking_service.service"):
+    source = importlib.util.find_spec(module).origin
+    flags = pathlib.Path(importlib.util.cache_from_source(source)).read_bytes()[4]
+    assert flags == 1, (module, flags)  # PEP 552: by hash, never checked
+"""
+STEPS = sorted(file.parent.name for file in ROOT.glob("components/*/component.py"))
+
+
+@pytest.fixture(scope="module")
+def docker() -> Iterator[Docker]:
+    with docker_engine() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def images(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
+    with images_of(docker, tmp_path_factory.mktemp("images")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def serving(images: Images) -> str:
+    return images.build("serving")
+
+
+@pytest.fixture(scope="module")
+def living(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
+    """A home that group 0 may use as its owner does."""
+    living = LivingHome(make_tiny_shop(tmp_path_factory.mktemp("mounted") / "shop", FEW))
+    for folder in WRITTEN:
+        (living.home.root / folder).mkdir(exist_ok=True)
+    for place in (living.home.root, *living.home.root.rglob("*")):
+        mode = place.stat().st_mode
+        place.chmod(mode | (mode & 0o700) >> 3)
+        os.chown(place, -1, 0)
+    return living
+
+
+@pytest.fixture(scope="module")
+def key(living: LivingHome) -> str:
+    """A key of the home, whose file group 0 may read."""
+    made = str(living.answer("keys", "add", "container")["key"])
+    living.home.api_keys.chmod(0o640)
+    return made
+
+
+@pytest.fixture
+def network(docker: Docker, images: Images) -> Iterator[str]:
+    docker("network", "create", images.name)
+    yield images.name
+    docker("network", "rm", images.name)
+
+
+@pytest.fixture
+def container(docker: Docker, serving: str, network: str, living: LivingHome, key: str) -> Iterator[str]:
+    """The service as a cluster runs it, with its home to be read only but for what it writes."""
+    home = living.home.root
+    mounts = [f"{home}:/home/shop:ro", *(f"{home / folder}:/home/shop/{folder}" for folder in WRITTEN)]
+    volumes = [word for mount in mounts for word in ("--volume", mount)]
+    options = ("--detach", "--network", network, "--health-interval", "1s", *ANYONE, *LIMITS, *volumes)
+    name = docker("run", *options, serving)
+    yield name
+    docker("rm", "--force", name)
+
+
+def test_the_service_answers_as_anyone_on_a_read_only_file_system_and_ends_when_told(
+    docker: Docker, container: str, network: str, living: LivingHome, key: str
+) -> None:
+    def found() -> Any:
+        return docker.inspect("container", container)
+
+    address = f"http://{found()['NetworkSettings']['Networks'][network]['IPAddress']}:8080"
+    wait_until(lambda: is_ready(address), told=lambda: docker.logs(container))
+    batch = living.answer("recommend", "--user", "u0000")
+    answer = recommend(address, key, "u0000")
+    assert [item["item_id"] for item in answer["items"]] == [row["item_id"] for row in batch]
+    assert (answer["bundle"], answer["fallback"]) == (living.document["bundle"]["digest"], None)
+    wait_until(lambda: found()["State"]["Health"]["Status"] == "healthy", told=lambda: str(found()["State"]))
+
+    docker("stop", "--time", "60", container)
+    assert (found()["State"]["ExitCode"], found()["State"]["OOMKilled"]) == (0, False), docker.logs(container)
+    assert "Traceback" not in docker.logs(container)
+    assert docker("diff", container) in ("", "C /home\nA /home/shop")  # where the home was mounted
+
+
+def test_without_keys_other_machines_are_not_answered(docker: Docker, serving: str, tmp_path: Path) -> None:
+    (tmp_path / "shop.json").write_text('{"shop": "tiny"}')
+    tmp_path.chmod(0o755)
+    name = docker("create", "--network", "none", *ANYONE, "--volume", f"{tmp_path}:/home/shop", serving)
+    docker("start", name)
+    assert docker("wait", name) == "2"
+    assert "has no API keys" in docker.logs(name)
+    docker("rm", name)
+
+
+def test_the_serving_image_holds_what_serves_and_its_bytecode(docker: Docker, serving: str) -> None:
+    assert imported(docker, serving, "pipelines.serving", "components.ranking_service.service") == ""
+    for heavy in ("kfp", "feast", "evidently"):
+        with pytest.raises(AssertionError, match=f"No module named '{heavy}'"):
+            imported(docker, serving, heavy)
+    assert python(docker, serving, WITHOUT_BYTECODE) == ""
+
+
+def test_the_image_of_drift_runs_holds_every_step(docker: Docker, images: Images) -> None:
+    image = images.build("monitoring")
+    imported(docker, image, "evidently", "kfp.dsl.executor_main", *(f"components.{step}.component" for step in STEPS))
+
+
+def test_a_change_of_code_installs_no_package_anew(images: Images, serving: str) -> None:
+    before = images.layers(serving)
+    changed = images.context / "components" / "contracts" / "errors.py"
+    changed.write_text(f"{changed.read_text()}\nCHANGED = True\n")
+    after = images.layers(images.build("serving"))
+    assert after[:-1] == before[:-1]
+    assert after[-1] != before[-1]
+
+
+def imported(docker: Docker, image: str, *modules: str) -> str:
+    """Import modules in a container that reaches nothing, and return what it printed."""
+    return python(docker, image, f"import {', '.join(modules)}")
+
+
+def python(docker: Docker, image: str, code: str) -> str:
+    """Run code in a container that reaches nothing, and return what it printed."""
+    return docker("run", "--rm", "--network", "none", *ANYONE, *LIMITS[:2], "--entrypoint", "python", image, "-c", code)
