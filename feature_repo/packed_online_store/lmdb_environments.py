@@ -178,6 +178,11 @@ def environment_of(url: str) -> SharedEnvironment:
         return _environments.setdefault(path, SharedEnvironment(path, int(size or FIRST_MAP_BYTES)))
 
 
+def folder_of(url: str) -> str:
+    """Return the folder of ``lmdb:///folder``."""
+    return url.removeprefix(SCHEME).partition(MAP_SIZE)[0]
+
+
 def _before_fork() -> None:
     _registering.acquire()
     for environment in _environments.values():

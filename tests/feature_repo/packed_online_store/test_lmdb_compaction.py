@@ -10,7 +10,9 @@ import pytest
 
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store import lmdb_compaction
+from feature_repo.packed_online_store.backends import RowBatch
 from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
+from feature_repo.packed_online_store.lmdb_compaction import holds_entity
 
 SECRET = b"what was known of ann " * 8
 LONG_SECRET = SECRET * 100  # lies on pages of its own
@@ -40,6 +42,20 @@ def test_nothing_is_left_of_rows_that_were_deleted_or_overwritten(tmp_path: Path
     assert secret[:40] not in content(tmp_path)
     assert backend.read([b"row:%03d" % number for number in range(200)]) == others
     assert [path.name for path in sorted((tmp_path / "online").iterdir())] == ["data.mdb", "lock.mdb"]
+
+
+@pytest.mark.parametrize("gone", range(0, 3000, 97))
+def test_a_key_that_pages_go_by_is_named_no_more(tmp_path: Path, gone: int) -> None:
+    backend = store(tmp_path)
+    keys = [b"rl1/shop/users/r1:su%d" % number for number in range(3000)]
+    backend.write_newer(b"mark", [RowBatch(keys, [bytes(24)] * 3000)], bytes(16), bytes(16))
+    folder, entity = str(tmp_path / "online"), b"su%d" % gone
+    backend.delete([keys[gone]])
+    assert holds_entity(folder, entity)
+    backend.scrub()
+    assert not holds_entity(folder, entity)
+    assert holds_entity(folder, b"su%d" % (gone + 1))
+    assert len(backend.keys(b"rl1/")) == 2999
 
 
 @pytest.mark.parametrize("writes", range(4))
@@ -93,11 +109,11 @@ def test_a_copy_that_lacks_something_changes_nothing(tmp_path: Path, monkeypatch
     backend.put(b"ann", SECRET)
     before = content(tmp_path)
 
-    def copy_nothing(environment: "lmdb.Environment", draft: Path, last: int) -> None:
+    def write_nothing(environment: "lmdb.Environment", reading: "lmdb.Transaction", draft: Path) -> None:
         lmdb.open(str(draft), subdir=False, lock=False).close()
 
-    monkeypatch.setattr(lmdb_compaction, "_copy", copy_nothing)
-    with pytest.raises(StoreError, match="a compact copy holds 0 rows of transaction 0, expected 1 of 1"):
+    monkeypatch.setattr(lmdb_compaction, "_write_rows", write_nothing)
+    with pytest.raises(StoreError, match="a new file holds 0 rows of transaction 1, expected 1 of 1"):
         backend.scrub()
     assert content(tmp_path) == before
     assert backend.read([b"ann"]) == [SECRET]
