@@ -33,13 +33,17 @@ def open_table(uri: Path, version: int | None = None) -> DeltaTable | None:
     """
     try:
         return DeltaTable(uri, version=version)
-    except TableNotFoundError:
-        return None
+    except TableNotFoundError as error:
+        if version is None or not (uri / "_delta_log").exists():
+            return None
+        raise _unreadable(uri, version, error) from error  # the log begins later: `rankloop forget` cut it
     except (DeltaError, OSError) as error:
-        wanted = "its newest version" if version is None else f"version {version}"
-        raise SourceError(
-            f"{uri}: {wanted} cannot be read ({error}); a run that names it cannot be repeated"
-        ) from error
+        raise _unreadable(uri, version, error) from error
+
+
+def _unreadable(uri: Path, version: int | None, error: Exception) -> SourceError:
+    wanted = "its newest version" if version is None else f"version {version}"
+    return SourceError(f"{uri}: {wanted} cannot be read ({error}); a run that names it cannot be repeated")
 
 
 def table_version(uri: Path) -> int | None:

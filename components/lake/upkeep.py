@@ -72,7 +72,7 @@ def vacuum_table(uri: Path, named: Collection[int], retention_hours: int = RETEN
     if table is None:
         return []
     notes = read_notes(uri)
-    kept = sorted(version for version in set(named) if 0 <= version <= table.version())
+    kept = sorted(version for version in set(named) if _oldest_version(uri) <= version <= table.version())
     deleted: list[str] = table.vacuum(
         retention_hours=retention_hours,
         dry_run=False,
@@ -83,3 +83,11 @@ def vacuum_table(uri: Path, named: Collection[int], retention_hours: int = RETEN
         post_commithook_properties=KEEP_HISTORY,
     )
     return deleted
+
+
+def _oldest_version(uri: Path) -> int:
+    """The version that a table's log begins with: the first, or that of a checkpoint once a log was cut."""
+    log = uri / "_delta_log"
+    if (log / f"{0:020}.json").exists():
+        return 0
+    return min((int(path.name.partition(".")[0]) for path in log.glob("*.checkpoint.parquet")), default=0)

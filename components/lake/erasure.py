@@ -1,0 +1,168 @@
+"""Erasing a user from a Delta table: its rows, its old versions, its log.
+
+The rows are written anew without the user's, in one commit that carries the notes on. The log then begins there: older
+commits go, for their statistics hold the least and greatest ids, and so do all files that no version left reads. A run
+that names an older version can no longer be repeated, and is told so when it tries.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from components.contracts.erasure import USER_ID, Erased, Person
+from components.lake.rows import stream_rows
+from components.lake.session import duckdb_session, name, parquet_relation, path_text, text
+from components.lake.tables import Notes, open_table, read_notes, replace_rows, table_files, table_version
+from components.lake.versions import noted_version
+
+JSON_COLUMNS = ("found", "row")  # rows as they were found, in raw tables and in the quarantine
+LOG = "_delta_log"
+WHOLE_NUMBER = re.compile(r"[+-]?\d+")
+Fits = Callable[[Notes], bool]
+
+
+def erase_rows(uri: Path, person: Person, again: bool = False, accepted: Fits | None = None) -> Erased:
+    """Erase a user from a table and everything that lies in its folder; nothing is done where they are not.
+
+    Args:
+        again: an earlier erasure here may have been cut off: do all of it whatever is found.
+        accepted: tells by its notes a version that must stay readable, beside the newest, without the user.
+    """
+    files = [path for path in uri.rglob("*") if path.is_file()]
+    table = open_table(uri)
+    if table is None or not (again or any(holds_user(path, person) for path in files)):
+        return Erased(searched=len(files))
+    first, rows = _rewrite(uri, person, accepted)
+    return Erased(rows, _forget_history(uri, first), len(files))
+
+
+def holds_user(path: Path, person: Person) -> bool:
+    """Whether a file of a table's folder holds a row of the user, or a log their id; one that cannot be read may."""
+    if path.parent.name == LOG:
+        return any(_is_in_statistics(found, person) for found in _statistics(path))
+    return path.suffix != ".parquet" or rows_in_file(path, person) != 0
+
+
+def rows_in_file(path: Path, person: Person) -> int | None:
+    """The user's rows in a Parquet file; None for a file that cannot be read."""
+    try:
+        columns = pq.read_schema(path).names
+    except pa.ArrowInvalid:
+        return None
+    if not {*JSON_COLUMNS} & set(columns):
+        return _plain_rows(path, person) if USER_ID in columns else 0
+    with duckdb_session() as session:
+        found = f"SELECT count(*) FROM read_parquet({path_text(path)}, hive_partitioning = false)"
+        return int(session.execute(f"{found} WHERE {_is_of(person, columns)}").fetchall()[0][0])
+
+
+def _plain_rows(path: Path, person: Person) -> int:
+    ids = pq.read_table(path, columns=[USER_ID], partitioning=None)[USER_ID]
+    return int(pc.sum(pc.equal(ids, person.user_id)).as_py() or 0)
+
+
+def _is_of(person: Person, columns: Sequence[str]) -> str:
+    """SQL that is true for the rows of a user."""
+    wanted = text(person.user_id)
+    tests = [f"{name(USER_ID)} = {wanted}"] if USER_ID in columns else []
+    for column in JSON_COLUMNS:
+        if column in columns:
+            tests += [_names(f"json_extract_string({column}, {text(_path(key))})", person) for key in person.columns]
+    return "(" + " OR ".join(f"coalesce({test}, false)" for test in tests) + ")"
+
+
+def _path(key: str) -> str:
+    """A key as a JSON path."""
+    return '$."' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _names(cell: str, person: Person) -> str:
+    """SQL of whether a cell as it was found is the user's id; see ``Person.is_named_by``."""
+    alike = f"trim({cell}) = {text(person.user_id)}"
+    if not WHOLE_NUMBER.fullmatch(person.user_id):
+        return alike
+    return f"({alike} OR regexp_full_match(trim({cell}), {text(re.escape(person.user_id) + '[.]0+')}))"
+
+
+def _rewrite(uri: Path, person: Person, accepted: Fits | None) -> tuple[int, int]:
+    """Commit the rows of the versions that stay, without the user's; the first new version, and the rows that went."""
+    newest = table_version(uri)
+    assert newest is not None
+    kept = noted_version(uri, accepted) if accepted else None
+    versions = [newest] if kept is None or _is_as(uri, kept, newest) else [kept, newest]
+    written, rows = [], 0
+    for version in versions:
+        rows = _rows_at(uri, version, person)
+        written.append(_write_without(uri, version, person))
+    return written[0], rows
+
+
+def _is_as(uri: Path, version: int, newest: int) -> bool:
+    return set(table_files(uri, version)) == set(table_files(uri, newest))
+
+
+def _rows_at(uri: Path, version: int, person: Person) -> int:
+    return sum(rows_in_file(Path(file), person) or 0 for file in table_files(uri, version))
+
+
+def _write_without(uri: Path, version: int, person: Person) -> int:
+    table = open_table(uri, version)
+    assert table is not None
+    schema = pa.schema(table.schema().to_arrow())
+    with duckdb_session() as session:
+        every = parquet_relation(table_files(uri, version), schema)
+        columns = ", ".join(map(name, schema.names))
+        others = f"SELECT {columns} FROM {every} WHERE NOT {_is_of(person, schema.names)}"
+        return replace_rows(uri, stream_rows(session, others, schema), read_notes(uri, version))
+
+
+def _forget_history(uri: Path, first: int) -> int:
+    """Let the log begin at a version, and remove every file that no version from there on reads; return how many."""
+    log, newest = uri / LOG, table_version(uri)
+    table = open_table(uri, first)
+    assert table is not None
+    assert newest is not None
+    table.create_checkpoint()
+    read = {Path(file).name for version in range(first, newest + 1) for file in table_files(uri, version)}
+    gone = [path for path in uri.iterdir() if path.is_file() and path.name not in read]
+    gone += [path for path in log.iterdir() if not _stays(path.name, first)]
+    for path in gone:
+        path.unlink()
+    return len(gone)
+
+
+def _stays(entry: str, first: int) -> bool:
+    number, _, kind = entry.partition(".")
+    whole = number.isdigit() and int(number) >= first and kind in ("json", "checkpoint.parquet")
+    return entry == "_last_checkpoint" or whole
+
+
+def _statistics(path: Path) -> Iterator[dict[str, Any]]:
+    """The least and greatest values that a file of a log notes, by column."""
+    for statistics in _noted_statistics(path):
+        found = json.loads(statistics) if statistics else {}
+        yield from (found.get(bound) or {} for bound in ("minValues", "maxValues"))
+
+
+def _noted_statistics(path: Path) -> Iterator[str | None]:
+    if path.name.endswith(".json"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            yield (json.loads(line).get("add") or {}).get("stats")
+    elif path.name.endswith(".checkpoint.parquet"):
+        for action in pq.read_table(path, columns=["add"])["add"].to_pylist():
+            yield (action or {}).get("stats")
+
+
+def _is_in_statistics(found: dict[str, Any], person: Person) -> bool:
+    """Whether bounds name the user; those of long texts may be cut short."""
+    bound = found.get(USER_ID)
+    texts = [str(found[column]) for column in JSON_COLUMNS if found.get(column)]
+    return (isinstance(bound, str) and bool(bound) and person.user_id.startswith(bound.rstrip("\U0010ffff"))) or any(
+        person.token.search(each.encode()) for each in texts
+    )

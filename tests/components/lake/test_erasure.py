@@ -1,0 +1,120 @@
+"""A user is erased from a table, its old versions and its log; what others read goes on."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from components.contracts.erasure import Erased, Person
+from components.contracts.errors import SourceError
+from components.lake.erasure import erase_rows, holds_user
+from components.lake.tables import append_rows, create_table, open_table, read_notes, replace_rows, table_version
+from components.lake.upkeep import vacuum_table
+
+SCHEMA = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("found", pa.string()),
+        ("map", pa.map_(pa.string(), pa.string())),
+        ("value", pa.int64()),
+    ]
+)
+ANN = Person("ann-17", frozenset({"user_id", 'cust "no"'}))
+
+
+def rows(*users: str | None, found: str | None = None) -> pa.Table:
+    columns = {"user_id": list(users), "found": [found] * len(users), "map": [{"a": "b"}] * len(users)}
+    return pa.table(columns | {"value": list(range(len(users)))}, schema=SCHEMA)
+
+
+def users_of(uri: Path, version: int | None = None) -> list[Any]:
+    found = DeltaTable(uri, version=version).to_pyarrow_table()["user_id"].to_pylist()
+    return sorted(found, key=str)
+
+
+@pytest.fixture
+def uri(tmp_path: Path) -> Path:
+    """A table of four versions; the greatest id of two commits is Ann's."""
+    table = tmp_path / "events"
+    create_table(table, SCHEMA)
+    append_rows(table, rows("aaa", "ann-17"), {"batch": 1})
+    append_rows(table, rows("aab", "ann-170", None), {"batch": 2})
+    append_rows(table, rows("ann-17"), {"batch": 3})
+    return table
+
+
+def test_rows_old_files_and_statistics_are_gone_and_notes_stay(uri: Path) -> None:
+    assert erase_rows(uri, ANN) == Erased(rows=2, files=7, searched=7)
+    assert users_of(uri) == [None, "aaa", "aab", "ann-170"]
+    assert read_notes(uri) == {"batch": 3}
+    assert not [path for path in uri.rglob("*") if path.is_file() and re.search(rb"ann-17(?!0)", path.read_bytes())]
+    assert erase_rows(uri, ANN) == Erased(searched=4)
+    append_rows(uri, rows("bob"), {"batch": 4})
+    assert users_of(uri, 4) == [None, "aaa", "aab", "ann-170"]
+    assert "bob" in users_of(uri, 5)
+
+
+def test_who_is_not_there_changes_nothing(uri: Path) -> None:
+    assert erase_rows(uri, Person("ann")) == Erased(searched=7)
+    assert table_version(uri) == 3
+    assert erase_rows(uri.with_name("nothing"), ANN) == Erased()
+
+
+def test_an_older_version_is_one_clear_error_and_upkeep_goes_on(uri: Path) -> None:
+    erase_rows(uri, ANN)
+    with pytest.raises(
+        SourceError, match=r"events: version 2 cannot be read .* a run that names it cannot be repeated"
+    ):
+        open_table(uri, 2)
+    append_rows(uri, rows("bob"), {"batch": 4})
+    replace_rows(uri, rows("cid"), {"batch": 5})
+    vacuum_table(uri, named={1, 2, 4}, retention_hours=0)
+    assert (users_of(uri), len(users_of(uri, 4))) == (["cid"], 4)
+
+
+def test_the_version_that_was_accepted_stays_readable_beside_the_newest(uri: Path) -> None:
+    erase_rows(uri, ANN, accepted=lambda notes: notes["batch"] == 2)
+    assert read_notes(uri, 4) == {"batch": 2}
+    assert users_of(uri, 4) == [None, "aaa", "aab", "ann-170"]
+    assert (users_of(uri), read_notes(uri)) == ([None, "aaa", "aab", "ann-170"], {"batch": 3})
+
+
+@pytest.mark.parametrize("named", ['"ann-17"', '" ann-17 "'])
+def test_rows_as_they_were_found_are_known_by_the_columns_that_hold_users(tmp_path: Path, named: str) -> None:
+    table = tmp_path / "quarantine"
+    theirs = f'{{"cust \\"no\\"": {named}, "item": 1}}'
+    append_rows(table, pa.concat_tables([rows(None, found=theirs), rows(None, found='{"item": "ann-17"}')]), {})
+    assert erase_rows(table, ANN).rows == 1
+    assert DeltaTable(table).to_pyarrow_table()["found"].to_pylist() == ['{"item": "ann-17"}']
+
+
+@pytest.mark.parametrize(
+    ("cell", "theirs"), [("12", True), ("12.0", True), ('"12.00"', True), ("1228", False), ("112", False)]
+)
+def test_a_number_is_the_id_that_it_was_read_as(tmp_path: Path, cell: str, theirs: bool) -> None:
+    table = tmp_path / "quarantine"
+    append_rows(table, rows(None, found=f'{{"user_id": {cell}}}'), {})
+    assert erase_rows(table, Person("12")).rows == int(theirs)
+    assert Person("12").is_in(json.loads(f'{{"user_id": {cell}}}')) is theirs
+
+
+def test_what_a_kill_left_is_erased_by_another_try(uri: Path) -> None:
+    draft = uri / "part-00000-killed.snappy.parquet"
+    draft.write_bytes(b"PAR1 not whole")
+    replace_rows(uri, rows("aaa"), {"batch": 3})  # the first commit of an erasure that was cut off
+    assert erase_rows(uri, ANN).files == 10
+    assert not draft.exists()
+    assert not any(holds_user(path, ANN) for path in uri.rglob("*") if path.is_file())
+    assert erase_rows(uri, ANN, again=True).rows == 0
+    assert users_of(uri) == ["aaa"]
+
+
+def test_ids_of_odd_characters(tmp_path: Path) -> None:
+    table, odd = tmp_path / "events", 'o\'hara "x" ä%_\\ 𝄞'
+    append_rows(table, rows(odd, "other"), {})
+    assert erase_rows(table, Person(odd)).rows == 1
+    assert users_of(table) == ["other"]
