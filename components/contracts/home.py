@@ -30,6 +30,7 @@ class Home:
         experiments/<env>.toml    the arms that an environment's service shows, and their shares
         feedback/                 what the service showed and what came back; see ``contracts/feedback.py``
         tombstones.json           keyed hashes of users who were forgotten, with their key
+        forgotten/<hash>.json     the receipt of each erasure, named by the tombstone
         api_keys.json             hashes of the keys that callers of the service must show
         runs/<run_id>/            run.json, steps/ (records), log.txt, report, kfp/ (KFP's own files)
         lock                      held by a run for as long as any of its processes lives
@@ -103,6 +104,10 @@ class Home:
     @property
     def tombstones(self) -> Path:
         return self.root / "tombstones.json"
+
+    @property
+    def forgotten(self) -> Path:
+        return self.root / "forgotten"
 
     @property
     def api_keys(self) -> Path:

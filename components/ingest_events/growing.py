@@ -16,8 +16,10 @@ import duckdb
 from components.contracts.errors import SourceError
 from components.contracts.shop import Source
 from components.contracts.tables import RAW
+from components.contracts.tombstones import Tombstones
 from components.ingest_events.databases import open_database, read_cursor, write_cursor
 from components.ingest_events.files import FILE, files_relation, relation_columns, unreadable
+from components.ingest_events.forgotten import leave_out_forgotten
 from components.ingest_events.locations import source_files
 from components.ingest_events.mapping import Mapping, SourceColumns
 from components.ingest_events.offsets import Offsets
@@ -52,7 +54,12 @@ class SourceFacts:
 
 
 def grow_table(
-    session: duckdb.DuckDBPyConnection, uri: Path, grower: GrowingSource, zone: ZoneInfo, now: datetime
+    session: duckdb.DuckDBPyConnection,
+    uri: Path,
+    grower: GrowingSource,
+    zone: ZoneInfo,
+    now: datetime,
+    forgotten: Tombstones,
 ) -> SourceFacts:
     """Read what is new of a source and append it to its raw table, with the offsets, in one commit."""
     notes = growth_notes(uri)
@@ -67,10 +74,12 @@ def grow_table(
         staged = _stage_files(session, where, grower, before, zone)
     if staged is None:
         return SourceFacts(unmapped=before.unmapped)
+    read = staged.facts.rows_read - leave_out_forgotten(session, "staged", forgotten)
+    facts = replace(staged.facts, rows_read=read)
     batch = notes["batch"] + 1
     new_rows = _new_rows_sql(session, uri, grower, batch, now, anew=afresh)
     if staged.after == known and not session.sql(f"{new_rows} LIMIT 1").fetchall():
-        return replace(staged.facts, rows_repeated=staged.facts.rows_read)
+        return replace(facts, rows_repeated=read)
     rows = CountedRows(session, new_rows, RAW[grower.table])
     after: Notes = {
         "batch": batch,
@@ -81,7 +90,7 @@ def grow_table(
         replace_rows(uri, rows.reader, after, where=f"source = {text(grower.name)}")
     else:
         append_rows(uri, rows.reader, after)
-    return replace(staged.facts, rows_new=rows.count, rows_repeated=staged.facts.rows_read - rows.count)
+    return replace(facts, rows_new=rows.count, rows_repeated=read - rows.count)
 
 
 def growth_notes(uri: Path) -> Notes:

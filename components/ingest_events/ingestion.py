@@ -10,6 +10,7 @@ from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import ItemSource, PromotionSource, Settings, Shop, UserSource
 from components.contracts.tables import RAW
+from components.contracts.tombstones import Tombstones
 from components.feedback.retention import drop_old_feedback
 from components.ingest_events.growing import GrowingSource, SourceFacts, grow_table
 from components.ingest_events.mapping import SourceColumns, map_events, map_impressions, map_items, map_users
@@ -45,14 +46,15 @@ def ingest_events(shop: Shop, home: Home, now: datetime, say: Callable[[str], No
         SourceError: a source cannot be read, lacks a mapped column, or moved backwards.
     """
     read: dict[str, SourceFacts] = {}
+    forgotten = Tombstones(home.tombstones)
     with duckdb_session() as session:
         name_sources(session, home.raw / IMPRESSIONS)
         for grower in growing_sources(shop):
             say(f"reading {grower.name}")
-            read[grower.name] = grow_table(session, home.raw / grower.table, grower, shop.zone, now)
+            read[grower.name] = grow_table(session, home.raw / grower.table, grower, shop.zone, now, forgotten)
         for snapshot in snapshot_sources(shop):
             say(f"reading {snapshot.table}")
-            read[snapshot.table] = replace_table(session, home.raw / snapshot.table, snapshot, shop.zone)
+            read[snapshot.table] = replace_table(session, home.raw / snapshot.table, snapshot, shop.zone, forgotten)
         if home.feedback.exists():
             say("reading what the service logged")
             read |= read_served(session, shop.feedback, home, now)

@@ -15,9 +15,11 @@ from components.contracts.feedback import SERVED, SERVED_SOURCE
 from components.contracts.home import Home
 from components.contracts.shop import EventType, Feedback
 from components.contracts.tables import RAW
+from components.contracts.tombstones import Tombstones
 from components.feedback.places import Places
 from components.feedback.reading import events_of, waiting_lists
 from components.feedback.segments import is_closed, segments
+from components.ingest_events.forgotten import leave_out_forgotten
 from components.ingest_events.growing import IDENTITY_LETTERS, SourceFacts, growth_notes
 from components.lake.rows import CountedRows
 from components.lake.session import delta_relation, text
@@ -110,7 +112,7 @@ def _offsets(home: Home, table: str) -> dict[str, Any]:
 def _append(
     session: duckdb.DuckDBPyConnection, home: Home, table: str, rows: str, offsets: dict[str, Any]
 ) -> SourceFacts:
-    """Append the rows that the raw table lacks. Everything that is served passes here: whose rows must not, too."""
+    """Append the rows that the raw table lacks. Everything that is served passes here."""
     uri, schema = home.raw / table, RAW[table]
     notes = growth_notes(uri)
     known = f"(SELECT row_id FROM {delta_relation(uri, schema)} WHERE source = {text(SERVED_SOURCE)})"
@@ -120,6 +122,7 @@ def _append(
         f"ANTI JOIN {known} USING (row_id)"
     )
     session.execute(f"CREATE OR REPLACE TEMP TABLE new_served AS {new}")
+    leave_out_forgotten(session, "new_served", Tombstones(home.tombstones))
     if not session.execute("SELECT 1 FROM new_served LIMIT 1").fetchall():
         return SourceFacts()
     counted = CountedRows(session, "FROM new_served", schema)

@@ -9,8 +9,10 @@ import duckdb
 
 from components.contracts.shop import Source
 from components.contracts.tables import RAW
+from components.contracts.tombstones import Tombstones
 from components.ingest_events.databases import open_database
 from components.ingest_events.files import files_relation, relation_columns, unreadable
+from components.ingest_events.forgotten import leave_out_forgotten
 from components.ingest_events.growing import SourceFacts
 from components.ingest_events.locations import source_files
 from components.ingest_events.mapping import SourceColumns
@@ -31,14 +33,14 @@ class SnapshotSource:
 
 
 def replace_table(
-    session: duckdb.DuckDBPyConnection, uri: Path, snapshot: SnapshotSource, zone: ZoneInfo
+    session: duckdb.DuckDBPyConnection, uri: Path, snapshot: SnapshotSource, zone: ZoneInfo, forgotten: Tombstones
 ) -> SourceFacts:
     """Replace a raw table by its source's rows if they differ from what was read last."""
     notes = read_notes(uri)
     known = Offsets.from_notes(notes) if notes and notes["settings"] == snapshot.settings else None
     before = known or Offsets(settings=snapshot.settings)
     if snapshot.source.kind == "sql":
-        return _replace_from_database(session, uri, snapshot, before, zone)
+        return _replace_from_database(session, uri, snapshot, before, zone, forgotten)
     files = source_files(snapshot.table, snapshot.source)
     unread, after = before.unread(files)
     gone = set(before.files) - {file.key for file in files}
@@ -48,18 +50,23 @@ def replace_table(
     relation = files_relation(snapshot.source, [file.path for file in files])
     kinds = relation_columns(session, snapshot.table, relation)
     columns = SourceColumns(snapshot.table, kinds, snapshot.source.time_format, zone)
-    facts = _replace(session, uri, snapshot, after, columns, relation)
+    facts = _replace(session, uri, snapshot, after, columns, relation, forgotten)
     return replace(facts, files_read=len(files))
 
 
 def _replace_from_database(
-    session: duckdb.DuckDBPyConnection, uri: Path, snapshot: SnapshotSource, before: Offsets, zone: ZoneInfo
+    session: duckdb.DuckDBPyConnection,
+    uri: Path,
+    snapshot: SnapshotSource,
+    before: Offsets,
+    zone: ZoneInfo,
+    forgotten: Tombstones,
 ) -> SourceFacts:
     with open_database(snapshot.table, snapshot.source) as database:
         columns = SourceColumns(snapshot.table, database.columns(), snapshot.source.time_format, zone)
         snapshot.select(columns, "nothing")
         relation = database.fetch(session, list(columns.used), since=None)
-    return _replace(session, uri, snapshot, before, columns, relation)
+    return _replace(session, uri, snapshot, before, columns, relation, forgotten)
 
 
 def _replace(
@@ -69,6 +76,7 @@ def _replace(
     before: Offsets,
     columns: SourceColumns,
     relation: str,
+    forgotten: Tombstones,
 ) -> SourceFacts:
     schema = RAW[snapshot.table]
     listed = ", ".join(name(column) for column in schema.names)
@@ -77,6 +85,8 @@ def _replace(
         session.execute(f"CREATE OR REPLACE TEMP TABLE mapped AS {mapped}")
     except duckdb.Error as error:
         raise unreadable(snapshot.table, error) from error
+    if "user_id" in schema.names:
+        leave_out_forgotten(session, "mapped", forgotten)
     digest = "SELECT count(*), CAST(sum(hash(mapped)) AS VARCHAR) FROM mapped"
     rows, content = session.execute(digest).fetchall()[0]
     unmapped = tuple(column for column in columns.kinds if column not in columns.used)

@@ -1,0 +1,122 @@
+"""Tombstones: who was forgotten, as keyed hashes. The ids themselves stand nowhere.
+
+``tombstones.json`` holds a random key and, by the HMAC-SHA256 of each id under it, when it was forgotten; only its
+owner may read it. Without the file nobody was forgotten.
+"""
+
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from components.contracts.durable import write_durably
+from components.contracts.errors import ConfigurationError
+
+OWNER_ONLY = 0o600
+KEY_BYTES = 32
+Mark = tuple[int, int]
+
+
+class Tombstones:
+    """The forgotten users of a home, followed while the file grows; any thread may ask."""
+
+    def __init__(self, path: Path) -> None:
+        """Read ``home.tombstones``.
+
+        Raises:
+            ConfigurationError: the file cannot be read.
+        """
+        self._path = path
+        self.mark: Mark | None = None
+        """Which state of the file is known; None: there is none."""
+        self._key, self._hashes = b"", frozenset[str]()
+        self.follow()
+
+    def __bool__(self) -> bool:
+        """Whether anybody was forgotten."""
+        return bool(self._hashes)
+
+    def __contains__(self, user_id: str | None) -> bool:
+        """Whether a user was forgotten, as far as the file was followed."""
+        return user_id is not None and bool(self._hashes) and _hash(self._key, user_id) in self._hashes
+
+    def is_forgotten(self, user_id: str) -> bool:
+        """Whether a user was forgotten until this moment: one look at the file's time, and one hash.
+
+        Raises:
+            ConfigurationError: the file has changed and cannot be read.
+        """
+        self.follow()
+        return user_id in self
+
+    def among(self, user_ids: Iterable[str | None]) -> list[str]:
+        """Those of some users who were forgotten."""
+        return [user_id for user_id in user_ids if user_id is not None and user_id in self]
+
+    def follow(self) -> bool:
+        """Read the file if it has changed; say whether it had.
+
+        Raises:
+            ConfigurationError: it cannot be read; who was known to be forgotten stays so.
+        """
+        mark = tombstones_mark(self._path)
+        if mark == self.mark:
+            return False
+        found = _read(self._path)
+        self._key, self._hashes = (b"", frozenset()) if found is None else (found[0], frozenset(found[1]))
+        self.mark = mark
+        return True
+
+
+def tombstones_mark(path: Path) -> Mark | None:
+    """What changes whenever the file does; None without one."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_ino
+
+
+def bury(path: Path, user_id: str) -> str:
+    """Enter a user, durably, unless they are there; return the name of their tombstone (64 hexadecimal digits).
+
+    One process at a time may do so: whoever holds the home's lock.
+
+    Raises:
+        ConfigurationError: the file cannot be read or written.
+    """
+    key, hashes = _read(path) or (secrets.token_bytes(KEY_BYTES), {})
+    name = _hash(key, user_id)
+    if name not in hashes:
+        hashes[name] = datetime.now(UTC).isoformat(timespec="seconds")
+        document = json.dumps({"key": key.hex(), "forgotten": hashes}, indent=1)
+        try:
+            write_durably(path, document.encode(), mode=OWNER_ONLY)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{path}: cannot be written ({error.strerror}); nothing was erased: free space, or mend its rights"
+            ) from error
+    return name
+
+
+def _hash(key: bytes, user_id: str) -> str:
+    return hmac.digest(key, user_id.encode("utf-8", "surrogatepass"), "sha256").hex()
+
+
+def _read(path: Path) -> tuple[bytes, dict[str, str]] | None:
+    try:
+        found = json.loads(path.read_bytes())
+        key, hashes = bytes.fromhex(found["key"]), dict(found["forgotten"])
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"found a key of {len(key)} bytes, expected {KEY_BYTES}")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ConfigurationError(
+            f"{path}: expected the key and hashes that `rankloop forget` writes ({error}); bring the file back: "
+            "without it users who were forgotten would return with their data"
+        ) from error
+    return key, hashes
