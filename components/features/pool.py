@@ -21,10 +21,15 @@ def write_snapshot(path: Path, rows: pa.Table) -> None:
     """Write a snapshot so that the file is either whole or not there, whatever happens."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(
-        rows, draft, compression="lz4", use_dictionary=["event_timestamp"], write_statistics=["event_timestamp"]
-    )
+    write_rows(draft, rows)
     move_durably(draft, path)
+
+
+def write_rows(path: Path, rows: pa.Table) -> None:
+    """Write rows as snapshots are kept."""
+    pq.write_table(
+        rows, path, compression="lz4", use_dictionary=["event_timestamp"], write_statistics=["event_timestamp"]
+    )
 
 
 def prune_pool(pool: Path, keep: Collection[Path]) -> int:

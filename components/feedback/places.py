@@ -5,6 +5,7 @@
     impressions/        Delta, SERVED
     journal/lists/      segments of lists on their way there
     journal/events/     segments of events
+    followers/          a note of each process that serves: which tombstones it has acted on
     clock.json          where the service's clock stands
     mover.lock          held by whoever moves lists, or keeps the log
 """

@@ -1,0 +1,105 @@
+"""Processes that hold users' data in memory say which tombstones they have acted on.
+
+Each keeps a small file open, locked for as long as it lives. ``rankloop forget`` writes the tombstone, waits until
+every such process has acted on it, and erases then: nothing of the user comes after.
+"""
+
+import fcntl
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from components.contracts.home import Home
+from components.contracts.tombstones import Mark, Tombstones, tombstones_mark
+
+FOLLOWERS = "followers"
+SETTLE_SECONDS = 2.0  # for what was under way when the tombstone was met: a request, a queue, a write of sessions
+POLL_SECONDS = 0.1
+
+
+class ForgottenUsers:
+    """Who must be met as a stranger, for a process that serves; any thread may ask."""
+
+    def __init__(self, home: Home) -> None:
+        """Announce the process, then read the tombstones: in this order no forgetting is missed.
+
+        Raises:
+            ConfigurationError: the tombstones cannot be read.
+        """
+        folder = home.feedback / FOLLOWERS
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        draft = self._path.with_name(f".{self._path.name}")
+        self._file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        draft.rename(self._path)
+        self._tombstones = Tombstones(home.tombstones)
+        self._settled_at = 0.0
+        self._said: tuple[Mark | None] | None = None
+        self._met = self._tombstones.mark
+        self._say()
+
+    def is_forgotten(self, user_id: str) -> bool:
+        """Whether a user was forgotten until this moment: microseconds."""
+        return self._tombstones.is_forgotten(user_id)
+
+    def follow(self, drop: Callable[[Callable[[str], bool]], None]) -> None:
+        """Act on new tombstones, and say so once everything has settled; to be called a few times a second.
+
+        Args:
+            drop: drops from memory all users of whom the function that it is given says that they were forgotten.
+        """
+        self._tombstones.follow()
+        if self._tombstones.mark != self._met:
+            self._met, self._settled_at = self._tombstones.mark, time.monotonic() + SETTLE_SECONDS
+            drop(self._is_known)
+        elif self._said != (self._met,) and time.monotonic() >= self._settled_at:
+            drop(self._is_known)
+            self._say()
+
+    def close(self) -> None:
+        """Say that nothing is held any more."""
+        self._path.unlink(missing_ok=True)
+        with suppress(OSError):
+            os.close(self._file)
+
+    def _is_known(self, user_id: str) -> bool:
+        return user_id in self._tombstones
+
+    def _say(self) -> None:
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, json.dumps(self._met).encode(), 0)
+        self._said = (self._met,)
+
+
+def await_followers(home: Home, seconds: float) -> tuple[int, int]:
+    """Wait until every process that follows has acted on the newest tombstones.
+
+    Returns:
+        How many have, and how many have not within the time.
+    """
+    mark, ends = tombstones_mark(home.tombstones), time.monotonic() + seconds
+    while True:
+        said = [_has_said(path, mark) for path in (home.feedback / FOLLOWERS).glob("[0-9]*")]
+        living = [each for each in said if each is not None]
+        if all(living) or time.monotonic() >= ends:
+            return sum(living), len(living) - sum(living)
+        time.sleep(POLL_SECONDS)
+
+
+def _has_said(path: Path, mark: Mark | None) -> bool | None:
+    """Whether a process has acted on a state of the file; None for one that is gone, whose note goes too."""
+    try:
+        with path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read() == json.dumps(mark).encode()
+        path.unlink(missing_ok=True)
+    except FileNotFoundError:
+        pass
+    return None

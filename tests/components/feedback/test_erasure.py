@@ -1,0 +1,115 @@
+"""A user is erased from the log while a service writes it; nothing of others is lost."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from components.contracts.erasure import Erased, Person
+from components.contracts.home import Home
+from components.contracts.tombstones import bury
+from components.feedback.erasure import erase_feedback
+from components.feedback.following import ForgottenUsers, await_followers
+from components.feedback.log import FeedbackLog, Pace
+from components.feedback.places import Places
+from components.feedback.reading import served_events, served_lists
+from components.feedback.segments import segments
+from tests.components.feedback.rows import a_list, an_event, log_all
+
+ODD = 'ä "1"\n'
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+def requests_of(home: Home) -> list[str]:
+    return sorted(served_lists(home)["request_id"].to_pylist())
+
+
+def events_of(home: Home) -> list[str]:
+    return sorted(served_events(home)["event_id"].to_pylist())
+
+
+@pytest.mark.parametrize("user_id", ["12", ODD])
+def test_moved_lists_and_closed_segments_lose_the_users_lines_alone(home: Home, user_id: str) -> None:
+    own = {"user_id": user_id}
+    log_all(home.feedback, a_list("r1", **own), a_list("r2", user_id="128"), an_event("e1", **own), an_event("e2"))
+    names = [path.name for path in segments(Places(home.feedback).events)]
+
+    assert erase_feedback(home, Person(user_id)).rows == 2
+
+    assert (requests_of(home), events_of(home)) == (["r2"], ["e2"])
+    assert [path.name for path in segments(Places(home.feedback).events)] == names
+    assert erase_feedback(home, Person(user_id)) == Erased(searched=5)
+
+
+def test_a_segment_that_a_service_holds_is_blanked_where_it_stands(home: Home) -> None:
+    with FeedbackLog(home.feedback, Pace(write_seconds=0.01)) as log:
+        asyncio.run(log.take([an_event("e1", user_id="ann"), an_event("e2"), an_event("e3", user_id="ann")]))
+        [segment] = segments(Places(home.feedback).events)
+        before = segment.stat()
+        assert erase_feedback(home, Person("ann")) == Erased(rows=2, files=1, searched=1)
+        after = segment.stat()
+        assert (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+        asyncio.run(log.take([an_event("e4")]))
+        assert log.show(a_list("r1"))
+    assert b"ann" not in segment.read_bytes()
+    assert (events_of(home), requests_of(home)) == (["e2", "e4"], ["r1"])
+
+
+def test_a_line_that_a_kill_tore_goes_once_nobody_appends(home: Home) -> None:
+    log_all(home.feedback, an_event("e1", user_id="ann"), an_event("e2"))
+    [segment] = segments(Places(home.feedback).events)
+    with segment.open("ab") as file:
+        file.write(b'{"user_id":"ann","item')
+    assert erase_feedback(home, Person("ann")).rows == 2
+    assert b"ann" not in segment.read_bytes()
+    assert events_of(home) == ["e2"]
+
+
+def test_a_segment_of_one_user_alone_is_empty_to_its_readers(home: Home) -> None:
+    log_all(home.feedback, an_event("e1", user_id="ann"))
+    erase_feedback(home, Person("ann"))
+    assert events_of(home) == []
+    with FeedbackLog(home.feedback) as log:
+        assert asyncio.run(log.take([an_event("e1", user_id="bob")])).accepted == 1
+
+
+def test_a_home_that_never_served_has_nothing(home: Home) -> None:
+    assert erase_feedback(home, Person("ann")) == Erased()
+    assert await_followers(home, 0.0) == (0, 0)
+
+
+def test_a_process_says_that_it_knows_once_it_has_dropped_a_user_and_settled(home: Home) -> None:
+    held = {"ann": 1, "bob": 1}
+
+    def drop(is_forgotten: object) -> None:
+        assert callable(is_forgotten)
+        for user in [user for user in held if is_forgotten(user)]:
+            del held[user]
+
+    process = ForgottenUsers(home)
+    assert await_followers(home, 0.0) == (1, 0)
+    bury(home.tombstones, "ann")
+    assert process.is_forgotten("ann")
+    process.follow(drop)
+    assert held == {"bob": 1}
+    assert await_followers(home, 0.0) == (0, 1)
+    held["ann"] = 2  # what was under way
+    while await_followers(home, 0.0) != (1, 0):
+        process.follow(drop)
+    assert held == {"bob": 1}
+    process.close()
+    assert await_followers(home, 0.0) == (0, 0)
+
+
+def test_a_process_that_was_killed_is_not_waited_for(home: Home) -> None:
+    process = ForgottenUsers(home)
+    left = process._path.read_bytes()
+    process.close()
+    process._path.write_bytes(left)  # as a kill leaves it: the note stays, the lock goes
+    bury(home.tombstones, "ann")
+    assert await_followers(home, 5.0) == (0, 0)
+    assert not process._path.exists()
