@@ -76,8 +76,9 @@ def _pip() -> Iterator[tuple[str, bytes]]:
     found = find_spec("ensurepip")
     assert found is not None
     assert found.origin is not None
-    (wheel,) = Path(found.origin).parent.glob("_bundled/pip-*.whl")
-    with zipfile.ZipFile(wheel) as content:
+    wheels = list(Path(found.origin).parent.glob("_bundled/pip-*.whl"))
+    assert wheels, f"{sys.executable} carries no pip; use a Python of uv or pyenv, or install the package python3-venv"
+    with zipfile.ZipFile(wheels[0]) as content:
         for name in sorted(content.namelist()):
             yield f"usr/local/lib/python{_version()}/site-packages/{name}", content.read(name)
 
