@@ -30,7 +30,9 @@ from components.ranking_service.catalogue import Catalogue
 from components.ranking_service.online_rows import AskedUser, OnlineRows
 from components.ranking_service.sessions import Sessions
 from components.ranking_service.stopwatch import Stopwatch
+from feature_repo.packed_online_store.client import MICROSECOND
 from feature_repo.packed_online_store.rows import PackedRows
+from feature_repo.sessions import TTL
 
 HOUR = 3_600_000_000  # microseconds
 Indices = NDArray[np.int64]
@@ -210,7 +212,7 @@ class Recommender:
     ) -> Session | None:
         """What the user did since their row was made, with what the caller says that they look at now."""
         held = self._sessions.of(user_id, stored)
-        session = held.since(since) if held is not None else None
+        session = held.since(max(since, now - TTL // MICROSECOND)) if held is not None else None
         seen = self._known(viewed)
         if len(seen):
             session = longer(session, self.stock.items.codes[seen], "view", now)

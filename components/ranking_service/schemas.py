@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from components.contracts.experiment import ArmName
 from components.contracts.feedback import ServedType
@@ -85,6 +85,15 @@ class RankRequest(Request):
     items: Ids
 
 
+def _written_out(value: object) -> object:
+    if not isinstance(value, str) or "-" not in value[1:]:
+        raise ValueError("a time is written as 2018-01-01T12:00:00Z")
+    return value
+
+
+Time = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_out)]
+
+
 class Event(Document):
     """Something that a user did with an item, or was shown; without ``time`` it happened now."""
 
@@ -92,7 +101,7 @@ class Event(Document):
     type: ServedType
     user_id: Id
     item_id: Id
-    time: AwareDatetime | None = None
+    time: Time | None = None
     quantity: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
     price: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = None
     session_id: Id | None = None

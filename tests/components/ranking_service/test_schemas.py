@@ -88,7 +88,10 @@ REFUSED: list[tuple[type[Document], dict[str, Any], str]] = [
     *((EventsRequest, event(**{name: ""}), f"events.0.{name}") for name in ("event_id", "user_id", "item_id")),
     *((EventsRequest, event(quantity=many), "events.0.quantity") for many in (0, -1, 1.1e6, float("nan"), "1")),
     *((EventsRequest, event(price=price), "events.0.price") for price in (-1, 1.1e9, float("inf"))),
-    *((EventsRequest, event(time=when), "events.0.time") for when in ("2024-02-01T12:00:00", "noon", 1706781600, "")),
+    *(
+        (EventsRequest, event(time=when), "events.0.time")
+        for when in ("2024-02-01T12:00:00", "noon", 1706781600, "1706781600", "")
+    ),
     (EventsRequest, event(request_id="r" * 129), "events.0.request_id"),
     (EventsRequest, event(bought=True), "events.0.bought"),
 ]

@@ -58,7 +58,7 @@ def test_a_session_reads_back_from_the_packed_store_as_it_was_written(client: Pa
     assert stored_session(rows, 1) is None
 
 
-def test_a_stored_session_is_forgotten_after_a_day(client: PackedClient) -> None:
+def test_a_stored_session_is_forgotten_after_its_time(client: PackedClient) -> None:
     client.write_table(session_view(), session_table({"ann": session_of("view", at=AT - TTL // MICROSECOND - 1)}))
     assert stored_session(client.read(session_view(), ["ann"])) is None
 

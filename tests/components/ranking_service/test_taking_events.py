@@ -9,6 +9,7 @@ import pytest
 from components.feedback.reading import served_events
 from components.feedback.segments import SegmentWriter
 from components.ranking_service.serving import Serving
+from feature_repo.sessions import TTL
 from tests.components.ranking_service.answering import Caller, Stocked, caller_of, serving, stocked, wait_until
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
@@ -159,6 +160,13 @@ def test_a_stranger_is_shown_what_goes_with_what_they_did(client: Caller) -> Non
     assert client.recommend("passer-by")["fallback"] == "unknown_user"
     send(client, event("first", user_id="passer-by", item_id="i03"))
     assert client.recommend("passer-by")["fallback"] == "session_neighbours"
+
+
+def test_a_session_is_over_after_its_time(client: Caller, live: Serving) -> None:
+    for user, age in (("of late", TTL * 0.9), ("long ago", TTL * 1.1)):
+        send(client, event(user, user_id=user, item_id="i03", time=(live.now() - age).isoformat()))
+    assert client.recommend("of late")["fallback"] == "session_neighbours"
+    assert client.recommend("long ago")["fallback"] == "unknown_user"
 
 
 def test_what_the_users_row_knows_already_counts_once(client: Caller, shop: Stocked) -> None:
