@@ -22,7 +22,10 @@ def wall_clock() -> datetime:
 
 
 class ServiceClock:
-    """Tells the time of a home when called, in UTC; kept in ``clock.json``, so that a restart counts on."""
+    """Tells the time of a home when called, in UTC; kept in ``clock.json``, so that a restart counts on.
+
+    One thread moves it on, any thread may ask.
+    """
 
     def __init__(
         self,
@@ -42,13 +45,14 @@ class ServiceClock:
         """
         self._path, self._wall = Places(folder).clock, wall
         self._latest = datetime.min.replace(tzinfo=UTC)
-        self._moment, self._since = _read(self._path) or (self._latest, wall())
+        self._anchor = _read(self._path) or (self._latest, wall())
         self.advance(as_of, anchored_at)
 
     def __call__(self) -> datetime:
         """Return the home's present moment."""
-        elapsed = max(self._wall() - self._since, timedelta(0))
-        self._latest = max(self._latest, self._moment + elapsed)
+        moment, since = self._anchor
+        elapsed = max(self._wall() - since, timedelta(0))
+        self._latest = max(self._latest, moment + elapsed)
         return self._latest
 
     def advance(self, as_of: datetime, anchored_at: datetime | None = None) -> None:
@@ -58,14 +62,14 @@ class ServiceClock:
         if timedelta(0) <= now - stands < LIVING:
             stands = now
         if stands > self():
-            self._anchor(stands, now)
+            self._stand(stands, now)
 
     def keep(self) -> None:
         """Write the present moment down: no restart falls behind it, even if the machine's clock is set back."""
-        self._anchor(self(), self._wall())
+        self._stand(self(), self._wall())
 
-    def _anchor(self, moment: datetime, now: datetime) -> None:
-        self._moment, self._since = moment, now
+    def _stand(self, moment: datetime, now: datetime) -> None:
+        self._anchor = moment, now  # one value: whoever asks meanwhile takes both from before or both from now
         document = {"as_of": moment.isoformat(), "anchored_at": now.isoformat()}
         write_durably(self._path, json.dumps(document).encode())
 
@@ -73,7 +77,7 @@ class ServiceClock:
 def _read(path: Path) -> tuple[datetime, datetime] | None:
     try:
         found = json.loads(path.read_bytes())
-        return datetime.fromisoformat(found["as_of"]), datetime.fromisoformat(found["anchored_at"])
+        return _zoned(found["as_of"]), _zoned(found["anchored_at"])
     except FileNotFoundError:
         return None
     except (ValueError, LookupError, TypeError) as error:
@@ -81,3 +85,10 @@ def _read(path: Path) -> tuple[datetime, datetime] | None:
             f"{path}: expected the moments `as_of` and `anchored_at` ({error}); remove the file, and the clock starts "
             "again at the home's as-of"
         ) from error
+
+
+def _zoned(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} has no zone")
+    return moment

@@ -67,7 +67,30 @@ def test_an_anchored_home_counts_from_its_anchor(tmp_path: Path, wall: Wall) -> 
     assert ServiceClock(tmp_path, PAST, WALL - HOUR, wall=wall)() == PAST + HOUR
 
 
-def test_a_file_that_is_no_clock_is_refused(tmp_path: Path, wall: Wall) -> None:
-    (tmp_path / "clock.json").write_text("[]")
+ZONELESS = '{"as_of": "2017-08-28T00:00:00", "anchored_at": "2026-05-01T12:00:00"}'
+
+
+@pytest.mark.parametrize("content", ["[]", ZONELESS])
+def test_a_file_that_is_no_clock_is_refused(tmp_path: Path, wall: Wall, content: str) -> None:
+    (tmp_path / "clock.json").write_text(content)
     with pytest.raises(ConfigurationError, match=r"clock\.json"):
         ServiceClock(tmp_path, PAST, wall=wall)
+
+
+def test_moving_on_while_somebody_asks_counts_no_time_twice(tmp_path: Path) -> None:
+    clock: ServiceClock
+
+    class Interrupted(datetime):
+        """A machine's time of which something is taken just before the home moves on."""
+
+        def __sub__(self, other: datetime) -> timedelta:  # type: ignore[override]
+            found = datetime.__sub__(self, other)
+            machine.now = WALL + 1000 * HOUR
+            clock.advance(PAST + 1001 * HOUR)
+            return found
+
+    machine = Wall()
+    clock = ServiceClock(tmp_path, PAST, wall=machine)
+    machine.now = Interrupted.fromtimestamp((WALL + 1000 * HOUR).timestamp(), UTC)
+    assert clock() == PAST + 1000 * HOUR
+    assert clock() == PAST + 1001 * HOUR
