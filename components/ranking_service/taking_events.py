@@ -1,7 +1,7 @@
 """``POST /v1/events``: what was shown, viewed, clicked, added or bought; answered once it is on disk."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
@@ -30,8 +30,7 @@ async def take_events(request: Request) -> Response:
         taken = await serving.take(events)
     except EventsRefusedError as error:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": "1"}) from error
-    fresh = [event for event in events if event.event_id in taken.fresh]
-    await asyncio.to_thread(_remember, serving, fresh)
+    await asyncio.to_thread(_remember, serving, _once(events, taken.fresh))
     return Response(
         orjson.dumps({"accepted": taken.accepted, "repeated": taken.repeated}), HTTPStatus.ACCEPTED, media_type=JSON
     )
@@ -73,6 +72,15 @@ def _time(place: int, event: Event, now: datetime) -> datetime:
             f" {FUTURE_SECONDS} s after the service's own ({now.isoformat(timespec='seconds')}); leave it out for now",
         )
     return min(event.time.astimezone(UTC), now)
+
+
+def _once(events: Sequence[ServedEvent], fresh: Collection[str]) -> list[ServedEvent]:
+    """Events that are new, the first of each id."""
+    first: dict[str, ServedEvent] = {}
+    for event in events:
+        if event.event_id in fresh:
+            first.setdefault(event.event_id, event)
+    return list(first.values())
 
 
 def _remember(serving: Serving, events: Sequence[ServedEvent]) -> None:

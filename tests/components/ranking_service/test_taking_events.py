@@ -73,8 +73,9 @@ def test_the_same_event_is_taken_once(shop: Stocked, client: Caller) -> None:
 
 
 def test_repeats_count_once_in_the_session_too(shop: Stocked, live: Serving, client: Caller) -> None:
+    bought = event("again", user_id="repeater", type="purchase")
     for _ in range(3):
-        send(client, event("again", user_id="repeater", type="purchase"))
+        send(client, bought, bought)
     session = live.sessions.of("repeater", None)
     assert session is not None
     assert len(session) == 1
