@@ -6,19 +6,21 @@ every such process has acted on it, and erases then: nothing of the user comes a
 
 import fcntl
 import json
+import logging
 import os
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
+from components.contracts.errors import ConfigurationError
 from components.contracts.home import Home
 from components.contracts.tombstones import Mark, Tombstones, tombstones_mark
 
 FOLLOWERS = "followers"
 SETTLE_SECONDS = 2.0  # for what was under way when the tombstone was met: a request, a queue, a write of sessions
 POLL_SECONDS = 0.1
+log = logging.getLogger("rankloop.feedback")
 
 
 class ForgottenUsers:
@@ -30,22 +32,24 @@ class ForgottenUsers:
         Raises:
             ConfigurationError: the tombstones cannot be read.
         """
-        folder = home.feedback / FOLLOWERS
-        folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        draft = self._path.with_name(f".{self._path.name}")
-        self._file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        draft.rename(self._path)
+        self._path, self._file = _announced(home.feedback / FOLLOWERS)
         self._tombstones = Tombstones(home.tombstones)
         self._settled_at = 0.0
         self._said: tuple[Mark | None] | None = None
         self._met = self._tombstones.mark
+        self._broken = False
         self._say()
 
     def is_forgotten(self, user_id: str) -> bool:
-        """Whether a user was forgotten until this moment: microseconds."""
-        return self._tombstones.is_forgotten(user_id)
+        """Whether a user was forgotten until this moment: microseconds. A file that broke is what it was before."""
+        try:
+            self._tombstones.follow()
+            self._broken = False
+        except ConfigurationError as error:
+            if not self._broken:
+                log.warning("%s", error)
+            self._broken = True
+        return user_id in self._tombstones
 
     def follow(self, drop: Callable[[Callable[[str], bool]], None]) -> None:
         """Act on new tombstones, and say so once everything has settled; to be called a few times a second.
@@ -53,7 +57,7 @@ class ForgottenUsers:
         Args:
             drop: drops from memory all users of whom the function that it is given says that they were forgotten.
         """
-        self._tombstones.follow()
+        self.is_forgotten("")  # looks at the file
         if self._tombstones.mark != self._met:
             self._met, self._settled_at = self._tombstones.mark, time.monotonic() + SETTLE_SECONDS
             drop(self._is_known)
@@ -63,17 +67,34 @@ class ForgottenUsers:
 
     def close(self) -> None:
         """Say that nothing is held any more."""
-        self._path.unlink(missing_ok=True)
-        with suppress(OSError):
+        if self._file is not None:
+            self._path.unlink(missing_ok=True)
             os.close(self._file)
+            self._file = None
 
     def _is_known(self, user_id: str) -> bool:
         return user_id in self._tombstones
 
     def _say(self) -> None:
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, json.dumps(self._met).encode(), 0)
         self._said = (self._met,)
+        if self._file is not None:
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, json.dumps(self._met).encode(), 0)
+
+
+def _announced(folder: Path) -> tuple[Path, int | None]:
+    """A process's note, locked before it has its name; no file where the folder cannot be written, nor a log."""
+    path = folder / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    draft = path.with_name(f".{path.name}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        draft.rename(path)
+    except OSError as error:
+        log.warning("%s cannot be written (%s); `rankloop forget` cannot wait for this process", folder, error)
+        return path, None
+    return path, file
 
 
 def await_followers(home: Home, seconds: float) -> tuple[int, int]:

@@ -25,9 +25,9 @@ Signature = tuple[object, ...]
 class Reloading:
     """A thread that looks every second and hands over a new ``Live``; one that cannot be opened changes nothing."""
 
-    def __init__(self, opening: Opening, put: Callable[[Live], None]) -> None:
-        """``put`` takes a new ``Live``; it is called on the thread."""
-        self._opening, self._put = opening, put
+    def __init__(self, opening: Opening, put: Callable[[Live], None], often: Callable[[], None]) -> None:
+        """``put`` takes a new ``Live``; it and ``often``, before sessions are written, are called on the thread."""
+        self._opening, self._put, self._often = opening, put, often
         self._live: Live | None = None
         self._seen: Signature | None = None
         self._said: dict[str, str] = {}
@@ -54,6 +54,7 @@ class Reloading:
         turns = max(1, round(LOOK_SECONDS / WRITE_SECONDS))
         turn = 0
         while not self._stopping.wait(WRITE_SECONDS):
+            self._often()
             self._write_sessions()
             turn = (turn + 1) % turns
             if turn == 0:

@@ -1,10 +1,12 @@
 """One process's service: what the routes share, from its start to its end."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from starlette.requests import Request
 
+from components.feedback.following import ForgottenUsers
 from components.feedback.log import FeedbackLog, Taken
 from components.feedback.records import ServedEvent, ServedList
 from components.ranking_service.admission import Limits, Turn
@@ -30,13 +32,15 @@ class Serving:
         self.sessions = Sessions()
         self.measures = measures
         self._opening = Opening(settings, self.sessions)
-        self.reloading = Reloading(self._opening, self._put)
+        self.reloading = Reloading(self._opening, self._put, self._follow_forgotten)
         self._log: FeedbackLog | None = None
-        self._folder = settings.home.feedback
+        self._home = settings.home
+        self._forgotten: ForgottenUsers | None = None
 
     def start(self) -> None:
         """Open what was promoted, and begin to log and to follow; nothing that is missing stops it."""
-        self._log = FeedbackLog(self._folder)
+        self._forgotten = ForgottenUsers(self._home)
+        self._log = FeedbackLog(self._home.feedback)
         self.reloading.start()
 
     def stop(self) -> None:
@@ -45,6 +49,8 @@ class Serving:
             self._log.close()
         self.reloading.stop()
         self._opening.keep_time()
+        if self._forgotten is not None:
+            self._forgotten.close()
 
     @property
     def log(self) -> FeedbackLog:
@@ -61,21 +67,33 @@ class Serving:
         return self._opening.clock()
 
     def show(self, served: ServedList) -> None:
-        """Log a list that was shown."""
+        """Log a list that was shown, unless its user was forgotten."""
+        if self.is_forgotten(served.user_id):
+            return
         self.log.show(served)
         self.measures.clicks.show(served.request_id, served.arm, served.item_ids)
 
     async def take(self, events: Sequence[ServedEvent]) -> Taken:
-        """Log events, all or none; they are on disk when it returns.
+        """Log events, all or none; they are on disk when it returns. Those of forgotten users are let go.
 
         Raises:
             EventsRefusedError: they could not be put on disk.
         """
-        taken = await self.log.take(events)
-        for event in events:
+        kept = [event for event in events if not self.is_forgotten(event.user_id)]
+        taken = await self.log.take(kept)
+        taken = replace(taken, accepted=taken.accepted + len(events) - len(kept))
+        for event in kept:
             if event.event_id in taken.fresh:
                 self.measures.clicks.tell(event.event_type, event.request_id, event.item_id)
         return taken
+
+    def is_forgotten(self, user_id: str) -> bool:
+        """Whether a user must be met as a stranger of whom nothing is kept."""
+        return self._forgotten is not None and self._forgotten.is_forgotten(user_id)
+
+    def _follow_forgotten(self) -> None:
+        if self._forgotten is not None:
+            self._forgotten.follow(self.sessions.drop)
 
     def _put(self, live: Live) -> None:
         self.live = live

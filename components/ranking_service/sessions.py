@@ -67,6 +67,13 @@ class Sessions:
             self._held.pop(user_id, None)
             self._unwritten.discard(user_id)
 
+    def drop(self, is_forgotten: Callable[[str], bool]) -> None:
+        """Drop the sessions of all users who were forgotten."""
+        with self._lock:
+            held = list(self._held)
+        for user_id in filter(is_forgotten, held):
+            self.forget(user_id)
+
     def write(self, client: PackedClient) -> int:
         """Write what has changed to the packed store; return how many users' rows.
 

@@ -1,9 +1,10 @@
 """What the page is told of the service, from what is live."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 
 from components.contracts.experiment import CHAMPION, ArmName, Experiment
+from components.contracts.tombstones import Mark, Tombstones
 from components.ranking.candidates import SOURCES
 from components.ranking_service.catalogue import Catalogue
 from components.ranking_service.purchases import Bought, purchases
@@ -32,6 +33,16 @@ def storefront_of(
             return None
         return purchases(found, champion.stock.items.item_ids, catalogue, MOST_BOUGHT)
 
+    forgotten = Tombstones(settings.home.tombstones)
+
+    @lru_cache(maxsize=1)
+    def customers(_: Mark | None) -> Sequence[str]:
+        return [user_id for user_id in champion.rows.user_ids() if user_id not in forgotten]
+
+    def known_customers() -> Sequence[str]:
+        forgotten.follow()
+        return customers(forgotten.mark)
+
     return Storefront(
         shop=shop,
         environment=settings.environment,
@@ -40,6 +51,6 @@ def storefront_of(
         sources=SOURCES,
         rules=manifest.rules,
         categories=catalogue.sections(champion.stock.allowed),
-        customers=cache(champion.rows.user_ids),
+        customers=known_customers,
         bought=bought,
     )
