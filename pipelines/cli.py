@@ -16,6 +16,7 @@ COMMANDS = {
     "serve": "Serve the promoted bundle over HTTP.",
     "keys": "Say who may ask the service: its API keys.",
     "experiment": "Read out an experiment: each arm's lift over the champion.",
+    "forget": "Erase one user everywhere, with a receipt.",
     "drift": "Compare the newest data with the bundle's reference.",
     "promote": "Make an environment serve a bundle.",
     "rollback": "Make an environment serve the bundle before.",

@@ -1,0 +1,33 @@
+"""``rankloop forget``: erase one user everywhere, for good."""
+
+from pathlib import Path
+
+import click
+
+from pipelines.commands.options import home_option, json_option
+
+
+@click.command("forget")
+@click.argument("user")
+@click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")
+@home_option
+@json_option
+@click.pass_context
+def command(ctx: click.Context, user: str, yes: bool, home: Path, as_json: bool) -> None:
+    """Erase USER from the lake with its old versions, the features, the online store, the feedback log and the runs.
+
+    A keyed hash stays, so that no later run brings the user back; so does a receipt without the id. What was cut off is
+    finished by the same command. Exit 1 when some file still holds the user.
+    """
+    from pipelines.commands.documents import print_json
+    from pipelines.forgetting import forget_user
+    from pipelines.forgetting_words import print_receipt, receipt_document
+    from pipelines.homes import open_home
+
+    place = open_home(home)
+    if not yes:
+        click.confirm(f"Erase all that {place.root} knows of user {user!r}, for good?", abort=True, err=True)
+    receipt = forget_user(place, user, lambda words: click.echo(f"  {words}", err=True) if not as_json else None)
+    print_json(receipt_document(place, receipt)) if as_json else print_receipt(place, receipt)
+    if receipt.state != "done":
+        ctx.exit(1)

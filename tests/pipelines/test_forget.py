@@ -1,0 +1,179 @@
+"""``rankloop forget``: one user is erased from a home that was run twice and has served, and does not come back."""
+
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable
+
+from components.contracts.errors import SourceError
+from components.contracts.home import Home
+from components.contracts.tombstones import Tombstones
+from components.lake.tables import open_table
+from feature_repo.packed_online_store.backends import open_backend
+from pipelines.run_record import list_runs
+from tests.components.feedback.rows import a_list, an_event, log_all
+from tests.pipelines.served_home import served
+from tests.pipelines.test_serving import ask
+from tests.pipelines.tiny_shop import FEW, LivingHome, command, make_tiny_shop, rankloop, the_one_line
+
+
+@pytest.fixture(scope="module")
+def living(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
+    """A home with two runs, and a log of what a service showed to the customers of the report and to others."""
+    home = LivingHome(make_tiny_shop(tmp_path_factory.mktemp("forgetting") / "shop", FEW))
+    shown = [a_list(f"r{number}", user_id=user) for number, user in enumerate(customers(home))]
+    clicks = [an_event(f"e{number}", user_id=user) for number, user in enumerate(customers(home))]
+    log_all(home.home.feedback, *shown, *clicks)
+    home.answer("run", "--shop", home.shop_file, "--again")
+    return home
+
+
+def customers(living: LivingHome) -> list[str]:
+    """The customers that the newest report shows: one frequent, one usual, one rare."""
+    return [each["user_id"] for each in living.records()["publish_bundle"].facts["examples"]]
+
+
+def forget(living: LivingHome, user: str) -> dict[str, Any]:
+    found: dict[str, Any] = living.answer("forget", user, "--yes")
+    return found
+
+
+def where(home: Home, user: str) -> list[str]:
+    """The files and stores of a home that hold a user, found without the command's own search."""
+    held = [str(path) for path in home.root.rglob("*") if path.is_file() and user.encode() in path.read_bytes()]
+    for path in home.root.rglob("*.parquet"):
+        table = pq.read_table(path, partitioning=None)
+        held += [str(path)] if any(f"'{user}'" in str(row) for row in table.to_pylist()) else []
+    backend = open_backend(home.online_url)
+    held += [repr(key) for key in backend.keys(b"") if key.endswith(user.encode())]
+    backend.close()
+    return held
+
+
+def lists(living: LivingHome) -> dict[str, list[tuple[str, float]]]:
+    found: dict[str, list[tuple[str, float]]] = {}
+    for row in living.answer("recommend", "--all-users"):
+        found.setdefault(row["user_id"], []).append((row["item_id"], row["score"]))
+    return found
+
+
+def test_a_user_is_found_nowhere_afterwards_and_does_not_come_back(living: LivingHome) -> None:
+    user, before = customers(living)[0], lists(living)
+    assert len(where(living.home, user)) > 20
+
+    receipt = forget(living, user)
+
+    assert where(living.home, user) == []
+    assert (receipt["state"], receipt["sweep"]["held_by"], receipt["sweep"]["by_bytes"]) == ("done", [], True)
+    erased = [name for name, place in receipt["places"].items() if place["rows"]]
+    assert {"online store", "feedback log", "features", "examples", "runs", "lake/raw/events"} <= set(erased)
+    assert user not in json.dumps(receipt)
+    assert user in Tombstones(living.home.tombstones)
+    assert user not in (living.home.run(list_runs(living.home)[0].run_id) / "report.html").read_text()
+
+    after = lists(living)
+    assert after == {other: found for other, found in before.items() if other != user}
+    assert living.answer("recommend", "--user", user)[0]["rank"] == 1  # as to any stranger
+
+    document = living.answer("run", "--shop", living.shop_file, "--again")
+    assert document["bundle"]["digest"]
+    assert where(living.home, user) == []
+    with living.shop_file.with_name("orders.csv").open("a") as orders:
+        orders.write(f'"{user}","i0020","2025-03-07 09:09:53","sale",1,1.6,"v9","r9"\n')
+    living.run()
+    assert where(living.home, user) == []
+
+    again = forget(living, user)
+    assert (again["state"], again["rows"], again["places"]["lake/raw/events"]["rows"] > 0) == ("done", 0, True)
+    assert set(lists(living)) == set(after)
+
+
+def test_an_older_run_is_refused_in_one_clear_way(living: LivingHome) -> None:
+    forget(living, customers(living)[0])
+    with pytest.raises(SourceError, match="cannot be repeated"):
+        open_table(living.home.clean / "events", 1)
+
+
+def test_a_service_meets_the_user_as_a_stranger_and_keeps_nothing_of_them(living: LivingHome) -> None:
+    user, other = customers(living)[-1], customers(living)[0]
+    assert user != other
+    clicked = {"type": "click", "item_id": "i0001"}
+    with served(living) as address:
+        assert ask(address, "/v1/recommend", user_id=user)["fallback"] is None
+        ask(
+            address, "/v1/events", events=[{"event_id": f"s-{one}", "user_id": one, **clicked} for one in (user, other)]
+        )
+        receipt = forget(living, user)
+        assert (receipt["state"], receipt["services"]) == ("done", {"followed": 1, "silent": 0})
+        assert ask(address, "/v1/recommend", user_id=user)["fallback"] == "unknown_user"
+        taken = ask(address, "/v1/events", events=[{"event_id": "s-late", "user_id": user, **clicked}])
+        assert taken == {"accepted": 1, "repeated": 0}
+        assert ask(address, "/v1/recommend", user_id=other)["fallback"] is None
+    assert where(living.home, user) == []
+    table = DeltaTable(living.home.feedback / "impressions").to_pyarrow_table()
+    assert other in table["user_id"].to_pylist()
+
+
+def test_a_kill_at_any_moment_is_finished_by_the_same_command(living: LivingHome, tmp_path: Path) -> None:
+    user = customers(living)[0]
+    for number in range(6):
+        copy = Home(tmp_path / f"home{number}")
+        subprocess.run(["cp", "-a", living.home.root, copy.root], check=True)
+        words = command("forget", user, "--yes", "--home", copy.root)
+        with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+            assert process.stderr is not None
+            for line in process.stderr:  # each place is named before it is erased
+                if f"from {KILLED_IN[number]}" in line:
+                    time.sleep(0.05 * number)
+                    process.kill()
+        ended = rankloop("forget", user, "--yes", "--home", copy.root)
+        assert ended.returncode == 0, ended.stderr + ended.stdout
+        assert where(copy, user) == []
+        shutil.rmtree(copy.root)
+
+
+KILLED_IN = ("online", "feedback", "lake/clean/events", "lake/raw/events", "features", "runs")
+
+
+@pytest.mark.parametrize("user", ["nobody", 'o\'hara <ä> "𝄞"', "12", "--", " "])
+def test_who_is_unknown_gets_a_tombstone_and_nothing_changes(living: LivingHome, user: str) -> None:
+    versions = {log: len(list(log.iterdir())) for log in living.home.root.rglob("_delta_log")}
+    ended = rankloop("forget", "--yes", "--home", living.home.root, "--", user)
+    assert ended.returncode == 0, ended.stderr
+    assert "nothing was found of this user" in ended.stdout
+    assert user in Tombstones(living.home.tombstones)
+    assert {log: len(list(log.iterdir())) for log in living.home.root.rglob("_delta_log")} == versions
+
+
+@pytest.mark.parametrize("user", ["", b"\xff"])
+def test_what_is_no_id_is_one_line(living: LivingHome, user: str | bytes) -> None:
+    words = [*command("forget", "--yes", "--home", living.home.root), user]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert "found no id" in the_one_line(ended, code=2)
+
+
+def test_a_file_that_still_holds_the_user_is_named_and_fails(living: LivingHome) -> None:
+    note = living.home.root / "note.txt"
+    note.write_text("call u0999-x back")
+    ended = rankloop("forget", "u0999-x", "--yes", "--home", living.home.root)
+    note.unlink()
+    assert (ended.returncode, "these still hold the user: note.txt" in ended.stdout) == (1, True)
+    assert forget(living, "u0999-x")["state"] == "done"
+
+
+def test_it_is_asked_whether_it_is_meant(living: LivingHome) -> None:
+    ended = subprocess.run(
+        command("forget", "nobody2", "--home", living.home.root),
+        input="n\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode != 0
+    assert "nobody2" not in Tombstones(living.home.tombstones)
