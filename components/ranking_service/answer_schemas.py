@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from components.contracts.experiment import ArmName
-from components.ranking_service.recommender import Fallback
+from components.ranking_service.recommender import MOST_EXPLAINED, Fallback
 
 
 class Told(BaseModel):
@@ -30,7 +30,9 @@ class Ranked(Told):
     score: float | None = Field(description="Higher is better, within one answer; null for an item that is not known.")
     title: str = ""
     category: str | None = None
-    reasons: list[str] = Field([], description="What spoke most for the item, in the shop's words.")
+    reasons: list[str] = Field(
+        [], description=f"What spoke most for the item, in the shop's words; of the best {MOST_EXPLAINED} items only."
+    )
 
 
 class RankedList(Told):

@@ -35,6 +35,7 @@ from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.sessions import TTL
 
 HOUR = 3_600_000_000  # microseconds
+MOST_EXPLAINED = 50  # items of a list, the best: reasons of one cost half a millisecond, and everybody waits
 Indices = NDArray[np.int64]
 
 
@@ -253,12 +254,13 @@ class Recommender:
         return scored_pairs(self._ranker.score, user, self.stock.items, pairs)
 
     def _told(self, user: UserRows, found: Recommended, explain: bool) -> tuple[RankedItem, ...]:
-        why: Sequence[tuple[str, ...]] = [()] * len(found.item)
+        why: list[tuple[str, ...]] = [()] * len(found.item)
         if explain and self.bundle.manifest.kind == "ranker":  # a baseline weighs no features
-            pairs = Pairs(found.user, found.item, np.zeros(len(found.item), dtype=np.uint8))
-            shares = self._ranker.contributions(found.features)
+            item = found.item[:MOST_EXPLAINED]
+            pairs = Pairs(found.user[:MOST_EXPLAINED], item, np.zeros(len(item), dtype=np.uint8))
+            shares = self._ranker.contributions(found.features[:MOST_EXPLAINED])
             columns = PairColumns(user, self.stock.items, pairs)
-            why = reasons(columns, shares, self.bundle.manifest.feature_names)
+            why[: len(item)] = reasons(columns, shares, self.bundle.manifest.feature_names)
         ids = self.stock.items.item_ids[found.item]
         scores = found.score.tolist()
         return tuple(RankedItem(str(item), score, words) for item, score, words in zip(ids, scores, why, strict=True))

@@ -10,6 +10,7 @@ import pytest
 from components.bundles.batch import recommend_users
 from components.contracts.errors import StoreError
 from components.ranking.candidates import assortment
+from components.ranking_service import recommender as recommender_module
 from components.ranking_service.recommender import Asked, Fallback, Recommender
 from components.ranking_service.stopwatch import Stopwatch
 from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
@@ -76,6 +77,15 @@ def test_each_item_tells_its_reasons_when_asked(asked: Recommender) -> None:
     assert all(not item.reasons for item in plain.items)
     assert all(item.reasons for item in explained.items)
     assert item_ids(explained) == item_ids(plain)
+
+
+def test_of_a_long_list_the_best_tell_theirs(asked: Recommender, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = listed(asked, "u1", explain=True).items
+    monkeypatch.setattr(recommender_module, "MOST_EXPLAINED", 2)
+    assert [item.reasons for item in listed(asked, "u1", explain=True).items] == [
+        *(item.reasons for item in whole[:2]),
+        *[()] * (len(whole) - 2),
+    ]
 
 
 def test_a_store_that_cannot_be_read_costs_the_history_not_the_answer(
