@@ -23,6 +23,7 @@ from components.lake.versions import noted_version
 
 JSON_COLUMNS = ("found", "row")  # rows as they were found, in raw tables and in the quarantine
 LOG = "_delta_log"
+WHOLE_BOUND = 32  # characters up to which a text in statistics is whole, with whatever writer
 WHOLE_NUMBER = re.compile(r"[+-]?\d+")
 Fits = Callable[[Notes], bool]
 
@@ -161,8 +162,10 @@ def _noted_statistics(path: Path) -> Iterator[str | None]:
 
 def _is_in_statistics(found: dict[str, Any], person: Person) -> bool:
     """Whether bounds name the user; those of long texts may be cut short."""
-    bound = found.get(USER_ID)
+    bound = str(found.get(USER_ID) or "")
     texts = [str(found[column]) for column in JSON_COLUMNS if found.get(column)]
-    return (isinstance(bound, str) and bool(bound) and person.user_id.startswith(bound.rstrip("\U0010ffff"))) or any(
-        person.token.search(each.encode()) for each in texts
+    return (
+        bound == person.user_id
+        or (WHOLE_BOUND <= len(bound) < len(person.user_id) and person.user_id.startswith(bound[: WHOLE_BOUND - 1]))
+        or any(person.token.search(each.encode()) for each in texts)
     )

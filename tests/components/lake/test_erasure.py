@@ -83,6 +83,16 @@ def test_the_version_that_was_accepted_stays_readable_beside_the_newest(uri: Pat
     assert (users_of(uri), read_notes(uri)) == ([None, "aaa", "aab", "ann-170"], {"batch": 3})
 
 
+@pytest.mark.parametrize(("user", "other"), [("1433", "1"), ("1" * 40, "1" * 9), ("a" * 40 + "1", "a" * 40 + "2")])
+def test_ids_that_begin_alike_are_told_apart_in_statistics(tmp_path: Path, user: str, other: str) -> None:
+    table = tmp_path / "events"
+    append_rows(table, rows(other), {})
+    assert erase_rows(table, Person(user)) == Erased(searched=2)
+    append_rows(table, rows(user), {})
+    assert erase_rows(table, Person(user)).rows == 1
+    assert erase_rows(table, Person(user)) == Erased(searched=4)
+
+
 @pytest.mark.parametrize("named", ['"ann-17"', '" ann-17 "'])
 def test_rows_as_they_were_found_are_known_by_the_columns_that_hold_users(tmp_path: Path, named: str) -> None:
     table = tmp_path / "quarantine"
