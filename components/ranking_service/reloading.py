@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from components.bundles.store import LATEST, model_folder
-from components.contracts.errors import RankloopError, StoreError
+from components.contracts.errors import RankloopError
 from components.contracts.experiment import experiment_file
 from components.ranking_service.live import Live
 from components.ranking_service.opening import Opening
@@ -39,7 +39,7 @@ class Reloading:
 
     def start(self) -> None:
         """Open what there is now, and follow from then on."""
-        self._look()
+        self._do("store", self._look)
         self._thread.start()
 
     def stop(self) -> None:
@@ -47,30 +47,34 @@ class Reloading:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
-        self._write_sessions()
+        self._do("sessions", self._write_sessions)
         self._opening.close()
 
     def _follow(self) -> None:
         turns = max(1, round(LOOK_SECONDS / WRITE_SECONDS))
         turn = 0
         while not self._stopping.wait(WRITE_SECONDS):
-            self._often()
-            self._write_sessions()
+            self._do("forgotten users", self._often)
+            self._do("sessions", self._write_sessions)
             turn = (turn + 1) % turns
             if turn == 0:
-                self._look()
+                self._do("store", self._look)
+
+    def _do(self, about: str, duty: Callable[[], None]) -> None:
+        """Do what is done again and again; whatever goes wrong is told once, and never ends the thread."""
+        try:
+            duty()
+            self._say(about, None)
+        except (RankloopError, OSError) as error:
+            self._say(about, str(error))
+        except Exception as error:
+            self._say(about, repr(error), unexpected=True)
 
     def _look(self) -> None:
-        try:
-            seen = self._signature()
-            if seen != self._seen or time.monotonic() > self._try_again:
-                self._open()
-                self._seen = seen
-            self._say("store", None)
-        except (RankloopError, OSError) as error:
-            self._say("store", str(error))
-        except Exception:
-            log.exception("what was promoted could not be opened; what was live stays")
+        seen = self._signature()
+        if seen != self._seen or time.monotonic() > self._try_again:
+            self._open()
+            self._seen = seen
 
     def _open(self) -> None:
         live = self._opening.live(self._live)
@@ -95,18 +99,13 @@ class Reloading:
         return (*map(_stamp, files), mark)
 
     def _write_sessions(self) -> None:
-        if self._live is None:
-            return
-        try:
+        if self._live is not None:
             self._opening.sessions.write(self._live.champion.rows.hasty)
-            self._say("sessions", None)
-        except StoreError as error:
-            self._say("sessions", str(error))
 
-    def _say(self, about: str, trouble: str | None) -> None:
-        """Log a trouble once for as long as it stays the same, and its end."""
+    def _say(self, about: str, trouble: str | None, unexpected: bool = False) -> None:
+        """Log a trouble once for as long as it stays the same, and its end; an unexpected one with its traceback."""
         if trouble and self._said.get(about) != trouble:
-            log.warning("%s: %s", about, trouble)
+            log.warning("%s: %s", about, trouble, exc_info=unexpected)
             self._said[about] = trouble
         elif not trouble and about in self._said:
             del self._said[about]

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
-from components.contracts.errors import StoreError
 from components.ranking.sessions import Session, longer
 from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.rows import PackedRows
@@ -77,8 +76,10 @@ class Sessions:
     def write(self, client: PackedClient) -> int:
         """Write what has changed to the packed store; return how many users' rows.
 
+        Whatever goes wrong, what has changed is written the next time.
+
         Raises:
-            StoreError: the store cannot be written; what has changed is written the next time.
+            StoreError: the store cannot be written.
         """
         with self._lock:
             changed = {user: self._held[user] for user in self._unwritten if user in self._held}
@@ -87,7 +88,7 @@ class Sessions:
             return 0
         try:
             client.write_table(session_view(), session_table(changed), verify=False)
-        except StoreError:
+        except Exception:
             with self._lock:
                 self._unwritten |= changed.keys()
             raise

@@ -20,6 +20,7 @@ from components.ranking_service.live import Live
 from components.ranking_service.routes import ranking_app
 from components.ranking_service.serving import Serving
 from tests.components.ranking_service.answering import (
+    PATIENCE_SECONDS,
     PROMOTED_AT,
     Stocked,
     caller_of,
@@ -223,6 +224,29 @@ def test_what_is_published_last_is_the_challenger(shop: Stocked, live: Serving) 
     assert service.recommend("u1", arm="baseline")["bundle"] == "baseline:popularity"
     told = service.ask("GET", "/v1/shop").json()["arms"]
     assert {arm["name"]: arm["bundle"] for arm in told}["challenger"] == tried.digest
+
+
+@pytest.mark.parametrize("part", ["sessions", "_forgotten"])
+def test_nothing_that_goes_wrong_ends_the_following(
+    shop: Stocked,
+    other: Bundle,
+    live: Serving,
+    part: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    failed = threading.Event()
+
+    def fail(*_: object) -> None:
+        failed.set()
+        raise ValueError("not thought of")
+
+    monkeypatch.setattr(getattr(live, part), {"sessions": "write", "_forgotten": "follow"}[part], fail)
+    assert failed.wait(PATIENCE_SECONDS)
+    move_to(shop, other)
+    wait_until(lambda: serves(live, other.digest))
+    told = [record for record in caplog.records if "not thought of" in record.message]
+    assert [bool(record.exc_info) for record in told] == [True], "it is told once, with its place"
 
 
 def test_a_service_that_was_stopped_leaves_nothing_running(shop: Stocked) -> None:
