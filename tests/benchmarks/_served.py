@@ -24,11 +24,11 @@ PATIENCE_SECONDS = 120
 
 
 def demo_home(folder: Path) -> Home:
-    """A copy of the demo's home (``.rankloop``, or the one that RANKLOOP_BENCH_HOME names; made if there is none)."""
-    source = Path(os.environ.get("RANKLOOP_BENCH_HOME") or ROOT / ".rankloop")
-    subprocess.run(
-        [BIN / "rankloop", "run", "--home", source, "--json"], check=True, stdout=subprocess.DEVNULL, cwd=ROOT
-    )
+    """A copy of the home that RANKLOOP_BENCH_HOME names, as it is; else of ``.rankloop``, brought up to date."""
+    named = os.environ.get("RANKLOOP_BENCH_HOME")
+    source = Path(named or ROOT / ".rankloop")
+    if named is None:
+        subprocess.run([BIN / "rankloop", "run", "--json"], check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
     home = folder / "home"
     home.mkdir()
     for part in KEPT:

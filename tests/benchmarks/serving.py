@@ -50,8 +50,15 @@ def lists_of(users: list[str], many: int, seed: int = 1) -> list[bytes]:
 def print_beside_bare(home: Home, users: list[str]) -> None:
     """One client, ours and the bare route in turn: medians of each run."""
     bare_port = free_port()
-    words = [BIN / "uvicorn", "tests.benchmarks._bare_route:app", "--port", str(bare_port), "--no-access-log"]
-    ours, bare = [], []
+    words: list[str | Path] = [
+        BIN / "uvicorn",
+        "tests.benchmarks._bare_route:app",
+        "--port",
+        str(bare_port),
+        "--no-access-log",
+    ]
+    ours: list[list[float]] = []
+    bare: list[list[float]] = []
     variables = {"RANKLOOP_HOME": str(home.root), "RANKLOOP_SHOP": SHOP}
     with served(home) as (port, _), running([*words, "--log-level", "error"], bare_port, variables):
         for run in range(RUNS + 1):
