@@ -1,5 +1,6 @@
 """``POST /v1/recommend`` and ``POST /v1/rank``: an answer to everybody, logged unless it is a preview."""
 
+import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from components.ranking_service.serving import Serving, serving_of
 from components.ranking_service.stopwatch import Stopwatch
 from components.ranking_service.visits import Visit, visit_of
 
+log = logging.getLogger("bentoml.rankloop.rankings")
 Ranking = Callable[[Recommender, Asked, Stopwatch], Answer]
 NOTHING = Answer((), "", Fallback.STORE_UNAVAILABLE, np.empty((0, 0), dtype=np.float32))
 
@@ -141,15 +143,24 @@ def _logging(
     at = serving.now()
     shadow = serving.live.shadow_for(request_id, given.arm) if serving.live else None
 
-    async def log() -> None:
-        shadowed = None
-        live = serving.live
-        if shadow is not None and live is not None and shadow in live.arms and serving.turn.has_room:
-            async with serving.turn:
-                shadowed = ranking(live.arms[shadow], replace(wish, explain=False), Stopwatch())
+    async def finish() -> None:
+        shadowed = await _shadowed(serving, shadow, wish, ranking) if shadow else None
         serving.show(_record(request_id, at, asked, given, shadow, shadowed))
 
-    return BackgroundTask(log)
+    return BackgroundTask(finish)
+
+
+async def _shadowed(serving: Serving, shadow: ArmName, wish: Asked, ranking: Ranking) -> Answer | None:
+    """What an arm ranks unseen; None where it is gone, fails, or answers have to wait."""
+    live = serving.live
+    if live is None or shadow not in live.arms or not serving.turn.has_room:
+        return None
+    try:
+        async with serving.turn:
+            return ranking(live.arms[shadow], replace(wish, explain=False), Stopwatch())
+    except Exception:
+        log.exception("the %s could not rank unseen; the list is logged without it", shadow)
+        return None
 
 
 def _record(

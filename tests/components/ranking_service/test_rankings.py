@@ -194,18 +194,36 @@ def test_a_lists_id_begins_with_the_callers_request_id_and_is_never_given_twice(
     assert 'rankloop_fallbacks_total{arm="champion",fallback="unknown_user"} 2.0' in page, "previews are not counted"
 
 
-def test_the_shadows_list_is_logged_beside_the_one_that_is_shown(shop: Stocked, tmp_path: Path) -> None:
+@pytest.fixture
+def shadowed(shop: Stocked, tmp_path: Path) -> Stocked:
+    """A home whose requests another bundle ranks too, unseen: ``bundle`` is that one."""
     home = replace(shop.home, root=tmp_path / "home")
     shutil.copytree(shop.home.root, home.root, ignore=shutil.ignore_patterns("feedback"))
     tried = published(home, tmp_path, random_trees(shop.features.revision, seed=8))
     experiment = experiment_file(home, "local")
     experiment.parent.mkdir()
     experiment.write_text('name = "x"\nshadow = "challenger"\n[arms]\nchampion = { share = 1.0 }\n')
-    with serving(home) as live:
+    return replace(shop, home=home, bundle=tried)
+
+
+def test_the_shadows_list_is_logged_beside_the_one_that_is_shown(shop: Stocked, shadowed: Stocked) -> None:
+    with serving(shadowed.home) as live:
         service = caller_of(live)
         shown = service.recommend("u1", filters={"brands": ["A"]})
         unseen = service.recommend("u1", filters={"brands": ["A"]}, arm="challenger")
-        row = logged(replace(shop, home=home), shown["request_id"])
-    assert (shown["bundle"], unseen["bundle"]) == (shop.bundle.digest, tried.digest)
+        row = logged(shadowed, shown["request_id"])
+    assert (shown["bundle"], unseen["bundle"]) == (shop.bundle.digest, shadowed.bundle.digest)
     assert (row["shadow_arm"], row["item_ids"], row["shadow_item_ids"]) == ("challenger", ids(shown), ids(unseen))
     assert row["shadow_scores"] == [item["score"] for item in unseen["items"]]
+
+
+def test_a_shadow_that_fails_costs_the_log_no_list(shadowed: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("not thought of")
+
+    with serving(shadowed.home) as live:
+        assert live.live is not None
+        monkeypatch.setattr(live.live.arms["challenger"], "recommend", fail)
+        shown = caller_of(live).recommend("u1")
+        row = logged(shadowed, shown["request_id"])
+    assert (row["item_ids"], row["shadow_arm"], row["shadow_item_ids"]) == (ids(shown), None, None)
