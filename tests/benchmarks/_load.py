@@ -20,7 +20,7 @@ CONNECTIONS = 32
 
 @dataclass
 class Answers:
-    """What came back: milliseconds and statuses (0: no answer) in order, and bodies by request when they are kept."""
+    """What came back: milliseconds and statuses (0: no answer) in order; of what was answered also body and moment."""
 
     milliseconds: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
@@ -40,10 +40,6 @@ class Answers:
     def asked(self) -> int:
         """All requests."""
         return self.statuses.total()
-
-    def fallbacks(self) -> Counter[str | None]:
-        """How many answers named which fallback."""
-        return Counter(json.loads(body).get("fallback") for body in self.bodies)
 
 
 def post(path: str, document: object) -> bytes:
@@ -152,8 +148,8 @@ async def _ask_one(idle: "asyncio.Queue[_Connection]", request: bytes, due: floa
     idle.put_nowait(connection)
     found.milliseconds.append((time.perf_counter() - due) * 1e3)
     found.statuses[status] += 1
-    found.moments.append(time.perf_counter())
     if status == 200:
+        found.moments.append(time.perf_counter())
         found.bodies.append(body)
 
 

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from components.bundles.batch import open_batch
 from components.bundles.drafting import Draft, write_draft
@@ -82,7 +83,7 @@ def batch_lists(home: Home) -> dict[str, "Listed"]:
 Listed = tuple[list[str], bytes, bytes]
 
 
-def _as_listed(items: list[str], scores: Sequence[float], features: Sequence[float]) -> Listed:
+def _as_listed(items: list[str], scores: ArrayLike, features: ArrayLike) -> Listed:
     """A list to the bit; every not-a-number is the same one."""
     numbers = np.array(features, dtype=np.float32).ravel()
     numbers[np.isnan(numbers)] = np.nan
@@ -147,7 +148,7 @@ def print_redis(home: Home, users: list[str], folder: Path) -> None:
         server.kill()
         server.wait()
     fallbacks = [json.loads(body)["fallback"] for body in found.bodies]
-    late = [moment for moment, name in zip(found.moments, fallbacks, strict=False) if name and moment > back[0]]
+    late = [moment for moment, name in zip(found.moments, fallbacks, strict=True) if name and moment > back[0]]
     recovered = max(late, default=back[0]) - back[0]
     print(
         f"Redis killed for 5 s under {PER_SECOND:.0f}/s: {found.answered:,} of {found.asked:,} answered, of these"
