@@ -11,7 +11,7 @@ from types import TracebackType
 
 from starlette.exceptions import HTTPException
 
-from components.contracts.errors import ConfigurationError
+from components.ranking_service.settings import positive_number
 
 MOST_CALLERS = 10_000  # remembered at once; of more, those that asked longest ago start afresh
 MOST_NAME = 64  # characters of a caller's name or address that tell it apart
@@ -45,9 +45,9 @@ def limits_from(variables: Mapping[str, str]) -> Limits:
     """
     standard = Limits()
     return Limits(
-        _positive(variables, PER_SECOND, standard.per_second),
-        max(1.0, _positive(variables, BURST, standard.burst)),
-        _positive(variables, WAITING, standard.waiting_seconds * 1000) / 1000,
+        positive_number(variables, PER_SECOND, standard.per_second),
+        max(1.0, positive_number(variables, BURST, standard.burst)),
+        positive_number(variables, WAITING, standard.waiting_seconds * 1000) / 1000,
     )
 
 
@@ -165,14 +165,3 @@ class Turn:
 def _come_again(status: HTTPStatus, found: str, wait: float) -> HTTPException:
     seconds = max(1, math.ceil(wait))
     return HTTPException(status, f"{found}; come again in {seconds} s", {"Retry-After": str(seconds)})
-
-
-def _positive(variables: Mapping[str, str], name: str, standard: float) -> float:
-    given = variables.get(name) or str(standard)
-    try:
-        found = float(given)
-    except ValueError:
-        found = math.nan
-    if not 0 < found < math.inf:
-        raise ConfigurationError(f"{name}: found {given!r}, expected a positive number")
-    return found

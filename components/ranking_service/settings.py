@@ -60,12 +60,17 @@ def settings_from(variables: Mapping[str, str]) -> ServiceSettings:
     return ServiceSettings(
         Home(Path(variables[HOME]).resolve()),
         variables.get(ENVIRONMENT) or ServiceSettings.environment,
-        _positive(variables, DEADLINE, ServiceSettings.store_deadline_ms),
-        _positive(variables, STALE, ServiceSettings.stale_after_days),
+        positive_number(variables, DEADLINE, ServiceSettings.store_deadline_ms),
+        positive_number(variables, STALE, ServiceSettings.stale_after_days),
     )
 
 
-def _positive(variables: Mapping[str, str], name: str, standard: float) -> float:
+def positive_number(variables: Mapping[str, str], name: str, standard: float) -> float:
+    """Read a number above 0; ``standard`` where the variable is not set or empty.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
     given = variables.get(name) or str(standard)
     try:
         found = float(given)
