@@ -16,7 +16,7 @@ SESSIONS = pa.schema(
     [
         ("user_id", pa.string()),
         ("event_timestamp", TIME),  # of the newest event
-        ("session_item", pa.list_(pa.int32())),  # item codes; these lists are aligned, oldest event first
+        ("session_item", pa.list_(pa.int32())),  # item codes; these lists are aligned, in the order of taking
         ("session_kind", pa.list_(pa.string())),  # event types
         ("session_time", pa.list_(pa.int64())),  # microseconds since 1970, by the home's clock
         ("session_units", pa.list_(pa.float32())),

@@ -34,7 +34,7 @@ INTEREST = {"view": 1.0, "click": 2.0, "add_to_cart": 4.0, PURCHASE: 4.0}  # wei
 
 @dataclass(frozen=True)
 class Session:
-    """Events of one user, oldest first: item codes, kinds, microseconds since 1970, units."""
+    """Events of one user, in the order in which they were taken: item codes, kinds, microseconds since 1970, units."""
 
     codes: NDArray[np.int32]
     kinds: tuple[str, ...]
@@ -49,7 +49,7 @@ class Session:
         return self.where(self.at >= moment)
 
     def newest(self, most: int) -> "Session":
-        """The last so many events."""
+        """The so many events that were taken last."""
         return Session(self.codes[-most:], self.kinds[-most:], self.at[-most:], self.units[-most:])
 
     def of_kinds(self, kinds: tuple[str, ...]) -> "Session":
