@@ -34,11 +34,16 @@ def serve(home: Home, environment: str, host: str, port: int) -> NoReturn:
     _check_host(home, host)
     _check_port(host, port)
     settings = settings_from(os.environ | ServiceSettings(home, environment).variables)
-    _say(settings, f"http://{host}:{port}")
+    _say(settings, address_of(host, port))
     command = str(Path(sys.executable).with_name("bentoml"))
     arguments = ["serve", SERVICE, "--host", host, "--port", str(port), "--working-dir", str(Path(__file__).parents[1])]
     silence = QUIET if os.environ.get(TRACES) else QUIET | UNTRACED
     os.execve(command, [command, *arguments], os.environ | silence | settings.variables)
+
+
+def address_of(host: str, port: int) -> str:
+    """Where a browser finds what listens on an IP address."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _say(settings: ServiceSettings, address: str) -> None:

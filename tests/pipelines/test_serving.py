@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.serving import address_of
 from tests.pipelines.served_home import PATIENCE_SECONDS, served, serving
 from tests.pipelines.tiny_shop import FEW, LivingHome, make_tiny_shop, the_one_line
 
@@ -31,6 +32,11 @@ def status(address: str) -> int:
     except urllib.error.HTTPError as error:
         with error:
             return error.code
+
+
+@pytest.mark.parametrize(("host", "address"), [("127.0.0.1", "http://127.0.0.1:8080"), ("::1", "http://[::1]:8080")])
+def test_an_address_can_be_typed_into_a_browser(host: str, address: str) -> None:
+    assert address_of(host, 8080) == address
 
 
 def test_the_server_answers_what_batch_answers_and_leaves_nothing_running(living: LivingHome) -> None:
