@@ -8,6 +8,7 @@
 What is refused here is a problem document like any other.
 """
 
+import asyncio
 import ipaddress
 import time
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ FOLDERS = {"/page/": "/page/{asset}", "/v1/customers/": "/v1/customers/{id}"}
 OTHER_ROUTE = "other"
 CLOSED = "the handler is closed"  # uvloop, of a caller who sent several requests at once and left
 CALLER_LEFT = 499  # what nginx logs for it
+ANSWER_SECONDS = 1.8  # less than the server's own limit, which answers without a problem document
+CLOSE = (b"connection", b"close")  # tells callers to send nothing more here: the service is about to stop
 QUIET_ROUTES = ("/livez", "/readyz", "/metrics")  # not logged: probes would fill the log
 
 
@@ -70,10 +73,15 @@ class Edge:
         scope[SCOPE_KEY] = visit
         stamp = (REQUEST_ID, visit.request_id.encode())
 
+        limit = asyncio.timeout(ANSWER_SECONDS)
+
         async def stamped(message: Message) -> None:
             if message["type"] == "http.response.start":
+                if not limit.expired():
+                    limit.reschedule(None)  # an answer that has begun is brought to its end
                 visit.status = message["status"]
-                message = {**message, "headers": [*message.get("headers", ()), stamp]}
+                closing = (CLOSE,) if self._gate.drain.begun else ()
+                message = {**message, "headers": [*message.get("headers", ()), stamp, *closing]}
             try:
                 await send(message)
             except RuntimeError as error:
@@ -84,13 +92,22 @@ class Edge:
                 visit.ended_ns = time.perf_counter_ns()
 
         try:
-            self._admit(scope, visit)
-        except HTTPException as refused:
-            await _problem(refused)(scope, receive, stamped)
-        else:
-            await self._app(scope, receive, stamped)
+            async with limit:
+                await self._admitted(scope, visit)(scope, receive, stamped)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            await _problem(_too_late())(scope, receive, stamped)
         finally:
             self._report(scope, visit)
+
+    def _admitted(self, scope: Scope, visit: Visit) -> ASGIApp:
+        """What answers a request: the application, or the problem that refuses it."""
+        try:
+            self._admit(scope, visit)
+        except HTTPException as refused:
+            return _problem(refused)
+        return self._app
 
     def _admit(self, scope: Scope, visit: Visit) -> None:
         gate, path = self._gate, scope["path"]
@@ -149,6 +166,11 @@ def _is_local(address: str) -> bool:
         return False
     mapped = getattr(found, "ipv4_mapped", None)
     return (mapped or found).is_loopback
+
+
+def _too_late() -> HTTPException:
+    found = f"the answer took more than {ANSWER_SECONDS} s; ask again, and send events again: none is taken twice"
+    return HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, found, {"Retry-After": "1"})
 
 
 def _problem(refused: HTTPException) -> ASGIApp:

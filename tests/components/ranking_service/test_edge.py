@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from components.ranking_service import edge
 from components.ranking_service.access import Access
 from components.ranking_service.admission import Limits, Rates, Turn
 from components.ranking_service.api_keys import ApiKey, hash_of, write_keys
@@ -54,8 +55,14 @@ async def broken(request: Request) -> Response:
     raise RuntimeError("broken")
 
 
+async def endless(request: Request) -> Response:
+    await asyncio.Event().wait()
+    raise AssertionError("nobody sets it")
+
+
 def ask(gate: Gate, method: str, path: str, address: str = "127.0.0.1", **request: Any) -> httpx.Response:
     app = Starlette(routes=[Route("/v1/recommend", recommend, methods=["POST"]), Route("/broken", broken)])
+    app.router.routes.append(Route("/endless", endless))
     transport = httpx.ASGITransport(Edge(app, gate), raise_app_exceptions=False, client=(address, 1))
 
     async def answered() -> httpx.Response:
@@ -81,6 +88,21 @@ def refused(answered: httpx.Response, status: int) -> str:
     assert answered.json()["status"] == status
     assert answered.headers["x-request-id"]
     return str(answered.json()["detail"])
+
+
+def test_a_service_that_stops_lets_go_of_its_callers(gate: Gate) -> None:
+    assert "connection" not in ask(gate, "POST", "/v1/recommend").headers
+    gate.drain.begun = True
+    assert ask(gate, "POST", "/v1/recommend").headers["connection"] == "close"
+
+
+def test_what_stands_still_is_a_problem_with_when_to_try_again(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge, "ANSWER_SECONDS", 0.05)
+    answered = ask(gate, "GET", "/endless")
+    assert "more than 0.05 s" in refused(answered, 503)
+    assert answered.headers["retry-after"] == "1"
+    assert counted(gate, "rankloop_requests_total") == {("other", "503"): 1.0}
+    assert ask(gate, "POST", "/v1/recommend").status_code == 200
 
 
 def test_the_callers_request_id_is_taken_over(gate: Gate) -> None:
