@@ -5,6 +5,7 @@ service's first start there. A living home, whose as-of is of late, has the time
 """
 
 import json
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from components.contracts.durable import write_durably
 from components.contracts.errors import ConfigurationError
 from components.feedback.places import Places
 
+log = logging.getLogger("rankloop.feedback")
 LIVING = timedelta(days=30)  # an as-of that lies no further back is one of a home that lives
 
 
@@ -45,6 +47,7 @@ class ServiceClock:
         """
         self._path, self._wall = Places(folder).clock, wall
         self._latest = datetime.min.replace(tzinfo=UTC)
+        self._is_written = True
         self._anchor = _read(self._path) or (self._latest, wall())
         self.advance(as_of, anchored_at)
 
@@ -64,6 +67,11 @@ class ServiceClock:
         if stands > self():
             self._stand(stands, now)
 
+    def follow(self) -> None:
+        """Write down what the disk refused before; until it does, a restart may fall behind."""
+        if not self._is_written:
+            self.keep()
+
     def keep(self) -> None:
         """Write the present moment down: no restart falls behind it, even if the machine's clock is set back."""
         self._stand(self(), self._wall())
@@ -71,7 +79,14 @@ class ServiceClock:
     def _stand(self, moment: datetime, now: datetime) -> None:
         self._anchor = moment, now  # one value: whoever asks meanwhile takes both from before or both from now
         document = {"as_of": moment.isoformat(), "anchored_at": now.isoformat()}
-        write_durably(self._path, json.dumps(document).encode())
+        try:
+            write_durably(self._path, json.dumps(document).encode())
+        except OSError as error:
+            if self._is_written:
+                log.warning("%s cannot be written (%s); it is tried again and again", self._path, error)
+            self._is_written = False
+        else:
+            self._is_written = True
 
 
 def _read(path: Path) -> tuple[datetime, datetime] | None:
@@ -80,6 +95,10 @@ def _read(path: Path) -> tuple[datetime, datetime] | None:
         return _zoned(found["as_of"]), _zoned(found["anchored_at"])
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path}: cannot be read ({error}); expected a file that this user may read"
+        ) from error
     except (ValueError, LookupError, TypeError) as error:
         raise ConfigurationError(
             f"{path}: expected the moments `as_of` and `anchored_at` ({error}); remove the file, and the clock starts "

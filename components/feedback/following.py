@@ -11,6 +11,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from components.contracts.errors import ConfigurationError
@@ -37,7 +38,7 @@ class ForgottenUsers:
         self._settled_at = 0.0
         self._said: tuple[Mark | None] | None = None
         self._met = self._tombstones.mark
-        self._broken = False
+        self._broken = self._refused = False
         self._say()
 
     def is_forgotten(self, user_id: str) -> bool:
@@ -68,7 +69,8 @@ class ForgottenUsers:
     def close(self) -> None:
         """Say that nothing is held any more."""
         if self._file is not None:
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):  # the lock goes with the process
+                self._path.unlink(missing_ok=True)
             os.close(self._file)
             self._file = None
 
@@ -76,10 +78,20 @@ class ForgottenUsers:
         return user_id in self._tombstones
 
     def _say(self) -> None:
-        self._said = (self._met,)
         if self._file is not None:
-            os.ftruncate(self._file, 0)
-            os.pwrite(self._file, json.dumps(self._met).encode(), 0)
+            try:
+                os.ftruncate(self._file, 0)
+                os.pwrite(self._file, json.dumps(self._met).encode(), 0)
+            except OSError as error:
+                self._wait_for_disk(error)
+                return
+        self._said, self._refused = (self._met,), False
+
+    def _wait_for_disk(self, error: OSError) -> None:
+        """Say it later: until then this process counts as one that has not acted."""
+        if not self._refused:
+            log.warning("%s cannot be written (%s); it is tried again and again", self._path, error)
+        self._settled_at, self._refused = time.monotonic() + SETTLE_SECONDS, True
 
 
 def _announced(folder: Path) -> tuple[Path, int | None]:

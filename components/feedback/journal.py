@@ -90,7 +90,7 @@ class Journal:
         self._handing_in = threading.Lock()
         self._next_write = time.monotonic() + pace.write_seconds
         self._all_synced_at = time.monotonic()
-        self._refused = False
+        self._refusing: set[SegmentWriter] = set()
         self._thread = threading.Thread(target=self._run, name="feedback-journal", daemon=True)
         self._thread.start()
 
@@ -149,6 +149,8 @@ class Journal:
         while self.queued and time.monotonic() < ends:
             time.sleep(min(self._pace.retry_seconds, 0.1))
             self._write_lists()
+        if self.queued:
+            log.error("%s lists are lost: the disk refused them until the end", f"{self.queued:,}")
         self.counters.lists_dropped += self.queued
         self._list_segments.close()
         self._event_segments.close()
@@ -205,17 +207,19 @@ class Journal:
         return Taken(len(mine), len(batch.ids) - len(mine), frozenset(mine))
 
     def _append(self, writer: SegmentWriter, lines: Collection[bytes]) -> None:
-        """Write lines, and say once when the disk begins to refuse."""
+        """Write lines, and say once when the disk begins to refuse, and when it takes them again."""
         if not lines:
             return
         try:
             writer.write(b"".join(lines))
         except OSError as error:
-            if not self._refused:
-                log.warning("the feedback journal cannot be written (%s); it is tried again and again", error)
-            self._refused = True
+            if writer not in self._refusing:
+                log.warning("%s cannot be written (%s); it is tried again and again", writer.folder, error)
+            self._refusing.add(writer)
             raise
-        self._refused = False
+        if writer in self._refusing:
+            self._refusing.remove(writer)
+            log.info("%s can be written again", writer.folder)
 
     def _refused_events(self, events: int, why: str) -> EventsRefusedError:
         self.counters.events_refused += events

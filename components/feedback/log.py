@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from components.feedback.segments import segments, whole_lines
 __all__ = ["EventsRefusedError", "FeedbackLog", "LogFacts", "Pace", "ServedEvent", "ServedList", "Taken"]
 
 MOVE_SECONDS = 15.0  # between two looks for closed segments
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 log = logging.getLogger("rankloop.feedback")
 
 
@@ -56,6 +58,7 @@ class FeedbackLog:
         self._journal = Journal(self._places, pace, _recent_ids(self._places, pace.remembered))
         self._move_seconds = move_seconds
         self._rows_moved = self._move_failures = 0
+        self._stuck = False
         self._closing = threading.Event()
         self._mover = threading.Thread(target=self._move_on, name="feedback-mover", daemon=True)
         self._mover.start()
@@ -106,9 +109,19 @@ class FeedbackLog:
         try:
             self._rows_moved += move_lists(self._places)
         except (RankloopError, DeltaError, OSError) as error:
-            if not self._move_failures:
-                log.warning("lists stay in the journal for now (%s)", error)
+            if not self._stuck:
+                log.warning("lists stay in the journal for now (%s)", _one_line(error))
             self._move_failures += 1
+            self._stuck = True
+            return
+        if self._stuck:
+            log.info("lists are moved again")
+        self._stuck = False
+
+
+def _one_line(error: Exception) -> str:
+    """What an error says; Delta's own errors have several lines, and colours."""
+    return " ".join(COLOUR.sub("", str(error)).split())
 
 
 def _recent_ids(places: Places, remembered: int) -> RecentIds:

@@ -22,7 +22,7 @@ class SegmentWriter:
     """Appends lines to segments of a folder: a new one after so many bytes, so many seconds, or a failed write."""
 
     def __init__(self, folder: Path, most_bytes: int, most_seconds: float) -> None:
-        self._folder, self._most_bytes, self._most_seconds = folder, most_bytes, most_seconds
+        self.folder, self._most_bytes, self._most_seconds = folder, most_bytes, most_seconds
         self._file: int | None = None
         self._opened_at = 0.0
         self._written = self._synced = 0
@@ -63,7 +63,7 @@ class SegmentWriter:
 
     def _open_file(self) -> int:
         if self._file is None:
-            self._file = _new_segment(self._folder)
+            self._file = _new_segment(self.folder)
             self._opened_at = time.monotonic()
         return self._file
 

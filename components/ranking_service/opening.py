@@ -79,6 +79,11 @@ class Opening:
             raise StoreError("the store could not be asked for the home's time yet")
         return self._clock
 
+    def follow_time(self) -> None:
+        """Write the clock down if the disk refused it before."""
+        if self._clock is not None:
+            self._clock.follow()
+
     def keep_time(self) -> None:
         """Write the clock's present moment down, so that no later service falls behind it."""
         if self._clock is not None:

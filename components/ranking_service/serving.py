@@ -32,7 +32,7 @@ class Serving:
         self.sessions = Sessions()
         self.measures = measures
         self._opening = Opening(settings, self.sessions)
-        self.reloading = Reloading(self._opening, self._put, self._follow_forgotten)
+        self.reloading = Reloading(self._opening, self._put, self._follow)
         self._log: FeedbackLog | None = None
         self._home = settings.home
         self._forgotten: ForgottenUsers | None = None
@@ -91,7 +91,8 @@ class Serving:
         """Whether a user must be met as a stranger of whom nothing is kept."""
         return self._forgotten is not None and self._forgotten.is_forgotten(user_id)
 
-    def _follow_forgotten(self) -> None:
+    def _follow(self) -> None:
+        self._opening.follow_time()
         if self._forgotten is not None:
             self._forgotten.follow(self.sessions.drop)
 

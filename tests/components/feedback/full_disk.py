@@ -9,13 +9,17 @@ tmpfs.
 import asyncio
 import sys
 import time
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
 from components.contracts.home import Home
+from components.feedback.clock import ServiceClock
+from components.feedback.following import ForgottenUsers, await_followers
 from components.feedback.log import EventsRefusedError, FeedbackLog, Pace
+from components.feedback.places import Places
 from components.feedback.reading import served_events, served_lists
-from tests.components.feedback.rows import a_list, an_event
+from tests.components.feedback.rows import MOMENT, a_list, an_event
 from tests.pipelines.filling_disk import disk_of, expect, resize
 
 SMALL, LARGER, ENOUGH = 200, 400, 100_000  # kilobytes
@@ -50,6 +54,25 @@ def until(load: Load, taken: bool) -> None:
         expect(time.monotonic() < ends, f"events are {'still refused' if taken else 'taken without end'}")
 
 
+def go_on(home: Home) -> None:
+    """Keep the time and follow who was forgotten while nothing can be written; both are written down afterwards."""
+    filler = home.root / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    followed, clock = ForgottenUsers(home), ServiceClock(home.feedback, MOMENT)
+    expect(await_followers(home, 0) == (0, 1), "a process said what it could not write")
+    expect(not Places(home.feedback).clock.exists(), "the clock was written")
+    filler.unlink()
+    clock.follow()
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while await_followers(home, 0) != (1, 0):
+        followed.follow(lambda _: None)
+        expect(time.monotonic() < ends, "a process does not say what it has done")
+    expect(Places(home.feedback).clock.exists(), "the clock was not written")
+    followed.close()
+
+
 def main(folder: Path) -> None:
     """Fill the disk twice, and make room each time."""
     home = Home(folder / "disk")
@@ -64,6 +87,7 @@ def main(folder: Path) -> None:
                 expect(log.facts.lists_queued <= WAITING, f"the queue has no bound: {log.facts}")
                 resize(home.root, enough)
                 until(load, taken=True)
+        go_on(home)
         found = set(served_lists(home)["request_id"].to_pylist())
         expect(load.events <= set(served_events(home)["event_id"].to_pylist()), "an event that was taken is lost")
         expect(found == load.lists, f"lists are lost: {sorted(load.lists ^ found)[:5]}")

@@ -57,6 +57,25 @@ def test_it_stands_while_the_machines_clock_is_set_back(tmp_path: Path, wall: Wa
     assert ServiceClock(tmp_path, PAST, wall=wall)() == PAST + 2 * HOUR
 
 
+def test_it_goes_on_while_the_disk_refuses_and_is_written_down_afterwards(
+    tmp_path: Path, wall: Wall, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "feedback"
+    clock = ServiceClock(folder, PAST, wall=wall)
+    folder.rename(tmp_path / "aside")
+    folder.write_text("no folder")
+    clock.advance(PAST + HOUR)
+    clock.follow()
+    assert clock() == PAST + HOUR
+    assert caplog.text.count("cannot be written") == 1
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        ServiceClock(folder, PAST, wall=wall)
+    folder.unlink()
+    wall.now += HOUR
+    clock.follow()
+    assert ServiceClock(folder, PAST, wall=wall)() == PAST + 2 * HOUR
+
+
 def test_a_living_home_has_the_machines_time(tmp_path: Path, wall: Wall) -> None:
     assert ServiceClock(tmp_path, WALL - 20 * HOUR, wall=wall)() == WALL
     wall.now += 400 * 24 * HOUR

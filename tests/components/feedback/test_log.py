@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from components.feedback.segments import segments, whole_lines
 from components.lake.tables import open_table
 from tests.components.feedback.rows import a_list, an_event
 
+PATIENCE_SECONDS = 60
+
 
 def events_in(folder: Path) -> list[str]:
     return [
@@ -22,6 +26,13 @@ def events_in(folder: Path) -> list[str]:
         for segment in segments(Places(folder).events)
         for one in read_events(whole_lines(segment))["event_id"].to_pylist()
     ]
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
 
 
 def moved(folder: Path) -> list[str]:
@@ -64,6 +75,49 @@ def test_a_full_queue_drops_the_newest_lists_and_counts_them(tmp_path: Path) -> 
     assert kept == [True, True, True, False, False]
     assert moved(tmp_path) == ["r0", "r1", "r2"]
     assert log.facts.lists_dropped == 2
+
+
+def test_lists_that_are_refused_are_told_of_once_while_events_are_taken(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="rankloop.feedback")
+    lists = Places(tmp_path).lists
+    lists.parent.mkdir()
+    lists.write_text("no folder")
+    with FeedbackLog(tmp_path, Pace(write_seconds=0.01, retry_seconds=0.01)) as log:
+        for number in range(20):
+            log.show(a_list(f"r{number}"))
+            assert asyncio.run(log.take([an_event(f"e{number}")])).accepted == 1
+        lists.unlink()
+        wait_until(lambda: not log.facts.lists_queued)
+    assert caplog.text.count(f"{lists} cannot be written") == 1
+    assert caplog.text.count(f"{lists} can be written again") == 1
+    assert len(moved(tmp_path)) == 20
+
+
+def test_lists_that_the_disk_refuses_to_the_end_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lists = Places(tmp_path).lists
+    lists.parent.mkdir()
+    lists.write_text("no folder")
+    with FeedbackLog(tmp_path, Pace(close_seconds=0.01)) as log:
+        log.show(a_list())
+    assert "1 lists are lost" in caplog.text
+    assert log.facts.lists_dropped == 1
+
+
+def test_lists_that_cannot_be_moved_are_told_of_once_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="rankloop.feedback")
+    table = Places(tmp_path).impressions
+    table.write_text("no folder")
+    with FeedbackLog(tmp_path, Pace(write_seconds=0.01, lists_seconds=0.01), move_seconds=0.01) as log:
+        log.show(a_list())
+        wait_until(lambda: log.facts.move_failures > 2)
+        table.unlink()
+        wait_until(lambda: log.facts.rows_moved == 1)
+    told = [record.getMessage() for record in caplog.records]
+    assert [("stay in the journal" in line, "\n" in line) for line in told] == [(True, False), (False, False)]
 
 
 def test_too_many_events_at_once_are_refused_and_none_of_them_is_logged(tmp_path: Path) -> None:
