@@ -83,7 +83,7 @@ class PointerFiles:
         try:
             found = json.loads(path.read_bytes())
             return Pointer(environment, tuple(Move(**move) for move in found["moves"]))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise PromotionError(f"{path}: unreadable ({error}); restore it, or remove it and promote again") from error
 
     def write(self, pointer: Pointer, message: str) -> str:

@@ -81,7 +81,7 @@ def published_folders(models: Path, shop: str) -> list[Path]:
 
 def _latest(store: Path) -> str:
     try:
-        return (store / LATEST).read_text().strip()
+        return (store / LATEST).read_text(errors="replace").strip()
     except FileNotFoundError:
         return ""
 

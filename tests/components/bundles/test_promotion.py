@@ -99,9 +99,10 @@ def test_champion_challenger_and_digest_name_bundles(home: Home) -> None:
     assert named_bundle(home, "corner", second).digest == second
 
 
-def test_an_environment_file_that_is_not_json_is_reported(home: Home) -> None:
+@pytest.mark.parametrize("content", ["half a docu", "[" * 100_000])
+def test_an_environment_file_that_is_not_json_is_reported(home: Home, content: str) -> None:
     home.environments.mkdir(parents=True)
-    (home.environments / "local.json").write_text("half a docu")
+    (home.environments / "local.json").write_text(content)
     with pytest.raises(PromotionError, match="unreadable"):
         PointerFiles(home.environments).read("local")
 

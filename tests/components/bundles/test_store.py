@@ -50,6 +50,14 @@ def test_publishing_again_changes_the_sidecar_alone(tmp_path: Path) -> None:
     assert not again.sidecar.promotable
 
 
+def test_a_latest_that_is_no_text_names_nothing(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    bundle = publish_folder(models, written(tmp_path), judged(written(tmp_path)))
+    (bundle.folder.parent / "latest").write_bytes(b"\xff\x00")
+    with pytest.raises(BundleError, match="found 0 bundles for 'latest'"):
+        find_bundle(models, "corner", "latest")
+
+
 def test_an_unknown_or_ambiguous_name_lists_what_there_is(tmp_path: Path) -> None:
     draft = written(tmp_path)
     models = tmp_path / "models"
