@@ -20,6 +20,7 @@ from components.ranking.rows import Floats, ItemRows
 SEPARATOR = " / "
 SIZE = "size"  # an attribute called so, or ``…_size``, tells products without a title apart
 NONE = -1
+LARGEST = float(np.finfo(np.float32).max)
 ALWAYS = -(2**62)  # a row without a date held before all others
 UNREADABLE = (RankloopError, DeltaError, OSError, pa.ArrowException, LookupError, ValueError)
 
@@ -76,7 +77,7 @@ class Catalogue:
         if brands:
             mask &= self.brands.chosen({self._brand_codes[name] for name in brands if name in self._brand_codes})
         if max_price is not None:
-            mask &= self.prices <= max_price
+            mask &= self.prices <= min(max_price, LARGEST)  # beyond it no price can be told
         return mask
 
     def sections(self, among: Mask) -> tuple[str, ...]:

@@ -65,6 +65,7 @@ def test_categories_are_paths_and_brands_are_names(catalogue: Catalogue) -> None
         ({"categories": ["nothing of the kind"]}, []),
         ({"brands": ["X", "Z"]}, ["apple"]),
         ({"max_price": 3.0}, ["apple", "beer"]),  # the catalogue's price, else the usual one; unknown is none
+        ({"max_price": 1e308}, ["apple", "beer"]),
         ({"categories": ["DRINKS"], "brands": ["X"]}, []),
     ],
 )
