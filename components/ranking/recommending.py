@@ -52,10 +52,14 @@ def recommend(
         yield listed(scored, best_allowed(scored.pairs, scored.score, items, rules, k), first_user=start)
 
 
-def scored_pairs(score: Score, users: UserRows, items: ItemRows, pairs: Pairs) -> Scored:
-    """Compute what pairs are ranked by; a feature may compare a pair with all others of its user."""
+def scored_pairs(score: Score, users: UserRows, items: ItemRows, pairs: Pairs, with_baselines: bool = True) -> Scored:
+    """Compute what pairs are ranked by; a feature may compare a pair with all others of its user.
+
+    Without baselines, which a model does not look at, theirs is a matrix of no columns.
+    """
     columns = PairColumns(users, items, pairs)
-    features, baselines = features_of(columns), baselines_of(columns)
+    features = features_of(columns)
+    baselines = baselines_of(columns) if with_baselines else np.empty((len(features), 0), dtype=np.float32)
     return Scored(pairs, score(features, baselines), features, baselines)
 
 

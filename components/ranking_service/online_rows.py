@@ -114,8 +114,12 @@ class OnlineRows:
             self.breaker.failed()
             raise
         self.breaker.succeeded()
-        known = _known([user_id], user, items)
-        return AskedUser(known.rows, bool(known.found[0]), int(user.event_time[0]), session)
+        if user is None:
+            return replace(self.stranger(user_id, items), session=session)
+        scalars, lists = _features(user.schema)
+        arrays = {name: Ragged(*found) for name, found in zip(lists, user.only_row(lists), strict=True)}
+        rows = users_of(np.array([user_id], dtype=object), _columns(user.matrix(scalars), scalars), arrays, items)
+        return AskedUser(rows, True, int(user.event_time[0]), session)
 
     def stranger(self, user_id: str, items: ItemRows) -> AskedUser:
         """Take a user as if the store had no row of them; it is not asked."""
@@ -148,7 +152,7 @@ def _features(schema: PackedSchema) -> tuple[list[str], list[str]]:
 
 
 def _columns(matrix: Floats, names: Sequence[str]) -> dict[str, Floats]:
-    return {name: np.ascontiguousarray(matrix[:, place], dtype=np.float32) for place, name in enumerate(names)}
+    return dict(zip(names, np.ascontiguousarray(matrix.T, dtype=np.float32), strict=True))
 
 
 def _ragged(rows: PackedRows, name: str) -> Ragged:

@@ -227,7 +227,10 @@ class Recommender:
         allowed = self.stock.allowed[item]
         return item[allowed].astype(np.int64), weight[allowed]
 
-    def _wanted(self, pairs: Pairs, asked: Asked, session: Session | None) -> NDArray[np.bool_]:
+    def _wanted(self, pairs: Pairs, asked: Asked, session: Session | None) -> NDArray[np.bool_] | None:
+        """Which candidates may be listed; None: all of them."""
+        if session is None and not asked.exclude and asked.wanted is None and asked.sources is None:
+            return None
         wanted = np.ones(len(pairs.item), dtype=bool)
         left_out = np.r_[self._known(asked.exclude), self._just_bought(session)]
         if len(left_out):
@@ -251,7 +254,8 @@ class Recommender:
         return np.array([self.positions[item] for item in item_ids if item in self.positions], dtype=np.int64)
 
     def _scored(self, user: UserRows, pairs: Pairs) -> Scored:
-        return scored_pairs(self._ranker.score, user, self.stock.items, pairs)
+        is_baseline = self.bundle.manifest.kind == "baseline"
+        return scored_pairs(self._ranker.score, user, self.stock.items, pairs, with_baselines=is_baseline)
 
     def _told(self, user: UserRows, found: Recommended, explain: bool) -> tuple[RankedItem, ...]:
         why: list[tuple[str, ...]] = [()] * len(found.item)

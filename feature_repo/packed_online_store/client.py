@@ -96,11 +96,12 @@ class PackedClient:
         """Read rows by the store's own keys."""
         return self._rows(view, self.backend.read(keys))
 
-    def read_each(self, views: Sequence[PackedView], key: Any) -> list[PackedRows]:
-        """Read the row of one key in each of several views, in one round trip."""
+    def read_each(self, views: Sequence[PackedView], key: Any) -> list[PackedRows | None]:
+        """Read the row of one key in each of several views, in one round trip; None: absent or expired."""
         keys = [row_keys(self.namespace(view.name).rows, view.join_keys, [key])[0] for view in views]
         rows = self.backend.read(keys)
-        return [self._rows(view, [row]) for view, row in zip(views, rows, strict=True)]
+        found = [None if row is None else self._rows(view, [row]) for view, row in zip(views, rows, strict=True)]
+        return [row if row is not None and row.found[0] else None for row in found]
 
     def written(self, view: str) -> bytes | None:
         """Return a mark that changes with each bulk write of a view; None before the first."""

@@ -79,16 +79,27 @@ class PackedRows:
         return self._fixed[f"f:{column}"], self._missing(field)
 
     def arrays(self, column: str) -> RaggedArray:
-        """Return an array feature in CSR form; of a single row, a view of the row itself."""
+        """Return an array feature in CSR form."""
         field = self._of(column, lambda field: field.type.startswith("list<"), "an array")
-        if len(self._rows) == 1 and self._rows[0] is not None:
-            ((start, count),) = self._fixed[f"f:{column}"].tolist()
-            return RaggedArray(np.array([0, count]), np.frombuffer(self._rows[0], field.element, count, start))
         starts, counts = self._extents(field)
         pieces = self._pieces(starts, counts * field.element.itemsize)
         offsets = np.zeros(len(self) + 1, np.int64)
         np.cumsum(counts, out=offsets[1:])
         return RaggedArray(offsets, np.frombuffer(b"".join(pieces), field.element))
+
+    def only_row(self, columns: Sequence[str]) -> list[tuple[NDArray[np.int64], NDArray[Any]]]:
+        """Return array features of a single row that is there, as (offsets, values): views of the row itself.
+
+        Arrays of equal lengths share their offsets.
+        """
+        (row,) = self._rows
+        places, elements = _array_plan(self.schema, tuple(columns))
+        extents = self._fixed.view("<u4").take(places).tolist()
+        offsets = {count: np.array([0, count]) for _, count in extents}
+        return [
+            (offsets[count], np.frombuffer(cast(bytes, row), element, count, start))
+            for element, (start, count) in zip(elements, extents, strict=True)
+        ]
 
     def missing(self, column: str) -> NDArray[np.bool_]:
         """Say where any feature is missing, (n,)."""
@@ -189,3 +200,16 @@ def _matrix_plan(
         else:
             others.append((place, field))
     return np.array(singles, np.intp).reshape(-1, 2).T, others
+
+
+@lru_cache(maxsize=256)
+def _array_plan(schema: PackedSchema, columns: tuple[str, ...]) -> tuple[NDArray[np.intp], list[np.dtype[Any]]]:
+    """Where a row's words say an array's (start, length), [columns, 2], and the type of its elements."""
+    fields = [schema.field(name) for name in columns]
+    for field in fields:
+        if not field.type.startswith("list<"):
+            raise StoreError(
+                f"feature {field.name} is packed as {field.type}; expected an array: read it as what it is"
+            )
+    offsets = [schema.dtype.fields[f"f:{name}"][1] // 4 for name in columns]  # type: ignore[index]
+    return np.array(offsets, np.intp).reshape(-1, 1) + np.arange(2), [field.element for field in fields]

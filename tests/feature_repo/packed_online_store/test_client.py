@@ -86,6 +86,27 @@ def test_rows_expire_by_the_clock_that_was_handed_in(open_client: OpenClient) ->
     assert stale.texts("city") == [None, None]
 
 
+def test_one_key_is_read_in_several_views_at_once(open_client: OpenClient) -> None:
+    client = open_client()
+    client.write_table(ITEMS, items({"u1": 2.5}))
+    client.write_table(USERS, users(AS_OF))
+    item, user = client.read_each([ITEMS, USERS], "u1")
+    assert item is not None
+    assert user is not None
+    assert item.matrix(["price"]).tolist() == [[2.5]]
+    names = ("history", "last")
+    listed = [(offsets.tolist(), values.tolist()) for offsets, values in user.only_row(names)]
+    assert listed == [(array.offsets.tolist(), array.values.tolist()) for array in map(user.arrays, names)]
+    with pytest.raises(StoreError, match="feature trips is packed as float32; expected an array"):
+        user.only_row(["history", "trips"])
+
+
+def test_of_what_is_absent_or_expired_nothing_is_read(open_client: OpenClient) -> None:
+    open_client().write_table(USERS, users(AS_OF))
+    late = open_client(now=AS_OF + USERS.ttl + timedelta(microseconds=1))  # type: ignore[operator]
+    assert late.read_each([ITEMS, USERS], "u1") == [None, None]
+
+
 def test_a_clock_without_a_zone_is_refused(open_client: OpenClient) -> None:
     open_client().write_table(USERS, users(AS_OF))
     with pytest.raises(StoreError, match="clock says 2017-08-28T00:00:00 without a zone"):
