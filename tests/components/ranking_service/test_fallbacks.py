@@ -20,7 +20,6 @@ from tests.components.ranking_service.answering import (
     put_online,
     recommender,
     serving,
-    stocked,
     wait_until,
 )
 
@@ -28,11 +27,6 @@ from tests.components.ranking_service.answering import (
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
 
 ALL = [fallback.value for fallback in Fallback]
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Stocked:
-    return stocked(tmp_path_factory.mktemp("shop"))
 
 
 @pytest.fixture(scope="module")

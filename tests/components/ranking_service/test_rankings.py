@@ -35,28 +35,11 @@ from tests.components.ranking_service.answering import (
     random_trees,
     recommender,
     serving,
-    stocked,
     wait_until,
 )
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Stocked:
-    return stocked(tmp_path_factory.mktemp("shop"))
-
-
-@pytest.fixture(scope="module")
-def live(shop: Stocked) -> Iterator[Serving]:
-    with serving(shop.home) as found:
-        yield found
-
-
-@pytest.fixture
-def client(live: Serving) -> Caller:
-    return caller_of(live)
 
 
 @pytest.fixture(scope="module")

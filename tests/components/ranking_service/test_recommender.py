@@ -14,15 +14,10 @@ from components.ranking_service import recommender as recommender_module
 from components.ranking_service.recommender import Asked, Fallback, Recommender
 from components.ranking_service.stopwatch import Stopwatch
 from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
-from tests.components.ranking_service.answering import Stocked, item_ids, listed, recommender, stocked
+from tests.components.ranking_service.answering import Stocked, item_ids, listed, recommender
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Stocked:
-    return stocked(tmp_path_factory.mktemp("shop"))
 
 
 @pytest.fixture

@@ -2,42 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from components.ranking_service import bodies
 from components.ranking_service.bodies import MOST_BYTES
-from components.ranking_service.serving import Serving
 from tests.components.ranking_service.answering import (
     Caller,
     Stocked,
-    caller_of,
     listed,
     recommender,
-    serving,
-    stocked,
 )
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Stocked:
-    return stocked(tmp_path_factory.mktemp("shop"))
-
-
-@pytest.fixture(scope="module")
-def live(shop: Stocked) -> Iterator[Serving]:
-    with serving(shop.home) as found:
-        yield found
-
-
-@pytest.fixture
-def client(live: Serving) -> Caller:
-    return caller_of(live)
 
 
 def test_a_list_is_what_the_recommender_says(client: Caller, shop: Stocked) -> None:

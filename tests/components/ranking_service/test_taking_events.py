@@ -1,6 +1,5 @@
 """Events are taken once they are on disk, all or none; the next list knows of them."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,26 +9,10 @@ from components.feedback.reading import served_events
 from components.feedback.segments import SegmentWriter
 from components.ranking_service.serving import Serving
 from feature_repo.sessions import TTL
-from tests.components.ranking_service.answering import Caller, Stocked, caller_of, serving, stocked, wait_until
+from tests.components.ranking_service.answering import Caller, Stocked, caller_of, serving, wait_until
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Stocked:
-    return stocked(tmp_path_factory.mktemp("shop"))
-
-
-@pytest.fixture(scope="module")
-def live(shop: Stocked) -> Iterator[Serving]:
-    with serving(shop.home) as found:
-        yield found
-
-
-@pytest.fixture
-def client(live: Serving) -> Caller:
-    return caller_of(live)
 
 
 def event(event_id: str, **changes: Any) -> dict[str, Any]:
