@@ -9,7 +9,7 @@
 """
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -93,7 +93,7 @@ class Opening:
         """Open everything; what is bad now stays as it was before, or is stood in for.
 
         Raises:
-            StoreError: the store cannot be reached, or holds no rows at all.
+            StoreError: the store cannot be reached, or has no rows for what must be served.
         """
         self._advance_clock()
         trouble: dict[str, str] = {}
@@ -101,7 +101,7 @@ class Opening:
         experiment = self._experiment(before, trouble)
         try:
             arms["challenger"] = self._recommender(self._challenger(experiment))
-        except REFUSED as error:
+        except (*REFUSED, StoreError) as error:
             trouble["challenger"] = str(error)
         arms["baseline"] = self._recommender(baseline_of(arms["champion"].bundle))
         champion = arms["champion"]
@@ -217,10 +217,8 @@ class Opening:
 
     def _any_bundle(self) -> Bundle | None:
         for folder in published_folders(self.settings.home.models, self.shop):
-            try:
+            with suppress(*REFUSED):
                 return find_bundle(self.settings.home.models, self.shop, folder.name)
-            except BundleError:
-                continue
         return None
 
     def _newest_revision(self) -> str:

@@ -15,10 +15,13 @@ import pytest
 from components.bundles.loading import Bundle
 from components.bundles.promotion import promote, rollback
 from components.contracts.experiment import experiment_file
+from components.materialize_features.packed_rows import open_client
 from components.ranking_service import reloading
 from components.ranking_service.live import Live
 from components.ranking_service.routes import ranking_app
 from components.ranking_service.serving import Serving
+from feature_repo.packed_online_store.client import PackedClient
+from feature_repo.project import PROJECT
 from tests.components.ranking_service.answering import (
     PATIENCE_SECONDS,
     PROMOTED_AT,
@@ -182,6 +185,27 @@ def test_a_bundle_for_rows_that_nobody_wrote_is_stood_in_for(shop: Stocked, live
     with serving(shop.home) as fresh:
         expected = "no_bundle" if arm == "champion" else None
         assert caller_of(fresh).recommend("u1")["fallback"] == expected
+
+
+def test_a_challenger_whose_rows_are_not_whole_holds_up_no_champion(shop: Stocked) -> None:
+    with open_client(shop.home, shop.features) as client:
+        half = PackedClient(client.backend, project=PROJECT, revision="half", clock=lambda: shop.features.as_of)
+        half.register(client.view("item_features"))
+    published(shop.home, shop.home.root, random_trees("half"))
+    with serving(shop.home) as fresh:
+        assert serves(fresh, shop.bundle.digest)
+        assert "materialize the features first" in now(fresh).trouble["challenger"]
+
+
+def test_without_a_bundle_that_can_be_read_a_simple_rule_answers(shop: Stocked) -> None:
+    for manifest in shop.home.models.rglob("manifest.json"):
+        manifest.unlink()
+        manifest.mkdir()
+    with serving(shop.home) as fresh:
+        answer = caller_of(fresh).recommend("u1")
+        assert "champion" in now(fresh).trouble
+    assert (answer["fallback"], answer["bundle"]) == ("no_bundle", "baseline:buy_it_again")
+    assert answer["items"]
 
 
 def test_item_rows_that_are_written_anew_are_seen_without_the_bundles_folder(shop: Stocked, live: Serving) -> None:
