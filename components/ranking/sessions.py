@@ -5,8 +5,10 @@ Purchases of a session are one shopping trip, made now; browsing counts by its a
 of this moment holds of a user who takes nothing back.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +79,15 @@ def longer(session: Session | None, codes: NDArray[np.int32], kind: str, at: int
     return Session(codes, (*session.kinds, *found.kinds), moments, amounts)
 
 
+def both(one: Session | None, other: Session | None) -> Session | None:
+    """Two records of one session as one, by time: what stands in both counts once."""
+    if not one or not other:
+        return one or other
+    events = sorted((_events(one) | _events(other)).elements(), key=itemgetter(2))
+    codes, kinds, at, units = zip(*events, strict=True)
+    return Session(np.array(codes, np.int32), kinds, np.array(at, np.int64), np.array(units, np.float32))
+
+
 def with_session(user: UserRows, items: ItemRows, session: Session, now: int) -> UserRows:
     """Lay a session over one user's row; ``now`` is in microseconds since 1970. Items without a row are passed over."""
     known = session.where(items.positions(session.codes) != MISSING_POSITION)
@@ -109,6 +120,10 @@ def session_seeds(session: Session, items: ItemRows) -> UserRows:
         "history_decay_112": Ragged(offsets, weight.astype(np.float32)),
     }
     return UserRows(np.array([""], dtype=object), {}, arrays)
+
+
+def _events(session: Session) -> Counter[tuple[int, str, int, float]]:
+    return Counter(zip(session.codes.tolist(), session.kinds, session.at.tolist(), session.units.tolist(), strict=True))
 
 
 def _seen(arrays: Mapping[str, Ragged], items: ItemRows, browsed: Session, now: int) -> dict[str, Ragged]:

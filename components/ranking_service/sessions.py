@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
-from components.ranking.sessions import Session, longer
+from components.ranking.sessions import Session, both, longer
 from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.sessions import SESSIONS, session_view
@@ -41,20 +41,22 @@ class Sessions:
         self._unwritten: set[str] = set()
 
     def of(self, user_id: str, stored: PackedRows | None) -> Session | None:
-        """A user's session: the one in memory, else the one that the store has; None without events."""
+        """A user's session, in memory and, where it is newer or alone, in the store; None without events."""
         held = self._held.get(user_id)
-        return held if held is not None else stored_session(stored)
+        if held is not None and (stored is None or stored.event_time[0] <= held.at.max()):
+            return held
+        return both(held, stored_session(stored))
 
     def add(self, events: Sequence[SessionEvent], stored: Callable[[Sequence[str]], PackedRows | None]) -> None:
-        """Take events; ``stored`` reads what the store has of the users who are not in memory, once."""
+        """Take events; ``stored`` reads, once, what the store has of their users, from other processes too."""
+        users = list(dict.fromkeys(event.user_id for event in events))
         with self._lock:
-            strangers = list(dict.fromkeys(event.user_id for event in events if event.user_id not in self._held))
-            rows = stored(strangers) if strangers else None
-            known = {user: stored_session(rows, place) for place, user in enumerate(strangers)}
+            rows = stored(users) if users else None
+            before = {user: both(self._held.get(user), stored_session(rows, at)) for at, user in enumerate(users)}
             for event in events:
-                before = self._held.get(event.user_id) or known.get(event.user_id)
                 code = np.array([event.item_code], dtype=np.int32)
-                self._held[event.user_id] = longer(before, code, event.kind, event.at, event.units).newest(MOST_EVENTS)
+                session = longer(before[event.user_id], code, event.kind, event.at, event.units).newest(MOST_EVENTS)
+                self._held[event.user_id] = before[event.user_id] = session
                 self._held.move_to_end(event.user_id)
                 self._unwritten.add(event.user_id)
             while len(self._held) > MOST_USERS:

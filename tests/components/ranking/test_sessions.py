@@ -11,7 +11,7 @@ import pytest
 
 from components.ranking.recommending import users_between
 from components.ranking.rows import ItemRows, Ragged, UserRows, item_rows, user_rows, users_of
-from components.ranking.sessions import BROWSING, ESTIMATES, Session, longer, session_seeds, with_session
+from components.ranking.sessions import BROWSING, ESTIMATES, Session, both, longer, session_seeds, with_session
 from tests.components.features.frames import DAY_ZERO, PLAIN, clean_tables, event, snapshots
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
@@ -162,6 +162,17 @@ def test_a_session_is_cut_by_moment_and_by_number() -> None:
     assert session.since(micros(2) + 1).kinds == ()
     newest = session.newest(2)
     assert (newest.codes.tolist(), newest.kinds, len(newest)) == ([4, 5], ("click", "click"), 2)
+
+
+def test_two_records_of_a_session_are_one_and_nothing_counts_twice() -> None:
+    first = session_of([("i00", "purchase", 1.0), ("i00", "purchase", 1.0)], at=1)
+    one = longer(first, np.array([4], np.int32), "view", micros(3))
+    other = longer(first, np.array([5], np.int32), "click", micros(2))
+    found = both(one, other)
+    assert found is not None
+    assert (found.codes.tolist(), found.kinds) == ([0, 0, 5, 4], ("purchase", "purchase", "click", "view"))
+    assert found.at.tolist() == [micros(1), micros(1), micros(2), micros(3)]
+    assert both(None, one) is both(one, None) is one
 
 
 def test_what_interests_a_stranger_weighs_by_how_much_they_did(shop: Shop) -> None:

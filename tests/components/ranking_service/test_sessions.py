@@ -83,6 +83,20 @@ def test_another_process_goes_on_from_what_the_store_has(client: PackedClient) -
     same(other.of("bob", client.read(session_view(), ["bob"])), one.of("bob", None))
 
 
+def test_what_processes_take_in_turn_comes_together(client: PackedClient) -> None:
+    def stored(users: Sequence[str]) -> PackedRows:
+        return client.read(session_view(), users)
+
+    one, other = Sessions(), Sessions()
+    for number, process in enumerate((one, other, one, other)):
+        process.add([happened("ann", number, at=AT - 10 + number)], stored)
+        process.write(client)
+    for process in (one, other):
+        found = process.of("ann", stored(["ann"]))
+        assert found is not None
+        assert found.codes.tolist() == [0, 1, 2, 3]
+
+
 def test_only_what_changed_is_written(client: PackedClient) -> None:
     found = Sessions()
     found.add([happened("ann")], nothing)
