@@ -4,10 +4,12 @@ import gc
 import logging
 import os
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import HTTP_PROTOCOLS
 
 from components.ranking_service.access import Access
 from components.ranking_service.admission import Rates, limits_from
@@ -25,10 +27,18 @@ TIMEOUT_SECONDS = 2.0
 """BentoML 1.4.39 never cancels the timer that it sets for a request, so all requests of this time stay in memory; an
 answer takes a hundredth of it, and a body may take half."""
 
-BENTOML_SILENT: dict[str, Any] = {"metrics": {"enabled": False}, "logging": {"access": {"enabled": False}}}
-"""The edge measures and logs. BentoML would keep a series for ever for each path that anybody asks."""
+BENTOML_SILENT: dict[str, Any] = {
+    "metrics": {"enabled": False},
+    "logging": {"access": {"enabled": False}},
+    "tracing": {"excluded_urls": ".*"},
+}
+"""The edge measures, logs and traces. BentoML would keep a series for ever for each path that anybody asks, and make a
+span of each request that nobody reads."""
 
 logging.getLogger("uvicorn.access").propagate = False  # else uvicorn words a line for each request that nobody prints
+
+if find_spec("httptools"):  # BentoML lets uvicorn choose how a connection is read; h11 bounds a head itself
+    HTTP_PROTOCOLS["auto"] = "components.ranking_service.connections:BoundedConnection"
 
 app = ranking_app()
 

@@ -15,6 +15,7 @@ order, each behind its length (4 bytes). An entity that is too long for LMDB's k
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -50,11 +51,11 @@ class Namespace:
                 f"expected at most {MAX_NAMESPACE}: shorten the names"
             )
 
-    @property
+    @cached_property
     def _path(self) -> bytes:
         return "/".join(quote(part, safe="") for part in (self.project, self.view, self.revision)).encode()
 
-    @property
+    @cached_property
     def rows(self) -> bytes:
         """Prefix of the keys of all rows."""
         return b"rl1/" + self._path + b":"
@@ -67,7 +68,7 @@ class Namespace:
     def catalog(self) -> bytes:
         return b"rl1-view/" + self._path
 
-    @property
+    @cached_property
     def revision_hash(self) -> int:
         return hash64(self.revision)
 

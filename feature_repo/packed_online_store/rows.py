@@ -95,7 +95,7 @@ class PackedRows:
         (row,) = self._rows
         places, elements = _array_plan(self.schema, tuple(columns))
         extents = self._fixed.view("<u4").take(places).tolist()
-        offsets = {count: np.array([0, count]) for _, count in extents}
+        offsets = {count: np.array([0, count]) for count in {count for _, count in extents}}
         return [
             (offsets[count], np.frombuffer(cast(bytes, row), element, count, start))
             for element, (start, count) in zip(elements, extents, strict=True)
