@@ -24,7 +24,7 @@ LARGEST = float(np.finfo(np.float32).max)
 ALWAYS = -(2**62)  # a row without a date held before all others
 UNREADABLE = (RankloopError, DeltaError, OSError, pa.ArrowException, LookupError, ValueError)
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("bentoml.rankloop.catalogue")
 Mask = NDArray[np.bool_]
 Codes = NDArray[np.int32]
 
