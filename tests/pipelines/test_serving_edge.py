@@ -151,6 +151,30 @@ def test_no_trick_breaks_the_server(address: str, raw: bytes, expected: set[int]
     assert httpx.get(f"{address}/livez").status_code == 200
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"GET /livez HTTP/1.1\r\nx: ",
+        b"GET /livez?",
+        HEAD + b"transfer-encoding: chunked\r\n\r\n1d\r\n" + BODY + b"\r\n0\r\nx: ",
+    ],
+)
+def test_a_head_or_trailer_without_end_is_cut_off(address: str, start: bytes) -> None:
+    place = urlsplit(address)
+    with socket.create_connection((str(place.hostname), place.port)) as connection:
+        connection.sendall(start)
+        with pytest.raises(ConnectionError):
+            connection.sendall(b"a" * 2**26)
+
+
+@pytest.mark.parametrize("start", [b"", b"GET /livez HTTP/1.1\r\nhost:"])
+def test_a_request_that_never_comes_holds_no_connection(address: str, start: bytes) -> None:
+    place = urlsplit(address)
+    with socket.create_connection((str(place.hostname), place.port), timeout=PATIENCE_SECONDS) as connection:
+        connection.sendall(start)
+        assert connection.recv(1) == b""
+
+
 def test_requests_on_one_connection_are_told_apart(address: str) -> None:
     first = with_body(HEAD.replace(b"close", b"keep-alive") + b"x-request-id: one\r\n")
     answered = sent(address, first + with_body(HEAD + b"x-request-id: two\r\n"))
