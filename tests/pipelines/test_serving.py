@@ -1,10 +1,15 @@
 """``rankloop serve``: the real server, asked over a real connection."""
 
+import ast
 import json
+import re
 import shutil
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +17,9 @@ import pytest
 from pipelines.serving import address_of
 from tests.pipelines.served_home import PATIENCE_SECONDS, served, serving
 from tests.pipelines.tiny_shop import FEW, LivingHome, make_tiny_shop, the_one_line
+
+README = Path(__file__).parents[2] / "README.md"
+README_ADDRESS = "http://127.0.0.1:8080"
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +65,24 @@ def test_the_server_answers_what_batch_answers_and_leaves_nothing_running(living
             assert status(address + page) == 404
         taken = living.rankloop("serve", "--port", address.rpartition(":")[2])
         assert "cannot be listened on" in the_one_line(taken, code=2)
+
+
+def test_the_programs_of_the_readme_do_what_it_says(living: LivingHome) -> None:
+    text = README.read_text()
+    (program,) = (block for language, block in re.findall(r"```(\w+)\n(.*?)```", text, re.S) if language == "python")
+    (command,) = re.findall(r"^curl .*?[^\\\n]$", text, re.S | re.M)
+    with served(living, "local") as address:
+        printed = run([sys.executable, "-c", program.replace(README_ADDRESS, address)])
+        assert ast.literal_eval(printed) == {"accepted": 1, "repeated": 0}
+        items = json.loads(run(["sh", "-c", command.replace(README_ADDRESS, address)]))["items"]
+    assert len(items) == 5
+    assert all(item["reasons"] is not None for item in items)
+
+
+def run(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_without_online_rows_nothing_is_ranked_until_there_are_some(living: LivingHome) -> None:
