@@ -18,8 +18,6 @@ from components.ranking_service.serving import Serving, serving_of
 from components.ranking_service.sessions import SessionEvent
 from feature_repo.packed_online_store.client import EPOCH, MICROSECOND
 
-FIRST_YEAR = 1970
-
 
 async def take_events(request: Request) -> Response:
     """Take events, all or none; one whose id is known is not taken again."""
@@ -65,10 +63,10 @@ def _time(place: int, event: Event, now: datetime) -> datetime:
     if event.time is None:
         return now
     ahead = event.time - now
-    if ahead > timedelta(seconds=FUTURE_SECONDS) or event.time.year < FIRST_YEAR:
+    if ahead > timedelta(seconds=FUTURE_SECONDS) or event.time < EPOCH:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"events.{place}.time: found {event.time.isoformat()}, expected a time from {FIRST_YEAR} to"
+            f"events.{place}.time: found {event.time.isoformat()}, expected a time from {EPOCH.year} to"
             f" {FUTURE_SECONDS} s after the service's own ({now.isoformat(timespec='seconds')}); leave it out for now",
         )
     return min(event.time.astimezone(UTC), now)

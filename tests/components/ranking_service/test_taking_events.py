@@ -95,6 +95,7 @@ def test_a_past_time_is_kept_in_utc(shop: Stocked, client: Caller) -> None:
         "yesterday",
         "0001-01-01T00:00:00+14:00",
         "1969-12-31T00:00:00Z",
+        "1970-01-01T00:00:00+14:00",
         "9999-12-31T23:59:59Z",
         True,
     ],
