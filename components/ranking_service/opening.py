@@ -190,10 +190,17 @@ class Opening:
         """The items of a revision, read again if they were written anew."""
         known = self._shelves.get(revision)
         rows = known.rows if known else self._rows(revision)
-        if known is None or rows.items_mark() != known.items.mark:
+        if known is None or self._is_rewritten(known):
             items = rows.items()
             self._shelves[revision] = _Shelf(rows, items, read_catalogue(self.settings.home, items.rows))
         return self._shelves[revision]
+
+    def _is_rewritten(self, shelf: _Shelf) -> bool:
+        """Whether the rows of a shelf were written anew; a store that does not say so changes nothing."""
+        try:
+            return shelf.rows.items_mark() != shelf.items.mark
+        except StoreError:
+            return False
 
     def _rows(self, revision: str) -> OnlineRows:
         client = self._client(revision)
@@ -206,8 +213,14 @@ class Opening:
         return OnlineRows(client, self._client(revision, hasty=True))
 
     def _advance_clock(self) -> None:
-        with closing(self._client("", hasty=True)) as client:
-            stored = client.stored_clock()
+        """Let the clock follow the home; while the store does not answer, the clock that there is goes on."""
+        try:
+            with closing(self._client("", hasty=True)) as client:
+                stored = client.stored_clock()
+        except StoreError:
+            if self._clock is None:
+                raise
+            return
         if stored is None:
             raise StoreError(f"{client.backend.url}: found no rows, expected some: `rankloop run` writes them")
         if self._clock is None:

@@ -35,6 +35,7 @@ from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.sessions import TTL
 
 HOUR = 3_600_000_000  # microseconds
+MOST_SOLD = 200  # candidates, where there are no others
 MOST_EXPLAINED = 50  # items of a list, the best: reasons of one cost half a millisecond, and everybody waits
 Indices = NDArray[np.int64]
 
@@ -46,6 +47,7 @@ class Fallback(StrEnum):
     ARM_UNAVAILABLE = "arm_unavailable"  # the arm's bundle cannot be opened: the champion ranks
     STORE_UNAVAILABLE = "store_unavailable"  # the user's row cannot be read: what sells, ranked by the bundle
     STALE_FEATURES = "stale_features"  # the item rows are older than their bound: ranked all the same
+    EMPTY_CANDIDATES = "empty_candidates"  # nothing that the user is worth asking about is wanted: what sells best is
     SESSION_NEIGHBOURS = "session_neighbours"  # no row of the user: what goes with what they just looked at, first
     UNKNOWN_USER = "unknown_user"  # no row of the user: what sells, ranked by the bundle
 
@@ -133,18 +135,16 @@ class Recommender:
             neighbours = self._neighbours(session) if fallback is Fallback.SESSION_NEIGHBOURS else None
             if neighbours is not None:
                 candidates = _with_neighbours(candidates, neighbours[0], len(self.stock.items))
+            wanted = self._wanted(candidates, asked, session)
+            if _is_empty(candidates, wanted) and asked.sources is None:
+                candidates, fallback = self._sold_most(asked), fallback or Fallback.EMPTY_CANDIDATES
+                wanted = self._wanted(candidates, asked, session)
         with watch("scoring"):
             scored = self._scored(user, candidates)
             if neighbours is not None:
                 scored = _lifted(scored, *neighbours)
-            best = best_allowed(
-                scored.pairs,
-                scored.score,
-                self.stock.items,
-                self._rules_of(asked),
-                asked.k,
-                self._wanted(scored.pairs, asked, session),
-            )
+            rules = self._rules_of(asked)
+            best = best_allowed(scored.pairs, scored.score, self.stock.items, rules, asked.k, wanted)
             found = listed(scored, best)
             told = self._told(user, found, asked.explain)
         return self._answer(told, fallback, found.features)
@@ -227,6 +227,15 @@ class Recommender:
         allowed = self.stock.allowed[item]
         return item[allowed].astype(np.int64), weight[allowed]
 
+    def _sold_most(self, asked: Asked) -> Pairs:
+        """The items that sell best of those that the filters let through, whoever asks."""
+        stock = self._any_stock if asked.any_stock else self.stock
+        allowed = stock.allowed if asked.wanted is None else stock.allowed & asked.wanted
+        sold = np.flatnonzero(allowed & (self.stock.items.columns["purchases_decay_7"] > 0))
+        best = np.argsort(-self.stock.items.columns["purchases_decay_7"][sold], kind="stable")[:MOST_SOLD]
+        items = np.sort(sold[best]).astype(np.int32)
+        return Pairs(np.zeros(len(items), np.int32), items, np.zeros(len(items), np.uint8))
+
     def _wanted(self, pairs: Pairs, asked: Asked, session: Session | None) -> NDArray[np.bool_] | None:
         """Which candidates may be listed; None: all of them."""
         if session is None and not asked.exclude and asked.wanted is None and asked.sources is None:
@@ -268,6 +277,10 @@ class Recommender:
         ids = self.stock.items.item_ids[found.item]
         scores = found.score.tolist()
         return tuple(RankedItem(str(item), score, words) for item, score, words in zip(ids, scores, why, strict=True))
+
+
+def _is_empty(candidates: Pairs, wanted: NDArray[np.bool_] | None) -> bool:
+    return not (len(candidates.item) if wanted is None else wanted.any())
 
 
 def _with_neighbours(candidates: Pairs, neighbours: Indices, items: int) -> Pairs:

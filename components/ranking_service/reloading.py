@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from components.bundles.store import LATEST, model_folder
-from components.contracts.errors import RankloopError
+from components.contracts.errors import RankloopError, StoreError
 from components.contracts.experiment import experiment_file
 from components.ranking_service.live import Live
 from components.ranking_service.opening import Opening
@@ -39,7 +39,7 @@ class Reloading:
 
     def start(self) -> None:
         """Open what there is now, and follow from then on."""
-        self._do("store", self._look)
+        self._do("home", self._look)
         self._thread.start()
 
     def stop(self) -> None:
@@ -58,7 +58,7 @@ class Reloading:
             self._do("sessions", self._write_sessions)
             turn = (turn + 1) % turns
             if turn == 0:
-                self._do("store", self._look)
+                self._do("home", self._look)
 
     def _do(self, about: str, duty: Callable[[], None]) -> None:
         """Do what is done again and again; whatever goes wrong is told once, and never ends the thread."""
@@ -95,8 +95,19 @@ class Reloading:
         home, environment = self._opening.settings.home, self._opening.settings.environment
         store = model_folder(home.models, self._opening.shop, LATEST).parent
         files = (home.environments / f"{environment}.json", store / LATEST, experiment_file(home, environment))
-        mark = self._opening.items_mark(self._live) if self._live else None
-        return (*map(_stamp, files), mark)
+        return (*map(_stamp, files), self._items_mark())
+
+    def _items_mark(self) -> object:
+        """The mark of the live item rows; the last one for as long as the store does not tell."""
+        if self._live is None:
+            return None
+        try:
+            mark = self._opening.items_mark(self._live)
+        except StoreError as error:
+            self._say("item rows", str(error))
+            return self._seen[-1] if self._seen else None
+        self._say("item rows", None)
+        return mark
 
     def _write_sessions(self) -> None:
         if self._live is not None:

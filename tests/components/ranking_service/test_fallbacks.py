@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from components.contracts.errors import StoreError
+from components.contracts.shop import Candidates
+from components.ranking.candidates import assortment
 from components.ranking_service.recommender import Asked, Fallback, Recommender
 from components.ranking_service.stopwatch import Stopwatch
 from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
@@ -91,7 +93,24 @@ def test_a_store_that_cannot_be_read_still_knows_what_is_looked_at(
 def test_a_list_may_be_empty(asked: Recommender) -> None:
     nothing = np.zeros(len(asked.stock.items), dtype=bool)
     found = listed(asked, "u1", wanted=nothing, explain=True)
-    assert (found.items, found.fallback, found.features.shape[0]) == ((), None, 0)
+    assert (found.items, found.fallback, found.features.shape[0]) == ((), Fallback.EMPTY_CANDIDATES, 0)
+    assert listed(asked, "u1", wanted=nothing, sources=["seen"]).fallback is None, "sources are the caller's choice"
+
+
+def test_a_filter_that_no_candidate_passes_lists_what_sells_best_of_what_does(asked: Recommender) -> None:
+    every = item_ids(listed(asked, "u1", 100))
+    asked.stock = assortment(
+        asked.stock.items, Candidates(**dict.fromkeys(Candidates.model_fields, 0) | {"history": 1})
+    )
+    (own,) = item_ids(listed(asked, "u1", 100))
+    others = [item for item in every if item != own]
+    wanted = np.isin(asked.stock.items.item_ids, others)
+    found = listed(asked, "u1", 3, wanted=wanted)
+    sold = asked.stock.items.columns["purchases_decay_7"]
+    assert found.fallback is Fallback.EMPTY_CANDIDATES
+    assert len(found.items) == 3
+    assert set(item_ids(found)) <= set(others)
+    assert all(sold[asked.positions[item]] > 0 for item in item_ids(found))
 
 
 def test_rows_that_are_too_old_rank_and_are_told(shop: Stocked) -> None:

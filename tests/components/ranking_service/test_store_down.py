@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from components.bundles.promotion import promote, rollback
 from components.contracts.errors import StoreError
 from components.ranking_service.breaker import Breaker, State
 from components.ranking_service.online_rows import OnlineRows
@@ -23,7 +24,9 @@ from feature_repo.sessions import session_view
 from tests.components.ranking_service.answering import (
     Stocked,
     caller_of,
+    published,
     put_online,
+    random_trees,
     serving,
     stocked,
     wait_until,
@@ -131,6 +134,21 @@ def test_a_redis_that_is_killed_costs_the_history_until_it_is_back(
     clock[0] = 1.0
     assert service.recommend("u1")["items"] == expected["items"]
     assert rows_of(live).breaker.state is State.CLOSED
+
+
+def test_a_promotion_is_followed_while_the_store_is_down(
+    shop: Stocked, server: Server, live: Serving, tmp_path: Path
+) -> None:
+    other = published(shop.home, tmp_path, random_trees(shop.features.revision, seed=9))
+    server.stop()
+    promote(shop.home, "small", other.digest, "local", "2024-03-11T00:00:00+00:00")
+    try:
+        wait_until(lambda: live.live is not None and live.live.champion.bundle.digest == other.digest)
+        assert caller_of(live).recommend("u1")["fallback"] == "store_unavailable"
+    finally:
+        rollback(shop.home, "small", "local", "2024-03-11T00:00:01+00:00")
+        server.start()
+        put_online(shop.home, shop.features)
 
 
 def test_a_redis_that_answers_nothing_costs_its_deadline_three_times(
