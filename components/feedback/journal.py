@@ -219,7 +219,7 @@ class Journal:
             raise
         if writer in self._refusing:
             self._refusing.remove(writer)
-            log.info("%s can be written again", writer.folder)
+            log.warning("%s can be written again", writer.folder)
 
     def _refused_events(self, events: int, why: str) -> EventsRefusedError:
         self.counters.events_refused += events

@@ -115,7 +115,7 @@ class FeedbackLog:
             self._stuck = True
             return
         if self._stuck:
-            log.info("lists are moved again")
+            log.warning("lists are moved again")
         self._stuck = False
 
 
