@@ -18,6 +18,7 @@ from components.ranking_service.opening import Opening
 LOOK_SECONDS = 1.0
 TRY_AGAIN_SECONDS = 5.0  # a bundle that cannot be opened may be mended in its place
 WRITE_SECONDS = 0.2
+LAST_SECONDS = 5.0  # for an opening that is under way when the service stops
 log = logging.getLogger("bentoml.rankloop.reloading")
 Signature = tuple[object, ...]
 
@@ -43,12 +44,16 @@ class Reloading:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop, write the sessions that are not in the store yet, and let go of it."""
+        """Stop, write the sessions that are not in the store yet, and let go of it.
+
+        A store that stands still may hold an opening up for half a minute; that is not waited for, nor closed.
+        """
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(LAST_SECONDS)
         self._do("sessions", self._write_sessions)
-        self._opening.close()
+        if not self._thread.is_alive():
+            self._opening.close()
 
     def _follow(self) -> None:
         turns = max(1, round(LOOK_SECONDS / WRITE_SECONDS))

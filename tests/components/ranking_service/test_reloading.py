@@ -14,6 +14,7 @@ import pytest
 
 from components.bundles.loading import Bundle
 from components.bundles.promotion import promote, rollback
+from components.contracts.errors import ConfigurationError
 from components.contracts.experiment import experiment_file
 from components.materialize_features.packed_rows import open_client
 from components.ranking_service import reloading
@@ -280,3 +281,24 @@ def test_a_service_that_was_stopped_leaves_nothing_running(shop: Stocked) -> Non
         assert set(threading.enumerate()) > before
     assert set(threading.enumerate()) <= before
     assert json.loads((shop.home.feedback / "clock.json").read_bytes())["as_of"]
+
+
+def test_an_opening_that_stands_still_keeps_no_service_from_stopping(
+    shop: Stocked, other: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reloading, "LAST_SECONDS", 0.05)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def stand_still(*_: object) -> Live:
+        begun.set()
+        assert go_on.wait(PATIENCE_SECONDS)
+        raise ConfigurationError("it is too late")
+
+    with serving(shop.home) as found:
+        before = found.live
+        monkeypatch.setattr(found.reloading._opening, "live", stand_still)
+        move_to(shop, other)
+        assert begun.wait(PATIENCE_SECONDS)
+    assert found.live is before
+    go_on.set()
+    wait_until(lambda: all(thread.name != "reloading" for thread in threading.enumerate()))
