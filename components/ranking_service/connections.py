@@ -1,7 +1,7 @@
 """Bounds on what a connection may send, and how long it may take, before a request is whole; the server has none.
 
 A head or a trailer without end would cost more with each byte and hold up every other caller; one that never comes
-would hold a file handle for ever. uvicorn's other parser, h11, bounds the size itself.
+would hold a file handle for ever. It can go once uvicorn has such limits itself.
 """
 
 import asyncio

@@ -4,7 +4,6 @@ import gc
 import logging
 import os
 from functools import cache
-from importlib.util import find_spec
 from typing import Any
 
 import bentoml
@@ -37,8 +36,7 @@ span of each request that nobody reads."""
 
 logging.getLogger("uvicorn.access").propagate = False  # else uvicorn words a line for each request that nobody prints
 
-if find_spec("httptools"):  # BentoML lets uvicorn choose how a connection is read; h11 bounds a head itself
-    HTTP_PROTOCOLS["auto"] = "components.ranking_service.connections:BoundedConnection"
+HTTP_PROTOCOLS["auto"] = "components.ranking_service.connections:BoundedConnection"  # BentoML lets uvicorn choose
 
 app = ranking_app()
 
