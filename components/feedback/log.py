@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import os
 import re
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from components.feedback.segments import segments, whole_lines
 
 __all__ = ["EventsRefusedError", "FeedbackLog", "LogFacts", "Pace", "ServedEvent", "ServedList", "Taken"]
 
+LEAST_PRIORITY = 19
 MOVE_SECONDS = 15.0  # between two looks for closed segments
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 log = logging.getLogger("rankloop.feedback")
@@ -102,6 +105,8 @@ class FeedbackLog:
         self.close()
 
     def _move_on(self) -> None:
+        if sys.platform == "linux":  # where a priority is a thread's: answers come first
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEAST_PRIORITY)
         while not self._closing.wait(self._move_seconds):
             self._move()
 

@@ -85,7 +85,7 @@ def _parse(lines: bytes, schema: pa.Schema) -> pa.Table:
     if not lines:
         return schema.empty_table()
     parsing = pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
-    reading = pj.ReadOptions(block_size=min(max(len(lines), 1), LARGEST_LINE))
+    reading = pj.ReadOptions(use_threads=False, block_size=min(max(len(lines), 1), LARGEST_LINE))
     return pj.read_json(pa.BufferReader(lines), parse_options=parsing, read_options=reading)
 
 

@@ -119,7 +119,10 @@ class _Connection:
         reader, writer = self._streams
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
-        return _status(head), await reader.readexactly(_length(head))
+        body = await reader.readexactly(_length(head))
+        if b"connection: close" in head.lower():
+            self.close()
+        return _status(head), body
 
     def close(self) -> None:
         """Hang up."""
