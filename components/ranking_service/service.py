@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import sys
 from functools import cache
 from typing import Any
 
@@ -25,6 +26,8 @@ from components.ranking_service.tracing import tracing_from
 TIMEOUT_SECONDS = 2.0
 """BentoML 1.4.39 never cancels the timer that it sets for a request, so all requests of this time stay in memory; an
 answer takes a hundredth of it, and a body may take half."""
+
+SWITCH_SECONDS = 0.0005  # how long another thread may keep an answer waiting; Python's own 5 ms are two answers
 
 BENTOML_SILENT: dict[str, Any] = {
     "metrics": {"enabled": False},
@@ -75,6 +78,7 @@ class RankingService:
     def __init__(self) -> None:
         """Open what is live, and let the garbage collector never look at it again."""
         end_with_parent()
+        sys.setswitchinterval(SWITCH_SECONDS)
         gate()
         app.state.serving.start()
         gc.collect()
