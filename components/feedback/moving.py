@@ -14,7 +14,6 @@ from components.feedback.places import Places
 from components.feedback.records import read_lists
 from components.feedback.segments import held_alone, is_closed, segments, whole_lines
 from components.lake.tables import append_rows, create_table, read_notes
-from components.lake.upkeep import compact_table
 
 MOVED = "moved"
 MOST_BYTES = 32 * 2**20  # of segments in one commit
@@ -35,9 +34,7 @@ def move_lists(places: Places) -> int:
             return 0
         create_table(places.impressions, SERVED)
         closed = _without_moved(places, closed)
-        rows = sum(_move(places, group) for group in _groups(closed))
-        compact_table(places.impressions)
-        return rows
+        return sum(_move(places, group) for group in _groups(closed))
 
 
 def _without_moved(places: Places, closed: list[Path]) -> list[Path]:

@@ -1,4 +1,7 @@
-"""Retention: lists and events go when they are too old."""
+"""Upkeep of the log: small files are joined, lists and events go when they are too old.
+
+A run does it, never the service: joining files takes the processor for seconds, and answers would wait.
+"""
 
 import sys
 from datetime import datetime, timedelta
@@ -11,6 +14,7 @@ from components.feedback.moving import move_lists
 from components.feedback.places import Places
 from components.feedback.segments import held_alone, is_closed, segments
 from components.lake.tables import KEEP_HISTORY, note_properties, open_table, read_notes
+from components.lake.upkeep import compact_table
 
 VERSIONS_HOURS = 24  # for readers that are at it; then old versions go, and what was deleted with them
 
@@ -26,6 +30,7 @@ def drop_old_feedback(home: Home, days: int, now: datetime) -> None:
     try:
         move_lists(places)
         with held_alone(places.lock, wait=True):
+            compact_table(places.impressions)
             _drop_lists(places, before)
             _drop_events(places, before)
     except (DeltaError, SourceError, OSError) as error:
