@@ -5,7 +5,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from components.contracts.experiment import ArmName
-from components.ranking_service.recommender import MOST_EXPLAINED, Fallback
+from components.ranking_service.answers import Fallback
+from components.ranking_service.recommender import MOST_EXPLAINED
 
 
 class Told(BaseModel):

@@ -20,17 +20,12 @@ ITEMS_AT_ONCE = 10_000  # bounds what a refresh holds beside the columns it make
 
 
 @dataclass(frozen=True)
-class KnownUsers:
-    """Users as they stand online; ``found`` [users] is False where the store has no row, or only an expired one."""
-
-    rows: UserRows
-    found: NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
 class AskedUser:
-    """The user of a request: the row (empty when not found), its event time in microseconds, what the store has of
-    their session."""
+    """The user of a request, as they stand online.
+
+    ``rows`` holds the one user, with an empty history when the store has no row, or only an expired one (``found`` is
+    then False); ``event_time`` is in microseconds since 1970; ``session`` is what the store has of theirs.
+    """
 
     rows: UserRows
     found: bool
@@ -96,10 +91,6 @@ class OnlineRows:
         """The ids of all users that have a row, sorted."""
         return self.client.entities(self._users.name)
 
-    def users(self, user_ids: Sequence[str], items: ItemRows) -> KnownUsers:
-        """Read users in the order of their ids; one without a row has an empty history."""
-        return _known(user_ids, self.client.read(self._users, user_ids), items)
-
     def asked(self, user_id: str, items: ItemRows) -> AskedUser:
         """Read one user and their session, at once and within the deadline.
 
@@ -116,16 +107,15 @@ class OnlineRows:
         self.breaker.succeeded()
         if user is None:
             return replace(self.stranger(user_id, items), session=session)
-        scalars, lists = _features(user.schema)
-        arrays = {name: Ragged(*found) for name, found in zip(lists, user.only_row(lists), strict=True)}
-        rows = users_of(np.array([user_id], dtype=object), _columns(user.matrix(scalars), scalars), arrays, items)
-        return AskedUser(rows, True, int(user.event_time[0]), session)
+        _, lists = _features(user.schema)
+        arrays = [Ragged(*found) for found in user.only_row(lists)]
+        return AskedUser(_rows_of(user_id, user, arrays, items), True, int(user.event_time[0]), session)
 
     def stranger(self, user_id: str, items: ItemRows) -> AskedUser:
         """Take a user as if the store had no row of them; it is not asked."""
         nothing = PackedRows(self._users.schema, [None], self.client.namespace(self._users.name).revision_hash)
-        known = _known([user_id], nothing, items)
-        return AskedUser(known.rows, False, int(nothing.event_time[0]), None)
+        arrays = [_ragged(nothing, name) for name in _features(nothing.schema)[1]]
+        return AskedUser(_rows_of(user_id, nothing, arrays, items), False, int(nothing.event_time[0]), None)
 
     def stored_sessions(self, user_ids: Sequence[str]) -> PackedRows | None:
         """What the store has of users' sessions, at once; None when it cannot be read, or is left alone."""
@@ -137,11 +127,11 @@ class OnlineRows:
             return None
 
 
-def _known(user_ids: Sequence[str], read: PackedRows, items: ItemRows) -> KnownUsers:
+def _rows_of(user_id: str, read: PackedRows, arrays: Sequence[Ragged], items: ItemRows) -> UserRows:
+    """One user's row as ranking takes it; ``arrays`` are its lists in their order."""
     scalars, lists = _features(read.schema)
-    arrays = {name: _ragged(read, name) for name in lists}
     columns = _columns(read.matrix(scalars), scalars)
-    return KnownUsers(users_of(np.array(user_ids, dtype=object), columns, arrays, items), read.found)
+    return users_of(np.array([user_id], dtype=object), columns, dict(zip(lists, arrays, strict=True)), items)
 
 
 @lru_cache(maxsize=8)

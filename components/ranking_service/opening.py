@@ -25,15 +25,16 @@ from components.feedback.clock import ServiceClock
 from components.feedback.places import Places
 from components.ranking.candidates import Assortment, assortment
 from components.ranking.features import feature_list
+from components.ranking_service.answers import Fallback
 from components.ranking_service.catalogue import Catalogue, read_catalogue
 from components.ranking_service.live import Live
 from components.ranking_service.online_rows import OnlineRows, StoredItems
-from components.ranking_service.recommender import Fallback, Recommender
+from components.ranking_service.recommender import Recommender
 from components.ranking_service.sessions import Sessions
 from components.ranking_service.settings import ServiceSettings
 from components.ranking_service.shop_window import storefront_of
 from components.ranking_service.stand_in import baseline_of, stand_in
-from feature_repo.packed_online_store.client import EPOCH, MICROSECOND, PackedClient
+from feature_repo.packed_online_store.client import MICROSECOND, PackedClient, microseconds
 from feature_repo.packed_online_store.clock import wall_clock
 from feature_repo.project import PROJECT
 
@@ -49,6 +50,13 @@ class _Shelf:
     items: StoredItems
     catalogue: Catalogue
     assortments: dict[str, Assortment] = field(default_factory=dict)
+
+    def stock(self, limits: Candidates) -> Assortment:
+        """What the candidates of all users share, found once for bundles of equal limits."""
+        key = limits.model_dump_json()
+        if key not in self.assortments:
+            self.assortments[key] = assortment(self.items.rows, limits)
+        return self.assortments[key]
 
 
 class Opening:
@@ -154,18 +162,16 @@ class Opening:
         if key not in self._opened:
             ranker = self._ranker(bundle)
             limits = Candidates(**bundle.manifest.candidates)
-            stock = shelf.assortments.setdefault(str(limits), assortment(shelf.items.rows, limits))
-            is_stale = self._staleness(shelf.items.newest)
             self._opened[key] = Recommender(
                 bundle,
                 ranker,
                 shelf.rows,
-                stock,
+                shelf.stock(limits),
                 shelf.catalogue,
                 self.sessions,
                 self.now,
                 degraded=degraded,
-                is_stale=is_stale,
+                is_stale=self._staleness(shelf.items.newest),
             )
             self._opened[key].warm_up()
         return self._opened[key]
@@ -180,7 +186,7 @@ class Opening:
 
     def now(self) -> int:
         """The home's present moment, in microseconds since 1970."""
-        return (self.clock() - EPOCH) // MICROSECOND
+        return microseconds(self.clock())
 
     def _staleness(self, newest: int) -> Callable[[], bool]:
         bound = timedelta(days=self.settings.stale_after_days) // MICROSECOND

@@ -15,9 +15,10 @@ from starlette.responses import Response
 
 from components.contracts.experiment import ArmName
 from components.feedback.records import ServedList
+from components.ranking_service.answers import Answer, Asked, Fallback, RankedItem
 from components.ranking_service.bodies import JSON, read_body
 from components.ranking_service.live import Live
-from components.ranking_service.recommender import Answer, Asked, Fallback, RankedItem, Recommender
+from components.ranking_service.recommender import Recommender
 from components.ranking_service.schemas import RankRequest, RecommendRequest, Request
 from components.ranking_service.serving import Serving, serving_of
 from components.ranking_service.stopwatch import Stopwatch

@@ -8,8 +8,7 @@
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -26,6 +25,7 @@ from components.ranking.reasons import reasons
 from components.ranking.recommending import Recommended, Scored, best_allowed, listed, scored_pairs
 from components.ranking.rows import MISSING_POSITION, Floats, UserRows
 from components.ranking.sessions import PURCHASE, Session, longer, session_seeds, with_session
+from components.ranking_service.answers import Answer, Asked, Fallback, RankedItem
 from components.ranking_service.catalogue import Catalogue
 from components.ranking_service.online_rows import AskedUser, OnlineRows
 from components.ranking_service.sessions import Sessions
@@ -38,63 +38,6 @@ HOUR = 3_600_000_000  # microseconds
 MOST_SOLD = 200  # candidates, where there are no others
 MOST_EXPLAINED = 50  # items of a list, the best: reasons of one cost half a millisecond, and everybody waits
 Indices = NDArray[np.int64]
-
-
-class Fallback(StrEnum):
-    """What an answer rests on where what it should rest on cannot be had; the gravest first."""
-
-    NO_BUNDLE = "no_bundle"  # no bundle can be opened: a baseline ranks
-    ARM_UNAVAILABLE = "arm_unavailable"  # the arm's bundle cannot be opened: the champion ranks
-    STORE_UNAVAILABLE = "store_unavailable"  # the user's row cannot be read: what sells, ranked by the bundle
-    STALE_FEATURES = "stale_features"  # the item rows are older than their bound: ranked all the same
-    EMPTY_CANDIDATES = "empty_candidates"  # nothing that the user is worth asking about is wanted: what sells best is
-    SESSION_NEIGHBOURS = "session_neighbours"  # no row of the user: what goes with what they just looked at, first
-    UNKNOWN_USER = "unknown_user"  # no row of the user: what sells, ranked by the bundle
-
-    @classmethod
-    def gravest(cls, *some: "Fallback | None") -> "Fallback | None":
-        """The one of several that an answer names; None when there is none."""
-        return min((found for found in some if found is not None), key=list(cls).index, default=None)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A request for a list: ``wanted`` [items] and ``sources`` narrow it, ``max_per_category`` replaces the rule's.
-
-    ``any_stock`` sets the rule aside that only what is in stock is a candidate.
-    """
-
-    user_id: str
-    k: int = 0
-    exclude: Collection[str] = ()
-    viewed: Sequence[str] = ()
-    wanted: NDArray[np.bool_] | None = None
-    sources: Sequence[str] | None = None
-    max_per_category: int | None = None
-    any_stock: bool = False
-    explain: bool = False
-
-
-@dataclass(frozen=True)
-class RankedItem:
-    """One place of a list; ``score`` is None for an item that is not known."""
-
-    item_id: str
-    score: float | None
-    reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A ranked list, best first; ``fallback`` is None when all that it should rest on was there.
-
-    ``features`` float32 [known items, features] are what the items were scored by.
-    """
-
-    items: tuple[RankedItem, ...]
-    bundle: str
-    fallback: Fallback | None
-    features: Floats
 
 
 class Recommender:
@@ -137,7 +80,7 @@ class Recommender:
                 candidates = _with_neighbours(candidates, neighbours[0], len(self.stock.items))
             wanted = self._wanted(candidates, asked, session)
             if _is_empty(candidates, wanted) and asked.sources is None:
-                candidates, fallback = self._sold_most(asked), fallback or Fallback.EMPTY_CANDIDATES
+                candidates, fallback = self._sold_most(asked), Fallback.gravest(fallback, Fallback.EMPTY_CANDIDATES)
                 wanted = self._wanted(candidates, asked, session)
         with watch("scoring"):
             scored = self._scored(user, candidates)

@@ -16,7 +16,7 @@ from components.ranking_service.problems import Problem
 from components.ranking_service.schemas import FUTURE_SECONDS, Event, EventsRequest
 from components.ranking_service.serving import Serving, serving_of
 from components.ranking_service.sessions import SessionEvent
-from feature_repo.packed_online_store.client import EPOCH, MICROSECOND
+from feature_repo.packed_online_store.client import EPOCH, microseconds
 
 
 async def take_events(request: Request) -> Response:
@@ -91,7 +91,7 @@ def _remember(serving: Serving, events: Sequence[ServedEvent]) -> None:
             event.user_id,
             live.codes[event.item_id],
             event.event_type,
-            (event.event_time - EPOCH) // MICROSECOND,
+            microseconds(event.event_time),
             1.0 if event.quantity is None else event.quantity,
         )
         for event in events

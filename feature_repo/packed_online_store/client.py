@@ -108,7 +108,7 @@ class PackedClient:
         return self.backend.read([self.namespace(view).mark])[0]
 
     def _rows(self, view: PackedView, rows: list[bytes | None]) -> PackedRows:
-        oldest = None if not view.ttl else _microseconds(self._now() - view.ttl)
+        oldest = None if not view.ttl else microseconds(self._now() - view.ttl)
         try:
             return PackedRows(view.schema, rows, self.namespace(view.name).revision_hash, oldest)
         except StoreError as error:
@@ -222,5 +222,6 @@ class PackedClient:
         return now
 
 
-def _microseconds(moment: datetime) -> int:
+def microseconds(moment: datetime) -> int:
+    """Return a moment, with a zone, as microseconds since 1970."""
     return (moment - EPOCH) // MICROSECOND

@@ -31,10 +31,11 @@ from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.candidates import assortment
 from components.ranking.features import FEATURE_NAMES
 from components.ranking_service.admission import Limits
+from components.ranking_service.answers import Answer, Asked
 from components.ranking_service.catalogue import read_catalogue
 from components.ranking_service.measures import Measures
 from components.ranking_service.online_rows import OnlineRows
-from components.ranking_service.recommender import Answer, Asked, Recommender
+from components.ranking_service.recommender import Recommender
 from components.ranking_service.routes import ranking_app
 from components.ranking_service.serving import Serving
 from components.ranking_service.sessions import Sessions

@@ -11,7 +11,8 @@ import pytest
 from components.contracts.errors import StoreError
 from components.contracts.shop import Candidates
 from components.ranking.candidates import assortment
-from components.ranking_service.recommender import Asked, Fallback, Recommender
+from components.ranking_service.answers import Asked, Fallback
+from components.ranking_service.recommender import Recommender
 from components.ranking_service.stopwatch import Stopwatch
 from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
 from tests.components.ranking_service.answering import (

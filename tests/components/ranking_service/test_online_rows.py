@@ -15,6 +15,7 @@ from components.contracts.errors import StoreError
 from components.contracts.home import Home
 from components.features.sets import FeatureSet, read_set
 from components.materialize_features.packed_rows import open_client, write_newest
+from components.ranking.recommending import users_between
 from components.ranking.rows import ItemRows, UserRows, item_rows, user_rows
 from components.ranking_service import online_rows
 from components.ranking_service.online_rows import OnlineRows
@@ -68,20 +69,15 @@ def test_items_are_those_of_the_newest_snapshot(built: tuple[Home, FeatureSet]) 
     same(found, expected)
 
 
-def test_users_are_those_of_the_newest_snapshot_in_the_order_asked_for(built: tuple[Home, FeatureSet]) -> None:
+def test_every_user_is_the_one_of_the_newest_snapshot(built: tuple[Home, FeatureSet]) -> None:
     expected, items = stored(built[1])
     with online(built) as rows:
-        found = rows.users(expected.user_ids.tolist(), items)
-        last, first = (
-            rows.users(expected.user_ids.tolist()[::-1], items),
-            rows.users(expected.user_ids[:1].tolist(), items),
-        )
-    assert found.found.all()
-    assert found.rows.user_ids.tolist() == expected.user_ids.tolist()
-    same(found.rows, expected)
-    for name, values in expected.columns.items():
-        np.testing.assert_array_equal(last.rows.columns[name], values[::-1])
-        np.testing.assert_array_equal(first.rows.columns[name], values[:1])
+        for place, user_id in enumerate(expected.user_ids.tolist()):
+            found = rows.asked(user_id, items)
+            assert found.found
+            assert found.event_time == (built[1].as_of - EPOCH) // MICROSECOND
+            assert found.rows.user_ids.tolist() == [user_id]
+            same(found.rows, users_between(expected, place, place + 1))
 
 
 def test_items_are_read_some_at_a_time(built: tuple[Home, FeatureSet], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +94,7 @@ def test_items_are_read_although_they_have_expired_and_tell_how_old_they_are(bui
     found = rows.items()
     same(found.rows, stored(chosen)[1])
     assert found.newest == (chosen.as_of - EPOCH) // MICROSECOND
-    assert not rows.users(["u1"], found.rows).found.any(), "a user's row is too old to be true"
+    assert not rows.asked("u1", found.rows).found, "a user's row is too old to be true"
     client.close()
 
 
@@ -126,7 +122,9 @@ def test_an_item_whose_id_the_store_cannot_tell_is_refused(built: tuple[Home, Fe
 def test_a_user_without_a_row_has_an_empty_history(built: tuple[Home, FeatureSet]) -> None:
     _, items = stored(built[1])
     with online(built) as rows:
-        found = rows.users(["nobody", "u1"], items)
-    assert found.found.tolist() == [False, True]
-    assert np.isnan(found.rows.columns["trips"]).tolist() == [True, False]
-    assert np.diff(found.rows.arrays["history_item"].offsets).tolist()[0] == 0
+        known, found = rows.asked("u1", items), rows.asked("nobody", items)
+    assert (known.found, found.found) == (True, False)
+    assert found.rows.columns.keys() == known.rows.columns.keys()
+    assert found.rows.arrays.keys() == known.rows.arrays.keys()
+    assert all(np.isnan(values).tolist() == [True] for values in found.rows.columns.values())
+    assert all(ragged.offsets.tolist() == [0, 0] for ragged in found.rows.arrays.values())

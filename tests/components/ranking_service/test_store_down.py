@@ -13,9 +13,9 @@ import redis
 
 from components.bundles.promotion import promote, rollback
 from components.contracts.errors import StoreError
+from components.ranking_service.answers import Fallback
 from components.ranking_service.breaker import Breaker, State
 from components.ranking_service.online_rows import OnlineRows
-from components.ranking_service.recommender import Fallback
 from components.ranking_service.serving import Serving
 from components.ranking_service.sessions import session_table
 from feature_repo.packed_online_store.client import PackedClient
