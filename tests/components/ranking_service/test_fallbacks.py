@@ -95,6 +95,7 @@ def test_a_list_may_be_empty(asked: Recommender) -> None:
     nothing = np.zeros(len(asked.stock.items), dtype=bool)
     found = listed(asked, "u1", wanted=nothing, explain=True)
     assert (found.items, found.fallback, found.features.shape[0]) == ((), Fallback.EMPTY_CANDIDATES, 0)
+    assert listed(asked, "nobody", wanted=nothing).fallback is Fallback.EMPTY_CANDIDATES, "the gravest is named"
     assert listed(asked, "u1", wanted=nothing, sources=["seen"]).fallback is None, "sources are the caller's choice"
 
 

@@ -1,7 +1,6 @@
 """Writing and reading through the client, on both backends."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,33 +12,7 @@ from feature_repo.packed_online_store.clock import HomeClock
 from feature_repo.packed_online_store.layout import PackedSchema
 from feature_repo.packed_online_store.views import PackedView
 from tests.feature_repo.packed_online_store.conftest import AS_OF, OpenClient
-
-ITEMS = PackedView("items", PackedSchema.of({"price": "float32", "orders": "int64"}), ("item_id",))
-USERS = PackedView(
-    "users",
-    PackedSchema.of({"trips": "float32", "history": "list<int64>", "last": "list<float32>", "city": "text"}),
-    ("user_id",),
-    ttl=timedelta(days=7),
-)
-TIME = pa.timestamp("us", tz="UTC")
-
-
-def items(prices: dict[Any, float], at: datetime | list[datetime] = AS_OF, **columns: Any) -> pa.Table:
-    times = at if isinstance(at, list) else [at] * len(prices)
-    return pa.table(
-        {
-            "item_id": list(prices),
-            "price": pa.array(list(prices.values()), pa.float32()),
-            "orders": pa.array(range(len(prices)), pa.int64()),
-            "event_timestamp": pa.array(times, TIME),
-            **columns,
-        }
-    )
-
-
-def prices(client: PackedClient, keys: Any) -> list[float | None]:
-    matrix = client.read_matrix("items", keys, ["price"])
-    return [None if np.isnan(price) else price for price in matrix[:, 0].tolist()]
+from tests.feature_repo.packed_online_store.two_views import ITEMS, TIME, USERS, items, prices, users
 
 
 def test_rows_come_back_in_the_order_of_their_keys(open_client: OpenClient) -> None:
@@ -60,19 +33,6 @@ def test_a_reader_learns_the_view_from_the_store(open_client: OpenClient) -> Non
     assert rows.arrays("last").row(2).tolist() == [0.5]
     assert reader.read("users", ["u2", "u1"]).texts("city") == [None, "Köln"]
     assert reader.view_names() == ["users"]
-
-
-def users(at: datetime) -> pa.Table:
-    return pa.table(
-        {
-            "user_id": ["u1", "u2"],
-            "trips": pa.array([4, None], pa.float32()),
-            "history": [[3, 1, 2], []],
-            "last": pa.array([None, [0.5]], pa.list_(pa.float32())),
-            "city": ["Köln", None],
-            "event_timestamp": pa.array([at, at], TIME),
-        }
-    )
 
 
 def test_rows_expire_by_the_clock_that_was_handed_in(open_client: OpenClient) -> None:
@@ -151,46 +111,6 @@ def test_bytes_are_the_same_in_either_order_of_writing(open_client: OpenClient) 
     for table in (new, old):
         second.write_table(ITEMS, table)
     assert prices(first, ["a", "b", "c"]) == prices(second, ["a", "b", "c"]) == [1, 2, 2]
-
-
-@pytest.mark.parametrize(
-    ("join_keys", "columns", "keys"),
-    [
-        (("item_id",), {"item_id": [1, -2]}, [1, -2]),
-        (("item_id",), {"item_id": [1, -2]}, np.array([1, -2])),
-        (("item_id",), {"item_id": [b"\0", b"x" * 900]}, [b"\0", b"x" * 900]),
-        (("item_id",), {"item_id": ["", "x" * 900]}, ["", "x" * 900]),
-        (("item_id",), {"item_id": ["a\0b", "a"]}, ["a\0b", "a"]),
-        (("item_id",), {"item_id": [AS_OF, AS_OF + timedelta(1)]}, [AS_OF, AS_OF + timedelta(1)]),
-        (("shop", "item"), {"shop": ["x", "xy"], "item": ["yz", "z"]}, [("x", "yz"), ("xy", "z")]),
-        (("b", "a"), {"a": [1, 2], "b": ["p" * 300, "q"]}, [("p" * 300, 1), ("q", 2)]),
-    ],
-)
-def test_join_keys_of_every_type_find_their_rows(
-    open_client: OpenClient, join_keys: tuple[str, ...], columns: dict[str, Any], keys: Any
-) -> None:
-    view = PackedView("view", ITEMS.schema, join_keys)
-    table = items({"a": 1, "b": 2}).drop_columns(["item_id"])
-    for name, values in columns.items():
-        table = table.append_column(name, pa.array(values))
-    client = open_client()
-    client.write_table(view, table)
-    assert client.read_matrix(view, keys, ["price"])[:, 0].tolist() == [1, 2]
-
-
-def test_texts_and_numbers_are_different_keys(open_client: OpenClient) -> None:
-    client = open_client()
-    client.write_table(ITEMS, items({"1": 1}))
-    client.write_table(ITEMS, items({1: 2}))
-    assert prices(client, ["1"]) + prices(client, [1]) == [1, 2]
-
-
-@pytest.mark.parametrize(
-    ("keys", "message"), [([1.5], "join key 1.5 is a float"), ([None], "is a NoneType"), ([True], "is a bool")]
-)
-def test_a_key_that_names_no_row_is_refused(open_client: OpenClient, keys: list[Any], message: str) -> None:
-    with pytest.raises(StoreError, match=message):
-        open_client().read(ITEMS, keys)
 
 
 def test_a_table_lacking_a_key_or_a_time_is_refused(open_client: OpenClient) -> None:
@@ -292,11 +212,6 @@ def test_large_tables_and_large_rows_go_in_several_batches(open_client: OpenClie
     table = items({f"i{place}": 0 for place in range(40)}).append_column("history", pa.array([[1] * 50_000] * 40))
     client.write_table(large, table)
     assert client.read(large, ["i39"]).arrays("history").values.sum() == 50_000
-
-
-def test_names_too_long_for_a_key_are_refused(open_client: OpenClient) -> None:
-    with pytest.raises(StoreError, match="expected at most 240: shorten the names"):
-        open_client("r" * 300).read(ITEMS, ["a"])
 
 
 @pytest.mark.parametrize(
