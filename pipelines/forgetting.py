@@ -65,7 +65,8 @@ def forget_user(home: Home, user_id: str, say: Callable[[str], None]) -> Receipt
         SourceError, StoreError: a place cannot be written; what was done stays done, and the command finishes it later.
     """
     _check(user_id)
-    person = person_of(load_shop(shop_file_of(home)), user_id)
+    shop = load_shop(shop_file_of(home))
+    person = person_of(shop, user_id)
     with hold_lock(home, LOCK_NAME):
         tombstone = bury(home.tombstones, user_id)
         path = home.forgotten / f"{tombstone}.json"
@@ -74,7 +75,7 @@ def forget_user(home: Home, user_id: str, say: Callable[[str], None]) -> Receipt
         say("waiting for services to know")
         followed, silent = await_followers(home, FOLLOWING_SECONDS)
         receipt = replace(receipt, services={"followed": followed, "silent": silent})
-        for place in places_of(home, load_shop(shop_file_of(home)), person):
+        for place in places_of(home, shop, person):
             receipt = _erase(place, path, receipt, again=place.name == cut_off, say=say)
         say("searching every file")
         found = sweep(home, person)

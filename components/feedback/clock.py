@@ -13,14 +13,10 @@ from pathlib import Path
 from components.contracts.durable import write_durably
 from components.contracts.errors import ConfigurationError
 from components.feedback.places import Places
+from feature_repo.packed_online_store.clock import wall_clock
 
 log = logging.getLogger("rankloop.feedback")
 LIVING = timedelta(days=30)  # an as-of that lies no further back is one of a home that lives
-
-
-def wall_clock() -> datetime:
-    """Return the machine's time."""
-    return datetime.now(UTC)
 
 
 class ServiceClock:
