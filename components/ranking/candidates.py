@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from components.contracts.shop import Candidates
 from components.ranking.grouping import distinct_keys, ranks_within, sums_by_key, top_within
 from components.ranking.pairs import Pairs
-from components.ranking.rows import MISSING_POSITION, Floats, ItemRows, Positions, Ragged, UserRows
+from components.ranking.rows import Floats, ItemRows, Positions, Ragged, UserRows
 
 SOURCES = ("history", "popular", "trending", "neighbours", "category", "new", "promoted", "seen")
 CATEGORIES_PER_USER = 5
@@ -138,22 +138,22 @@ def neighbour_weights(users: UserRows, items: ItemRows) -> tuple[NDArray[np.int3
 def _neighbour_weights(users: UserRows, items: ItemRows) -> tuple[NDArray[np.int32], Positions, Floats]:
     history, strength = users.arrays["history_item"], users.arrays["history_decay_112"].values.astype(np.float32)
     seeds = np.flatnonzero(users.once(_own_ranks, items) < SEEDS_PER_USER)
-    entries, seed = _expand(items.arrays["neighbour_item"], history.values[seeds].astype(np.int32))
-    neighbour = items.positions(items.arrays["neighbour_item"].values[entries])
-    similarity = items.arrays["neighbour_similarity"].values[entries].astype(np.float32)
-    known = neighbour != MISSING_POSITION
-    keys = history.row[seeds][seed].astype(np.int64) * len(items) + neighbour
-    distinct, weight = sums_by_key(keys[known], (similarity * strength[seeds][seed])[known])
+    neighbours, similarity = items.neighbours
+    entries, seed = _expand(neighbours, history.values.take(seeds))
+    own = seeds.take(seed)
+    keys = history.row.take(own).astype(np.int64) * len(items) + neighbours.values.take(entries)
+    distinct, weight = sums_by_key(keys, similarity.take(entries) * strength.take(own))
     user, item = _split(distinct, len(items))
     return user, item, weight.astype(np.float32)
 
 
 def _expand(ragged: Ragged, rows: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Indices into ``ragged.values`` of the given rows, one after another, and which of ``rows`` each comes from."""
-    lengths = ragged.offsets[rows + 1] - ragged.offsets[rows]
-    which = np.repeat(np.arange(len(rows)), lengths)
-    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return ragged.offsets[rows][which] + within, which
+    starts = ragged.offsets.take(rows)
+    lengths = ragged.offsets.take(rows + 1) - starts
+    ends = lengths.cumsum()
+    which = np.arange(len(rows)).repeat(lengths)
+    return (starts - ends + lengths).take(which) + np.arange(len(which)), which
 
 
 def _from_categories(users: UserRows, items: ItemRows, shelves: Ragged | None) -> Sourced:
@@ -167,7 +167,7 @@ def _from_categories(users: UserRows, items: ItemRows, shelves: Ragged | None) -
 
 def _favourite_categories(users: UserRows, codes: Floats, width: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     history = users.arrays["history_item"]
-    code = codes[history.values.astype(np.int32)]
+    code = codes.take(history.values)
     known = ~np.isnan(code)
     keys = history.row[known].astype(np.int64) * width + code[known].astype(np.int64)
     distinct, weight = sums_by_key(keys, users.arrays["history_decay_112"].values[known].astype(np.float32))
@@ -193,13 +193,14 @@ def _shelves(items: ItemRows, allowed: NDArray[np.bool_], limit: int) -> Ragged 
 def _merge(users: UserRows, found: dict[str, Sourced], stock: Assortment) -> Pairs:
     shared, shared_bits = stock.shared
     user = [np.arange(len(users), dtype=np.int32).repeat(len(shared)), *(user for user, _ in found.values())]
-    item = np.concatenate([np.tile(shared, len(users)), *(item for _, item in found.values())])
-    bits = [np.tile(shared_bits, len(users)), *(np.full(len(of[0]), _bit(source)) for source, of in found.items())]
-    allowed = stock.allowed[item]
+    item = np.concatenate([*[shared] * len(users), *(item for _, item in found.values())])
+    own_bits = np.array([_bit(source) for source in found]).repeat([len(item) for _, item in found.values()])
+    bits = np.concatenate([*[shared_bits] * len(users), own_bits])
+    allowed = stock.allowed.take(item)
     keys = np.concatenate(user).astype(np.int64) * len(stock.items) + item
     distinct, which = distinct_keys(keys[allowed])
     sources = np.zeros(len(distinct), dtype=np.uint8)
-    np.bitwise_or.at(sources, which, np.concatenate(bits)[allowed])
+    np.bitwise_or.at(sources, which, bits[allowed])
     return Pairs(*_split(distinct, len(stock.items)), sources)
 
 

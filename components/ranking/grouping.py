@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from components.ranking.rows import Floats
 
 LAST = np.uint32(np.iinfo(np.uint32).max)
+GROUP_BITS = np.uint64(32)  # by which a key holds its group above the place in it
 
 
 def ranks_within(group: NDArray[np.integer], score: NDArray[np.floating]) -> NDArray[np.int32]:
@@ -13,6 +14,10 @@ def ranks_within(group: NDArray[np.integer], score: NDArray[np.floating]) -> NDA
 
     ``group`` must be sorted ascending. Returns int32 [rows].
     """
+    ranks = np.empty(len(group), dtype=np.int32)
+    if _is_one(group):
+        ranks[(-score).argsort(kind="stable")] = np.arange(len(group))
+        return ranks
     number, start = _numbered(group)
     if score.dtype == np.float32:
         falling = falling_keys(score)
@@ -20,7 +25,6 @@ def ranks_within(group: NDArray[np.integer], score: NDArray[np.floating]) -> NDA
         order = _keys(number, falling).argsort(kind="stable")
     else:
         order = np.lexsort((-score, number))
-    ranks = np.empty(len(group), dtype=np.int32)
     ranks[order] = np.arange(len(group)) - start
     return ranks
 
@@ -28,21 +32,31 @@ def ranks_within(group: NDArray[np.integer], score: NDArray[np.floating]) -> NDA
 def standings_within(group: NDArray[np.integer], score: NDArray[np.floating]) -> NDArray[np.int32]:
     """Count the rows of the same group that score strictly higher: equal scores share a standing, NaN counts as lowest.
 
-    ``group`` must be sorted ascending. Returns int32 [rows].
+    Groups are numbered from 0 and may stand in any order. Returns int32 [rows].
     """
-    number, start = _numbered(group)
-    keys = _keys(number, falling_keys(score) if score.dtype == np.float32 else _falling_places(score))
+    if group.max(initial=0) > LAST:
+        group = np.unique(group, return_inverse=True)[1]
+    keys = _keys(group, falling_keys(score) if score.dtype == np.float32 else _falling_places(score))
     order = keys.argsort()
-    ordered, first_equal = keys[order], np.arange(len(keys))
-    first_equal[1:][ordered[1:] == ordered[:-1]] = 0
+    ordered = keys.take(order)
     standings = np.empty(len(keys), dtype=np.int32)
-    standings[order] = np.maximum.accumulate(first_equal) - start
+    standings[order] = _latest_change(ordered) - _latest_change(ordered >> GROUP_BITS)
     return standings
+
+
+def places_within(group: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Count the rows of each group as they stand, from 0; ``group`` must be sorted ascending."""
+    return np.arange(len(group)) - (0 if _is_one(group) else group.searchsorted(group))
 
 
 def top_within(group: NDArray[np.integer], score: NDArray[np.floating], n: int) -> NDArray[np.bool_]:
     """Mark the ``n`` rows of highest score in each group (``group`` sorted ascending; ties keep the rows' order)."""
     return ranks_within(group, score) < n
+
+
+def _is_one(group: NDArray[np.integer]) -> bool:
+    """Whether a sorted group column has no two groups: a request's has one user."""
+    return not len(group) or bool(group[0] == group[-1])
 
 
 def _numbered(group: NDArray[np.integer]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -53,9 +67,16 @@ def _numbered(group: NDArray[np.integer]) -> tuple[NDArray[np.intp], NDArray[np.
     return number, np.concatenate([[0], is_first.nonzero()[0] + 1])[number]
 
 
-def _keys(number: NDArray[np.intp], falling: NDArray[np.uint32]) -> NDArray[np.uint64]:
+def _keys(number: NDArray[np.integer], falling: NDArray[np.uint32]) -> NDArray[np.uint64]:
     """Make one 64-bit key of a row's group and its place in it: it sorts several times faster than two."""
-    return number.astype(np.uint64) << np.uint64(32) | falling
+    return number.astype(np.uint64) << GROUP_BITS | falling
+
+
+def _latest_change(ordered: NDArray[np.uint64]) -> NDArray[np.intp]:
+    """The first place, up to each one, from which the values were the same."""
+    places = np.arange(len(ordered))
+    places[1:][ordered[1:] == ordered[:-1]] = 0
+    return np.maximum.accumulate(places, out=places)
 
 
 def falling_keys(scores: NDArray[np.floating]) -> NDArray[np.uint32]:
@@ -84,7 +105,7 @@ def sums_by_key(keys: NDArray[np.int64], weights: Floats) -> tuple[NDArray[np.in
 def distinct_keys(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
     """Find the distinct keys, ascending, and which of them each key is; np.unique takes twice as long for a few."""
     order = keys.argsort()
-    ordered = keys[order]
+    ordered = keys.take(order)
     first = np.ones(len(keys), dtype=bool)
     np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
     inverse = np.empty(len(keys), dtype=np.intp)

@@ -1,6 +1,6 @@
 """Columns of user x item pairs: looked up in user and item rows, or computed within a user's candidates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -58,23 +58,23 @@ class PairColumns:
         """As ``group``, for a count: 0 when there is none."""
         return self._listed(group, name, is_count=True)
 
-    def standing(self, values: Floats) -> Floats:
+    def standings(self, values: Floats, among: Sequence[str | None]) -> Floats:
         """How many of the user's candidates have a higher value; equal values share a standing.
 
-        ``values`` may be several columns, [columns, pairs]: one sort for all of them.
+        Args:
+            values: several columns, [columns, pairs]: one sort for all of them.
+            among: for each column the group of items, such as ``category``, whose candidates alone are compared; the
+                standing of an item without a group is missing. None: all candidates are.
         """
-        column = np.arange(values.size // max(len(self.pairs), 1))[:, None]
-        standings = standings_within((column * len(self.users) + self.pairs.user).ravel(), values.ravel())
-        return standings.astype(np.float32).reshape(values.shape)
-
-    def standing_in(self, group: str, values: Floats) -> Floats:
-        """As ``standing``, among the user's candidates of the same group of items; missing without a group."""
-        known = np.flatnonzero(~np.isnan(self.item(group)))
-        code = self.item(group)[known].astype(np.int64)
-        key = self.pairs.user[known].astype(np.int64) * (int(code.max(initial=0)) + 1) + code
-        by_key = key.argsort(kind="stable")
-        standings = np.full(len(self.pairs), np.nan, dtype=np.float32)
-        standings[known[by_key]] = standings_within(key[by_key], values[known[by_key]])
+        codes = {name: np.fmax(self.item(name), NOWHERE).astype(np.int64) + 1 for name in among if name is not None}
+        width = 1 + max((int(code.max(initial=0)) for code in codes.values()), default=0)
+        groups = (np.arange(len(values))[:, None] * len(self.users) + self.pairs.user) * width
+        narrowed = [(column, codes[name]) for column, name in enumerate(among) if name is not None]
+        for column, code in narrowed:
+            groups[column] += code
+        standings = standings_within(groups.ravel(), values.ravel()).astype(np.float32).reshape(values.shape)
+        for column, code in narrowed:
+            standings[column, code == 0] = np.nan
         return standings
 
     def share(self, values: Floats) -> Floats:
@@ -93,11 +93,11 @@ class PairColumns:
         if array not in self.items.arrays:
             return self._missing
         rates, item = self.items.arrays[array], self.pairs.item
-        start = rates.offsets[item]
-        known = self._is_own & (rates.offsets[item + 1] - start == HAZARD_CELLS)
-        values = np.zeros(len(self.pairs), dtype=np.float32)
-        values[known] = rates.values[(start + self._hazard_cell)[known]]
-        return values
+        if not len(rates.values):
+            return self._none
+        start = rates.offsets.take(item)
+        known = self._is_own & (rates.offsets.take(item + 1) - start == HAZARD_CELLS)
+        return np.where(known, rates.values.take(start + self._hazard_cell, mode="clip"), np.float32(0))
 
     @cached_property
     def neighbour_weight(self) -> Floats:
@@ -106,7 +106,7 @@ class PairColumns:
             return np.zeros(len(self.pairs), dtype=np.float32)
         user, item, weight = neighbour_weights(self.users, self.items)
         places = _places(self._pair_key, user.astype(np.int64) * len(self.items) + item)
-        return np.append(weight, np.float32(0))[places]
+        return np.append(weight, np.float32(0)).take(places)
 
     def _listed(self, group: str, name: str, is_count: bool = False) -> Floats:
         if group not in self._groups:
@@ -132,11 +132,8 @@ class PairColumns:
 
     def _group_places(self, group: str) -> NDArray[np.int64]:
         codes = self.users.arrays[f"{group}_code"]
-        code = self.item(group)
-        wanted = np.where(np.isnan(code), NOWHERE, code).astype(np.int64)
-        width = int(max(codes.values.max(initial=0), wanted.max(initial=0))) + 2
-        keys = codes.row.astype(np.int64) * width + codes.values.astype(np.int64)
-        return _places(np.where(wanted < 0, NOWHERE, self.pairs.user.astype(np.int64) * width + wanted), keys)
+        wanted = np.fmax(self.item(group), NOWHERE).astype(np.int64)  # an item without a group is in none
+        return _places(_joined(self.pairs.user, wanted), _joined(codes.row, codes.values.astype(np.int64)))
 
     @cached_property
     def _items(self) -> dict[str, Floats]:
@@ -175,7 +172,12 @@ class _GroupColumns:
     def counts(self) -> dict[str, Floats]:
         if self._matrix is None:
             return {}
-        return dict(zip(self._names, np.nan_to_num(self._matrix, nan=0.0), strict=True))
+        return dict(zip(self._names, np.fmax(self._matrix, 0), strict=True))
+
+
+def _joined(users: NDArray[np.int32], codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """One key of a user and a code, of the same order; ``NOWHERE`` of a code that is."""
+    return users.astype(np.int64) << 32 | codes
 
 
 def _places(wanted: NDArray[np.int64], keys: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -183,4 +185,4 @@ def _places(wanted: NDArray[np.int64], keys: NDArray[np.int64]) -> NDArray[np.in
     if not len(keys):
         return np.full(len(wanted), NOWHERE)
     at = np.minimum(keys.searchsorted(wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, at, NOWHERE)
+    return np.where(keys.take(at) == wanted, at, NOWHERE)

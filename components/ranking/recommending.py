@@ -10,7 +10,7 @@ from components.contracts.shop import Candidates, Rules
 from components.ranking.baselines import baselines_of
 from components.ranking.candidates import assortment, candidates_of
 from components.ranking.features import features_of
-from components.ranking.grouping import ranks_within
+from components.ranking.grouping import places_within, ranks_within
 from components.ranking.pair_columns import PairColumns
 from components.ranking.pairs import Pairs
 from components.ranking.rows import Floats, ItemRows, Ragged, UserRows
@@ -74,13 +74,12 @@ def best_allowed(
     pairs: Pairs, scores: Floats, items: ItemRows, rules: Rules, k: int, wanted: NDArray[np.bool_] | None = None
 ) -> NDArray[np.int64]:
     """Indices of the best ``k`` wanted pairs a user, best first, with at most ``max_per_category`` of a category."""
-    order = np.lexsort((pairs.item, -scores, pairs.user))
+    order = np.lexsort((-scores, pairs.user))  # of equal scores the first item comes first, as in the pairs
     if wanted is not None:
         order = order[wanted[order]]
     if rules.max_per_category is not None and "category" in items.columns:
         order = order[_within_category_limit(pairs, items, order, rules.max_per_category)]
-    user = pairs.user[order]
-    return order[np.arange(len(order)) - np.searchsorted(user, user, side="left") < k]
+    return order[places_within(pairs.user[order]) < k]
 
 
 def _within_category_limit(pairs: Pairs, items: ItemRows, order: NDArray[np.int64], limit: int) -> NDArray[np.bool_]:
@@ -92,7 +91,7 @@ def _within_category_limit(pairs: Pairs, items: ItemRows, order: NDArray[np.int6
     ].astype(np.int64)
     by_key = np.argsort(key, kind="stable")
     seen = np.empty(len(key), dtype=np.int64)
-    seen[by_key] = np.arange(len(key)) - np.searchsorted(key[by_key], key[by_key], side="left")
+    seen[by_key] = places_within(key[by_key])
     allowed = np.ones(len(order), dtype=bool)
     allowed[known] = seen < limit
     return allowed

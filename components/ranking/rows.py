@@ -52,7 +52,7 @@ class ItemRows:
 
     def columns_of(self, positions: Positions) -> dict[str, Floats]:
         """Look up all columns of some items: as fast as a few, for an item's values lie side by side."""
-        return dict(zip(self.columns, np.ascontiguousarray(self._matrix[positions].T), strict=True))
+        return dict(zip(self.columns, np.ascontiguousarray(self._matrix.take(positions, axis=0).T), strict=True))
 
     @cached_property
     def _matrix(self) -> Floats:
@@ -64,15 +64,25 @@ class ItemRows:
         return np.fmax.reduce(self.columns["purchases_decay_7"], initial=1.0)
 
     @cached_property
+    def neighbours(self) -> tuple[Ragged, Floats]:
+        """Positions of each item's neighbours among these items, and how alike they are: float32 [neighbours]."""
+        held = self.arrays["neighbour_item"]
+        positions = self.positions(held.values)
+        known = positions != MISSING_POSITION
+        lengths = np.bincount(held.row[known], minlength=len(self))
+        similarity = self.arrays["neighbour_similarity"].values[known].astype(np.float32)
+        return Ragged(np.concatenate([[0], lengths.cumsum()]), positions[known]), similarity
+
+    @cached_property
     def _position_of_code(self) -> Positions:
-        table = np.full(int(self.codes.max(initial=-1)) + 2, MISSING_POSITION, dtype=np.int32)
-        table[self.codes] = np.arange(len(self.codes), dtype=np.int32)
+        """Positions by code + 1, between two entries for all codes that are too small or too large."""
+        table = np.full(int(self.codes.max(initial=-1)) + 3, MISSING_POSITION, dtype=np.int32)
+        table[self.codes + 1] = np.arange(len(self.codes), dtype=np.int32)
         return table
 
     def positions(self, codes: NDArray[np.integer[Any]]) -> Positions:
         """Positions of item codes; -1 for a code that has no row."""
-        known = (codes >= 0) & (codes < len(self._position_of_code))
-        return np.where(known, self._position_of_code[np.where(known, codes, -1)], MISSING_POSITION).astype(np.int32)
+        return self._position_of_code.take(codes + 1, mode="clip")
 
 
 @dataclass(frozen=True)
@@ -160,8 +170,12 @@ def _by_position(group: str, lists: dict[str, Ragged], items: ItemRows) -> dict[
     """Replace codes by positions in a group's arrays, drop items that have no row, sort each user's by position."""
     held = lists[f"{group}_item"]
     positions = items.positions(held.values)
-    known = np.flatnonzero(positions != MISSING_POSITION)
-    order = known[(held.row[known].astype(np.int64) * len(items) + positions[known]).argsort(kind="stable")]
+    keys = held.row.astype(np.int64) * len(items) + positions
+    is_known = positions != MISSING_POSITION
+    if is_known.all() and (keys[1:] > keys[:-1]).all():  # as snapshots write them
+        return {f"{group}_item": Ragged(held.offsets, positions)}
+    known = np.flatnonzero(is_known)
+    order = known[keys[known].argsort(kind="stable")]
     offsets = np.zeros(len(held.offsets), dtype=np.int64)
     np.cumsum(np.bincount(held.row[order], minlength=len(held.offsets) - 1), out=offsets[1:])
     aligned = {name: Ragged(offsets, lists[name].values[order]) for name, _ in _named_after(group, tuple(lists))}
