@@ -1,12 +1,11 @@
 """A load generator of its own process: keep-alive connections, requests written as bytes, every answer kept.
 
-Closed loop: each connection asks again when it was answered. Open loop: requests come at random moments (Poisson),
-whether answers come or not, and a latency counts from the moment at which the request was due.
+Closed loop: each connection asks again when it was answered. Open loop: requests come at given moments, whether
+answers come or not, and a latency counts from the moment at which the request was due.
 """
 
 import asyncio
 import json
-import random
 import socket
 import time
 from collections import Counter
@@ -14,7 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
+Moments = NDArray[np.float64]
 CONNECTIONS = 32
 
 
@@ -80,19 +81,27 @@ def busy_loop(port: int, requests: Sequence[bytes], connections: int = 8) -> tup
     return found, found.asked / (time.perf_counter() - began)
 
 
-def open_loop(port: int, requests: Iterator[bytes], per_second: float, seconds: float, seed: int = 1) -> Answers:
-    """Ask at random moments for some time; a connection that breaks is opened anew, and its request counts as lost."""
+def evenly(per_second: float, seconds: float) -> Moments:
+    """Moments at an even pace, as wrk2 and vegeta keep it: seconds from the start."""
+    return np.arange(round(per_second * seconds)) / per_second
+
+
+def at_random(per_second: float, seconds: float, seed: int = 1) -> Moments:
+    """Moments of a Poisson process: seconds from the start."""
+    gaps = np.random.default_rng(seed).exponential(1 / per_second, round(per_second * seconds))
+    return np.cumsum(gaps)
+
+
+def open_loop(port: int, requests: Iterator[bytes], moments: Moments) -> Answers:
+    """Ask at each moment; a connection that breaks is opened anew, and its request counts as lost."""
     found = Answers()
-    moments = random.Random(seed)
 
     async def ask_all() -> None:
         idle: asyncio.Queue[_Connection] = asyncio.Queue()
         for _ in range(CONNECTIONS):
             idle.put_nowait(_Connection(port))
         tasks: set[asyncio.Task[None]] = set()
-        due, ends = time.perf_counter(), time.perf_counter() + seconds
-        while due < ends:
-            due += moments.expovariate(per_second)
+        for due in (time.perf_counter() + moments).tolist():
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             task = asyncio.create_task(_ask_one(idle, next(requests), due, found))
             tasks.add(task)

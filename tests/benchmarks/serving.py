@@ -8,6 +8,7 @@ import argparse
 import itertools
 import os
 import random
+import subprocess
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,13 +16,15 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from components.contracts.home import Home
-from tests.benchmarks._load import busy_loop, closed_loop, open_loop, post
+from tests.benchmarks._load import Moments, at_random, busy_loop, closed_loop, evenly, open_loop, post
 from tests.benchmarks._served import BIN, LOAD_CORE, demo_home, memory_mb, running, served, users_of
 from tests.servers import free_port
 
 SHOP = "complete_journey"
 RUNS = 5  # of ours and the bare route in turn
 WARM_UP = 300
+LOAD = 0.7  # of what one core answers, in open loop
+Process = subprocess.Popen[bytes]
 
 
 def main() -> None:
@@ -38,7 +41,9 @@ def main() -> None:
         with served(home) as (port, process):
             print_tail(port, users, chosen.requests)
             capacity = print_throughput(port, users)
-            print_open_load(port, process, users, 0.7 * capacity, chosen.seconds)
+            for pace, moments in (("even", evenly), ("random", at_random)):
+                due = moments(LOAD * capacity, chosen.seconds)
+                print_open_load(port, process, users, pace, due, capacity)
             print_beside_feast(home, users, port)
 
 
@@ -87,17 +92,28 @@ def print_throughput(port: int, users: list[str]) -> float:
     return per_second
 
 
-def print_open_load(port: int, process: object, users: list[str], per_second: float, seconds: float) -> None:
-    """Requests at random moments, at a share of what can be answered."""
-    before = memory_mb(process)  # type: ignore[arg-type]
-    found = open_loop(port, itertools.cycle(lists_of(users, 5000)), per_second, seconds)
+def print_open_load(port: int, process: Process, users: list[str], pace: str, due: Moments, capacity: float) -> None:
+    """Requests at given moments, at a share of what can be answered, beside the ideal queue."""
+    before = memory_mb(process)
+    found = open_loop(port, itertools.cycle(lists_of(users, 5000)), due)
     p50, p99 = found.quantiles(0.5, 0.99)
-    after = memory_mb(process)  # type: ignore[arg-type]
+    ideal_p50, ideal_p99 = np.quantile(ideal_waits(due, 1 / capacity) * 1e3, (0.5, 0.99))
     print(
-        f"open load of {per_second:.0f}/s for {seconds:.0f} s: p50 {p50:.2f} ms, p99 {p99:.2f} ms,"
-        f" {p99 / p50:.1f} times (at most 3); {found.asked - found.answered} of {found.asked:,} not answered;"
-        f" memory {before:.0f} to {after:.0f} MB"
+        f"open load of {LOAD:.0%}, {pace} pace, {len(due) / due[-1]:.0f}/s for {due[-1]:.0f} s: p50 {p50:.2f} ms,"
+        f" p99 {p99:.2f} ms, {p99 / p50:.1f} times (at most 3; {ideal_p99 / ideal_p50:.1f} if every answer took"
+        f" {1e3 / capacity:.2f} ms); {found.asked - found.answered} of {found.asked:,} not answered;"
+        f" memory {before:.0f} to {memory_mb(process):.0f} MB"
     )
+
+
+def ideal_waits(due: Moments, service_seconds: float) -> Moments:
+    """Latencies of one server that answers each request in the same time, in the order in which they come.
+
+    By Lindley's recursion: a request ends one service after it came, or after the one before it ended.
+    """
+    served = np.arange(1, len(due) + 1) * service_seconds
+    ends: Moments = np.maximum.accumulate(due - served + service_seconds) + served
+    return ends - due
 
 
 def print_beside_feast(home: Home, users: list[str], port: int) -> None:

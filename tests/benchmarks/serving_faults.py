@@ -33,7 +33,7 @@ from components.contracts.home import Home
 from components.features.sets import read_set
 from components.feedback.reading import served_lists
 from components.materialize_features.packed_rows import advance_clock, open_client, write_newest
-from tests.benchmarks._load import Answers, closed_loop, open_loop, post
+from tests.benchmarks._load import Answers, at_random, closed_loop, open_loop, post
 from tests.benchmarks._served import LOAD_CORE, demo_home, served, users_of
 from tests.servers import binary_of, free_port
 
@@ -101,10 +101,12 @@ def print_reloads(home: Home, users: list[str]) -> None:
 
     with served(home, {"RANKLOOP_DRAIN_SECONDS": "2"}) as (port, process):
         with _every(2.0, change):
-            found = open_loop(port, _requests(users), PER_SECOND, 20)
+            found = open_loop(port, _requests(users), at_random(PER_SECOND, 20))
         stopping = threading.Timer(4.0, process.send_signal, [signal.SIGTERM])
         stopping.start()
-        last = open_loop(port, _requests(users), PER_SECOND, 5)  # ends a second after the service said that it stops
+        last = open_loop(
+            port, _requests(users), at_random(PER_SECOND, 5)
+        )  # ends a second after the service said that it stops
         process.wait(60)
     answered = found.answered + last.answered
     used = {json.loads(body)["bundle"][:19] for body in found.bodies}
@@ -142,7 +144,7 @@ def print_redis(home: Home, users: list[str], folder: Path) -> None:
     with served(home) as (at, _):
         dying = threading.Timer(5.0, die)
         dying.start()
-        found = open_loop(at, _requests(users), PER_SECOND, 20)
+        found = open_loop(at, _requests(users), at_random(PER_SECOND, 20))
         dying.join()
     for server in servers:
         server.kill()
