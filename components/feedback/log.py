@@ -1,22 +1,14 @@
 """The feedback log that the service writes: lists without waiting, events until they are on disk."""
 
 import asyncio
-import logging
-import os
-import re
-import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from deltalake.exceptions import DeltaError
-
-from components.contracts.errors import RankloopError
 from components.feedback.journal import EventsRefusedError, Journal, Pace, Taken
 from components.feedback.lines import event_line, list_line
-from components.feedback.moving import move_lists
+from components.feedback.mover import Mover
 from components.feedback.places import Places
 from components.feedback.recent_ids import RecentIds
 from components.feedback.records import ServedEvent, ServedList, read_events
@@ -24,10 +16,7 @@ from components.feedback.segments import segments, whole_lines
 
 __all__ = ["EventsRefusedError", "FeedbackLog", "LogFacts", "Pace", "ServedEvent", "ServedList", "Taken"]
 
-LEAST_PRIORITY = 19
 MOVE_SECONDS = 15.0  # between two looks for closed segments
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-log = logging.getLogger("rankloop.feedback")
 
 
 @dataclass(frozen=True)
@@ -59,12 +48,7 @@ class FeedbackLog:
         """
         self._places, pace = Places(folder), pace or Pace()
         self._journal = Journal(self._places, pace, _recent_ids(self._places, pace.remembered))
-        self._move_seconds = move_seconds
-        self._rows_moved = self._move_failures = 0
-        self._stuck = False
-        self._closing = threading.Event()
-        self._mover = threading.Thread(target=self._move_on, name="feedback-mover", daemon=True)
-        self._mover.start()
+        self._mover = Mover(self._places, move_seconds)
 
     def show(self, served: ServedList) -> bool:
         """Log a list without waiting; False if it was dropped, for too many wait to be written."""
@@ -87,46 +71,20 @@ class FeedbackLog:
             lists_queued=journal.queued,
             **vars(journal.counters),
             sync_age_seconds=journal.sync_age_seconds,
-            rows_moved=self._rows_moved,
-            move_failures=self._move_failures,
+            rows_moved=self._mover.rows_moved,
+            move_failures=self._mover.failures,
         )
 
     def close(self) -> None:
         """Put everything that is queued on disk, move the lists, and stop; nothing is logged from now on."""
         self._journal.close()
-        self._closing.set()
-        self._mover.join()
-        self._move()
+        self._mover.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _move_on(self) -> None:
-        if sys.platform == "linux":  # where a priority is a thread's: answers come first
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEAST_PRIORITY)
-        while not self._closing.wait(self._move_seconds):
-            self._move()
-
-    def _move(self) -> None:
-        try:
-            self._rows_moved += move_lists(self._places)
-        except (RankloopError, DeltaError, OSError) as error:
-            if not self._stuck:
-                log.warning("lists stay in the journal for now (%s)", _one_line(error))
-            self._move_failures += 1
-            self._stuck = True
-            return
-        if self._stuck:
-            log.warning("lists are moved again")
-        self._stuck = False
-
-
-def _one_line(error: Exception) -> str:
-    """What an error says; Delta's own errors have several lines, and colours."""
-    return " ".join(COLOUR.sub("", str(error)).split())
 
 
 def _recent_ids(places: Places, remembered: int) -> RecentIds:

@@ -5,8 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipelines.api_keys import add_key, remove_key
 from tests.pipelines.served_home import PATIENCE_SECONDS, Server, serving
 from tests.pipelines.tiny_shop import FEW, LivingHome, make_tiny_shop
+from tests.waiting import until
 
 CHECKS = (
     "not_a_server_error",
@@ -266,10 +266,3 @@ def is_ready(server: Server) -> bool:
         return httpx.get(f"{server.address}/readyz").status_code == 200
     except httpx.TransportError:
         return False
-
-
-def until(condition: Callable[[], bool]) -> None:
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < ends
-        time.sleep(0.05)

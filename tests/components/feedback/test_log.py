@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,8 +14,7 @@ from components.feedback.records import read_events, read_lists
 from components.feedback.segments import segments, whole_lines
 from components.lake.tables import open_table
 from tests.components.feedback.rows import a_list, an_event
-
-PATIENCE_SECONDS = 60
+from tests.waiting import until
 
 
 def events_in(folder: Path) -> list[str]:
@@ -26,13 +23,6 @@ def events_in(folder: Path) -> list[str]:
         for segment in segments(Places(folder).events)
         for one in read_events(whole_lines(segment))["event_id"].to_pylist()
     ]
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
 
 
 def moved(folder: Path) -> list[str]:
@@ -89,7 +79,7 @@ def test_lists_that_are_refused_are_told_of_once_while_events_are_taken(
             log.show(a_list(f"r{number}"))
             assert asyncio.run(log.take([an_event(f"e{number}")])).accepted == 1
         lists.unlink()
-        wait_until(lambda: not log.facts.lists_queued)
+        until(lambda: not log.facts.lists_queued)
     assert caplog.text.count(f"{lists} cannot be written") == 1
     assert caplog.text.count(f"{lists} can be written again") == 1
     assert len(moved(tmp_path)) == 20
@@ -113,9 +103,9 @@ def test_lists_that_cannot_be_moved_are_told_of_once_in_one_line(
     table.write_text("no folder")
     with FeedbackLog(tmp_path, Pace(write_seconds=0.01, lists_seconds=0.01), move_seconds=0.01) as log:
         log.show(a_list())
-        wait_until(lambda: log.facts.move_failures > 2)
+        until(lambda: log.facts.move_failures > 2)
         table.unlink()
-        wait_until(lambda: log.facts.rows_moved == 1)
+        until(lambda: log.facts.rows_moved == 1)
     told = [record.getMessage() for record in caplog.records]
     assert [("stay in the journal" in line, "\n" in line) for line in told] == [(True, False), (False, False)]
 

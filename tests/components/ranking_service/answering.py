@@ -3,8 +3,7 @@
 import asyncio
 import gc
 import json
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -187,11 +186,3 @@ def caller_of(service: Serving) -> Caller:
     app = ranking_app()
     app.state.serving = service
     return Caller(app)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for what happens soon."""
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < ends, "it did not happen"
-        time.sleep(0.02)

@@ -23,8 +23,8 @@ from tests.components.ranking_service.answering import (
     put_online,
     recommender,
     serving,
-    wait_until,
 )
+from tests.waiting import until
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
@@ -118,7 +118,7 @@ def test_a_filter_that_no_candidate_passes_lists_what_sells_best_of_what_does(as
 def test_rows_that_are_too_old_rank_and_are_told(shop: Stocked) -> None:
     with serving(shop.home, stale_after_days=1e-9) as live:
         service = caller_of(live)
-        wait_until(lambda: service.recommend("u1")["fallback"] == "stale_features")
+        until(lambda: service.recommend("u1")["fallback"] == "stale_features")
         assert service.recommend("nobody")["fallback"] == "stale_features", "graver than an unknown user"
         with recommender(shop) as found:
             assert [item["item_id"] for item in service.recommend("u1")["items"]] == item_ids(listed(found, "u1"))
@@ -178,7 +178,7 @@ def test_without_rows_there_is_nothing_to_rank_until_they_are_written(bare: Stoc
         assert (ready.status_code, ready.headers["retry-after"]) == (503, "1")
         assert service.ask("GET", "/livez").status_code == 200
         put_online(bare.home, bare.features)
-        wait_until(lambda: service.ask("GET", "/readyz").status_code == 200)
+        until(lambda: service.ask("GET", "/readyz").status_code == 200)
         assert service.recommend("u1")["items"]
 
 

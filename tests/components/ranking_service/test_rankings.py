@@ -35,8 +35,8 @@ from tests.components.ranking_service.answering import (
     random_trees,
     recommender,
     serving,
-    wait_until,
 )
+from tests.waiting import until
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
@@ -58,7 +58,7 @@ def logged(shop: Stocked, request_id: str) -> dict[str, Any]:
     def rows() -> list[dict[str, Any]]:
         return [row for row in served_lists(shop.home).to_pylist() if row["request_id"] == request_id]
 
-    wait_until(lambda: bool(rows()))
+    until(lambda: bool(rows()))
     (found,) = rows()
     return found
 

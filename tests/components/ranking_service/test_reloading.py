@@ -33,8 +33,8 @@ from tests.components.ranking_service.answering import (
     random_trees,
     serving,
     stocked,
-    wait_until,
 )
+from tests.waiting import until
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
@@ -97,16 +97,16 @@ def tamper(folder: Path) -> bytes:
 
 def test_promotion_and_rollback_are_followed(shop: Stocked, other: Bundle, live: Serving) -> None:
     move_to(shop, other)
-    wait_until(lambda: serves(live, other.digest))
+    until(lambda: serves(live, other.digest))
     rollback(shop.home, "small", "local", PROMOTED_AT)
-    wait_until(lambda: serves(live, shop.bundle.digest))
+    until(lambda: serves(live, shop.bundle.digest))
     assert live.reloading.refused == 0
 
 
 def test_the_baselines_arm_follows_the_rules_of_the_champion(shop: Stocked, other: Bundle, live: Serving) -> None:
     before = now(live).arms["baseline"]
     move_to(shop, other)
-    wait_until(lambda: serves(live, other.digest))
+    until(lambda: serves(live, other.digest))
     after = now(live).arms["baseline"]
     assert after.bundle.digest == before.bundle.digest
     assert (before.bundle.manifest.rules, after.bundle.manifest.rules) == (
@@ -123,7 +123,7 @@ def test_what_does_not_change_is_not_loaded_again(shop: Stocked, live: Serving) 
     experiment = experiment_file(shop.home, "local")
     experiment.parent.mkdir()
     experiment.write_text(TRYING.format(champion=0.5, baseline=0.5))
-    wait_until(lambda: now(live).experiment is not None)
+    until(lambda: now(live).experiment is not None)
     assert now(live).champion is before.champion
     assert now(live).catalogue is before.catalogue
     assert opened.reloads == 2, "opening the same again replaces nothing"
@@ -156,13 +156,13 @@ def test_a_tampered_bundle_leaves_the_previous_one_live_until_it_is_mended(
 ) -> None:
     move_to(shop, other)
     whole = tamper(folder_of(shop, other))
-    wait_until(lambda: "champion" in now(live).trouble)
+    until(lambda: "champion" in now(live).trouble)
     assert serves(live, shop.bundle.digest)
     assert caller_of(live).recommend("u1")["fallback"] is None
     assert "the bundle was changed after it was sealed" in now(live).trouble["champion"]
     assert live.reloading.refused == 1
     (folder_of(shop, other) / "logit.ubj").write_bytes(whole)
-    wait_until(lambda: serves(live, other.digest))
+    until(lambda: serves(live, other.digest))
     assert not now(live).trouble
 
 
@@ -180,7 +180,7 @@ def test_a_bundle_for_rows_that_nobody_wrote_is_stood_in_for(shop: Stocked, live
     stranger = published(shop.home, shop.home.root, random_trees("no such revision"))
     if arm == "champion":
         move_to(shop, stranger)
-    wait_until(lambda: arm in now(live).trouble)
+    until(lambda: arm in now(live).trouble)
     assert "found no rows of feature revision no such revision" in now(live).trouble[arm]
     assert serves(live, shop.bundle.digest)
     with serving(shop.home) as fresh:
@@ -213,7 +213,7 @@ def test_item_rows_that_are_written_anew_are_seen_without_the_bundles_folder(sho
     before = now(live).champion
     shutil.rmtree(folder_of(shop, shop.bundle))
     put_online(shop.home, shop.features)
-    wait_until(lambda: now(live).champion is not before)
+    until(lambda: now(live).champion is not before)
     after = now(live).champion
     assert after.stock is not before.stock
     assert after.stock.items.item_ids.tolist() == before.stock.items.item_ids.tolist()
@@ -231,21 +231,21 @@ def test_an_experiment_is_followed_and_a_broken_one_leaves_the_last(shop: Stocke
 
     assert arms() == {"champion"}
     path.write_text(TRYING.format(champion=0.5, baseline=0.5))
-    wait_until(lambda: arms() == {"champion", "baseline"})
+    until(lambda: arms() == {"champion", "baseline"})
     assert service.recommend("u1")["experiment"] == "x"
     path.write_text("name = ")
-    wait_until(lambda: "experiment" in now(live).trouble)
+    until(lambda: "experiment" in now(live).trouble)
     assert arms() == {"champion", "baseline"}
     path.write_text(TRYING.format(champion=0.001, baseline=0.999))
-    wait_until(lambda: arms() == {"baseline"})
+    until(lambda: arms() == {"baseline"})
     path.unlink()
-    wait_until(lambda: arms() == {"champion"})
+    until(lambda: arms() == {"champion"})
     assert not now(live).trouble
 
 
 def test_what_is_published_last_is_the_challenger(shop: Stocked, live: Serving) -> None:
     service, tried = caller_of(live), published(shop.home, shop.home.root, random_trees(shop.features.revision, seed=9))
-    wait_until(lambda: service.recommend("u1", arm="challenger")["bundle"] == tried.digest)
+    until(lambda: service.recommend("u1", arm="challenger")["bundle"] == tried.digest)
     assert service.recommend("u1", arm="baseline")["bundle"] == "baseline:popularity"
     told = service.ask("GET", "/v1/shop").json()["arms"]
     assert {arm["name"]: arm["bundle"] for arm in told}["challenger"] == tried.digest
@@ -269,7 +269,7 @@ def test_nothing_that_goes_wrong_ends_the_following(
     monkeypatch.setattr(getattr(live, part), {"sessions": "write", "_forgotten": "follow"}[part], fail)
     assert failed.wait(PATIENCE_SECONDS)
     move_to(shop, other)
-    wait_until(lambda: serves(live, other.digest))
+    until(lambda: serves(live, other.digest))
     told = [record for record in caplog.records if "not thought of" in record.message]
     assert [bool(record.exc_info) for record in told] == [True], "it is told once, with its place"
 
@@ -301,4 +301,4 @@ def test_an_opening_that_stands_still_keeps_no_service_from_stopping(
         assert begun.wait(PATIENCE_SECONDS)
     assert found.live is before
     go_on.set()
-    wait_until(lambda: all(thread.name != "reloading" for thread in threading.enumerate()))
+    until(lambda: all(thread.name != "reloading" for thread in threading.enumerate()))

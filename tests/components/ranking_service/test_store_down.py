@@ -29,10 +29,10 @@ from tests.components.ranking_service.answering import (
     random_trees,
     serving,
     stocked,
-    wait_until,
 )
 from tests.components.ranking_service.test_sessions import session_of
 from tests.servers import free_port, redis_server
+from tests.waiting import until
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
@@ -143,7 +143,7 @@ def test_a_promotion_is_followed_while_the_store_is_down(
     server.stop()
     promote(shop.home, "small", other.digest, "local", "2024-03-11T00:00:00+00:00")
     try:
-        wait_until(lambda: live.live is not None and live.live.champion.bundle.digest == other.digest)
+        until(lambda: live.live is not None and live.live.champion.bundle.digest == other.digest)
         assert caller_of(live).recommend("u1")["fallback"] == "store_unavailable"
     finally:
         rollback(shop.home, "small", "local", "2024-03-11T00:00:01+00:00")
@@ -209,7 +209,7 @@ def test_events_are_taken_while_the_store_is_down_and_sessions_written_when_it_i
             stored = rows.stored_sessions(["u3"])
         return stored is not None and bool(stored.found[0])
 
-    wait_until(written)
+    until(written)
 
 
 def test_a_service_that_begins_without_its_store_answers_nothing_and_takes_events(
@@ -226,7 +226,7 @@ def test_a_service_that_begins_without_its_store_answers_nothing_and_takes_event
         assert service.post("/v1/events", json={"events": [event]}).status_code == 202
         server.start()
         put_online(shop.home, shop.features)
-        wait_until(lambda: service.ask("GET", "/readyz").status_code == 200)
+        until(lambda: service.ask("GET", "/readyz").status_code == 200)
         assert service.recommend("u1")["fallback"] is None
 
 

@@ -9,7 +9,8 @@ from components.feedback.reading import served_events
 from components.feedback.segments import SegmentWriter
 from components.ranking_service.serving import Serving
 from feature_repo.sessions import TTL
-from tests.components.ranking_service.answering import Caller, Stocked, caller_of, serving, wait_until
+from tests.components.ranking_service.answering import Caller, Stocked, caller_of, serving
+from tests.waiting import until
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
@@ -168,5 +169,5 @@ def test_a_service_that_starts_again_remembers_sessions_and_ids(shop: Stocked, c
     expected = client.recommend("u6", k=20)["items"]
     with serving(shop.home) as later:
         again = caller_of(later)
-        wait_until(lambda: again.recommend("u6", k=20)["items"] == expected)
+        until(lambda: again.recommend("u6", k=20)["items"] == expected)
         assert send(again, event("kept", user_id="u6", type="purchase"))["repeated"] == 1

@@ -1,0 +1,15 @@
+"""Waiting for what another thread or process does."""
+
+import time
+from collections.abc import Callable
+
+PATIENCE_SECONDS = 60
+PAUSE_SECONDS = 0.01
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds; fail when it takes too long."""
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < ends, "it did not come to hold"
+        time.sleep(PAUSE_SECONDS)
