@@ -9,10 +9,12 @@ from typing import Any
 
 import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.config import HTTP_PROTOCOLS
+from uvicorn.config import HTTP_PROTOCOLS, Config
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from components.ranking_service.access import Access
 from components.ranking_service.admission import Rates, limits_from
+from components.ranking_service.connections import BoundedConnection
 from components.ranking_service.draining import drain_from, end_with_parent
 from components.ranking_service.edge import Edge, Gate
 from components.ranking_service.measures import Measures
@@ -22,10 +24,6 @@ from components.ranking_service.routes import ranking_app
 from components.ranking_service.serving import Serving
 from components.ranking_service.settings import settings_from
 from components.ranking_service.tracing import tracing_from
-
-TIMEOUT_SECONDS = 2.0
-"""BentoML 1.4.39 never cancels the timer that it sets for a request, so all requests of this time stay in memory; an
-answer takes a hundredth of it, and a body may take half."""
 
 SWITCH_SECONDS = 0.0005  # how long another thread may keep an answer waiting; Python's own 5 ms are two answers
 
@@ -39,7 +37,7 @@ span of each request that nobody reads."""
 
 logging.getLogger("uvicorn.access").propagate = False  # else uvicorn words a line for each request that nobody prints
 
-HTTP_PROTOCOLS["auto"] = "components.ranking_service.connections:BoundedConnection"  # BentoML lets uvicorn choose
+HTTP_PROTOCOLS["auto"] = "components.ranking_service.service:Connection"  # BentoML lets uvicorn choose
 
 app = ranking_app()
 
@@ -55,8 +53,28 @@ def gate() -> Gate:
     return Gate(access, Rates(limits), serving.turn, drain_from(os.environ), measures, RequestLog(), tracing)
 
 
+@cache
+def edge() -> Edge:
+    """Put the edge before our application, once in a process."""
+    return Edge(app, gate())
+
+
+class Connection(BoundedConnection):
+    """Gives its requests to our application directly, past BentoML's layers.
+
+    BentoML 1.4.39 makes a task for each request and never cancels its timer, so that all requests of a minute stay in
+    memory; its tracing looks at every path, be it to leave it out.
+    """
+
+    def __init__(self, config: Config, *given: Any, **named: Any) -> None:
+        super().__init__(config, *given, **named)
+        past_bentoml: Any = edge()
+        proxied = isinstance(self.app, ProxyHeadersMiddleware)
+        self.app = ProxyHeadersMiddleware(past_bentoml, config.forwarded_allow_ips) if proxied else past_bentoml
+
+
 class OurRoutes:
-    """Gives every request to our application, behind its edge; BentoML keeps the server's start and end."""
+    """Gives requests that came through BentoML to our application too; BentoML keeps the server's start and end."""
 
     def __init__(self, bentoml_app: ASGIApp) -> None:
         self._bentoml_app = bentoml_app
@@ -70,7 +88,7 @@ class OurRoutes:
         await (app if scope["type"] == "http" else self._bentoml_app)(scope, receive, send)
 
 
-@bentoml.service(name="rankloop", workers=1, traffic={"timeout": TIMEOUT_SECONDS}, **BENTOML_SILENT)
+@bentoml.service(name="rankloop", workers=1, **BENTOML_SILENT)
 @bentoml.asgi_app(app)
 class RankingService:
     """Answers from the bundle that an environment serves."""

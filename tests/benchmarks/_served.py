@@ -86,11 +86,11 @@ def wait_until_ready(port: int) -> None:
 
 
 def memory_mb(process: "subprocess.Popen[bytes]") -> float:
-    """Resident memory of a process and its children, in megabytes."""
+    """Memory of a process and its children, in megabytes; what they share counts once."""
     import psutil
 
     parent = psutil.Process(process.pid)
-    return sum(one.memory_info().rss for one in [parent, *parent.children(recursive=True)]) / 1e6
+    return sum(one.memory_full_info().pss for one in [parent, *parent.children(recursive=True)]) / 1e6
 
 
 def _copied(source: str, target: str) -> None:

@@ -216,6 +216,17 @@ def test_metrics_are_there_once_and_begin_anew_with_the_process(living: LivingHo
         assert counted(server)["/v1/recommend", "200"] == 1
 
 
+@pytest.mark.parametrize(("named", "status"), [("127.0.0.1", 200), ("192.0.2.7", 401)])
+def test_a_caller_behind_a_proxy_of_this_machine_counts_as_where_it_comes_from(
+    living: LivingHome, named: str, status: int
+) -> None:
+    with serving(living) as server:
+        answered = httpx.post(
+            f"{server.address}/v1/recommend", json={"user_id": "nobody"}, headers={"x-forwarded-for": named}
+        )
+        assert answered.status_code == status
+
+
 def test_keys_are_asked_for_as_soon_as_there_are_any(living: LivingHome) -> None:
     with serving(living) as server, httpx.Client(base_url=server.address) as client:
         assert client.get("/v1/shop").status_code == 200
