@@ -22,9 +22,9 @@ Found = TypeVar("Found")
 ITEM_GROUPS = ("history", "seen")  # a user's arrays with an entry an item: what they bought, what they looked at
 
 
-@dataclass(frozen=True)
+@dataclass  # frozen ones take four times as long to make, and a user has dozens
 class Ragged:
-    """Arrays of several lengths, end to end: row ``i`` is ``values[offsets[i]:offsets[i + 1]]``."""
+    """Arrays of several lengths, end to end: row ``i`` is ``values[offsets[i]:offsets[i + 1]]``. Nobody changes one."""
 
     offsets: NDArray[np.int64]
     values: NDArray[Any]

@@ -80,15 +80,16 @@ class Rates:
 class Turn:
     """Lets answers be made one after the other, in the order of arrival: ``async with turn:`` around what makes one.
 
-    What it surrounds must not await. The loop runs between two rounds of answers, so that health checks are answered
-    and the number waiting is exact; when it is busy (refusing a crowd, say), answers get as long as all else took.
+    What it surrounds must not await. Who comes alone is answered at once. The loop runs between two rounds of answers,
+    so that health checks are answered and the number waiting is exact; when it is busy (refusing a crowd, say), answers
+    get as long as all else took.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._budget = limits.waiting_seconds
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._round_ended = self._exited = self._began = 0.0
-        self._is_running = False
+        self._is_running = self._is_alone = False
         self._answer_seconds = FIRST_GUESS_SECONDS
         self.ahead = 0
         """Requests that wait or are being answered."""
@@ -119,18 +120,12 @@ class Turn:
             HTTPException: as ``check``.
         """
         self.check()
-        entered, loop = time.perf_counter(), asyncio.get_running_loop()
-        turn = loop.create_future()
-        self._waiting.append(turn)
+        entered = time.perf_counter()
         self.ahead += 1
-        if not self._is_running:
-            self._is_running, self._round_ended = True, entered
-            loop.call_soon(self._give_turns, loop)
-        try:
-            await turn
-        except BaseException:
-            self.ahead -= 1
-            raise
+        if self._is_running:
+            await self._given_turn()
+        else:
+            self._is_running = self._is_alone = True
         self._began = time.perf_counter()
         self._exited = max(self._exited, entered)
 
@@ -143,6 +138,18 @@ class Turn:
         self.mean_seconds += NEW_SHARE * (now - self._exited - self.mean_seconds)
         self._exited = now
         self.ahead -= 1
+        if self._is_alone:
+            self._is_alone = False
+            self._end_round(asyncio.get_running_loop())
+
+    async def _given_turn(self) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except BaseException:
+            self.ahead -= 1
+            raise
 
     def _give_turns(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wake those whose turn it is; they run before this runs again, and the loop looks for news in between."""

@@ -62,11 +62,11 @@ class PackedRows:
         Errors: StoreError for a column that is no number (times are read with :meth:`scalars`).
         """
         singles, others = _matrix_plan(self.schema, tuple(columns))
-        width = self._fixed.dtype.itemsize
+        words = self._fixed.view("<f4").reshape(len(self), self._fixed.dtype.itemsize // 4)
+        if not others:  # then all stand in their order
+            return words.take(singles[1], axis=1).astype(dtype, copy=False)
         out = np.empty((len(self), len(columns)), dtype)
-        if singles.size:
-            words = self._fixed.view("<f4").reshape(len(self), width // 4)
-            out[:, singles[0]] = words.take(singles[1], axis=1)
+        out[:, singles[0]] = words.take(singles[1], axis=1)
         for place, field in others:
             out[:, place] = self._fixed[f"f:{field.name}"]
             if field.element.kind != "f":

@@ -57,7 +57,7 @@ def test_turns_are_taken_one_at_a_time_in_order_while_others_run() -> None:
             nonlocal ticks
             async with turn:
                 order.append(number)
-                assert turn.ahead == 20 - number
+                assert turn.ahead == (20 - number if number else 1)  # who came first, and alone, did not wait
                 asyncio.get_running_loop().call_soon(tick)
 
         def tick() -> None:
@@ -85,9 +85,9 @@ def test_what_would_wait_for_too_long_is_shed_at_once() -> None:
         return await asyncio.gather(*(answer() for _ in range(10)), return_exceptions=True), turn
 
     found, turn = asyncio.run(crowd())
-    assert found[:3] == ["answered"] * 3
-    assert [refused.status_code for refused in found[3:] if isinstance(refused, HTTPException)] == [503] * 7
-    assert (turn.shed, turn.ahead) == (7, 0)
+    assert found[:4] == ["answered"] * 4  # one at once, three after a wait
+    assert [refused.status_code for refused in found[4:] if isinstance(refused, HTTPException)] == [503] * 6
+    assert (turn.shed, turn.ahead) == (6, 0)
     assert turn.mean_seconds < 0.1
 
 
@@ -116,10 +116,10 @@ def test_who_leaves_the_queue_holds_up_nobody() -> None:
 
         tasks = [asyncio.create_task(answer(number)) for number in range(6)]
         await asyncio.sleep(0)
-        for number in (0, 2, 3):
+        for number in (2, 3):
             tasks[number].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        assert (answered, turn.ahead) == ([1, 4, 5], 0)
+        assert (answered, turn.ahead) == ([0, 1, 4, 5], 0)
 
     asyncio.run(some_leave())
 
