@@ -1,5 +1,6 @@
 """``/v1/recommend`` on the demo shop: beside a bare route with the same model, beside Feast's reads, under open load.
 
+First as the demo's bundle is, and then with 300 candidates a user in the mean: the same model, more popular items.
 Run with ``python -m tests.benchmarks.serving``; the server has one core, the load generator the other. The demo's home
 is ``.rankloop``, or the one that RANKLOOP_BENCH_HOME names.
 """
@@ -10,17 +11,23 @@ import os
 import random
 import subprocess
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from components.bundles.batch import open_batch
+from components.bundles.promotion import named_bundle, promote
 from components.contracts.home import Home
+from components.contracts.shop import Candidates
+from components.features.sets import read_set
 from tests.benchmarks._load import Moments, at_random, busy_loop, closed_loop, evenly, open_loop, post
 from tests.benchmarks._served import BIN, LOAD_CORE, demo_home, memory_mb, running, served, users_of
+from tests.benchmarks._variants import SHOP, mean_candidates, publish_widened
 from tests.servers import free_port
 
-SHOP = "complete_journey"
+CANDIDATES = 300
 RUNS = 5  # of ours and the bare route in turn
 WARM_UP = 300
 LOAD = 0.7  # of what one core answers, in open loop
@@ -37,14 +44,39 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         home = demo_home(Path(folder))
         users = users_of(home)
-        print_beside_bare(home, users)
-        with served(home) as (port, process):
-            print_tail(port, users, chosen.requests)
-            capacity = print_throughput(port, users)
-            for pace, moments in (("even", evenly), ("random", at_random)):
-                due = moments(LOAD * capacity, chosen.seconds)
-                print_open_load(port, process, users, pace, due, capacity)
-            print_beside_feast(home, users, port)
+        print_as_it_is(home, users, chosen.requests // 10)
+        print_widened(home, users, chosen.requests, chosen.seconds)
+
+
+def print_as_it_is(home: Home, users: list[str], requests: int) -> None:
+    """Measure the demo's own bundle."""
+    print_candidates(home)
+    print_beside_bare(home, users)
+    with served(home) as (port, _):
+        print_tail(port, users, requests)
+        print_throughput(port, users)
+
+
+def print_widened(home: Home, users: list[str], requests: int, seconds: float) -> None:
+    """Measure with as many candidates as a larger shop would have."""
+    bundle = publish_widened(home, CANDIDATES)
+    promote(home, SHOP, bundle.digest, "local", datetime.now(UTC).isoformat())
+    print_candidates(home)
+    print_beside_bare(home, users)
+    with served(home) as (port, process):
+        print_tail(port, users, requests)
+        capacity = print_throughput(port, users)
+        for pace, moments in (("even", evenly), ("random", at_random)):
+            due = moments(LOAD * capacity, seconds)
+            print_open_load(port, process, users, pace, due, capacity)
+        print_beside_feast(home, users, port)
+
+
+def print_candidates(home: Home) -> None:
+    """Say how many candidates a list is chosen from."""
+    batch = open_batch(named_bundle(home, SHOP, "champion"), read_set(home.features / "current"))
+    mean = mean_candidates(batch, Candidates(**batch.bundle.manifest.candidates))
+    print(f"{mean:.0f} candidates in the mean")
 
 
 def lists_of(users: list[str], many: int, seed: int = 1) -> list[bytes]:

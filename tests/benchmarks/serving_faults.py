@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,21 +22,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from components.bundles.batch import open_batch
-from components.bundles.drafting import Draft, write_draft
-from components.bundles.loading import Bundle
 from components.bundles.promotion import named_bundle, promote
-from components.bundles.scoring import ranker_from
-from components.bundles.store import publish_folder
-from components.bundles.warmup import read_warmup
 from components.contracts.home import Home
 from components.features.sets import read_set
 from components.feedback.reading import served_lists
 from components.materialize_features.packed_rows import advance_clock, open_client, write_newest
 from tests.benchmarks._load import Answers, at_random, closed_loop, open_loop, post
 from tests.benchmarks._served import LOAD_CORE, demo_home, served, users_of
+from tests.benchmarks._variants import SHOP, publish_reweighted
 from tests.servers import binary_of, free_port
 
-SHOP = "complete_journey"
 PER_SECOND = 150.0
 
 
@@ -92,7 +86,7 @@ def _as_listed(items: list[str], scores: ArrayLike, features: ArrayLike) -> List
 
 def print_reloads(home: Home, users: list[str]) -> None:
     """Promote two bundles in turn under load, then stop the service under load: count what was dropped."""
-    bundles = [named_bundle(home, SHOP, "champion").digest, publish_variant(home).digest]
+    bundles = [named_bundle(home, SHOP, "champion").digest, publish_reweighted(home).digest]
     before = served_lists(home).num_rows
     turns = itertools.count()
 
@@ -157,20 +151,6 @@ def print_redis(home: Home, users: list[str], folder: Path) -> None:
         f" {sum(map(bool, fallbacks)):,} by a fallback; good again {recovered:.1f} s after its start (at most 5);"
         f" p99 {found.quantiles(0.99)[0]:.1f} ms, max {max(found.milliseconds):.0f} ms"
     )
-
-
-def publish_variant(home: Home) -> Bundle:
-    """Publish the champion with its second booster weighing less: another digest, other scores."""
-    champion = named_bundle(home, SHOP, "champion")
-    parts = [
-        replace(part, weight=part.weight * (1 - 0.1 * place)) for place, part in enumerate(champion.manifest.blend)
-    ]
-    manifest = replace(champion.manifest, blend=tuple(parts))
-    models = {part.name: (champion.folder / part.file).read_bytes() for part in parts}
-    rows = read_warmup(champion.folder)
-    warmup = replace(rows, expected=ranker_from(manifest, models).score(rows.features, rows.baselines))
-    draft = write_draft(home.root / "variant", Draft(manifest, models, champion.sketches, warmup, champion.sidecar))
-    return publish_folder(home.models, draft, replace(champion.sidecar, digest=draft.digest))
 
 
 def _requests(users: list[str]) -> Iterator[bytes]:
