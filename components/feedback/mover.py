@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from deltalake.exceptions import DeltaError
 
@@ -22,6 +23,7 @@ from components.feedback.places import Places
 from components.feedback.segments import is_closed, segments
 
 PATIENCE_SECONDS = 5.0  # at the end, for a move that has begun
+A_MOMENT = 0.1
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 log = logging.getLogger("rankloop.feedback")
 
@@ -43,16 +45,15 @@ class Mover:
         """Stop looking, and move what is left here and now."""
         self._closing.set()
         self._thread.join(PATIENCE_SECONDS)
-        if self._thread.is_alive() and self._helper is not None:
-            self._helper.kill()  # what it had not committed stays in the journal
-        self._thread.join()
+        while self._thread.is_alive():
+            self._end_helper()  # what it had not committed stays in the journal
+            self._thread.join(A_MOMENT)
         self._end_helper()
         self._move(lambda: move_lists(self._places))
 
     def _run(self) -> None:
         while not self._closing.wait(self._seconds):
-            if any(is_closed(segment) for segment in segments(self._places.lists)):
-                self._move(self._moved_aside)
+            self._move(self._moved_aside)
 
     def _move(self, moved: Callable[[], int]) -> None:
         try:
@@ -72,32 +73,43 @@ class Mover:
 
         Raises:
             SourceError: as ``move_lists``, or the helper ended.
+            OSError: a segment cannot be looked at, or the helper ended.
         """
+        if not any(is_closed(segment) for segment in segments(self._places.lists)):
+            return 0
         if self._helper is None or self._helper.poll() is not None:
             self._end_helper()
-            self._helper = _helper(self._places)
-        assert self._helper.stdin is not None
-        assert self._helper.stdout is not None
-        print(file=self._helper.stdin, flush=True)
-        told = json.loads(self._helper.stdout.readline() or '{"error": "the process that moves lists has ended"}')
+            self._helper = _started(self._places)
+        return self._helper_told(self._helper)
+
+    def _helper_told(self, helper: "subprocess.Popen[str]") -> int:
+        assert helper.stdin is not None
+        assert helper.stdout is not None
+        print(file=helper.stdin, flush=True)
+        answer = helper.stdout.readline()
+        try:
+            told = json.loads(answer)
+        except json.JSONDecodeError as error:
+            raise SourceError(f"the process that moves lists ended, or said {answer!r}") from error
         if "error" in told:
             raise SourceError(told["error"])
         return int(told["moved"])
 
     def _end_helper(self) -> None:
-        if self._helper is not None:
-            try:
-                self._helper.communicate(timeout=PATIENCE_SECONDS)  # its input ends, and so does it
-            except subprocess.TimeoutExpired:
-                self._helper.kill()
-                self._helper.communicate()
-            self._helper = None
+        helper = self._helper
+        if helper is not None:
+            helper.kill()
+            helper.wait()
+            for pipe in (helper.stdin, helper.stdout):
+                with suppress(OSError):  # a line that it never read
+                    pipe.close()  # type: ignore[union-attr] # both are pipes
+        self._helper = None
 
 
-def _helper(places: Places) -> "subprocess.Popen[str]":
+def _started(places: Places) -> "subprocess.Popen[str]":
     """Start a process that moves; one group for itself keeps a terminal's interrupt from it."""
     return subprocess.Popen(
-        [sys.executable, "-m", moving_aside.__name__, str(places.root)],
+        [sys.executable, "-P", "-m", moving_aside.__name__, str(places.root)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -5,6 +5,7 @@ It moves whenever it reads a line and answers with one; where its input ends, it
 
 import json
 import os
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ LEAST_PRIORITY = 19
 def main() -> None:
     """Answer each line of the input with how many rows were moved, or with what went wrong."""
     _step_aside()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the service ends it, after the move that is under way
     from deltalake.exceptions import DeltaError  # only now: what these bring along takes a while
 
     from components.contracts.errors import RankloopError

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.ranking import baselines, candidates, grouping, pair_columns, pairs, rows
-from components.ranking.pair_columns import PairColumns
+from components.ranking.pair_columns import PairColumns, or_zero
 from components.ranking.pairs import Pairs
 from components.ranking.rows import Floats, ItemRows, UserRows
 
@@ -39,11 +39,6 @@ class Standing:
         return p.standings(self.of(p)[None], [self.among])[0]
 
 
-def _or_none(rate: Floats) -> Floats:
-    """A rate, which is none where it is missing; np.nan_to_num takes ten times as long for a few."""
-    return np.fmax(rate, 0)
-
-
 def _once(column: Feature) -> Feature:
     """Compute a column once for the features that share it."""
     return lambda p: p.once(column)
@@ -53,28 +48,28 @@ def _once(column: Feature) -> Feature:
 def _rate_by_days(p: PairColumns) -> Floats:
     """Posterior rate of repurchase a day: a gamma prior with the item's rate, the user's repeats since the first."""
     repeats, days, rate = p.own("trips") - 1, p.own("days_since_first"), p.item("repurchase_rate")
-    return _or_none((repeats + PRIOR_PURCHASES) / (days + PRIOR_PURCHASES / rate))
+    return or_zero((repeats + PRIOR_PURCHASES) / (days + PRIOR_PURCHASES / rate))
 
 
 @_once
 def _rate_by_trips(p: PairColumns) -> Floats:
     """Posterior rate of repurchase a shopping trip."""
     repeats, trips, rate = p.own("trips") - 1, p.own("trips_since_first") + 1, p.item("repurchase_rate_trips")
-    return _or_none((repeats + PRIOR_PURCHASES) / (trips + PRIOR_PURCHASES / rate))
+    return or_zero((repeats + PRIOR_PURCHASES) / (trips + PRIOR_PURCHASES / rate))
 
 
 @_once
 def _recent_rate_by_days(p: PairColumns) -> Floats:
     """As ``_rate_by_days``, with purchases and exposure decayed by days."""
     exposure = HALF_LIFE_DAYS / math.log(2) * (1 - 0.5 ** (p.own("days_since_first") / HALF_LIFE_DAYS))
-    return _or_none((p.own("decay_56") + 1) / (exposure + 1 / p.item("repurchase_rate")))
+    return or_zero((p.own("decay_56") + 1) / (exposure + 1 / p.item("repurchase_rate")))
 
 
 @_once
 def _recent_rate_by_trips(p: PairColumns) -> Floats:
     """As ``_rate_by_trips``, with purchases and exposure decayed by trips."""
     exposure = (1 - TRIP_DECAY ** (p.own("trips_since_first") + 1)) / (1 - TRIP_DECAY)
-    return _or_none((p.own("trip_decay_97") + 1) / (exposure + 1 / p.item("repurchase_rate_trips")))
+    return or_zero((p.own("trip_decay_97") + 1) / (exposure + 1 / p.item("repurchase_rate_trips")))
 
 
 def _due(p: PairColumns, group: str) -> Floats:

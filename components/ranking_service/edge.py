@@ -54,7 +54,7 @@ class Gate:
 
 
 class Edge:
-    """ASGI middleware around the whole application, BentoML's own routes included."""
+    """ASGI middleware around the whole application."""
 
     def __init__(self, app: ASGIApp, gate: Gate) -> None:
         self._app, self._gate = app, gate

@@ -4,6 +4,7 @@ import gc
 import logging
 import os
 import sys
+from copy import copy
 from functools import cache
 from typing import Any
 
@@ -33,7 +34,7 @@ BENTOML_SILENT: dict[str, Any] = {
     "tracing": {"excluded_urls": ".*"},
 }
 """The edge measures, logs and traces. BentoML would keep a series for ever for each path that anybody asks, and make a
-span of each request that nobody reads."""
+span that nobody reads of each request that comes through it."""
 
 logging.getLogger("uvicorn.access").propagate = False  # else uvicorn words a line for each request that nobody prints
 
@@ -53,32 +54,37 @@ def gate() -> Gate:
     return Gate(access, Rates(limits), serving.turn, drain_from(os.environ), measures, RequestLog(), tracing)
 
 
-@cache
-def edge() -> Edge:
-    """Put the edge before our application, once in a process."""
-    return Edge(app, gate())
-
-
 class Connection(BoundedConnection):
-    """Gives its requests to our application directly, past BentoML's layers.
+    """Gives its requests to our application directly, past BentoML's layers, once the service has begun.
 
     BentoML 1.4.39 makes a task for each request and never cancels its timer, so that all requests of a minute stay in
     memory; its tracing looks at every path, be it to leave it out.
     """
 
+    edge: Edge | None = None
+
     def __init__(self, config: Config, *given: Any, **named: Any) -> None:
         super().__init__(config, *given, **named)
-        past_bentoml: Any = edge()
-        proxied = isinstance(self.app, ProxyHeadersMiddleware)
-        self.app = ProxyHeadersMiddleware(past_bentoml, config.forwarded_allow_ips) if proxied else past_bentoml
+        if self.edge is not None:
+            self.app = _past(self.app, self.edge)
+
+
+@cache
+def _past(loaded: Any, edge: Edge) -> Any:
+    """The edge in the place of BentoML's application, behind what tells callers of a proxy apart, if there is that."""
+    if not isinstance(loaded, ProxyHeadersMiddleware):
+        return edge
+    found: Any = copy(loaded)
+    found.app = edge
+    return found
 
 
 class OurRoutes:
-    """Gives requests that came through BentoML to our application too; BentoML keeps the server's start and end."""
+    """Gives every request to our application, behind its edge; BentoML keeps the server's start and end."""
 
     def __init__(self, bentoml_app: ASGIApp) -> None:
         self._bentoml_app = bentoml_app
-        self._edge = Edge(self._inside, gate())
+        self._edge = Connection.edge = Edge(self._inside, gate())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass the server's start and end on."""

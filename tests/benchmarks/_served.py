@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -89,8 +89,11 @@ def memory_mb(process: "subprocess.Popen[bytes]") -> float:
     """Memory of a process and its children, in megabytes; what they share counts once."""
     import psutil
 
-    parent = psutil.Process(process.pid)
-    return sum(one.memory_full_info().pss for one in [parent, *parent.children(recursive=True)]) / 1e6
+    parent, found = psutil.Process(process.pid), 0.0
+    for one in [parent, *parent.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            found += one.memory_full_info().pss / 1e6
+    return found
 
 
 def _copied(source: str, target: str) -> None:

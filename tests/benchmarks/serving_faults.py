@@ -98,9 +98,8 @@ def print_reloads(home: Home, users: list[str]) -> None:
             found = open_loop(port, _requests(users), at_random(PER_SECOND, 20))
         stopping = threading.Timer(4.0, process.send_signal, [signal.SIGTERM])
         stopping.start()
-        last = open_loop(
-            port, _requests(users), at_random(PER_SECOND, 5)
-        )  # ends a second after the service said that it stops
+        # ends a second after the service said that it stops
+        last = open_loop(port, _requests(users), at_random(PER_SECOND, 5))
         process.wait(60)
     answered = found.answered + last.answered
     used = {json.loads(body)["bundle"][:19] for body in found.bodies}

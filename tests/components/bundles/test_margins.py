@@ -46,3 +46,4 @@ def test_rows_of_another_width_are_refused_by_the_library() -> None:
     booster = booster_from(ranker_draft().models["rank"], threads=1)
     with pytest.raises(xgboost.core.XGBoostError):
         margins(booster, ROWS[:, :1])
+    np.testing.assert_array_equal(margins(booster, ROWS), margins(booster, ROWS.copy()))

@@ -4,8 +4,12 @@ import os
 from pathlib import Path
 
 import psutil
+import pytest
 
+from components.feedback import mover
 from components.feedback.log import FeedbackLog, Pace
+from components.feedback.segments import segments
+from tests.components.feedback.helpers import helpers
 from tests.components.feedback.rows import a_list
 from tests.waiting import until
 
@@ -14,10 +18,10 @@ QUICK = Pace(write_seconds=0.01, lists_seconds=0.01)  # a list is in a closed se
 
 def test_a_helper_moves_when_nobody_else_needs_the_processor_and_is_replaced(tmp_path: Path) -> None:
     with FeedbackLog(tmp_path, QUICK, move_seconds=0.01) as log:
-        first = _helper_that_moved(log, "r1")
+        first = _helper_that_moved(tmp_path, log, "r1")
         assert (os.sched_getscheduler(first.pid), first.nice()) == (os.SCHED_IDLE, 19)
         first.kill()
-        second = _helper_that_moved(log, "r2")
+        second = _helper_that_moved(tmp_path, log, "r2")
         assert second.pid != first.pid
         assert log.facts.rows_moved == 2
     assert not second.is_running()
@@ -26,7 +30,7 @@ def test_a_helper_moves_when_nobody_else_needs_the_processor_and_is_replaced(tmp
 
 def test_what_a_stopped_helper_left_is_moved_at_the_end(tmp_path: Path) -> None:
     with FeedbackLog(tmp_path, QUICK, move_seconds=0.01) as log:
-        stopped = _helper_that_moved(log, "r1")
+        stopped = _helper_that_moved(tmp_path, log, "r1")
         stopped.suspend()
         log.show(a_list("r2"))
         until(lambda: log.facts.lists_written == 2)
@@ -34,10 +38,24 @@ def test_what_a_stopped_helper_left_is_moved_at_the_end(tmp_path: Path) -> None:
     assert log.facts.rows_moved == 2
 
 
-def _helper_that_moved(log: FeedbackLog, request_id: str) -> psutil.Process:
+def test_a_folder_that_cannot_be_looked_at_is_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([OSError("too many open files")])
+
+    def refusing(folder: Path) -> list[Path]:
+        if refused := next(looks, None):
+            raise refused
+        return segments(folder)
+
+    monkeypatch.setattr(mover, "segments", refusing)
+    with FeedbackLog(tmp_path, QUICK, move_seconds=0.01) as log:
+        until(lambda: log.facts.move_failures == 1)
+        _helper_that_moved(tmp_path, log, "r1")
+
+
+def _helper_that_moved(folder: Path, log: FeedbackLog, request_id: str) -> psutil.Process:
     """The process that moved a list which is shown now."""
     before = log.facts.rows_moved
     log.show(a_list(request_id))
     until(lambda: log.facts.rows_moved == before + 1)
-    (found,) = psutil.Process().children()
+    (found,) = helpers(folder)
     return found

@@ -11,11 +11,12 @@ import psutil
 import pytest
 
 from components.contracts.home import Home
-from components.feedback import moving_aside
 from components.feedback.log import FeedbackLog
 from components.feedback.places import Places
 from components.feedback.reading import served_events, served_lists
 from components.feedback.segments import segments
+from tests.components.feedback.helpers import helpers
+from tests.waiting import until
 
 PATIENCE_SECONDS = 60
 A_SECOND = 1.0
@@ -69,17 +70,11 @@ def logged_lists(home: Home) -> Counter[str]:
     return Counter(served_lists(home, ["request_id"])["request_id"].to_pylist())
 
 
-def helpers(home: Home) -> list[psutil.Process]:
-    """Processes that move lists in a home."""
-    running = [process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"]]
-    return [one for one in running if {moving_aside.__name__, str(home.feedback)} <= set(one.info["cmdline"])]
-
-
 def test_a_process_that_is_told_to_end_loses_nothing(home: Home) -> None:
     writer = Writer(home, "a")
-    assert len(helpers(home)) == 1
+    until(lambda: len(helpers(home.feedback)) == 1)
     writer.end(signal.SIGTERM)
-    assert helpers(home) == []
+    assert helpers(home.feedback) == []
     assert writer.events() <= logged_events(home)
     assert logged_lists(home) == Counter(writer.lists())
     assert segments(Places(home.feedback).lists) == []
@@ -91,7 +86,7 @@ def test_a_killed_process_loses_no_event_and_at_most_a_second_of_lists(home: Hom
         killed_at = writer.end(signal.SIGKILL)
         assert writer.events() <= logged_events(home)
         assert set() < writer.lists(until=killed_at - A_SECOND) <= set(logged_lists(home))
-    assert not psutil.wait_procs(helpers(home), PATIENCE_SECONDS)[1]  # they outlive nobody
+    assert not psutil.wait_procs(helpers(home.feedback), PATIENCE_SECONDS)[1]  # they outlive nobody
     before = logged_lists(home)
     FeedbackLog(home.feedback).close()  # moves what the dead left
     assert logged_lists(home) == before

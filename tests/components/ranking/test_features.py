@@ -25,6 +25,14 @@ def test_history_is_looked_up_by_user_and_item() -> None:
     assert column("own_decay_112", matrix) == pytest.approx([1.5, 0.0, 3.5, 2.5])
 
 
+def test_returns_leave_negative_counts() -> None:
+    items = items_of({"a": 5, "b": 2})
+    users = users_of(items, {"u": {5: -0.75}})
+    matrix = ranking_features(users, items, every_pair(1, 2))
+    assert column("own_decay_112", matrix) == [-0.75, 0.0]
+    assert column("own_decay_112_standing", matrix) == [1.0, 0.0]
+
+
 def test_a_standing_counts_the_candidates_with_a_higher_value_and_ties_share_it() -> None:
     items = items_of({"a": 0, "b": 1, "c": 2})
     users = users_of(items, {"u": {1: 4.0}})
