@@ -1,18 +1,22 @@
 """Who may ask: callers show an API key, once the home has a keys file."""
 
 import hmac
+import ipaddress
 import logging
+import socket
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 
 from components.contracts.errors import ConfigurationError
 from components.ranking_service.api_keys import ApiKey, hash_of, read_keys
 
-AUTHORIZATION = b"authorization"
+AUTHORIZATION, HOST = b"authorization", b"host"
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="rankloop"'}
 MOST_KEY_BYTES = 512
 LOOK_SECONDS = 1.0
@@ -28,6 +32,43 @@ ADVICE = "expected one header `Authorization: Bearer KEY` with a key of `rankloo
 def is_open(path: str) -> bool:
     """Whether a path is answered without a key: health, and the page's files."""
     return path in OPEN_PATHS or path.startswith(OPEN_FOLDER)
+
+
+def check_is_here(address: str, headers: Headers) -> None:
+    """Refuse a caller without a key on another machine, or in a page that another name than ours has brought here.
+
+    Raises:
+        HTTPException: 401, with the challenge.
+    """
+    if not _is_local(address):
+        found = "a caller on another machine"
+    elif not all(_is_ours(value) for name, value in headers if name == HOST):
+        found = "a host name that is not this machine's"  # a page may have its own name lead here
+    else:
+        return
+    raise HTTPException(HTTPStatus.UNAUTHORIZED, f"found no API keys in the home and {found}, {ADVICE}", CHALLENGE)
+
+
+@lru_cache(maxsize=1024)
+def _is_ours(host: bytes) -> bool:
+    """Whether a Host header holds an address, or a name that only this machine has."""
+    try:
+        name = urlsplit(f"//{host.decode('latin-1')}").hostname or ""
+        if name not in ("localhost", socket.gethostname().lower()):
+            ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=1024)
+def _is_local(address: str) -> bool:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return (mapped or found).is_loopback
 
 
 class Access:

@@ -9,16 +9,14 @@ What is refused here is a problem document like any other.
 """
 
 import asyncio
-import ipaddress
 import time
 from dataclasses import dataclass
-from functools import lru_cache
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from components.ranking_service.access import ADVICE, CHALLENGE, Access, is_open
+from components.ranking_service.access import Access, check_is_here, is_open
 from components.ranking_service.admission import Rates, Turn
 from components.ranking_service.draining import Drain
 from components.ranking_service.measures import Measures
@@ -118,9 +116,8 @@ class Edge:
         caller = gate.access.caller(scope["headers"])
         if caller is not None:
             visit.caller = caller
-        elif not _is_local(visit.caller):
-            found = "found no API keys in the home and a caller on another machine"
-            raise HTTPException(HTTPStatus.UNAUTHORIZED, f"{found}, {ADVICE}", CHALLENGE)
+        else:
+            check_is_here(visit.caller, scope["headers"])
         gate.rates.admit(visit.caller)
         if path in ANSWERS:
             gate.turn.check()
@@ -156,16 +153,6 @@ def _address(scope: Scope) -> str:
     """Where a request comes from; a server without addresses (a socket file) serves this machine."""
     client = scope.get("client")
     return str(client[0]) if client else "127.0.0.1"
-
-
-@lru_cache(maxsize=1024)
-def _is_local(address: str) -> bool:
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found).is_loopback
 
 
 def _too_late() -> HTTPException:

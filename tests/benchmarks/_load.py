@@ -46,10 +46,8 @@ class Answers:
 def post(path: str, document: object) -> bytes:
     """A request as it goes over the wire."""
     body = json.dumps(document).encode()
-    head = (
-        f"POST {path} HTTP/1.1\r\nhost: load\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+    about = f"host: localhost\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+    return f"POST {path} HTTP/1.1\r\n{about}\r\n\r\n".encode() + body
 
 
 def closed_loop(port: int, requests: Sequence[bytes], keep: bool = False) -> Answers:

@@ -32,7 +32,7 @@ CHECKS = (
 EXAMPLES, MOST_SECONDS = 8, 45
 SILENCE_SECONDS = 2.0  # longer than a body may take to come
 BODY = b'{"user_id": "nobody", "k": 1}'
-HEAD = b"POST /v1/recommend HTTP/1.1\r\nhost: shop\r\nconnection: close\r\ncontent-type: application/json\r\n"
+HEAD = b"POST /v1/recommend HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -91,32 +91,35 @@ def test_the_server_keeps_to_its_document_whatever_is_sent(address: str) -> None
     [
         (with_body(HEAD), {200}),
         (with_body(HEAD.replace(b"HTTP/1.1", b"HTTP/1.0")), {200}),
-        (with_body(HEAD.replace(b"host: shop\r\n", b"")), {200, 400}),
+        (with_body(HEAD.replace(b"host: localhost\r\n", b"")), {200, 400}),
         (b"", {0}),
         (b"\x00\x01\x02\r\n\r\n", {400}),
         (b"GET\r\n\r\n", {400}),
         (b"GET / HTTP/9.9\r\n\r\n", {400}),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", {400}),  # a client that speaks TLS
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400}),
-        (b"GET http://elsewhere/livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {200, 404}),
-        (b"OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {400, 404, 405}),
-        (b"CONNECT shop:80 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {400, 404, 405}),
-        (b"BREW /v1/recommend HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {400, 405}),
-        (b"GET /livez\x00 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {400, 404}),
-        (b"GET /v1/customers/\xff\xfe HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {200, 400}),
-        (b"GET /v1/customers/%00%ff%zz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {200}),
-        (b"GET /v1/customers?like=%00%ff&limit=%31 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {200}),
-        (b"GET /v1/customers?limit=%D9%A1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {422}),
-        (b"GET /page/../../../../etc/passwd HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {404}),
-        (b"GET /page/%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {404}),
-        (b"GET /page/..%5c..%5cservice.py HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {404}),
-        (b"GET //v1//recommend HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {404}),
-        (b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", {0, 400, 404, 414, 431}),
+        (b"GET http://elsewhere/livez HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n", {200, 404}),
+        (b"OPTIONS * HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n", {400, 404, 405}),
+        (b"CONNECT shop:80 HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n", {400, 404, 405}),
+        (b"BREW /v1/recommend HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n", {400, 405}),
+        (b"GET /livez\x00 HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n", {400, 404}),
+        (b"GET /v1/customers/\xff\xfe HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n", {200, 400}),
+        (b"GET /v1/customers/%00%ff%zz HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n", {200}),
+        (b"GET /v1/customers?like=%00%ff&limit=%31 HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n", {200}),
+        (b"GET /v1/customers?limit=%D9%A1 HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n", {422}),
+        (b"GET /page/../../../../etc/passwd HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n", {404}),
+        (b"GET /page/%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n", {404}),
+        (b"GET /page/..%5c..%5cservice.py HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n", {404}),
+        (b"GET //v1//recommend HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n", {404}),
+        (
+            b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n",
+            {0, 400, 404, 414, 431},
+        ),
         (b"GET /livez HTTP/1.1\r\nx: " + b"a" * 200_000 + b"\r\n\r\n", {0, 200, 400, 431}),
         (b"GET /livez HTTP/1.1\r\n" + b"x: y\r\n" * 20_000 + b"\r\n", {0, 200, 400, 431}),
-        (b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-request-id: a\x00b\r\n\r\n", {200, 400}),
-        (b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\nno colon\r\n\r\n", {400}),
-        (b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n folded: y\r\n\r\n", {200, 400}),
+        (b"GET /livez HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\nx-request-id: a\x00b\r\n\r\n", {200, 400}),
+        (b"GET /livez HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\nno colon\r\n\r\n", {400}),
+        (b"GET /livez HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n folded: y\r\n\r\n", {200, 400}),
         (HEAD + b"content-length: 29\r\ncontent-length: 3\r\n\r\n" + BODY, {400}),
         (HEAD + b"content-length: -1\r\n\r\n" + BODY, {400}),
         (HEAD + b"content-length: 1e3\r\n\r\n" + BODY, {400}),
@@ -225,6 +228,27 @@ def test_a_caller_behind_a_proxy_of_this_machine_counts_as_where_it_comes_from(
             f"{server.address}/v1/recommend", json={"user_id": "nobody"}, headers={"x-forwarded-for": named}
         )
         assert answered.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("LocalHost:8080", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:8080", 200),
+        ("192.0.2.7", 200),
+        (socket.gethostname(), 200),
+        ("elsewhere.example", 401),
+        ("localhost.elsewhere.example:8080", 401),
+        ("127.0.0.1.elsewhere.example", 401),
+        ("[::1", 401),
+        ("@localhost.example", 401),
+    ],
+)
+def test_a_page_of_another_name_may_not_ask_without_a_key(address: str, host: str, status: int) -> None:
+    asked = {"user_id": "nobody"}
+    assert httpx.post(f"{address}/v1/recommend", json=asked, headers={"host": host}).status_code == status
 
 
 def test_keys_are_asked_for_as_soon_as_there_are_any(living: LivingHome) -> None:
