@@ -169,7 +169,7 @@ class Caller:
 
     def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
         async def answered() -> httpx.Response:
-            async with httpx.AsyncClient(transport=self._transport, base_url="http://service") as client:
+            async with httpx.AsyncClient(transport=self._transport, base_url="http://localhost") as client:
                 return await client.request(method, path, **request)
 
         return asyncio.run(answered())

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import threading
 from contextlib import nullcontext
 from dataclasses import replace
@@ -66,7 +67,7 @@ def ask(gate: Gate, method: str, path: str, address: str = "127.0.0.1", **reques
     transport = httpx.ASGITransport(Edge(app, gate), raise_app_exceptions=False, client=(address, 1))
 
     async def answered() -> httpx.Response:
-        async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.request(method, path, **request)
 
     return asyncio.run(answered())
@@ -127,9 +128,22 @@ def test_without_keys_this_machine_alone_is_answered(gate: Gate) -> None:
         assert ask(gate, "GET", "/livez", address).status_code == 404, "the application was asked"
 
 
+@pytest.mark.parametrize("host", ["localhost:8080", "LOCALHOST", "127.0.0.1", "[::1]:8080", socket.gethostname()])
+def test_without_keys_this_machines_own_names_are_answered(gate: Gate, host: str) -> None:
+    assert ask(gate, "POST", "/v1/recommend", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["shop.example", "localhost.shop.example:8080", "", "[::1", "127.0.0.1@shop.example"])
+def test_without_keys_a_page_of_another_name_is_not(gate: Gate, host: str) -> None:
+    answered = ask(gate, "POST", "/v1/recommend", headers={"host": host})
+    assert "a host name that is not this machine's" in refused(answered, 401)
+    assert ask(gate, "GET", "/livez", headers={"host": host}).status_code == 404, "the application was asked"
+
+
 def test_with_keys_one_must_be_shown(gate: Gate, tmp_path: Path) -> None:
     gate = closed(gate, tmp_path)
     assert ask(gate, "POST", "/v1/recommend", "10.0.0.7", headers=SHOWN).json()["caller"] == "web"
+    assert ask(gate, "POST", "/v1/recommend", headers={"host": "shop.example", **SHOWN}).status_code == 200
     for path in ("/v1/recommend", "/metrics", "/openapi.json", "/schema.json", "/nothing", "/page"):
         answered = ask(gate, "GET", path)
         assert "found no API key" in refused(answered, 401)
@@ -217,7 +231,7 @@ def test_what_follows_an_answer_is_not_its_time(gate: Gate) -> None:
     edge = Edge(Starlette(routes=[Route("/", answer)]), gate)
 
     async def asked() -> None:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://service") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://localhost") as client:
             await client.get("/")
 
     asyncio.run(asked())

@@ -141,7 +141,7 @@ def test_answers_in_flight_are_finished(shop: Stocked, other: Bundle, live: Serv
             assert answered.status_code == 200
             found.add(answered.json()["bundle"])
 
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
             await ask(client)
             move_to(shop, other)
             while other.digest not in found:

@@ -45,7 +45,7 @@ class Visitor:
 
     def get(self, path: str, **request: Any) -> httpx.Response:
         async def answered() -> httpx.Response:
-            async with httpx.AsyncClient(transport=self._transport, base_url="http://service") as client:
+            async with httpx.AsyncClient(transport=self._transport, base_url="http://localhost") as client:
                 return await client.get(path, **request)
 
         return asyncio.run(answered())
