@@ -1,6 +1,7 @@
 """Recommending: candidates, features, scores, the shop's rules, the top k. Pure; the rows come from anywhere."""
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +64,24 @@ def scored_pairs(score: Score, users: UserRows, items: ItemRows, pairs: Pairs, w
     return Scored(pairs, score(features, baselines), features, baselines)
 
 
+def scored_together(
+    score: Score, asked: Sequence[tuple[UserRows, Pairs]], items: ItemRows, with_baselines: bool = True
+) -> list[Scored]:
+    """As ``scored_pairs`` of each: the same bits, with fewer array operations where users have the same columns."""
+    alike: dict[Hashable, list[int]] = {}
+    for place, (users, _) in enumerate(asked):
+        alike.setdefault(_layout(users), []).append(place)
+    found: dict[int, Scored] = {}
+    for places in alike.values():
+        rows, pairs = [asked[place][0] for place in places], [asked[place][1] for place in places]
+        scored = scored_pairs(score, users_joined(rows), items, pairs_joined(rows, pairs), with_baselines)
+        ends = itertools.accumulate(map(len, pairs))
+        for place, own, end in zip(places, pairs, ends, strict=True):
+            some = slice(end - len(own), end)
+            found[place] = Scored(own, scored.score[some], scored.features[some], scored.baselines[some])
+    return [found[place] for place in range(len(asked))]
+
+
 def listed(scored: Scored, chosen: NDArray[np.int64], first_user: int = 0) -> Recommended:
     """Rank the chosen pairs, best first within their user; users are counted from the first one."""
     user, item, score = scored.pairs.user[chosen], scored.pairs.item[chosen], scored.score[chosen]
@@ -103,6 +122,36 @@ def users_between(users: UserRows, start: int, stop: int) -> UserRows:
     columns = {name: values[start:stop] for name, values in users.columns.items()}
     arrays = {name: _rows_between(ragged, start, stop) for name, ragged in users.arrays.items()}
     return UserRows(users.user_ids[start:stop], columns, arrays)
+
+
+def users_joined(several: Sequence[UserRows]) -> UserRows:
+    """Lay user rows of the same columns one after another: the reverse of ``users_between``."""
+    first = several[0]
+    if len(several) == 1:
+        return first
+    columns = {name: np.concatenate([users.columns[name] for users in several]) for name in first.columns}
+    arrays = {name: _joined([users.arrays[name] for users in several]) for name in first.arrays}
+    return UserRows(np.concatenate([users.user_ids for users in several]), columns, arrays)
+
+
+def pairs_joined(users: Sequence[UserRows], several: Sequence[Pairs]) -> Pairs:
+    """Lay pairs of several user rows one after another, as pairs of the joined rows."""
+    if len(several) == 1:
+        return several[0]
+    starts = itertools.accumulate(map(len, users[:-1]), initial=0)
+    user = np.concatenate([pairs.user + np.int32(start) for start, pairs in zip(starts, several, strict=True)])
+    item = np.concatenate([pairs.item for pairs in several])
+    return Pairs(user, item, np.concatenate([pairs.sources for pairs in several]))
+
+
+def _layout(users: UserRows) -> Hashable:
+    """What user rows must have in common so that joining them changes no value."""
+    return tuple(users.columns), tuple((name, ragged.values.dtype) for name, ragged in users.arrays.items())
+
+
+def _joined(several: Sequence[Ragged]) -> Ragged:
+    lengths = np.concatenate([np.diff(ragged.offsets) for ragged in several])
+    return Ragged(np.concatenate([[0], lengths.cumsum()]), np.concatenate([ragged.values for ragged in several]))
 
 
 def _rows_between(ragged: Ragged, start: int, stop: int) -> Ragged:

@@ -7,21 +7,25 @@ from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from types import TracebackType
+from typing import Any, TypeVar, cast
 
 from starlette.exceptions import HTTPException
 
 from components.ranking_service.settings import positive_number
+from components.ranking_service.together import Steps, together
 
 MOST_CALLERS = 10_000  # remembered at once; of more, those that asked longest ago start afresh
 MOST_NAME = 64  # characters of a caller's name or address that tell it apart
 FIRST_GUESS_SECONDS = 0.005
 MOST_ROUND_SECONDS = 0.05  # of answers before the loop looks for news
+MOST_TOGETHER = 8  # answers: more would hardly cost less each, and the first waits for the last
+LOOKS = 3  # turns of the loop between two rounds: what was received is read, then handled, then waits for its turn
 NEW_SHARE = 0.05  # of the mean time of an answer: about the last 20 count
 
 PER_SECOND = "RANKLOOP_REQUESTS_PER_SECOND"
 BURST = "RANKLOOP_REQUESTS_AT_ONCE"
 WAITING = "RANKLOOP_WAITING_MS"
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -78,18 +82,17 @@ class Rates:
 
 
 class Turn:
-    """Lets answers be made one after the other, in the order of arrival: ``async with turn:`` around what makes one.
+    """Has answers made in the order of arrival: at once for who comes alone, together for those who had to wait.
 
-    What it surrounds must not await. Who comes alone is answered at once. The loop runs between two rounds of answers,
-    so that health checks are answered and the number waiting is exact; when it is busy (refusing a crowd, say), answers
-    get as long as all else took.
+    The loop runs between two rounds of answers, so that health checks are answered and the number waiting is exact;
+    when it is busy (refusing a crowd, say), answers get as long as all else took.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._budget = limits.waiting_seconds
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._round_ended = self._exited = self._began = 0.0
-        self._is_running = self._is_alone = False
+        self._waiting: deque[_Place] = deque()
+        self._round_ended = self._exited = 0.0
+        self._is_running = False
         self._answer_seconds = FIRST_GUESS_SECONDS
         self.ahead = 0
         """Requests that wait or are being answered."""
@@ -113,60 +116,83 @@ class Turn:
             found = f"{self.ahead} requests are waiting already"
             raise _come_again(HTTPStatus.SERVICE_UNAVAILABLE, found, self.ahead * self.mean_seconds)
 
-    async def __aenter__(self) -> None:
-        """Wait for the turn.
+    async def answer(self, steps: Steps[Found]) -> Found:
+        """Make an answer when its turn has come.
 
         Raises:
             HTTPException: as ``check``.
         """
         self.check()
-        entered = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        place = _Place(steps, time.perf_counter(), loop.create_future())
         self.ahead += 1
         if self._is_running:
-            await self._given_turn()
+            self._waiting.append(place)
         else:
-            self._is_running = self._is_alone = True
-        self._began = time.perf_counter()
-        self._exited = max(self._exited, entered)
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Pass the turn on."""
-        now = time.perf_counter()
-        self._answer_seconds += NEW_SHARE * (now - self._began - self._answer_seconds)
-        self.mean_seconds += NEW_SHARE * (now - self._exited - self.mean_seconds)
-        self._exited = now
-        self.ahead -= 1
-        if self._is_alone:
-            self._is_alone = False
-            self._end_round(asyncio.get_running_loop())
-
-    async def _given_turn(self) -> None:
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+            self._is_running = True
+            self._make([place])
+            self._end_round(loop)
         try:
-            await turn
-        except BaseException:
-            self.ahead -= 1
-            raise
+            return cast(Found, await place.outcome)
+        finally:
+            if place.outcome.cancelled():
+                self.ahead -= 1
 
-    def _give_turns(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wake those whose turn it is; they run before this runs again, and the loop looks for news in between."""
-        if not self._waiting:
-            self._is_running = False
-            return
-        elsewhere = time.perf_counter() - self._round_ended
-        for _ in range(max(1, round(min(elsewhere, MOST_ROUND_SECONDS) / self._answer_seconds))):
-            while self._waiting and (turn := self._waiting.popleft()):
-                if not turn.done():
-                    turn.set_result(None)
-                    break
-        loop.call_soon(self._end_round, loop)
+    def _make(self, places: "list[_Place]") -> None:
+        """Make some answers together."""
+        began = time.perf_counter()
+        for place, found in zip(places, together([place.steps for place in places]), strict=True):
+            if isinstance(found, Exception):
+                place.outcome.set_exception(found)
+            else:
+                place.outcome.set_result(found)
+        ended = time.perf_counter()
+        self.ahead -= len(places)
+        share = 1 - (1 - NEW_SHARE) ** len(places)
+        self._answer_seconds += share * ((ended - began) / len(places) - self._answer_seconds)
+        since = max(self._exited, places[0].entered)
+        self.mean_seconds += share * ((ended - since) / len(places) - self.mean_seconds)
+        self._exited = ended
+
+    def _make_round(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Answer those whose turn it is."""
+        elsewhere = min(time.perf_counter() - self._round_ended, MOST_ROUND_SECONDS)
+        many = max(MOST_TOGETHER, round(elsewhere / self._answer_seconds))
+        while many > 0 and (places := self._next(min(many, MOST_TOGETHER))):
+            self._make(places)
+            many -= len(places)
+        self._end_round(loop)
+
+    def _next(self, many: int) -> "list[_Place]":
+        """Take the next that wait, without those who have left."""
+        found: list[_Place] = []
+        while self._waiting and len(found) < many:
+            place = self._waiting.popleft()
+            if not place.outcome.cancelled():
+                found.append(place)
+        return found
 
     def _end_round(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let the loop send the answers, and hear who asks next, before the next round."""
         self._round_ended = time.perf_counter()
-        loop.call_soon(self._give_turns, loop)
+        self._look_round(loop, LOOKS)
+
+    def _look_round(self, loop: asyncio.AbstractEventLoop, looks: int) -> None:
+        if looks:
+            loop.call_soon(self._look_round, loop, looks - 1)
+        elif self._waiting:
+            self._make_round(loop)
+        else:
+            self._is_running = False
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A place in the line; who leaves it cancels the outcome."""
+
+    steps: Steps[Any]
+    entered: float
+    outcome: "asyncio.Future[Any]"
 
 
 def _come_again(status: HTTPStatus, found: str, wait: float) -> HTTPException:

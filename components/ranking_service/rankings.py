@@ -17,15 +17,15 @@ from components.contracts.experiment import ArmName
 from components.feedback.records import ServedList
 from components.ranking_service.answers import Answer, Asked, Fallback, RankedItem
 from components.ranking_service.bodies import JSON, read_body
-from components.ranking_service.live import Live
 from components.ranking_service.recommender import Recommender
 from components.ranking_service.schemas import RankRequest, RecommendRequest, Request
 from components.ranking_service.serving import Serving, serving_of
 from components.ranking_service.stopwatch import Stopwatch
+from components.ranking_service.together import Steps
 from components.ranking_service.visits import Visit, visit_of
 
 log = logging.getLogger("bentoml.rankloop.rankings")
-Ranking = Callable[[Recommender, Asked, Stopwatch], Answer]
+Ranking = Callable[[Recommender, Asked, Stopwatch], Steps[Answer]]
 NOTHING = Answer((), "", Fallback.STORE_UNAVAILABLE, np.empty((0, 0), dtype=np.float32))
 
 
@@ -43,7 +43,7 @@ async def recommend(request: HttpRequest) -> Response:
     """Answer with a user's ranked list."""
     asked = await read_body(request, RecommendRequest)
 
-    def ranking(recommender: Recommender, wish: Asked, watch: Stopwatch) -> Answer:
+    def ranking(recommender: Recommender, wish: Asked, watch: Stopwatch) -> Steps[Answer]:
         return recommender.recommend(_narrowed(wish, asked, recommender), watch)
 
     return await _answered(request, asked, ranking)
@@ -53,7 +53,7 @@ async def rank(request: HttpRequest) -> Response:
     """Answer with given items in order."""
     asked = await read_body(request, RankRequest)
 
-    def ranking(recommender: Recommender, wish: Asked, watch: Stopwatch) -> Answer:
+    def ranking(recommender: Recommender, wish: Asked, watch: Stopwatch) -> Steps[Answer]:
         return recommender.rank(wish, asked.items, watch)
 
     return await _answered(request, asked, ranking)
@@ -62,8 +62,7 @@ async def rank(request: HttpRequest) -> Response:
 async def _answered(request: HttpRequest, asked: Request, ranking: Ranking) -> Response:
     serving, visit = serving_of(request), visit_of(request)
     wish = Asked(asked.user_id, viewed=asked.context.items if asked.context else (), explain=asked.explain)
-    async with serving.turn:
-        given = _given(serving.live, asked, wish, ranking, visit.stopwatch)
+    given = await serving.turn.answer(_given(serving, asked, wish, ranking, visit.stopwatch))
     _note(visit, asked, given)
     request_id = _list_id(request, visit)
     response = Response(orjson.dumps(_document(given, request_id, asked.explain)), media_type=JSON)
@@ -78,12 +77,13 @@ def _list_id(request: HttpRequest, visit: Visit) -> str:
     return f"{visit.request_id}-{uuid.uuid4().hex[:12]}" if given else visit.request_id
 
 
-def _given(live: Live | None, asked: Request, wish: Asked, ranking: Ranking, watch: Stopwatch) -> Given:
+def _given(serving: Serving, asked: Request, wish: Asked, ranking: Ranking, watch: Stopwatch) -> Steps[Given]:
+    live = serving.live  # as it is when the turn has come
     if live is None:
         return Given(NOTHING, asked.arm or "champion", None, None)
     arm = live.arm_for(asked.user_id, asked.arm)
     recommender, is_its_own = live.recommender(arm)
-    answer = ranking(recommender, wish, watch)
+    answer = yield from ranking(recommender, wish, watch)
     if not is_its_own:
         answer = replace(answer, fallback=Fallback.gravest(answer.fallback, Fallback.ARM_UNAVAILABLE))
     return Given(answer, arm, live.experiment.name if live.experiment else None, recommender)
@@ -157,8 +157,7 @@ async def _shadowed(serving: Serving, shadow: ArmName, wish: Asked, ranking: Ran
     if live is None or shadow not in live.arms or not serving.turn.has_room:
         return None
     try:
-        async with serving.turn:
-            return ranking(live.arms[shadow], replace(wish, explain=False), Stopwatch())
+        return await serving.turn.answer(ranking(live.arms[shadow], replace(wish, explain=False), Stopwatch()))
     except Exception:
         log.exception("the %s could not rank unseen; the list is logged without it", shadow)
         return None

@@ -22,7 +22,7 @@ from components.ranking.candidates import SOURCES, Assortment, assortment, candi
 from components.ranking.pair_columns import PairColumns
 from components.ranking.pairs import Pairs
 from components.ranking.reasons import reasons
-from components.ranking.recommending import Recommended, Scored, best_allowed, listed, scored_pairs
+from components.ranking.recommending import Recommended, Scored, best_allowed, listed, scored_together
 from components.ranking.rows import MISSING_POSITION, Floats, UserRows
 from components.ranking.sessions import PURCHASE, Session, longer, session_seeds, with_session
 from components.ranking_service.answers import Answer, Asked, Fallback, RankedItem
@@ -30,6 +30,7 @@ from components.ranking_service.catalogue import Catalogue
 from components.ranking_service.online_rows import AskedUser, OnlineRows
 from components.ranking_service.sessions import Sessions
 from components.ranking_service.stopwatch import Stopwatch
+from components.ranking_service.together import Steps, Unscored
 from feature_repo.packed_online_store.client import MICROSECOND
 from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.sessions import TTL
@@ -67,9 +68,9 @@ class Recommender:
     def warm_up(self) -> None:
         """Rank for nobody, so that no request is the first to look at these items."""
         nobody = self.rows.stranger("", self.stock.items).rows
-        self._scored(nobody, candidates_of(nobody, self.stock))
+        self.scored([(nobody, candidates_of(nobody, self.stock))])
 
-    def recommend(self, asked: Asked, watch: Stopwatch) -> Answer:
+    def recommend(self, asked: Asked, watch: Stopwatch) -> Steps[Answer]:
         """Rank a user's candidates and keep the best ``k`` that the shop's rules and the caller allow."""
         with watch("features"):
             user, session, fallback = self._user(asked.user_id, asked.viewed)
@@ -82,8 +83,8 @@ class Recommender:
             if _is_empty(candidates, wanted) and asked.sources is None:
                 candidates, fallback = self._sold_most(asked), Fallback.gravest(fallback, Fallback.EMPTY_CANDIDATES)
                 wanted = self._wanted(candidates, asked, session)
+        scored = yield Unscored(self, user, candidates, watch)
         with watch("scoring"):
-            scored = self._scored(user, candidates)
             if neighbours is not None:
                 scored = _lifted(scored, *neighbours)
             rules = self._rules_of(asked)
@@ -92,7 +93,7 @@ class Recommender:
             told = self._told(user, found, asked.explain)
         return self._answer(told, fallback, found.features)
 
-    def rank(self, asked: Asked, item_ids: Sequence[str], watch: Stopwatch) -> Answer:
+    def rank(self, asked: Asked, item_ids: Sequence[str], watch: Stopwatch) -> Steps[Answer]:
         """Order given items, each once, as they stand beside the user's candidates; unknown ones come last."""
         with watch("features"):
             user, _, fallback = self._user(asked.user_id, asked.viewed)
@@ -100,14 +101,19 @@ class Recommender:
             once = list(dict.fromkeys(item_ids))
             known = self._known(once)
             pairs = pairs_with(candidates_of(user, self.stock), known, len(self.stock.items))
+        scored = yield Unscored(self, user, pairs, watch)
         with watch("scoring"):
-            scored = self._scored(user, pairs)
             wanted = np.flatnonzero(np.isin(scored.pairs.item, known))
             order = wanted[np.lexsort((scored.pairs.item[wanted], -scored.score[wanted]))]
             found = listed(scored, order)
             strangers = tuple(RankedItem(item, None) for item in once if item not in self.positions)
             told = self._told(user, found, asked.explain) + strangers
         return self._answer(told, fallback, found.features)
+
+    def scored(self, asked: Sequence[tuple[UserRows, Pairs]]) -> list[Scored]:
+        """Score pairs of several users at once."""
+        is_baseline = self.bundle.manifest.kind == "baseline"
+        return scored_together(self._ranker.score, asked, self.stock.items, with_baselines=is_baseline)
 
     def known_user(self, user_id: str) -> UserRows | None:
         """A user's row, with what they just did laid over it; None for one without a row.
@@ -204,10 +210,6 @@ class Recommender:
 
     def _known(self, item_ids: Collection[str]) -> Indices:
         return np.array([self.positions[item] for item in item_ids if item in self.positions], dtype=np.int64)
-
-    def _scored(self, user: UserRows, pairs: Pairs) -> Scored:
-        is_baseline = self.bundle.manifest.kind == "baseline"
-        return scored_pairs(self._ranker.score, user, self.stock.items, pairs, with_baselines=is_baseline)
 
     def _told(self, user: UserRows, found: Recommended, explain: bool) -> tuple[RankedItem, ...]:
         why: list[tuple[str, ...]] = [()] * len(found.item)

@@ -1,9 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 
 from components.contracts.shop import Candidates, Rules
 from components.ranking.baselines import BASELINE_NAMES
-from components.ranking.recommending import recommend
-from components.ranking.rows import Floats
+from components.ranking.candidates import generate_candidates
+from components.ranking.recommending import (
+    Scored,
+    recommend,
+    scored_pairs,
+    scored_together,
+    users_between,
+    users_joined,
+)
+from components.ranking.rows import Floats, Ragged
 from tests.components.ranking.frames import items_of, users_of
 
 LIMITS = Candidates(history=10, popular=10)
@@ -46,3 +56,38 @@ def test_users_are_ranked_alike_alone_and_together() -> None:
     (both,), (one,) = (list(recommend(popularity, users, items, LIMITS, Rules(), 2)) for users in (together, alone))
     np.testing.assert_array_equal(both.item[both.user == 1], one.item)
     np.testing.assert_array_equal(both.features[both.user == 1], one.features)
+
+
+def test_users_that_were_read_apart_are_scored_as_if_alone() -> None:
+    items = items_of({"a": 0, "b": 1, "c": 2}, **sold({"a": 2.0, "b": 1.0, "c": 1.0}))
+    every = users_of(items, {"u": {1: 3.0}, "v": {0: 1.0, 2: 4.0}, "w": {}})
+    several = [users_between(every, place, place + 1) for place in range(3)]
+    exact = replace(several[1], arrays={name: as_float64(ragged) for name, ragged in several[1].arrays.items()})
+    asked = [(users, generate_candidates(users, items, LIMITS)) for users in (*several, exact, every)]
+    for (users, pairs), scored in zip(asked, scored_together(popularity, asked, items), strict=True):
+        alone = scored_pairs(popularity, users, items, pairs)
+        assert scored.pairs is pairs
+        for found, expected in zip(arrays_of(scored), arrays_of(alone), strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_user_rows_that_were_taken_apart_are_joined_again() -> None:
+    items = items_of({"a": 0, "b": 1}, **sold({"a": 2.0, "b": 1.0}))
+    every = users_of(items, {"u": {1: 3.0}, "v": {}, "w": {0: 1.0, 1: 2.0}})
+    joined = users_joined([users_between(every, 0, 1), users_between(every, 1, 3)])
+    assert joined.user_ids.tolist() == ["u", "v", "w"]
+    for name, ragged in every.arrays.items():
+        np.testing.assert_array_equal(joined.arrays[name].offsets, ragged.offsets)
+        np.testing.assert_array_equal(joined.arrays[name].values, ragged.values)
+    pairs = generate_candidates(every, items, LIMITS)
+    np.testing.assert_array_equal(generate_candidates(joined, items, LIMITS).item, pairs.item)
+
+
+def as_float64(ragged: Ragged) -> Ragged:
+    """Values of another type, where they are no positions: such rows are not joined with the others."""
+    is_float = ragged.values.dtype.kind == "f"
+    return Ragged(ragged.offsets, ragged.values.astype(np.float64)) if is_float else ragged
+
+
+def arrays_of(scored: Scored) -> list[Floats]:
+    return [scored.score, scored.features, scored.baselines]

@@ -40,6 +40,7 @@ from components.ranking_service.serving import Serving
 from components.ranking_service.sessions import Sessions
 from components.ranking_service.settings import ServiceSettings
 from components.ranking_service.stopwatch import Stopwatch
+from components.ranking_service.together import Found, Steps, together
 from feature_repo.packed_online_store.client import EPOCH, MICROSECOND
 from tests.components.build_features.homes import habits, quiet, small_shop, write_clean
 from tests.components.bundles.drafts import baseline_draft, small_manifest
@@ -138,7 +139,15 @@ def recommender(shop: Stocked, sessions: Sessions | None = None) -> Iterator[Rec
 
 def listed(found: Recommender, user_id: str, k: int = 5, **more: Any) -> Answer:
     """Ask a recommender for a list."""
-    return found.recommend(Asked(user_id, k=k, **more), Stopwatch())
+    return made(found.recommend(Asked(user_id, k=k, **more), Stopwatch()))
+
+
+def made(steps: Steps[Found]) -> Found:
+    """Make one answer alone."""
+    (outcome,) = together([steps])
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def item_ids(answer: Answer) -> Sequence[str]:

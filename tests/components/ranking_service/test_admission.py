@@ -1,6 +1,7 @@
 """How much is let in: rates of callers, and turns."""
 
 import asyncio
+import time
 
 import pytest
 from starlette.exceptions import HTTPException
@@ -8,6 +9,7 @@ from starlette.exceptions import HTTPException
 from components.contracts.errors import ConfigurationError
 from components.ranking_service import admission
 from components.ranking_service.admission import Limits, Rates, Turn, limits_from
+from components.ranking_service.together import Steps
 
 
 def test_a_caller_may_send_a_burst_and_then_its_rate() -> None:
@@ -49,43 +51,52 @@ def test_a_caller_is_known_by_so_many_characters() -> None:
     assert all(len(name) <= admission.MOST_NAME for name in rates._full_at)
 
 
-def test_turns_are_taken_one_at_a_time_in_order_while_others_run() -> None:
-    async def all_of_them() -> tuple[list[int], int]:
-        turn, order, ticks = Turn(Limits(waiting_seconds=9)), [], 0
+def answer(number: int, made: list[int]) -> Steps[int]:
+    """An answer that nothing has to be scored for."""
+    made.append(number)
+    return number
+    yield
 
-        async def answer(number: int) -> None:
-            nonlocal ticks
-            async with turn:
-                order.append(number)
-                assert turn.ahead == (20 - number if number else 1)  # who came first, and alone, did not wait
-                asyncio.get_running_loop().call_soon(tick)
 
-        def tick() -> None:
-            nonlocal ticks
-            ticks = max(ticks, len(order))
+def failing() -> Steps[int]:
+    raise ValueError("bad")
+    yield
 
-        await asyncio.gather(*(answer(number) for number in range(20)))
+
+def test_answers_are_made_in_order_and_the_loop_runs_between_rounds() -> None:
+    async def all_of_them() -> tuple[list[int], list[int]]:
+        turn, made, seen = Turn(Limits(waiting_seconds=9)), [], []
+        turn._answer_seconds = 9.0  # so that no round makes more for the time that the loop took
+
+        async def ask(number: int) -> int:
+            return await turn.answer(answer(number, made))
+
+        async def look() -> None:
+            while len(made) < 20:
+                seen.append(len(made))
+                assert turn.ahead == (20 - len(made) if made else 0)
+                await asyncio.sleep(0)
+
+        tasks = [asyncio.create_task(ask(number)) for number in range(20)]
+        await asyncio.gather(look(), *tasks)
+        assert [task.result() for task in tasks] == list(range(20))
         assert turn.ahead == 0
-        return order, ticks
+        return made, seen
 
-    order, seen_between = asyncio.run(all_of_them())
-    assert order == list(range(20))
-    assert seen_between == 20
+    made, seen = asyncio.run(all_of_them())
+    assert made == list(range(20))
+    assert set(seen) - {0} == {1, 9, 17}, "the first alone, those who had to wait eight at a time"
 
 
 def test_what_would_wait_for_too_long_is_shed_at_once() -> None:
     async def crowd() -> tuple[list[object], Turn]:
         turn = Turn(Limits(waiting_seconds=0.25))
         turn.mean_seconds = 0.1
-
-        async def answer() -> str:
-            async with turn:
-                return "answered"
-
-        return await asyncio.gather(*(answer() for _ in range(10)), return_exceptions=True), turn
+        asked = (turn.answer(answer(number, [])) for number in range(10))
+        return await asyncio.gather(*asked, return_exceptions=True), turn
 
     found, turn = asyncio.run(crowd())
-    assert found[:4] == ["answered"] * 4  # one at once, three after a wait
+    assert found[:4] == [0, 1, 2, 3]  # one at once, three after a wait
     assert [refused.status_code for refused in found[4:] if isinstance(refused, HTTPException)] == [503] * 6
     assert (turn.shed, turn.ahead) == (6, 0)
     assert turn.mean_seconds < 0.1
@@ -95,45 +106,66 @@ def test_a_slow_answer_never_closes_an_idle_service() -> None:
     async def alone() -> None:
         turn = Turn(Limits(waiting_seconds=0.25))
         turn.mean_seconds = 60.0
-        assert turn.has_room
-        async with turn:
+
+        def slow() -> Steps[None]:
             assert not turn.has_room
             with pytest.raises(HTTPException) as refused:
                 turn.check()
             assert refused.value.headers == {"Retry-After": "60"}
+            return None
+            yield
+
+        assert turn.has_room
+        await turn.answer(slow())
+        assert turn.has_room
         assert turn.mean_seconds < 60.0
 
     asyncio.run(alone())
 
 
+def test_answers_made_together_share_the_time_that_they_took() -> None:
+    async def some_wait() -> Turn:
+        turn, made = Turn(Limits(waiting_seconds=9)), []
+        turn.mean_seconds = turn._answer_seconds = 0.0
+
+        def slow(number: int) -> Steps[int]:
+            time.sleep(0.01)
+            return (yield from answer(number, made))
+
+        await asyncio.gather(*(turn.answer(slow(number)) for number in range(9)))
+        return turn
+
+    turn = asyncio.run(some_wait())
+    expected = 0.01 * (1 - (1 - admission.NEW_SHARE) ** 9)
+    assert turn._answer_seconds == pytest.approx(expected, rel=0.5)
+    assert turn.mean_seconds >= turn._answer_seconds * 0.99
+
+
 def test_who_leaves_the_queue_holds_up_nobody() -> None:
     async def some_leave() -> None:
-        turn, answered = Turn(Limits(waiting_seconds=9)), []
-
-        async def answer(number: int) -> None:
-            async with turn:
-                answered.append(number)
-
-        tasks = [asyncio.create_task(answer(number)) for number in range(6)]
+        turn, made = Turn(Limits(waiting_seconds=9)), []
+        tasks = [asyncio.create_task(turn.answer(answer(number, made))) for number in range(6)]
         await asyncio.sleep(0)
         for number in (2, 3):
             tasks[number].cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        assert (answered, turn.ahead) == ([0, 1, 4, 5], 0)
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [isinstance(one, asyncio.CancelledError) for one in found] == [False] * 2 + [True] * 2 + [False] * 2
+        assert (made, turn.ahead) == ([0, 1, 4, 5], 0)
 
     asyncio.run(some_leave())
 
 
-def test_an_answer_that_fails_passes_the_turn_on() -> None:
-    async def failing() -> None:
-        turn = Turn(Limits())
+def test_an_answer_that_fails_fails_alone() -> None:
+    async def one_fails() -> None:
+        turn, made = Turn(Limits()), []
         with pytest.raises(ValueError, match="bad"):
-            async with turn:
-                raise ValueError("bad")
-        async with turn:
-            assert turn.ahead == 1
+            await turn.answer(failing())
+        several = (answer(0, made), answer(1, made), failing(), answer(3, made))
+        *found, last = await asyncio.gather(*map(turn.answer, several), return_exceptions=True)
+        assert (found[:2], last, turn.ahead) == ([0, 1], 3, 0)
+        assert isinstance(found[2], ValueError)
 
-    asyncio.run(failing())
+    asyncio.run(one_fails())
 
 
 def test_limits_come_from_variables() -> None:

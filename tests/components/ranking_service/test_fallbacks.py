@@ -20,6 +20,7 @@ from tests.components.ranking_service.answering import (
     caller_of,
     item_ids,
     listed,
+    made,
     put_online,
     recommender,
     serving,
@@ -84,7 +85,7 @@ def test_a_store_that_cannot_be_read_still_knows_what_is_looked_at(
     with recommender(shop) as fresh:
         monkeypatch.setattr(LmdbBackend, "read", gone)
         found = listed(fresh, "u1", viewed=["i03"])
-        ordered = fresh.rank(Asked("u1"), ["i01", "i02"], Stopwatch())
+        ordered = made(fresh.rank(Asked("u1"), ["i01", "i02"], Stopwatch()))
     assert found.fallback is Fallback.STORE_UNAVAILABLE
     assert len(found.items) == 5
     assert ordered.fallback is Fallback.STORE_UNAVAILABLE

@@ -15,7 +15,7 @@ from components.ranking_service.answers import Asked, Fallback
 from components.ranking_service.recommender import Recommender
 from components.ranking_service.stopwatch import Stopwatch
 from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
-from tests.components.ranking_service.answering import Stocked, item_ids, listed, recommender
+from tests.components.ranking_service.answering import Stocked, item_ids, listed, made, recommender
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
@@ -59,13 +59,13 @@ def test_given_items_stand_as_among_all_candidates_and_unknown_ones_last(asked: 
     every = listed(asked, "u1", 100).items
     some = [every[5], every[1], every[3]]
     given = ["no such item", *(item.item_id for item in some), some[0].item_id]
-    ordered = asked.rank(Asked("u1"), given, Stopwatch())
+    ordered = made(asked.rank(Asked("u1"), given, Stopwatch()))
     assert [(item.item_id, item.score) for item in ordered.items] == [
         *((item.item_id, item.score) for item in sorted(some, key=every.index)),
         ("no such item", None),
     ]
     assert len(ordered.features) == len(some)
-    assert asked.rank(Asked("u1"), [], Stopwatch()).items == ()
+    assert made(asked.rank(Asked("u1"), [], Stopwatch())).items == ()
 
 
 def test_each_item_tells_its_reasons_when_asked(asked: Recommender) -> None:
