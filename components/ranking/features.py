@@ -72,6 +72,12 @@ def _recent_rate_by_trips(p: PairColumns) -> Floats:
     return or_zero((p.own("trip_decay_97") + 1) / (exposure + 1 / p.item("repurchase_rate_trips")))
 
 
+@_once
+def _hazard(p: PairColumns) -> Floats:
+    """Repurchase hazard a day, of users like this one."""
+    return p.hazard("hazard")
+
+
 def _due(p: PairColumns, group: str) -> Floats:
     """Age of the last purchase in the middle of the coming week, as a multiple of the usual gap."""
     return (p.group(group, "days_since_last") + 3.5) / p.group(group, "gap")
@@ -129,8 +135,8 @@ FEATURES: dict[str, Feature] = {
     "own_gap_to_usual": lambda p: p.own("gap") * p.item("repurchase_rate"),
     "own_trips_since_last": lambda p: p.own("trips_since_last"),
     "own_used_up": lambda p: _used_up(p, "history"),
-    "own_hazard": lambda p: p.hazard("hazard"),
-    "own_hazard_standing": Standing(lambda p: p.hazard("hazard")),
+    "own_hazard": _hazard,
+    "own_hazard_standing": Standing(_hazard),
     "own_category_hazard": lambda p: p.hazard("category_hazard"),
     # the user and the item's category
     "category_due": lambda p: _due(p, "category"),

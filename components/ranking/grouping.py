@@ -75,7 +75,7 @@ def _keys(number: NDArray[np.integer], falling: NDArray[np.uint32]) -> NDArray[n
 def _latest_change(ordered: NDArray[np.uint64]) -> NDArray[np.intp]:
     """The first place, up to each one, from which the values were the same."""
     places = np.arange(len(ordered))
-    places[1:][ordered[1:] == ordered[:-1]] = 0
+    places[1:] *= ordered[1:] != ordered[:-1]
     return np.maximum.accumulate(places, out=places)
 
 

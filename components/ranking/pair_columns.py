@@ -68,7 +68,7 @@ class PairColumns:
         """
         codes = {name: np.fmax(self.item(name), NOWHERE).astype(np.int64) + 1 for name in among if name is not None}
         width = 1 + max((int(code.max(initial=0)) for code in codes.values()), default=0)
-        groups = (np.arange(len(values))[:, None] * len(self.users) + self.pairs.user) * width
+        groups = np.arange(len(values))[:, None] * (len(self.users) * width) + self.pairs.user.astype(np.int64) * width
         narrowed = [(column, codes[name]) for column, name in enumerate(among) if name is not None]
         for column, code in narrowed:
             groups[column] += code

@@ -24,7 +24,8 @@ class Fallback(StrEnum):
     @classmethod
     def gravest(cls, *some: "Fallback | None") -> "Fallback | None":
         """The one of several that an answer names; None when there is none."""
-        return min((found for found in some if found is not None), key=list(cls).index, default=None)
+        named = [found for found in some if found is not None]
+        return min(named, key=list(cls).index) if named else None
 
 
 @dataclass(frozen=True)
