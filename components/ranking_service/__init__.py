@@ -9,7 +9,8 @@
                      read by bodies and schemas; wrong ones end as problems
     serving          one process's parts from start to end; readings shows their numbers
     live             what answers come from, replaced whole by reloading, opened by opening (stand_in)
-    recommender      how answers are made: from online_rows (breaker) and sessions, timed by a stopwatch
+    recommender      how answers are made: from online_rows (breaker) and sessions, timed by a stopwatch; those that
+                     had to wait are made together
     arms             which arm a user is in
     catalogue        the shop's words; purchases and shop_window tell the page of them
 """

@@ -21,6 +21,7 @@ BIN = Path(sys.executable).parent
 SERVER_CORE, LOAD_CORE = 0, 1
 KEPT = ("environments", "feature_store", "features", "lake", "models", "online")
 PATIENCE_SECONDS = 120
+BY_LIBRARY, BY_BUNDLE = "/by_library", "/by_bundle"  # paths of the bare routes
 
 
 def demo_home(folder: Path) -> Home:
