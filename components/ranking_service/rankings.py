@@ -44,7 +44,7 @@ async def recommend(request: HttpRequest) -> Response:
     asked = await read_body(request, RecommendRequest)
 
     def ranking(recommender: Recommender, wish: Asked, watch: Stopwatch) -> Steps[Answer]:
-        return recommender.recommend(_narrowed(wish, asked, recommender), watch)
+        return (yield from recommender.recommend(_narrowed(wish, asked, recommender), watch))
 
     return await _answered(request, asked, ranking)
 

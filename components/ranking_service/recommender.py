@@ -71,7 +71,7 @@ class Recommender:
         self.scored([(nobody, candidates_of(nobody, self.stock))])
 
     def recommend(self, asked: Asked, watch: Stopwatch) -> Steps[Answer]:
-        """Rank a user's candidates and keep the best ``k`` that the shop's rules and the caller allow."""
+        """Steps that rank a user's candidates and keep the best ``k`` that the shop's rules and the caller allow."""
         with watch("features"):
             user, session, fallback = self._user(asked.user_id, asked.viewed)
         with watch("candidates"):
@@ -94,7 +94,7 @@ class Recommender:
         return self._answer(told, fallback, found.features)
 
     def rank(self, asked: Asked, item_ids: Sequence[str], watch: Stopwatch) -> Steps[Answer]:
-        """Order given items, each once, as they stand beside the user's candidates; unknown ones come last."""
+        """Steps that order given items, each once, as they stand beside the user's candidates; unknown ones last."""
         with watch("features"):
             user, _, fallback = self._user(asked.user_id, asked.viewed)
         with watch("candidates"):

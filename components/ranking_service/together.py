@@ -83,6 +83,8 @@ def _score(answers: "list[_Answer[Found]]") -> None:
     began = time.perf_counter_ns()
     try:
         every = asked[0].scorer.scored([(unscored.user, unscored.pairs) for unscored in asked])
+        ended = time.perf_counter_ns()
+        scored_of = list(zip(answers, asked, every, strict=True))
     except Exception as error:
         if len(answers) == 1:
             answers[0].fail(error)
@@ -90,7 +92,6 @@ def _score(answers: "list[_Answer[Found]]") -> None:
             for answer in answers:
                 _score([answer])
         return
-    ended = time.perf_counter_ns()
-    for answer, unscored, scored in zip(answers, asked, every, strict=True):
+    for answer, unscored, scored in scored_of:
         unscored.watch.laps.append(("scoring", began, ended))
         answer.take(scored)

@@ -188,7 +188,7 @@ def print_beside_feast(home: Home, users: list[str], port: int) -> None:
 
 
 def mean_stage(port: int, stage: str) -> float:
-    """The mean time of a stage of the service's answers since its start, in milliseconds."""
+    """The mean time of a stage of the service's answers since its start, in milliseconds; of its only arm."""
     page = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
     found = {
         sample.name.rpartition("_")[2]: sample.value

@@ -63,7 +63,7 @@ def test_viewing_and_adding_move_an_item_up_and_the_button_keeps_the_focus(store
         expect(storefront.status).to_contain_text("Eggs. The list changed")
         expect(storefront.button(f"{action} Eggs")).to_be_focused()
         assert [event["item_id"] for event in storefront.service.of_type(kind)] == ["i04"]
-    assert storefront.titles()[0] == "Eggs"
+    storefront.until(lambda: storefront.titles()[0] == "Eggs")
 
 
 def test_only_what_came_into_view_is_acknowledged_as_shown_each_once(storefront: Storefront) -> None:

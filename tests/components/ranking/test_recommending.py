@@ -59,12 +59,20 @@ def test_users_are_ranked_alike_alone_and_together() -> None:
 
 
 def test_users_that_were_read_apart_are_scored_as_if_alone() -> None:
+    calls = []
+
+    def score(features: Floats, baselines: Floats) -> Floats:
+        calls.append(len(features))
+        return popularity(features, baselines)
+
     items = items_of({"a": 0, "b": 1, "c": 2}, **sold({"a": 2.0, "b": 1.0, "c": 1.0}))
     every = users_of(items, {"u": {1: 3.0}, "v": {0: 1.0, 2: 4.0}, "w": {}})
     several = [users_between(every, place, place + 1) for place in range(3)]
     exact = replace(several[1], arrays={name: as_float64(ragged) for name, ragged in several[1].arrays.items()})
     asked = [(users, generate_candidates(users, items, LIMITS)) for users in (*several, exact, every)]
-    for (users, pairs), scored in zip(asked, scored_together(popularity, asked, items), strict=True):
+    together = scored_together(score, asked, items)
+    assert len(calls) == 2, "all at once, but for the user whose columns have other types"
+    for (users, pairs), scored in zip(asked, together, strict=True):
         alone = scored_pairs(popularity, users, items, pairs)
         assert scored.pairs is pairs
         for found, expected in zip(arrays_of(scored), arrays_of(alone), strict=True):

@@ -183,6 +183,15 @@ class Caller:
 
         return asyncio.run(answered())
 
+    def crowd(self, asked: Sequence[tuple[str, Any]]) -> list[httpx.Response]:
+        """Post documents to their paths all at once."""
+
+        async def answered() -> list[httpx.Response]:
+            async with httpx.AsyncClient(transport=self._transport, base_url="http://localhost") as client:
+                return await asyncio.gather(*(client.post(path, json=document) for path, document in asked))
+
+        return asyncio.run(answered())
+
     def recommend(self, user_id: str, **more: Any) -> Any:
         """Ask for a list, and return the document of the answer."""
         answered = self.post("/v1/recommend", json={"user_id": user_id, **more})

@@ -2,13 +2,15 @@
 
 import asyncio
 import time
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from starlette.exceptions import HTTPException
 
 from components.contracts.errors import ConfigurationError
 from components.ranking_service import admission
-from components.ranking_service.admission import Limits, Rates, Turn, limits_from
+from components.ranking_service.admission import Limits, Rates, Turn, _Place, limits_from
 from components.ranking_service.together import Steps
 
 
@@ -66,7 +68,7 @@ def failing() -> Steps[int]:
 def test_answers_are_made_in_order_and_the_loop_runs_between_rounds() -> None:
     async def all_of_them() -> tuple[list[int], list[int]]:
         turn, made, seen = Turn(Limits(waiting_seconds=9)), [], []
-        turn._answer_seconds = 9.0  # so that no round makes more for the time that the loop took
+        turn._answer_seconds = admission.MOST_ROUND_SECONDS / 8  # of which a round holds as many as a group
 
         async def ask(number: int) -> int:
             return await turn.answer(answer(number, made))
@@ -123,22 +125,104 @@ def test_a_slow_answer_never_closes_an_idle_service() -> None:
     asyncio.run(alone())
 
 
-def test_answers_made_together_share_the_time_that_they_took() -> None:
+def test_answers_made_together_share_the_time_that_they_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(10**6))  # a second a look
+    monkeypatch.setattr(admission, "time", SimpleNamespace(perf_counter=lambda: float(next(clock))))
+
     async def some_wait() -> Turn:
-        turn, made = Turn(Limits(waiting_seconds=9)), []
-        turn.mean_seconds = turn._answer_seconds = 0.0
-
-        def slow(number: int) -> Steps[int]:
-            time.sleep(0.01)
-            return (yield from answer(number, made))
-
-        await asyncio.gather(*(turn.answer(slow(number)) for number in range(9)))
+        turn = Turn(Limits(waiting_seconds=1000))
+        turn.mean_seconds = turn._answer_seconds = 0.001
+        group = [_Place(answer(0, []), 100.0, asyncio.get_running_loop().create_future()) for _ in range(4)]
+        turn.ahead, turn._exited = 4, 90.0
+        turn._make(group)
+        assert [await place.outcome for place in group] == [0] * 4
         return turn
 
     turn = asyncio.run(some_wait())
-    expected = 0.01 * (1 - (1 - admission.NEW_SHARE) ** 9)
-    assert turn._answer_seconds == pytest.approx(expected, rel=0.5)
-    assert turn.mean_seconds >= turn._answer_seconds * 0.99
+    share = 1 - (1 - admission.NEW_SHARE) ** 4
+    assert turn.ahead == 0
+    assert turn._answer_seconds == pytest.approx(0.001 + share * (1 / 4 - 0.001)), "one second for four"
+    assert turn.mean_seconds == pytest.approx(0.001 + share * ((1 - 100) / 4 - 0.001)), "since they came"
+
+
+def test_slow_answers_are_made_in_smaller_groups() -> None:
+    assert groups_of(answer_seconds=0.001, waiting=20) == [1, 8, 8, 4]
+    assert groups_of(answer_seconds=0.0125, waiting=12) == [1, 4, 4, 4]
+    assert groups_of(answer_seconds=3.0, waiting=3) == [1, 1, 1, 1]
+
+
+def groups_of(answer_seconds: float, waiting: int) -> list[int]:
+    """How many answers are made at once, when some come while the first is made."""
+
+    async def asked() -> list[int]:
+        turn, groups = Turn(Limits(waiting_seconds=1000)), []
+        make = turn._make
+
+        def made(group: list[_Place]) -> None:
+            groups.append(len(group))
+            make(group)
+            turn._answer_seconds = answer_seconds
+            turn._round_ended = time.perf_counter()
+
+        turn._make, turn._answer_seconds = made, answer_seconds  # type: ignore[method-assign]
+        await asyncio.gather(*(turn.answer(answer(number, [])) for number in range(waiting + 1)))
+        return groups
+
+    return asyncio.run(asked())
+
+
+def test_when_the_loop_is_busy_answers_get_as_long_as_all_else() -> None:
+    async def busy() -> list[int]:
+        turn, made, seen = Turn(Limits(waiting_seconds=1000)), [], []
+
+        async def crowd() -> None:
+            while len(made) < 60:
+                seen.append(len(made))
+                turn._answer_seconds = 0.001
+                time.sleep(0.03)  # refusing, say
+                await asyncio.sleep(0)
+
+        await asyncio.gather(crowd(), *(turn.answer(answer(number, made)) for number in range(60)))
+        return seen
+
+    assert max(np.diff(asyncio.run(busy()))) > admission.MOST_TOGETHER
+
+
+def test_what_no_answer_may_raise_stops_nobody_else() -> None:
+    class Panic(BaseException):
+        pass
+
+    def panicking() -> Steps[int]:
+        raise Panic("a library gave up")
+        yield
+
+    async def one_panics() -> None:
+        turn = Turn(Limits())
+        with pytest.raises(Panic):
+            await turn.answer(panicking())
+        assert await asyncio.wait_for(turn.answer(answer(7, [])), 30) == 7
+        assert turn.ahead == 0
+
+    asyncio.run(one_panics())
+
+
+def test_who_leaves_once_the_answer_is_made_is_counted_once() -> None:
+    async def too_late() -> None:
+        turn = Turn(Limits())
+        tasks = [asyncio.create_task(turn.answer(answer(number, []))) for number in range(3)]
+        make = turn._make
+
+        def made(group: list[_Place]) -> None:
+            make(group)
+            tasks[2].cancel()
+
+        turn._make = made  # type: ignore[method-assign]
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        assert found[:2] == [0, 1]
+        assert isinstance(found[2], asyncio.CancelledError)
+        assert turn.ahead == 0
+
+    asyncio.run(too_late())
 
 
 def test_who_leaves_the_queue_holds_up_nobody() -> None:

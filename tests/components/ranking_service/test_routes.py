@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 
 from components.ranking_service import bodies
@@ -112,3 +113,27 @@ def test_what_a_caller_sent_is_not_repeated_at_length(client: Caller) -> None:
 def test_another_method_is_refused_with_those_allowed(client: Caller) -> None:
     answered = client.ask("GET", "/v1/recommend")
     assert (answered.status_code, answered.headers["allow"]) == (405, "POST")
+
+
+def test_a_crowd_is_answered_like_each_of_it_alone(client: Caller) -> None:
+    asked: list[tuple[str, dict[str, Any]]] = [
+        *(("/v1/recommend", {"user_id": user, "k": 5}) for user in ("u1", "u2", "u3", "nobody")),
+        ("/v1/recommend", {"user_id": "u1", "explain": True}),
+        ("/v1/recommend", {"user_id": "u2", "arm": "baseline"}),
+        ("/v1/recommend", {"user_id": "u3", "context": {"items": ["i02"]}}),
+        ("/v1/recommend", {"user_id": "u4", "filters": {"brands": ["no such brand"]}}),
+        ("/v1/rank", {"user_id": "u4", "items": ["i05", "i01", "unheard of"]}),
+        ("/v1/recommend", {"user_id": ""}),
+        ("/v1/recommend", {"user_id": "u5", "k": 2}),
+    ]
+    together = client.crowd(asked)
+    for (path, document), found in zip(asked, together, strict=True):
+        alone = client.post(path, json=document)
+        assert found.status_code == alone.status_code
+        assert without_id(found) == without_id(alone)
+    assert [found.status_code for found in together].count(422) == 1
+
+
+def without_id(answered: httpx.Response) -> dict[str, Any]:
+    """An answer's document but for its own id."""
+    return {name: value for name, value in answered.json().items() if name != "request_id"}
