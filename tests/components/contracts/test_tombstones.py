@@ -9,7 +9,7 @@ import pytest
 from components.contracts.errors import ConfigurationError
 from components.contracts.tombstones import Tombstones, bury
 
-ODD = ["12", 'o\'hara "x"', "ä 𝄞", "a\nb", " "]
+ODD = ["user 12", 'o\'hara "x"', "ä 𝄞", "a\nb", "  x "]  # none stands in the file by chance, as 12 in a time
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_without_the_file_nobody_was_forgotten(path: Path) -> None:
 def test_a_tombstone_holds_no_id_and_is_its_owners_alone(path: Path, user_id: str) -> None:
     name = bury(path, user_id)
     assert (len(name), set(json.loads(path.read_bytes())["forgotten"])) == (64, {name})
-    assert json.dumps(user_id)[1:-1] not in str(json.loads(path.read_bytes())["forgotten"].values())
+    assert json.dumps(user_id)[1:-1] not in path.read_text()
     assert path.stat().st_mode & 0o777 == 0o600
     assert user_id in Tombstones(path)
     assert user_id + "8" not in Tombstones(path)
