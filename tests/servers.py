@@ -1,16 +1,19 @@
 """Real servers for tests: started on a free loopback port, stopped by their process id."""
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-START_SECONDS = 20
+START_SECONDS = 120  # and STOP_SECONDS: a machine that builds images meanwhile takes its time
+STOP_SECONDS = 60
+PORTS = range(20_000, 32_000)  # below those that Linux gives to whoever asks for any
 
 
 @contextmanager
@@ -45,6 +48,7 @@ def postgresql_server() -> Iterator[str]:
         initdb = [f"{binaries}/initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
         subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=folder)
         command = [f"{binaries}/postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, "-F"]
+        command += ["-c", "timezone=UTC"]  # not the machine's
         with running(command, Path(folder) / "log", ready=lambda: _accepts(binaries, port), user=user):
             yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
@@ -63,7 +67,7 @@ def _accepts(binaries: Path, port: int) -> bool:
 def running(
     command: list[str], log: Path, ready: Callable[[], bool], user: str | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server, as another user where one is named, until the block ends; it has 20 seconds to become ready."""
+    """Run a server, as another user where one is named, until the block ends; it has two minutes to become ready."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, user=user)
     try:
@@ -78,7 +82,7 @@ def running(
     finally:
         process.terminate()
         try:
-            process.wait(timeout=10)
+            process.wait(timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -103,10 +107,12 @@ def binary_of(name: str, package: str) -> str:
 
 
 def free_port() -> int:
-    """Return a loopback port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a loopback port that nothing listens on, and that the system gives to no other process by itself."""
+    while True:
+        port = PORTS[secrets.randbelow(len(PORTS))]
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _answers(port: int) -> bool:

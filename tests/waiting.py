@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 600  # what runs only when no other process would may wait for the whole of another test
 PAUSE_SECONDS = 0.01
 
 

@@ -21,6 +21,7 @@ from pathlib import PurePath
 from typing import Any, TypeVar
 
 import orjson
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -43,6 +44,15 @@ HEADERS = {
 JSON = "application/json"
 MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 Found = TypeVar("Found")
+
+
+class TextConvertor(PathConvertor):
+    """All the rest of a path, line breaks too: an id may hold any text."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("text", TextConvertor())
 
 
 @dataclass(frozen=True)
@@ -107,7 +117,7 @@ def storefront_routes() -> list[Route]:
         "/page/{asset}": asset,
         "/v1/shop": shop,
         "/v1/customers": customers,
-        "/v1/customers/{user_id:path}": customer,
+        "/v1/customers/{user_id:text}": customer,
     }
     return [Route(path, endpoint, methods=["GET"]) for path, endpoint in endpoints.items()]
 

@@ -59,8 +59,11 @@ def closed_loop(port: int, requests: Sequence[bytes], keep: bool = False) -> Ans
             began = time.perf_counter()
             connection.sendall(request)
             status, body = _answer(connection)
-            found.milliseconds.append((time.perf_counter() - began) * 1e3)
+            ended = time.perf_counter()
+            found.milliseconds.append((ended - began) * 1e3)
             found.statuses[status] += 1
+            if status == 200:
+                found.moments.append(ended)
             if keep:
                 found.bodies.append(body)
     return found

@@ -30,12 +30,14 @@ from tests.benchmarks._served import (
     BY_BUNDLE,
     BY_LIBRARY,
     LOAD_CORE,
+    SERVER_CORE,
     demo_home,
     memory_mb,
     running,
     served,
     users_of,
 )
+from tests.benchmarks._standstill import undisturbed, witnessed
 from tests.benchmarks._variants import SHOP, mean_candidates, publish_widened
 from tests.servers import free_port
 
@@ -121,13 +123,20 @@ def print_beside_bare(home: Home, users: list[str]) -> None:
 
 
 def print_tail(port: int, users: list[str], requests: int) -> None:
-    """Many requests of one client: the slowest of them."""
+    """Many requests of one client: the slowest of them, and of those during which the machine did not stand still."""
     closed_loop(port, lists_of(users, WARM_UP))
-    found = closed_loop(port, lists_of(users, requests))
+    with witnessed((SERVER_CORE, LOAD_CORE)) as standstills:
+        found = closed_loop(port, lists_of(users, requests))
     p50, p99, p999 = found.quantiles(0.5, 0.99, 0.999)
     print(
         f"{requests:,} requests: p50 {p50:.2f} (at most 3), p99 {p99:.2f} (at most 6), p99.9 {p999:.2f},"
         f" max {max(found.milliseconds):.1f} ms (at most 50); {found.answered:,} answered"
+    )
+    longest = max((last - first for first, last in standstills), default=0.0) * 1e3
+    calm = undisturbed(found, standstills)
+    print(
+        f"  the machine stood still {len(standstills)} times, for up to {longest:.1f} ms, during"
+        f" {requests - len(calm)} of them; max of the others {max(calm):.1f} ms"
     )
 
 

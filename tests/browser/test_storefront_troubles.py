@@ -34,9 +34,9 @@ def test_a_service_with_keys_is_asked_with_the_one_that_is_typed(storefront: Sto
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_busy_service_is_waited_for(storefront: Storefront, status: int) -> None:
-    storefront.service.faults += [(RECOMMEND, busy(status, "1")), (RECOMMEND, busy(status, "0"))]
+    storefront.service.faults += [(RECOMMEND, busy(status, "4")), (RECOMMEND, busy(status, "0"))]
     storefront.open("#customer=10")
-    expect(storefront.status).to_contain_text("Trying again in 1 second")
+    expect(storefront.status).to_contain_text("Trying again in 4 seconds")
     expect(storefront.status).to_have_text(f"{K} products for customer 10.")
     expect(storefront.trouble).to_be_empty()
 

@@ -86,7 +86,7 @@ def _roomy_folder() -> Iterator[Path]:
         yield folder
     finally:
         if mounted:
-            subprocess.run(["umount", str(folder)], check=True)
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
         disk.unlink()
         shutil.rmtree(folder)
 

@@ -1,6 +1,8 @@
 """Kill ``rankloop run`` with SIGKILL in the middle of a chosen step."""
 
+import os
 import random
+import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -64,6 +66,9 @@ def _kill(started: subprocess.Popen[bytes], victim: Victim) -> None:
     for process in {"everything": family, "command": family[:1], "step": family[2:]}[victim]:
         with suppress(psutil.NoSuchProcess):
             process.kill()
+    if victim == "everything" and len(family) > 1:  # a step that KFP's process, the first of its group, began meanwhile
+        with suppress(ProcessLookupError):
+            os.killpg(family[1].pid, signal.SIGKILL)
     psutil.wait_procs(family, timeout=PATIENCE_SECONDS)
 
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.pipelines.tiny_shop import LivingHome, command
+from tests.servers import free_port
 
 PATIENCE_SECONDS = 90
 
@@ -35,9 +35,7 @@ def serving(
 
     It is waited until ``wait_for`` answers well.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     words = command("serve", "--home", living.home.root, "--port", port, "--env", environment)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "serve.log")

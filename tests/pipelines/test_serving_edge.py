@@ -29,7 +29,7 @@ CHECKS = (
     "unsupported_method",
     "negative_data_rejection",
 )
-EXAMPLES, MOST_SECONDS = 8, 45
+EXAMPLES = 100  # of each operation and phase
 SILENCE_SECONDS = 2.0  # longer than a body may take to come
 BODY = b'{"user_id": "nobody", "k": 1}'
 HEAD = b"POST /v1/recommend HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n"
@@ -79,7 +79,7 @@ def with_body(head: bytes, body: bytes = BODY) -> bytes:
 
 def test_the_server_keeps_to_its_document_whatever_is_sent(address: str) -> None:
     words = [Path(sys.executable).with_name("schemathesis"), "run", f"{address}/openapi.json"]
-    limits = ["--generation-deterministic", "-n", str(EXAMPLES), "--max-time", str(MOST_SECONDS)]
+    limits = ["--generation-deterministic", "-n", str(EXAMPLES)]
     ended = subprocess.run(
         [*map(str, words), *limits, "--checks", ",".join(CHECKS)], capture_output=True, text=True, check=False
     )

@@ -109,11 +109,11 @@ def test_an_interrupted_run_ends_cleanly(tiny: LivingHome, tmp_path: Path) -> No
 
 
 def _wait_for(condition: Callable[[], object]) -> None:
-    for _ in range(300):
+    for _ in range(1200):
         if condition():
             return
         time.sleep(0.1)
-    raise AssertionError("nothing happened within 30 s")
+    raise AssertionError("nothing happened within two minutes")
 
 
 def test_a_failing_step_is_one_line_and_a_report(tmp_path: Path) -> None:

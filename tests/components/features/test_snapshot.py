@@ -65,7 +65,7 @@ def test_a_shop_of_purchases_alone_has_all_columns_missing_not_wrong():
     assert row["is_merchandise"] == 1
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow])
 @given(events=EVENTS, seed=st.integers(0, 9))
 def test_order_of_rows_and_item_codes_change_no_bit(events, seed):
     tables = clean_tables([{**row, "event_id": f"e{n}"} for n, row in enumerate(events)])
@@ -74,7 +74,7 @@ def test_order_of_rows_and_item_codes_change_no_bit(events, seed):
     assert _bits(snapshots(tables, 61)) == _bits(snapshots(shuffled, 61))
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow])
 @given(events=EVENTS, day=st.integers(1, 60))
 def test_a_snapshot_is_the_same_on_data_cut_off_at_its_moment(events, day):
     codes = ["tea", "milk", "bread"]

@@ -5,7 +5,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
@@ -20,6 +22,7 @@ from tests.waiting import until
 
 PATIENCE_SECONDS = 60
 A_SECOND = 1.0
+MEMORY = Path("/dev/shm")
 
 
 class Writer:
@@ -58,8 +61,10 @@ class Writer:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path)
+def home() -> Iterator[Home]:
+    """A home in memory, where there is any: a disk to which other tests write may take a second for itself."""
+    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        yield Home(Path(folder))
 
 
 def logged_events(home: Home) -> set[str]:

@@ -29,7 +29,7 @@ def expected(local: datetime, zone: ZoneInfo) -> tuple[datetime | None, str | No
     return (None, "ambiguous local time") if first != second else (first, None)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     st.sampled_from(ZONES),
     st.lists(st.tuples(st.integers(0, 10_000), st.integers(-240, 240)), min_size=1, max_size=20),

@@ -65,7 +65,7 @@ def test_an_event_at_the_moment_itself_is_not_known_but_one_available_then_is(tm
     assert changed(before, digests(tmp_path / "c", events((1.5, 2)))) == [2, 3, 4, 5]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.tuples(st.integers(0, 24), st.integers(0, 24)), max_size=8), st.integers(0, 24), st.integers(0, 24))
 def test_a_digest_covers_exactly_the_known_rows(known: list[tuple[int, int]], happened: int, lag: int) -> None:
     def quarter(row: tuple[int, int]) -> tuple[float, float]:

@@ -53,6 +53,11 @@ def test_a_caller_is_known_by_so_many_characters() -> None:
     assert all(len(name) <= admission.MOST_NAME for name in rates._full_at)
 
 
+@pytest.fixture
+def no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "time", SimpleNamespace(perf_counter=lambda: 0.0))
+
+
 def answer(number: int, made: list[int]) -> Steps[int]:
     """An answer that nothing has to be scored for."""
     made.append(number)
@@ -65,6 +70,7 @@ def failing() -> Steps[int]:
     yield
 
 
+@pytest.mark.usefixtures("no_time_passes")
 def test_answers_are_made_in_order_and_the_loop_runs_between_rounds() -> None:
     async def all_of_them() -> tuple[list[int], list[int]]:
         turn, made, seen = Turn(Limits(waiting_seconds=9)), [], []
@@ -145,6 +151,7 @@ def test_answers_made_together_share_the_time_that_they_took(monkeypatch: pytest
     assert turn.mean_seconds == pytest.approx(0.001 + share * ((1 - 100) / 4 - 0.001)), "since they came"
 
 
+@pytest.mark.usefixtures("no_time_passes")
 def test_slow_answers_are_made_in_smaller_groups() -> None:
     assert groups_of(answer_seconds=0.001, waiting=20) == [1, 8, 8, 4]
     assert groups_of(answer_seconds=0.0125, waiting=12) == [1, 4, 4, 4]
@@ -162,7 +169,6 @@ def groups_of(answer_seconds: float, waiting: int) -> list[int]:
             groups.append(len(group))
             make(group)
             turn._answer_seconds = answer_seconds
-            turn._round_ended = time.perf_counter()
 
         turn._make, turn._answer_seconds = made, answer_seconds  # type: ignore[method-assign]
         await asyncio.gather(*(turn.answer(answer(number, [])) for number in range(waiting + 1)))

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from components.ranking_service import edge
+from components.ranking_service import edge, request_log
 from components.ranking_service.access import Access
 from components.ranking_service.admission import Limits, Rates, Turn
 from components.ranking_service.api_keys import ApiKey, hash_of, write_keys
@@ -270,7 +270,8 @@ def test_the_edge_follows_the_servers_start_and_end(gate: Gate) -> None:
     assert started == [True]
 
 
-def test_a_slow_terminal_holds_up_nobody() -> None:
+def test_a_slow_terminal_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_log, "LAST_SECONDS", 60)
     read, written = threading.Event(), list[bytes]()
 
     def slow(lines: bytes) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import re
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -125,6 +126,12 @@ def test_a_customer_is_shown_with_what_they_bought(client: Visitor, user_id: str
 def test_an_unknown_customer_bought_nothing(client: Visitor) -> None:
     assert client.get("/v1/customers/who").json() == {"user_id": "who", "known": False, "bought": []}
     assert client.get(f"/v1/customers/{'u' * 300}").status_code == 422
+
+
+@pytest.mark.parametrize("user_id", ["u1\n", "\nu1", "u\r\n1", " u1", "u1?"])
+def test_another_id_is_another_customer_whatever_it_holds(client: Visitor, user_id: str) -> None:
+    document = client.get(f"/v1/customers/{quote(user_id)}").json()
+    assert (document["user_id"], document["known"]) == (user_id, False)
 
 
 @pytest.mark.parametrize("path", ["/v1/customers", "/v1/customers/u1"])
