@@ -1,7 +1,9 @@
-"""Bounds on what a connection may send, and how long it may take, before a request is whole; the server has none.
+"""Bounds on what a connection may send, how far ahead, and how long it may take; the server has none.
 
 A head or a trailer without end would cost more with each byte and hold up every other caller; one that never comes
-would hold a file handle for ever. It can go once uvicorn has such limits itself.
+would hold a file handle for ever. So would what comes while nothing is being answered, such as the rest of a body after
+its answer: uvicorn's keep-alive timer is stopped by any byte, and only an answer starts it. Requests that run ahead of
+their answers, and answers that are never read, would fill the memory. It can go once uvicorn has such limits itself.
 """
 
 import asyncio
@@ -9,23 +11,27 @@ import asyncio
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST_HEAD_BYTES = 64 * 1024
-HEAD_SECONDS = 10.0
+REST_SECONDS = 10.0  # for the rest of a head, or for whatever comes while nothing is being answered
+MOST_AHEAD = 100  # requests that wait for the answers to earlier ones
+READ_SECONDS = 30.0  # for a caller to read on, once more waits for it than is sent at once
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """uvicorn's connection, cut off when its next head is too large or too slow."""
+    """uvicorn's connection, cut off when what comes without being answered is too much or too slow."""
 
     _steps = 0
     _unfinished = 0  # bytes since the last step towards a whole request
     _head_is_open = True
     _deadline: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         super().connection_made(transport)
-        self._deadline = self.loop.call_later(HEAD_SECONDS, self._cut)
+        self._deadline = self.loop.call_later(REST_SECONDS, self._cut)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget_deadline()
+        self._forget_reading()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -34,10 +40,12 @@ class BoundedConnection(HttpToolsProtocol):
         self._unfinished = self._unfinished + len(data) if steps == self._steps else 0
         if self.transport.is_closing():
             return
-        if self._unfinished > MOST_HEAD_BYTES:
+        if len(self.pipeline) > MOST_AHEAD:
+            self._cut()
+        elif self._unfinished > MOST_HEAD_BYTES:
             self.send_400_response(f"The request's head or trailer has more than {MOST_HEAD_BYTES:,} bytes.")
-        elif self._head_is_open and self._deadline is None:
-            self._deadline = self.loop.call_later(HEAD_SECONDS, self._cut)
+        elif self._deadline is None and (self._head_is_open or self._is_idle()):
+            self._deadline = self.loop.call_later(REST_SECONDS, self._cut)
 
     def on_message_begin(self) -> None:
         self._steps, self._head_is_open = self._steps + 1, True
@@ -54,12 +62,30 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._steps += 1
+        self._forget_deadline()
         super().on_message_complete()
 
+    def pause_writing(self) -> None:
+        self._reading = self._reading or self.loop.call_later(READ_SECONDS, self._cut)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._forget_reading()
+        super().resume_writing()
+
+    def _is_idle(self) -> bool:
+        """Whether nothing is being answered, as after an early answer, or while a WebSocket's request is not whole."""
+        return self.cycle is None or self.cycle.response_complete
+
     def _cut(self) -> None:
-        self.transport.close()
+        self.transport.abort()  # without waiting until what is left is read
 
     def _forget_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _forget_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None

@@ -5,7 +5,7 @@
     request ──▶ its id ──▶ key ──▶ rate ──▶ room? ──▶ application
     response ◀── X-Request-Id ◀── measures, log, trace ◀──┘
 
-What is refused here is a problem document like any other.
+What is refused here is a problem document like any other. A WebSocket is closed before it opens, whoever asks for it.
 """
 
 import asyncio
@@ -35,6 +35,7 @@ CLOSED = "the handler is closed"  # uvloop, of a caller who sent several request
 CALLER_LEFT = 499  # what nginx logs for it
 ANSWER_SECONDS = 1.8  # an answer takes a hundredth of it, and a body may take half
 CLOSE = (b"connection", b"close")  # tells callers to send nothing more here: the service is about to stop
+POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1
 QUIET_ROUTES = ("/livez", "/readyz", "/metrics")  # not logged: probes would fill the log
 
 
@@ -58,16 +59,33 @@ class Edge:
         self._app, self._gate = app, gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or follow the server's start and end."""
-        if scope["type"] == "http":
+        """Answer one request, or follow the server's start and end.
+
+        Raises:
+            NotImplementedError: the server speaks a protocol that the service does not.
+        """
+        kind = scope["type"]
+        if kind == "http":
             await self._answer(scope, receive, send)
-        elif scope["type"] == "lifespan":
+        elif kind == "lifespan":
             await self._live(scope, receive, send)
+        elif kind == "websocket":
+            await self._refuse(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            raise NotImplementedError(f"ASGI scope: found {kind!r}, expected http, websocket or lifespan")
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Close a WebSocket before it opens, which servers answer 403."""
+        visit = _visit_of(scope)
+        visit.status = HTTPStatus.FORBIDDEN
+        try:
+            await receive()
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+        finally:
+            self._report({**scope, "method": "GET"}, visit)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = Visit(request_id_of(scope["headers"]), _route_of(scope["path"]), _address(scope))
+        visit = _visit_of(scope)
         scope[SCOPE_KEY] = visit
         stamp = (REQUEST_ID, visit.request_id.encode())
 
@@ -140,6 +158,10 @@ class Edge:
             self._gate.log.stop()
             if self._gate.tracing is not None:
                 self._gate.tracing.stop()
+
+
+def _visit_of(scope: Scope) -> Visit:
+    return Visit(request_id_of(scope["headers"]), _route_of(scope["path"]), _address(scope))
 
 
 def _route_of(path: str) -> str:

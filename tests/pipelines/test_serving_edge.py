@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from http.client import HTTPResponse
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,6 +35,30 @@ EXAMPLES = 100  # of each operation and phase
 SILENCE_SECONDS = 2.0  # longer than a body may take to come
 BODY = b'{"user_id": "nobody", "k": 1}'
 HEAD = b"POST /v1/recommend HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n"
+KEPT = HEAD.replace(b"connection: close\r\n", b"")
+ELSEWHERE = KEPT.replace(b"localhost", b"elsewhere.example")
+LIVEZ = b"GET /livez HTTP/1.1\r\nhost: localhost\r\n"
+WEBSOCKET = (
+    b"GET /v1/recommend HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+    b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+LENGTH = b"content-length: 100\r\n\r\n"
+CHUNKED = b"transfer-encoding: chunked\r\n\r\n"
+NEVER_WHOLE = [
+    (b"", None, b""),
+    (LIVEZ, None, b""),
+    (WEBSOCKET + LENGTH, None, b"a"),
+    (LIVEZ + LENGTH, 200, b"a"),
+    (LIVEZ + CHUNKED, 200, b"1"),
+    (LIVEZ + b"\r\n", 200, b"\r\n"),
+    (LIVEZ + b"content-length: 1\r\n\r\n", 200, b"a"),
+    (ELSEWHERE + LENGTH, 401, b"a"),
+    (ELSEWHERE + CHUNKED, 401, b"1"),
+    (KEPT + LENGTH, 408, b"a"),
+    (KEPT + CHUNKED, 408, b"1"),
+    (KEPT + b"content-length: 400000\r\n\r\n" + b" " * 399_000, 413, b"a"),
+]
+"""What a caller sends, the answer, if any comes before the request is whole, and what the caller sends after it."""
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +97,22 @@ def sent(address: str, raw: bytes) -> bytes:
 def status_of(answered: bytes) -> int:
     """Status of the first answer; 0: the connection was closed without one."""
     return int(answered.split(b" ", 2)[1]) if answered else 0
+
+
+def answer_on(connection: socket.socket) -> int:
+    """Read one answer from a connection that stays open; return its status."""
+    answer = HTTPResponse(connection)
+    answer.begin()
+    answer.read()
+    return answer.status
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Wait until the server closes a connection; False: it sent something instead."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
 
 
 def with_body(head: bytes, body: bytes = BODY) -> bytes:
@@ -170,12 +212,52 @@ def test_a_head_or_trailer_without_end_is_cut_off(address: str, start: bytes) ->
             connection.sendall(b"a" * 2**26)
 
 
-@pytest.mark.parametrize("start", [b"", b"GET /livez HTTP/1.1\r\nhost:"])
-def test_a_request_that_never_comes_holds_no_connection(address: str, start: bytes) -> None:
+def test_a_request_that_never_comes_whole_holds_no_connection(address: str) -> None:
+    place = urlsplit(address)
+    with ExitStack() as opened:
+        left = {}
+        for start, status, more in NEVER_WHOLE:
+            connection = socket.create_connection((str(place.hostname), place.port), timeout=PATIENCE_SECONDS)
+            left[start] = opened.enter_context(connection)
+            connection.sendall(start)
+            if status:
+                assert answer_on(connection) == status
+            with suppress(ConnectionError):  # where the test stood still, the server has closed it
+                connection.sendall(more)
+        for start, connection in left.items():
+            assert is_closed(connection), start
+
+
+def test_who_is_answered_before_the_body_is_whole_may_go_on(address: str) -> None:
     place = urlsplit(address)
     with socket.create_connection((str(place.hostname), place.port), timeout=PATIENCE_SECONDS) as connection:
-        connection.sendall(start)
-        assert connection.recv(1) == b""
+        connection.sendall(ELSEWHERE + b"content-length: %d\r\n\r\n" % len(BODY) + BODY[:1])
+        assert answer_on(connection) == 401
+        connection.sendall(BODY[1:2])
+        connection.sendall(BODY[2:])
+        connection.sendall(with_body(KEPT))
+        assert answer_on(connection) == 200
+
+
+def test_who_asks_far_ahead_is_cut_off_and_holds_up_nobody(address: str) -> None:
+    place = urlsplit(address)
+    asked = LIVEZ + b"\r\n"
+    with socket.create_connection((str(place.hostname), place.port), timeout=PATIENCE_SECONDS) as connection:
+        connection.sendall(asked * 50)
+        received = b""
+        while received.count(b"HTTP/1.1 200") < 50:
+            received += connection.recv(65_536)
+        with pytest.raises(ConnectionError):
+            connection.sendall(asked * 1_000_000)
+    assert httpx.get(f"{address}/livez").status_code == 200
+
+
+def test_no_websocket_opens_and_each_that_is_asked_for_is_counted(server: Server) -> None:
+    for path in (b"/v1/recommend", b"/", b"/ws"):
+        asked = WEBSOCKET.replace(b"/v1/recommend", path) + b"\r\n"
+        assert status_of(sent(server.address, asked)) == 403
+    found = counted(server)
+    assert [found.get((route, "403")) for route in ("/v1/recommend", "/", "other")] == [1, 1, 1]
 
 
 def test_requests_on_one_connection_are_told_apart(address: str) -> None:

@@ -11,12 +11,14 @@ from typing import Any
 
 import httpx
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Message, Scope
 
 from components.ranking_service import edge, request_log
 from components.ranking_service.access import Access
@@ -26,6 +28,7 @@ from components.ranking_service.draining import Drain
 from components.ranking_service.edge import Edge, Gate
 from components.ranking_service.measures import Measures
 from components.ranking_service.request_log import MOST_LINES, RequestLog
+from components.ranking_service.tracing import Tracing
 from components.ranking_service.visits import Visit, visit_of
 
 KEY = "rk_key"
@@ -59,6 +62,10 @@ async def broken(request: Request) -> Response:
 async def endless(request: Request) -> Response:
     await asyncio.Event().wait()
     raise AssertionError("nobody sets it")
+
+
+async def unasked(*_: object) -> None:
+    raise AssertionError("the application was asked")
 
 
 def ask(gate: Gate, method: str, path: str, address: str = "127.0.0.1", **request: Any) -> httpx.Response:
@@ -244,7 +251,7 @@ def test_a_caller_who_left_is_no_error(gate: Gate, said: str, is_ours: bool) -> 
     async def gone(_: object) -> None:
         raise RuntimeError(said)
 
-    scope = {"type": "http", "path": "/", "headers": [], "client": None}
+    scope: Scope = {"type": "http", "path": "/", "headers": [], "client": None}
     with pytest.raises(RuntimeError, match=said) if is_ours else nullcontext():
         asyncio.run(Edge(JSONResponse({}), gate)(scope, None, gone))  # type: ignore[arg-type]
     assert (("/", "499") in counted(gate, "rankloop_requests_total")) is not is_ours
@@ -268,6 +275,35 @@ def test_the_edge_follows_the_servers_start_and_end(gate: Gate) -> None:
 
     asyncio.run(live())
     assert started == [True]
+
+
+def test_a_websocket_is_refused_before_it_opens(gate: Gate) -> None:
+    lines, sent = list[bytes](), list[Message]()
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {"type": "websocket", "path": "/v1/recommend", "headers": [], "client": ("10.0.0.7", 1)}
+    spans = InMemorySpanExporter()
+    tracing = Tracing(spans)
+    gate = replace(gate, log=RequestLog(lines.append), tracing=tracing)
+    asyncio.run(Edge(unasked, gate)(scope, receive, send))
+    tracing.stop()
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+    assert counted(gate, "rankloop_requests_total") == {("/v1/recommend", "403"): 1}
+    assert [span.name for span in spans.get_finished_spans()] == ["GET /v1/recommend"]
+    gate.log.start()
+    gate.log.stop()
+    told = json.loads(b"".join(lines))
+    assert (told["route"], told["status"], told["caller"]) == ("/v1/recommend", 403, "10.0.0.7")
+
+
+def test_a_scope_that_is_unknown_is_an_error(gate: Gate) -> None:
+    with pytest.raises(NotImplementedError, match="found 'telnet', expected http, websocket or lifespan"):
+        asyncio.run(Edge(unasked, gate)({"type": "telnet"}, None, None))  # type: ignore[arg-type]
 
 
 def test_a_slow_terminal_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
