@@ -2,10 +2,15 @@
 
 A home that stands in the past (the demo's data are of 2017) counts on from its as-of by what has elapsed since the
 service's first start there. A living home, whose as-of is of late, has the time of the machine.
+
+The machine's clock is looked at when the service starts, and time is counted from then on: while the service runs, a
+jump of that clock changes nothing, unless it is forward and stays.
 """
 
 import json
 import logging
+import math
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +22,31 @@ from feature_repo.packed_online_store.clock import wall_clock
 
 log = logging.getLogger("rankloop.feedback")
 LIVING = timedelta(days=30)  # an as-of that lies no further back is one of a home that lives
+JUMP_SECONDS = 60.0  # by more, and for longer, the machine's clock is ahead if the machine slept, or was put right
+MOST_AHEAD = timedelta(days=1)  # of the machine's time; what was kept further ahead comes of a clock that was wrong
+
+
+class MachineTime:
+    """Tells the machine's time when called, counted on from one look at its clock; it never goes back."""
+
+    def __init__(self, wall: Callable[[], datetime], monotonic: Callable[[], float]) -> None:
+        self._wall, self._monotonic = wall, monotonic
+        self._anchor = wall(), monotonic()
+        self._ahead_since = math.inf
+
+    def __call__(self) -> datetime:
+        """Return the present moment."""
+        told, since = self._anchor
+        return told + timedelta(seconds=self._monotonic() - since)
+
+    def follow(self) -> None:
+        """Go on to the machine's clock if it was ahead whenever it was looked at for a while."""
+        told, now = self._wall(), self._monotonic()
+        is_ahead = told - self() > timedelta(seconds=JUMP_SECONDS)
+        self._ahead_since = min(self._ahead_since, now) if is_ahead else math.inf
+        if now - self._ahead_since >= JUMP_SECONDS:
+            log.warning("the machine's clock went forward, from %s to %s, and is followed", self(), told)
+            self._anchor = told, now
 
 
 class ServiceClock:
@@ -31,6 +61,7 @@ class ServiceClock:
         as_of: datetime,
         anchored_at: datetime | None = None,
         wall: Callable[[], datetime] = wall_clock,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Open the clock of a feedback folder (``home.feedback``).
 
@@ -41,36 +72,55 @@ class ServiceClock:
         Raises:
             ConfigurationError: ``clock.json`` cannot be read.
         """
-        self._path, self._wall = Places(folder).clock, wall
-        self._latest = datetime.min.replace(tzinfo=UTC)
+        self._path, self._machine = Places(folder).clock, MachineTime(wall, monotonic)
         self._is_written = True
-        self._anchor = _read(self._path) or (self._latest, wall())
+        self._anchor = _read(self._path) or (datetime.min.replace(tzinfo=UTC), self._machine())
+        self._doubt()
         self.advance(as_of, anchored_at)
 
     def __call__(self) -> datetime:
         """Return the home's present moment."""
         moment, since = self._anchor
-        elapsed = max(self._wall() - since, timedelta(0))
-        self._latest = max(self._latest, moment + elapsed)
-        return self._latest
+        return moment + max(self._machine() - since, timedelta(0))
 
     def advance(self, as_of: datetime, anchored_at: datetime | None = None) -> None:
-        """Take over a newer moment that the home stands at; one that is older changes nothing."""
-        now = self._wall()
+        """Take over a newer moment that the home stands at; one that is older changes nothing.
+
+        Only a living home's clock that is days ahead of the machine's goes back to it: nothing else would ever end
+        what a wrong clock left behind.
+        """
+        now = self._machine()
         stands = as_of.astimezone(UTC) if anchored_at is None else as_of.astimezone(UTC) + (now - anchored_at)
         if timedelta(0) <= now - stands < LIVING:
             stands = now
+            if self() - now > MOST_AHEAD:
+                log.warning("the home's clock goes back from %s to the machine's time, %s", self(), now)
+                self._stand(now, now)
         if stands > self():
             self._stand(stands, now)
 
     def follow(self) -> None:
-        """Write down what the disk refused before; until it does, a restart may fall behind."""
+        """Follow the machine, and write down what the disk refused before; until it does, a restart may fall behind."""
+        self._machine.follow()
         if not self._is_written:
             self.keep()
 
     def keep(self) -> None:
         """Write the present moment down: no restart falls behind it, even if the machine's clock is set back."""
-        self._stand(self(), self._wall())
+        self._stand(self(), self._machine())
+
+    def _doubt(self) -> None:
+        """Say that a kept clock is ahead of the machine's, for one of them is wrong."""
+        now = self._machine()
+        if max(self._anchor) - now > MOST_AHEAD:
+            log.warning(
+                "%s: the clock stood at %s when the machine's said %s, which now says %s: expected neither to be ahead "
+                "of that; set the machine's clock right, or remove the file, and the clock starts again at the home's "
+                "as-of",
+                self._path,
+                *self._anchor,
+                now,
+            )
 
     def _stand(self, moment: datetime, now: datetime) -> None:
         self._anchor = moment, now  # one value: whoever asks meanwhile takes both from before or both from now

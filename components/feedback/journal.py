@@ -7,14 +7,15 @@
     take ──▶ events (bounded; full or disk refuses: refused)  ──────────┘
 
 Events are written at once, and whoever handed them in is told when they are on disk. Lists are written every quarter
-of a second; while the disk refuses they wait, and writing starts again by itself.
+of a second; while the disk refuses they wait, and writing starts again by itself. Whatever else goes wrong is told
+once and treated likewise: the thread ends with the journal only.
 """
 
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -24,6 +25,7 @@ from components.feedback.recent_ids import RecentIds
 from components.feedback.segments import SegmentWriter
 
 log = logging.getLogger("rankloop.feedback")
+PIECE_BYTES = 4 * 2**20  # of lists that are joined and synced at once
 
 
 class EventsRefusedError(StoreError):
@@ -35,6 +37,7 @@ class Pace:
     """How much waits, and how often it is written; the defaults suit a shop."""
 
     lists: int = 10_000  # waiting at most
+    lists_bytes: int = 64 * 2**20  # waiting at most: a list of 1,000 items has half a megabyte
     events: int = 20_000  # waiting at most
     write_seconds: float = 0.25  # between two writes of lists
     retry_seconds: float = 1.0  # after the disk refused
@@ -80,7 +83,9 @@ class Journal:
     def __init__(self, places: Places, pace: Pace, known: RecentIds) -> None:
         self._pace, self._known = pace, known
         self._lists: deque[bytes] = deque()
-        self._held: list[bytes] = []  # taken from the queue, not on disk yet
+        self._held: list[bytes] = []  # a piece taken from the queue, not on disk yet
+        self._shown_bytes = 0  # of all lists ever queued, counted by who shows
+        self._freed_bytes = 0  # of those that wait no more, counted by the thread
         self._batches: deque[Batch] = deque()
         self._waiting_events = 0
         self._list_segments = SegmentWriter(places.lists, pace.segment_bytes, pace.lists_seconds)
@@ -91,6 +96,7 @@ class Journal:
         self._next_write = time.monotonic() + pace.write_seconds
         self._all_synced_at = time.monotonic()
         self._refusing: set[SegmentWriter] = set()
+        self._failing: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="feedback-journal", daemon=True)
         self._thread.start()
 
@@ -106,9 +112,12 @@ class Journal:
 
     def show(self, line: bytes) -> bool:
         """Queue a list; False if it was dropped, for the queue is full."""
-        if self.queued >= self._pace.lists or self._closing.is_set():
+        pace, shown = self._pace, self._shown_bytes + len(line)
+        is_full = len(self._lists) + len(self._held) >= pace.lists or shown - self._freed_bytes > pace.lists_bytes
+        if is_full or self._closing.is_set():
             self.counters.lists_dropped += 1
             return False
+        self._shown_bytes = shown
         self._lists.append(line)
         return True
 
@@ -136,19 +145,36 @@ class Journal:
         while not self._closing.is_set():
             self._wake.wait(max(self._next_write - time.monotonic(), 0.001))
             self._wake.clear()
-            self._write_events()
+            if self._batches:
+                self._do("writing events", self._write_events)
             if time.monotonic() >= self._next_write:
-                self._write_lists()
-            self._rotate()
+                self._do("writing lists", self._write_lists)
+            self._do("closing segments", self._rotate)
         self._finish()
+
+    def _do(self, what: str, duty: Callable[[], None]) -> bool:
+        """Do what is done again and again, and say whether it went well; nothing that goes wrong ends the thread."""
+        try:
+            duty()
+        except OSError:  # which is told of where it is met
+            return False
+        except Exception:
+            if what not in self._failing:
+                log.exception("%s fails; it is tried again and again", what)
+            self._failing.add(what)
+            return False
+        self._failing.discard(what)
+        return True
 
     def _finish(self) -> None:
         ends = time.monotonic() + self._pace.close_seconds
-        self._write_events()
-        self._write_lists()
-        while self.queued and time.monotonic() < ends:
+        self._do("writing events", self._write_events)
+        while self.queued:
+            if self._do("writing lists", self._write_lists):
+                continue
+            if time.monotonic() >= ends:
+                break
             time.sleep(min(self._pace.retry_seconds, 0.1))
-            self._write_lists()
         if self.queued:
             log.error("%s lists are lost: the disk refused them until the end", f"{self.queued:,}")
         self.counters.lists_dropped += self.queued
@@ -160,37 +186,48 @@ class Journal:
         self._event_segments.rotate()
 
     def _write_lists(self) -> None:
-        while self._lists:
-            self._held.append(self._lists.popleft())
-        pause = self._pace.write_seconds
-        try:
-            self._append(self._list_segments, self._held)
-        except OSError:
-            pause = self._pace.retry_seconds
-        else:
-            self.counters.lists_written += len(self._held)
-            self._held.clear()
-            self._all_synced_at = time.monotonic()
-        self._next_write = time.monotonic() + pause
+        """Write a piece of what waits; the next is due at once if there may be more."""
+        self._next_write = time.monotonic() + self._pace.retry_seconds  # if this one fails
+        size = self._hold_piece()
+        self._append(self._list_segments, self._held)
+        self.counters.lists_written += len(self._held)
+        self._held.clear()
+        self._freed_bytes += size
+        self._next_write = time.monotonic()
+        if size < PIECE_BYTES:
+            self._all_synced_at = self._next_write
+            self._next_write += self._pace.write_seconds
+
+    def _hold_piece(self) -> int:
+        """Take lists from the queue until there is a piece of them, and return its bytes."""
+        size = sum(map(len, self._held))
+        while self._lists and size < PIECE_BYTES:
+            self._held.append(self._lists[0])
+            size += len(self._lists.popleft())
+        return size
 
     def _write_events(self) -> None:
         with self._handing_in:
             group = list(self._batches)
             self._batches.clear()
             self._waiting_events = 0
-        wanted = [batch for batch in group if batch.done.set_running_or_notify_cancel()]
-        if not wanted:
-            return
+        try:
+            self._log_events([batch for batch in group if batch.done.set_running_or_notify_cancel()])
+        except Exception as error:
+            self._refuse([batch for batch in group if not batch.done.done()], error)
+            raise
+
+    def _refuse(self, batches: Sequence[Batch], error: Exception) -> None:
+        why = f"the disk refuses ({error})" if isinstance(error, OSError) else f"they cannot be written ({error!r})"
+        for batch in batches:
+            with self._handing_in:
+                refusal = self._refused_events(len(batch.ids), why)
+            batch.done.set_exception(refusal)
+
+    def _log_events(self, wanted: Sequence[Batch]) -> None:
         fresh: dict[str, bytes] = {}
         answers = [self._answer(batch, fresh) for batch in wanted]
-        try:
-            self._append(self._event_segments, fresh.values())
-        except OSError as error:
-            for batch in wanted:
-                with self._handing_in:
-                    refusal = self._refused_events(len(batch.ids), f"the disk refuses ({error})")
-                batch.done.set_exception(refusal)
-            return
+        self._append(self._event_segments, fresh.values())
         self._known.add(fresh)
         for batch, answer in zip(wanted, answers, strict=True):
             self.counters.events_written += answer.accepted
@@ -216,6 +253,9 @@ class Journal:
             if writer not in self._refusing:
                 log.warning("%s cannot be written (%s); it is tried again and again", writer.folder, error)
             self._refusing.add(writer)
+            raise
+        except Exception:
+            writer.close()  # nothing follows a line that may be torn
             raise
         if writer in self._refusing:
             self._refusing.remove(writer)

@@ -81,8 +81,8 @@ class Recommender:
                 candidates = _with_neighbours(candidates, neighbours[0], len(self.stock.items))
             wanted = self._wanted(candidates, asked, session)
             if _is_empty(candidates, wanted) and asked.sources is None:
-                candidates, fallback = self._sold_most(asked), Fallback.gravest(fallback, Fallback.EMPTY_CANDIDATES)
-                wanted = self._wanted(candidates, asked, session)
+                candidates, wanted = self._sold_most(asked, session), None
+                fallback = Fallback.gravest(fallback, Fallback.EMPTY_CANDIDATES)
         scored = yield Unscored(self, user, candidates, watch)
         with watch("scoring"):
             if neighbours is not None:
@@ -176,12 +176,16 @@ class Recommender:
         allowed = self.stock.allowed[item]
         return item[allowed].astype(np.int64), weight[allowed]
 
-    def _sold_most(self, asked: Asked) -> Pairs:
-        """The items that sell best of those that the filters let through, whoever asks."""
+    def _sold_most(self, asked: Asked, session: Session | None) -> Pairs:
+        """The items that sell best of those that may be listed, whoever asks."""
         stock = self._any_stock if asked.any_stock else self.stock
-        allowed = stock.allowed if asked.wanted is None else stock.allowed & asked.wanted
-        sold = np.flatnonzero(allowed & (self.stock.items.columns["purchases_decay_7"] > 0))
-        best = np.argsort(-self.stock.items.columns["purchases_decay_7"][sold], kind="stable")[:MOST_SOLD]
+        sales = self.stock.items.columns["purchases_decay_7"]
+        allowed = stock.allowed & (sales > 0)
+        if asked.wanted is not None:
+            allowed &= asked.wanted
+        allowed[self._left_out(asked, session)] = False
+        sold = np.flatnonzero(allowed)
+        best = np.argsort(-sales[sold], kind="stable")[:MOST_SOLD]
         items = np.sort(sold[best]).astype(np.int32)
         return Pairs(np.zeros(len(items), np.int32), items, np.zeros(len(items), np.uint8))
 
@@ -190,7 +194,7 @@ class Recommender:
         if session is None and not asked.exclude and asked.wanted is None and asked.sources is None:
             return None
         wanted = np.ones(len(pairs.item), dtype=bool)
-        left_out = np.r_[self._known(asked.exclude), self._just_bought(session)]
+        left_out = self._left_out(asked, session)
         if len(left_out):
             wanted &= ~np.isin(pairs.item, left_out)
         if asked.wanted is not None:
@@ -199,6 +203,10 @@ class Recommender:
             bits = sum(1 << SOURCES.index(source) for source in set(asked.sources))
             wanted &= (pairs.sources & np.uint8(bits)) != 0
         return wanted
+
+    def _left_out(self, asked: Asked, session: Session | None) -> Indices:
+        """Items that the caller, or what the user just bought, keeps out of the list."""
+        return np.r_[self._known(asked.exclude), self._just_bought(session)]
 
     def _just_bought(self, session: Session | None) -> Indices:
         """Items that the user bought so lately that the shop's rules leave them out; a snapshot knows no hours."""

@@ -2,7 +2,18 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from components.contracts.experiment import ArmName
 from components.contracts.feedback import ServedType
@@ -13,14 +24,35 @@ MOST_VIEWED = 100
 MOST_NAMES = 200
 MOST_EVENTS = 500  # a batch
 MOST_CONTEXT = 20  # entries
+MOST_CHARACTERS = 256  # of a text in the context
 FUTURE_SECONDS = 300  # by so much a caller's clock may be ahead
+IN_ONE_LINE = r"^[^\x00-\x1f\x7f]+$"
 
-Id = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Id = Annotated[str, Field(min_length=1, max_length=256, pattern=IN_ONE_LINE)]
+ListId = Annotated[str, Field(min_length=1, max_length=128, pattern=IN_ONE_LINE)]  # the service's have 113 at most
 Ids = Annotated[list[Id], Field(max_length=MOST_ITEMS)]
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 Names = Annotated[list[Name], Field(min_length=1, max_length=MOST_NAMES)]
 Source = Literal[SOURCES]  # type: ignore[valid-type]
-Plain = Annotated[str, Field(max_length=256)] | bool | int | Annotated[float, Field(allow_inf_nan=False)] | None
+
+
+def _told_as_one(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    """Say what is expected in one sentence; a union's own errors name one of its types each, as if it were the only."""
+    try:
+        return check(value)
+    except ValidationError:
+        expected = f"expected a text of at most {MOST_CHARACTERS} characters, a finite number, a boolean or null"
+        raise PydanticCustomError("plain_value", expected) from None
+
+
+Plain = Annotated[
+    Annotated[str, Field(max_length=MOST_CHARACTERS)]
+    | bool
+    | int
+    | Annotated[float, Field(allow_inf_nan=False)]
+    | None,
+    WrapValidator(_told_as_one),
+]
 
 
 class Document(BaseModel):
@@ -105,7 +137,7 @@ class Event(Document):
     quantity: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
     price: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = None
     session_id: Id | None = None
-    request_id: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    request_id: ListId | None = None
 
 
 class EventsRequest(Document):

@@ -11,8 +11,10 @@ import pytest
 from components.contracts.errors import StoreError
 from components.contracts.shop import Candidates
 from components.ranking.candidates import assortment
+from components.ranking_service import recommender as recommenders
 from components.ranking_service.answers import Asked, Fallback
 from components.ranking_service.recommender import Recommender
+from components.ranking_service.sessions import SessionEvent, Sessions
 from components.ranking_service.stopwatch import Stopwatch
 from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
 from tests.components.ranking_service.answering import (
@@ -116,6 +118,25 @@ def test_a_filter_that_no_candidate_passes_lists_what_sells_best_of_what_does(as
     assert all(sold[asked.positions[item]] > 0 for item in item_ids(found))
 
 
+def test_what_is_left_out_takes_no_place_among_what_sells_best(shop: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recommenders, "MOST_SOLD", 2)
+    held = Sessions()
+    with recommender(shop, held) as found:
+        sold = found.stock.items.columns["purchases_decay_7"]
+        best = [str(item) for item in found.stock.items.item_ids[np.argsort(-sold, kind="stable")]][:5]
+        none = Candidates(**dict.fromkeys(Candidates.model_fields, 0))
+        found.stock = assortment(found.stock.items, none)
+        every = np.ones(len(sold), dtype=bool)
+        assert sorted(item_ids(listed(found, "u1", wanted=every))) == sorted(best[:2])
+        excluded = listed(found, "u1", wanted=every, exclude=best[:2])
+        assert excluded.fallback is Fallback.EMPTY_CANDIDATES
+        assert sorted(item_ids(excluded)) == sorted(best[2:4])
+        codes = found.stock.items.codes
+        bought = [SessionEvent("u1", int(codes[found.positions[item]]), "purchase", shop.now) for item in best[::2][:2]]
+        held.add(bought, lambda _: None)
+        assert sorted(item_ids(listed(found, "u1", wanted=every, exclude=best[1:2]))) == sorted(best[3:5])
+
+
 def test_rows_that_are_too_old_rank_and_are_told(shop: Stocked) -> None:
     with serving(shop.home, stale_after_days=1e-9) as live:
         service = caller_of(live)
@@ -141,13 +162,12 @@ def pointing_at(shop: Stocked, content: str) -> None:
     (shop.home.environments / "local.json").write_text(content)
 
 
-MISSING = {
-    "environment": "local",
-    "moves": [{"action": "promote", "bundle": "sha256:" + "0" * 64, "run_id": "r", "at": "t"}],
-}
+def moved(**changes: object) -> str:
+    move = {"action": "promote", "bundle": "sha256:" + "0" * 64, "run_id": "r", "at": "t"} | changes
+    return json.dumps({"environment": "local", "moves": [move]})
 
 
-@pytest.mark.parametrize("pointer", [None, json.dumps(MISSING), "{", "[]"])
+@pytest.mark.parametrize("pointer", [None, moved(), moved(action="rollback"), moved(bundle=5), "{", "[]"])
 def test_without_a_bundle_the_best_baseline_ranks(bare: Stocked, pointer: str | None) -> None:
     if pointer is not None:
         pointing_at(bare, pointer)

@@ -62,6 +62,7 @@ def test_given_items_come_back_in_order_with_their_reasons(client: Caller) -> No
         ("/v1/recommend", {"user_id": "u1", "k": 2.5}, 422, "k: "),
         ("/v1/recommend", {"user_id": "u1", "limit": 5}, 422, "limit: Extra inputs are not permitted"),
         ("/v1/recommend", {"user_id": "u" * 300}, 422, "user_id: String should have at most 256 characters"),
+        ("/v1/recommend", {"user_id": "u1", "context": {"x": []}}, 422, "context.x: expected a text of at most 256 "),
         ("/v1/rank", {"user_id": "u1"}, 422, "items: Field required"),
         ("/v1/rank", {"user_id": "u1", "items": ["i"] * 1001}, 422, "items: List should have at most 1000 items"),
         ("/v1/rank", {"user_id": "u1", "items": ["i01", None]}, 422, "items.1: Input should be a valid string"),

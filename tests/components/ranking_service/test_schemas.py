@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from starlette.requests import Request
 
 from components.contracts.feedback import SERVED_TYPES
 from components.ranking.candidates import SOURCES
+from components.ranking_service.rankings import _list_id
 from components.ranking_service.schemas import (
     MOST_CONTEXT,
     MOST_EVENTS,
@@ -19,6 +21,7 @@ from components.ranking_service.schemas import (
     RankRequest,
     RecommendRequest,
 )
+from components.ranking_service.visits import MOST_CHARACTERS, REQUEST_ID, VISIBLE, Visit, request_id_of
 
 EVENT = {"event_id": "e", "type": "view", "user_id": "u", "item_id": "i"}
 
@@ -92,7 +95,10 @@ REFUSED: list[tuple[type[Document], dict[str, Any], str]] = [
         (EventsRequest, event(time=when), "events.0.time")
         for when in ("2024-02-01T12:00:00", "noon", 1706781600, "1706781600", "")
     ),
-    (EventsRequest, event(request_id="r" * 129), "events.0.request_id"),
+    *(
+        (EventsRequest, event(request_id=one), "events.0.request_id")
+        for one in ("r" * 129, "", "a\x00b", "a\n", "\x7f", 7)
+    ),
     (EventsRequest, event(bought=True), "events.0.bought"),
 ]
 
@@ -109,6 +115,24 @@ def test_what_is_beyond_them_is_refused_by_its_place(
     with pytest.raises(ValidationError) as refused:
         read(kind, document)
     assert all(".".join(map(str, error["loc"])).startswith(place) for error in refused.value.errors())
+
+
+@pytest.mark.parametrize("given", [VISIBLE.decode(), "~" * MOST_CHARACTERS, None])
+def test_an_event_may_name_every_list_that_the_service_makes(given: str | None) -> None:
+    headers = [] if given is None else [(REQUEST_ID, given.encode())]
+    visit = Visit(request_id_of(headers), "/v1/recommend", "")
+    list_id = _list_id(Request({"type": "http", "headers": headers}), visit)
+    assert list_id.startswith(given or "")
+    read(EventsRequest, event(request_id=list_id))
+
+
+@pytest.mark.parametrize("value", ["x" * 257, [1], {"b": 1}, float("nan")])
+def test_a_context_value_that_is_none_is_told_what_all_may_be(value: Any) -> None:
+    with pytest.raises(ValidationError) as refused:
+        read(RecommendRequest, context(a=value))
+    (error,) = refused.value.errors()
+    assert error["loc"] == ("context", "a")
+    assert error["msg"] == "expected a text of at most 256 characters, a finite number, a boolean or null"
 
 
 @pytest.mark.parametrize("text", ['"\\ud800"', '"\\udc00x"'])
