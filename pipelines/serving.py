@@ -4,6 +4,7 @@ import ipaddress
 import os
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,11 +12,14 @@ import click
 
 from components.contracts.errors import ConfigurationError, StoreError
 from components.contracts.home import Home
+from components.feedback.following import LastKnown
+from components.ranking_service.admission import limits_from
 from components.ranking_service.api_keys import read_keys
+from components.ranking_service.draining import drain_from
 from components.ranking_service.opening import Opening
 from components.ranking_service.sessions import Sessions
 from components.ranking_service.settings import ServiceSettings, settings_from
-from components.ranking_service.tracing import TRACES
+from components.ranking_service.tracing import TRACES, tracing_from
 
 SERVICE = "components.ranking_service.service:RankingService"
 QUIET = {"BENTOML_DO_NOT_TRACK": "true"}
@@ -33,12 +37,13 @@ def serve(home: Home, environment: str, host: str, port: int) -> NoReturn:
     """
     _check_host(home, host)
     _check_port(host, port)
-    settings = settings_from(os.environ | ServiceSettings(home, environment).variables)
+    variables = os.environ | ServiceSettings(home, environment).variables | _traces(os.environ)
+    settings = _settings(variables)
     _say(settings, address_of(host, port))
     command = str(Path(sys.executable).with_name("bentoml"))
     arguments = ["serve", SERVICE, "--host", host, "--port", str(port), "--working-dir", str(Path(__file__).parents[1])]
-    silence = QUIET if os.environ.get(TRACES) else QUIET | UNTRACED
-    os.execve(command, [command, *arguments], os.environ | silence | settings.variables)
+    silence = QUIET if variables.get(TRACES) else QUIET | UNTRACED
+    os.execve(command, [command, *arguments], variables | silence | settings.variables)
 
 
 def address_of(host: str, port: int) -> str:
@@ -46,9 +51,31 @@ def address_of(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def _traces(variables: Mapping[str, str]) -> dict[str, str]:
+    """Where spans go, for the service's process, which runs in another folder."""
+    target = variables.get(TRACES)
+    if not target or target in ("console", "otlp"):
+        return {}
+    return {TRACES: str(Path(target).expanduser().absolute())}
+
+
+def _settings(variables: Mapping[str, str]) -> ServiceSettings:
+    """Read all that the service's process is going to read, and return what is needed here.
+
+    Raises:
+        ConfigurationError: a variable is wrong.
+    """
+    limits_from(variables)
+    drain_from(variables)
+    tracing = tracing_from(variables)
+    if tracing is not None:
+        tracing.stop()
+    return settings_from(variables)
+
+
 def _say(settings: ServiceSettings, address: str) -> None:
     try:
-        live = Opening(settings, Sessions()).live()
+        live = Opening(settings, Sessions(), LastKnown(settings.home.tombstones)).live()
     except StoreError as error:
         click.echo(f"nothing to rank with yet, it is tried again and again: {error}", err=True)
     else:

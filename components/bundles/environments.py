@@ -9,20 +9,23 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from components.bundles.digest import short
 from components.contracts.durable import write_durably
 from components.contracts.errors import PromotionError
+
+Action = Literal["promote", "rollback"]
+NAME_ADVICE = "expected ASCII letters, digits, - and _; name it differently"
 
 
 @dataclass(frozen=True)
 class Move:
     """One change of what an environment serves; ``at`` is ISO 8601."""
 
-    action: Literal["promote", "rollback"]
+    action: Action
     bundle: str
     run_id: str
     at: str
@@ -76,13 +79,17 @@ class PointerFiles:
         return sorted(path.stem for path in self.folder.glob("*.json"))
 
     def read(self, environment: str) -> Pointer:
-        """Return an environment's pointer."""
+        """Return an environment's pointer.
+
+        Raises:
+            PromotionError: its file is no JSON, or holds no moves that can have been made one after the other.
+        """
         path = self._path(environment)
         if not path.exists():
             return Pointer(environment)
         try:
             found = json.loads(path.read_bytes())
-            return Pointer(environment, tuple(Move(**move) for move in found["moves"]))
+            return Pointer(environment, _moves(found["moves"]))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise PromotionError(f"{path}: unreadable ({error}); restore it, or remove it and promote again") from error
 
@@ -108,9 +115,14 @@ class PointerFiles:
             os.close(descriptor)
 
     def _path(self, environment: str) -> Path:
-        if not environment.replace("-", "").replace("_", "").isalnum():
-            raise PromotionError(f"environment {environment!r}: expected letters, digits, - and _; name it differently")
+        if not is_environment_name(environment):
+            raise PromotionError(f"environment {environment!r}: {NAME_ADVICE}")
         return self.folder / f"{environment}.json"
+
+
+def is_environment_name(name: str) -> bool:
+    """Whether an environment can be called that: a name is a part of the names of files."""
+    return name.isascii() and name.replace("-", "").replace("_", "").isalnum()
 
 
 def write_pointer(target: PointerTarget, pointer: Pointer, move: Move) -> Pointer:
@@ -118,3 +130,34 @@ def write_pointer(target: PointerTarget, pointer: Pointer, move: Move) -> Pointe
     moved = Pointer(pointer.environment, (*pointer.moves, move))
     target.write(moved, f"{pointer.environment}: {move.action} {short(move.bundle)} (run {move.run_id})")
     return moved
+
+
+def _moves(found: Any) -> tuple[Move, ...]:
+    """The moves of a document.
+
+    Raises:
+        TypeError, ValueError: they are no moves, or one goes back to nothing.
+    """
+    if not isinstance(found, list):
+        raise TypeError(f"moves: found {found!r:.80}, expected a list")
+    moves = tuple(_move(number, move) for number, move in enumerate(found, start=1))
+    standing = 0
+    for number, move in enumerate(moves, start=1):
+        standing += 1 if move.action == "promote" else -1
+        if standing < 1:
+            raise ValueError(f"move {number}: found a rollback, and no earlier promotion to go back to")
+    return moves
+
+
+def _move(number: int, found: Any) -> Move:
+    try:
+        move = Move(**found)
+    except TypeError as error:
+        names = ", ".join(field.name for field in fields(Move))
+        raise TypeError(f"move {number}: found {found!r:.80}, expected an object of {names}") from error
+    for name, value in asdict(move).items():
+        if not isinstance(value, str):
+            raise TypeError(f"move {number}: {name}: found {value!r:.80}, expected text")
+    if move.action not in get_args(Action):
+        raise ValueError(f"move {number}: action: found {move.action!r:.80}, expected {' or '.join(get_args(Action))}")
+    return move

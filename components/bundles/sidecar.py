@@ -44,9 +44,23 @@ def read_sidecar(folder: Path) -> Sidecar:
     """Read a bundle's sidecar.
 
     Raises:
-        BundleError: it is missing or unreadable.
+        BundleError: it is missing or unreadable, or holds what is no verdict.
     """
     try:
-        return Sidecar(**json.loads((folder / SIDECAR).read_bytes()))
-    except (OSError, ValueError, TypeError) as error:
+        sidecar = Sidecar(**json.loads((folder / SIDECAR).read_bytes()))
+        _check_verdict(sidecar.verdict)
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise BundleError(f"{folder / SIDECAR}: missing or unreadable ({error}); publish the bundle again") from error
+    return sidecar
+
+
+def _check_verdict(verdict: Any) -> None:
+    """Check what is read of a verdict: an object, whose checks and contenders are lists of objects."""
+    if verdict is None:
+        return
+    if not isinstance(verdict, dict):
+        raise TypeError(f"verdict: found {verdict!r:.80}, expected an object or null")
+    for name in ("checks", "contenders"):
+        found = verdict.get(name, [])
+        if not (isinstance(found, list) and all(isinstance(one, dict) for one in found)):
+            raise TypeError(f"verdict.{name}: found {found!r:.80}, expected a list of objects")

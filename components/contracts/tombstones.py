@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,15 @@ from components.contracts.errors import ConfigurationError
 OWNER_ONLY = 0o600
 KEY_BYTES = 32
 Mark = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the file held at a moment; ``mark`` is None where there was none."""
+
+    mark: Mark | None = None
+    key: bytes = b""
+    hashes: frozenset[str] = frozenset()
 
 
 class Tombstones:
@@ -30,24 +40,28 @@ class Tombstones:
             ConfigurationError: the file cannot be read.
         """
         self._path = path
-        self.mark: Mark | None = None
-        """Which state of the file is known; None: there is none."""
-        self._key, self._hashes = b"", frozenset[str]()
+        self._known = _Known()  # replaced whole: no thread meets the hashes of one moment with the mark of another
         self.follow()
 
     def __bool__(self) -> bool:
         """Whether anybody was forgotten."""
-        return bool(self._hashes)
+        return bool(self._known.hashes)
 
     def __contains__(self, user_id: str | None) -> bool:
         """Whether a user was forgotten, as far as the file was followed."""
-        return user_id is not None and bool(self._hashes) and _hash(self._key, user_id) in self._hashes
+        known = self._known
+        return user_id is not None and bool(known.hashes) and _hash(known.key, user_id) in known.hashes
+
+    @property
+    def mark(self) -> Mark | None:
+        """Which state of the file is known; None: there was none so far."""
+        return self._known.mark
 
     def is_forgotten(self, user_id: str) -> bool:
         """Whether a user was forgotten until this moment: one look at the file's time, and one hash.
 
         Raises:
-            ConfigurationError: the file has changed and cannot be read.
+            ConfigurationError: the file has changed and cannot be read, or is gone.
         """
         self.follow()
         return user_id in self
@@ -60,23 +74,38 @@ class Tombstones:
         """Read the file if it has changed; say whether it had.
 
         Raises:
-            ConfigurationError: it cannot be read; who was known to be forgotten stays so.
+            ConfigurationError: it cannot be read, or was there before and is gone; who was known to be forgotten stays
+                so.
         """
         mark = tombstones_mark(self._path)
         if mark == self.mark:
             return False
-        found = _read(self._path)
-        self._key, self._hashes = (b"", frozenset()) if found is None else (found[0], frozenset(found[1]))
-        self.mark = mark
-        return True
+        found = None if mark is None else _read(self._path)
+        if found is not None:
+            self._known = _Known(mark, found[0], frozenset(found[1]))
+            return True
+        if self.mark is None:
+            return False
+        raise ConfigurationError(
+            f"{self._path}: is gone; bring the file back: without it users who were forgotten return with their data "
+            "once this process starts anew"
+        )
 
 
 def tombstones_mark(path: Path) -> Mark | None:
-    """What changes whenever the file does; None without one."""
+    """What changes whenever the file does; None without one.
+
+    Raises:
+        ConfigurationError: whether there is one cannot be told.
+    """
     try:
         found = os.stat(path)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path}: cannot be looked at ({error.strerror}); mend its disk or the rights of its folder"
+        ) from error
     return found.st_mtime_ns, found.st_ino
 
 
@@ -114,7 +143,7 @@ def _read(path: Path) -> tuple[bytes, dict[str, str]] | None:
             raise ValueError(f"found a key of {len(key)} bytes, expected {KEY_BYTES}")
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise ConfigurationError(
             f"{path}: expected the key and hashes that `rankloop forget` writes ({error}); bring the file back: "
             "without it users who were forgotten would return with their data"

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 from components.contracts.errors import ConfigurationError
 from components.contracts.home import Home
@@ -24,33 +25,67 @@ POLL_SECONDS = 0.1
 log = logging.getLogger("rankloop.feedback")
 
 
+class LastKnown:
+    """Tombstones as they were when last read whole; any thread may ask.
+
+    A file that breaks, is gone or cannot be reached changes nothing, and is told of once in the log for as long as its
+    trouble stays the same.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read ``home.tombstones``.
+
+        Raises:
+            ConfigurationError: the file cannot be read.
+        """
+        self._tombstones = Tombstones(path)
+        self._looking = Lock()
+        self._said: str | None = None
+
+    def __contains__(self, user_id: str) -> bool:
+        """Whether a user was forgotten, as far as the file was followed."""
+        return user_id in self._tombstones
+
+    def follow(self) -> Mark | None:
+        """Look at the file: microseconds. Return which state of it is known."""
+        with self._looking:
+            try:
+                self._tombstones.follow()
+                self._said = None
+            except ConfigurationError as error:
+                self._say(str(error))
+            return self._tombstones.mark
+
+    def _say(self, trouble: str) -> None:
+        if trouble != self._said:
+            log.warning("%s; until then who was known to be forgotten stays so", trouble)
+        self._said = trouble
+
+
 class ForgottenUsers:
     """Who must be met as a stranger, for a process that serves; any thread may ask."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, known: LastKnown | None = None) -> None:
         """Announce the process, then read the tombstones: in this order no forgetting is missed.
 
+        Args:
+            known: what the process knows of them already, and others of it rest on.
+
         Raises:
-            ConfigurationError: the tombstones cannot be read.
+            ConfigurationError: the tombstones cannot be read, and nothing was known before.
         """
         self._path, self._file = _announced(home.feedback / FOLLOWERS)
-        self._tombstones = Tombstones(home.tombstones)
+        self._known = known or LastKnown(home.tombstones)
         self._settled_at = 0.0
         self._said: tuple[Mark | None] | None = None
-        self._met = self._tombstones.mark
-        self._broken = self._refused = False
+        self._met = self._known.follow()
+        self._refused = False
         self._say()
 
     def is_forgotten(self, user_id: str) -> bool:
-        """Whether a user was forgotten until this moment: microseconds. A file that broke is what it was before."""
-        try:
-            self._tombstones.follow()
-            self._broken = False
-        except ConfigurationError as error:
-            if not self._broken:
-                log.warning("%s", error)
-            self._broken = True
-        return user_id in self._tombstones
+        """Whether a user was forgotten until this moment: microseconds."""
+        self._known.follow()
+        return user_id in self._known
 
     def follow(self, drop: Callable[[Callable[[str], bool]], None]) -> None:
         """Act on new tombstones, and say so once everything has settled; to be called a few times a second.
@@ -58,12 +93,12 @@ class ForgottenUsers:
         Args:
             drop: drops from memory all users of whom the function that it is given says that they were forgotten.
         """
-        self.is_forgotten("")  # looks at the file
-        if self._tombstones.mark != self._met:
-            self._met, self._settled_at = self._tombstones.mark, time.monotonic() + SETTLE_SECONDS
-            drop(self._is_known)
+        mark = self._known.follow()
+        if mark != self._met:
+            self._met, self._settled_at = mark, time.monotonic() + SETTLE_SECONDS
+            drop(self._known.__contains__)
         elif self._said != (self._met,) and time.monotonic() >= self._settled_at:
-            drop(self._is_known)
+            drop(self._known.__contains__)
             self._say()
 
     def close(self) -> None:
@@ -73,9 +108,6 @@ class ForgottenUsers:
                 self._path.unlink(missing_ok=True)
             os.close(self._file)
             self._file = None
-
-    def _is_known(self, user_id: str) -> bool:
-        return user_id in self._tombstones
 
     def _say(self) -> None:
         if self._file is not None:

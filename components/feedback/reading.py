@@ -12,7 +12,7 @@ from components.contracts.feedback import SERVED, SERVED_EVENTS
 from components.contracts.home import Home
 from components.contracts.tables import TIME
 from components.feedback.places import Places
-from components.feedback.records import read_events, read_lists
+from components.feedback.records import ServedEvent, read_events, read_lists
 from components.feedback.segments import segments, whole_lines
 from components.lake.tables import open_table
 
@@ -55,6 +55,18 @@ def served_events(home: Home) -> pa.Table:
 def events_of(some: Iterable[Path]) -> pa.Table:
     """The events of some segments."""
     return pa.concat_tables([SERVED_EVENTS.empty_table(), *(read_events(whole_lines(segment)) for segment in some)])
+
+
+def last_events(home: Home, most: int) -> list[ServedEvent]:
+    """The events that were logged last, at most so many, in the order in which they were."""
+    found: list[ServedEvent] = []
+    for segment in reversed(segments(Places(home.feedback).events)):
+        rows = read_events(whole_lines(segment))
+        found = [ServedEvent(**row) for row in rows.slice(max(0, len(rows) - most)).to_pylist()] + found
+        most -= len(rows)
+        if most <= 0:
+            break
+    return found
 
 
 def newest_event(home: Home) -> int | None:

@@ -28,7 +28,7 @@ class ClickThrough:
 
     def __init__(self) -> None:
         self._lists: OrderedDict[str, _Shown] = OrderedDict()
-        self.shown = Counters("rankloop_lists_shown", "Lists that were answered, previews not among them.", ["arm"])
+        self.shown = Counters("rankloop_lists_shown", "Lists that were logged; previews are not.", ["arm"])
         self.clicked = Counters("rankloop_lists_clicked", "Lists of which an item was clicked or bought.", ["arm"])
         self.reciprocal_ranks = Counters(
             "rankloop_reciprocal_rank", "Sum over clicked lists of 1 / best position clicked.", ["arm"]

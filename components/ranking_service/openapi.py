@@ -48,7 +48,8 @@ WHY = {
 }
 DESCRIPTION = """Ranked products for a shop's customers, and what came of them.
 
-Errors are problem documents. Every response carries `X-Request-Id`: the caller's own, if it sent one, else a fresh one.
+Errors are problem documents. Whatever can be read as a request is answered with an `X-Request-Id`: the caller's own, if
+it sent one, else a fresh one.
 Without a keys file (`rankloop keys add NAME` makes it) only the service's own machine is answered, and needs no key."""
 
 

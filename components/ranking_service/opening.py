@@ -22,6 +22,7 @@ from components.contracts.errors import BundleError, ConfigurationError, Promoti
 from components.contracts.experiment import ArmName, Experiment, experiment_file, read_experiment
 from components.contracts.shop import Candidates
 from components.feedback.clock import ServiceClock
+from components.feedback.following import LastKnown
 from components.feedback.places import Places
 from components.ranking.candidates import Assortment, assortment
 from components.ranking.features import feature_list
@@ -62,13 +63,13 @@ class _Shelf:
 class Opening:
     """Makes ``Live``, again whenever something changes; rows, models and catalogues that did not change are kept."""
 
-    def __init__(self, settings: ServiceSettings, sessions: Sessions) -> None:
-        """Open nothing yet.
+    def __init__(self, settings: ServiceSettings, sessions: Sessions, forgotten: LastKnown) -> None:
+        """Open nothing yet; the page does not list who is ``forgotten``.
 
         Raises:
             ConfigurationError: no run has made a home there.
         """
-        self.settings, self.sessions = settings, sessions
+        self.settings, self.sessions, self._forgotten = settings, sessions, forgotten
         self.shop = settings.shop
         folder = settings.home.feedback
         self._clock = ServiceClock(folder, LONG_AGO) if Places(folder).clock.exists() else None
@@ -111,10 +112,13 @@ class Opening:
             arms["challenger"] = self._recommender(self._challenger(experiment))
         except (*REFUSED, StoreError) as error:
             trouble["challenger"] = str(error)
-        arms["baseline"] = self._recommender(baseline_of(arms["champion"].bundle))
         champion = arms["champion"]
+        try:
+            arms["baseline"] = self._recommender(baseline_of(champion.bundle))
+        except (*REFUSED, StoreError) as error:
+            trouble["baseline"] = str(error)
         shelf = self._shelves[champion.bundle.manifest.feature_revision]
-        storefront = storefront_of(self.settings, self.shop, arms, experiment, shelf.catalogue)
+        storefront = storefront_of(self.settings, self.shop, arms, experiment, shelf.catalogue, self._forgotten)
         self._forget_unused(arms)
         return Live(arms, experiment, shelf.catalogue, storefront, shelf.items.newest, trouble)
 

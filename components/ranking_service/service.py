@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import HTTP_PROTOCOLS, Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from components.contracts.errors import ConfigurationError
 from components.ranking_service.access import Access
 from components.ranking_service.admission import Rates, limits_from
 from components.ranking_service.connections import BoundedConnection
@@ -41,11 +42,24 @@ logging.getLogger("uvicorn.access").propagate = False  # else uvicorn words a li
 HTTP_PROTOCOLS["auto"] = "components.ranking_service.service:Connection"  # BentoML lets uvicorn choose
 
 app = ranking_app()
+log = logging.getLogger("bentoml.rankloop.service")
 
 
 @cache
 def gate() -> Gate:
-    """Build the service and its edge from the environment's variables, once in a process."""
+    """Build the service and its edge from the environment's variables, once in a process.
+
+    What is set wrong ends the process: uvicorn catches every error of a start, SystemExit too, and goes on with an
+    application that answers 500 to everything.
+    """
+    try:
+        return _gate()
+    except ConfigurationError as error:
+        log.error("%s", error)
+        os._exit(error.exit_code)
+
+
+def _gate() -> Gate:
     settings, limits, measures = settings_from(os.environ), limits_from(os.environ), Measures()
     serving = app.state.serving = Serving(settings, limits, measures)
     show_readings(measures, serving)

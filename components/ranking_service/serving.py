@@ -1,21 +1,28 @@
 """One process's service: what the routes share, from its start to its end."""
 
-from collections.abc import Sequence
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from starlette.requests import Request
 
-from components.feedback.following import ForgottenUsers
+from components.feedback.following import ForgottenUsers, LastKnown
 from components.feedback.log import FeedbackLog, Taken
+from components.feedback.reading import last_events
 from components.feedback.records import ServedEvent, ServedList
 from components.ranking_service.admission import Limits, Turn
 from components.ranking_service.live import Live
 from components.ranking_service.measures import Measures
 from components.ranking_service.opening import Opening
 from components.ranking_service.reloading import Reloading
-from components.ranking_service.sessions import Sessions
+from components.ranking_service.sessions import Sessions, session_events
 from components.ranking_service.settings import ServiceSettings
+
+MOST_UNTOLD = 20_000
+log = logging.getLogger("bentoml.rankloop.serving")
 
 
 class Serving:
@@ -25,22 +32,30 @@ class Serving:
         """Open nothing yet.
 
         Raises:
-            ConfigurationError: no run has made a home there.
+            ConfigurationError: no run has made a home there, or its tombstones cannot be read.
         """
         self.live: Live | None = None
         self.turn = Turn(limits)
         self.sessions = Sessions()
         self.measures = measures
-        self._opening = Opening(settings, self.sessions)
+        self._known = LastKnown(settings.home.tombstones)
+        self._opening = Opening(settings, self.sessions, self._known)
         self.reloading = Reloading(self._opening, self._put, self._follow)
         self._log: FeedbackLog | None = None
         self._home = settings.home
         self._forgotten: ForgottenUsers | None = None
+        self._takings: set[asyncio.Task[Taken]] = set()
+        self._untold: deque[ServedEvent] = deque(maxlen=MOST_UNTOLD)
+        """Events on disk that sessions may not know: of a process that was killed, or taken while nothing was live."""
 
     def start(self) -> None:
         """Open what was promoted, and begin to log and to follow; nothing that is missing stops it."""
-        self._forgotten = ForgottenUsers(self._home)
+        self._forgotten = ForgottenUsers(self._home, self._known)
         self._log = FeedbackLog(self._home.feedback)
+        try:
+            self._untold.extend(last_events(self._home, MOST_UNTOLD))
+        except OSError as error:
+            log.warning("sessions begin without the last events: the journal cannot be read (%s)", error)
         self.reloading.start()
 
     def stop(self) -> None:
@@ -70,26 +85,55 @@ class Serving:
         """Log a list that was shown, unless its user was forgotten."""
         if self.is_forgotten(served.user_id):
             return
-        self.log.show(served)
-        self.measures.clicks.show(served.request_id, served.arm, served.item_ids)
+        if self.log.show(served):
+            self.measures.clicks.show(served.request_id, served.arm, served.item_ids)
 
     async def take(self, events: Sequence[ServedEvent]) -> Taken:
         """Log events, all or none; they are on disk when it returns. Those of forgotten users are let go.
 
+        It goes on when whoever waits for it is cancelled: what gets to the disk late is known to the next list too.
+
         Raises:
             EventsRefusedError: they could not be put on disk.
         """
-        kept = [event for event in events if not self.is_forgotten(event.user_id)]
-        taken = await self.log.take(kept)
-        taken = replace(taken, accepted=taken.accepted + len(events) - len(kept))
-        for event in kept:
-            if event.event_id in taken.fresh:
-                self.measures.clicks.tell(event.event_type, event.request_id, event.item_id)
-        return taken
+        taking = asyncio.create_task(self._take(events))
+        self._takings.add(taking)
+        taking.add_done_callback(self._has_taken)
+        return await asyncio.shield(taking)
 
     def is_forgotten(self, user_id: str) -> bool:
         """Whether a user must be met as a stranger of whom nothing is kept."""
         return self._forgotten is not None and self._forgotten.is_forgotten(user_id)
+
+    async def _take(self, events: Sequence[ServedEvent]) -> Taken:
+        kept = [event for event in events if not self.is_forgotten(event.user_id)]
+        taken = await self.log.take(kept)
+        fresh = _once(kept, taken.fresh)
+        for event in fresh:
+            self.measures.clicks.tell(event.event_type, event.request_id, event.item_id)
+        await asyncio.to_thread(self._remember, fresh)
+        return replace(taken, accepted=taken.accepted + len(events) - len(kept))
+
+    def _has_taken(self, taking: "asyncio.Task[Taken]") -> None:
+        self._takings.discard(taking)
+        if not taking.cancelled():
+            taking.exception()  # who waits is told; who was cancelled has been told to send again
+
+    def _remember(self, events: Sequence[ServedEvent]) -> None:
+        """Let the next list of these users know."""
+        live = self.live
+        if live is None:
+            self._untold.extend(events)
+        else:
+            self.sessions.add(session_events(events, live.codes), live.champion.rows.stored_sessions)
+
+    def _tell(self, live: Live) -> None:
+        """Let sessions know what they may not: an event that they know counts once."""
+        untold = []
+        while self._untold:
+            untold.append(self._untold.popleft())
+        kept = [event for event in untold if not self.is_forgotten(event.user_id)]
+        self.sessions.restore(session_events(kept, live.codes), live.champion.rows.stored_sessions)
 
     def _follow(self) -> None:
         self._opening.follow_time()
@@ -98,6 +142,16 @@ class Serving:
 
     def _put(self, live: Live) -> None:
         self.live = live
+        self._tell(live)
+
+
+def _once(events: Sequence[ServedEvent], fresh: Collection[str]) -> list[ServedEvent]:
+    """Events that are new, the first of each id."""
+    first: dict[str, ServedEvent] = {}
+    for event in events:
+        if event.event_id in fresh:
+            first.setdefault(event.event_id, event)
+    return list(first.values())
 
 
 def serving_of(request: Request) -> Serving:

@@ -5,15 +5,16 @@ One process reads its own events without delay; others, and Feast, read them fro
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
 
+from components.feedback.records import ServedEvent
 from components.ranking.sessions import Session, both, longer
-from feature_repo.packed_online_store.client import PackedClient
+from feature_repo.packed_online_store.client import PackedClient, microseconds
 from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.sessions import SESSIONS, session_view
 
@@ -55,12 +56,22 @@ class Sessions:
             before = {user: both(self._held.get(user), stored_session(rows, at)) for at, user in enumerate(users)}
             for event in events:
                 code = np.array([event.item_code], dtype=np.int32)
-                session = longer(before[event.user_id], code, event.kind, event.at, event.units).newest(MOST_EVENTS)
-                self._held[event.user_id] = before[event.user_id] = session
-                self._held.move_to_end(event.user_id)
-                self._unwritten.add(event.user_id)
-            while len(self._held) > MOST_USERS:
-                self._held.popitem(last=False)
+                session = longer(before[event.user_id], code, event.kind, event.at, event.units)
+                before[event.user_id] = self._hold(event.user_id, session)
+
+    def restore(self, events: Sequence[SessionEvent], stored: Callable[[Sequence[str]], PackedRows | None]) -> None:
+        """As ``add``, for events of which the store may have some already: these count once."""
+        again: dict[str, Session] = {}
+        for event in events:
+            code = np.array([event.item_code], dtype=np.int32)
+            again[event.user_id] = longer(again.get(event.user_id), code, event.kind, event.at, event.units)
+        with self._lock:
+            rows = stored(list(again)) if again else None
+            for at, (user, session) in enumerate(again.items()):
+                before = both(self._held.get(user), stored_session(rows, at))
+                whole = both(before, session)
+                if whole is not None and (before is None or len(whole) > len(before)):
+                    self._hold(user, whole)
 
     def forget(self, user_id: str) -> None:
         """Drop a user's session from memory."""
@@ -74,6 +85,15 @@ class Sessions:
             held = list(self._held)
         for user_id in filter(is_forgotten, held):
             self.forget(user_id)
+
+    def _hold(self, user_id: str, session: Session) -> Session:
+        """Keep the newest events of a user, who was changed last; return them."""
+        self._held[user_id] = kept = session.newest(MOST_EVENTS)
+        self._held.move_to_end(user_id)
+        self._unwritten.add(user_id)
+        if len(self._held) > MOST_USERS:
+            self._held.popitem(last=False)
+        return kept
 
     def write(self, client: PackedClient) -> int:
         """Write what has changed to the packed store; return how many users' rows.
@@ -95,6 +115,21 @@ class Sessions:
                 self._unwritten |= changed.keys()
             raise
         return len(changed)
+
+
+def session_events(events: Iterable[ServedEvent], codes: Mapping[str, int]) -> list[SessionEvent]:
+    """What sessions know of events: users' own, with items that have a code."""
+    return [
+        SessionEvent(
+            event.user_id,
+            codes[event.item_id],
+            event.event_type,
+            microseconds(event.event_time),
+            1.0 if event.quantity is None else event.quantity,
+        )
+        for event in events
+        if event.event_type != "shown" and event.item_id in codes
+    ]
 
 
 def stored_session(rows: PackedRows | None, place: int = 0) -> Session | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.bundles.environments import NAME_ADVICE, is_environment_name
 from components.contracts.errors import ConfigurationError
 from components.contracts.home import Home
 
@@ -32,13 +33,22 @@ class ServiceSettings:
         """Name of the shop whose home it is.
 
         Raises:
-            ConfigurationError: no run has made a home there.
+            ConfigurationError: no run has made a home there, or its note of the shop cannot be read.
         """
+        note = self.home.shop_note
         try:
-            return str(json.loads(self.home.shop_note.read_bytes())["shop"])
+            found = json.loads(note.read_bytes())
+            if not (isinstance(found, dict) and isinstance(found.get("shop"), str)):
+                raise TypeError(f"{found!r:.80}")
+            return str(found["shop"])
         except FileNotFoundError as error:
             raise ConfigurationError(
                 f"home {self.home.root}: no run has made a home there; `rankloop run --home {self.home.root}` does"
+            ) from error
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise ConfigurationError(
+                f'{note}: found what is not the note of a shop ({error}), expected {{"shop": NAME}}; restore it, or'
+                f" remove it and run `rankloop run --home {self.home.root}`, which writes it"
             ) from error
 
     @property
@@ -51,15 +61,18 @@ def settings_from(variables: Mapping[str, str]) -> ServiceSettings:
     """Read the settings.
 
     Raises:
-        ConfigurationError: no home is named, or a number is none.
+        ConfigurationError: no home is named, an environment cannot be called that, or a number is none.
     """
     if not variables.get(HOME):
         raise ConfigurationError(
             f"{HOME} is not set; expected the folder of a home: `rankloop serve --home DIR` sets it"
         )
+    environment = variables.get(ENVIRONMENT) or ServiceSettings.environment
+    if not is_environment_name(environment):
+        raise ConfigurationError(f"environment {environment!r}: {NAME_ADVICE}")
     return ServiceSettings(
         Home(Path(variables[HOME]).resolve()),
-        variables.get(ENVIRONMENT) or ServiceSettings.environment,
+        environment,
         positive_number(variables, DEADLINE, ServiceSettings.store_deadline_ms),
         positive_number(variables, STALE, ServiceSettings.stale_after_days),
     )

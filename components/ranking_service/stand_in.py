@@ -17,11 +17,15 @@ HORIZON_DAYS = 7
 
 
 def baseline_of(bundle: Bundle) -> Bundle:
-    """The best simple rule by the verdict on a bundle, over the same candidates and under the same rules."""
+    """The best simple rule by the verdict on a bundle, over the same candidates and under the same rules.
+
+    Where the verdict names none that this code knows, it is the rule that usually is the best.
+    """
     if bundle.manifest.kind == "baseline":
         return bundle
-    name = (bundle.sidecar.verdict or {}).get("best_baseline") or USUALLY_BEST
-    return _bundle(replace(bundle.manifest, kind="baseline", baseline=name, blend=()))
+    name = (bundle.sidecar.verdict or {}).get("best_baseline")
+    known = name if name in BASELINE_NAMES else USUALLY_BEST
+    return _bundle(replace(bundle.manifest, kind="baseline", baseline=known, blend=()))
 
 
 def stand_in(shop: str, revision: str, known: Bundle | None) -> Bundle:
@@ -31,7 +35,7 @@ def stand_in(shop: str, revision: str, known: Bundle | None) -> Bundle:
     """
     if known is not None:
         found = baseline_of(known)
-        return replace(found, manifest=replace(found.manifest, feature_list=feature_list(), feature_revision=revision))
+        return replace(found, manifest=_as_of_this_code(found.manifest, revision))
     manifest = Manifest(
         kind="baseline",
         shop=shop,
@@ -45,6 +49,18 @@ def stand_in(shop: str, revision: str, known: Bundle | None) -> Bundle:
         candidates=Candidates().model_dump(),
     )
     return _bundle(manifest)
+
+
+def _as_of_this_code(manifest: Manifest, revision: str) -> Manifest:
+    """A rule's manifest over the columns that this code makes, whatever code the bundle was made with."""
+    return replace(
+        manifest,
+        feature_names=FEATURE_NAMES,
+        feature_list=feature_list(),
+        feature_revision=revision,
+        baseline_names=BASELINE_NAMES,
+        baseline=manifest.baseline if manifest.baseline in BASELINE_NAMES else USUALLY_BEST,
+    )
 
 
 def _bundle(manifest: Manifest) -> Bundle:

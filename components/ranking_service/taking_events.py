@@ -1,7 +1,6 @@
 """``POST /v1/events``: what was shown, viewed, clicked, added or bought; answered once it is on disk."""
 
-import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
@@ -14,9 +13,8 @@ from components.feedback.records import ServedEvent
 from components.ranking_service.bodies import JSON, read_body
 from components.ranking_service.problems import Problem
 from components.ranking_service.schemas import FUTURE_SECONDS, Event, EventsRequest
-from components.ranking_service.serving import Serving, serving_of
-from components.ranking_service.sessions import SessionEvent
-from feature_repo.packed_online_store.client import EPOCH, microseconds
+from components.ranking_service.serving import serving_of
+from feature_repo.packed_online_store.client import EPOCH
 
 
 async def take_events(request: Request) -> Response:
@@ -28,7 +26,6 @@ async def take_events(request: Request) -> Response:
         taken = await serving.take(events)
     except EventsRefusedError as error:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": "1"}) from error
-    await asyncio.to_thread(_remember, serving, _once(events, taken.fresh))
     return Response(
         orjson.dumps({"accepted": taken.accepted, "repeated": taken.repeated}), HTTPStatus.ACCEPTED, media_type=JSON
     )
@@ -70,31 +67,3 @@ def _time(place: int, event: Event, now: datetime) -> datetime:
             f" {FUTURE_SECONDS} s after the service's own ({now.isoformat(timespec='seconds')}); leave it out for now",
         )
     return min(event.time.astimezone(UTC), now)
-
-
-def _once(events: Sequence[ServedEvent], fresh: Collection[str]) -> list[ServedEvent]:
-    """Events that are new, the first of each id."""
-    first: dict[str, ServedEvent] = {}
-    for event in events:
-        if event.event_id in fresh:
-            first.setdefault(event.event_id, event)
-    return list(first.values())
-
-
-def _remember(serving: Serving, events: Sequence[ServedEvent]) -> None:
-    """Let the next list of these users know."""
-    live = serving.live
-    if live is None:
-        return
-    known = [
-        SessionEvent(
-            event.user_id,
-            live.codes[event.item_id],
-            event.event_type,
-            microseconds(event.event_time),
-            1.0 if event.quantity is None else event.quantity,
-        )
-        for event in events
-        if event.event_type != "shown" and event.item_id in live.codes
-    ]
-    serving.sessions.add(known, live.champion.rows.stored_sessions)

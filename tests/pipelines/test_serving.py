@@ -2,8 +2,10 @@
 
 import ast
 import json
+import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -14,9 +16,11 @@ from typing import Any
 
 import pytest
 
-from pipelines.serving import address_of
+from components.contracts.home import Home
+from pipelines.serving import SERVICE, address_of, serve
 from tests.pipelines.served_home import PATIENCE_SECONDS, served, serving
-from tests.pipelines.tiny_shop import FEW, LivingHome, make_tiny_shop, the_one_line
+from tests.pipelines.tiny_shop import FEW, LivingHome, command, make_tiny_shop, the_one_line
+from tests.servers import free_port
 
 README = Path(__file__).parents[2] / "README.md"
 README_ADDRESS = "http://127.0.0.1:8080"
@@ -45,6 +49,89 @@ def status(address: str) -> int:
 @pytest.mark.parametrize(("host", "address"), [("127.0.0.1", "http://127.0.0.1:8080"), ("::1", "http://[::1]:8080")])
 def test_an_address_can_be_typed_into_a_browser(host: str, address: str) -> None:
     assert address_of(host, 8080) == address
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Home:
+    """A home in which nothing can be ranked with."""
+    place = Home(tmp_path / "home")
+    place.root.mkdir()
+    place.shop_note.write_text('{"shop": "tiny", "shop_file": "tiny.toml"}')
+    return place
+
+
+WRONG = [
+    ("RANKLOOP_WAITING_MS", "abc", "RANKLOOP_WAITING_MS: found 'abc', expected a positive number"),
+    ("RANKLOOP_REQUESTS_AT_ONCE", "-1", "RANKLOOP_REQUESTS_AT_ONCE: found '-1', expected a positive number"),
+    ("RANKLOOP_STORE_DEADLINE_MS", "soon", "RANKLOOP_STORE_DEADLINE_MS: found 'soon', expected a positive number"),
+    ("RANKLOOP_DRAIN_SECONDS", "601", "RANKLOOP_DRAIN_SECONDS: found '601', expected seconds from 0 to 600"),
+    ("RANKLOOP_TRACES", "/", "RANKLOOP_TRACES: found '/', which cannot be written"),
+]
+
+
+def asked_to_serve(home: Home, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    line = command("serve", "--home", home.root, *words)
+    return subprocess.run(
+        line, env=os.environ | variables, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
+    )
+
+
+@pytest.mark.parametrize(("name", "value", "message"), WRONG)
+def test_a_wrong_variable_is_told_before_anything_is_served(bare: Home, name: str, value: str, message: str) -> None:
+    ended = asked_to_serve(bare, **{name: value})
+    assert message in the_one_line(ended, code=2)
+    assert ended.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"), [*WRONG, ("RANKLOOP_ENVIRONMENT", "../x", "environment '../x': expected ASCII")]
+)
+def test_a_wrong_variable_ends_the_process_that_bentoml_starts(bare: Home, name: str, value: str, message: str) -> None:
+    worker = [sys.executable, "-m", "_bentoml_impl.worker.service", SERVICE]
+    variables = {"RANKLOOP_HOME": str(bare.root), "BENTOML_DO_NOT_TRACK": "true", name: value}
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        ended = subprocess.run(
+            [*worker, "--fd", str(listening.fileno()), "--worker-id", "1"],
+            pass_fds=[listening.fileno()],
+            env=os.environ | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=PATIENCE_SECONDS,
+        )
+    assert ended.returncode == 2, ended.stdout
+    (line,) = ended.stdout.splitlines()
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    ("given", "told"), [("spans.jsonl", "{}/spans.jsonl"), ("~/spans.jsonl", "{}/spans.jsonl"), ("console", "console")]
+)
+def test_spans_go_where_the_one_who_serves_means(
+    bare: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, told: str
+) -> None:
+    class Begun(Exception):  # noqa: N818 - nothing is wrong
+        pass
+
+    def begin(_: str, __: list[str], variables: dict[str, str]) -> None:
+        raise Begun(variables["RANKLOOP_TRACES"])
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("RANKLOOP_TRACES", given)
+    monkeypatch.setattr(os, "execve", begin)
+    with pytest.raises(Begun, match=rf"^{re.escape(told.format(tmp_path))}$"):
+        serve(bare, "local", "127.0.0.1", free_port())
+
+
+def test_an_environment_that_no_file_can_be_named_after_is_not_served(bare: Home) -> None:
+    assert "environment '../x': expected ASCII letters" in the_one_line(asked_to_serve(bare, "--env", "../x"), code=2)
+
+
+def test_a_home_whose_note_is_broken_is_not_served(bare: Home) -> None:
+    bare.shop_note.write_text("{")
+    assert "shop.json: found what is not the note of a shop" in the_one_line(asked_to_serve(bare), code=2)
 
 
 def test_the_server_answers_what_batch_answers_and_leaves_nothing_running(living: LivingHome) -> None:

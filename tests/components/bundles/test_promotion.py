@@ -107,12 +107,40 @@ def test_an_environment_file_that_is_not_json_is_reported(home: Home, content: s
         PointerFiles(home.environments).read("local")
 
 
+FIRST = {"action": "promote", "bundle": "sha256:1", "run_id": "r", "at": "t"}
+BACK = FIRST | {"action": "rollback"}
+
+
+@pytest.mark.parametrize(
+    ("moves", "message"),
+    [
+        ([BACK], "move 1: found a rollback, and no earlier promotion"),
+        ([FIRST, BACK], "move 2: found a rollback, and no earlier promotion"),
+        ([FIRST, FIRST, BACK, BACK], "move 4: found a rollback, and no earlier promotion"),
+        ([FIRST | {"bundle": 5}], "move 1: bundle: found 5, expected text"),
+        ([FIRST | {"bundle": None}], "move 1: bundle: found None, expected text"),
+        ([FIRST, FIRST | {"run_id": []}], r"move 2: run_id: found \[\], expected text"),
+        ([FIRST | {"action": "remove"}], "action: found 'remove', expected promote or rollback"),
+        ([FIRST | {"more": "text"}], "expected an object of action, bundle, run_id, at"),
+        (["promote"], "expected an object of action, bundle, run_id, at"),
+        ("", "moves: found '', expected a list"),
+        ({}, "moves: found {}, expected a list"),
+    ],
+)
+def test_an_environment_file_whose_moves_were_never_made_is_reported(home: Home, moves: object, message: str) -> None:
+    home.environments.mkdir(parents=True)
+    (home.environments / "local.json").write_text(json.dumps({"moves": moves}))
+    with pytest.raises(PromotionError, match=rf"local\.json: unreadable \(.*{message}.*\); restore it"):
+        PointerFiles(home.environments).read("local")
+
+
 def test_environments_are_apart_and_named_plainly(home: Home) -> None:
     first = published(home, 1)
     promote(home, "corner", first, "staging", NOW)
     assert live(home) is None
-    with pytest.raises(PromotionError, match="expected letters"):
-        promote(home, "corner", first, "../local", NOW)
+    for name in ("../local", "", "-", "münchen"):  # the service looks for files of these names, so ASCII alone
+        with pytest.raises(PromotionError, match="expected ASCII letters"):
+            promote(home, "corner", first, name, NOW)
 
 
 def test_a_reader_never_sees_half_a_pointer_when_the_disk_is_full(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

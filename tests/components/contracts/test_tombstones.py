@@ -1,11 +1,14 @@
 """Who was forgotten is known by a keyed hash; the id stands nowhere."""
 
+import errno
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from components.contracts import tombstones
 from components.contracts.errors import ConfigurationError
 from components.contracts.tombstones import Tombstones, bury
 
@@ -57,7 +60,9 @@ def test_a_process_follows_the_file_at_the_next_question(path: Path) -> None:
     assert "bob" in known
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"key": "00", "forgotten": {}}', b'{"forgotten": {}}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"[" * 99_999, b'{"key": "00", "forgotten": {}}', b'{"forgotten": {}}']
+)
 def test_a_broken_file_is_one_clear_error_and_is_not_overwritten(path: Path, content: bytes) -> None:
     known = Tombstones(path)
     bury(path, "ann")
@@ -70,3 +75,65 @@ def test_a_broken_file_is_one_clear_error_and_is_not_overwritten(path: Path, con
         known.is_forgotten("ann")
     assert "ann" in known
     assert path.read_bytes() == content
+
+
+def refuse_to_look(path: Path, number: int, patch: pytest.MonkeyPatch) -> None:
+    """Let every look at a file end with an error of the system."""
+    stat = os.stat
+
+    def refused(looked_at: Any, **how: Any) -> os.stat_result:
+        if looked_at == path:
+            raise OSError(number, os.strerror(number), str(path))
+        return stat(looked_at, **how)
+
+    patch.setattr(os, "stat", refused)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES, errno.ENOTDIR])
+def test_a_file_that_cannot_be_looked_at_is_one_clear_error(
+    path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bury(path, "ann")
+    known = Tombstones(path)
+    with monkeypatch.context() as patch:
+        refuse_to_look(path, number, patch)
+        with pytest.raises(
+            ConfigurationError, match=rf"tombstones\.json: cannot be looked at \({os.strerror(number)}\)"
+        ):
+            known.follow()
+        with pytest.raises(ConfigurationError):
+            Tombstones(path)
+    assert "ann" in known
+    assert not known.follow()
+
+
+def test_a_folder_that_is_none_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("")
+    with pytest.raises(ConfigurationError, match="cannot be looked at"):
+        Tombstones(tmp_path / "home" / "tombstones.json")
+
+
+def test_a_file_that_is_gone_is_an_error_to_who_knew_it_and_to_nobody_else(path: Path) -> None:
+    bury(path, "ann")
+    known = Tombstones(path)
+    aside = path.rename(path.with_name("aside"))
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match=r"tombstones\.json: is gone; bring the file back"):
+            known.follow()
+    assert "ann" in known
+    assert known.mark is not None
+    assert not Tombstones(path)
+
+    aside.rename(path)
+    assert not known.follow()
+    bury(path, "bob")
+    assert known.follow()
+    assert known.among(["ann", "bob"]) == ["ann", "bob"]
+
+
+def test_a_file_that_goes_between_the_look_and_the_read_was_not_there(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tombstones, "tombstones_mark", lambda _: (1, 1))
+    known = Tombstones(path)
+    assert (known.mark, bool(known)) == (None, False)

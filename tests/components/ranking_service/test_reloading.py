@@ -14,6 +14,7 @@ import pytest
 
 from components.bundles.loading import Bundle
 from components.bundles.promotion import promote, rollback
+from components.bundles.sidecar import write_sidecar
 from components.contracts.errors import ConfigurationError
 from components.contracts.experiment import experiment_file
 from components.materialize_features.packed_rows import open_client
@@ -95,6 +96,13 @@ def tamper(folder: Path) -> bytes:
     return whole
 
 
+def judge(shop: Stocked, bundle: Bundle, verdict: Any) -> None:
+    """Put another verdict into a published bundle's sidecar, and have its environment looked at again."""
+    write_sidecar(folder_of(shop, bundle), replace(bundle.sidecar, verdict=verdict))
+    pointer = shop.home.environments / "local.json"
+    pointer.write_bytes(pointer.read_bytes() + b"\n")
+
+
 def test_promotion_and_rollback_are_followed(shop: Stocked, other: Bundle, live: Serving) -> None:
     move_to(shop, other)
     until(lambda: serves(live, other.digest))
@@ -164,6 +172,63 @@ def test_a_tampered_bundle_leaves_the_previous_one_live_until_it_is_mended(
     (folder_of(shop, other) / "logit.ubj").write_bytes(whole)
     until(lambda: serves(live, other.digest))
     assert not now(live).trouble
+
+
+@pytest.mark.parametrize("changes", [{"action": "rollback"}, {"bundle": 5}])
+def test_a_pointer_whose_moves_were_never_made_leaves_the_last_one_live(
+    shop: Stocked, live: Serving, changes: dict[str, Any]
+) -> None:
+    pointer = shop.home.environments / "local.json"
+    found = json.loads(pointer.read_bytes())
+    found["moves"][0] |= changes
+    pointer.write_text(json.dumps(found))
+    until(lambda: "champion" in now(live).trouble)
+    assert "local.json: unreadable (move 1: " in now(live).trouble["champion"]
+    assert serves(live, shop.bundle.digest)
+
+
+def test_a_sidecar_that_holds_no_verdict_leaves_the_last_one_live_and_is_stood_in_for(
+    shop: Stocked, live: Serving
+) -> None:
+    judge(shop, shop.bundle, [1])
+    until(lambda: "champion" in now(live).trouble)
+    assert "verdict: found [1], expected an object" in now(live).trouble["champion"]
+    assert serves(live, shop.bundle.digest)
+    with serving(shop.home) as fresh:
+        answer = caller_of(fresh).recommend("u1")
+    assert (answer["fallback"], answer["bundle"]) == ("no_bundle", "baseline:popularity")
+
+
+@pytest.mark.parametrize("name", ["nonsense", 5, ["popularity"], {}, None])
+def test_a_champion_whose_best_baseline_is_unknown_is_served_beside_the_usual_best(shop: Stocked, name: object) -> None:
+    judge(shop, shop.bundle, {"promote": True, "checks": [], "best_baseline": name})
+    with serving(shop.home) as fresh:
+        assert serves(fresh, shop.bundle.digest)
+        assert now(fresh).arms["baseline"].bundle.digest == "baseline:buy_it_again"
+        assert not now(fresh).trouble
+
+
+@pytest.fixture
+def older(shop: Stocked) -> Bundle:
+    """A bundle of code that knew fewer baselines."""
+    return published(shop.home, shop.home.root, random_trees(shop.features.revision, baseline_names=("popularity",)))
+
+
+def test_a_baseline_that_cannot_be_opened_holds_up_no_champion(shop: Stocked, older: Bundle) -> None:
+    move_to(shop, older)
+    with serving(shop.home) as fresh:
+        assert serves(fresh, older.digest)
+        assert "found baselines of shape" in now(fresh).trouble["baseline"]
+        answer = caller_of(fresh).recommend("u1", arm="baseline")
+    assert (answer["fallback"], answer["bundle"]) == ("arm_unavailable", older.digest)
+
+
+def test_a_bundle_of_other_baselines_is_known_well_enough_to_be_stood_in_for(shop: Stocked, older: Bundle) -> None:
+    for bundle in (path for path in older.folder.parent.iterdir() if path.is_dir() and path != older.folder):
+        shutil.rmtree(bundle)
+    with serving(shop.home) as fresh:
+        answer = caller_of(fresh).recommend("u1")
+    assert (answer["fallback"], answer["bundle"]) == ("no_bundle", "baseline:popularity")
 
 
 def test_a_bundle_made_for_other_features_is_stood_in_for(shop: Stocked) -> None:

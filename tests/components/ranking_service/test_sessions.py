@@ -142,3 +142,25 @@ def test_a_forgotten_user_is_neither_kept_nor_written(client: PackedClient) -> N
     found.forget("ann")
     assert found.of("ann", None) is None
     assert found.write(client) == 1
+
+
+def test_restored_events_count_once_however_far_they_had_come(client: PackedClient) -> None:
+    before = Sessions()
+    before.add([happened("ann", at=AT), happened("bob", at=AT)], nothing)
+    before.write(client)
+    before.add([happened("bob", item=2, at=AT + 1)], nothing)  # never written
+
+    def stored(users: Sequence[str]) -> PackedRows:
+        return client.read(session_view(), users)
+
+    journal = [
+        happened("ann", at=AT),
+        *(happened("bob", at=AT), happened("bob", item=2, at=AT + 1)),
+        *(happened("cid", at=AT), happened("cid", at=AT)),  # of one batch: two
+    ]
+    found = Sessions()
+    for _ in range(2):
+        found.restore(journal, stored)
+        same(found.of("bob", None), before.of("bob", None))
+        assert [len(found.of(user, None) or ()) for user in ("ann", "bob", "cid")] == [0, 2, 2]
+    assert found.write(client) == 2

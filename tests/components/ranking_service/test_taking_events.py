@@ -1,13 +1,17 @@
 """Events are taken once they are on disk, all or none; the next list knows of them."""
 
+import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from components.feedback.reading import served_events
+from components.feedback.records import ServedEvent
 from components.feedback.segments import SegmentWriter
 from components.ranking_service.serving import Serving
+from components.ranking_service.sessions import Sessions
 from feature_repo.sessions import TTL
 from tests.components.ranking_service.answering import Caller, Stocked, caller_of, serving
 from tests.waiting import until
@@ -171,3 +175,56 @@ def test_a_service_that_starts_again_remembers_sessions_and_ids(shop: Stocked, c
         again = caller_of(later)
         until(lambda: again.recommend("u6", k=20)["items"] == expected)
         assert send(again, event("kept", user_id="u6", type="purchase"))["repeated"] == 1
+
+
+def test_what_reaches_the_disk_after_its_caller_was_sent_away_is_known_to_the_next_list(
+    client: Caller, live: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(writer: SegmentWriter, lines: bytes) -> None:
+        time.sleep(0.2)
+        write(writer, lines)
+
+    write, bought = SegmentWriter.write, served_event("late", "u7", live)
+    monkeypatch.setattr(SegmentWriter, "write", slowly)
+
+    async def sent_away() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(live.take([bought]), 0.05)
+        await asyncio.gather(*live._takings)
+
+    before = client.recommend("u7", k=20)["items"]
+    asyncio.run(sent_away())
+    assert client.recommend("u7", k=20)["items"] != before
+    assert send(client, event("late", user_id="u7", type="purchase")) == {"accepted": 0, "repeated": 1}
+
+
+def test_what_a_killed_service_took_is_known_to_the_next_one_and_counts_once(
+    shop: Stocked, client: Caller, live: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as killed:
+        killed.setattr(Sessions, "write", lambda *_: 0)
+        send(client, *(event(f"unwritten{number}", user_id="u3", type="purchase") for number in range(2)))
+        expected = client.recommend("u3", k=20)["items"]
+        with serving(shop.home) as later:
+            assert caller_of(later).recommend("u3", k=20)["items"] == expected
+            held = later.sessions.of("u3", None)
+            assert held is not None
+            assert len(held) == 2
+    until(lambda: "u3" not in live.sessions._unwritten)
+    with serving(shop.home) as again:
+        assert caller_of(again).recommend("u3", k=20)["items"] == expected
+
+
+def test_what_is_taken_while_nothing_is_live_is_known_once_something_is(client: Caller, live: Serving) -> None:
+    before, was = client.recommend("u2", k=20)["items"], live.live
+    assert was is not None
+    live.live = None
+    asyncio.run(live.take([served_event("early", "u2", live)]))
+    live._put(was)
+    assert client.recommend("u2", k=20)["items"] != before
+
+
+def served_event(event_id: str, user_id: str, live: Serving) -> ServedEvent:
+    """A purchase just now."""
+    now = live.now()
+    return ServedEvent(event_id, now, datetime.now(UTC), "purchase", user_id, "i01", taken_at=now)

@@ -1,0 +1,83 @@
+"""A process that serves keeps to the tombstones that it knew, whatever happens to their file, and says so once."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from components.contracts.errors import ConfigurationError
+from components.contracts.home import Home
+from components.contracts.tombstones import bury
+from components.feedback.following import ForgottenUsers, LastKnown, await_followers
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    found = Home(tmp_path)
+    bury(found.tombstones, "ann")
+    return found
+
+
+def tear(path: Path) -> None:
+    torn = path.with_name("torn")
+    torn.write_text("{")
+    torn.replace(path)
+
+
+def lead_in_a_circle(path: Path) -> None:
+    circle = path.with_name("circle")
+    circle.symlink_to(path)
+    circle.replace(path)
+
+
+@pytest.mark.parametrize("spoil", [tear, lead_in_a_circle, Path.unlink])
+def test_what_was_known_stays_and_is_said_once(
+    home: Home, spoil: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    shared = LastKnown(home.tombstones)
+    process, content = ForgottenUsers(home, shared), home.tombstones.read_bytes()
+    for _ in range(2):
+        caplog.clear()
+        spoil(home.tombstones)
+        for _ in range(3):
+            assert process.is_forgotten("ann")
+            assert not process.is_forgotten("bob")
+            process.follow(lambda _: None)
+            shared.follow()
+        assert "ann" in shared
+        assert caplog.text.count("until then who was known to be forgotten stays so") == 1
+
+        home.tombstones.unlink(missing_ok=True)
+        home.tombstones.write_bytes(content)
+        assert process.is_forgotten("ann")
+    bury(home.tombstones, "bob")
+    assert process.is_forgotten("bob")
+    assert "bob" in shared
+    process.close()
+
+
+def test_a_process_does_not_say_that_it_has_acted_on_what_it_could_not_read(home: Home) -> None:
+    process = ForgottenUsers(home)
+    assert await_followers(home, 0.0) == (1, 0)
+    tear(home.tombstones)
+    process.follow(lambda _: None)
+    assert await_followers(home, 0.0) == (0, 1)
+    process.close()
+
+
+def test_what_a_process_knew_ends_with_it(home: Home) -> None:
+    known = LastKnown(home.tombstones)
+    home.tombstones.unlink()
+    process = ForgottenUsers(home, known)
+    assert process.is_forgotten("ann")
+    process.close()
+
+    anew = ForgottenUsers(home)
+    assert not anew.is_forgotten("ann")
+    anew.close()
+
+
+def test_a_file_that_is_broken_from_the_start_is_one_clear_error(home: Home) -> None:
+    tear(home.tombstones)
+    with pytest.raises(ConfigurationError, match="expected the key and hashes"):
+        LastKnown(home.tombstones)
