@@ -51,6 +51,12 @@ def undisturbed(found: Answers, standstills: Standstills) -> list[float]:
     ]
 
 
+def told(standstills: Standstills) -> str:
+    """Say how often the machine stood still, and for how long."""
+    longest = max((last - first for first, last in standstills), default=0.0) * 1e3
+    return f"the machine stood still {len(standstills)} times, for up to {longest:.1f} ms"
+
+
 def watch(core: int) -> None:
     """Print the standstills of a core for ever."""
     os.sched_setaffinity(0, {core})

@@ -37,7 +37,7 @@ from tests.benchmarks._served import (
     served,
     users_of,
 )
-from tests.benchmarks._standstill import undisturbed, witnessed
+from tests.benchmarks._standstill import told, undisturbed, witnessed
 from tests.benchmarks._variants import SHOP, mean_candidates, publish_widened
 from tests.servers import free_port
 
@@ -132,12 +132,8 @@ def print_tail(port: int, users: list[str], requests: int) -> None:
         f"{requests:,} requests: p50 {p50:.2f} (at most 3), p99 {p99:.2f} (at most 6), p99.9 {p999:.2f},"
         f" max {max(found.milliseconds):.1f} ms (at most 50); {found.answered:,} answered"
     )
-    longest = max((last - first for first, last in standstills), default=0.0) * 1e3
     calm = undisturbed(found, standstills)
-    print(
-        f"  the machine stood still {len(standstills)} times, for up to {longest:.1f} ms, during"
-        f" {requests - len(calm)} of them; max of the others {max(calm):.1f} ms"
-    )
+    print(f"  {told(standstills)}, during {requests - len(calm)} of them; max of the others {max(calm):.1f} ms")
 
 
 def print_throughput(port: int, users: list[str]) -> float:
@@ -150,14 +146,15 @@ def print_throughput(port: int, users: list[str]) -> float:
 def print_open_load(port: int, process: Process, users: list[str], pace: str, due: Moments, capacity: float) -> None:
     """Requests at given moments, at a share of what can be answered, beside the ideal queue."""
     before = memory_mb(process)
-    found = open_loop(port, itertools.cycle(lists_of(users, 5000)), due)
+    with witnessed((SERVER_CORE, LOAD_CORE)) as standstills:
+        found = open_loop(port, itertools.cycle(lists_of(users, 5000)), due)
     p50, p99 = found.quantiles(0.5, 0.99)
     ideal_p50, ideal_p99 = np.quantile(ideal_waits(due, 1 / capacity) * 1e3, (0.5, 0.99))
     print(
         f"open load of {LOAD:.0%}, {pace} pace, {len(due) / due[-1]:.0f}/s for {due[-1]:.0f} s: p50 {p50:.2f} ms,"
         f" p99 {p99:.2f} ms, {p99 / p50:.1f} times (at most 3; {ideal_p99 / ideal_p50:.1f} if every answer took"
         f" {1e3 / capacity:.2f} ms); {found.asked - found.answered} of {found.asked:,} not answered;"
-        f" memory {before:.0f} to {memory_mb(process):.0f} MB"
+        f" memory {before:.0f} to {memory_mb(process):.0f} MB; {told(standstills)}"
     )
 
 
