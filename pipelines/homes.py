@@ -5,7 +5,7 @@ from pathlib import Path
 
 from components.contracts.errors import ConfigurationError
 from components.contracts.home import Home
-from pipelines.run_record import read_json
+from components.contracts.shop_note import read_shop_note
 
 
 def open_home(path: Path) -> Home:
@@ -21,13 +21,21 @@ def open_home(path: Path) -> Home:
 
 
 def shop_of(home: Home) -> str:
-    """Return the name of the shop whose home this is."""
-    return str(read_json(home.shop_note)["shop"])
+    """Return the name of the shop whose home this is.
+
+    Raises:
+        ConfigurationError: the home's note of it cannot be read.
+    """
+    return read_shop_note(home).shop
 
 
 def shop_file_of(home: Home) -> Path:
-    """Return the shop file that the last run of a home used."""
-    return Path(read_json(home.shop_note)["shop_file"])
+    """Return the shop file that the last run of a home used.
+
+    Raises:
+        ConfigurationError: the home's note of it cannot be read.
+    """
+    return Path(read_shop_note(home).shop_file)
 
 
 def now_text() -> str:

@@ -14,10 +14,11 @@ from typing import IO, Any
 
 from components.contracts.errors import ConfigurationError, RankloopError, no_space
 from components.contracts.home import Home
+from components.contracts.shop_note import ShopNote, read_shop_note, write_shop_note
 from components.contracts.steps import StepRecord, read_records
 from pipelines.home_lock import hold_lock
 from pipelines.kfp_process import Job
-from pipelines.run_record import RunRecord, list_runs, read_json, save_run, write_json
+from pipelines.run_record import RunRecord, list_runs, save_run, write_json
 
 POLL_SECONDS = 0.1
 LITTLE_BYTES = 2 << 20  # free space below which a step that ended without a word is taken to have run out of it
@@ -64,12 +65,12 @@ def _since(began: float) -> float:
 def _claim(home: Home, run: RunRecord) -> None:
     """Note whose home this is; one home is one shop."""
     if home.shop_note.exists():
-        owner = read_json(home.shop_note)["shop"]
+        owner = read_shop_note(home).shop
         if owner != run.shop:
             raise ConfigurationError(
                 f"home {home.root}: belongs to the shop {owner!r}, found a run of {run.shop!r}; name another --home"
             )
-    write_json(home.shop_note, {"shop": run.shop, "shop_file": run.shop_file})
+    write_shop_note(home, ShopNote(run.shop, run.shop_file))
 
 
 def _close_killed_runs(home: Home) -> None:

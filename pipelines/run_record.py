@@ -45,8 +45,15 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON document."""
-    found: dict[str, Any] = json.loads(path.read_text())
+    """Read a JSON document.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: found what is not JSON ({error}); restore the file, or remove it") from error
     return found
 
 

@@ -37,13 +37,13 @@ def serve(home: Home, environment: str, host: str, port: int) -> NoReturn:
     """
     _check_host(home, host)
     _check_port(host, port)
-    variables = os.environ | ServiceSettings(home, environment).variables | _traces(os.environ)
+    variables = os.environ | ServiceSettings(home, environment).variables
     settings = _settings(variables)
     _say(settings, address_of(host, port))
     command = str(Path(sys.executable).with_name("bentoml"))
     arguments = ["serve", SERVICE, "--host", host, "--port", str(port), "--working-dir", str(Path(__file__).parents[1])]
     silence = QUIET if variables.get(TRACES) else QUIET | UNTRACED
-    os.execve(command, [command, *arguments], variables | silence | settings.variables)
+    os.execve(command, [command, *arguments], variables | _traces(variables) | silence | settings.variables)
 
 
 def address_of(host: str, port: int) -> str:

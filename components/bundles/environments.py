@@ -16,9 +16,9 @@ from typing import Any, Literal, Protocol, get_args
 from components.bundles.digest import short
 from components.contracts.durable import write_durably
 from components.contracts.errors import PromotionError
+from components.contracts.home import NAME_ADVICE, is_environment_name
 
 Action = Literal["promote", "rollback"]
-NAME_ADVICE = "expected ASCII letters, digits, - and _; name it differently"
 
 
 @dataclass(frozen=True)
@@ -118,11 +118,6 @@ class PointerFiles:
         if not is_environment_name(environment):
             raise PromotionError(f"environment {environment!r}: {NAME_ADVICE}")
         return self.folder / f"{environment}.json"
-
-
-def is_environment_name(name: str) -> bool:
-    """Whether an environment can be called that: a name is a part of the names of files."""
-    return name.isascii() and name.replace("-", "").replace("_", "").isalnum()
 
 
 def write_pointer(target: PointerTarget, pointer: Pointer, move: Move) -> Pointer:

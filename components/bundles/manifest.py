@@ -15,7 +15,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from components.contracts.errors import BundleError
+from components.contracts.shop import Candidates, Rules
+from components.contracts.shop_document import describe_mistakes
 
 MANIFEST = "manifest.json"
 SKETCHES = "sketches.json"
@@ -72,7 +76,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Read a bundle's manifest.
 
     Raises:
-        BundleError: there is none, or it was written in another format.
+        BundleError: there is none, it was written in another format, or it has limits or rules that are not known.
     """
     try:
         found = json.loads((folder / MANIFEST).read_bytes())
@@ -87,4 +91,17 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleError(f"{folder / MANIFEST}: unreadable ({error}); publish the bundle again") from error
     if manifest.format != FORMAT:
         raise BundleError(f"{folder}: bundle format {manifest.format}, expected {FORMAT}; train and publish it again")
+    _check_settings(manifest, folder / MANIFEST)
     return manifest
+
+
+def _check_settings(manifest: Manifest, place: Path) -> None:
+    """Check that what decides which items are ranked is known to this code."""
+    for kind, found in ((Candidates, manifest.candidates), (Rules, manifest.rules)):
+        try:
+            kind.model_validate(found)
+        except ValidationError as error:
+            raise BundleError(
+                f"{place}: {kind.__name__.lower()}: {describe_mistakes(error, kind)}; publish the bundle again with"
+                " this code"
+            ) from error

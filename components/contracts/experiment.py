@@ -4,7 +4,6 @@
 Without the file every user is in the champion's arm.
 """
 
-import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -12,7 +11,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from components.contracts.errors import ConfigurationError
-from components.contracts.home import Home
+from components.contracts.home import NAME_ADVICE, Home, is_environment_name
 from components.contracts.shop_document import describe_mistakes
 from components.contracts.shop_sources import Settings
 
@@ -22,7 +21,6 @@ CHAMPION: ArmName = "champion"
 LATEST = "latest"
 MOST_BYTES = 64 * 1024
 TOLERANCE = 1e-6  # shares are written by hand, as decimals
-ENVIRONMENT = re.compile(r"[A-Za-z0-9_-]+")
 
 Share = Annotated[float, Field(gt=0, le=1, strict=True, allow_inf_nan=False)]
 BundleName = Annotated[str, Field(pattern=r"^(latest|(sha256:)?[0-9a-f]{8,64})$")]
@@ -103,10 +101,8 @@ def experiment_file(home: Home, environment: str) -> Path:
     Raises:
         ConfigurationError: the name cannot be an environment's.
     """
-    if not ENVIRONMENT.fullmatch(environment):
-        raise ConfigurationError(
-            f"environment {environment!r}: expected letters, digits, - and _; name one that `rankloop promote` made"
-        )
+    if not is_environment_name(environment):
+        raise ConfigurationError(f"environment {environment!r}: {NAME_ADVICE}")
     return home.experiments / f"{environment}.toml"
 
 

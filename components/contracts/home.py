@@ -9,6 +9,13 @@ from components.contracts.errors import ConfigurationError
 # Delta tables do not work below a folder with these in its path: deltalake 1.6 takes paths for URLs.
 UNFIT = re.compile(r"[\x00-\x1f\[\]\\^|]|%[0-9A-Fa-f]{2}")
 
+NAME_ADVICE = "expected ASCII letters, digits, - and _; name it differently"
+
+
+def is_environment_name(name: str) -> bool:
+    """Whether an environment can be called that: a name is a part of the names of files."""
+    return name.isascii() and name.replace("-", "").replace("_", "").isalnum()
+
 
 @dataclass(frozen=True)
 class Home:

@@ -39,7 +39,7 @@ class SegmentWriter:
             while rest:
                 rest = rest[os.write(file, rest) :]
             os.fsync(file)
-        except OSError:
+        except BaseException:
             self._abandon()
             raise
         self._written += len(lines)

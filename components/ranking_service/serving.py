@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
@@ -45,6 +46,7 @@ class Serving:
         self._home = settings.home
         self._forgotten: ForgottenUsers | None = None
         self._takings: set[asyncio.Task[Taken]] = set()
+        self._teller = ThreadPoolExecutor(1, "sessions")  # its own: no slow reader of the store is waited for
         self._untold: deque[ServedEvent] = deque(maxlen=MOST_UNTOLD)
         """Events on disk that sessions may not know: of a process that was killed, or taken while nothing was live."""
 
@@ -60,6 +62,7 @@ class Serving:
 
     def stop(self) -> None:
         """Put everything that was shown on disk."""
+        self._teller.shutdown()
         if self._log is not None:
             self._log.close()
         self.reloading.stop()
@@ -111,7 +114,7 @@ class Serving:
         fresh = _once(kept, taken.fresh)
         for event in fresh:
             self.measures.clicks.tell(event.event_type, event.request_id, event.item_id)
-        await asyncio.to_thread(self._remember, fresh)
+        await asyncio.get_running_loop().run_in_executor(self._teller, self._remember, fresh)
         return replace(taken, accepted=taken.accepted + len(events) - len(kept))
 
     def _has_taken(self, taking: "asyncio.Task[Taken]") -> None:

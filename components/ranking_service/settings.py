@@ -1,13 +1,12 @@
 """What the service is told: from environment variables, read once, by the service's edge."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.bundles.environments import NAME_ADVICE, is_environment_name
 from components.contracts.errors import ConfigurationError
-from components.contracts.home import Home
+from components.contracts.home import NAME_ADVICE, Home, is_environment_name
+from components.contracts.shop_note import read_shop_note
 
 HOME = "RANKLOOP_HOME"
 ENVIRONMENT = "RANKLOOP_ENVIRONMENT"
@@ -35,21 +34,7 @@ class ServiceSettings:
         Raises:
             ConfigurationError: no run has made a home there, or its note of the shop cannot be read.
         """
-        note = self.home.shop_note
-        try:
-            found = json.loads(note.read_bytes())
-            if not (isinstance(found, dict) and isinstance(found.get("shop"), str)):
-                raise TypeError(f"{found!r:.80}")
-            return str(found["shop"])
-        except FileNotFoundError as error:
-            raise ConfigurationError(
-                f"home {self.home.root}: no run has made a home there; `rankloop run --home {self.home.root}` does"
-            ) from error
-        except (OSError, ValueError, TypeError, RecursionError) as error:
-            raise ConfigurationError(
-                f'{note}: found what is not the note of a shop ({error}), expected {{"shop": NAME}}; restore it, or'
-                f" remove it and run `rankloop run --home {self.home.root}`, which writes it"
-            ) from error
+        return read_shop_note(self.home).shop
 
     @property
     def variables(self) -> dict[str, str]:

@@ -96,10 +96,10 @@ def _exporter(target: str) -> SpanExporter:
         return _otlp_exporter()
     try:
         return FileSpanExporter(Path(target).expanduser())
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise ConfigurationError(
-            f"{TRACES}: found {target!r}, which cannot be written ({error.strerror}); expected console, otlp or the"
-            " path of a file"
+            f"{TRACES}: found {target!r}, which cannot be written ({error}); expected console, otlp or the path"
+            " of a file"
         ) from error
 
 

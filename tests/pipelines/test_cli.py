@@ -52,6 +52,22 @@ def test_a_bundle_that_there_is_not_is_one_line(run_fake: RunFake, home: Home, w
     assert f"found 0 bundles for {name!r}, expected one; published are: none" in the_one_line(ended, code=1)
 
 
+@pytest.mark.parametrize("words", [["promote", "latest"], ["bundle"], ["recommend", "--all-users"], ["forget", "u1"]])
+def test_a_home_whose_note_of_its_shop_is_broken_is_one_line(home: Home, words: list[str]) -> None:
+    home.root.mkdir(exist_ok=True)
+    home.shop_note.write_text("{")
+    answer = ["--yes"] if words[0] == "forget" else []
+    ended = rankloop(*words, *answer, "--home", home.root)
+    assert "shop.json: found what is not the note of a shop" in the_one_line(ended, code=2)
+
+
+def test_a_run_whose_record_is_broken_is_one_line(run_fake: RunFake, home: Home) -> None:
+    run_fake()
+    (record,) = home.runs.glob("*/run.json")
+    record.write_text(record.read_text()[:-9])
+    assert "run.json: found what is not JSON" in the_one_line(rankloop("runs", "--home", home.root), code=2)
+
+
 def test_runs_are_listed_shown_and_compared(run_fake: RunFake, home: Home) -> None:
     run_fake()
     run_fake()

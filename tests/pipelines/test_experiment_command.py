@@ -229,7 +229,9 @@ def test_how_long_events_count_is_asked_where_the_shop_file_has_gone(home: Home,
 
 
 def test_an_environment_that_cannot_be_is_one_line(home: Home) -> None:
-    assert "expected letters" in the_one_line(rankloop("experiment", "--home", home.root, "--env", "../x"), code=2)
+    assert "expected ASCII letters" in the_one_line(
+        rankloop("experiment", "--home", home.root, "--env", "../x"), code=2
+    )
 
 
 def test_the_help_shows_an_experiment_that_can_be_copied(home: Home) -> None:

@@ -65,6 +65,7 @@ WRONG = [
     ("RANKLOOP_REQUESTS_AT_ONCE", "-1", "RANKLOOP_REQUESTS_AT_ONCE: found '-1', expected a positive number"),
     ("RANKLOOP_STORE_DEADLINE_MS", "soon", "RANKLOOP_STORE_DEADLINE_MS: found 'soon', expected a positive number"),
     ("RANKLOOP_DRAIN_SECONDS", "601", "RANKLOOP_DRAIN_SECONDS: found '601', expected seconds from 0 to 600"),
+    ("RANKLOOP_TRACES", "~nobody-here/x", "RANKLOOP_TRACES: found '~nobody-here/x', which cannot be written"),
     ("RANKLOOP_TRACES", "/", "RANKLOOP_TRACES: found '/', which cannot be written"),
 ]
 

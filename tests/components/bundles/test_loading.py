@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +81,25 @@ def test_a_bundle_of_another_format_is_refused(tmp_path: Path) -> None:
     text = (bundle.folder / MANIFEST).read_text().replace('"format": 1', '"format": 2')
     (bundle.folder / MANIFEST).write_text(text)
     with pytest.raises(BundleError, match="bundle format 2, expected 1"):
+        open_bundle(bundle.folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"candidates": {"by_magic": 5}}, r"candidates: `by_magic`: found an unknown key, expected one of category, "),
+        ({"candidates": {"history": -1}}, r"candidates: `history`: found -1, expected greater than or equal to 0"),
+        ({"rules": {"max_per_category": "two"}}, r"rules: `max_per_category`: found 'two', expected a valid integer"),
+        ({"rules": {"in_stock": True}}, r"rules: `in_stock`: found an unknown key, expected `in_stock_only`\?"),
+    ],
+)
+def test_limits_and_rules_that_this_code_does_not_know_are_refused(
+    tmp_path: Path, changes: dict[str, object], told: str
+) -> None:
+    bundle = written(tmp_path)
+    manifest = bundle.folder / MANIFEST
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | changes))
+    with pytest.raises(BundleError, match=rf"manifest\.json: {told}"):
         open_bundle(bundle.folder)
 
 

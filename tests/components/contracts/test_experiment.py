@@ -107,5 +107,5 @@ def test_a_folder_in_its_place_gets_one_clear_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("environment", ["", "../local", "a b", "a/b", "é"])
 def test_a_name_that_no_environment_can_have_is_refused(tmp_path: Path, environment: str) -> None:
-    with pytest.raises(ConfigurationError, match="expected letters, digits, - and _"):
+    with pytest.raises(ConfigurationError, match="expected ASCII letters, digits, - and _"):
         experiment_file(Home(tmp_path), environment)

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from components.bundles.store import publish_folder
 from components.bundles.warmup import Warmup
 from components.contracts.home import Home
 from components.contracts.shop import Candidates
+from components.contracts.shop_note import ShopNote, write_shop_note
 from components.features.sets import FeatureSet, read_set
 from components.materialize_features.packed_rows import advance_clock, open_client, write_newest
 from components.ranking.baselines import BASELINE_NAMES
@@ -89,7 +89,7 @@ def stocked(folder: Path, online_url: str | None = None) -> Stocked:
     clean = write_clean(home, clean_tables(habits(), CATALOGUE))
     if online_url:
         (home.root / "online_url").write_text(online_url)
-    home.shop_note.write_text(json.dumps({"shop": "small"}))
+    write_shop_note(home, ShopNote("small", "small.toml"))
     features = read_set(Path(build_features(small_shop(items=WORDED), home, clean, quiet).features.uri))
     put_online(home, features)
     bundle = published(home, folder, random_trees(features.revision))

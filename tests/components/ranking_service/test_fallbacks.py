@@ -10,6 +10,7 @@ import pytest
 
 from components.contracts.errors import StoreError
 from components.contracts.shop import Candidates
+from components.contracts.shop_note import ShopNote, write_shop_note
 from components.ranking.candidates import assortment
 from components.ranking_service import recommender as recommenders
 from components.ranking_service.answers import Asked, Fallback
@@ -151,7 +152,7 @@ def bare(shop: Stocked, tmp_path: Path) -> Stocked:
     """The home with its online rows and models, and nothing promoted; what a test breaks is its own."""
     home = replace(shop.home, root=tmp_path / "home")
     home.root.mkdir()
-    home.shop_note.write_text(json.dumps({"shop": "small"}))
+    write_shop_note(home, ShopNote("small", "small.toml"))
     (home.root / "online_url").write_text(shop.home.online_url)
     home.models.symlink_to(shop.home.models)
     return replace(shop, home=home)

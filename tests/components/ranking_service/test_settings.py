@@ -31,16 +31,3 @@ def test_without_a_home_there_is_nothing_to_serve(home: Home) -> None:
 def test_an_environment_is_named_as_promote_names_it(home: Home, name: str) -> None:
     with pytest.raises(ConfigurationError, match=r"environment .*: expected ASCII letters, digits, - and _"):
         settings_from({"RANKLOOP_HOME": str(home.root), "RANKLOOP_ENVIRONMENT": name})
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'"small"', b'{"shop": 5}', b"\xff\x00", b"[" * 100_000])
-def test_a_note_that_names_no_shop_is_reported(home: Home, content: bytes) -> None:
-    home.shop_note.write_bytes(content)
-    with pytest.raises(ConfigurationError, match=r"shop\.json: found .*, expected \{\"shop\": NAME\}; restore it, or"):
-        _ = ServiceSettings(home).shop
-
-
-def test_a_note_that_is_no_file_is_reported(home: Home) -> None:
-    home.shop_note.mkdir()
-    with pytest.raises(ConfigurationError, match=r"shop\.json: .*Is a directory"):
-        _ = ServiceSettings(home).shop

@@ -47,7 +47,7 @@ def customers_of(home: Home, store: SlowStore) -> Callable[[], Sequence[str]]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    (tmp_path / "shop.json").write_text('{"shop": "small"}')
+    (tmp_path / "shop.json").write_text('{"shop": "small", "shop_file": "small.toml"}')
     return Home(tmp_path)
 
 
