@@ -1,12 +1,15 @@
 """Events are taken once they are on disk, all or none; the next list knows of them."""
 
 import asyncio
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from components.feedback.log import Taken
 from components.feedback.reading import served_events
 from components.feedback.records import ServedEvent
 from components.feedback.segments import SegmentWriter
@@ -14,7 +17,7 @@ from components.ranking_service.serving import Serving
 from components.ranking_service.sessions import Sessions
 from feature_repo.sessions import TTL
 from tests.components.ranking_service.answering import Caller, Stocked, caller_of, serving
-from tests.waiting import until
+from tests.waiting import PATIENCE_SECONDS, until
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
@@ -222,6 +225,22 @@ def test_what_is_taken_while_nothing_is_live_is_known_once_something_is(client: 
     asyncio.run(live.take([served_event("early", "u2", live)]))
     live._put(was)
     assert client.recommend("u2", k=20)["items"] != before
+
+
+def test_events_do_not_wait_for_those_who_read_a_slow_store(live: Serving) -> None:
+    answered = threading.Event()
+
+    async def taken_meanwhile() -> Taken:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        reading = loop.run_in_executor(None, answered.wait)
+        try:
+            return await asyncio.wait_for(live.take([served_event("meanwhile", "u1", live)]), PATIENCE_SECONDS)
+        finally:
+            answered.set()
+            await reading
+
+    assert asyncio.run(taken_meanwhile()).accepted == 1
 
 
 def served_event(event_id: str, user_id: str, live: Serving) -> ServedEvent:
