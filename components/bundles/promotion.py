@@ -31,7 +31,7 @@ def promote(
         BundleError: it is missing, its parts disagree or it was tampered with.
     """
     bundle = find_bundle(home.models, shop, reference)
-    _check_promotable(bundle)
+    check_promotable(bundle)
     load_ranker(bundle)
     pointers = target or PointerFiles(home.environments)
     with pointers.alone():
@@ -79,7 +79,12 @@ def named_bundle(home: Home, shop: str, name: str, environment: str = "local") -
     return find_bundle(home.models, shop, promoted)
 
 
-def _check_promotable(bundle: Bundle) -> None:
+def check_promotable(bundle: Bundle) -> None:
+    """Check that the gate let a bundle through.
+
+    Raises:
+        PromotionError: it did not, or was never asked.
+    """
     if bundle.sidecar.promotable:
         return
     verdict = bundle.sidecar.verdict

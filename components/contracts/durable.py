@@ -12,7 +12,7 @@ def write_durably(path: Path, content: bytes, mode: int | None = None) -> None:
 
     With ``mode`` the file has those permissions from its first byte on.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder_durably(path.parent)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         with draft.open("wb") as file:
@@ -26,6 +26,15 @@ def write_durably(path: Path, content: bytes, mode: int | None = None) -> None:
         draft.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def make_folder_durably(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, so that a power cut leaves them."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in missing:
+        with suppress(PermissionError):  # one that may be entered but not read
+            sync_folder(made.parent)
 
 
 def move_durably(draft: Path, target: Path) -> None:

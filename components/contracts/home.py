@@ -88,9 +88,19 @@ class Home:
         """Where the packed store lies: what ``online_url`` says, else a folder of the home.
 
         The folder stands in the URL as it is, nothing is percent-encoded.
+
+        Raises:
+            ConfigurationError: the file cannot be read.
         """
         named = self.root / "online_url"
-        return named.read_text().strip() if named.exists() else f"lmdb://{self.root / 'online'}"
+        try:
+            return named.read_text("utf-8").strip()
+        except FileNotFoundError:
+            return f"lmdb://{self.root / 'online'}"
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(
+                f"{named}: cannot be read ({error}); expected a line such as redis://host:6379/0, or no such file"
+            ) from error
 
     @property
     def models(self) -> Path:

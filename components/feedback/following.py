@@ -20,7 +20,6 @@ from components.contracts.home import Home
 from components.contracts.tombstones import Mark, Tombstones, tombstones_mark
 
 FOLLOWERS = "followers"
-SETTLE_SECONDS = 2.0  # for what was under way when the tombstone was met: a request, a queue, a write of sessions
 POLL_SECONDS = 0.1
 log = logging.getLogger("rankloop.feedback")
 
@@ -42,9 +41,9 @@ class LastKnown:
         self._looking = Lock()
         self._said: str | None = None
 
-    def __contains__(self, user_id: str) -> bool:
+    def __contains__(self, user_id: object) -> bool:
         """Whether a user was forgotten, as far as the file was followed."""
-        return user_id in self._tombstones
+        return isinstance(user_id, str) and user_id in self._tombstones
 
     def follow(self) -> Mark | None:
         """Look at the file: microseconds. Return which state of it is known."""
@@ -76,29 +75,23 @@ class ForgottenUsers:
         """
         self._path, self._file = _announced(home.feedback / FOLLOWERS)
         self._known = known or LastKnown(home.tombstones)
-        self._settled_at = 0.0
         self._said: tuple[Mark | None] | None = None
         self._met = self._known.follow()
         self._refused = False
         self._say()
 
-    def is_forgotten(self, user_id: str) -> bool:
-        """Whether a user was forgotten until this moment: microseconds."""
-        self._known.follow()
-        return user_id in self._known
-
-    def follow(self, drop: Callable[[Callable[[str], bool]], None]) -> None:
+    def follow(self, drop: Callable[[], None], is_settled: Callable[[], bool]) -> None:
         """Act on new tombstones, and say so once everything has settled; to be called a few times a second.
 
         Args:
-            drop: drops from memory all users of whom the function that it is given says that they were forgotten.
+            drop: drops all users who were forgotten from memory; from then on nothing of them is begun.
+            is_settled: whether what had been begun before that has come to its end.
         """
         mark = self._known.follow()
         if mark != self._met:
-            self._met, self._settled_at = mark, time.monotonic() + SETTLE_SECONDS
-            drop(self._known.__contains__)
-        elif self._said != (self._met,) and time.monotonic() >= self._settled_at:
-            drop(self._known.__contains__)
+            self._met = mark
+            drop()
+        elif self._said != (self._met,) and is_settled():
             self._say()
 
     def close(self) -> None:
@@ -123,7 +116,7 @@ class ForgottenUsers:
         """Say it later: until then this process counts as one that has not acted."""
         if not self._refused:
             log.warning("%s cannot be written (%s); it is tried again and again", self._path, error)
-        self._settled_at, self._refused = time.monotonic() + SETTLE_SECONDS, True
+        self._refused = True
 
 
 def _announced(folder: Path) -> tuple[Path, int | None]:
@@ -132,7 +125,7 @@ def _announced(folder: Path) -> tuple[Path, int | None]:
     draft = path.with_name(f".{path.name}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         fcntl.flock(file, fcntl.LOCK_EX)
         draft.rename(path)
     except OSError as error:
@@ -157,14 +150,20 @@ def await_followers(home: Home, seconds: float) -> tuple[int, int]:
 
 
 def _has_said(path: Path, mark: Mark | None) -> bool | None:
-    """Whether a process has acted on a state of the file; None for one that is gone, whose note goes too."""
+    """Whether a process has acted on a state of the file; None for one that is gone, whose note goes too.
+
+    A process whose note cannot be read, such as another user's, counts as one that has not.
+    """
     try:
         with path.open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return file.read() == json.dumps(mark).encode()
-        path.unlink(missing_ok=True)
     except FileNotFoundError:
-        pass
+        return None
+    except OSError:
+        return False
+    with suppress(OSError):  # a note that stays is looked at again the next time
+        path.unlink()
     return None

@@ -9,15 +9,18 @@
 Events are written at once, and whoever handed them in is told when they are on disk. Lists are written every quarter
 of a second; while the disk refuses they wait, and writing starts again by itself. Whatever else goes wrong is told
 once and treated likewise: the thread ends with the journal only.
+
+What is of a forgotten user is let go at the moment of writing, however long it had to wait.
 """
 
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from components.contracts.errors import StoreError
 from components.feedback.places import Places
@@ -50,19 +53,33 @@ class Pace:
 
 @dataclass(frozen=True)
 class Taken:
-    """What came of a batch of events that is on disk."""
+    """What came of a batch of events that is on disk; those of forgotten users are accepted and let go."""
 
     accepted: int
     repeated: int
-    fresh: frozenset[str] = frozenset()  # ids of the accepted ones
+    fresh: frozenset[str] = frozenset()  # ids of those that were logged
+
+
+class ListLine(NamedTuple):
+    """A list of a user, as it is written."""
+
+    user_id: str
+    line: bytes
+
+
+class EventLine(NamedTuple):
+    """An event of a user, as it is written."""
+
+    event_id: str
+    user_id: str
+    line: bytes
 
 
 @dataclass(frozen=True)
 class Batch:
     """Events handed in together: all of them are taken, or none."""
 
-    ids: Sequence[str]
-    lines: Sequence[bytes]
+    events: Sequence[EventLine]
     done: "Future[Taken]" = field(default_factory=Future)
 
 
@@ -80,10 +97,10 @@ class Counters:
 class Journal:
     """Writes lists and events of one process; ``show`` and ``hand_in`` may be called from any one thread."""
 
-    def __init__(self, places: Places, pace: Pace, known: RecentIds) -> None:
-        self._pace, self._known = pace, known
-        self._lists: deque[bytes] = deque()
-        self._held: list[bytes] = []  # a piece taken from the queue, not on disk yet
+    def __init__(self, places: Places, pace: Pace, known: RecentIds, forgotten: Container[str] = ()) -> None:
+        self._pace, self._known, self._forgotten = pace, known, forgotten
+        self._lists: deque[ListLine] = deque()
+        self._held: list[ListLine] = []  # a piece taken from the queue, not on disk yet
         self._shown_bytes = 0  # of all lists ever queued, counted by who shows
         self._freed_bytes = 0  # of those that wait no more, counted by the thread
         self._batches: deque[Batch] = deque()
@@ -91,6 +108,7 @@ class Journal:
         self._list_segments = SegmentWriter(places.lists, pace.segment_bytes, pace.lists_seconds)
         self._event_segments = SegmentWriter(places.events, pace.segment_bytes, pace.events_seconds)
         self.counters = Counters()
+        self.rounds = 0  # of the thread: each looks once at all that waits
         self._wake, self._closing = threading.Event(), threading.Event()
         self._handing_in = threading.Lock()
         self._next_write = time.monotonic() + pace.write_seconds
@@ -110,26 +128,26 @@ class Journal:
         """Time since everything that had been logged was on disk; it grows while the disk refuses."""
         return time.monotonic() - self._all_synced_at
 
-    def show(self, line: bytes) -> bool:
+    def show(self, shown_list: ListLine) -> bool:
         """Queue a list; False if it was dropped, for the queue is full."""
-        pace, shown = self._pace, self._shown_bytes + len(line)
+        pace, shown = self._pace, self._shown_bytes + len(shown_list.line)
         is_full = len(self._lists) + len(self._held) >= pace.lists or shown - self._freed_bytes > pace.lists_bytes
         if is_full or self._closing.is_set():
             self.counters.lists_dropped += 1
             return False
         self._shown_bytes = shown
-        self._lists.append(line)
+        self._lists.append(shown_list)
         return True
 
-    def hand_in(self, ids: Sequence[str], lines: Sequence[bytes]) -> "Future[Taken]":
+    def hand_in(self, events: Sequence[EventLine]) -> "Future[Taken]":
         """Queue events; the future ends when they are on disk, or with ``EventsRefusedError``."""
-        batch = Batch(ids, lines)
+        batch = Batch(events)
         with self._handing_in:
             if self._closing.is_set():
-                raise self._refused_events(len(ids), "the service is stopping")
-            if self._waiting_events + len(ids) > self._pace.events:
-                raise self._refused_events(len(ids), f"{self._waiting_events:,} events wait to be written already")
-            self._waiting_events += len(ids)
+                raise self._refused_events(len(events), "the service is stopping")
+            if self._waiting_events + len(events) > self._pace.events:
+                raise self._refused_events(len(events), f"{self._waiting_events:,} events wait to be written already")
+            self._waiting_events += len(events)
             self._batches.append(batch)
         self._wake.set()
         return batch.done
@@ -150,6 +168,7 @@ class Journal:
             if time.monotonic() >= self._next_write:
                 self._do("writing lists", self._write_lists)
             self._do("closing segments", self._rotate)
+            self.rounds += 1
         self._finish()
 
     def _do(self, what: str, duty: Callable[[], None]) -> bool:
@@ -189,8 +208,9 @@ class Journal:
         """Write a piece of what waits; the next is due at once if there may be more."""
         self._next_write = time.monotonic() + self._pace.retry_seconds  # if this one fails
         size = self._hold_piece()
-        self._append(self._list_segments, self._held)
-        self.counters.lists_written += len(self._held)
+        lines = [line for user_id, line in self._held if user_id not in self._forgotten]
+        self._append(self._list_segments, lines)
+        self.counters.lists_written += len(lines)
         self._held.clear()
         self._freed_bytes += size
         self._next_write = time.monotonic()
@@ -200,10 +220,10 @@ class Journal:
 
     def _hold_piece(self) -> int:
         """Take lists from the queue until there is a piece of them, and return its bytes."""
-        size = sum(map(len, self._held))
+        size = sum(len(held.line) for held in self._held)
         while self._lists and size < PIECE_BYTES:
             self._held.append(self._lists[0])
-            size += len(self._lists.popleft())
+            size += len(self._lists.popleft().line)
         return size
 
     def _write_events(self) -> None:
@@ -221,7 +241,7 @@ class Journal:
         why = f"the disk refuses ({error})" if isinstance(error, OSError) else f"they cannot be written ({error!r})"
         for batch in batches:
             with self._handing_in:
-                refusal = self._refused_events(len(batch.ids), why)
+                refusal = self._refused_events(len(batch.events), why)
             batch.done.set_exception(refusal)
 
     def _log_events(self, wanted: Sequence[Batch]) -> None:
@@ -230,18 +250,21 @@ class Journal:
         self._append(self._event_segments, fresh.values())
         self._known.add(fresh)
         for batch, answer in zip(wanted, answers, strict=True):
-            self.counters.events_written += answer.accepted
+            self.counters.events_written += len(answer.fresh)
             self.counters.events_repeated += answer.repeated
             batch.done.set_result(answer)
 
     def _answer(self, batch: Batch, fresh: dict[str, bytes]) -> Taken:
         """Add the events of a batch that nobody knows yet to ``fresh``, and count them."""
-        mine = set()
-        for one, line in zip(batch.ids, batch.lines, strict=True):
-            if one not in self._known and one not in fresh:
-                fresh[one] = line
-                mine.add(one)
-        return Taken(len(mine), len(batch.ids) - len(mine), frozenset(mine))
+        mine, let_go = set(), 0
+        for event_id, user_id, line in batch.events:
+            if user_id in self._forgotten:
+                let_go += 1
+            elif event_id not in self._known and event_id not in fresh:
+                fresh[event_id] = line
+                mine.add(event_id)
+        accepted = len(mine) + let_go
+        return Taken(accepted, len(batch.events) - accepted, frozenset(mine))
 
     def _append(self, writer: SegmentWriter, lines: Collection[bytes]) -> None:
         """Write lines, and say once when the disk begins to refuse, and when it takes them again."""

@@ -1,12 +1,12 @@
 """The feedback log that the service writes: lists without waiting, events until they are on disk."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from components.feedback.journal import EventsRefusedError, Journal, Pace, Taken
+from components.feedback.journal import EventLine, EventsRefusedError, Journal, ListLine, Pace, Taken
 from components.feedback.lines import event_line, list_line
 from components.feedback.mover import Mover
 from components.feedback.places import Places
@@ -40,19 +40,26 @@ class FeedbackLog:
     ``show`` and ``take`` are called from the event loop; ``close`` from anywhere.
     """
 
-    def __init__(self, folder: Path, pace: Pace | None = None, move_seconds: float = MOVE_SECONDS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        pace: Pace | None = None,
+        move_seconds: float = MOVE_SECONDS,
+        forgotten: Container[str] = (),
+    ) -> None:
         """Open the log in a folder (``home.feedback``), which is created when something is logged.
 
         Args:
             move_seconds: how often closed segments are looked for.
+            forgotten: users of whom nothing is written; asked again whenever something is.
         """
         self._places, pace = Places(folder), pace or Pace()
-        self._journal = Journal(self._places, pace, _recent_ids(self._places, pace.remembered))
+        self._journal = Journal(self._places, pace, _recent_ids(self._places, pace.remembered), forgotten)
         self._mover = Mover(self._places, move_seconds)
 
     def show(self, served: ServedList) -> bool:
         """Log a list without waiting; False if it was dropped, for too many wait to be written."""
-        return self._journal.show(list_line(served))
+        return self._journal.show(ListLine(served.user_id, list_line(served)))
 
     async def take(self, events: Sequence[ServedEvent]) -> Taken:
         """Log events, all or none, and return once they are on disk; an event whose id is known is not logged again.
@@ -60,8 +67,13 @@ class FeedbackLog:
         Raises:
             EventsRefusedError: they could not be put on disk; the caller sends them again.
         """
-        done = self._journal.hand_in([event.event_id for event in events], [event_line(event) for event in events])
+        done = self._journal.hand_in([EventLine(one.event_id, one.user_id, event_line(one)) for one in events])
         return await asyncio.wrap_future(done)
+
+    @property
+    def rounds(self) -> int:
+        """How often all that waited was looked at: one more, and what was being written before now is on disk."""
+        return self._journal.rounds
 
     @property
     def facts(self) -> LogFacts:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from components.contracts.durable import sync_folder
+from components.contracts.durable import make_folder_durably, sync_folder
 
 ENDING = ".jsonl"
 LINE_END = b"\n"
@@ -77,7 +77,7 @@ class SegmentWriter:
 
 def _new_segment(folder: Path) -> int:
     """Create a segment that is locked before it has its name; names sort by the time of opening."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder_durably(folder)
     path = folder / f"{time.time_ns():020}-{uuid.uuid4().hex[:8]}{ENDING}"
     draft = path.with_name(f".{path.name}")
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
@@ -95,11 +95,6 @@ def _new_segment(folder: Path) -> int:
 def segments(folder: Path) -> list[Path]:
     """The segments of a folder, oldest first."""
     return sorted(folder.glob(f"[0-9]*{ENDING}"))
-
-
-def opened_at(segment: Path) -> float:
-    """When a segment was opened, in seconds since 1970."""
-    return int(segment.name.partition("-")[0]) / 1e9
 
 
 def is_closed(segment: Path) -> bool:

@@ -88,9 +88,9 @@ def _identity(*columns: str) -> str:
     return f"left(md5(concat_ws(chr(31), {text(SERVED_SOURCE)}, {', '.join(columns)})), {IDENTITY_LETTERS})"
 
 
-# Where a request has acknowledgements, the items that they name were shown, and no others.
+# Where a request has acknowledgements, the items that its events name were shown, and no others.
 LISTS_SQL = (
-    "WITH shown AS (SELECT DISTINCT request_id, item_id FROM served_events WHERE event_type = 'shown'), "
+    "WITH named AS (SELECT request_id, item_id, event_type FROM served_events WHERE request_id IS NOT NULL), "
     "placed AS (SELECT *, unnest(range(1, len(item_ids) + 1)) AS place, "
     "CASE WHEN len(features) > 0 AND len(features) % len(item_ids) = 0 "
     "THEN len(features) // len(item_ids) END AS width FROM ripe_lists) "
@@ -99,8 +99,8 @@ LISTS_SQL = (
     "CASE WHEN NOT isnan(scores[place]) THEN scores[place] END AS score, propensities[place] AS propensity, "
     "CASE WHEN width IS NOT NULL THEN features[(place - 1) * width + 1 : place * width] END AS features, "
     f"feature_list, {text(SERVED_SOURCE)} AS source, event_time AS ingested_at FROM placed "
-    "WHERE request_id NOT IN (SELECT request_id FROM shown WHERE request_id IS NOT NULL) "
-    "OR (request_id, item_ids[place]) IN (SELECT (request_id, item_id) FROM shown)"
+    "WHERE request_id NOT IN (SELECT request_id FROM named WHERE event_type = 'shown') "
+    "OR (request_id, item_ids[place]) IN (SELECT (request_id, item_id) FROM named)"
 )
 
 

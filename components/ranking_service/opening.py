@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 
 from components.bundles.loading import Bundle, check_revision, load_ranker
 from components.bundles.manifest import manifest_bytes
-from components.bundles.promotion import named_bundle
+from components.bundles.promotion import check_promotable, named_bundle
 from components.bundles.scoring import Ranker, ranker_from
 from components.bundles.store import find_bundle, published_folders
 from components.contracts.errors import BundleError, ConfigurationError, PromotionError, StoreError
-from components.contracts.experiment import ArmName, Experiment, experiment_file, read_experiment
+from components.contracts.experiment import LATEST, ArmName, Experiment, experiment_file, read_experiment
 from components.contracts.shop import Candidates
 from components.feedback.clock import ServiceClock
 from components.feedback.following import LastKnown
@@ -142,9 +142,17 @@ class Opening:
         return self._recommender(stand_in(self.shop, self._newest_revision(), known), Fallback.NO_BUNDLE)
 
     def _challenger(self, experiment: Experiment | None) -> Bundle:
-        return find_bundle(
-            self.settings.home.models, self.shop, (experiment and experiment.challenger_bundle) or "latest"
-        )
+        """The bundle that is tried, which the gate must have let through if users are to get it; else the newest.
+
+        Raises:
+            BundleError: there is none.
+            PromotionError: it is not for users.
+        """
+        name = (experiment and experiment.challenger_bundle) or LATEST
+        found = find_bundle(self.settings.home.models, self.shop, name)
+        if experiment and experiment.arms.challenger:
+            check_promotable(found)
+        return found
 
     def _experiment(self, before: Live | None, trouble: dict[str, str]) -> Experiment | None:
         try:

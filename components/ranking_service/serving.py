@@ -5,8 +5,8 @@ import logging
 from collections import deque
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime
+from threading import Lock
 
 from starlette.requests import Request
 
@@ -37,14 +37,16 @@ class Serving:
         """
         self.live: Live | None = None
         self.turn = Turn(limits)
-        self.sessions = Sessions()
         self.measures = measures
         self._known = LastKnown(settings.home.tombstones)
+        self.sessions = Sessions(self._known)
         self._opening = Opening(settings, self.sessions, self._known)
         self.reloading = Reloading(self._opening, self._put, self._follow)
         self._log: FeedbackLog | None = None
         self._home = settings.home
         self._forgotten: ForgottenUsers | None = None
+        self._settling = 0  # the round of the log at whose end nothing of forgotten users is under way
+        self._putting = Lock()
         self._takings: set[asyncio.Task[Taken]] = set()
         self._teller = ThreadPoolExecutor(1, "sessions")  # its own: no slow reader of the store is waited for
         self._untold: deque[ServedEvent] = deque(maxlen=MOST_UNTOLD)
@@ -53,7 +55,7 @@ class Serving:
     def start(self) -> None:
         """Open what was promoted, and begin to log and to follow; nothing that is missing stops it."""
         self._forgotten = ForgottenUsers(self._home, self._known)
-        self._log = FeedbackLog(self._home.feedback)
+        self._log = FeedbackLog(self._home.feedback, forgotten=self._known)
         try:
             self._untold.extend(last_events(self._home, MOST_UNTOLD))
         except OSError as error:
@@ -85,14 +87,12 @@ class Serving:
         return self._opening.clock()
 
     def show(self, served: ServedList) -> None:
-        """Log a list that was shown, unless its user was forgotten."""
-        if self.is_forgotten(served.user_id):
-            return
+        """Log a list that was shown."""
         if self.log.show(served):
             self.measures.clicks.show(served.request_id, served.arm, served.item_ids)
 
     async def take(self, events: Sequence[ServedEvent]) -> Taken:
-        """Log events, all or none; they are on disk when it returns. Those of forgotten users are let go.
+        """Log events, all or none; they are on disk when it returns.
 
         It goes on when whoever waits for it is cancelled: what gets to the disk late is known to the next list too.
 
@@ -104,18 +104,13 @@ class Serving:
         taking.add_done_callback(self._has_taken)
         return await asyncio.shield(taking)
 
-    def is_forgotten(self, user_id: str) -> bool:
-        """Whether a user must be met as a stranger of whom nothing is kept."""
-        return self._forgotten is not None and self._forgotten.is_forgotten(user_id)
-
     async def _take(self, events: Sequence[ServedEvent]) -> Taken:
-        kept = [event for event in events if not self.is_forgotten(event.user_id)]
-        taken = await self.log.take(kept)
-        fresh = _once(kept, taken.fresh)
+        taken = await self.log.take(events)
+        fresh = _once(events, taken.fresh)
         for event in fresh:
             self.measures.clicks.tell(event.event_type, event.request_id, event.item_id)
         await asyncio.get_running_loop().run_in_executor(self._teller, self._remember, fresh)
-        return replace(taken, accepted=taken.accepted + len(events) - len(kept))
+        return taken
 
     def _has_taken(self, taking: "asyncio.Task[Taken]") -> None:
         self._takings.discard(taking)
@@ -124,27 +119,33 @@ class Serving:
 
     def _remember(self, events: Sequence[ServedEvent]) -> None:
         """Let the next list of these users know."""
-        live = self.live
-        if live is None:
-            self._untold.extend(events)
-        else:
-            self.sessions.add(session_events(events, live.codes), live.champion.rows.stored_sessions)
+        with self._putting:
+            live = self.live
+            if live is None:
+                self._untold.extend(events)
+                return
+        self.sessions.add(session_events(events, live.codes), live.champion.rows.stored_sessions)
 
     def _tell(self, live: Live) -> None:
         """Let sessions know what they may not: an event that they know counts once."""
         untold = []
         while self._untold:
             untold.append(self._untold.popleft())
-        kept = [event for event in untold if not self.is_forgotten(event.user_id)]
-        self.sessions.restore(session_events(kept, live.codes), live.champion.rows.stored_sessions)
+        self.sessions.restore(session_events(untold, live.codes), live.champion.rows.stored_sessions)
 
     def _follow(self) -> None:
         self._opening.follow_time()
         if self._forgotten is not None:
-            self._forgotten.follow(self.sessions.drop)
+            self._forgotten.follow(self._drop_forgotten, lambda: self.log.rounds >= self._settling)
+
+    def _drop_forgotten(self) -> None:
+        """Let go of who was forgotten; the log and the sessions take nothing of them from now on."""
+        self.sessions.drop_forgotten()
+        self._settling = self.log.rounds + 1
 
     def _put(self, live: Live) -> None:
-        self.live = live
+        with self._putting:
+            self.live = live
         self._tell(live)
 
 

@@ -5,7 +5,7 @@ One process reads its own events without delay; others, and Feast, read them fro
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -34,9 +34,10 @@ class SessionEvent:
 
 
 class Sessions:
-    """Sessions by user; any thread may ask and add."""
+    """Sessions by user; any thread may ask and add. Nothing is held of users who were forgotten."""
 
-    def __init__(self) -> None:
+    def __init__(self, forgotten: Container[str] = ()) -> None:
+        self._forgotten = forgotten
         self._lock = threading.Lock()
         self._held: OrderedDict[str, Session] = OrderedDict()
         self._unwritten: set[str] = set()
@@ -79,15 +80,18 @@ class Sessions:
             self._held.pop(user_id, None)
             self._unwritten.discard(user_id)
 
-    def drop(self, is_forgotten: Callable[[str], bool]) -> None:
+    def drop_forgotten(self) -> None:
         """Drop the sessions of all users who were forgotten."""
         with self._lock:
             held = list(self._held)
-        for user_id in filter(is_forgotten, held):
-            self.forget(user_id)
+        for user_id in held:
+            if user_id in self._forgotten:
+                self.forget(user_id)
 
     def _hold(self, user_id: str, session: Session) -> Session:
         """Keep the newest events of a user, who was changed last; return them."""
+        if user_id in self._forgotten:
+            return session
         self._held[user_id] = kept = session.newest(MOST_EVENTS)
         self._held.move_to_end(user_id)
         self._unwritten.add(user_id)

@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -58,6 +59,8 @@ def print_equality(home: Home, users: list[str], requests: int) -> None:
     lists = served_lists(home).to_pylist()
     same = sum(_as_listed(one["item_ids"], one["scores"], one["features"]) == batch[one["user_id"]] for one in lists)
     print(f"{found.answered:,} requests, {len(lists):,} logged: {same:,} equal batch in items, scores and features")
+    if not same == len(lists) == requests:
+        sys.exit("the service and batch differ")
 
 
 def batch_lists(home: Home) -> dict[str, "Listed"]:

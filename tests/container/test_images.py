@@ -103,7 +103,7 @@ def test_the_service_answers_as_anyone_on_a_read_only_file_system_and_ends_when_
 
 
 def test_without_keys_other_machines_are_not_answered(docker: Docker, serving: str, tmp_path: Path) -> None:
-    (tmp_path / "shop.json").write_text('{"shop": "tiny"}')
+    (tmp_path / "shop.json").write_text('{"shop": "tiny", "shop_file": "tiny.toml"}')
     tmp_path.chmod(0o755)
     name = docker("create", "--network", "none", *ANYONE, "--volume", f"{tmp_path}:/home/shop", serving)
     docker("start", name)

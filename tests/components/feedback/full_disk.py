@@ -67,7 +67,7 @@ def go_on(home: Home) -> None:
     clock.follow()
     ends = time.monotonic() + PATIENCE_SECONDS
     while await_followers(home, 0) != (1, 0):
-        followed.follow(lambda _: None)
+        followed.follow(lambda: None, lambda: True)
         expect(time.monotonic() < ends, "a process does not say what it has done")
     expect(Places(home.feedback).clock.exists(), "the clock was not written")
     followed.close()

@@ -9,7 +9,7 @@ from components.contracts.erasure import Erased, Person
 from components.contracts.home import Home
 from components.contracts.tombstones import bury
 from components.feedback.erasure import erase_feedback
-from components.feedback.following import ForgottenUsers, await_followers
+from components.feedback.following import ForgottenUsers, LastKnown, await_followers
 from components.feedback.log import FeedbackLog, Pace
 from components.feedback.places import Places
 from components.feedback.reading import served_events, served_lists
@@ -83,24 +83,22 @@ def test_a_home_that_never_served_has_nothing(home: Home) -> None:
 
 
 def test_a_process_says_that_it_knows_once_it_has_dropped_a_user_and_settled(home: Home) -> None:
-    held = {"ann": 1, "bob": 1}
+    known = LastKnown(home.tombstones)
+    held, under_way = ["ann", "bob"], ["a write"]
 
-    def drop(is_forgotten: object) -> None:
-        assert callable(is_forgotten)
-        for user in [user for user in held if is_forgotten(user)]:
-            del held[user]
+    def drop() -> None:
+        held[:] = [user for user in held if user not in known]
 
-    process = ForgottenUsers(home)
+    process = ForgottenUsers(home, known)
     assert await_followers(home, 0.0) == (1, 0)
     bury(home.tombstones, "ann")
-    assert process.is_forgotten("ann")
-    process.follow(drop)
-    assert held == {"bob": 1}
-    assert await_followers(home, 0.0) == (0, 1)
-    held["ann"] = 2  # what was under way
-    while await_followers(home, 0.0) != (1, 0):
-        process.follow(drop)
-    assert held == {"bob": 1}
+    for _ in range(3):
+        process.follow(drop, lambda: not under_way)
+        assert held == ["bob"]
+        assert await_followers(home, 0.0) == (0, 1)
+    under_way.clear()
+    process.follow(drop, lambda: not under_way)
+    assert await_followers(home, 0.0) == (1, 0)
     process.close()
     assert await_followers(home, 0.0) == (0, 0)
 

@@ -11,6 +11,10 @@ from components.contracts.tombstones import bury
 from components.feedback.following import ForgottenUsers, LastKnown, await_followers
 
 
+def follow(process: ForgottenUsers) -> None:
+    process.follow(lambda: None, lambda: True)
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     found = Home(tmp_path)
@@ -40,18 +44,16 @@ def test_what_was_known_stays_and_is_said_once(
         caplog.clear()
         spoil(home.tombstones)
         for _ in range(3):
-            assert process.is_forgotten("ann")
-            assert not process.is_forgotten("bob")
-            process.follow(lambda _: None)
-            shared.follow()
-        assert "ann" in shared
+            follow(process)
+            assert "ann" in shared
+            assert "bob" not in shared
         assert caplog.text.count("until then who was known to be forgotten stays so") == 1
 
         home.tombstones.unlink(missing_ok=True)
         home.tombstones.write_bytes(content)
-        assert process.is_forgotten("ann")
+        follow(process)
     bury(home.tombstones, "bob")
-    assert process.is_forgotten("bob")
+    follow(process)
     assert "bob" in shared
     process.close()
 
@@ -60,8 +62,17 @@ def test_a_process_does_not_say_that_it_has_acted_on_what_it_could_not_read(home
     process = ForgottenUsers(home)
     assert await_followers(home, 0.0) == (1, 0)
     tear(home.tombstones)
-    process.follow(lambda _: None)
+    follow(process)
     assert await_followers(home, 0.0) == (0, 1)
+    process.close()
+
+
+def test_a_note_that_cannot_be_read_is_of_a_process_that_has_not_acted(home: Home) -> None:
+    process = ForgottenUsers(home)
+    process._path.unlink()
+    process._path.mkdir()
+    assert await_followers(home, 0.0) == (0, 1)
+    process._path.rmdir()
     process.close()
 
 
@@ -69,12 +80,10 @@ def test_what_a_process_knew_ends_with_it(home: Home) -> None:
     known = LastKnown(home.tombstones)
     home.tombstones.unlink()
     process = ForgottenUsers(home, known)
-    assert process.is_forgotten("ann")
+    follow(process)
+    assert "ann" in known
     process.close()
-
-    anew = ForgottenUsers(home)
-    assert not anew.is_forgotten("ann")
-    anew.close()
+    assert "ann" not in LastKnown(home.tombstones)
 
 
 def test_a_file_that_is_broken_from_the_start_is_one_clear_error(home: Home) -> None:

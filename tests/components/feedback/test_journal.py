@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.feedback import journal as journals
-from components.feedback.journal import EventsRefusedError, Journal, Pace, Taken
+from components.feedback.journal import EventLine, EventsRefusedError, Journal, ListLine, Pace, Taken
 from components.feedback.places import Places
 from components.feedback.recent_ids import RecentIds
 from components.feedback.segments import SegmentWriter, segments, whole_lines
@@ -16,6 +16,7 @@ from tests.waiting import until
 
 QUICK = Pace(write_seconds=0.01, retry_seconds=0.01, close_seconds=0.01)
 LINE = b"x" * 99 + b"\n"
+LIST = ListLine("ann", LINE)
 PATIENCE_SECONDS = 30
 
 
@@ -63,12 +64,12 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 def test_large_lists_that_wait_are_bounded_by_their_bytes(tmp_path: Path, disk: Disk) -> None:
     disk.trouble = OSError("no space")
     with writing(tmp_path, Pace(lists_bytes=1000, write_seconds=0.01, retry_seconds=0.01)) as journal:
-        kept = [journal.show(LINE) for _ in range(15)]
+        kept = [journal.show(LIST) for _ in range(15)]
         assert kept == [True] * 10 + [False] * 5
         assert (journal.queued, journal.counters.lists_dropped) == (10, 5)
         disk.trouble = None
         until(lambda: not journal.queued)
-        assert journal.show(LINE), "there is room again"
+        assert journal.show(LIST), "there is room again"
     assert lists_in(tmp_path) == LINE * 11
 
 
@@ -79,7 +80,7 @@ def test_what_has_waited_is_written_in_pieces_and_in_order(
     lines = [f"{number:099}\n".encode() for number in range(20)]
     disk.trouble = OSError("no space")
     with writing(tmp_path) as journal:
-        assert all(map(journal.show, lines))
+        assert all(journal.show(ListLine("ann", line)) for line in lines)
         until(lambda: bool(journal._refusing))
         disk.trouble = None
         until(lambda: not journal.queued)
@@ -91,7 +92,7 @@ def test_what_has_waited_is_written_in_pieces_and_in_order(
 def test_all_pieces_are_written_at_the_end(tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journals, "PIECE_BYTES", 100)
     with writing(tmp_path, Pace(write_seconds=3600, close_seconds=0)) as journal:
-        assert all(journal.show(LINE) for _ in range(20))
+        assert all(journal.show(LIST) for _ in range(20))
     assert disk.sizes == [100] * 20
     assert journal.counters.lists_dropped == 0
 
@@ -102,13 +103,13 @@ def test_nothing_that_goes_wrong_ends_the_thread(
 ) -> None:
     disk.trouble = trouble
     with writing(tmp_path) as journal:
-        assert journal.show(LINE)
+        assert journal.show(LIST)
         for _ in range(3):
             with pytest.raises(EventsRefusedError, match=r"1 events were not taken: .*; send them again later"):
-                outcome(journal.hand_in(["e1"], [LINE]))
+                outcome(journal.hand_in([EventLine("e1", "ann", LINE)]))
         until(lambda: "lists" in caplog.text)
         disk.trouble = None
-        assert outcome(journal.hand_in(["e1"], [LINE])).accepted == 1
+        assert outcome(journal.hand_in([EventLine("e1", "ann", LINE)])).accepted == 1
         until(lambda: not journal.queued)
         assert journal.counters.events_refused == 3
     told = [record.getMessage() for record in caplog.records if "tried again and again" in record.getMessage()]
@@ -125,5 +126,5 @@ def test_segments_that_cannot_be_closed_hold_nothing_up(
     monkeypatch.setattr(SegmentWriter, "rotate", fail)
     with writing(tmp_path) as journal:
         for number in range(3):
-            assert outcome(journal.hand_in([f"e{number}"], [LINE])).accepted == 1
+            assert outcome(journal.hand_in([EventLine(f"e{number}", "ann", LINE)])).accepted == 1
     assert caplog.text.count("closing segments fails") == 1

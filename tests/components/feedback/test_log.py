@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,10 @@ from components.feedback.lines import list_line
 from components.feedback.log import FeedbackLog
 from components.feedback.places import Places
 from components.feedback.records import read_events, read_lists
-from components.feedback.segments import segments, whole_lines
+from components.feedback.segments import SegmentWriter, segments, whole_lines
 from components.lake.tables import open_table
 from tests.components.feedback.rows import a_list, an_event
-from tests.waiting import until
+from tests.waiting import PATIENCE_SECONDS, until
 
 
 def events_in(folder: Path) -> list[str]:
@@ -108,6 +110,43 @@ def test_lists_that_cannot_be_moved_are_told_of_once_in_one_line(
         until(lambda: log.facts.rows_moved == 1)
     told = [record.getMessage() for record in caplog.records]
     assert [("stay in the journal" in line, "\n" in line) for line in told] == [(True, False), (False, False)]
+
+
+def test_nothing_of_who_was_forgotten_is_written_however_long_it_waited(tmp_path: Path) -> None:
+    lists, forgotten = Places(tmp_path).lists, set[str]()
+    lists.parent.mkdir()
+    lists.write_text("no folder")
+    with FeedbackLog(tmp_path, Pace(write_seconds=0.01, retry_seconds=0.01), forgotten=forgotten) as log:
+        log.show(a_list("r1", user_id="ann"))
+        log.show(a_list("r2", user_id="bob"))
+        tries = log.rounds
+        until(lambda: log.rounds > tries + 1)
+        forgotten.add("ann")
+        taken = asyncio.run(log.take([an_event("e1", user_id="ann"), an_event("e2", user_id="bob")]))
+        lists.unlink()
+        until(lambda: not log.facts.lists_queued)
+    assert (taken.accepted, taken.fresh) == (2, {"e2"})
+    assert (moved(tmp_path), events_in(tmp_path)) == (["r2"], ["e2"])
+    assert (log.facts.lists_written, log.facts.events_written) == (1, 1)
+
+
+def test_a_round_ends_once_what_it_writes_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slowly(writer: SegmentWriter, lines: bytes) -> None:
+        writing.set()
+        assert go_on.wait(PATIENCE_SECONDS)
+        write(writer, lines)
+
+    write, writing, go_on = SegmentWriter.write, threading.Event(), threading.Event()
+    monkeypatch.setattr(SegmentWriter, "write", slowly)
+    with FeedbackLog(tmp_path, Pace(write_seconds=0.01)) as log:
+        log.show(a_list())
+        assert writing.wait(PATIENCE_SECONDS)
+        before = log.rounds
+        time.sleep(0.1)
+        assert log.rounds == before
+        go_on.set()
+        until(lambda: log.rounds > before)
+        assert log.facts.lists_written == 1
 
 
 def test_too_many_events_at_once_are_refused_and_none_of_them_is_logged(tmp_path: Path) -> None:

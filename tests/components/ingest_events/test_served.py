@@ -115,6 +115,14 @@ def test_only_items_that_were_acknowledged_count_where_any_were(shop: ShopFolder
     assert places(shop) == [("r1", "b", 2), ("r2", "a", 1), ("r2", "b", 2)]
 
 
+def test_an_item_that_was_clicked_was_shown_though_its_acknowledgement_is_lost(shop: ShopFolder) -> None:
+    seen = an_event("e1", event_type="shown", item_id="b", request_id="r1")
+    clicked = an_event("e2", event_type="click", item_id="a", request_id="r1")
+    log_all(shop.home.feedback, a_list("r1"), a_list("r2"), seen, clicked)
+    shop.ingest(LATER)
+    assert places(shop) == [("r1", "a", 1), ("r1", "b", 2), ("r2", "a", 1), ("r2", "b", 2)]
+
+
 def test_each_item_has_its_own_features_as_served(shop: ShopFolder) -> None:
     list_ = a_list("r1")
     log_all(

@@ -316,6 +316,28 @@ def test_what_is_published_last_is_the_challenger(shop: Stocked, live: Serving) 
     assert {arm["name"]: arm["bundle"] for arm in told}["challenger"] == tried.digest
 
 
+def test_what_the_gate_refused_is_tried_on_nobody_but_may_rank_unseen(shop: Stocked, live: Serving) -> None:
+    refused = {"promote": False, "checks": [{"passed": False, "reason": "a leak"}]}
+    tried = published(shop.home, shop.home.root, random_trees(shop.features.revision, seed=9))
+    write_sidecar(tried.folder, replace(tried.sidecar, verdict=refused))
+    path, service = experiment_file(shop.home, "local"), caller_of(live)
+    path.parent.mkdir()
+
+    def found() -> set[Any]:
+        answers = [service.recommend(f"user {number}") for number in range(40)]
+        return {(answer["bundle"], answer["arm"], answer["fallback"] == "arm_unavailable") for answer in answers}
+
+    path.write_text('name = "x"\n[arms]\nchampion = { share = 0.5 }\nchallenger = { share = 0.5 }\n')
+    champion = shop.bundle.digest
+    until(lambda: found() == {(champion, "champion", False), (champion, "challenger", True)})
+    assert "the gate refused it (a leak)" in now(live).trouble["challenger"]
+
+    path.write_text('name = "x"\nshadow = "challenger"\n[arms]\nchampion = { share = 1.0 }\n')
+    until(lambda: not now(live).trouble)
+    assert found() == {(champion, "champion", False)}
+    assert now(live).arms["challenger"].bundle.digest == tried.digest
+
+
 @pytest.mark.parametrize("part", ["sessions", "_forgotten"])
 def test_nothing_that_goes_wrong_ends_the_following(
     shop: Stocked,

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from components.contracts.tombstones import bury
+from components.feedback.following import await_followers
 from components.feedback.log import Taken
 from components.feedback.reading import served_events
 from components.feedback.records import ServedEvent
@@ -225,6 +227,32 @@ def test_what_is_taken_while_nothing_is_live_is_known_once_something_is(client: 
     asyncio.run(live.take([served_event("early", "u2", live)]))
     live._put(was)
     assert client.recommend("u2", k=20)["items"] != before
+
+
+def test_an_event_under_way_when_its_user_is_forgotten_is_waited_for_and_known_to_nobody(
+    shop: Stocked, live: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(writer: SegmentWriter, lines: bytes) -> None:
+        writing.set()
+        assert go_on.wait(PATIENCE_SECONDS)
+        write(writer, lines)
+
+    write, writing, go_on = SegmentWriter.write, threading.Event(), threading.Event()
+    monkeypatch.setattr(SegmentWriter, "write", slowly)
+
+    async def forgotten_meanwhile() -> None:
+        taking = asyncio.create_task(live.take([served_event("under way", "who is forgotten", live)]))
+        assert await asyncio.to_thread(writing.wait, PATIENCE_SECONDS)
+        bury(shop.home.tombstones, "who is forgotten")
+        try:
+            assert await asyncio.to_thread(await_followers, shop.home, 1.0) == (0, 1)
+        finally:
+            go_on.set()
+        await taking
+        assert await asyncio.to_thread(await_followers, shop.home, PATIENCE_SECONDS) == (1, 0)
+
+    asyncio.run(forgotten_meanwhile())
+    assert live.sessions.of("who is forgotten", None) is None
 
 
 def test_events_do_not_wait_for_those_who_read_a_slow_store(live: Serving) -> None:
