@@ -5,6 +5,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 PATIENCE_SECONDS = 120
@@ -31,8 +32,14 @@ def is_ready(address: str) -> bool:
 
 
 def recommend(address: str, key: str, user_id: str) -> Any:
-    """Ask for a user's list and return the answer."""
+    """Ask for a user's list and return the answer; None where the key is not good."""
     headers = {"content-type": "application/json", "authorization": f"Bearer {key}"}
     request = urllib.request.Request(f"{address}/v1/recommend", json.dumps({"user_id": user_id}).encode(), headers)
-    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
-        return json.load(response)
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code != HTTPStatus.UNAUTHORIZED:
+            raise
+        return None

@@ -1,8 +1,11 @@
 """The images: built by a real engine from the one recipe, run as a cluster would run them."""
 
+import json
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -10,9 +13,10 @@ import pytest
 from tests.container.asking import is_ready, recommend, wait_until
 from tests.container.docker_engine import Docker, docker_engine
 from tests.container.images import ROOT, Images, images_of
-from tests.pipelines.tiny_shop import FEW, LivingHome, make_tiny_shop
+from tests.pipelines.tiny_shop import FEW, LivingHome, command, make_tiny_shop
 
-ANYONE = ("--user", "12345:0", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+OWNER = 12345  # of the home, on this machine and in the container
+ANYONE = ("--user", f"{OWNER}:0", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 LIMITS = ("--tmpfs", "/tmp:size=64m", "--memory", "1g", "--pids-limit", "64")
 WRITTEN = ("online", "feedback")  # folders of a home that the service writes to
 WITHOUT_BYTECODE = """
@@ -43,24 +47,33 @@ def serving(images: Images) -> str:
 
 
 @pytest.fixture(scope="module")
-def living(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
-    """A home that group 0 may use as its owner does."""
-    living = LivingHome(make_tiny_shop(tmp_path_factory.mktemp("mounted") / "shop", FEW))
-    for folder in WRITTEN:
-        (living.home.root / folder).mkdir(exist_ok=True)
-    for place in (living.home.root, *living.home.root.rglob("*")):
-        mode = place.stat().st_mode
-        place.chmod(mode | (mode & 0o700) >> 3)
-        os.chown(place, -1, 0)
-    return living
+def living() -> Iterator[LivingHome]:
+    """A home whose owner has no privileges; pytest's own folders would let nobody else in."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        living = LivingHome(make_tiny_shop(Path(folder) / "shop", FEW))
+        for name in WRITTEN:
+            (living.home.root / name).mkdir(exist_ok=True)
+        for place in (living.home.root, *living.home.root.rglob("*")):
+            os.chown(place, OWNER, 0)
+        yield living
+
+
+def as_owner(living: LivingHome, *words: str) -> Any:
+    """Run a command as the home's owner, who may only read what is root's here, and return its JSON document."""
+    rights = ["--reuid", str(OWNER), "--regid", "0", "--clear-groups", "--inh-caps", "+dac_read_search"]
+    line = [*command(*words), "--home", str(living.home.root), "--json"]
+    ended = subprocess.run(
+        ["setpriv", *rights, "--ambient-caps", "+dac_read_search", *line], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
 
 
 @pytest.fixture(scope="module")
 def key(living: LivingHome) -> str:
-    """A key of the home, whose file group 0 may read."""
-    made = str(living.answer("keys", "add", "container")["key"])
-    living.home.api_keys.chmod(0o640)
-    return made
+    """A key of the home."""
+    return str(as_owner(living, "keys", "add", "container")["key"])
 
 
 @pytest.fixture
@@ -90,11 +103,22 @@ def test_the_service_answers_as_anyone_on_a_read_only_file_system_and_ends_when_
 
     address = f"http://{found()['NetworkSettings']['Networks'][network]['IPAddress']}:8080"
     wait_until(lambda: is_ready(address), told=lambda: docker.logs(container))
-    batch = living.answer("recommend", "--user", "u0000")
-    answer = recommend(address, key, "u0000")
-    assert [item["item_id"] for item in answer["items"]] == [row["item_id"] for row in batch]
+    batch = living.answer("recommend", "--all-users")
+    one, another = batch[0]["user_id"], batch[-1]["user_id"]
+    answer = recommend(address, key, one)
+    expected = [row["item_id"] for row in batch if row["user_id"] == one]
+    assert [item["item_id"] for item in answer["items"]] == expected
     assert (answer["bundle"], answer["fallback"]) == (living.document["bundle"]["digest"], None)
     wait_until(lambda: found()["State"]["Health"]["Status"] == "healthy", told=lambda: str(found()["State"]))
+
+    other = str(as_owner(living, "keys", "add", "other")["key"])
+    wait_until(lambda: recommend(address, other, one) is not None, told=lambda: docker.logs(container))
+    as_owner(living, "keys", "remove", "container")
+    wait_until(lambda: recommend(address, key, one) is None, told=lambda: docker.logs(container))
+    receipt = as_owner(living, "forget", one, "--yes")
+    assert (receipt["state"], receipt["services"]) == ("done", {"followed": 1, "silent": 0})
+    fallbacks = [recommend(address, other, user)["fallback"] for user in (one, another)]
+    assert fallbacks == ["unknown_user", None], docker.logs(container)
 
     docker("stop", "--time", "60", container)
     assert (found()["State"]["ExitCode"], found()["State"]["OOMKilled"]) == (0, False), docker.logs(container)
