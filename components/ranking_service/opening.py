@@ -11,7 +11,7 @@
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from components.bundles.loading import Bundle, check_revision, load_ranker
 from components.bundles.manifest import manifest_bytes
@@ -21,13 +21,12 @@ from components.bundles.store import find_bundle, published_folders
 from components.contracts.errors import BundleError, ConfigurationError, PromotionError, StoreError
 from components.contracts.experiment import LATEST, ArmName, Experiment, experiment_file, read_experiment
 from components.contracts.shop import Candidates
-from components.feedback.clock import ServiceClock
 from components.feedback.following import LastKnown
-from components.feedback.places import Places
 from components.ranking.candidates import Assortment, assortment
 from components.ranking.features import feature_list
 from components.ranking_service.answers import Fallback
 from components.ranking_service.catalogue import Catalogue, read_catalogue
+from components.ranking_service.home_time import HomeTime
 from components.ranking_service.live import Live
 from components.ranking_service.online_rows import OnlineRows, StoredItems
 from components.ranking_service.recommender import Recommender
@@ -40,7 +39,6 @@ from feature_repo.packed_online_store.clock import wall_clock
 from feature_repo.project import PROJECT
 
 REFUSED = (BundleError, PromotionError, OSError)
-LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)  # no clock goes back to it
 
 
 @dataclass
@@ -71,32 +69,10 @@ class Opening:
         """
         self.settings, self.sessions, self._forgotten = settings, sessions, forgotten
         self.shop = settings.shop
-        folder = settings.home.feedback
-        self._clock = ServiceClock(folder, LONG_AGO) if Places(folder).clock.exists() else None
+        self.time = HomeTime(settings.home.feedback, lambda: self._client("", hasty=True))
         self._shelves: dict[str, _Shelf] = {}
         self._rankers: dict[str, Ranker] = {}
         self._opened: dict[tuple[str, bytes, bytes | None, Fallback | None], Recommender] = {}
-
-    @property
-    def clock(self) -> ServiceClock:
-        """The service's clock: that of its last run, until the store is asked.
-
-        Raises:
-            StoreError: it is the service's first run here, and the store could not be asked yet.
-        """
-        if self._clock is None:
-            raise StoreError("the store could not be asked for the home's time yet")
-        return self._clock
-
-    def follow_time(self) -> None:
-        """Write the clock down if the disk refused it before."""
-        if self._clock is not None:
-            self._clock.follow()
-
-    def keep_time(self) -> None:
-        """Write the clock's present moment down, so that no later service falls behind it."""
-        if self._clock is not None:
-            self._clock.keep()
 
     def live(self, before: Live | None = None) -> Live:
         """Open everything; what is bad now stays as it was before, or is stood in for.
@@ -104,7 +80,7 @@ class Opening:
         Raises:
             StoreError: the store cannot be reached, or has no rows for what must be served.
         """
-        self._advance_clock()
+        self.time.advance()
         trouble: dict[str, str] = {}
         arms: dict[ArmName, Recommender] = {"champion": self._champion(before, trouble)}
         experiment = self._experiment(before, trouble)
@@ -198,7 +174,7 @@ class Opening:
 
     def now(self) -> int:
         """The home's present moment, in microseconds since 1970."""
-        return microseconds(self.clock())
+        return microseconds(self.time())
 
     def _staleness(self, newest: int) -> Callable[[], bool]:
         bound = timedelta(days=self.settings.stale_after_days) // MICROSECOND
@@ -230,22 +206,6 @@ class Opening:
             )
         return OnlineRows(client, self._client(revision, hasty=True))
 
-    def _advance_clock(self) -> None:
-        """Let the clock follow the home; while the store does not answer, the clock that there is goes on."""
-        try:
-            with closing(self._client("", hasty=True)) as client:
-                stored = client.stored_clock()
-        except StoreError:
-            if self._clock is None:
-                raise
-            return
-        if stored is None:
-            raise StoreError(f"{client.backend.url}: found no rows, expected some: `rankloop run` writes them")
-        if self._clock is None:
-            self._clock = ServiceClock(self.settings.home.feedback, stored.as_of, stored.anchored_at)
-        else:
-            self._clock.advance(stored.as_of, stored.anchored_at)
-
     def _any_bundle(self) -> Bundle | None:
         for folder in published_folders(self.settings.home.models, self.shop):
             with suppress(*REFUSED):
@@ -276,7 +236,7 @@ class Opening:
             home.online_url,
             project=PROJECT,
             revision=revision,
-            clock=wall_clock if self._clock is None else self._clock,
+            clock=self.time.clock or wall_clock,
             deadline_seconds=deadline if hasty else None,
         )
 

@@ -68,7 +68,7 @@ class Serving:
         if self._log is not None:
             self._log.close()
         self.reloading.stop()
-        self._opening.keep_time()
+        self._opening.time.keep()
         if self._forgotten is not None:
             self._forgotten.close()
 
@@ -84,7 +84,7 @@ class Serving:
         Raises:
             StoreError: it is not known yet, for the store could not be reached since the start.
         """
-        return self._opening.clock()
+        return self._opening.time()
 
     def show(self, served: ServedList) -> None:
         """Log a list that was shown."""
@@ -134,7 +134,7 @@ class Serving:
         self.sessions.restore(session_events(untold, live.codes), live.champion.rows.stored_sessions)
 
     def _follow(self) -> None:
-        self._opening.follow_time()
+        self._opening.time.follow()
         if self._forgotten is not None:
             self._forgotten.follow(self._drop_forgotten, lambda: self.log.rounds >= self._settling)
 
