@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from components.contracts.errors import ConfigurationError
 from components.contracts.home import Home
 from components.contracts.shop_note import read_shop_note
 
@@ -12,11 +11,10 @@ def open_home(path: Path) -> Home:
     """Return the home at a path.
 
     Raises:
-        ConfigurationError: no run has made a home there.
+        ConfigurationError: no run has made a home there, or its note of its shop cannot be read.
     """
     home = Home(path.expanduser().resolve())
-    if not home.shop_note.exists():
-        raise ConfigurationError(f"home {home.root}: no run has made a home there; `rankloop run --home {path}` does")
+    read_shop_note(home)
     return home
 
 

@@ -48,7 +48,7 @@ def move_folder_durably(source: Path, target: Path) -> None:
     for path in source.rglob("*"):
         _sync(path)
     sync_folder(source)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder_durably(target.parent)
     source.rename(target)
     sync_folder(target.parent)
 

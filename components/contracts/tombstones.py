@@ -57,15 +57,6 @@ class Tombstones:
         """Which state of the file is known; None: there was none so far."""
         return self._known.mark
 
-    def is_forgotten(self, user_id: str) -> bool:
-        """Whether a user was forgotten until this moment: one look at the file's time, and one hash.
-
-        Raises:
-            ConfigurationError: the file has changed and cannot be read, or is gone.
-        """
-        self.follow()
-        return user_id in self
-
     def among(self, user_ids: Iterable[str | None]) -> list[str]:
         """Those of some users who were forgotten."""
         return [user_id for user_id in user_ids if user_id is not None and user_id in self]

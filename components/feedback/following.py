@@ -61,20 +61,17 @@ class LastKnown:
         self._said = trouble
 
 
-class ForgottenUsers:
-    """Who must be met as a stranger, for a process that serves; any thread may ask."""
+class Follower:
+    """Says, for a process that serves, which tombstones it has acted on; one thread follows."""
 
-    def __init__(self, home: Home, known: LastKnown | None = None) -> None:
-        """Announce the process, then read the tombstones: in this order no forgetting is missed.
+    def __init__(self, home: Home, known: LastKnown) -> None:
+        """Announce the process, then look at the tombstones again: in this order no forgetting is missed.
 
         Args:
-            known: what the process knows of them already, and others of it rest on.
-
-        Raises:
-            ConfigurationError: the tombstones cannot be read, and nothing was known before.
+            known: what everything in the process asks who was forgotten.
         """
         self._path, self._file = _announced(home.feedback / FOLLOWERS)
-        self._known = known or LastKnown(home.tombstones)
+        self._known = known
         self._said: tuple[Mark | None] | None = None
         self._met = self._known.follow()
         self._refused = False

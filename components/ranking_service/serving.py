@@ -10,7 +10,7 @@ from threading import Lock
 
 from starlette.requests import Request
 
-from components.feedback.following import ForgottenUsers, LastKnown
+from components.feedback.following import Follower, LastKnown
 from components.feedback.log import FeedbackLog, Taken
 from components.feedback.reading import last_events
 from components.feedback.records import ServedEvent, ServedList
@@ -44,7 +44,7 @@ class Serving:
         self.reloading = Reloading(self._opening, self._put, self._follow)
         self._log: FeedbackLog | None = None
         self._home = settings.home
-        self._forgotten: ForgottenUsers | None = None
+        self._follower: Follower | None = None
         self._settling = 0  # the round of the log at whose end nothing of forgotten users is under way
         self._putting = Lock()
         self._takings: set[asyncio.Task[Taken]] = set()
@@ -54,7 +54,7 @@ class Serving:
 
     def start(self) -> None:
         """Open what was promoted, and begin to log and to follow; nothing that is missing stops it."""
-        self._forgotten = ForgottenUsers(self._home, self._known)
+        self._follower = Follower(self._home, self._known)
         self._log = FeedbackLog(self._home.feedback, forgotten=self._known)
         try:
             self._untold.extend(last_events(self._home, MOST_UNTOLD))
@@ -69,8 +69,8 @@ class Serving:
             self._log.close()
         self.reloading.stop()
         self._opening.time.keep()
-        if self._forgotten is not None:
-            self._forgotten.close()
+        if self._follower is not None:
+            self._follower.close()
 
     @property
     def log(self) -> FeedbackLog:
@@ -135,8 +135,8 @@ class Serving:
 
     def _follow(self) -> None:
         self._opening.time.follow()
-        if self._forgotten is not None:
-            self._forgotten.follow(self._drop_forgotten, lambda: self.log.rounds >= self._settling)
+        if self._follower is not None:
+            self._follower.follow(self._drop_forgotten, lambda: self.log.rounds >= self._settling)
 
     def _drop_forgotten(self) -> None:
         """Let go of who was forgotten; the log and the sessions take nothing of them from now on."""

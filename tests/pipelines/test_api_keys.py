@@ -9,6 +9,7 @@ import pytest
 
 from components.contracts.errors import ConfigurationError
 from components.contracts.home import Home
+from components.contracts.shop_note import ShopNote, write_shop_note
 from components.ranking_service.api_keys import hash_of, read_keys
 from pipelines.api_keys import add_key, list_keys, remove_key
 from tests.pipelines.tiny_shop import rankloop, the_one_line
@@ -19,8 +20,7 @@ NOW = "2026-01-01T00:00:00+00:00"
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     place = Home(tmp_path / "home")
-    place.root.mkdir()
-    place.shop_note.write_text('{"shop": "tiny", "shop_file": "tiny.toml"}')
+    write_shop_note(place, ShopNote("tiny", "tiny.toml"))
     return place
 
 

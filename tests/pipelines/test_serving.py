@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from components.contracts.home import Home
+from components.contracts.shop_note import ShopNote, write_shop_note
 from pipelines.serving import SERVICE, address_of, serve
 from tests.pipelines.served_home import PATIENCE_SECONDS, served, serving
 from tests.pipelines.tiny_shop import FEW, LivingHome, command, make_tiny_shop, the_one_line
@@ -55,8 +56,7 @@ def test_an_address_can_be_typed_into_a_browser(host: str, address: str) -> None
 def bare(tmp_path: Path) -> Home:
     """A home in which nothing can be ranked with."""
     place = Home(tmp_path / "home")
-    place.root.mkdir()
-    place.shop_note.write_text('{"shop": "tiny", "shop_file": "tiny.toml"}')
+    write_shop_note(place, ShopNote("tiny", "tiny.toml"))
     return place
 
 

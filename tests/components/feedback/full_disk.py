@@ -15,7 +15,7 @@ from pathlib import Path
 
 from components.contracts.home import Home
 from components.feedback.clock import ServiceClock
-from components.feedback.following import ForgottenUsers, await_followers
+from components.feedback.following import Follower, LastKnown, await_followers
 from components.feedback.log import EventsRefusedError, FeedbackLog, Pace
 from components.feedback.places import Places
 from components.feedback.reading import served_events, served_lists
@@ -60,7 +60,7 @@ def go_on(home: Home) -> None:
     with suppress(OSError), filler.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(4096))
-    followed, clock = ForgottenUsers(home), ServiceClock(home.feedback, MOMENT)
+    followed, clock = Follower(home, LastKnown(home.tombstones)), ServiceClock(home.feedback, MOMENT)
     expect(await_followers(home, 0) == (0, 1), "a process said what it could not write")
     expect(not Places(home.feedback).clock.exists(), "the clock was written")
     filler.unlink()

@@ -9,7 +9,7 @@ from components.contracts.erasure import Erased, Person
 from components.contracts.home import Home
 from components.contracts.tombstones import bury
 from components.feedback.erasure import erase_feedback
-from components.feedback.following import ForgottenUsers, LastKnown, await_followers
+from components.feedback.following import Follower, LastKnown, await_followers
 from components.feedback.log import FeedbackLog, Pace
 from components.feedback.places import Places
 from components.feedback.reading import served_events, served_lists
@@ -89,7 +89,7 @@ def test_a_process_says_that_it_knows_once_it_has_dropped_a_user_and_settled(hom
     def drop() -> None:
         held[:] = [user for user in held if user not in known]
 
-    process = ForgottenUsers(home, known)
+    process = Follower(home, known)
     assert await_followers(home, 0.0) == (1, 0)
     bury(home.tombstones, "ann")
     for _ in range(3):
@@ -104,7 +104,7 @@ def test_a_process_says_that_it_knows_once_it_has_dropped_a_user_and_settled(hom
 
 
 def test_a_process_that_was_killed_is_not_waited_for(home: Home) -> None:
-    process = ForgottenUsers(home)
+    process = Follower(home, LastKnown(home.tombstones))
     left = process._path.read_bytes()
     process.close()
     process._path.write_bytes(left)  # as a kill leaves it: the note stays, the lock goes

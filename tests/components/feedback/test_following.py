@@ -8,10 +8,11 @@ import pytest
 from components.contracts.errors import ConfigurationError
 from components.contracts.home import Home
 from components.contracts.tombstones import bury
-from components.feedback.following import ForgottenUsers, LastKnown, await_followers
+from components.feedback.following import Follower, LastKnown, await_followers
+from tests.components.contracts.spoiling import SPOILING, tear
 
 
-def follow(process: ForgottenUsers) -> None:
+def follow(process: Follower) -> None:
     process.follow(lambda: None, lambda: True)
 
 
@@ -22,24 +23,12 @@ def home(tmp_path: Path) -> Home:
     return found
 
 
-def tear(path: Path) -> None:
-    torn = path.with_name("torn")
-    torn.write_text("{")
-    torn.replace(path)
-
-
-def lead_in_a_circle(path: Path) -> None:
-    circle = path.with_name("circle")
-    circle.symlink_to(path)
-    circle.replace(path)
-
-
-@pytest.mark.parametrize("spoil", [tear, lead_in_a_circle, Path.unlink])
+@pytest.mark.parametrize("spoil", SPOILING)
 def test_what_was_known_stays_and_is_said_once(
     home: Home, spoil: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     shared = LastKnown(home.tombstones)
-    process, content = ForgottenUsers(home, shared), home.tombstones.read_bytes()
+    process, content = Follower(home, shared), home.tombstones.read_bytes()
     for _ in range(2):
         caplog.clear()
         spoil(home.tombstones)
@@ -59,7 +48,7 @@ def test_what_was_known_stays_and_is_said_once(
 
 
 def test_a_process_does_not_say_that_it_has_acted_on_what_it_could_not_read(home: Home) -> None:
-    process = ForgottenUsers(home)
+    process = Follower(home, LastKnown(home.tombstones))
     assert await_followers(home, 0.0) == (1, 0)
     tear(home.tombstones)
     follow(process)
@@ -68,7 +57,7 @@ def test_a_process_does_not_say_that_it_has_acted_on_what_it_could_not_read(home
 
 
 def test_a_note_that_cannot_be_read_is_of_a_process_that_has_not_acted(home: Home) -> None:
-    process = ForgottenUsers(home)
+    process = Follower(home, LastKnown(home.tombstones))
     process._path.unlink()
     process._path.mkdir()
     assert await_followers(home, 0.0) == (0, 1)
@@ -79,7 +68,7 @@ def test_a_note_that_cannot_be_read_is_of_a_process_that_has_not_acted(home: Hom
 def test_what_a_process_knew_ends_with_it(home: Home) -> None:
     known = LastKnown(home.tombstones)
     home.tombstones.unlink()
-    process = ForgottenUsers(home, known)
+    process = Follower(home, known)
     follow(process)
     assert "ann" in known
     process.close()

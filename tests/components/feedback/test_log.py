@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import threading
 import time
 from pathlib import Path
 
@@ -13,9 +12,10 @@ from components.feedback.lines import list_line
 from components.feedback.log import FeedbackLog
 from components.feedback.places import Places
 from components.feedback.records import read_events, read_lists
-from components.feedback.segments import SegmentWriter, segments, whole_lines
+from components.feedback.segments import segments, whole_lines
 from components.lake.tables import open_table
 from tests.components.feedback.rows import a_list, an_event
+from tests.components.feedback.slow_disk import SlowDisk
 from tests.waiting import PATIENCE_SECONDS, until
 
 
@@ -131,20 +131,14 @@ def test_nothing_of_who_was_forgotten_is_written_however_long_it_waited(tmp_path
 
 
 def test_a_round_ends_once_what_it_writes_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def slowly(writer: SegmentWriter, lines: bytes) -> None:
-        writing.set()
-        assert go_on.wait(PATIENCE_SECONDS)
-        write(writer, lines)
-
-    write, writing, go_on = SegmentWriter.write, threading.Event(), threading.Event()
-    monkeypatch.setattr(SegmentWriter, "write", slowly)
+    disk = SlowDisk(monkeypatch)
     with FeedbackLog(tmp_path, Pace(write_seconds=0.01)) as log:
         log.show(a_list())
-        assert writing.wait(PATIENCE_SECONDS)
+        assert disk.writing.wait(PATIENCE_SECONDS)
         before = log.rounds
         time.sleep(0.1)
         assert log.rounds == before
-        go_on.set()
+        disk.go_on.set()
         until(lambda: log.rounds > before)
         assert log.facts.lists_written == 1
 

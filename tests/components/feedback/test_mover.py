@@ -9,7 +9,7 @@ import pytest
 from components.feedback import mover
 from components.feedback.log import FeedbackLog, Pace
 from components.feedback.segments import segments
-from tests.components.feedback.helpers import helpers
+from tests.components.feedback.moving_processes import helpers
 from tests.components.feedback.rows import a_list
 from tests.waiting import until
 

@@ -17,7 +17,7 @@ from components.feedback.log import FeedbackLog
 from components.feedback.places import Places
 from components.feedback.reading import served_events, served_lists
 from components.feedback.segments import segments
-from tests.components.feedback.helpers import helpers
+from tests.components.feedback.moving_processes import helpers
 from tests.waiting import until
 
 PATIENCE_SECONDS = 60

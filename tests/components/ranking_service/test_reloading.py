@@ -338,7 +338,7 @@ def test_what_the_gate_refused_is_tried_on_nobody_but_may_rank_unseen(shop: Stoc
     assert now(live).arms["challenger"].bundle.digest == tried.digest
 
 
-@pytest.mark.parametrize("part", ["sessions", "_forgotten"])
+@pytest.mark.parametrize("part", ["sessions", "_follower"])
 def test_nothing_that_goes_wrong_ends_the_following(
     shop: Stocked,
     other: Bundle,
@@ -353,7 +353,7 @@ def test_nothing_that_goes_wrong_ends_the_following(
         failed.set()
         raise ValueError("not thought of")
 
-    monkeypatch.setattr(getattr(live, part), {"sessions": "write", "_forgotten": "follow"}[part], fail)
+    monkeypatch.setattr(getattr(live, part), {"sessions": "write", "_follower": "follow"}[part], fail)
     assert failed.wait(PATIENCE_SECONDS)
     move_to(shop, other)
     until(lambda: serves(live, other.digest))

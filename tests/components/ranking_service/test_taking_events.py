@@ -18,6 +18,7 @@ from components.feedback.segments import SegmentWriter
 from components.ranking_service.serving import Serving
 from components.ranking_service.sessions import Sessions
 from feature_repo.sessions import TTL
+from tests.components.feedback.slow_disk import SlowDisk
 from tests.components.ranking_service.answering import Caller, Stocked, caller_of, serving
 from tests.waiting import PATIENCE_SECONDS, until
 
@@ -232,22 +233,16 @@ def test_what_is_taken_while_nothing_is_live_is_known_once_something_is(client: 
 def test_an_event_under_way_when_its_user_is_forgotten_is_waited_for_and_known_to_nobody(
     shop: Stocked, live: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slowly(writer: SegmentWriter, lines: bytes) -> None:
-        writing.set()
-        assert go_on.wait(PATIENCE_SECONDS)
-        write(writer, lines)
-
-    write, writing, go_on = SegmentWriter.write, threading.Event(), threading.Event()
-    monkeypatch.setattr(SegmentWriter, "write", slowly)
+    disk = SlowDisk(monkeypatch)
 
     async def forgotten_meanwhile() -> None:
         taking = asyncio.create_task(live.take([served_event("under way", "who is forgotten", live)]))
-        assert await asyncio.to_thread(writing.wait, PATIENCE_SECONDS)
+        assert await asyncio.to_thread(disk.writing.wait, PATIENCE_SECONDS)
         bury(shop.home.tombstones, "who is forgotten")
         try:
             assert await asyncio.to_thread(await_followers, shop.home, 1.0) == (0, 1)
         finally:
-            go_on.set()
+            disk.go_on.set()
         await taking
         assert await asyncio.to_thread(await_followers, shop.home, PATIENCE_SECONDS) == (1, 0)
 

@@ -10,6 +10,7 @@ from components.bundles.promotion import promote
 from components.contracts.tombstones import bury
 from components.feedback.reading import served_events, served_lists
 from components.ranking_service.serving import Serving
+from tests.components.contracts.spoiling import SPOILING
 from tests.components.ranking_service.answering import (
     PROMOTED_AT,
     Caller,
@@ -28,19 +29,7 @@ SEEDS = count(7)  # every promotion is of another bundle
 SAID = "until then who was known to be forgotten stays so"
 
 
-def tear(path: Path) -> None:
-    torn = path.with_name("torn")
-    torn.write_text("{")
-    torn.replace(path)
-
-
-def lead_in_a_circle(path: Path) -> None:
-    circle = path.with_name("circle")
-    circle.symlink_to(path)
-    circle.replace(path)
-
-
-@pytest.fixture(params=[tear, lead_in_a_circle, Path.unlink])
+@pytest.fixture(params=SPOILING)
 def broken(request: pytest.FixtureRequest, shop: Stocked) -> Iterator[Serving]:
     """A service that knew that u1 was forgotten before their file went bad."""
     spoil: Callable[[Path], None] = request.param
