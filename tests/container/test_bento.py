@@ -1,7 +1,6 @@
 """BentoML's own tools on the repository, as its users have them: build, the recipe of containerize, serve."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -40,11 +39,12 @@ def bento(variables: dict[str, str]) -> Path:
 
 
 def test_the_requirements_are_those_of_the_lock() -> None:
-    uv = shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")
-    words = [uv, *EXPORT.split(), "--output-file", REQUIREMENTS]
-    locked = subprocess.run([*words[:-2], "--no-header"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    uv = [sys.executable, "-m", "uv"]
+    locked = subprocess.run(
+        [*uv, *EXPORT.split(), "--no-header"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     found = [line for line in (ROOT / REQUIREMENTS).read_text().splitlines() if not line.startswith("#")]
-    assert found == locked.splitlines(), f"{REQUIREMENTS} is stale: {' '.join(['uv', *words[1:]])}"
+    assert found == locked.splitlines(), f"{REQUIREMENTS} is stale: uv {EXPORT} --output-file {REQUIREMENTS}"
 
 
 def test_a_bento_is_the_service_its_locked_packages_and_a_recipe_for_an_image(bento: Path) -> None:
