@@ -5,7 +5,7 @@ from typing import Any
 
 from components.contracts.home import Home
 from components.contracts.shop import Shop
-from components.contracts.steps import StepRecord, stood_at
+from components.contracts.steps import StepRecord, all_warnings, stood_at
 from components.contracts.verdict import Contender, Score, Verdict, read_verdict
 from pipelines.run_record import RunRecord
 
@@ -27,6 +27,7 @@ def run_document(home: Home, run: RunRecord, shop: Shop, records: Records) -> Do
         "metrics": _metrics(verdict, shop) if verdict else None,
         "verdict": {"promote": verdict.promote, "reasons": verdict.reasons} if verdict else None,
         "bundle": _bundle(records),
+        "warnings": all_warnings(records),
         "reports": _reports(home, run.run_id),
     }
 

@@ -29,6 +29,8 @@ def print_summary(document: Document, home: Home, console: Console) -> None:
     if document["verdict"]:
         for line in verdict_lines(document, home):
             say(line)
+    for warning in warning_lines(document):
+        say(warning)
     for name, uri in sorted(document["reports"].items(), key=lambda report: report[0] != "report"):
         say(f"{name}: {uri}")
     for text in next_steps(document, home):
@@ -64,6 +66,11 @@ def verdict_lines(document: Document, home: Home) -> list[Text]:
         sign = Text("  ✗ ", "yellow") if reason in failed else Text("  ✓ ", "green")
         lines.append(sign.append(reason, "default"))
     return lines
+
+
+def warning_lines(document: Document) -> list[Text]:
+    """Return the warnings of a run; an older run's document has none."""
+    return [Text("warning: ", "bold yellow").append(line, "default") for line in document.get("warnings", [])]
 
 
 def next_steps(document: Document, home: Home) -> list[str]:

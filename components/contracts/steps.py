@@ -50,6 +50,7 @@ class StepRecord:
     peak_mb: float = 0.0  # resident memory of the step's process
     facts: dict[str, Any] = field(default_factory=dict)  # what the report shows of this step
     handles: dict[str, Handle] = field(default_factory=dict)  # what it left, by kind
+    warnings: list[str] = field(default_factory=list)  # shown after the run, on top of its report and in its document
 
 
 class Step:
@@ -71,6 +72,10 @@ class Step:
         """Keep what came of the step: row counts and JSON-able facts for the report."""
         self.record.rows_in, self.record.rows_out = rows_in, rows_out
         self.record.facts.update(facts)
+
+    def warn(self, *warnings: str) -> None:
+        """Warn of what did not stop the step: each one line with a value, the key of the shop file and the fix."""
+        self.record.warnings.extend(warnings)
 
     def leave(self, path: str | Path, handle: Handle) -> None:
         """Write a handle to the path of a KFP artifact, and note it in the record."""
@@ -139,6 +144,11 @@ def stood_at(records: Mapping[str, StepRecord]) -> str | None:
     """Return the moment that a run's handles stand at, ISO 8601; None when no step came to one."""
     moments = (handle.as_of for record in records.values() for handle in record.handles.values() if handle.as_of)
     return next(moments, None)
+
+
+def all_warnings(records: Mapping[str, StepRecord]) -> list[str]:
+    """Return the warnings of all steps, each once, in the order in which the steps started."""
+    return list(dict.fromkeys(warning for record in records.values() for warning in record.warnings))
 
 
 def _read_record(path: Path) -> StepRecord:

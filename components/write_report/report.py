@@ -7,7 +7,7 @@ from typing import Any
 
 from components.contracts.recommendations import CustomerExample
 from components.contracts.shop import Shop
-from components.contracts.steps import stood_at
+from components.contracts.steps import all_warnings, stood_at
 from components.contracts.verdict import Verdict
 from components.write_report import formats
 from components.write_report.customers import customer_examples
@@ -45,6 +45,7 @@ class RunReport:
     as_of: str
     k: int
     headline: Headline
+    warnings: tuple[str, ...]
     answers: tuple[Answer, ...]
     failed: StepOutcome | None
     data: DataQuality | None
@@ -101,6 +102,7 @@ def outline_report(run: Path, shop: Shop, records: Records, files: RunFiles, suc
         as_of=formats.in_zone(stood_at(records) or files.run.text("as_of"), shop.zone) or "",
         k=shop.k,
         headline=_headline(run, shop, records, files.verdict, failed, succeeded),
+        warnings=tuple(all_warnings(records)),
         answers=(
             what_came_in(data),
             what_was_learned(model),

@@ -44,6 +44,8 @@ def print_drift(document: dict[str, Any]) -> None:
     click.echo(f"{document['shop']} from {document['window_start']} to {document['as_of']}: {verdict}")
     for reason in document["reasons"]:
         click.echo(f"  · {reason}")
+    for warning in document["warnings"]:
+        click.echo(f"warning: {warning}")
     for name, uri in document["reports"].items():
         click.echo(f"{name}: {uri}")
 

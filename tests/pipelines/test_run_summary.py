@@ -43,6 +43,24 @@ def test_a_run_that_scored_nobody_says_so(tmp_path):
     assert "0 users with 0 held-out requests" in captured.get()
 
 
+def test_warnings_are_printed_and_older_documents_have_none(tmp_path: Path) -> None:
+    document = {
+        "run_id": "r1",
+        "shop": "corner",
+        "as_of": "2024-06-03",
+        "metrics": None,
+        "verdict": None,
+        "reports": {},
+    }
+    console = Console(width=40)
+    with console.capture() as captured:
+        print_summary(document | {"warnings": ["items: 3 of 9 prices cannot be read [x]"]}, Home(tmp_path), console)
+    assert "warning: items: 3 of 9 prices cannot be read [x]\n" in captured.get()
+    with console.capture() as captured:
+        print_summary(document, Home(tmp_path), console)
+    assert "warning:" not in captured.get()
+
+
 def test_the_next_commands_can_be_typed_where_the_run_was_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
 
 def test_a_run_ends_with_its_document(tiny: LivingHome) -> None:
     found = tiny.document
-    assert list(found) == ["run_id", "shop", "as_of", "steps", "metrics", "verdict", "bundle", "reports"]
+    assert list(found) == ["run_id", "shop", "as_of", "steps", "metrics", "verdict", "bundle", "warnings", "reports"]
     assert {step["name"] for step in found["steps"]} == set(TRAINING)
     assert all(list(step) == ["name", "seconds", "rows_in", "rows_out"] for step in found["steps"])
     assert set(found["metrics"]) == {"challenger", "champion", "baselines"}

@@ -189,6 +189,15 @@ def test_a_killed_step_counts_as_interrupted(tmp_path: Path) -> None:
     assert "was cut off while it was at work" in page.texts["answer"]
 
 
+def test_warnings_of_all_steps_stand_on_the_first_screen(tmp_path: Path) -> None:
+    records = sample_run.records()
+    records["ingest_events"].warnings = ["orders: 2 files were left out"]
+    records["validate_events"].warnings = ["items: <b>9</b> prices cannot be read", "orders: 2 files were left out"]
+    page = page_of(tmp_path, records)
+    assert page.texts["answer"].count("orders: 2 files were left out") == 1
+    assert "items: <b>9</b> prices cannot be read" in page.texts["answer"]
+
+
 def test_a_run_without_any_record_still_has_a_report(tmp_path: Path) -> None:
     page = page_of(tmp_path, {}, succeeded=False)
     assert "The run did not finish" in page.texts["answer"]
