@@ -9,6 +9,7 @@ from typing import NoReturn
 import click
 
 from components.contracts.errors import RankloopError, is_out_of_space, no_space
+from components.contracts.urls import without_users
 
 COMMANDS = {
     "run": "Run the whole training pipeline on this machine.",
@@ -102,4 +103,4 @@ def _exit_code() -> int:
 
 
 def _complain(message: str) -> None:
-    click.echo(f"rankloop: {' '.join(message.split())}", err=True)
+    click.echo(f"rankloop: {without_users(' '.join(message.split()))}", err=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.contracts.errors import ConfigurationError
+from components.contracts.urls import read_url
 
 # Delta tables do not work below a folder with these in its path: deltalake 1.6 takes paths for URLs.
 UNFIT = re.compile(r"[\x00-\x1f\[\]\\^|]|%[0-9A-Fa-f]{2}")
@@ -31,7 +32,7 @@ class Home:
         features/sets/<digest>/   immutable snapshot sets (hard links into the pool) that Feast reads
         feature_store/            Feast's registry and generated feature_store.yaml
         online/                   the packed online store (LMDB)
-        online_url                another place for it, such as redis://host:6379/0; written by hand
+        online_url                another place for it, such as redis://:${PASSWORD}@host:6379/0; written by hand
         models/                   BentoML's model store
         environments/<env>.json   which bundle an environment serves, and its history
         experiments/<env>.toml    the arms that an environment's service shows, and their shares
@@ -90,17 +91,17 @@ class Home:
         The folder stands in the URL as it is, nothing is percent-encoded.
 
         Raises:
-            ConfigurationError: the file cannot be read.
+            ConfigurationError: the file cannot be read, or an environment variable that it names is not set.
         """
-        named = self.root / "online_url"
         try:
-            return named.read_text("utf-8").strip()
+            return read_url(self.online_url_file)
         except FileNotFoundError:
             return f"lmdb://{self.root / 'online'}"
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(
-                f"{named}: cannot be read ({error}); expected a line such as redis://host:6379/0, or no such file"
-            ) from error
+
+    @property
+    def online_url_file(self) -> Path:
+        """The file that names another online store than the home's own; it may hold a password."""
+        return self.root / "online_url"
 
     @property
     def models(self) -> Path:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from components.contracts.errors import ConfigurationError
+from components.contracts.urls import without_users
 
 SQLITE = "sqlite:///"
 
@@ -68,7 +69,7 @@ def _describe_mistake(mistake: Any, settings: type[BaseModel]) -> str:
     expected = mistake["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if mistake["type"] == "value_error":
         return f"`{key}`: {expected}" if key else expected
-    return f"`{key}`: found {mistake['input']!r}, expected {expected}"
+    return f"`{key}`: found {without_users(repr(mistake['input']))}, expected {expected}"
 
 
 def _dotted(location: tuple[str | int, ...]) -> str:

@@ -19,6 +19,7 @@ from components.contracts.errors import RankloopError, is_out_of_space, no_space
 from components.contracts.handles import Handle, write_handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop, load_shop
+from components.contracts.urls import without_users
 
 # Words that stand for None in a pipeline's parameters: KFP's local runner fails on optional ones that are not given.
 LATEST = "latest"  # as-of: the end of the last complete day
@@ -111,7 +112,7 @@ def recorded_step(name: str, shop: str, home: str, run_id: str) -> Iterator[Step
         yield step
     except RankloopError as error:
         _fail(step, str(error))
-        print(f"{name}: {error}", file=sys.stderr)
+        print(f"{name}: {step.record.error}", file=sys.stderr)
         raise SystemExit(1) from error
     except Exception as error:
         traceback.print_exc()
@@ -122,7 +123,7 @@ def recorded_step(name: str, shop: str, home: str, run_id: str) -> Iterator[Step
 
 
 def _fail(step: Step, message: str) -> None:
-    step.record.state, step.record.error = "failed", message
+    step.record.state, step.record.error = "failed", without_users(message)
     step.save()
 
 

@@ -1,7 +1,6 @@
 """SQL tables as DuckDB relations: rows fetched in batches over SQLAlchemy, their cells as text like a CSV's."""
 
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -15,12 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from components.contracts.errors import ConfigurationError, SourceError
 from components.contracts.shop import Source
+from components.contracts.urls import AMBIGUOUS, fill_variables, shown_url
 from components.ingest_events.files import FILE
 from components.lake.session import name
 
 BATCH_ROWS = 50_000
 FETCHED = "fetched"
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 
@@ -43,29 +42,20 @@ def open_database(where: str, source: Source) -> Iterator["DatabaseTable"]:
             "expected one such as postgresql://user:${PASSWORD}@host/database or sqlite:///file.db"
         ) from error
     except SQLAlchemyError as error:
-        reason = str(error).strip().splitlines()[0]
+        reason, shown = str(error).strip().splitlines()[0], shown_url(url.render_as_string(hide_password=False))
         raise SourceError(
-            f"{where}: table {source.table} at {url.render_as_string(hide_password=True)} cannot be read ({reason}); "
+            f"{where}: table {source.table} at {shown} cannot be read ({reason}); "
             "check the address, the rights and the table's name"
         ) from error
 
 
 def database_url(where: str, written: str) -> sa.URL:
     """The URL of a shop file with its ``${NAME}`` replaced by environment variables."""
-
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in os.environ:
-            raise ConfigurationError(
-                f"{where}: `source.url` uses ${{{match[1]}}}, but that environment variable is not set; export it"
-            )
-        return os.environ[match[1]]
-
+    expected = f"expected one such as postgresql://user:${{PASSWORD}}@host/database or sqlite:///file.db; {AMBIGUOUS}"
     try:
-        url = sa.make_url(_VARIABLE.sub(value, written))
-    except sa.exc.ArgumentError as error:
-        raise ConfigurationError(
-            f"{where}: found the `source.url` {written!r}, expected one such as sqlite:///shop.db"
-        ) from error
+        url = sa.make_url(fill_variables(f"{where}: `source.url`", written))
+    except (sa.exc.ArgumentError, ValueError):  # their messages may repeat the password
+        raise ConfigurationError(f"{where}: found a `source.url` that cannot be understood, {expected}") from None
     if url.drivername.startswith("sqlite") and url.database and not os.path.exists(url.database):
         raise SourceError(f"{where}: found no SQLite file at {url.database}; correct `source.url` in the shop file")
     return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))

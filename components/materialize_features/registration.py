@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from components.contracts.home import Home
+from components.contracts.urls import shown_url
 from components.features.sets import CURRENT, FeatureSet
 from feature_repo.feast_import import import_feast
 from feature_repo.project import PROJECT
@@ -29,7 +30,7 @@ def register(home: Home, chosen: FeatureSet) -> bool:
     folder = home.feature_store
     note = folder / "applied.json"
     wanted = {"revision": chosen.revision, "ttl_days": chosen.ttl_days, "home": str(home.root.resolve())}
-    wanted["online"] = home.online_url
+    wanted["online"] = shown_url(home.online_url)
     if (folder / "registry.db").exists() and note.exists() and json.loads(note.read_text()) == wanted:
         return False
     import_feast()
@@ -51,7 +52,7 @@ def register(home: Home, chosen: FeatureSet) -> bool:
 
 def _settings(home: Home, chosen: FeatureSet) -> str:
     root = home.root.resolve()
-    places = (f"{root}/feature_store/registry.db", Home(root).online_url)
+    places = (f"{root}/feature_store/registry.db", f"home://{root}")
     registry, online = (json.dumps(place, ensure_ascii=False) for place in places)
     return YAML.format(home=root, project=PROJECT, registry=registry, online=online, revision=chosen.revision)
 

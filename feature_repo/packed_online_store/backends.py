@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from components.contracts.errors import StoreError
+from components.contracts.urls import shown_url
 
 
 @dataclass(frozen=True)
@@ -69,4 +70,6 @@ def open_backend(url: str, deadline_seconds: float | None = None) -> Backend:
         from feature_repo.packed_online_store.redis_backend import RedisBackend
 
         return RedisBackend(url, deadline_seconds)
-    raise StoreError(f"online store URL {url!r} is not understood; expected lmdb:///path or redis://host:port/db")
+    raise StoreError(
+        f"online store URL {shown_url(url)!r} is not understood; expected lmdb:///path or redis://host:port/db"
+    )

@@ -4,7 +4,8 @@ In ``feature_store.yaml``::
 
     online_store:
       type: feature_repo.packed_online_store.online_store.PackedOnlineStore
-      url: lmdb://online            # a folder beside the file, or lmdb:///folder, or redis://host:port/db
+      url: lmdb://online            # a folder beside the file, or lmdb:///folder, or redis://host:port/db,
+                                    # or home:///folder, the store of that home, whose password stays in the home
       revision: "5c1e…"             # of the feature service; left out, the view's tag "revision", else its schema
       as_of: 2017-08-28T00:00:00Z   # the home's clock; left out, the one kept in the store, else the wall clock
 """
@@ -26,6 +27,7 @@ from feast.protos.feast.types.Value_pb2 import Value
 from feast.repo_config import FeastConfigBaseModel
 from pydantic import StrictStr
 
+from components.contracts.home import Home
 from feature_repo.packed_online_store.backends import Backend, open_backend
 from feature_repo.packed_online_store.client import MICROSECOND, PackedClient
 from feature_repo.packed_online_store.clock import HomeClock, wall_clock
@@ -188,7 +190,7 @@ class PackedOnlineStore(OnlineStore):
         return self._clients[known]
 
     def _backend(self, config: RepoConfig) -> Backend:
-        url = _absolute(config.online_store.url, config.repo_path)
+        url = _resolved(config.online_store.url, config.repo_path)
         if url not in self._backends:
             self._backends[url] = open_backend(url)
         return self._backends[url]
@@ -216,8 +218,10 @@ def _clock(settings: PackedOnlineStoreConfig, backend: Backend, project: str) ->
     return kept_clock
 
 
-def _absolute(url: str, repo_path: Path | None) -> str:
-    """Take an LMDB folder that is not absolute as one beside ``feature_store.yaml``."""
+def _resolved(url: str, repo_path: Path | None) -> str:
+    """Ask the home that it names; take an LMDB folder that is not absolute as one beside ``feature_store.yaml``."""
+    if url.startswith("home://"):
+        return Home(Path(url.removeprefix("home://"))).online_url
     folder = url.removeprefix("lmdb://")
     if folder == url or folder.startswith("/"):
         return url

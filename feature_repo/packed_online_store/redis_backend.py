@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import cast
-from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from components.contracts.errors import StoreError
+from components.contracts.urls import AMBIGUOUS, is_ambiguous, shown_url
 from feature_repo.packed_online_store.backends import RowBatch
 from feature_repo.packed_online_store.redis_commands import overwrite, read_values
 
@@ -66,8 +66,10 @@ class RedisBackend:
     """
 
     def __init__(self, url: str, deadline_seconds: float | None = None) -> None:
-        parts = urlsplit(url)
-        self.url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        self.url = shown_url(url)
+        expected = f"expected one such as redis://:password@host:6379/0; {AMBIGUOUS}"
+        if is_ambiguous(url):
+            raise StoreError(f"online store URL {self.url!r} (shown without user and password): {expected}")
         self._again = deadline_seconds is None
         once = {} if deadline_seconds is None else {"retry": Retry(NoBackoff(), 0)}
         try:
@@ -78,8 +80,8 @@ class RedisBackend:
                 decode_responses=False,
                 **once,
             )
-        except ValueError as error:
-            raise StoreError(f"online store URL {self.url!r}: {error}; expected redis://host:port/db") from error
+        except ValueError:  # its message may repeat the password
+            raise StoreError(f"online store URL {self.url!r} cannot be understood: {expected}") from None
         self._write_newer = self._redis.register_script(WRITE_NEWER)
 
     def read(self, keys: Sequence[bytes]) -> list[bytes | None]:

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from redis import Redis
 
 from components.build_features.snapshots import build_features
 from components.bundles.store import publish_folder
@@ -14,6 +15,7 @@ from feature_repo.project import PROJECT
 from tests.components.build_features.homes import home_of, quiet, small_shop
 from tests.components.bundles.drafts import ranker_draft, written
 from tests.components.features.frames import on
+from tests.servers import redis_server
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
 pytestmark = [
@@ -102,3 +104,22 @@ def _packed(home, chosen) -> dict[tuple[str, str], bytes]:
             for name in arrays:
                 found[view, name] = rows.arrays(name).values.tobytes()
     return found
+
+
+def test_the_password_of_a_store_stands_where_it_was_put_only(tmp_path):
+    home, clean = home_of(tmp_path / "home")
+    features = build_features(small_shop(), home, clean, quiet).features
+    with redis_server(tmp_path) as url, Redis.from_url(url) as server:
+        server.config_set("requirepass", "Pass77")
+        home.online_url_file.write_text(url.replace("redis://", "redis://:Pass77@"))
+        done = materialize_features(small_shop(), home, features, quiet)
+        assert done.rows_out > 0
+        assert done.online.uri == url
+
+        from feast import FeatureStore
+
+        store = FeatureStore(fs_yaml_file=home.feature_store / "feature_store.yaml")
+        answer = store.get_online_features(["user_features:trips"], [{"user_id": "u1"}]).to_dict()
+        assert answer["trips"][0] > 0
+    files = [file for file in tmp_path.rglob("*") if file.is_file() and b"Pass77" in file.read_bytes()]
+    assert files == [home.online_url_file]

@@ -1,0 +1,78 @@
+"""URLs that may hold a secret: how they are written, and how they are shown."""
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from components.contracts.errors import ConfigurationError
+
+FOLDERS = ("lmdb://", "file://", "sqlite://", "home://")  # a path follows: an @ in it is no user
+SECRETS = ("password", "passwd", "passphrase", "token", "secret", "key", "credential")
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_USER = re.compile(r"\b((?!lmdb:|file:|sqlite:|home:)[\w+.-]+://)\S*@")
+
+
+def fill_variables(where: str, written: str) -> str:
+    """Replace each ``${NAME}`` by that environment variable; ``where`` names the key or file in the error.
+
+    Raises:
+        ConfigurationError: a variable is not set.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in os.environ:
+            raise ConfigurationError(
+                f"{where}: found ${{{match[1]}}}, but that environment variable is not set; export it"
+            )
+        return os.environ[match[1]]
+
+    return _VARIABLE.sub(value, written)
+
+
+def read_url(file: Path) -> str:
+    """Read the URL in a file of one line, its ``${NAME}`` replaced by environment variables.
+
+    Raises:
+        ConfigurationError: the file cannot be read, holds no URL, or a variable is not set.
+        FileNotFoundError: there is no such file.
+    """
+    expected = "expected a line such as redis://host:6379/0, or no such file"
+    try:
+        written = file.read_text("utf-8-sig").strip()
+    except FileNotFoundError:
+        raise
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: cannot be read ({error}); {expected}") from error
+    url = fill_variables(str(file), written)
+    if "://" not in url:
+        raise ConfigurationError(f"{file}: found no URL in it; {expected}")
+    return url
+
+
+def shown_url(url: str) -> str:
+    """Return where a URL leads, without user, password and secret options: fit for messages, records and reports."""
+    if url.startswith(FOLDERS):
+        return url
+    scheme, sign, rest = url.partition("://")
+    if not sign:
+        return "a text without ://"
+    place, _, options = rest.rpartition("@")[2].partition("?")
+    shown = urlencode([(name, value) for name, value in parse_qsl(options) if not name.lower().endswith(SECRETS)])
+    return scheme + sign + place + (f"?{shown}" if shown else "")
+
+
+def without_users(message: str) -> str:
+    """Return a message without the user and password of any URL in it."""
+    return _USER.sub(r"\1", message)
+
+
+def is_ambiguous(url: str) -> bool:
+    """Whether a user or password holds a character that ends it early, so that another host would be called."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2] != urlsplit(shown_url(url)).netloc
+    except ValueError:  # brackets that are no IPv6 address
+        return True
+
+
+AMBIGUOUS = "write `#`, `/`, `?` and `@` in a user or password as %23, %2F, %3F and %40"
