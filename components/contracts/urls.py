@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from components.contracts.errors import ConfigurationError
 
 FOLDERS = ("lmdb://", "file://", "sqlite://", "home://")  # a path follows: an @ in it is no user
-SECRETS = ("password", "passwd", "passphrase", "token", "secret", "key", "credential")
+PLACE_OPTIONS = ("db",)  # of a query: what says where, and is no secret
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _USER = re.compile(r"\b((?!lmdb:|file:|sqlite:|home:)[\w+.-]+://)\S*@")
 
@@ -50,15 +50,18 @@ def read_url(file: Path) -> str:
     return url
 
 
-def shown_url(url: str) -> str:
-    """Return where a URL leads, without user, password and secret options: fit for messages, records and reports."""
+def public_url(url: str) -> str:
+    """Return where a URL leads, without user, password and options: fit for messages, records and reports.
+
+    All up to the last ``@`` goes first, so that no character of a password is taken for its end.
+    """
     if url.startswith(FOLDERS):
         return url
     scheme, sign, rest = url.partition("://")
     if not sign:
-        return "a text without ://"
-    place, _, options = rest.rpartition("@")[2].partition("?")
-    shown = urlencode([(name, value) for name, value in parse_qsl(options) if not name.lower().endswith(SECRETS)])
+        return "(a URL that is not understood)"
+    place, _, options = rest.rpartition("@")[2].partition("#")[0].partition("?")
+    shown = urlencode([(name, value) for name, value in parse_qsl(options) if name in PLACE_OPTIONS])
     return scheme + sign + place + (f"?{shown}" if shown else "")
 
 
@@ -70,7 +73,7 @@ def without_users(message: str) -> str:
 def is_ambiguous(url: str) -> bool:
     """Whether a user or password holds a character that ends it early, so that another host would be called."""
     try:
-        return urlsplit(url).netloc.rpartition("@")[2] != urlsplit(shown_url(url)).netloc
+        return urlsplit(url).netloc.rpartition("@")[2] != urlsplit(public_url(url)).netloc
     except ValueError:  # brackets that are no IPv6 address
         return True
 

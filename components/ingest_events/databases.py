@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from components.contracts.errors import ConfigurationError, SourceError
 from components.contracts.shop import Source
-from components.contracts.urls import AMBIGUOUS, fill_variables, shown_url
+from components.contracts.urls import AMBIGUOUS, fill_variables, public_url
 from components.ingest_events.files import FILE
 from components.lake.session import name
 
@@ -42,7 +42,7 @@ def open_database(where: str, source: Source) -> Iterator["DatabaseTable"]:
             "expected one such as postgresql://user:${PASSWORD}@host/database or sqlite:///file.db"
         ) from error
     except SQLAlchemyError as error:
-        reason, shown = str(error).strip().splitlines()[0], shown_url(url.render_as_string(hide_password=False))
+        reason, shown = str(error).strip().splitlines()[0], public_url(url.render_as_string(hide_password=False))
         raise SourceError(
             f"{where}: table {source.table} at {shown} cannot be read ({reason}); "
             "check the address, the rights and the table's name"

@@ -8,7 +8,7 @@ from typing import Any
 from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop
-from components.contracts.urls import shown_url
+from components.contracts.urls import public_url
 from components.features.sets import read_set
 from components.materialize_features.old_revisions import drop_old_revisions
 from components.materialize_features.packed_rows import advance_clock, open_client, stands, write_newest
@@ -46,7 +46,7 @@ def materialize_features(shop: Shop, home: Home, features: Handle, say: Callable
             note.write_text(chosen.digest)
         advance_clock(client, chosen)
         drop_old_revisions(home, client, chosen)
-    handle = Handle("online", shown_url(home.online_url), features.versions, features.digest, features.as_of)
+    handle = Handle("online", public_url(home.online_url), features.versions, features.digest, features.as_of)
     views = {view: asdict(report) for view, report in reports.items()}
     written = sum(report.written for report in reports.values())
     facts = {"registry_applied": applied, "views": views, "words": words}

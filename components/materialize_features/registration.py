@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from components.contracts.home import Home
-from components.contracts.urls import shown_url
+from components.contracts.urls import public_url
 from components.features.sets import CURRENT, FeatureSet
 from feature_repo.feast_import import import_feast
 from feature_repo.project import PROJECT
@@ -30,7 +30,7 @@ def register(home: Home, chosen: FeatureSet) -> bool:
     folder = home.feature_store
     note = folder / "applied.json"
     wanted = {"revision": chosen.revision, "ttl_days": chosen.ttl_days, "home": str(home.root.resolve())}
-    wanted["online"] = shown_url(home.online_url)
+    wanted["online"] = public_url(home.online_url)
     if (folder / "registry.db").exists() and note.exists() and json.loads(note.read_text()) == wanted:
         return False
     import_feast()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from components.contracts.errors import StoreError
-from components.contracts.urls import shown_url
+from components.contracts.urls import public_url
 
 
 @dataclass(frozen=True)
@@ -71,5 +71,5 @@ def open_backend(url: str, deadline_seconds: float | None = None) -> Backend:
 
         return RedisBackend(url, deadline_seconds)
     raise StoreError(
-        f"online store URL {shown_url(url)!r} is not understood; expected lmdb:///path or redis://host:port/db"
+        f"online store URL {public_url(url)!r} is not understood; expected lmdb:///path or redis://host:port/db"
     )

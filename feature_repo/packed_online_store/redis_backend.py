@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from components.contracts.errors import StoreError
-from components.contracts.urls import AMBIGUOUS, is_ambiguous, shown_url
+from components.contracts.urls import AMBIGUOUS, is_ambiguous, public_url
 from feature_repo.packed_online_store.backends import RowBatch
 from feature_repo.packed_online_store.redis_commands import overwrite, read_values
 
@@ -66,7 +66,7 @@ class RedisBackend:
     """
 
     def __init__(self, url: str, deadline_seconds: float | None = None) -> None:
-        self.url = shown_url(url)
+        self.url = public_url(url)
         expected = f"expected one such as redis://:password@host:6379/0; {AMBIGUOUS}"
         if is_ambiguous(url):
             raise StoreError(f"online store URL {self.url!r} (shown without user and password): {expected}")

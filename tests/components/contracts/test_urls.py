@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.contracts.errors import ConfigurationError, StoreError
-from components.contracts.urls import fill_variables, is_ambiguous, read_url, shown_url, without_users
+from components.contracts.urls import fill_variables, is_ambiguous, public_url, read_url, without_users
 from feature_repo.packed_online_store.backends import open_backend
 
 HOST = "redis://127.0.0.1:6379/0"
@@ -22,11 +22,11 @@ HOST = "redis://127.0.0.1:6379/0"
         ("redis://127.0.0.1:6379?db=0&password=Pass77", "redis://127.0.0.1:6379?db=0"),
         ("postgresql+psycopg://u:Pass77@host/shop?sslpassword=Pass77", "postgresql+psycopg://host/shop"),
         ("lmdb:///home/a@b/online?map_size=1", "lmdb:///home/a@b/online?map_size=1"),
-        ("Pass77", "a text without ://"),
+        ("Pass77", "(a URL that is not understood)"),
     ],
 )
 def test_a_url_is_shown_without_secrets(url: str, shown: str) -> None:
-    assert shown_url(url) == shown
+    assert public_url(url) == shown
 
 
 def test_messages_lose_the_users_of_urls() -> None:
