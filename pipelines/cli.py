@@ -10,6 +10,7 @@ import click
 
 from components.contracts.errors import RankloopError, is_out_of_space, no_space
 from components.contracts.urls import without_users
+from pipelines.output import failed_write, use_lasting_streams, use_utf8
 
 COMMANDS = {
     "run": "Run the whole training pipeline on this machine.",
@@ -67,13 +68,14 @@ def command() -> NoReturn:
     Arrow may still be starting a thread then. C++ aborts a process that takes such a thread away while it ends in the
     usual way: one of 150 `rankloop experiment` did on a busy machine.
     """
+    use_utf8()
+    use_lasting_streams()
     code = _exit_code()
     atexit._run_exitfuncs()
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except OSError:  # the reader has gone
-        code = code or 1
+    sys.stdout.flush()
+    if (failure := failed_write(sys.stdout)) and code == 0:
+        _complain(f"standard output cannot be written ({failure.strerror}); the command itself has done its work")
+    sys.stderr.flush()
     os._exit(code)
 
 
@@ -89,9 +91,6 @@ def _exit_code() -> int:
     except (KeyboardInterrupt, click.Abort):
         _complain("interrupted; the home is whole, and the same command takes up the work")
         return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except Exception as error:
         if "RANKLOOP_TRACEBACK" in os.environ:
             raise

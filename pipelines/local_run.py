@@ -149,6 +149,8 @@ def step_environment(scratch: Path) -> dict[str, str]:
     return kept | {
         "PYTHONSAFEPATH": "1",
         "PYTHONHASHSEED": "0",
+        "PYTHONUTF8": "1",  # whatever the terminal's encoding: steps write files and a log
+        "PYTHONIOENCODING": "utf-8",
         "TMPDIR": str(scratch),
         "OMP_NUM_THREADS": threads,
         "OMP_WAIT_POLICY": "PASSIVE",  # a thread that spins while it waits takes the core from whoever it waits for

@@ -20,8 +20,8 @@ def command(name: str, home: Path, as_json: bool) -> None:
 
     from components.bundles.promotion import named_bundle
     from pipelines.bundle_details import bundle_details, bundle_tables
-    from pipelines.commands.documents import print_json
     from pipelines.homes import open_home, shop_of
+    from pipelines.output import print_json
 
     place = open_home(home)
     details = bundle_details(place, named_bundle(place, shop_of(place), name))

@@ -16,8 +16,8 @@ from pipelines.commands.options import home_option, json_option, shop_option
 def command(ctx: click.Context, shop_file: Path, home: Path, as_json: bool) -> None:
     """Say what is missing or misconfigured on this machine, and the mend."""
     from components.contracts.home import Home
-    from pipelines.commands.documents import print_json
     from pipelines.health import examine
+    from pipelines.output import print_json
 
     findings = examine(shop_file.expanduser().resolve(), Home(home.expanduser().resolve()))
     if as_json:

@@ -1,21 +1,17 @@
 """Print what a command came to: a JSON document alone on standard output, or words."""
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from pipelines.output import print_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from components.bundles.promotion import PointerChange
     from components.contracts.home import Home
-
-
-def print_json(document: object) -> None:
-    """Print one JSON document on standard output."""
-    click.echo(json.dumps(document, indent=1, ensure_ascii=False))
 
 
 def print_document(document: dict[str, Any], home: "Home", as_json: bool) -> None:

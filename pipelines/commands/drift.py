@@ -29,8 +29,9 @@ def command(
     as_json: bool,
 ) -> None:
     """Bring in what is new and compare the newest window with the bundle's reference; exit 3 when it drifted."""
-    from pipelines.commands.documents import print_drift, print_json
+    from pipelines.commands.documents import print_drift
     from pipelines.monitoring_run import monitor
+    from pipelines.output import print_json
 
     document = monitor(home, environment, window, as_of, quiet=as_json, shop_file=shop_file)
     print_json(document) if as_json else print_drift(document)

@@ -57,10 +57,10 @@ def command(
     from rich.console import Console
 
     from components.contracts.shop import load_shop
-    from pipelines.commands.documents import print_json
     from pipelines.experiment_readout import read_out
     from pipelines.experiment_words import print_readout
     from pipelines.homes import open_home, shop_file_of
+    from pipelines.output import print_json
 
     place = open_home(home)
     horizon_days = days or load_shop(shop_file or shop_file_of(place)).horizon_days

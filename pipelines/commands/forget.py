@@ -19,10 +19,10 @@ def command(ctx: click.Context, user: str, yes: bool, home: Path, as_json: bool)
     A keyed hash stays, so that no later run brings the user back; so does a receipt without the id. What was cut off is
     finished by the same command. Exit 1 when some file still holds the user.
     """
-    from pipelines.commands.documents import print_json
     from pipelines.forgetting import forget_user
     from pipelines.forgetting_words import print_receipt, receipt_document
     from pipelines.homes import open_home
+    from pipelines.output import print_json
 
     place = open_home(home)
     if not yes:

@@ -22,14 +22,15 @@ def command() -> None:
 def add(name: str, home: Path, as_json: bool) -> None:
     """Make a key for NAME and print it: only now, the home keeps its hash."""
     from pipelines.api_keys import add_key
-    from pipelines.commands.documents import print_json
     from pipelines.homes import now_text, open_home
+    from pipelines.output import print_json, require_written
 
     key = add_key(open_home(home), name, now_text())
     if as_json:
         print_json({"name": name, "key": key})
         return
     click.echo(key)
+    require_written()
     click.echo("keep it now, it is not shown again; send it as `Authorization: Bearer KEY`", err=True)
 
 
@@ -39,8 +40,8 @@ def add(name: str, home: Path, as_json: bool) -> None:
 def list_names(home: Path, as_json: bool) -> None:
     """List the names of the keys, oldest first."""
     from pipelines.api_keys import list_keys
-    from pipelines.commands.documents import print_json
     from pipelines.homes import open_home
+    from pipelines.output import print_json
 
     keys = list_keys(open_home(home))
     if as_json:
@@ -57,8 +58,8 @@ def list_names(home: Path, as_json: bool) -> None:
 def remove(name: str, home: Path, as_json: bool) -> None:
     """Refuse the key of NAME from now on."""
     from pipelines.api_keys import remove_key
-    from pipelines.commands.documents import print_json
     from pipelines.homes import open_home
+    from pipelines.output import print_json
 
     left = remove_key(open_home(home), name)
     if as_json:

@@ -22,8 +22,9 @@ def command(
 
     Users are taken as they stood at the as-of of the last finished run.
     """
-    from pipelines.commands.documents import print_json, print_rows
+    from pipelines.commands.documents import print_rows
     from pipelines.homes import open_home
+    from pipelines.output import print_json
     from pipelines.recommendations import recommendations, write_recommendations
 
     if bool(users) == all_users:

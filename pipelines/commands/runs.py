@@ -20,7 +20,7 @@ def command(names: tuple[str, ...], home: Path, as_json: bool) -> None:
     from rich.console import Console
 
     from components.contracts.home import Home
-    from pipelines.commands.documents import print_json
+    from pipelines.output import print_json
     from pipelines.run_details import compare_runs, comparison_table, details_tables, run_details, runs_table
     from pipelines.run_record import find_run, list_runs
 

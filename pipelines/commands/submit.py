@@ -25,7 +25,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Submit PIPELINE (training or monitoring) as one run on Kubeflow Pipelines."""
-    from pipelines.commands.documents import print_json
+    from pipelines.output import print_json
     from pipelines.submission import Submission, submit
 
     outcome = submit(Submission(pipeline, host, _parameters(params), experiment, namespace, wait))
