@@ -8,10 +8,11 @@ from pathlib import Path
 
 from components.contracts.erasure import USER_ID, Erased, Person
 from components.contracts.home import Home
+from components.contracts.presence import files_below
 from components.contracts.shop import Shop
 from components.features.erasure import erase_examples, erase_snapshots
 from components.feedback.erasure import erase_feedback
-from components.lake.erasure import erase_rows
+from components.lake.erasure import LOG, erase_rows
 from components.lake.tables import Notes, read_notes
 from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.keys import row_keys
@@ -33,8 +34,7 @@ def places_of(home: Home, shop: Shop, person: Person) -> Iterator[Place]:
     """All places of a home, what is served from first."""
     yield Place("online store", partial(erase_online, home, person))
     yield Place("feedback log", lambda again: erase_feedback(home, person, again))
-    for log in sorted((home.root / "lake").rglob("_delta_log")):
-        uri = log.parent
+    for uri in sorted({path.parent.parent for path in files_below(home.root / "lake") if path.parent.name == LOG}):
         accepted = accepted_version(home, uri)
         yield Place(str(uri.relative_to(home.root)), partial(erase_rows, uri, person, accepted=accepted))
     yield Place("features", lambda _: erase_snapshots(home.features, person))

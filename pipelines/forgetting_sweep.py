@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from components.contracts.erasure import USER_ID, Person
 from components.contracts.home import Home
+from components.contracts.presence import files_below
 from components.contracts.tables import ITEM_CODES
 from components.lake.erasure import LOG, holds_user, rows_in_file
 from components.lake.tables import open_table
@@ -58,7 +59,7 @@ def is_item(home: Home, person: Person) -> bool:
 
 def _files(root: Path) -> Iterator[Path]:
     seen = set()
-    for path in sorted(root.rglob("*")):
+    for path in files_below(root):
         if path.is_symlink() or not path.is_file():
             continue
         found = path.stat()

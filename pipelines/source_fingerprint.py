@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from components.contracts.feedback import SERVED_SOURCE
 from components.contracts.home import Home
+from components.contracts.presence import status_of
 from components.contracts.shop import Shop, Source
 
 Print = tuple[str, ...]
@@ -24,7 +25,7 @@ def sources_fingerprint(shop: Shop, home: Home | None = None) -> str:
     for name, source in shop_sources(shop):
         for part in _database_prints(name, source) if source.kind == "sql" else _file_prints(name, source):
             digest.update(repr((name, *part)).encode())
-    if home is not None and home.feedback.exists():
+    if home is not None and status_of(home.feedback) is not None:
         digest.update(repr((SERVED_SOURCE, *_feedback_print(shop, home))).encode())
     return digest.hexdigest()[:16]
 

@@ -17,6 +17,7 @@ from components.bundles.digest import short
 from components.contracts.durable import write_durably
 from components.contracts.errors import PromotionError
 from components.contracts.home import NAME_ADVICE, is_environment_name
+from components.contracts.presence import content_of, names_in
 
 Action = Literal["promote", "rollback"]
 
@@ -76,20 +77,24 @@ class PointerFiles:
 
     def environments(self) -> list[str]:
         """Names of the environments that have a pointer."""
-        return sorted(path.stem for path in self.folder.glob("*.json"))
+        return [name.removesuffix(".json") for name in names_in(self.folder) if _is_pointer(name)]
 
     def read(self, environment: str) -> Pointer:
         """Return an environment's pointer.
 
         Raises:
-            PromotionError: its file is no JSON, or holds no moves that can have been made one after the other.
+            PromotionError: its file cannot be read, is no JSON, or holds no moves that can have been made one after
+                the other.
         """
         path = self._path(environment)
-        if not path.exists():
-            return Pointer(environment)
         try:
-            found = json.loads(path.read_bytes())
+            content = content_of(path)
+            if content is None:
+                return Pointer(environment)
+            found = json.loads(content)
             return Pointer(environment, _moves(found["moves"]))
+        except OSError as error:
+            raise PromotionError(f"{path}: cannot be read ({error}); make it readable, then try again") from error
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise PromotionError(f"{path}: unreadable ({error}); restore it, or remove it and promote again") from error
 
@@ -125,6 +130,10 @@ def write_pointer(target: PointerTarget, pointer: Pointer, move: Move) -> Pointe
     moved = Pointer(pointer.environment, (*pointer.moves, move))
     target.write(moved, f"{pointer.environment}: {move.action} {short(move.bundle)} (run {move.run_id})")
     return moved
+
+
+def _is_pointer(name: str) -> bool:
+    return name.endswith(".json") and not name.startswith(".")
 
 
 def _moves(found: Any) -> tuple[Move, ...]:

@@ -17,6 +17,7 @@ from components.bundles.manifest import SIDECAR
 from components.bundles.sidecar import Sidecar, sidecar_bytes, write_sidecar
 from components.contracts.durable import move_folder_durably, write_durably
 from components.contracts.errors import BundleError
+from components.contracts.presence import content_of, names_in
 
 LATEST = "latest"
 
@@ -76,14 +77,12 @@ def find_bundle(models: Path, shop: str, reference: str) -> Bundle:
 
 def published_folders(models: Path, shop: str) -> list[Path]:
     """Folders of all published bundles of a shop, by name."""
-    return sorted(path for path in (models / "models" / model_name(shop)).glob("*") if path.is_dir())
+    store = models / "models" / model_name(shop)
+    return [store / name for name in names_in(store) if (store / name).is_dir()]
 
 
 def _latest(store: Path) -> str:
-    try:
-        return (store / LATEST).read_text(errors="replace").strip()
-    except FileNotFoundError:
-        return ""
+    return (content_of(store / LATEST) or b"").decode(errors="replace").strip()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from components.contracts.errors import ConfigurationError
 from components.contracts.home import NAME_ADVICE, Home, is_environment_name
+from components.contracts.presence import status_of
 from components.contracts.shop_document import describe_mistakes
 from components.contracts.shop_sources import Settings
 
@@ -113,10 +114,10 @@ def read_experiment(path: Path) -> Experiment | None:
         ConfigurationError: the file cannot be read, is too large, is not TOML, or a key is wrong, which is named.
     """
     try:
+        if status_of(path) is None:
+            return None
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
-    except FileNotFoundError:
-        return None
     except OSError as error:
         raise ConfigurationError(f"{path}: the experiment cannot be read ({error}); make it a readable file") from error
     if len(content) > MOST_BYTES:

@@ -93,10 +93,7 @@ class Home:
         Raises:
             ConfigurationError: the file cannot be read, or an environment variable that it names is not set.
         """
-        try:
-            return read_url(self.online_url_file)
-        except FileNotFoundError:
-            return f"lmdb://{self.root / 'online'}"
+        return read_url(self.online_url_file) or f"lmdb://{self.root / 'online'}"
 
     @property
     def online_url_file(self) -> Path:

@@ -6,7 +6,6 @@ owner may read it. Without the file nobody was forgotten.
 
 import hmac
 import json
-import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from components.contracts.durable import write_durably
 from components.contracts.errors import ConfigurationError
+from components.contracts.presence import content_of, status_of
 
 OWNER_ONLY = 0o600
 KEY_BYTES = 32
@@ -90,14 +90,12 @@ def tombstones_mark(path: Path) -> Mark | None:
         ConfigurationError: whether there is one cannot be told.
     """
     try:
-        found = os.stat(path)
-    except FileNotFoundError:
-        return None
+        found = status_of(path)
     except OSError as error:
         raise ConfigurationError(
             f"{path}: cannot be looked at ({error.strerror}); mend its disk or the rights of its folder"
         ) from error
-    return found.st_mtime_ns, found.st_ino
+    return None if found is None else (found.st_mtime_ns, found.st_ino)
 
 
 def bury(path: Path, user_id: str) -> str:
@@ -128,12 +126,13 @@ def _hash(key: bytes, user_id: str) -> str:
 
 def _read(path: Path) -> tuple[bytes, dict[str, str]] | None:
     try:
-        found = json.loads(path.read_bytes())
+        content = content_of(path)
+        if content is None:
+            return None
+        found = json.loads(content)
         key, hashes = bytes.fromhex(found["key"]), dict(found["forgotten"])
         if len(key) != KEY_BYTES:
             raise ValueError(f"found a key of {len(key)} bytes, expected {KEY_BYTES}")
-    except FileNotFoundError:
-        return None
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise ConfigurationError(
             f"{path}: expected the key and hashes that `rankloop forget` writes ({error}); bring the file back: "

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from components.contracts.errors import ConfigurationError
+from components.contracts.presence import content_of
 
 FOLDERS = ("lmdb://", "file://", "sqlite://", "home://")  # a path follows: an @ in it is no user
 PLACE_OPTIONS = ("db",)  # of a query: what says where, and is no secret
@@ -30,18 +31,18 @@ def fill_variables(where: str, written: str) -> str:
     return _VARIABLE.sub(value, written)
 
 
-def read_url(file: Path) -> str:
-    """Read the URL in a file of one line, its ``${NAME}`` replaced by environment variables.
+def read_url(file: Path) -> str | None:
+    """Read the URL in a file of one line, its ``${NAME}`` replaced by environment variables; None without the file.
 
     Raises:
         ConfigurationError: the file cannot be read, holds no URL, or a variable is not set.
-        FileNotFoundError: there is no such file.
     """
     expected = "expected a line such as redis://host:6379/0, or no such file"
     try:
-        written = file.read_text("utf-8-sig").strip()
-    except FileNotFoundError:
-        raise
+        content = content_of(file)
+        if content is None:
+            return None
+        written = content.decode("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file}: cannot be read ({error}); {expected}") from error
     url = fill_variables(str(file), written)

@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 
 from components.contracts.durable import move_durably, remove_folder
 from components.contracts.erasure import USER_ID, Erased, Person
+from components.contracts.presence import files_below, names_in
 from components.features.pool import write_rows
 from components.features.sets import link
 
+PARQUET = ".parquet"
 LEFT_BEHIND = ".*"  # drafts, and what was on its way out, of processes that were killed
 
 
@@ -27,16 +29,17 @@ def erase_snapshots(features: Path, person: Person) -> Erased:
     removed = sum(
         _remove(path) for folder in ("pool", "sets") for path in sorted((features / folder).rglob(LEFT_BEHIND))
     )
-    found = [_erase(paths, person) for paths in _by_content(features.rglob("*.parquet"))]
+    snapshots = (path for path in files_below(features) if path.suffix == PARQUET)
+    found = [_erase(paths, person) for paths in _by_content(snapshots)]
     return sum(found, Erased(files=removed))
 
 
 def erase_examples(examples: Path, person: Person) -> Erased:
     """Remove the folders of ranking examples that hold requests of a user; a run that needs them builds them anew."""
-    folders = [path for path in examples.glob("*") if path.is_dir()]
+    folders = [examples / name for name in names_in(examples) if (examples / name).is_dir()]
     total = Erased()
     for folder in folders:
-        rows = [_rows_of(path, person) for path in folder.glob("*.parquet")]
+        rows = [_rows_of(path, person) for path in files_below(folder) if path.suffix == PARQUET]
         total += Erased(searched=len(rows))
         if folder.name.startswith(".") or any(rows):
             remove_folder(folder)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from components.contracts.durable import write_durably
 from components.contracts.errors import ConfigurationError
+from components.contracts.presence import content_of
 from components.feedback.places import Places
 from feature_repo.packed_online_store.clock import wall_clock
 
@@ -135,12 +136,22 @@ class ServiceClock:
             self._is_written = True
 
 
+def is_kept(folder: Path) -> bool:
+    """Whether a feedback folder holds the clock of an earlier service.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
+    return _read(Places(folder).clock) is not None
+
+
 def _read(path: Path) -> tuple[datetime, datetime] | None:
     try:
-        found = json.loads(path.read_bytes())
+        content = content_of(path)
+        if content is None:
+            return None
+        found = json.loads(content)
         return _zoned(found["as_of"]), _zoned(found["anchored_at"])
-    except FileNotFoundError:
-        return None
     except OSError as error:
         raise ConfigurationError(
             f"{path}: cannot be read ({error}); expected a file that this user may read"

@@ -17,6 +17,7 @@ from threading import Lock
 
 from components.contracts.errors import ConfigurationError
 from components.contracts.home import Home
+from components.contracts.presence import names_in
 from components.contracts.tombstones import Mark, Tombstones, tombstones_mark
 
 FOLLOWERS = "followers"
@@ -139,7 +140,8 @@ def await_followers(home: Home, seconds: float) -> tuple[int, int]:
     """
     mark, ends = tombstones_mark(home.tombstones), time.monotonic() + seconds
     while True:
-        said = [_has_said(path, mark) for path in (home.feedback / FOLLOWERS).glob("[0-9]*")]
+        notes = [home.feedback / FOLLOWERS / name for name in names_in(home.feedback / FOLLOWERS) if name[0].isdigit()]
+        said = [_has_said(path, mark) for path in notes]
         living = [each for each in said if each is not None]
         if all(living) or time.monotonic() >= ends:
             return sum(living), len(living) - sum(living)

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from components.contracts.durable import make_folder_durably, sync_folder
+from components.contracts.presence import names_in
 
 ENDING = ".jsonl"
 LINE_END = b"\n"
@@ -93,8 +94,12 @@ def _new_segment(folder: Path) -> int:
 
 
 def segments(folder: Path) -> list[Path]:
-    """The segments of a folder, oldest first."""
-    return sorted(folder.glob(f"[0-9]*{ENDING}"))
+    """The segments of a folder, oldest first; none if there is no such folder.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return [folder / name for name in names_in(folder) if name[0].isdigit() and name.endswith(ENDING)]
 
 
 def is_closed(segment: Path) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from components.contracts.handles import Handle
 from components.contracts.home import Home
+from components.contracts.presence import status_of
 from components.contracts.shop import ItemSource, PromotionSource, Settings, Shop, UserSource
 from components.contracts.tables import RAW
 from components.contracts.tombstones import Tombstones
@@ -55,7 +56,7 @@ def ingest_events(shop: Shop, home: Home, now: datetime, say: Callable[[str], No
         for snapshot in snapshot_sources(shop):
             say(f"reading {snapshot.table}")
             read[snapshot.table] = replace_table(session, home.raw / snapshot.table, snapshot, shop.zone, forgotten)
-        if home.feedback.exists():
+        if status_of(home.feedback) is not None:
             say("reading what the service logged")
             read |= read_served(session, shop.feedback, home, now)
             drop_old_feedback(home, shop.feedback.keep_days, now)

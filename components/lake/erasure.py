@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from components.contracts.erasure import USER_ID, Erased, Person
+from components.contracts.presence import files_below
 from components.lake.rows import stream_rows
 from components.lake.session import duckdb_session, name, parquet_relation, path_text, text
 from components.lake.tables import Notes, open_table, read_notes, replace_rows, table_files, table_version
@@ -35,7 +36,7 @@ def erase_rows(uri: Path, person: Person, again: bool = False, accepted: Fits | 
         again: an earlier erasure here may have been cut off: do all of it whatever is found.
         accepted: tells by its notes a version that must stay readable, beside the newest, without the user.
     """
-    files = [path for path in uri.rglob("*") if path.is_file()]
+    files = [path for path in files_below(uri) if path.is_file()]
     table = open_table(uri)
     if table is None or not (again or any(holds_user(path, person) for path in files)):
         return Erased(searched=len(files))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from components.contracts.home import Home
+from components.contracts.presence import names_in
 
 Versions = dict[str, int]
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError)
@@ -26,11 +27,20 @@ def named_versions(home: Home) -> dict[Path, set[int]]:
 
 
 def _naming(home: Home) -> Iterator[tuple[str, Versions]]:
-    for record in home.runs.glob("*/steps/*.json"):
+    for record in _documents(home.runs, "steps"):
         for handle in _read(record).get("handles", {}).values():
             yield handle["kind"], handle["versions"]
-    for described in (*home.features.glob("sets/*/set.json"), *home.models.glob("models/*/*/sidecar.json")):
+    stores = [home.models / "models" / name for name in names_in(home.models / "models")]
+    bundles = [path for store in stores if store.is_dir() for path in _documents(store, ".", "sidecar.json")]
+    for described in (*_documents(home.features / "sets", ".", "set.json"), *bundles):
         yield "clean", _read(described)["versions"]
+
+
+def _documents(folder: Path, room: str, ending: str = ".json") -> Iterator[Path]:
+    """The documents in a room of each folder in a folder; one that cannot be read names nobody knows what."""
+    for name in names_in(folder):
+        if (folder / name / room).is_dir():
+            yield from (folder / name / room / each for each in names_in(folder / name / room) if each.endswith(ending))
 
 
 def _read(document: Path) -> dict[str, Any]:

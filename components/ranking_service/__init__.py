@@ -3,7 +3,7 @@
 ::
 
     service          BentoML's class: builds what follows from the environment, once
-    edge             around every request: access (api_keys), admission, connections, visits; then measures
+    edge             around every request: access (api_keys), admission, connections (room), visits; then measures
                      (counters, click_through), request_log, tracing; draining when it ends
     routes           who answers what: rankings, taking_events, storefront (page/), health, openapi
                      read by bodies and schemas; wrong ones end as problems

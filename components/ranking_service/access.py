@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 
 from components.contracts.errors import ConfigurationError
+from components.contracts.presence import status_of
 from components.ranking_service.api_keys import ApiKey, hash_of, read_keys
 
 AUTHORIZATION, HOST = b"authorization", b"host"
@@ -75,7 +76,8 @@ class Access:
     """The callers that the keys file names now.
 
     The file is looked at once a second at most. Keys that were good once stay good while the file is broken or gone:
-    nothing that happens to a file opens a service that was closed.
+    nothing that happens to a file opens a service that was closed. Who cannot be judged until the file can be read
+    is asked to come again: failing to look never says that there are no keys, nor that there are some.
     """
 
     def __init__(self, path: Path) -> None:
@@ -83,15 +85,19 @@ class Access:
         self._keys: list[ApiKey] | None = None
         self._stamp: Stamp | None = None
         self._looked = -LOOK_SECONDS
-        self._said: str | None = None
+        self._trouble: str | None = None
+        self._is_unreadable = False
 
     def caller(self, headers: Headers, now: float | None = None) -> str | None:
         """Return the name of the key that a request shows; None: no key was ever asked for, all is open.
 
         Raises:
-            HTTPException: 401, with the challenge: no key, more than one, or one that is not known.
+            HTTPException: 401, with the challenge: no key, more than one, or one that is not known; 503, with
+                Retry-After: the file cannot be read, and it alone could tell.
         """
         self._look(time.monotonic() if now is None else now)
+        if self._keys is None and self._is_unreadable:
+            raise _come_again()
         if self._keys is None:
             return None
         shown = [value for name, value in headers if name == AUTHORIZATION]
@@ -102,7 +108,7 @@ class Access:
             raise _refusal("found a header that shows no API key")
         name = self._name_of(hash_of(key))
         if name is None:
-            raise _refusal("found an API key that is not known")
+            raise _come_again() if self._is_unreadable else _refusal("found an API key that is not known")
         return name
 
     def _name_of(self, shown: str) -> str | None:
@@ -117,33 +123,47 @@ class Access:
         if now - self._looked < LOOK_SECONDS:
             return
         self._looked = now
-        stamp = _stamp(self._path)
-        if stamp is not None and stamp == self._stamp:
-            return
         try:
-            keys = read_keys(self._path)
+            stamp = _stamp(self._path)
+            if stamp is None or stamp != self._stamp:
+                self._take(read_keys(self._path), stamp)
+            else:
+                self._say(None)
+            self._is_unreadable = False
         except ConfigurationError as error:
-            self._keys = self._keys or []
-            self._say(f"{error}; until then the keys known before stay good, {len(self._keys)} of them")
-            return
-        if keys is None and self._keys is not None:
-            self._say(f"{self._path}: is gone; the keys known before stay good until the service starts anew")
-            return
-        self._keys, self._stamp, self._said = keys, stamp, None
+            self._is_unreadable = True
+            if not isinstance(error.__cause__, OSError):  # it was read: somebody meant to ask for keys
+                self._keys = self._keys or []
+            known = len(self._keys or ())
+            self._say(f"{error}; until then the keys known before stay good, {known} of them")
 
-    def _say(self, message: str) -> None:
-        """Log a complaint once for as long as it stays the same."""
-        if message != self._said:
-            log.error(message)
-            self._said = message
+    def _take(self, keys: list[ApiKey] | None, stamp: Stamp | None) -> None:
+        if keys is None and self._keys is not None:
+            self._say(f"{self._path}: is gone; the keys known before stay good until the service starts again")
+            return
+        self._keys, self._stamp = keys, stamp
+        self._say(None)
+
+    def _say(self, trouble: str | None) -> None:
+        """Log a trouble once for as long as it stays the same, and its end."""
+        if trouble is not None and trouble != self._trouble:
+            log.error(trouble)
+        elif trouble is None and self._trouble is not None:
+            log.warning("%s: is followed again", self._path)
+        self._trouble = trouble
 
 
 def _stamp(path: Path) -> Stamp | None:
+    """What changes whenever the file does; None if there is none.
+
+    Raises:
+        ConfigurationError: whether there is one cannot be told.
+    """
     try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+        found = status_of(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be looked at ({error.strerror}); bring its disk back") from error
+    return None if found is None else (found.st_mtime_ns, found.st_size, found.st_ino)
 
 
 def _key_in(value: bytes) -> bytes | None:
@@ -154,3 +174,8 @@ def _key_in(value: bytes) -> bytes | None:
 
 def _refusal(found: str) -> HTTPException:
     return HTTPException(HTTPStatus.UNAUTHORIZED, f"{found}, {ADVICE}", CHALLENGE)
+
+
+def _come_again() -> HTTPException:
+    detail = "the API keys of the home cannot be read, so that nobody can be told apart; come again in 1 s"
+    return HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from components.contracts.durable import write_durably
 from components.contracts.errors import ConfigurationError
+from components.contracts.presence import content_of
 
 OWNER_ONLY = 0o600
 PREFIX = "rk_"  # lets scanners for leaked secrets recognise a key
@@ -48,9 +49,8 @@ def read_keys(path: Path) -> list[ApiKey] | None:
         ConfigurationError: it cannot be read, or holds something else.
     """
     try:
-        found = TypeAdapter(_KeysFile).validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return None
+        content = content_of(path)
+        return None if content is None else TypeAdapter(_KeysFile).validate_json(content).keys
     except OSError as error:
         raise ConfigurationError(
             f"{path}: cannot be read ({error.strerror}); make it readable for who serves"
@@ -62,7 +62,6 @@ def read_keys(path: Path) -> list[ApiKey] | None:
             f"{path}: {place}: {first['msg']}; expected what `rankloop keys add` writes: mend the file, or remove"
             " it and add the keys anew"
         ) from error
-    return found.keys
 
 
 def write_keys(path: Path, keys: Sequence[ApiKey]) -> None:

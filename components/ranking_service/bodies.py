@@ -1,10 +1,16 @@
-"""Reading request bodies: JSON of a bounded size within a bounded time, or a problem that says what was found."""
+"""Reading request bodies: JSON of a bounded size within a bounded time, or a problem that says what was found.
+
+JSON is UTF-8; clients that write it otherwise say so in the content type or by a byte order mark, and are understood.
+A packed body is refused with what is taken instead (RFC 9110, 15.5.16), for what it holds has no bound.
+"""
 
 import asyncio
+import codecs
 from http import HTTPStatus
 from typing import TypeVar
 
 from pydantic import ValidationError
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from components.ranking_service.problems import Problem
@@ -14,6 +20,21 @@ MOST_BYTES = 256 * 1024
 MOST_ECHOED = 100  # characters of what the caller sent that an answer repeats
 BODY_SECONDS = 1.0
 JSON = "application/json"
+UTF_8 = "utf-8"
+IDENTITY = "identity"
+CHARSETS = {
+    **dict.fromkeys(("utf-8", "utf8", "us-ascii", "ascii", "utf-8-sig"), UTF_8),
+    **{name: name for name in ("utf-16", "utf-16le", "utf-16be", "utf-32", "utf-32le", "utf-32be")},
+    **dict.fromkeys(("iso-8859-1", "latin1", "latin-1"), "iso-8859-1"),
+    **{name: name for name in ("iso-8859-15", "windows-1252")},
+}
+MARKS = {  # the longer of two that begin alike comes first
+    codecs.BOM_UTF8: UTF_8,
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
 Asked = TypeVar("Asked", bound=Document)
 
 
@@ -21,14 +42,13 @@ async def read_body(request: Request, kind: type[Asked]) -> Asked:
     """Read a request's body.
 
     Raises:
-        Problem: it is not JSON, too large, too slow, or breaks a limit of its schema.
+        Problem: it is not JSON, packed, too large, too slow, or breaks a limit of its schema.
     """
-    given = request.headers.get("content-type", "nothing").partition(";")[0].strip().lower()[:MOST_ECHOED]
-    if given != JSON:
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"content-type: found {given}, expected {JSON}")
+    charset = _charset(request.headers)
+    _check_is_plain(request.headers)
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return kind.model_validate_json(await _content(request))
+            return kind.model_validate_json(_in_utf_8(await _content(request), charset))
     except TimeoutError as error:
         raise Problem(HTTPStatus.REQUEST_TIMEOUT, f"the body took more than {BODY_SECONDS} s") from error
     except ValidationError as error:
@@ -37,6 +57,57 @@ async def read_body(request: Request, kind: type[Asked]) -> Asked:
         malformed = first["type"] == "json_invalid"
         status = HTTPStatus.BAD_REQUEST if malformed else HTTPStatus.UNPROCESSABLE_ENTITY
         raise Problem(status, f"{place}: {first['msg']}") from error
+
+
+def _charset(headers: Headers) -> str:
+    """Return the encoding that a JSON body's content type names, UTF-8 if it names none.
+
+    Raises:
+        Problem: it is no JSON, or in an encoding that is not read.
+    """
+    kind, _, parameters = headers.get("content-type", "nothing").partition(";")
+    if kind.strip().lower() != JSON:
+        found = kind.strip().lower()[:MOST_ECHOED]
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"content-type: found {found}, expected {JSON}")
+    named = [value for name, _, value in (each.partition("=") for each in parameters.split(";")) if _is_charset(name)]
+    given = named[0].strip().strip("\"'").lower() if named else UTF_8
+    if given not in CHARSETS:
+        found = f"content-type: found charset {given[:MOST_ECHOED]}, expected {UTF_8}, which all JSON is in"
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, found)
+    return CHARSETS[given]
+
+
+def _is_charset(parameter: str) -> bool:
+    return parameter.strip().lower() == "charset"
+
+
+def _check_is_plain(headers: Headers) -> None:
+    """Refuse a packed body.
+
+    Raises:
+        Problem: 415, with what is taken.
+    """
+    steps = ",".join(headers.getlist("content-encoding")).lower().split(",")
+    packed = [step.strip() for step in steps if step.strip() not in ("", IDENTITY)]
+    if packed:
+        found = f"content-encoding: found {', '.join(packed)[:MOST_ECHOED]}, expected a body that is not packed"
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, found, {"Accept-Encoding": IDENTITY})
+
+
+def _in_utf_8(body: bytes, charset: str) -> bytes:
+    """Return a body in UTF-8 without a byte order mark; the mark tells more than the content type.
+
+    Raises:
+        Problem: it is in no such encoding.
+    """
+    mark = next((mark for mark in MARKS if body.startswith(mark)), b"")
+    encoding = MARKS.get(mark, charset)
+    if encoding == UTF_8:
+        return body.removeprefix(mark)
+    try:
+        return body.removeprefix(mark).decode(encoding).encode()
+    except UnicodeError as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"body: found what is not {encoding}, expected {UTF_8}") from error
 
 
 async def _content(request: Request) -> bytes:

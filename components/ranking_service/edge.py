@@ -10,10 +10,12 @@ What is refused here is a problem document like any other. A WebSocket is closed
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.ranking_service.access import Access, check_is_here, is_open
@@ -50,6 +52,7 @@ class Gate:
     measures: Measures
     log: RequestLog
     tracing: Tracing | None = None
+    origins: Sequence[str] = ()  # of pages on other hosts that may ask
 
 
 class Edge:
@@ -57,6 +60,8 @@ class Edge:
 
     def __init__(self, app: ASGIApp, gate: Gate) -> None:
         self._app, self._gate = app, gate
+        self._answering = _with_cors(self._admitted, gate.origins)
+        self._late = _with_cors(_problem(_too_late()), gate.origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or follow the server's start and end.
@@ -109,21 +114,22 @@ class Edge:
 
         try:
             async with limit:
-                await self._admitted(scope, visit)(scope, receive, stamped)
+                await self._answering(scope, receive, stamped)
         except TimeoutError:
             if not limit.expired():
                 raise
-            await _problem(_too_late())(scope, receive, stamped)
+            await self._late(scope, receive, stamped)
         finally:
             self._report(scope, visit)
 
-    def _admitted(self, scope: Scope, visit: Visit) -> ASGIApp:
-        """What answers a request: the application, or the problem that refuses it."""
+    async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the application answer a request, or the problem that refuses it."""
+        app = self._app
         try:
-            self._admit(scope, visit)
+            self._admit(scope, scope[SCOPE_KEY])
         except HTTPException as refused:
-            return _problem(refused)
-        return self._app
+            app = _problem(refused)
+        await app(scope, receive, send)
 
     def _admit(self, scope: Scope, visit: Visit) -> None:
         gate, path = self._gate, scope["path"]
@@ -158,6 +164,20 @@ class Edge:
             self._gate.log.stop()
             if self._gate.tracing is not None:
                 self._gate.tracing.stop()
+
+
+def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """Let pages of some origins ask; what a browser asks beforehand carries no key, and is answered here."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=("Authorization", "Content-Type", "X-Request-Id"),
+        expose_headers=("X-Request-Id", "Retry-After"),
+        allow_private_network=True,  # such as a page of the shop that asks a service on this machine
+    )
 
 
 def _visit_of(scope: Scope) -> Visit:

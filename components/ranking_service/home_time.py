@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from components.contracts.errors import StoreError
-from components.feedback.clock import ServiceClock
-from components.feedback.places import Places
+from components.feedback.clock import ServiceClock, is_kept
 from feature_repo.packed_online_store.client import PackedClient
 
 LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)  # no clock goes back to it
@@ -26,7 +25,7 @@ class HomeTime:
             ConfigurationError: what the folder holds cannot be read.
         """
         self._folder, self._open_client = folder, open_client
-        self.clock = ServiceClock(folder, LONG_AGO) if Places(folder).clock.exists() else None
+        self.clock = ServiceClock(folder, LONG_AGO) if is_kept(folder) else None
 
     def __call__(self) -> datetime:
         """Return the present moment.

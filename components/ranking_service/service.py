@@ -22,6 +22,7 @@ from components.ranking_service.edge import Edge, Gate
 from components.ranking_service.measures import Measures
 from components.ranking_service.readings import show_readings
 from components.ranking_service.request_log import RequestLog
+from components.ranking_service.room import Room, most_connections
 from components.ranking_service.routes import ranking_app
 from components.ranking_service.serving import Serving
 from components.ranking_service.settings import settings_from
@@ -61,11 +62,13 @@ def gate() -> Gate:
 
 def _gate() -> Gate:
     settings, limits, measures = settings_from(os.environ), limits_from(os.environ), Measures()
+    Connection.keep_alive_seconds = settings.keep_alive_seconds
     serving = app.state.serving = Serving(settings, limits, measures)
     show_readings(measures, serving)
     access = Access(settings.home.api_keys)
     tracing = tracing_from(os.environ)
-    return Gate(access, Rates(limits), serving.turn, drain_from(os.environ), measures, RequestLog(), tracing)
+    drain = drain_from(os.environ)
+    return Gate(access, Rates(limits), serving.turn, drain, measures, RequestLog(), tracing, settings.origins)
 
 
 class Connection(BoundedConnection):
@@ -99,6 +102,7 @@ class OurRoutes:
     def __init__(self, bentoml_app: ASGIApp) -> None:
         self._bentoml_app = bentoml_app
         self._edge = Connection.edge = Edge(self._inside, gate())
+        Connection.room = Room(most_connections())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass the server's start and end on."""

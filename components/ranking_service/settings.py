@@ -1,5 +1,6 @@
 """What the service is told: from environment variables, read once, by the service's edge."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,11 @@ from components.contracts.shop_note import read_shop_note
 
 HOME = "RANKLOOP_HOME"
 ENVIRONMENT = "RANKLOOP_ENVIRONMENT"
+KEEP_ALIVE = "RANKLOOP_KEEP_ALIVE_SECONDS"
+ORIGINS = "RANKLOOP_CORS_ORIGINS"
 DEADLINE = "RANKLOOP_STORE_DEADLINE_MS"
 STALE = "RANKLOOP_STALE_AFTER_DAYS"
+ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 
 
 @dataclass(frozen=True)
@@ -20,12 +24,16 @@ class ServiceSettings:
 
     ``store_deadline_ms``: how long a store that is a server may take for a user's row. ``stale_after_days``: age of the
     newest item row, by the home's clock, from which answers say that they rest on stale features.
+    ``keep_alive_seconds``: how long a connection may wait for a request. ``origins``: of pages on other hosts whose
+    scripts may ask, such as ``https://shop.example``.
     """
 
     home: Home
     environment: str = "local"
     store_deadline_ms: float = 20.0
     stale_after_days: float = 8.0
+    keep_alive_seconds: float = 75.0  # usual load balancers keep idle connections for 60 s
+    origins: tuple[str, ...] = ()
 
     @property
     def shop(self) -> str:
@@ -60,7 +68,24 @@ def settings_from(variables: Mapping[str, str]) -> ServiceSettings:
         environment,
         positive_number(variables, DEADLINE, ServiceSettings.store_deadline_ms),
         positive_number(variables, STALE, ServiceSettings.stale_after_days),
+        positive_number(variables, KEEP_ALIVE, ServiceSettings.keep_alive_seconds),
+        tuple(_origin(each) for each in re.split(r"[\s,]+", variables.get(ORIGINS, "")) if each),
     )
+
+
+def _origin(given: str) -> str:
+    """Return an origin as browsers write it.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    found = given.lower()
+    if not ORIGIN.fullmatch(found):
+        raise ConfigurationError(
+            f"{ORIGINS}: found {given!r}, expected origins such as https://shop.example or http://localhost:3000, with"
+            " commas between them; list every one, there is no sign for all"
+        )
+    return found
 
 
 def positive_number(variables: Mapping[str, str], name: str, standard: float) -> float:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -94,8 +95,59 @@ def test_a_broken_or_lost_file_keeps_the_keys_that_were_good(path: Path, caplog:
 
 def test_a_file_that_is_broken_from_the_start_lets_nobody_in(path: Path) -> None:
     path.write_text("nonsense")
-    with pytest.raises(HTTPException):
-        Access(path).caller(bearer(KEY))
+    access = Access(path)
+    assert refusal(access, bearer(KEY), now=0.0) == 503
+    path.unlink()
+    assert refusal(access, [], now=1.0) == 401, "somebody meant to ask for keys"
+
+
+def in_the_way(path: Path) -> None:
+    path.mkdir()
+
+
+def not_mounted(path: Path) -> None:
+    path.symlink_to(path.parent / "elsewhere" / path.name)
+
+
+@pytest.mark.parametrize("hide", [in_the_way, not_mounted])
+def test_a_file_that_cannot_be_read_says_nothing_of_keys(
+    path: Path, caplog: pytest.LogCaptureFixture, hide: Callable[[Path], None]
+) -> None:
+    access = Access(path)
+    assert access.caller([], now=0.0) is None
+    hide(path)
+    with pytest.raises(HTTPException) as refused:
+        access.caller(bearer(KEY), now=1.0)
+    assert (refused.value.status_code, refused.value.headers) == (503, {"Retry-After": "1"})
+    assert refusal(access, [], now=2.0) == 503
+    assert caplog.text.count("until then the keys known before stay good") == 1, "said once"
+    path.rmdir() if hide is in_the_way else path.unlink()
+    assert access.caller([], now=3.0) is None
+    hide(path)
+    assert refusal(access, [], now=4.0) == 503
+    assert caplog.text.count("until then the keys known before stay good") == 2, "it is another time"
+
+
+def test_a_file_that_cannot_be_read_keeps_the_keys_that_were_good(path: Path) -> None:
+    keep(path, web=KEY)
+    access = Access(path)
+    assert access.caller(bearer(KEY), now=0.0) == "web"
+    path.unlink()
+    in_the_way(path)
+    assert access.caller(bearer(KEY), now=1.0) == "web"
+    assert refusal(access, bearer(OTHER), now=1.0) == 503, "it may be new"
+    assert refusal(access, [], now=1.0) == 401
+    path.rmdir()
+    keep(path, web=OTHER)
+    assert access.caller(bearer(OTHER), now=2.0) == "web"
+    assert refusal(access, bearer(KEY), now=2.0) == 401
+
+
+def refusal(access: Access, headers: list[tuple[bytes, bytes]], now: float) -> int:
+    """The status by which a caller is refused."""
+    with pytest.raises(HTTPException) as refused:
+        access.caller(headers, now)
+    return refused.value.status_code
 
 
 @pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/page/app.js"])

@@ -257,6 +257,46 @@ def test_a_caller_who_left_is_no_error(gate: Gate, said: str, is_ours: bool) -> 
     assert (("/", "499") in counted(gate, "rankloop_requests_total")) is not is_ours
 
 
+PAGE = {"origin": "https://shop.example"}
+PREFLIGHT = {"access-control-request-method": "POST", "access-control-request-headers": "authorization, content-type"}
+
+
+def test_pages_of_listed_origins_may_ask_with_a_key(gate: Gate, tmp_path: Path) -> None:
+    gate = replace(closed(gate, tmp_path), origins=("https://shop.example",))
+    preflight = ask(gate, "OPTIONS", "/v1/recommend", headers=PAGE | PREFLIGHT)
+    assert preflight.status_code == 200
+    assert preflight.headers["access-control-allow-origin"] == "https://shop.example"
+    assert "POST" in preflight.headers["access-control-allow-methods"]
+    assert {"authorization", "content-type"} <= set(
+        preflight.headers["access-control-allow-headers"].lower().split(", ")
+    )
+    for headers, status in ((PAGE | SHOWN, 200), (PAGE, 401)):
+        answered = ask(gate, "POST", "/v1/recommend", headers=headers)
+        assert answered.status_code == status
+        assert answered.headers["access-control-allow-origin"] == "https://shop.example"
+        assert "X-Request-Id" in answered.headers["access-control-expose-headers"]
+        assert answered.headers["vary"] == "Origin"
+    assert counted(gate, "rankloop_requests_total") == {
+        ("/v1/recommend", "200"): 2,
+        ("/v1/recommend", "401"): 1,
+    }
+
+
+def test_an_answer_that_took_too_long_is_told_to_pages_too(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge, "ANSWER_SECONDS", 0.05)
+    answered = ask(replace(gate, origins=("https://shop.example",)), "GET", "/endless", headers=PAGE)
+    assert (answered.status_code, answered.headers["access-control-allow-origin"]) == (503, "https://shop.example")
+
+
+@pytest.mark.parametrize("origins", [(), ("https://other.example",)])
+def test_pages_of_other_origins_may_not_ask(gate: Gate, tmp_path: Path, origins: tuple[str, ...]) -> None:
+    gate = replace(closed(gate, tmp_path), origins=origins)
+    assert ask(gate, "OPTIONS", "/v1/recommend", headers=PAGE | PREFLIGHT).status_code in (400, 401)
+    for headers in (PAGE | PREFLIGHT, PAGE | SHOWN):
+        answered = ask(gate, "POST", "/v1/recommend", headers=headers)
+        assert "access-control-allow-origin" not in answered.headers
+
+
 def test_the_edge_follows_the_servers_start_and_end(gate: Gate) -> None:
     started: list[bool] = []
 

@@ -20,6 +20,24 @@ def test_what_is_not_set_is_as_it_usually_is(home: Home) -> None:
     assert settings_from(given | {"RANKLOOP_HOME": str(home.root)}) == ServiceSettings(home, "blue-2_b", 5, 0.5)
 
 
+def test_connections_wait_longer_than_balancers_keep_them(home: Home) -> None:
+    assert settings_from({"RANKLOOP_HOME": str(home.root)}).keep_alive_seconds > 60
+    given = {"RANKLOOP_HOME": str(home.root), "RANKLOOP_KEEP_ALIVE_SECONDS": "125"}
+    assert settings_from(given).keep_alive_seconds == 125
+
+
+def test_origins_are_listed_as_browsers_write_them(home: Home) -> None:
+    given = " https://Shop.example, http://localhost:3000\nhttps://[::1]:8443 "
+    found = settings_from({"RANKLOOP_HOME": str(home.root), "RANKLOOP_CORS_ORIGINS": given})
+    assert found.origins == ("https://shop.example", "http://localhost:3000", "https://[::1]:8443")
+
+
+@pytest.mark.parametrize("origin", ["*", "null", "shop.example", "https://shop.example/", "ftp://shop.example"])
+def test_what_is_no_origin_is_named(home: Home, origin: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"RANKLOOP_CORS_ORIGINS: found .*, expected origins such as https://"):
+        settings_from({"RANKLOOP_HOME": str(home.root), "RANKLOOP_CORS_ORIGINS": f"https://a.example,{origin}"})
+
+
 def test_without_a_home_there_is_nothing_to_serve(home: Home) -> None:
     with pytest.raises(ConfigurationError, match="RANKLOOP_HOME is not set"):
         settings_from({"RANKLOOP_HOME": ""})
