@@ -1,5 +1,8 @@
 """``rankloop submit``: a run on Kubeflow Pipelines."""
 
+import os
+from pathlib import Path
+
 import click
 
 from pipelines.commands.options import json_option
@@ -11,6 +14,17 @@ from pipelines.commands.options import json_option
 @click.option("--param", "params", metavar="K=V", multiple=True, help="A parameter of the pipeline; may be repeated.")
 @click.option("--experiment", default="rankloop", show_default=True, help="KFP experiment of the run.")
 @click.option("--namespace", help="Kubernetes namespace, in a multi-user KFP.")
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    envvar="KF_PIPELINES_SA_TOKEN_PATH",
+    help="A file with a bearer token. [or: $RANKLOOP_KFP_TOKEN, the token itself]",
+)
+@click.option(
+    "--ca-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Certificates of the authority that signed KFP's.",
+)
 @click.option("--wait", is_flag=True, help="Wait for the end of the run; exit 1 when it failed.")
 @json_option
 @click.pass_context
@@ -21,14 +35,23 @@ def command(
     params: tuple[str, ...],
     experiment: str,
     namespace: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
     wait: bool,
     as_json: bool,
 ) -> None:
-    """Submit PIPELINE (training or monitoring) as one run on Kubeflow Pipelines."""
-    from pipelines.output import print_json
-    from pipelines.submission import Submission, submit
+    """Submit PIPELINE (training or monitoring) as one run on Kubeflow Pipelines.
 
-    outcome = submit(Submission(pipeline, host, _parameters(params), experiment, namespace, wait))
+    Behind a login, pass a token or, in $RANKLOOP_KFP_COOKIE, the cookie of a session in the browser.
+    """
+    from pipelines.output import print_json
+
+    parameters = _parameters(params)
+    from pipelines.submission import Access, Submission, submit
+
+    token, cookie = (os.environ.get(name, "").strip() or None for name in ("RANKLOOP_KFP_TOKEN", "RANKLOOP_KFP_COOKIE"))
+    access = Access(host or os.environ.get("KF_PIPELINES_ENDPOINT"), namespace, token, token_file, cookie, ca_file)
+    outcome = submit(Submission(pipeline, access, parameters, experiment, wait))
     if as_json:
         print_json(outcome)
     else:
