@@ -11,6 +11,7 @@ from pathlib import Path
 from components.contracts.errors import RankloopError
 from components.contracts.home import Home
 from components.contracts.shop import load_shop
+from pipelines.home_links import BETTER, lacking_links
 from pipelines.home_lock import lock_holder
 from pipelines.source_fingerprint import sources_fingerprint
 
@@ -38,6 +39,7 @@ def examine(shop_file: Path, home: Home) -> list[Finding]:
         _packages(),
         _disk(home),
         _writable(home),
+        _links(home),
         _lock(home),
         *_shop(shop_file),
         _program("redis-server", "Redis"),
@@ -88,6 +90,18 @@ def _writable(home: Home) -> Finding:
     return Finding(
         "home", well, found if well else f"{folder} cannot be written", "" if well else "name another --home"
     )
+
+
+def _links(home: Home) -> Finding:
+    try:
+        lacking = lacking_links(_existing(home.root))
+    except OSError as error:
+        return Finding("links", False, f"not tried: {error.strerror}", "name a --home that can be written")
+    if lacking:
+        return Finding(
+            "links", False, f"{home.root}: its file system has no {lacking}", f"name another --home {BETTER}"
+        )
+    return Finding("links", True, "hard and symbolic links can be made")
 
 
 def _existing(path: Path) -> Path:

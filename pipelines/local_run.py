@@ -16,6 +16,7 @@ from components.contracts.errors import ConfigurationError, RankloopError, no_sp
 from components.contracts.home import Home
 from components.contracts.shop_note import ShopNote, read_shop_note, write_shop_note
 from components.contracts.steps import StepRecord, read_records
+from pipelines.home_links import require_links
 from pipelines.home_lock import hold_lock
 from pipelines.kfp_process import Job
 from pipelines.run_record import RunRecord, list_runs, save_run, write_json
@@ -44,6 +45,7 @@ def run_pipeline(
         RunFailedError: a step failed.
     """
     with hold_lock(home, run.run_id) as lock:
+        require_links(home.root)
         _claim(home, run)
         _close_killed_runs(home)
         save_run(home, run)
