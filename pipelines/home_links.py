@@ -1,4 +1,4 @@
-"""What a home asks of its file system: Delta's commits are hard links, and the current feature set is a symbolic one."""
+"""What a home asks of its file system: a Delta commit is a hard link, the current feature set a symbolic one."""
 
 import os
 import tempfile
@@ -7,9 +7,7 @@ from pathlib import Path
 
 from components.contracts.errors import ConfigurationError
 
-BETTER = (
-    "on a local disk, such as ext4, XFS or APFS; network and USB drives (SMB, exFAT, object stores) often lack links"
-)
+BETTER = "on a local disk (ext4, XFS, APFS); network drives, USB sticks and mounted buckets often lack links"
 
 
 def lacking_links(folder: Path) -> str | None:
