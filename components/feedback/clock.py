@@ -18,6 +18,7 @@ from pathlib import Path
 from components.contracts.durable import write_durably
 from components.contracts.errors import ConfigurationError
 from components.contracts.presence import content_of
+from components.feedback.footing import Footing
 from components.feedback.places import Places
 from feature_repo.packed_online_store.clock import wall_clock
 
@@ -74,6 +75,7 @@ class ServiceClock:
             ConfigurationError: ``clock.json`` cannot be read.
         """
         self._path, self._machine = Places(folder).clock, MachineTime(wall, monotonic)
+        self._footing = Footing(folder)
         self._is_written = True
         self._anchor = _read(self._path) or (datetime.min.replace(tzinfo=UTC), self._machine())
         self._doubt()
@@ -127,6 +129,7 @@ class ServiceClock:
         self._anchor = moment, now  # one value: whoever asks meanwhile takes both from before or both from now
         document = {"as_of": moment.isoformat(), "anchored_at": now.isoformat()}
         try:
+            self._footing.stand()
             write_durably(self._path, json.dumps(document).encode())
         except OSError as error:
             if self._is_written:

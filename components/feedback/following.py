@@ -19,6 +19,7 @@ from components.contracts.errors import ConfigurationError
 from components.contracts.home import Home
 from components.contracts.presence import names_in
 from components.contracts.tombstones import Mark, Tombstones, tombstones_mark
+from components.feedback.footing import Footing, leads_to
 
 FOLLOWERS = "followers"
 POLL_SECONDS = 0.1
@@ -71,11 +72,14 @@ class Follower:
         Args:
             known: what everything in the process asks who was forgotten.
         """
-        self._path, self._file = _announced(home.feedback / FOLLOWERS)
-        self._known = known
+        self._path = home.feedback / FOLLOWERS / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._footing = Footing(home.feedback)
+        self._file: int | None = None
         self._said: tuple[Mark | None] | None = None
+        self._refused = self._is_closed = False
+        self._announce()
+        self._known = known
         self._met = self._known.follow()
-        self._refused = False
         self._say()
 
     def follow(self, drop: Callable[[], None], is_settled: Callable[[], bool]) -> None:
@@ -85,6 +89,8 @@ class Follower:
             drop: drops all users who were forgotten from memory; from then on nothing of them is begun.
             is_settled: whether what had been begun before that has come to its end.
         """
+        if not self._is_announced():
+            self._announce()
         mark = self._known.follow()
         if mark != self._met:
             self._met = mark
@@ -94,11 +100,26 @@ class Follower:
 
     def close(self) -> None:
         """Say that nothing is held any more."""
+        self._is_closed = True
         if self._file is not None:
             with suppress(OSError):  # the lock goes with the process
                 self._path.unlink(missing_ok=True)
             os.close(self._file)
             self._file = None
+
+    def _is_announced(self) -> bool:
+        return self._is_closed or (self._file is not None and leads_to(self._path, self._file))
+
+    def _announce(self) -> None:
+        """Write the process's note, or write it again where its name was lost, as when its disk was taken away."""
+        if self._file is not None:
+            os.close(self._file)
+        self._file, self._said = None, None
+        try:
+            self._footing.stand()
+            self._file = _new_note(self._path)
+        except OSError as error:
+            self._wait_for_disk(error)
 
     def _say(self) -> None:
         if self._file is not None:
@@ -108,28 +129,33 @@ class Follower:
             except OSError as error:
                 self._wait_for_disk(error)
                 return
-        self._said, self._refused = (self._met,), False
+            self._refused = False
+        self._said = (self._met,)
 
     def _wait_for_disk(self, error: OSError) -> None:
         """Say it later: until then this process counts as one that has not acted."""
         if not self._refused:
-            log.warning("%s cannot be written (%s); it is tried again and again", self._path, error)
+            advice = "it is tried again and again, and until then `rankloop forget` cannot count on this process"
+            log.warning("%s cannot be written (%s); %s", self._path, error, advice)
         self._refused = True
 
 
-def _announced(folder: Path) -> tuple[Path, int | None]:
-    """A process's note, locked before it has its name; no file where the folder cannot be written, nor a log."""
-    path = folder / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+def _new_note(path: Path) -> int:
+    """Open a process's note, locked before it has its name.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
     draft = path.with_name(f".{path.name}")
+    path.parent.mkdir(exist_ok=True)
+    file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         fcntl.flock(file, fcntl.LOCK_EX)
         draft.rename(path)
-    except OSError as error:
-        log.warning("%s cannot be written (%s); `rankloop forget` cannot wait for this process", folder, error)
-        return path, None
-    return path, file
+    except OSError:
+        os.close(file)
+        raise
+    return file
 
 
 def await_followers(home: Home, seconds: float) -> tuple[int, int]:

@@ -7,8 +7,8 @@
     take ──▶ events (bounded; full or disk refuses: refused)  ──────────┘
 
 Events are written at once, and whoever handed them in is told when they are on disk. Lists are written every quarter
-of a second; while the disk refuses they wait, and writing starts again by itself. Whatever else goes wrong is told
-once and treated likewise: the thread ends with the journal only.
+of a second; while the disk refuses, or is gone, they wait, and writing starts again by itself. Whatever else goes wrong
+is told once and treated likewise: the thread ends with the journal only.
 
 What is of a forgotten user is let go at the moment of writing, however long it had to wait.
 """
@@ -201,8 +201,9 @@ class Journal:
         self._event_segments.close()
 
     def _rotate(self) -> None:
-        self._list_segments.rotate()
-        self._event_segments.rotate()
+        for writer in (self._list_segments, self._event_segments):
+            writer.leave_lost()
+            writer.rotate()
 
     def _write_lists(self) -> None:
         """Write a piece of what waits; the next is due at once if there may be more."""

@@ -26,15 +26,21 @@ def move_lists(places: Places) -> int:
         SourceError: the table cannot be written; the segments stay.
         OSError: a segment cannot be read.
     """
+    if not _closed(places):
+        return 0
     with held_alone(places.lock) as alone:
         if not alone:
             return 0
-        closed = [segment for segment in segments(places.lists) if is_closed(segment)]
+        closed = _closed(places)
         if not closed:
             return 0
         create_table(places.impressions, SERVED)
         closed = _without_moved(places, closed)
         return sum(_move(places, group) for group in _groups(closed))
+
+
+def _closed(places: Places) -> list[Path]:
+    return [segment for segment in segments(places.lists) if is_closed(segment)]
 
 
 def _without_moved(places: Places, closed: list[Path]) -> list[Path]:

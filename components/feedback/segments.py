@@ -2,9 +2,14 @@
 
 A segment that its process holds carries a lock, which the system takes away when the process dies: what is not locked
 is closed for ever. A process opens segments of its own only, so that nothing follows a line which a kill tore.
+
+A segment that lost its name while it was open (its folder was moved, removed or mounted over) is left at once: lines
+count as written only if their segment's name still leads to them afterwards.
 """
 
+import errno
 import fcntl
+import logging
 import os
 import time
 import uuid
@@ -12,11 +17,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from components.contracts.durable import make_folder_durably, sync_folder
+from components.contracts.durable import sync_folder
 from components.contracts.presence import names_in
+from components.feedback.footing import Footing, leads_to
 
 ENDING = ".jsonl"
 LINE_END = b"\n"
+log = logging.getLogger("rankloop.feedback")
 
 
 class SegmentWriter:
@@ -24,22 +31,27 @@ class SegmentWriter:
 
     def __init__(self, folder: Path, most_bytes: int, most_seconds: float) -> None:
         self.folder, self._most_bytes, self._most_seconds = folder, most_bytes, most_seconds
+        self._footing = Footing(folder)
         self._file: int | None = None
+        self._path = folder
         self._opened_at = 0.0
         self._written = self._synced = 0
 
     def write(self, lines: bytes) -> None:
-        """Append whole lines and wait until they are on disk; after an error none of them is promised.
+        """Append whole lines and wait until they are on disk, by name; after an error none of them is promised.
 
         Raises:
-            OSError: the disk refuses.
+            OSError: the disk refuses, or was taken away.
         """
+        self.leave_lost()
         try:
             file = self._open_file()
             rest = memoryview(lines)
             while rest:
                 rest = rest[os.write(file, rest) :]
             os.fsync(file)
+            if not leads_to(self._path, file):
+                raise OSError(errno.ENOENT, "was taken away while it was written", str(self._path))
         except BaseException:
             self._abandon()
             raise
@@ -55,6 +67,12 @@ class SegmentWriter:
             self.close()
         return due
 
+    def leave_lost(self) -> None:
+        """Close the open segment if its name does not lead to it any more; what it holds went where it went."""
+        if self._file is not None and not leads_to(self._path, self._file):
+            log.warning("%s was taken away; what comes goes to a new segment", self._path)
+            self.close()
+
     def close(self) -> None:
         """Close the open segment, if there is one."""
         if self._file is not None:
@@ -64,7 +82,8 @@ class SegmentWriter:
 
     def _open_file(self) -> int:
         if self._file is None:
-            self._file = _new_segment(self.folder)
+            self._footing.stand()
+            self._file, self._path = _new_segment(self.folder)
             self._opened_at = time.monotonic()
         return self._file
 
@@ -76,9 +95,8 @@ class SegmentWriter:
         self.close()
 
 
-def _new_segment(folder: Path) -> int:
+def _new_segment(folder: Path) -> tuple[int, Path]:
     """Create a segment that is locked before it has its name; names sort by the time of opening."""
-    make_folder_durably(folder)
     path = folder / f"{time.time_ns():020}-{uuid.uuid4().hex[:8]}{ENDING}"
     draft = path.with_name(f".{path.name}")
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
@@ -90,7 +108,7 @@ def _new_segment(folder: Path) -> int:
         os.close(file)
         draft.unlink(missing_ok=True)
         raise
-    return file
+    return file, path
 
 
 def segments(folder: Path) -> list[Path]:

@@ -159,6 +159,7 @@ def test_it_goes_on_while_the_disk_refuses_and_is_written_down_afterwards(
     with pytest.raises(ConfigurationError, match="cannot be read"):
         machine.clock(folder)
     folder.unlink()
+    folder.mkdir()
     machine.passes(HOUR)
     clock.follow()
     assert machine.clock(folder)() == PAST + 2 * HOUR

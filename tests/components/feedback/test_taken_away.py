@@ -1,0 +1,183 @@
+"""A journal whose folder, disk or files are taken away: nothing is acknowledged that nobody could read by name."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from components.contracts.home import Home
+from components.contracts.tombstones import bury
+from components.feedback.clock import ServiceClock
+from components.feedback.following import Follower, LastKnown, await_followers
+from components.feedback.footing import Footing
+from components.feedback.journal import EventLine, EventsRefusedError, Journal, ListLine, Pace, Taken
+from components.feedback.moving import move_lists
+from components.feedback.places import Places
+from components.feedback.recent_ids import RecentIds
+from components.feedback.segments import SegmentWriter, segments, whole_lines
+from tests.waiting import until
+
+QUICK = Pace(write_seconds=0.01, retry_seconds=0.01, close_seconds=0.01)
+PATIENCE_SECONDS = 30
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return Places(tmp_path / "feedback")
+
+
+@pytest.fixture
+def journal(places: Places) -> Iterator[Journal]:
+    found = Journal(places, QUICK, RecentIds(100))
+    assert take(found, "e0").accepted == 1
+    yield found
+    found.close()
+
+
+def take(journal: Journal, event_id: str) -> Taken:
+    done: Future[Taken] = journal.hand_in([EventLine(event_id, "ann", f"{event_id}\n".encode())])
+    return done.result(PATIENCE_SECONDS)
+
+
+def events_in(places: Places) -> list[str]:
+    return b"".join(map(whole_lines, segments(places.events))).decode().split()
+
+
+@pytest.mark.parametrize("taken", ["feedback", "feedback/journal", "feedback/journal/events"])
+def test_events_are_refused_until_the_folder_is_back(
+    tmp_path: Path, places: Places, journal: Journal, caplog: pytest.LogCaptureFixture, taken: str
+) -> None:
+    folder, aside = tmp_path / taken, tmp_path / "aside"
+    folder.rename(aside)
+    for _ in range(2):
+        with pytest.raises(EventsRefusedError, match=f"was moved away; bring it back, .*{folder.name}"):
+            take(journal, "e1")
+    assert not folder.exists(), "what was taken away could not take its place then"
+    aside.rename(folder)
+    assert take(journal, "e1").accepted == 1
+    assert events_in(places) == ["e0", "e1"]
+    assert caplog.text.count("was taken away; what comes goes to a new segment") == 1
+    assert caplog.text.count("tried again and again") == 1
+
+
+def moved(folder: Path) -> None:
+    folder.rename(folder.with_name("aside"))
+
+
+@pytest.mark.parametrize("again", ["feedback", "feedback/journal/events"])
+def test_a_journal_begins_afresh_in_a_folder_that_was_made_again(
+    tmp_path: Path, places: Places, journal: Journal, again: str
+) -> None:
+    moved(places.root)
+    with pytest.raises(EventsRefusedError):
+        take(journal, "e1")
+    (tmp_path / again).mkdir(parents=True)
+    assert take(journal, "e1").accepted == 1
+    assert events_in(places) == ["e1"]
+
+
+@pytest.mark.parametrize("gone", ["feedback", "feedback/journal", "feedback/journal/events"])
+def test_a_folder_that_was_removed_is_made_again(tmp_path: Path, places: Places, journal: Journal, gone: str) -> None:
+    shutil.rmtree(tmp_path / gone)
+    assert take(journal, "e1").accepted == 1
+    assert events_in(places) == ["e1"]
+
+
+def replaced(segment: Path) -> None:
+    content = segment.read_bytes()
+    segment.unlink()
+    segment.write_bytes(content)
+
+
+@pytest.mark.parametrize("take_away", [Path.unlink, moved, replaced])
+def test_a_segment_that_lost_its_name_is_left(
+    places: Places, journal: Journal, take_away: Callable[[Path], None]
+) -> None:
+    (segment,) = segments(places.events)
+    take_away(segment)
+    assert take(journal, "e1").accepted == 1
+    assert events_in(places)[-1] == "e1"
+    assert segments(places.events)[-1] != segment
+
+
+def test_lists_wait_for_their_folder(places: Places, journal: Journal) -> None:
+    assert journal.show(ListLine("ann", b"l0\n"))
+    until(lambda: not journal.queued)
+    moved(places.lists)
+    assert journal.show(ListLine("ann", b"l1\n"))
+    until(lambda: bool(journal._refusing))
+    assert journal.queued == 1
+    places.lists.with_name("aside").rename(places.lists)
+    until(lambda: not journal.queued)
+    assert b"".join(map(whole_lines, segments(places.lists))) == b"l0\nl1\n"
+
+
+def test_a_lost_segment_is_noticed_without_anything_to_write(
+    places: Places, journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    moved(places.root)
+    until(lambda: "was taken away" in caplog.text)
+
+
+def test_what_was_refused_is_not_left_in_a_segment_that_was_taken_away(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = SegmentWriter(places.events, 1000, 1000)
+    writer.write(b"e0\n")
+    moved(places.events)
+    monkeypatch.setattr(SegmentWriter, "leave_lost", lambda _: None)  # as if it were moved at just that moment
+    with pytest.raises(OSError, match="was taken away while it was written"):
+        writer.write(b"e1\n")
+    (segment,) = segments(places.events.with_name("aside"))
+    assert whole_lines(segment) == b"e0\n"
+
+
+def test_nothing_else_makes_the_folder_again(tmp_path: Path, places: Places, journal: Journal) -> None:
+    home = Home(tmp_path)
+    clock, follower = ServiceClock(places.root, datetime.now(UTC)), Follower(home, LastKnown(home.tombstones))
+    moved(places.root)
+    clock.keep()
+    follower.follow(lambda: None, lambda: True)
+    assert move_lists(places) == 0
+    assert not places.root.exists()
+    places.root.with_name("aside").rename(places.root)
+    clock.follow()
+    follower.close()
+    assert places.clock.exists()
+
+
+def test_a_process_whose_note_was_taken_away_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    home = Home(tmp_path)
+    follower = Follower(home, LastKnown(home.tombstones))
+    moved(home.feedback)
+    for _ in range(2):
+        follower.follow(lambda: None, lambda: True)
+    assert caplog.text.count("cannot count on this process") == 1
+    home.feedback.mkdir()
+    bury(home.tombstones, "ann")
+    follower.follow(lambda: None, lambda: True)
+    assert await_followers(home, 0.0) == (0, 1)
+    follower.follow(lambda: None, lambda: True)
+    assert await_followers(home, 0.0) == (1, 0)
+    follower.close()
+    follower.follow(lambda: None, lambda: True)
+    assert await_followers(home, 0.0) == (0, 0)
+
+
+def test_a_folder_whose_disk_is_not_mounted_is_not_written(tmp_path: Path) -> None:
+    """Needs a mount namespace of its own."""
+    words = ["unshare", "--map-root-user", "--mount", sys.executable, "-m", f"{__package__}.unmounted_disk"]
+    ended = subprocess.run([*words, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+
+
+def test_a_folder_that_never_was_is_made(tmp_path: Path) -> None:
+    footing = Footing(tmp_path / "a" / "b")
+    footing.stand()
+    footing.stand()
+    assert (tmp_path / "a" / "b").is_dir()
