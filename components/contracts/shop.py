@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from components.contracts.errors import ConfigurationError
 from components.contracts.feedback import SERVED_SOURCE
+from components.contracts.ids import id_text, trimmed
 from components.contracts.shop_document import describe_mistakes, read_document, resolve_sources
 from components.contracts.shop_sources import (
     EventColumns,
@@ -65,6 +66,14 @@ class Rules(Settings):
         None, description="An item attribute that must be `true`, `1` or `yes` for the item to be recommended."
     )
 
+    @field_validator("not_merchandise")
+    @classmethod
+    def _as_cells_are_read(cls, rules: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        return {
+            column: tuple(id_text(value) if column == "item" else trimmed(value) for value in values)
+            for column, values in rules.items()
+        }
+
 
 class Contract(Settings):
     """The limits of the data contract; beyond a hard limit the run stops."""
@@ -79,6 +88,11 @@ class Contract(Settings):
     )
     max_quantity: float = Field(1e6, gt=0, description="Largest plausible number of units in a row.")
     max_price: float = Field(1e7, gt=0, description="Largest plausible price of a row.")
+    no_user: tuple[str, ...] = Field(
+        (),
+        description="Words that your data write for nobody, in any case, such as `0` or `guest`, beside the usual ones "
+        "(`null`, `NA`, `\\N`, …): such rows count for popularity only, and the service knows no such user.",
+    )
     earliest_year: int = Field(1990, ge=1900, le=2100, description="First year whose events are plausible.")
     future_minutes: int = Field(0, ge=0, description="How far ahead of the newest known clock an event time may be.")
 

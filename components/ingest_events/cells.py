@@ -1,46 +1,66 @@
-"""SQL that reads ids, numbers and texts of every column type."""
+"""SQL that reads ids, numbers and texts of every column type; the rule for ids is that of ``contracts.ids``."""
 
+from components.contracts.ids import ROUNDED
 from components.ingest_events.times import Reading
+from components.lake.id_sql import id_sql, means_nobody_sql, trimmed_sql
 from components.lake.session import name, text
 
-WHOLE_FLOAT = r"[+-]?\d+\.0+"
-MISSING_WORDS = ("", "nan", "null", "none", "n/a", "<na>")
-_MISSING = ", ".join(text(word) for word in MISSING_WORDS)
 FRACTIONS = ("FLOAT", "DOUBLE", "DECIMAL")
+EXACT_BELOW = {"FLOAT": 2**24, "DOUBLE": 2**53}
+"""From here on several whole numbers are one float."""
 
 
-def id_value(column: str, kind: str) -> str:
-    """Read ids as text: trimmed, ``17850.0`` and ``17850.00`` as ``17850``, blanks and words for nothing as null."""
+def id_reading(column: str, kind: str, what: str) -> Reading:
+    """Read ids as text; a number that stands for several ids, and bytes that are no text, are a problem."""
     cell = name(column)
     if kind.startswith(FRACTIONS):
-        whole = f"CASE WHEN {cell} = trunc({cell}) THEN CAST(TRY_CAST({cell} AS HUGEINT) AS VARCHAR) END"
-        known = f"({cell} IS NOT NULL AND isfinite(CAST({cell} AS DOUBLE)))"
-        return f"CASE WHEN {known} THEN coalesce({whole}, CAST({cell} AS VARCHAR)) END"
-    if kind != "VARCHAR":
-        return f"CAST({cell} AS VARCHAR)"
-    trimmed = f"trim({cell})"
-    return (
-        f"CASE WHEN lower({trimmed}) IN ({_MISSING}) THEN NULL "
-        f"WHEN contains({trimmed}, '.0') AND regexp_full_match({trimmed}, {text(WHOLE_FLOAT)}) "
-        f"THEN split_part({trimmed}, '.', 1) ELSE {trimmed} END"
-    )
+        return _fraction_as_id(cell, kind, what)
+    if kind not in ("VARCHAR", "BLOB"):
+        return Reading(f"CAST({cell} AS VARCHAR)")
+    written = text_of(column, kind)
+    rounded = f"contains({written}, '.') AND regexp_full_match({trimmed_sql(written)}, {text(ROUNDED)})"
+    return Reading(id_sql(written), _problem(what, rounded, _undecoded(cell, kind)))
+
+
+def _fraction_as_id(cell: str, kind: str, what: str) -> Reading:
+    whole = f"CASE WHEN {cell} = trunc({cell}) THEN CAST(TRY_CAST({cell} AS HUGEINT) AS VARCHAR) END"
+    known = f"({cell} IS NOT NULL AND isfinite(CAST({cell} AS DOUBLE)))"
+    value = f"CASE WHEN {known} THEN coalesce({whole}, CAST({cell} AS VARCHAR)) END"
+    limit = EXACT_BELOW.get(kind)
+    return Reading(value) if limit is None else Reading(value, _problem(what, f"{known} AND abs({cell}) >= {limit}"))
+
+
+def _problem(what: str, rounded: str, undecoded: str | None = None) -> str:
+    bytes_case = "" if undecoded is None else f" WHEN {undecoded} THEN {text(f'unreadable {what} (bytes of no UTF-8)')}"
+    return f"CASE WHEN {rounded} THEN {text(f'unreadable {what} (a rounded number)')}{bytes_case} END"
+
+
+def text_of(column: str, kind: str) -> str:
+    """SQL of a cell as text; bytes without a mark of their own are UTF-8, null where they are not."""
+    cell = name(column)
+    if kind == "BLOB":
+        return f"TRY(decode({cell}))"
+    return cell if kind == "VARCHAR" else f"CAST({cell} AS VARCHAR)"
+
+
+def _undecoded(cell: str, kind: str) -> str | None:
+    return f"{cell} IS NOT NULL AND TRY(decode({cell})) IS NULL" if kind == "BLOB" else None
 
 
 def text_value(column: str, kind: str) -> str:
     """Read a text, trimmed; blanks are null."""
-    cell = name(column) if kind == "VARCHAR" else f"CAST({name(column)} AS VARCHAR)"
-    return f"nullif(trim({cell}), '')"
+    return f"nullif({trimmed_sql(text_of(column, kind))}, '')"
 
 
 def number_reading(column: str, kind: str, what: str) -> Reading:
     """Read a number; NaN and blanks are null, other text is a problem."""
     cell = name(column)
-    if kind != "VARCHAR":
+    if kind not in ("VARCHAR", "BLOB"):
         number = f"TRY_CAST({cell} AS DOUBLE)"
         return Reading(f"CASE WHEN isnan({number}) THEN NULL ELSE {number} END")
-    trimmed = f"trim({cell})"
-    number = f"CASE WHEN lower({trimmed}) NOT IN ({_MISSING}) THEN TRY_CAST({trimmed} AS DOUBLE) END"
-    wrong = f"lower({trimmed}) NOT IN ({_MISSING}) AND TRY_CAST({trimmed} AS DOUBLE) IS NULL"
+    trimmed = trimmed_sql(text_of(column, kind))
+    number = f"CASE WHEN NOT {means_nobody_sql(trimmed)} THEN TRY_CAST({trimmed} AS DOUBLE) END"
+    wrong = f"NOT {means_nobody_sql(trimmed)} AND TRY_CAST({trimmed} AS DOUBLE) IS NULL"
     return Reading(number, f"CASE WHEN {wrong} THEN {text(f'unreadable {what}')} END")
 
 

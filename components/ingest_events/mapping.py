@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from components.contracts.errors import SourceError
 from components.contracts.shop import EventSource, ImpressionSource, ItemSource, UserSource
-from components.ingest_events.cells import id_value, number_reading, sum_reading, text_value
+from components.ingest_events.cells import id_reading, number_reading, sum_reading, text_value
 from components.ingest_events.times import Reading, time_reading
 from components.lake.session import name, text
 
@@ -54,7 +54,9 @@ class SourceColumns:
         return self.kinds[column]
 
     def id(self, key: str, column: str | None) -> Reading:
-        return Reading("CAST(NULL AS VARCHAR)" if column is None else id_value(column, self.kind(key, column)))
+        if column is None:
+            return Reading("CAST(NULL AS VARCHAR)")
+        return id_reading(column, self.kind(key, column), key)
 
     def text(self, key: str, column: str | None) -> Reading:
         return Reading("CAST(NULL AS VARCHAR)" if column is None else text_value(column, self.kind(key, column)))
@@ -98,7 +100,7 @@ def map_events(source: EventSource, found: SourceColumns) -> Mapping:
         "event_time": found.time("time", columns.time),
         "user_id": found.id("user", columns.user),
         "item_id": found.id("item", columns.item),
-        "event_type": found.text("event_type", columns.event_type),
+        "event_type": found.id("event_type", columns.event_type),
         "quantity": quantity,
         "price": price,
         "list_price": found.total("list_price", columns.list_price),

@@ -21,7 +21,7 @@ def promotions_sql(source: PromotionSource, found: SourceColumns, relation: str)
     keys = list(dict.fromkeys((source.item, *calendar)))
     if source.place is not None:
         found.kind("place", source.place)
-    problems = f"CASE WHEN {item.value} IS NULL THEN 'no item' END, {starts.problem}, {ends.problem}"
+    problems = f"{item.problem}, CASE WHEN {item.value} IS NULL THEN 'no item' END, {starts.problem}, {ends.problem}"
     shown = ", ".join(f"{name(column)} := {name(column)}" for column in keys)
     return (
         f"WITH {_counted(source.place, keys, relation)}, "

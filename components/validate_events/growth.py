@@ -12,6 +12,7 @@ from components.contracts.tables import CANONICAL, RAW
 from components.lake.rows import stream_rows
 from components.lake.session import delta_relation
 from components.lake.tables import append_rows, read_notes, replace_rows
+from components.validate_events.identity import with_known_users
 from components.validate_events.judging import REPEATED, judged_events, judged_impressions
 from components.validate_events.rules_digest import digest_settings
 from components.validate_events.sources import event_sources, first_batches, of_named_sources
@@ -61,6 +62,7 @@ def growth_of(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, raw: H
     since = before.batch if after.follows(before) else 0
     everything = delta_relation(home.raw / table, RAW[table], version)
     rows = f"(SELECT * FROM {everything} WHERE batch > {since} AND {of_named_sources(shop, table)})"
+    rows = with_known_users(shop.contract, rows)
     growth = Growth(table, f"judged_{table}", before, after)
     if growth.is_empty:
         return growth

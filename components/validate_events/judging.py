@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
+from components.contracts.ids import id_text
 from components.contracts.shop import Contract, EventSource, EventType
 from components.lake.session import text
+from components.validate_events.identity import id_reasons
 
 KNOWN_TYPES = get_args(EventType)
 REPEATED = "repeated event id"
+UNKNOWN_TYPE = "unknown event type"
 NO_ITEM = "no item"
 LAST_POSITION = 10_000  # of a shown list; what lies beyond is a mistake of the log
 
@@ -42,6 +45,7 @@ def judged_impressions(contract: Contract, raw: str) -> str:
         "CASE WHEN problem IS NOT NULL THEN problem "
         "WHEN request_id IS NULL THEN 'no request' "
         f"WHEN item_id IS NULL THEN {text(NO_ITEM)} "
+        f"{id_reasons(('user_id', 'item_id'))} "
         f"WHEN position IS NULL OR position NOT BETWEEN 1 AND {LAST_POSITION} "
         f"THEN 'position outside 1 to {LAST_POSITION:,}' "
         "WHEN propensity <= 0 OR propensity > 1 THEN 'propensity outside 0 to 1' "
@@ -66,7 +70,8 @@ def _event_reason(contract: Contract) -> str:
     return (
         "CASE WHEN problem IS NOT NULL THEN problem "
         f"WHEN item_id IS NULL THEN {text(NO_ITEM)} "
-        "WHEN found_type IS NULL THEN 'unknown event type' "
+        f"{id_reasons(('user_id', 'item_id'))} "
+        f"WHEN found_type IS NULL THEN {text(UNKNOWN_TYPE)} "
         f"{_time_reasons(contract)} "
         f"WHEN abs(quantity) > {contract.max_quantity!r} THEN 'quantity beyond the limit' "
         "WHEN quantity < 0 AND found_type NOT IN ('purchase', 'return') THEN 'negative quantity' "
@@ -92,7 +97,7 @@ def _event_type(sources: Sequence[EventSource]) -> str:
 def _type_within(source: EventSource) -> str:
     if source.event_type is not None:
         return text(source.event_type)
-    translated = {kind: kind for kind in KNOWN_TYPES} | dict(source.types)
+    translated = {kind: kind for kind in KNOWN_TYPES} | {id_text(code): kind for code, kind in source.types.items()}
     cases = " ".join(f"WHEN {text(found)} THEN {text(kind)}" for found, kind in translated.items())
     return f"CASE event_type {cases} END"
 

@@ -6,10 +6,13 @@ from typing import Any
 import duckdb
 
 from components.contracts.shop import Contract, Shop
+from components.lake.session import text
 from components.validate_events.growth import Growth
-from components.validate_events.judging import NO_ITEM, REPEATED
+from components.validate_events.judging import NO_ITEM, REPEATED, UNKNOWN_TYPE
 
 EXAMPLES = 3
+SHOWN_TYPES = 5
+SHOWN_CHARACTERS = 40
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Judgement:
     without_user: int = 0
     unknown_items: int = 0  # rows whose item the catalogue lacks; counted when the contract limits them
     returns: int = 0
+    unknown_types: dict[str, int] = field(default_factory=dict)  # the commonest, by how many rows have them
 
     @property
     def quarantined(self) -> int:
@@ -51,12 +55,22 @@ def judge_rows(session: duckdb.DuckDBPyConnection, shop: Shop, growth: Growth, c
         without_user=sum(row[2] for row in found),
         unknown_items=_unknown_items(session, growth, catalogue) if shop.contract.max_unknown_items < 1 else 0,
         returns=sum(row[3] for row in found if row[0] is None),
+        unknown_types=_unknown_types(session, growth) if UNKNOWN_TYPE in reasons else {},
     )
 
 
 def _examples(session: duckdb.DuckDBPyConnection, growth: Growth) -> dict[str, list[str]]:
     rejected = f"FROM {growth.judged} WHERE reason IS NOT NULL"
     return dict(session.execute(f"SELECT reason, min(row, {EXAMPLES}) {rejected} GROUP BY reason").fetchall())
+
+
+def _unknown_types(session: duckdb.DuckDBPyConnection, growth: Growth) -> dict[str, int]:
+    written = "coalesce(json_extract_string(row, '$.event_type'), 'nothing')"
+    counted = (
+        f"SELECT left({written}, {SHOWN_CHARACTERS}) AS type, count(*) FROM {growth.judged} "
+        f"WHERE reason = {text(UNKNOWN_TYPE)} GROUP BY type ORDER BY count(*) DESC, type LIMIT {SHOWN_TYPES}"
+    )
+    return dict(session.execute(counted).fetchall())
 
 
 def _unknown_items(session: duckdb.DuckDBPyConnection, growth: Growth, catalogue: str) -> int:
@@ -90,4 +104,13 @@ def breaches(contract: Contract, judgement: Judgement) -> list[str]:
 
 def _cannot_be_used(judgement: Judgement) -> str:
     reasons = sorted(judgement.reasons.items(), key=lambda reason: (-reason[1], reason[0]))
-    return "cannot be used: " + ", ".join(f"{count:,} {reason}" for reason, count in reasons[:3])
+    words = ", ".join(f"{count:,} {reason}{_named(judgement, reason)}" for reason, count in reasons[:3])
+    return f"cannot be used: {words}"
+
+
+def _named(judgement: Judgement, reason: str) -> str:
+    """The values that were not understood, where the shop file can say what they mean."""
+    if reason != UNKNOWN_TYPE or not judgement.unknown_types:
+        return ""
+    named = ", ".join(f"{value!r} {count:,} times" for value, count in judgement.unknown_types.items())
+    return f" ({named}; `events.types` in the shop file translates them)"

@@ -42,6 +42,7 @@ def _new_facts(judgement: Judgement) -> dict[str, Any]:
         "examples": judgement.examples,
         "without_user": judgement.without_user,
         "returns": judgement.returns,
+        "unknown_types": judgement.unknown_types,
     }
 
 

@@ -11,6 +11,7 @@ from components.contracts.tables import CANONICAL, RAW
 from components.lake.rows import stream_rows
 from components.lake.session import delta_relation, parquet_relation
 from components.lake.tables import Notes, read_notes, replace_rows
+from components.validate_events.identity import with_known_users
 from components.validate_events.rules_digest import digest_settings
 from components.validate_events.snapshots import clean_columns, excluded_items, judged_snapshot
 
@@ -35,6 +36,8 @@ def replacement_of(
     if read_notes(home.clean / table) == origin:
         return None
     rows = delta_relation(home.raw / table, RAW[table], version) if wanted else _no_rows(table)
+    if table == "users":
+        rows = with_known_users(shop.contract, rows)
     judged = f"judged_{table}"
     session.execute(f"CREATE TEMP TABLE {judged} AS {judged_snapshot(table, rows)}")
     return Replacement(table, judged, origin)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+from components.contracts.ids import nobody_words
 from components.contracts.shop import Shop
 
 JUDGED_ANEW = {"name", "event_type", "types", "lag_minutes", "live"}
@@ -15,12 +16,19 @@ def digest_settings(shop: Shop, table: str) -> str:
         events = [
             source.model_dump(include=JUDGED_ANEW) | {"quantity": source.columns.quantity} for source in shop.events
         ]
-        settings = [events, _row_limits(shop)]
+        settings = [events, _row_limits(shop), *_words(shop)]
     if table == "impressions":
-        settings = [shop.impressions is not None, _row_limits(shop)]
+        settings = [shop.impressions is not None, _row_limits(shop), *_words(shop)]
+    if table == "users":
+        settings = [*_words(shop)] or {}
     if table == "items":
         settings = [shop.rules.not_merchandise, shop.items.model_dump(exclude={"source"}) if shop.items else None]
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _words(shop: Shop) -> list[list[str]]:
+    """Nothing without words, so that tables of shops that name none stand as they are."""
+    return [sorted(nobody_words(shop.contract.no_user))] if shop.contract.no_user else []
 
 
 def _row_limits(shop: Shop) -> dict[str, float]:

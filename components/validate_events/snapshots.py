@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from components.contracts.shop import Shop
 from components.lake.session import text
+from components.validate_events.identity import id_reasons
 
 KEYS = {"items": ("item_id", "valid_from"), "users": ("user_id", "valid_from"), "promotions": ("item_id",)}
 WORDS = {"items": "item", "users": "user", "promotions": "item"}
@@ -15,7 +16,7 @@ def judged_snapshot(table: str, raw: str) -> str:
     Of sound rows with equal keys the first in the order of their content is kept.
     """
     key = KEYS[table][0]
-    checks = f"WHEN problem IS NOT NULL THEN problem WHEN {key} IS NULL THEN 'no {WORDS[table]}'"
+    checks = f"WHEN problem IS NOT NULL THEN problem WHEN {key} IS NULL THEN 'no {WORDS[table]}' {id_reasons([key])}"
     if table == "promotions":
         checks += " WHEN ends_at <= starts_at THEN 'ends before it starts'"
         return f"SELECT *, CASE {checks} END AS reason, {_row()} AS row FROM {raw} AS source_row"

@@ -53,7 +53,7 @@ def test_a_shops_own_impressions_read_anew_leave_the_served_ones(tmp_path: Path)
         purchases="customer,article,bought_at\nu1,a,2017-03-01 10:00:00\n",
         shown="request,customer,article,at,place,sku\nq1,u1,a,2017-03-01 10:00:00,1,x\n",
     )
-    log_all(shop.home.feedback, a_list("r1"))
+    log_all(shop.home.feedback, a_list("r1", user_id="u1"))
     shop.validate(now=LATER)
     shop.write("shop.toml", SHOWN.replace('item = "article"\ntime = "at"', 'item = "sku"\ntime = "at"'))
     shop.validate(now=LATER)

@@ -160,7 +160,7 @@ def test_events_are_known_when_the_service_took_them_by_the_homes_clock(shop: Sh
 
 
 def test_lists_become_clean_impressions(shop: ShopFolder) -> None:
-    log_all(shop.home.feedback, a_list("r1"))
+    log_all(shop.home.feedback, a_list("r1", user_id="u1"))
     shop.validate(now=LATER)
     assert [(row["request_id"], row["item_id"], row["propensity"]) for row in shop.clean("impressions")] == [
         ("r1", "a", 1.0), ("r1", "b", 1.0),

@@ -1,0 +1,39 @@
+"""SQL of the rule for ids, made from the constants of ``contracts.ids``; a test holds both equal on any text."""
+
+import re
+
+from components.contracts.ids import BLANKS, NOBODY, WHOLE_FRACTION
+from components.lake.session import text
+
+PLAIN = "[0-9A-Za-z_-]+"
+"""Ids that no rule but the words for nobody changes: most are, and this is the cheapest look at them."""
+_ENDS = text(rf"\A[{BLANKS}]+|[{BLANKS}]+\z")
+_NOBODY = ", ".join(text(word) for word in sorted(NOBODY))
+_PLAIN_NOBODY = ", ".join(text(word) for word in sorted(NOBODY) if re.fullmatch(PLAIN, word))
+
+
+def trimmed_sql(cell: str) -> str:
+    """SQL of a text without the blanks at its ends."""
+    return f"regexp_replace({cell}, {_ENDS}, '', 'g')"
+
+
+def lowered_sql(cell: str) -> str:
+    """SQL of a text in lower case, if it is ASCII: engines lower other letters by rules of their own."""
+    return f"CASE WHEN strlen({cell}) = length({cell}) THEN lower({cell}) ELSE {cell} END"
+
+
+def means_nobody_sql(trimmed: str) -> str:
+    """SQL that says whether a trimmed text is a word for nobody."""
+    return f"({lowered_sql(trimmed)} IN ({_NOBODY}))"
+
+
+def id_sql(cell: str) -> str:
+    """SQL of the id that a text is; null where it means nobody."""
+    trimmed = trimmed_sql(cell)
+    plain = f"regexp_full_match({cell}, {text(PLAIN)}) AND lower({cell}) NOT IN ({_PLAIN_NOBODY})"
+    return (
+        f"CASE WHEN {plain} THEN {cell} "
+        f"WHEN {means_nobody_sql(trimmed)} THEN NULL "
+        f"WHEN contains({trimmed}, '.0') AND regexp_full_match({trimmed}, {text(WHOLE_FRACTION)}) "
+        f"THEN split_part({trimmed}, '.', 1) ELSE {trimmed} END"
+    )

@@ -1,0 +1,30 @@
+"""Whose row it is: the shop's own words for nobody, and ids that the interface does not take."""
+
+from collections.abc import Sequence
+
+from components.contracts.ids import CONTROLS, MAX_ID_CHARACTERS, nobody_words
+from components.contracts.shop import Contract
+from components.lake.id_sql import lowered_sql
+from components.lake.session import text
+
+
+def with_known_users(contract: Contract, rows: str) -> str:
+    """SQL of rows whose ``user_id`` is null where the shop file says that it means nobody."""
+    if not contract.no_user:
+        return rows
+    words = ", ".join(map(text, sorted(nobody_words(contract.no_user))))
+    known = f"CASE WHEN {lowered_sql('user_id')} NOT IN ({words}) THEN user_id END"
+    return f"(SELECT * REPLACE ({known} AS user_id) FROM {rows})"
+
+
+def id_reasons(columns: Sequence[str]) -> str:
+    """SQL cases that name ids that the interface does not take; ``columns`` are ``user_id`` and ``item_id`` or one."""
+    return " ".join(_id_reason(column) for column in columns)
+
+
+def _id_reason(column: str) -> str:
+    what = column.replace("_", " ")
+    return (
+        f"WHEN length({column}) > {MAX_ID_CHARACTERS} THEN '{what} longer than {MAX_ID_CHARACTERS} characters' "
+        f"WHEN regexp_matches({column}, {text(f'[{CONTROLS}]')}) THEN '{what} with a line break or control character'"
+    )
