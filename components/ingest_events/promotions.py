@@ -1,11 +1,13 @@
 """Promotions as exposure: (item, from, until, reach), added up over places while they are read."""
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from components.contracts.shop import PromotionSource
 from components.ingest_events.mapping import SourceColumns
 from components.ingest_events.times import Reading
 from components.lake.session import name, text
+from components.lake.zones import earlier_instant_sql
 
 WORD = 62  # places to a BIGINT
 
@@ -70,11 +72,11 @@ def _calendar(source: PromotionSource, found: SourceColumns) -> tuple[Reading, R
 def _period_boundary(first: datetime, days: int, number: str, shift: int) -> str:
     """SQL of a period's first local midnight (or hour), in UTC: periods keep the shop's clock over its changes."""
     local = first.replace(tzinfo=None) + timedelta(days=days * shift)
-    zone = getattr(first.tzinfo, "key", None)
     moment = f"(TIMESTAMP {text(str(local))} + to_days(CAST({number} AS INTEGER) * {days}))"
-    if zone is None:
-        moment = f"({moment} - INTERVAL {int((first.utcoffset() or timedelta()).total_seconds())} SECOND)"
-    return f"timezone({text(zone or 'UTC')}, {moment})"
+    if isinstance(first.tzinfo, ZoneInfo):
+        return earlier_instant_sql(moment, first.tzinfo)
+    ahead = int((first.utcoffset() or timedelta()).total_seconds())
+    return f"timezone('UTC', {moment} - INTERVAL ({ahead}) SECOND)"
 
 
 def _known_places(source: PromotionSource, starts: Reading, relation: str) -> str:

@@ -6,14 +6,12 @@ problem in words.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from components.contracts.errors import SourceError
 from components.lake.session import name, text
+from components.lake.zones import clock_change_sql, instant_sql
 
-FIRST_YEAR, LAST_YEAR = 1970, 2069
 MICROSECONDS = {"seconds": 1_000_000, "milliseconds": 1_000, "microseconds": 1}
 NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UBIGINT", "UINTEGER", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 NO_INSTANT = "CAST(NULL AS TIMESTAMPTZ)"
@@ -29,15 +27,6 @@ class Reading:
     problem: str = "NULL"
 
 
-@dataclass(frozen=True)
-class ClockChange:
-    """Local times, from and until, that happen twice (``ambiguous``) or never."""
-
-    start: datetime
-    end: datetime
-    ambiguous: bool
-
-
 def time_reading(where: str, column: str, kind: str, time_format: str | None, zone: ZoneInfo) -> Reading:
     """Read a column of DuckDB type ``kind`` as UTC instants.
 
@@ -48,9 +37,8 @@ def time_reading(where: str, column: str, kind: str, time_format: str | None, zo
     changed = "NULL"
     value = instant
     if local is not None:
-        changed = _clock_change_problem(local, zone)
-        at_zone = f"CASE WHEN {changed} IS NULL THEN timezone({text(zone.key)}, {local}) END"
-        value = f"coalesce({instant}, {at_zone})"
+        changed = clock_change_sql(local, zone)
+        value = f"coalesce({instant}, {instant_sql(local, zone)})"
     unreadable = f"CASE WHEN {name(column)} IS NULL THEN 'no time' ELSE 'unreadable time' END"
     return Reading(value, f"CASE WHEN {value} IS NULL THEN coalesce({changed}, {unreadable}) END")
 
@@ -86,51 +74,3 @@ def _local_and_instant(where: str, column: str, kind: str, time_format: str | No
 def _within_years(moment: str) -> str:
     """SQL of a moment, null where it is infinite or lies outside years 1 to 9999."""
     return f"CASE WHEN {moment} BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999999' THEN {moment} END"
-
-
-def _clock_change_problem(local: str, zone: ZoneInfo) -> str:
-    """SQL that says whether a local time happens twice or never, looked at only in months of clock changes."""
-    changes = clock_changes(zone)
-    if not changes:
-        return "NULL"
-    there = f"timezone({text(zone.key)}, {local})"
-    shifts = sorted({int((change.end - change.start).total_seconds()) for change in changes})
-    twice = " OR ".join(
-        f"timezone({text(zone.key)}, {there} {sign} INTERVAL {shift} SECOND) = {local}"
-        for shift in shifts
-        for sign in "+-"
-    )
-    return (
-        f"CASE WHEN month({local}) IN ({', '.join(map(str, _months(changes)))}) THEN CASE "
-        f"WHEN timezone({text(zone.key)}, {there}) <> {local} THEN 'local time that does not exist' "
-        f"WHEN {twice} THEN 'ambiguous local time' END END"
-    )
-
-
-def _months(changes: tuple[ClockChange, ...]) -> list[int]:
-    return sorted({moment.month for change in changes for moment in (change.start, change.end)})
-
-
-@lru_cache
-def clock_changes(zone: ZoneInfo) -> tuple[ClockChange, ...]:
-    """The clock changes of a zone from 1970 to 2069."""
-    changes = []
-    day, end = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(LAST_YEAR, 12, 31, tzinfo=UTC)
-    before = _offset(day, zone)
-    while day < end:
-        after = _offset(day + timedelta(days=1), zone)
-        if after != before:
-            changes.append(_clock_change(day, before, after, zone))
-        day, before = day + timedelta(days=1), after
-    return tuple(changes)
-
-
-def _clock_change(day: datetime, before: timedelta, after: timedelta, zone: ZoneInfo) -> ClockChange:
-    minutes = range(24 * 60 + 1)
-    moment = next(at for minute in minutes if _offset(at := day + timedelta(minutes=minute), zone) == after)
-    start, end = sorted((moment.replace(tzinfo=None) + before, moment.replace(tzinfo=None) + after))
-    return ClockChange(start, end, ambiguous=after < before)
-
-
-def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:
-    return moment.astimezone(zone).utcoffset() or timedelta()

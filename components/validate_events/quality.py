@@ -9,6 +9,7 @@ from components.contracts.home import Home
 from components.contracts.shop import Shop
 from components.contracts.tables import CANONICAL, QUARANTINE
 from components.lake.session import delta_relation, text
+from components.lake.zones import local_sql
 from components.validate_events.limits import Judgement
 
 OPTIONAL = ("user_id", "quantity", "price", "list_price", "session_id", "request_id")
@@ -72,7 +73,7 @@ def _event_facts(session: duckdb.DuckDBPyConnection) -> dict[str, Any]:
 
 def _day_facts(session: duckdb.DuckDBPyConnection, shop: Shop) -> dict[str, Any]:
     """Rows of every day of the shop's zone from the first on, days without rows included."""
-    local_day = f"CAST(timezone({text(shop.time_zone)}, event_time) AS DATE)"
+    local_day = f"CAST({local_sql('event_time', shop.zone)} AS DATE)"
     span = "generate_series((SELECT min(day) FROM counted), (SELECT max(day) FROM counted), INTERVAL 1 DAY)"
     days = session.execute(
         f"WITH counted AS (SELECT {local_day} AS day, count(*) AS rows FROM known_events GROUP BY day) "

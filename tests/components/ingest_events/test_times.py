@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.ingest_events.times import clock_changes, time_reading
+from components.ingest_events.times import time_reading
 from components.lake.session import duckdb_session
+from components.lake.zones import clock_changes
 
-ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "America/Santiago", "UTC"]
+ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "America/Santiago", "UTC"]
 
 
 def read(locals_: list[datetime], zone: ZoneInfo) -> list[tuple[datetime | None, str | None]]:
@@ -33,11 +34,11 @@ def expected(local: datetime, zone: ZoneInfo) -> tuple[datetime | None, str | No
 @given(
     st.sampled_from(ZONES),
     st.lists(st.tuples(st.integers(0, 10_000), st.integers(-240, 240)), min_size=1, max_size=20),
-    st.datetimes(datetime(1995, 1, 1), datetime(2023, 12, 31)),
+    st.datetimes(datetime(1995, 1, 1), datetime(2026, 12, 31)),
 )
 def test_local_times_are_those_of_the_zone(key: str, near: list[tuple[int, int]], anywhere: datetime) -> None:
     zone = ZoneInfo(key)
-    recent = [found.start for found in clock_changes(zone) if 1995 <= found.start.year <= 2023]
+    recent = [found.start for found in clock_changes(zone) if 1995 <= found.start.year <= 2026]
     near_changes = [recent[change % len(recent)] + timedelta(minutes=late) for change, late in near if recent]
     moments = [anywhere, *near_changes]
 
@@ -64,7 +65,7 @@ def test_times_outside_the_calendar_are_unreadable(kind: str, cell: str, problem
     assert found == [(problem is not None, problem)]
 
 
-@pytest.mark.parametrize("key", ["UTC", "Asia/Tokyo"])
+@pytest.mark.parametrize("key", ["UTC", "Etc/GMT-9"])
 def test_zones_without_clock_changes_cost_nothing(key: str) -> None:
     reading = time_reading("test", "at", "TIMESTAMP", None, ZoneInfo(key))
 

@@ -1,0 +1,149 @@
+"""Time zones in SQL, by Python's own table: an engine's table may be of another year and say otherwise.
+
+The zone's clock changes stand in the statement as a search tree, so that engine and Python agree on every moment.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+FIRST_YEAR, LAST_YEAR = 1900, 2099
+MONTHS = 12 * (LAST_YEAR - FIRST_YEAR + 1)
+LOOKED_AT_EVERY = timedelta(days=7)
+SECOND = timedelta(seconds=1)
+NEVER, TWICE = "local time that does not exist", "ambiguous local time"
+
+
+@dataclass(frozen=True)
+class ClockChange:
+    """The first moment (UTC) of another offset; between ``start`` and ``end`` local times happen twice or never."""
+
+    at: datetime
+    before: timedelta
+    after: timedelta
+
+    @property
+    def start(self) -> datetime:
+        """The first local time, without a zone, that the change skips or repeats."""
+        return self.at.replace(tzinfo=None) + min(self.before, self.after)
+
+    @property
+    def end(self) -> datetime:
+        """The first local time that is whole again."""
+        return self.at.replace(tzinfo=None) + max(self.before, self.after)
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether the times between happen twice; otherwise they never do."""
+        return self.after < self.before
+
+
+@lru_cache
+def clock_changes(zone: ZoneInfo) -> tuple[ClockChange, ...]:
+    """The clock changes of a zone, from 1900 to 2099."""
+    changes = []
+    moment, end = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
+    while moment < end:
+        later = moment + LOOKED_AT_EVERY
+        if offset_at(moment, zone) != offset_at(later, zone):
+            changes.append(_change_between(moment, later, zone))
+        moment = later
+    return tuple(changes)
+
+
+def offset_at(moment: datetime, zone: ZoneInfo) -> timedelta:
+    """How far a zone's clocks are ahead of UTC at a moment."""
+    return moment.astimezone(zone).utcoffset() or timedelta()
+
+
+def offsets(zone: ZoneInfo) -> list[timedelta]:
+    """The offset before the first clock change of a zone, and after each."""
+    changes = clock_changes(zone)
+    first = changes[0].before if changes else offset_at(datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), zone)
+    return [first, *(change.after for change in changes)]
+
+
+def instant_sql(local: str, zone: ZoneInfo) -> str:
+    """SQL of a local time as an instant; null where a clock change makes it ambiguous or skips it."""
+    if not clock_changes(zone):
+        return f"timezone('UTC', {local} - {_interval(offsets(zone)[0])})"
+    ahead = _by_span(
+        local, zone, [_interval(offset) for offset in offsets(zone)], ["NULL" for _ in clock_changes(zone)]
+    )
+    return f"timezone('UTC', {local} - {ahead})"
+
+
+def clock_change_sql(local: str, zone: ZoneInfo) -> str:
+    """SQL that says in words whether a local time happens twice or never; null for any other."""
+    changes = clock_changes(zone)
+    if not changes:
+        return "NULL"
+    words = [f"'{TWICE if change.ambiguous else NEVER}'" for change in changes]
+    return _by_span(local, zone, ["NULL" for _ in offsets(zone)], words)
+
+
+def earlier_instant_sql(local: str, zone: ZoneInfo) -> str:
+    """SQL of a local time as an instant: by the clock before a change where that repeats or skips it."""
+    ahead = [_interval(offset) for offset in offsets(zone)]
+    return f"timezone('UTC', {local} - {_by_span(local, zone, ahead, ahead[:-1])})"
+
+
+def local_sql(instant: str, zone: ZoneInfo) -> str:
+    """SQL of an instant as the local time of a zone; ``instant`` is a column."""
+    moments = [f"TIMESTAMPTZ '{change.at.isoformat()}'" for change in clock_changes(zone)]
+    ahead = bisection(instant, moments, [_interval(offset) for offset in offsets(zone)])
+    return f"(timezone('UTC', {instant}) + ({ahead}))"
+
+
+def bisection(value: str, boundaries: Sequence[str], results: Sequence[str]) -> str:
+    """SQL that searches ascending boundaries: the result of the last one that the value has reached, or the first."""
+    if not boundaries:
+        return results[0]
+    middle = len(boundaries) // 2
+    earlier = bisection(value, boundaries[:middle], results[: middle + 1])
+    later = bisection(value, boundaries[middle + 1 :], results[middle + 1 :])
+    return f"CASE WHEN {value} >= {boundaries[middle]} THEN {later} ELSE {earlier} END"
+
+
+def _by_span(clock: str, zone: ZoneInfo, between: Sequence[str], within: Sequence[str]) -> str:
+    """SQL of a result for the local time: one for each span between clock changes, and within each change.
+
+    A constant list says in which span each month begins, and few edges lie in a month: that needs the local time, which
+    may be costly to read, a few times only.
+    """
+    edges = [edge for change in clock_changes(zone) for edge in (change.start, change.end)]
+    results = [result for pair in zip(between, within, strict=False) for result in pair]
+    span = _span_sql(clock, edges)
+    return f"([{', '.join([*results, between[-1]])}])[{span}]"
+
+
+def _span_sql(clock: str, edges: Sequence[datetime]) -> str:
+    """SQL of the number, from 1, of the span between ascending edges in which a local time lies."""
+    months = [datetime(FIRST_YEAR + month // 12, month % 12 + 1, 1) for month in range(MONTHS + 1)]
+    begins = [bisect_right(edges, month) for month in months]
+    most = max(later - earlier for earlier, later in pairwise(begins))
+    within = f"least(greatest(datediff('month', {_timestamp(months[0])}, {clock}), 0), {MONTHS - 1}) + 1"
+    first = f"([{', '.join(map(str, begins[:-1]))}])[{within}]"
+    listed = ", ".join([*(_timestamp(edge) for edge in edges), *["TIMESTAMP 'infinity'"] * most])
+    later = "".join(f" + CAST({clock} >= ([{listed}])[{first} + {place}] AS INTEGER)" for place in range(1, most + 1))
+    return f"{first} + 1{later}"
+
+
+def _change_between(moment: datetime, later: datetime, zone: ZoneInfo) -> ClockChange:
+    before, after = offset_at(moment, zone), offset_at(later, zone)
+    while later - moment > SECOND:
+        middle = moment + (later - moment) // SECOND // 2 * SECOND
+        moment, later = (middle, later) if offset_at(middle, zone) == before else (moment, middle)
+    return ClockChange(later, before, after)
+
+
+def _timestamp(local: datetime) -> str:
+    return f"TIMESTAMP '{local}'"
+
+
+def _interval(offset: timedelta) -> str:
+    return f"to_seconds({offset // SECOND})"
