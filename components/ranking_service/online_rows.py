@@ -1,5 +1,6 @@
 """Rows of the packed store in the form that ranking takes: equal to the bit to those of the snapshot they came from."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,6 +16,7 @@ from feature_repo.packed_online_store.layout import PackedSchema
 from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.sessions import session_view
 
+log = logging.getLogger("bentoml.rankloop.online_rows")
 ITEM_CODE = "item_code"
 ITEMS_AT_ONCE = 10_000  # bounds what a refresh holds beside the columns it makes
 
@@ -67,9 +69,13 @@ class OnlineRows:
     def items(self) -> StoredItems:
         """Read every item that has a row, expired or not, sorted by id; at least one must have."""
         mark = self.client.written(self._items.name)
-        ids = self.client.entities(self._items.name)
-        view = replace(self._items, ttl=None)
-        parts = [self.client.read(view, ids[at : at + ITEMS_AT_ONCE]) for at in range(0, len(ids), ITEMS_AT_ONCE)]
+        named = self.client.entities(self._items.name)
+        ids, view = named.texts, replace(self._items, ttl=None)
+        read = [self.client.read_valid(view, ids[at : at + ITEMS_AT_ONCE]) for at in range(0, len(ids), ITEMS_AT_ONCE)]
+        parts, lost = [part for part, _ in read], named.unnamed + sum(lost for _, lost in read)
+        if lost:
+            total = len(ids) + named.unnamed
+            log.warning("%s: %d of %d item rows cannot be read and are left out", self.client.backend.url, lost, total)
         found = np.concatenate([np.zeros(0, dtype=bool), *(part.found for part in parts)])
         if not found.any():
             raise StoreError(
@@ -89,7 +95,7 @@ class OnlineRows:
 
     def user_ids(self) -> list[str]:
         """The ids of all users that have a row, sorted."""
-        return self.client.entities(self._users.name)
+        return self.client.entities(self._users.name).texts
 
     def asked(self, user_id: str, items: ItemRows) -> AskedUser:
         """Read one user and their session, at once and within the deadline.

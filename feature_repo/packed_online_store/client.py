@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.backends import Backend, RowBatch, open_backend
 from feature_repo.packed_online_store.clock import HomeClock
-from feature_repo.packed_online_store.keys import MAX_ENTITY, TEXT, Namespace, catalog_prefix, clock_key, row_keys
+from feature_repo.packed_online_store.held_ids import held_text, readable_rows
+from feature_repo.packed_online_store.keys import TEXT, Namespace, catalog_prefix, clock_key, is_digest, row_keys
 from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.packed_online_store.views import PackedView
 
@@ -33,6 +34,14 @@ class WriteReport:
     rows: int
     written: int
     kept_newer: int
+
+
+@dataclass(frozen=True)
+class Entities:
+    """The texts that name a view's rows, sorted, and how many rows have no such name."""
+
+    texts: list[str]
+    unnamed: int
 
 
 class PackedClient:
@@ -147,20 +156,25 @@ class PackedClient:
             self._views[name] = PackedView.from_json(record)
         return self._views[name]
 
-    def entities(self, view: str) -> list[str]:
-        """List the texts that name a view's rows, sorted.
-
-        Errors: StoreError where a row goes by something else: another type, several keys, or the digest of a long text.
-        """
+    def entities(self, view: str) -> "Entities":
+        """List the texts that name a view's rows, sorted; rows that go by something else are counted."""
         rows = self.namespace(view).rows
         keys = self.backend.keys(rows)
-        others = sum(not key.startswith(rows + TEXT) for key in keys)
-        if others:
-            raise StoreError(
-                f"view {view} in {self.backend.url}: {others:,} of {len(keys):,} rows cannot be named by a text of at "
-                f"most {MAX_ENTITY - len(TEXT)} bytes, expected all to be; shorten these ids"
-            )
-        return [key[len(rows + TEXT) :].decode() for key in keys]
+        short = [key[len(rows + TEXT) :].decode() for key in keys if key.startswith(rows + TEXT)]
+        digests = [key for key in keys if is_digest(rows, key)]
+        held = [text for row in self.backend.read(digests) if (text := held_text(row)) is not None] if digests else []
+        return Entities(sorted(short + held) if held else short, len(keys) - len(short) - len(held))
+
+    def read_valid(self, view: PackedView, keys: Keys) -> tuple[PackedRows, int]:
+        """Read rows, those that cannot be read as absent ones; return how many these are.
+
+        Errors: StoreError where no row can be read: then it is the store that is of other features.
+        """
+        namespace = self.namespace(view.name)
+        rows = self.backend.read(row_keys(namespace.rows, view.join_keys, keys))
+        valid = readable_rows(view.schema, rows, namespace.revision_hash)
+        lost = sum(row is not None for row in rows) - sum(row is not None for row in valid)
+        return self._rows(view, valid if any(row is not None for row in valid) else rows), lost
 
     def revisions(self, view: str) -> list[str]:
         """List the revisions at which a view's rows are kept."""

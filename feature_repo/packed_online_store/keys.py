@@ -9,7 +9,8 @@
 
 An entity of one join key is its value: ``s`` and the text, ``b`` and the bytes, ``i`` and the number, ``t`` and the
 seconds since 1970 (8 bytes, big-endian). Of several join keys, the values follow by the keys' names in alphabetical
-order, each behind its length (4 bytes). An entity that is too long for LMDB's keys is replaced by its digest.
+order, each behind its length (4 bytes). An entity that is too long for LMDB's keys is replaced by ``#`` and
+its digest.
 """
 
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ MAX_NAMESPACE = 240
 MAX_ENTITY = 240
 TEXT = b"s"
 """What the entity of a text begins with."""
+DIGEST = b"#"
+"""What the digest of an entity begins with that is too long for a key; the row holds it then, see ``held_ids``."""
 
 Key = str | bytes | int | datetime
 
@@ -103,6 +106,26 @@ def table_keys(prefix: bytes, join_keys: tuple[str, ...], table: "pa.Table") -> 
 
     Errors: StoreError where a join key is absent, or missing in a row.
     """
+    values = _key_values(join_keys, table)
+    return row_keys(prefix, join_keys, values)
+
+
+def table_entities(join_keys: tuple[str, ...], table: "pa.Table", places: Sequence[int]) -> list[bytes]:
+    """Return the whole entities of some of a table's rows, however long they are."""
+    values = _key_values(join_keys, table.take(places)) if places else []
+    if len(join_keys) == 1:
+        return [entity_part(value) for value in values]
+    order = sorted(range(len(join_keys)), key=lambda place: join_keys[place])
+    return [_composite(join_keys, order, row) for row in values]
+
+
+def is_digest(prefix: bytes, key: bytes) -> bool:
+    """Say whether a key holds the digest of an entity in its place."""
+    return key.startswith(DIGEST, len(prefix))
+
+
+def _key_values(join_keys: tuple[str, ...], table: "pa.Table") -> list[Any]:
+    """A table's join keys by row: values of one, tuples of several."""
     columns = []
     for name in join_keys:
         if name not in table.column_names:
@@ -111,14 +134,19 @@ def table_keys(prefix: bytes, join_keys: tuple[str, ...], table: "pa.Table") -> 
         if column.null_count:
             raise StoreError(f"join key {name} is missing in {column.null_count:,} of {len(column):,} rows; drop them")
         columns.append(column.to_pylist())
-    return row_keys(prefix, join_keys, columns[0] if len(columns) == 1 else list(zip(*columns, strict=True)))
+    return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
 
 
 def entity_key(prefix: bytes, parts: dict[str, Key]) -> bytes:
     """Return one row's key from its join keys by name."""
+    return _whole_keys(prefix, [entity_of(parts)])[0]
+
+
+def entity_of(parts: dict[str, Key]) -> bytes:
+    """Return one row's whole entity from its join keys by name."""
     if len(parts) == 1:
-        return _whole_keys(prefix, [entity_part(next(iter(parts.values())))])[0]
-    return _whole_keys(prefix, [b"".join(_with_length(entity_part(parts[name])) for name in sorted(parts))])[0]
+        return entity_part(next(iter(parts.values())))
+    return b"".join(_with_length(entity_part(parts[name])) for name in sorted(parts))
 
 
 def entity_part(value: Key) -> bytes:
@@ -160,4 +188,6 @@ def _with_length(part: bytes) -> bytes:
 
 
 def _whole_keys(prefix: bytes, entities: list[bytes]) -> list[bytes]:
-    return [prefix + (entity if len(entity) <= MAX_ENTITY else b"#" + blake2b(entity).digest()) for entity in entities]
+    return [
+        prefix + (entity if len(entity) <= MAX_ENTITY else DIGEST + blake2b(entity).digest()) for entity in entities
+    ]

@@ -8,7 +8,8 @@
     ..  variable arrays, texts and serialized values, raw, each starting at a multiple of 8
 
 All numbers are little-endian; times are microseconds since 1970 in UTC; a missing float is stored as NaN as well as
-in the null bits, so that a matrix of floats is read without looking at them. A row's length is a multiple of 8.
+in the null bits, so that a matrix of floats is read without looking at them. A row's length is a multiple of 8. Behind
+it stands an id that is too long for a key, see ``held_ids``.
 """
 
 import json
@@ -39,7 +40,7 @@ HEADER = np.dtype(
         ("schema", "<u8"),
         ("revision", "<u8"),
         ("row_bytes", "<u4"),
-        ("reserved", "<u4"),
+        ("held_bytes", "<u4"),
     ]
 )
 STAMP = slice(8, 24)

@@ -34,7 +34,7 @@ from feature_repo.packed_online_store.clock import HomeClock, wall_clock
 from feature_repo.packed_online_store.codec import RowStamps
 from feature_repo.packed_online_store.feast_values import event_times, feature_values, join_values, value_column
 from feature_repo.packed_online_store.feast_views import packed_view
-from feature_repo.packed_online_store.keys import clock_key, entity_key
+from feature_repo.packed_online_store.keys import clock_key, entity_key, entity_of, is_digest
 from feature_repo.packed_online_store.layout import NO_TIME
 from feature_repo.packed_online_store.views import PackedView
 from feature_repo.packed_online_store.writing import write_packed
@@ -86,10 +86,12 @@ class PackedOnlineStore(OnlineStore):
         }
         times = np.array([_moment(event_time) for _, _, event_time, _ in data], np.int64)
         created = np.array([_moment(made) for _, _, _, made in data], np.int64)
-        keys = [entity_key(prefix, join_values(key)) for key, _, _, _ in data]
+        entities = [join_values(key) for key, _, _, _ in data]
+        keys = [entity_key(prefix, entity) for entity in entities]
+        held = {key: entity_of(one) for key, one in zip(keys, entities, strict=True) if is_digest(prefix, key)}
         stamps = RowStamps(times, created, client.namespace(view.name).revision_hash)
         packed = pa.table(columns) if columns else pa.table({"": pa.nulls(len(data))})
-        write_packed(client, view, packed, keys, stamps, verify=True, nan_is_missing=False)
+        write_packed(client, view, packed, keys, stamps, verify=True, nan_is_missing=False, held=held)
         if progress:
             progress(len(data))
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from components.contracts.errors import StoreError
+from feature_repo.packed_online_store.held_ids import without_held
 from feature_repo.packed_online_store.layout import BLOBS, PackedField, PackedSchema
 from feature_repo.packed_online_store.text_lists import decode_list
 
@@ -168,6 +169,8 @@ def _fixed_parts(schema: PackedSchema, rows: list[bytes | None]) -> tuple[NDArra
     whole = cast(list[bytes], rows)
     try:
         joined = b"".join(whole) if schema.is_even else b"".join([row[:size] for row in whole])
+        if len(joined) > size * len(rows):  # some hold a long id
+            joined = b"".join([without_held(row) for row in whole])
         found = np.ones(len(rows), bool)
     except TypeError:  # some are absent
         blank = schema.blank.tobytes()
@@ -175,7 +178,9 @@ def _fixed_parts(schema: PackedSchema, rows: list[bytes | None]) -> tuple[NDArra
         found = np.array([row is not None for row in rows])
     if len(joined) != size * len(rows):
         odd = next(
-            len(row) for row in rows if row is not None and (len(row) < size or (schema.is_even and len(row) != size))
+            len(row)
+            for row in rows
+            if row is not None and (len(row) < size or (schema.is_even and len(without_held(row)) != size))
         )
         raise StoreError(
             f"a packed row has {odd:,} bytes, expected {size:,} from its schema: it was written for other features or "

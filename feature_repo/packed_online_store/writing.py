@@ -1,6 +1,6 @@
 """Writing a whole Arrow table at the speed of the store: the path of the materialize step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +10,7 @@ from feature_repo.packed_online_store.arrow_columns import microseconds
 from feature_repo.packed_online_store.backends import RowBatch
 from feature_repo.packed_online_store.client import PackedClient, WriteReport
 from feature_repo.packed_online_store.codec import RowStamps, encode_table
+from feature_repo.packed_online_store.held_ids import hold_entities, long_entities
 from feature_repo.packed_online_store.keys import table_keys
 from feature_repo.packed_online_store.layout import NO_TIME, STAMP
 from feature_repo.packed_online_store.views import PackedView
@@ -35,8 +36,10 @@ def write_view(
     Errors: StoreError for a column that is absent or does not fit, an unreachable store, or rows that came out changed.
     """
     stamps = _stamps(client, view, table, event_time, created, item_codes)
-    keys = table_keys(client.namespace(view.name).rows, view.join_keys, table)
-    return write_packed(client, view, table, keys, stamps, verify=verify)
+    prefix = client.namespace(view.name).rows
+    keys = table_keys(prefix, view.join_keys, table)
+    held = long_entities(prefix, view.join_keys, table, keys)
+    return write_packed(client, view, table, keys, stamps, verify=verify, held=held)
 
 
 def write_packed(
@@ -48,8 +51,9 @@ def write_packed(
     *,
     verify: bool,
     nan_is_missing: bool = True,
+    held: Mapping[bytes, bytes] | None = None,
 ) -> WriteReport:
-    """Write a table's rows under the store's own keys."""
+    """Write a table's rows under the store's own keys; ``held`` are entities that are too long for theirs."""
     if not keys:
         client.register(view)
         return WriteReport(0, 0, 0)
@@ -57,8 +61,8 @@ def write_packed(
         table, keys, stamps = _newest_of_each(table, keys, stamps)
     oldest, newest = _extremes(stamps)
     written: list[RowBatch] = []
-    batches = _packed_batches(view, table, keys, stamps, nan_is_missing, written if verify else None)
-    kept = client.write_batches(view, batches, oldest, newest)
+    batches = _packed_batches(view, table, keys, stamps, nan_is_missing, held or {})
+    kept = client.write_batches(view, _noted(batches, written) if verify else batches, oldest, newest)
     for batch in written:
         _compare(client, view, batch)
     return WriteReport(len(keys), len(keys) - kept, kept)
@@ -103,16 +107,20 @@ def _packed_batches(
     keys: list[bytes],
     stamps: RowStamps,
     nan_is_missing: bool,
-    written: list[RowBatch] | None,
+    held: Mapping[bytes, bytes],
 ) -> Iterator[RowBatch]:
     bytes_a_row = view.schema.dtype.itemsize + table.nbytes // len(keys)
     size = max(1, min(MAX_BATCH_ROWS, MAX_BATCH_BYTES // bytes_a_row))
     for start in range(0, len(keys), size):
         some = stamps.slice(start, start + size)
         values = encode_table(view.schema, table.slice(start, size), some, nan_is_missing)
-        batch = RowBatch(keys[start : start + size], values)
-        if written is not None:
-            written.append(batch)
+        chosen = keys[start : start + size]
+        yield RowBatch(chosen, hold_entities(values, chosen, held))
+
+
+def _noted(batches: Iterator[RowBatch], written: list[RowBatch]) -> Iterator[RowBatch]:
+    for batch in batches:
+        written.append(batch)
         yield batch
 
 

@@ -7,8 +7,10 @@ import pyarrow as pa
 import pytest
 
 from components.contracts.errors import StoreError
-from feature_repo.packed_online_store.client import PackedClient, WriteReport
+from components.contracts.ids import MAX_ID_CHARACTERS
+from feature_repo.packed_online_store.client import Entities, PackedClient, WriteReport
 from feature_repo.packed_online_store.clock import HomeClock
+from feature_repo.packed_online_store.keys import row_keys
 from feature_repo.packed_online_store.layout import PackedSchema
 from feature_repo.packed_online_store.views import PackedView
 from tests.feature_repo.packed_online_store.conftest import AS_OF, OpenClient
@@ -44,6 +46,34 @@ def test_rows_expire_by_the_clock_that_was_handed_in(open_client: OpenClient) ->
     assert np.isnan(stale.matrix(["trips"])).all()
     assert stale.arrays("history").values.size == 0
     assert stale.texts("city") == [None, None]
+
+
+@pytest.mark.parametrize("character", ["a", "\u20ac", "\U0001f600"])
+def test_ids_as_long_as_the_interface_takes_are_listed_read_and_deleted(
+    open_client: OpenClient, character: str
+) -> None:
+    client, long = open_client(), character * MAX_ID_CHARACTERS
+    client.write_table(ITEMS, items({"b": 1, long: 2, long[:-1]: 3, "\uffee": 4}))
+    client.write_table(USERS, users(AS_OF).set_column(0, "user_id", pa.array([long, "u2"])))
+
+    assert prices(client, [long, "b", long[:-1], "\uffee"]) == [2, 1, 3, 4]
+    assert client.entities("items") == Entities(sorted(["b", long, long[:-1], "\uffee"]), unnamed=0)
+    assert client.read("users", [long]).texts("city") == client.read("users", [long, "u2"]).texts("city")[:1] != [None]
+    assert client.entities("users").texts == sorted([long, "u2"])
+    assert client.delete_entity("user_id", long) == 1
+    assert client.entities("users").texts == ["u2"]
+
+
+def test_rows_that_cannot_be_read_are_absent_and_counted(open_client: OpenClient) -> None:
+    client = open_client()
+    client.write_table(ITEMS, items({"a": 1, "b": 2}))
+    key = row_keys(client.namespace("items").rows, ("item_id",), ["b"])[0]
+    for wrong in (b"", b"\0" * 500, client.backend.read([key])[0][:-8]):  # type: ignore[index]
+        client.backend.put(key, wrong)
+        rows, lost = client.read_valid(ITEMS, ["a", "b", "c"])
+        assert (rows.found.tolist(), lost) == ([True, False, False], 1)
+    with pytest.raises(StoreError, match="packed row"):
+        client.read_valid(ITEMS, ["b"])
 
 
 def test_one_key_is_read_in_several_views_at_once(open_client: OpenClient) -> None:
