@@ -41,11 +41,11 @@ def shop_sources(shop: Shop) -> Iterator[tuple[str, Source]]:
 
 
 def _feedback_print(shop: Shop, home: Home) -> Print:
-    """When the newest event was logged, and the newest list whose session is over: what is dropped changes neither."""
-    from components.feedback.reading import newest_event, newest_list
+    """Where the events end, and when the newest list that is ripe was logged: what is dropped changes neither."""
+    from components.feedback.reading import end_of_events, newest_list
 
     over = datetime.now(UTC) - timedelta(minutes=shop.feedback.session_minutes)
-    return str(newest_event(home)), str(newest_list(home, over))
+    return str(end_of_events(home)), str(newest_list(home, over))
 
 
 def _file_prints(name: str, source: Source) -> Iterator[Print]:

@@ -69,10 +69,15 @@ def last_events(home: Home, most: int) -> list[ServedEvent]:
     return found
 
 
-def newest_event(home: Home) -> int | None:
-    """When a segment of events was written to last, in nanoseconds since 1970; None if there is none."""
-    written = [segment.stat() for segment in segments(Places(home.feedback).events)]
-    return max((status.st_mtime_ns for status in written if status.st_size), default=None)
+def end_of_events(home: Home) -> tuple[str, int, int] | None:
+    """What changes whenever an event is logged, and not when old ones go; None if there is none.
+
+    The newest segment by name and its size, and the last time of change of any: by these alone, a machine's clock that
+    was set back would hide what came after.
+    """
+    written = [(segment.name, segment.stat()) for segment in segments(Places(home.feedback).events)]
+    filled = [(name, status.st_size, status.st_mtime_ns) for name, status in written if status.st_size]
+    return (*filled[-1][:2], max(changed for _, _, changed in filled)) if filled else None
 
 
 def newest_list(home: Home, until: datetime) -> datetime | None:

@@ -96,8 +96,9 @@ class SegmentWriter:
 
 
 def _new_segment(folder: Path) -> tuple[int, Path]:
-    """Create a segment that is locked before it has its name; names sort by the time of opening."""
-    path = folder / f"{time.time_ns():020}-{uuid.uuid4().hex[:8]}{ENDING}"
+    """Create a segment that is locked before it has its name; names sort by opening, whatever the clock says."""
+    newest = max((_number(found) for found in segments(folder)[-1:]), default=0)
+    path = folder / f"{max(time.time_ns(), newest + 1):020}-{uuid.uuid4().hex[:8]}{ENDING}"
     draft = path.with_name(f".{path.name}")
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
     try:
@@ -118,6 +119,11 @@ def segments(folder: Path) -> list[Path]:
         OSError: it cannot be read.
     """
     return [folder / name for name in names_in(folder) if name[0].isdigit() and name.endswith(ENDING)]
+
+
+def _number(segment: Path) -> int:
+    begins = segment.name.partition("-")[0]
+    return int(begins) if begins.isdecimal() else 0
 
 
 def is_closed(segment: Path) -> bool:

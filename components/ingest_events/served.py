@@ -3,10 +3,14 @@
 A row is known by its event's id, or by its request's id and place, so that what is read again is the same row. A list
 waits until the session in which it was shown is over; then what was seen of it is known. Features are taken as served,
 to the bit but for the sign of a zero, which DuckDB does not keep.
+
+Offsets are positions, never times: the segments of events, and the files of the table of lists, that were read to
+their end. What a machine's wrong clock dates decides when a list is ripe, but not whether it is read.
 """
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -22,12 +26,12 @@ from components.feedback.segments import is_closed, segments
 from components.ingest_events.forgotten import leave_out_forgotten
 from components.ingest_events.growing import IDENTITY_LETTERS, SourceFacts, growth_notes
 from components.lake.rows import CountedRows
-from components.lake.session import delta_relation, text
-from components.lake.tables import append_rows
+from components.lake.session import delta_relation, parquet_relation, text
+from components.lake.tables import append_rows, table_files
 
 LISTS = "served_lists"  # name of the lists among the facts; in raw impressions their source is ``served``
-LATE = timedelta(days=1)  # how long a disk may have refused a list
-BEGINNING = "1970-01-01T00:00:00+00:00"
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+WRONG = timedelta(days=1)  # a list that is dated further ahead was logged by a wrong clock, and waits for no session
 
 
 def read_served(
@@ -38,8 +42,10 @@ def read_served(
     Args:
         now: by the machine's clock, as lists are stamped when they are logged.
     """
-    over = now - timedelta(minutes=feedback.session_minutes)
-    return {SERVED_SOURCE: _grow_events(session, home, feedback.events), LISTS: _grow_lists(session, home, over)}
+    ripe = _ripe(now, timedelta(minutes=feedback.session_minutes))
+    read = frozenset(_offsets(home, "events").get("segments", ()))
+    events = _grow_events(session, home, feedback.events)
+    return {SERVED_SOURCE: events, LISTS: _grow_lists(session, home, ripe, now, read)}
 
 
 def _grow_events(session: duckdb.DuckDBPyConnection, home: Home, types: Sequence[EventType]) -> SourceFacts:
@@ -66,22 +72,52 @@ def _events_sql(types: Sequence[EventType]) -> str:
     )
 
 
-def _grow_lists(session: duckdb.DuckDBPyConnection, home: Home, over: datetime) -> SourceFacts:
-    places, until = Places(home.feedback), _offsets(home, "impressions").get("logged_until", BEGINNING)
+def _ripe(now: datetime, session: timedelta) -> str:
+    """SQL of whether the session of a list is over."""
+    over, wrong = (text(moment.isoformat()) for moment in (now - session, now + WRONG))
+    return f"(logged_at <= TIMESTAMPTZ {over} OR logged_at > TIMESTAMPTZ {wrong})"
+
+
+def _grow_lists(
+    session: duckdb.DuckDBPyConnection, home: Home, ripe: str, now: datetime, read: Collection[str]
+) -> SourceFacts:
+    """Append the lists that are ripe; ``read`` are the segments of events that earlier ingestions read to their end."""
+    places = Places(home.feedback)
     session.register("waiting_lists", waiting_lists(home))  # before the table: what moves meanwhile is in both
-    session.execute(
-        "CREATE OR REPLACE TEMP TABLE ripe_lists AS "
-        f"SELECT * FROM (FROM {delta_relation(places.impressions, SERVED)} UNION ALL BY NAME FROM waiting_lists) "
-        f"WHERE logged_at > TIMESTAMPTZ {text(until)} - INTERVAL {LATE // timedelta(hours=1)} HOUR "
-        f"AND logged_at <= TIMESTAMPTZ {text(over.isoformat())} "
-        "QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY logged_at) = 1"
-    )
-    first: datetime | None = session.execute("SELECT min(logged_at) FROM ripe_lists").fetchall()[0][0]
+    files = {Path(file).name: file for file in table_files(places.impressions)}
+    finished = set(_offsets(home, "impressions").get("files", ())) & files.keys()
+    _stage_lists(session, home, ripe, [file for name, file in files.items() if name not in finished])
+    first: datetime | None
+    first, last = session.execute("SELECT min(logged_at), max(logged_at) FROM ripe_lists").fetchall()[0]
     if first is None:
         return SourceFacts()
-    since = [segment for segment in segments(places.events) if segment.stat().st_mtime >= first.timestamp()]
-    session.register("served_events", events_of(since))
-    return _append(session, home, "impressions", LISTS_SQL, {"logged_until": over.isoformat()})
+    since = first if last <= now else BEGINNING
+    naming = [each for each in segments(places.events) if each.name not in read or _is_since(each, since)]
+    session.register("served_events", events_of(naming))
+    unripe = session.execute(f"SELECT DISTINCT file FROM staged_lists WHERE NOT {ripe}").fetchall()
+    kept = sorted(files.keys() - {file for (file,) in unripe})
+    return _append(session, home, "impressions", LISTS_SQL, {"files": kept})
+
+
+def _is_since(segment: Path, moment: datetime) -> bool:
+    return segment.stat().st_mtime >= moment.timestamp()
+
+
+def _stage_lists(session: duckdb.DuckDBPyConnection, home: Home, ripe: str, files: list[str]) -> None:
+    """Make ``staged_lists``, what may be new and where it lies, and ``ripe_lists``, what of it the raw table lacks."""
+    columns, moved = ", ".join(SERVED.names), parquet_relation(files, SERVED, filename=True)
+    session.execute(
+        f"CREATE OR REPLACE TEMP VIEW logged_lists AS SELECT {columns}, parse_filename(filename) AS file FROM {moved} "
+        "UNION ALL BY NAME SELECT *, '' AS file FROM waiting_lists"
+    )
+    session.execute("CREATE OR REPLACE TEMP TABLE staged_lists AS SELECT request_id, logged_at, file FROM logged_lists")
+    known = delta_relation(home.raw / "impressions", RAW["impressions"])
+    session.execute(
+        "CREATE OR REPLACE TEMP TABLE ripe_lists AS SELECT logged_lists.* EXCLUDE (file) FROM logged_lists "
+        f"LEFT JOIN (SELECT request_id, count(*) AS places FROM {known} WHERE source = {text(SERVED_SOURCE)} "
+        f"GROUP BY request_id) USING (request_id) WHERE {ripe} AND coalesce(places, 0) < len(item_ids) "
+        "QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY logged_at) = 1"
+    )
 
 
 def _identity(*columns: str) -> str:

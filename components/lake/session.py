@@ -75,12 +75,14 @@ def delta_relation(uri: Path, schema: pa.Schema, version: int | None = None) -> 
     return f"(SELECT {columns} FROM {parquet_relation(table_files(uri, version), schema)})"
 
 
-def parquet_relation(files: list[str], schema: pa.Schema) -> str:
-    """SQL that reads Parquet files of one schema; no files have no rows."""
+def parquet_relation(files: list[str], schema: pa.Schema, filename: bool = False) -> str:
+    """SQL that reads Parquet files of one schema; no files have no rows. ``filename`` adds where each row lies."""
     if files:
-        return f"read_parquet([{', '.join(path_text(file) for file in files)}], hive_partitioning = false)"
-    nothing = ", ".join(f'NULL::{_duckdb_type(field.type)} AS "{field.name}"' for field in schema)
-    return f"(SELECT {nothing} WHERE false)"
+        names = ", ".join(path_text(file) for file in files)
+        return f"read_parquet([{names}], hive_partitioning = false, filename = {str(filename).lower()})"
+    nothing = [f'NULL::{_duckdb_type(field.type)} AS "{field.name}"' for field in schema]
+    nothing += ["NULL::VARCHAR AS filename"] if filename else []
+    return f"(SELECT {', '.join(nothing)} WHERE false)"
 
 
 def text(value: str) -> str:

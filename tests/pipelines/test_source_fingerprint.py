@@ -1,12 +1,16 @@
 """What the service logged makes a run new: events at once, lists when their session is over."""
 
 import asyncio
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from components.feedback.log import FeedbackLog
+from components.feedback.places import Places
+from components.feedback.reading import last_events
+from components.feedback.segments import segments
 from pipelines.source_fingerprint import sources_fingerprint
 from tests.components.feedback.rows import a_list, an_event
 from tests.shop_files import ShopFolder, shop_folder
@@ -32,6 +36,25 @@ def test_an_event_is_new_at_once_and_once(shop: ShopFolder) -> None:
         second = found(shop)
     assert len({before, first, second}) == 3
     assert found(shop) == second
+
+
+def test_an_event_is_new_though_the_machines_clock_was_set_back(
+    shop: ShopFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Places(shop.home.feedback).events
+    with FeedbackLog(shop.home.feedback) as log:
+        asyncio.run(log.take([an_event("e1")]))
+    before = found(shop)
+    monkeypatch.setattr("components.feedback.segments.time.time_ns", lambda: 1)
+    with FeedbackLog(shop.home.feedback) as log:
+        asyncio.run(log.take([an_event("e2")]))
+        os.utime(segments(folder)[-1], (0, 0))
+        first = found(shop)
+        asyncio.run(log.take([an_event("e3")]))
+        os.utime(segments(folder)[-1], (0, 0))
+        second = found(shop)
+    assert len({before, first, second}) == 3
+    assert [row.event_id for row in last_events(shop.home, 3)] == ["e1", "e2", "e3"], "names sort by opening"
 
 
 def test_a_list_is_new_when_its_session_is_over_wherever_it_lies(shop: ShopFolder) -> None:

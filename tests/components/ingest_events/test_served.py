@@ -1,16 +1,21 @@
 """What the service logged becomes raw rows: each once, lists when their session is over."""
 
 import asyncio
-from datetime import timedelta
+import os
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from components.contracts.tables import RAW
 from components.feedback.log import FeedbackLog
+from components.feedback.places import Places
+from components.feedback.segments import segments
 from components.ingest_events.served import LISTS
-from components.lake.tables import table_version
+from components.lake.tables import commit_notes, read_notes, table_files, table_version
+from components.lake.upkeep import compact_table
 from tests.components.feedback.rows import LOGGED, MOMENT, a_list, an_event, log_all
 from tests.shop_files import PURCHASES, ShopFolder, shop_folder
 
@@ -173,3 +178,59 @@ def test_what_is_too_old_leaves_the_log_and_stays_ingested(shop: ShopFolder) -> 
     shop.ingest(LOGGED + timedelta(days=181))
     assert len(places(shop)) == 2
     assert shop.ingest(LOGGED + timedelta(days=181)).rows_in == 0
+
+
+def test_one_ingestion_by_a_wrong_clock_loses_no_list(shop: ShopFolder) -> None:
+    log_all(shop.home.feedback, a_list("r1"))
+    shop.ingest(LATER + timedelta(days=30))
+    log_all(shop.home.feedback, a_list("r2", logged_at=LOGGED + HOUR))
+    shop.ingest(LATER + HOUR)
+    assert [request for request, _, _ in places(shop)] == ["r1", "r1", "r2", "r2"]
+
+
+@pytest.mark.parametrize("logged_at", [LOGGED, LOGGED + timedelta(days=30)])
+def test_a_wrong_clock_hides_nothing_of_what_was_seen(shop: ShopFolder, logged_at: datetime) -> None:
+    log_all(
+        shop.home.feedback,
+        a_list("r1", logged_at=logged_at),
+        an_event("e1", event_type="shown", item_id="b", request_id="r1"),
+    )
+    for segment in segments(Places(shop.home.feedback).events):
+        os.utime(segment, (0, 0))
+    shop.ingest(LATER)
+    assert places(shop) == [("r1", "b", 2)]
+
+
+def test_a_list_that_reaches_the_disk_late_is_read(shop: ShopFolder) -> None:
+    log_all(shop.home.feedback, a_list("r1", logged_at=LOGGED + timedelta(days=9)))
+    shop.ingest(LATER + timedelta(days=9))
+    log_all(shop.home.feedback, a_list("r2"))
+    shop.ingest(LATER + timedelta(days=9))
+    assert [request for request, _, _ in places(shop)] == ["r1", "r1", "r2", "r2"]
+
+
+@pytest.mark.parametrize("until", [LATER, LATER + timedelta(days=300)])
+def test_a_home_whose_offset_was_a_time_loses_and_doubles_nothing(shop: ShopFolder, until: datetime) -> None:
+    log_all(shop.home.feedback, a_list("r1"))
+    shop.ingest(LATER)
+    raw = shop.home.raw / "impressions"
+    notes = read_notes(raw)
+    notes["sources"]["served"] = {"logged_until": until.isoformat()}
+    commit_notes(raw, notes, RAW["impressions"])
+    log_all(shop.home.feedback, a_list("r2", logged_at=LOGGED + HOUR))
+    shop.ingest(LATER + HOUR)
+    assert places(shop) == [("r1", "a", 1), ("r1", "b", 2), ("r2", "a", 1), ("r2", "b", 2)]
+    assert set(read_notes(raw)["sources"]["served"]) == {"files"}
+
+
+def test_lists_are_read_once_whatever_files_they_come_to_lie_in(shop: ShopFolder) -> None:
+    table = Places(shop.home.feedback).impressions
+    for number in range(3):
+        log_all(shop.home.feedback, a_list(f"r{number}", logged_at=LOGGED + number * HOUR))
+    shop.ingest(LATER + HOUR)
+    assert len(read_notes(shop.home.raw / "impressions")["sources"]["served"]["files"]) == 2, "r2 is not ripe yet"
+    assert compact_table(table, small_files=2)
+    shop.ingest(LATER + 2 * HOUR)
+    assert [request for request, _, _ in places(shop)] == ["r0", "r0", "r1", "r1", "r2", "r2"]
+    (kept,) = read_notes(shop.home.raw / "impressions")["sources"]["served"]["files"]
+    assert [Path(file).name for file in table_files(table)] == [kept]
