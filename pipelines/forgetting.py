@@ -12,6 +12,7 @@ from typing import Any
 from components.contracts.erasure import Erased, person_of
 from components.contracts.errors import ConfigurationError
 from components.contracts.home import Home
+from components.contracts.ids import id_text
 from components.contracts.shop import load_shop
 from components.contracts.tombstones import bury
 from components.feedback.following import await_followers
@@ -64,6 +65,7 @@ def forget_user(home: Home, user_id: str, say: Callable[[str], None]) -> Receipt
         HomeBusyError: a run is at work in the home.
         SourceError, StoreError: a place cannot be written; what was done stays done, and the command finishes it later.
     """
+    user_id = id_text(user_id)
     _check(user_id)
     shop = load_shop(shop_file_of(home))
     person = person_of(shop, user_id)

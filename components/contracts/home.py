@@ -43,6 +43,7 @@ class Home:
         runs/<run_id>/            run.json, steps/ (records), log.txt, report, kfp/ (KFP's own files)
         lock                      held by a run for as long as any of its processes lives
         shop.json                 which shop this home belongs to
+        nobody.json               the shop's own words for nobody, if it has any
 
     Raises:
         ConfigurationError: its path holds what Delta tables cannot live under.
@@ -139,6 +140,11 @@ class Home:
     @property
     def shop_note(self) -> Path:
         return self.root / "shop.json"
+
+    @property
+    def nobody_note(self) -> Path:
+        """The shop's own words for nobody."""
+        return self.root / "nobody.json"
 
     def run(self, run_id: str) -> Path:
         """Folder of one run."""

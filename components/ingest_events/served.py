@@ -25,6 +25,7 @@ from components.feedback.reading import events_of, waiting_lists
 from components.feedback.segments import is_closed, segments
 from components.ingest_events.forgotten import leave_out_forgotten
 from components.ingest_events.growing import IDENTITY_LETTERS, SourceFacts, growth_notes
+from components.lake.id_sql import id_sql
 from components.lake.rows import CountedRows
 from components.lake.session import delta_relation, parquet_relation, text
 from components.lake.tables import append_rows, table_files
@@ -64,7 +65,8 @@ def _events_sql(types: Sequence[EventType]) -> str:
     return (
         f"SELECT {_identity('event_id')} AS row_id, NULL AS problem, NULL AS found, event_id, "
         "least(event_time, coalesce(taken_at, event_time)) AS event_time, "
-        "coalesce(taken_at, event_time) AS ingested_at, user_id, item_id, event_type, "
+        f"coalesce(taken_at, event_time) AS ingested_at, {id_sql('user_id')} AS user_id, "
+        f"{id_sql('item_id')} AS item_id, event_type, "
         "coalesce(quantity, CASE WHEN event_type = 'purchase' THEN 1.0 END) AS quantity, price, NULL AS list_price, "
         f"session_id, request_id, {text(SERVED_SOURCE)} AS source FROM served_events "
         f"WHERE event_type IN ({wanted}) "
@@ -131,7 +133,8 @@ LISTS_SQL = (
     "CASE WHEN len(features) > 0 AND len(features) % len(item_ids) = 0 "
     "THEN len(features) // len(item_ids) END AS width FROM ripe_lists) "
     f"SELECT {_identity('request_id', 'place')} AS row_id, NULL AS problem, NULL AS found, request_id, event_time, "
-    "user_id, bundle, arm, context, item_ids[place] AS item_id, CAST(place AS INTEGER) AS position, "
+    f"{id_sql('user_id')} AS user_id, bundle, arm, context, item_ids[place] AS item_id, "
+    "CAST(place AS INTEGER) AS position, "
     "CASE WHEN NOT isnan(scores[place]) THEN scores[place] END AS score, propensities[place] AS propensity, "
     "CASE WHEN width IS NOT NULL THEN features[(place - 1) * width + 1 : place * width] END AS features, "
     f"feature_list, {text(SERVED_SOURCE)} AS source, event_time AS ingested_at FROM placed "

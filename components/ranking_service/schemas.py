@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -17,6 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from components.contracts.experiment import ArmName
 from components.contracts.feedback import ServedType
+from components.contracts.ids import MAX_ID_CHARACTERS, id_of, id_text
 from components.ranking.candidates import SOURCES
 
 MOST_ITEMS = 1000
@@ -28,7 +30,20 @@ MOST_CHARACTERS = 256  # of a text in the context
 FUTURE_SECONDS = 300  # by so much a caller's clock may be ahead
 IN_ONE_LINE = r"^[^\x00-\x1f\x7f]+$"
 
-Id = Annotated[str, Field(min_length=1, max_length=256, pattern=IN_ONE_LINE)]
+
+def _id_text(value: object) -> object:
+    """An id as the lake writes it; what is no text is left to the check of the type."""
+    return id_text(value) if isinstance(value, str) else value
+
+
+def _somebody(value: str) -> str:
+    if id_of(value) is None:
+        raise PydanticCustomError("no_id", "expected an id, not a word for nothing")
+    return value
+
+
+Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS, pattern=IN_ONE_LINE), BeforeValidator(_id_text)]
+KnownId = Annotated[Id, AfterValidator(_somebody)]
 ListId = Annotated[str, Field(min_length=1, max_length=128, pattern=IN_ONE_LINE)]  # the service's have 113 at most
 Ids = Annotated[list[Id], Field(max_length=MOST_ITEMS)]
 Name = Annotated[str, Field(min_length=1, max_length=256)]
@@ -127,12 +142,15 @@ Time = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_ou
 
 
 class Event(Document):
-    """Something that a user did with an item, or was shown; without ``time`` it happened now."""
+    """Something that a user did with an item, or was shown; without ``time`` it happened now.
+
+    A user id that is a word for nobody counts for popularity only.
+    """
 
     event_id: Id
     type: ServedType
     user_id: Id
-    item_id: Id
+    item_id: KnownId
     time: Time | None = None
     quantity: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
     price: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = None

@@ -10,6 +10,7 @@ from threading import Lock
 
 from starlette.requests import Request
 
+from components.contracts.errors import ConfigurationError
 from components.feedback.following import Follower, LastKnown
 from components.feedback.log import FeedbackLog, Taken
 from components.feedback.reading import last_events
@@ -21,6 +22,7 @@ from components.ranking_service.opening import Opening
 from components.ranking_service.reloading import Reloading
 from components.ranking_service.sessions import Sessions, session_events
 from components.ranking_service.settings import ServiceSettings
+from components.ranking_service.unkept import Unkept
 
 MOST_UNTOLD = 20_000
 log = logging.getLogger("bentoml.rankloop.serving")
@@ -39,7 +41,8 @@ class Serving:
         self.turn = Turn(limits)
         self.measures = measures
         self._known = LastKnown(settings.home.tombstones)
-        self.sessions = Sessions(self._known)
+        self._unkept = Unkept(settings.home, self._known)
+        self.sessions = Sessions(self._unkept)
         self._opening = Opening(settings, self.sessions, self._known)
         self.reloading = Reloading(self._opening, self._put, self._follow)
         self._log: FeedbackLog | None = None
@@ -60,6 +63,10 @@ class Serving:
             self._untold.extend(last_events(self._home, MOST_UNTOLD))
         except OSError as error:
             log.warning("sessions begin without the last events: the journal cannot be read (%s)", error)
+        try:
+            self._unkept.follow()
+        except ConfigurationError as error:
+            log.warning("the service begins with the usual words for nobody alone: %s", error)
         self.reloading.start()
 
     def stop(self) -> None:
@@ -137,6 +144,7 @@ class Serving:
         self._opening.time.follow()
         if self._follower is not None:
             self._follower.follow(self._drop_forgotten, lambda: self.log.rounds >= self._settling)
+        self._unkept.follow()
 
     def _drop_forgotten(self) -> None:
         """Let go of who was forgotten; the log and the sessions take nothing of them from now on."""

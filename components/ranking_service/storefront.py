@@ -28,6 +28,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from components.contracts.errors import StoreError
+from components.contracts.ids import id_text
 from components.ranking_service.purchases import Bought
 
 PAGE = "index.html"
@@ -152,7 +153,7 @@ async def customers(request: Request) -> Response:
 
 async def customer(request: Request) -> Response:
     """Answer with what a customer bought; one who is not known bought nothing yet."""
-    user_id = request.path_params["user_id"]
+    user_id = id_text(request.path_params["user_id"])
     if not 0 < len(user_id) <= MOST_ID:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"user_id: expected 1 to {MOST_ID} characters")
     live = _live(request)

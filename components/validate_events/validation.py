@@ -11,6 +11,7 @@ import duckdb
 from components.contracts.errors import ContractBreach
 from components.contracts.handles import Handle
 from components.contracts.home import Home
+from components.contracts.nobody_note import write_nobody
 from components.contracts.shop import Shop
 from components.contracts.tables import CANONICAL, ITEM_CODES, QUARANTINE
 from components.lake.session import delta_relation, duckdb_session
@@ -109,6 +110,7 @@ def _write(
     replacements: list[Replacement | None],
     now: datetime,
 ) -> None:
+    write_nobody(home, shop.contract.no_user)
     changed = [replacement for replacement in replacements if replacement is not None]
     for replacement in changed:
         quarantine_snapshot(session, home, replacement, now)

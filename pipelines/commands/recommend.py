@@ -22,6 +22,7 @@ def command(
 
     Users are taken as they stood at the as-of of the last finished run.
     """
+    from components.contracts.ids import id_text
     from pipelines.commands.documents import print_rows
     from pipelines.homes import open_home
     from pipelines.output import print_json
@@ -29,7 +30,7 @@ def command(
 
     if bool(users) == all_users:
         raise click.UsageError("name users by --user, or ask for --all-users")
-    found = recommendations(open_home(home), bundle, None if all_users else list(dict.fromkeys(users)), k)
+    found = recommendations(open_home(home), bundle, None if all_users else list(dict.fromkeys(map(id_text, users))), k)
     if out is not None:
         write_recommendations(found, out)
         summary = {"rows": found.num_rows, "users": len(found["user_id"].unique()), "out": str(out)}

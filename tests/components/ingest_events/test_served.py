@@ -164,6 +164,15 @@ def test_events_are_known_when_the_service_took_them_by_the_homes_clock(shop: Sh
     assert shop.reasons() == []
 
 
+def test_ids_in_the_log_are_read_as_those_of_files_are(shop: ShopFolder) -> None:
+    log_all(shop.home.feedback, a_list("r1", user_id="undefined"), an_event("e1", user_id=" u1\u200b", item_id="7.0"))
+    shop.ingest(LATER)
+
+    events = [(row["user_id"], row["item_id"]) for row in shop.raw("events") if row["source"] == "served"]
+    assert events == [("u1", "7")]
+    assert {row["user_id"] for row in shop.raw("impressions")} == {None}
+
+
 def test_lists_become_clean_impressions(shop: ShopFolder) -> None:
     log_all(shop.home.feedback, a_list("r1", user_id="u1"))
     shop.validate(now=LATER)

@@ -62,7 +62,10 @@ TAKEN: list[tuple[type[Document], dict[str, Any]]] = [
 ]
 
 REFUSED: list[tuple[type[Document], dict[str, Any], str]] = [
-    *((RecommendRequest, {"user_id": user}, "user_id") for user in ("", "u" * 257, "a\nb", "a\x00", "\x7f", 7, None)),
+    *(
+        (RecommendRequest, {"user_id": user}, "user_id")
+        for user in ("", "\u200b \n", "u" * 257, "a\nb", "a\x00b", "\x7f", 7, None)
+    ),
     *((RecommendRequest, {"user_id": "u", "k": k}, "k") for k in (0, -1, MOST_ITEMS + 1, 1e6, 2.0, "5", True)),
     *((RecommendRequest, {"user_id": "u", "arm": arm}, "arm") for arm in ("winner", "", 1)),
     (RecommendRequest, {"user_id": "u", "explain": "yes"}, "explain"),
@@ -99,6 +102,7 @@ REFUSED: list[tuple[type[Document], dict[str, Any], str]] = [
         (EventsRequest, event(request_id=one), "events.0.request_id")
         for one in ("r" * 129, "", "a\x00b", "a\n", "\x7f", 7)
     ),
+    *((EventsRequest, event(item_id=word), "events.0.item_id") for word in ("null", "NaN", " undefined", "-")),
     (EventsRequest, event(bought=True), "events.0.bought"),
 ]
 
@@ -115,6 +119,19 @@ def test_what_is_beyond_them_is_refused_by_its_place(
     with pytest.raises(ValidationError) as refused:
         read(kind, document)
     assert all(".".join(map(str, error["loc"])).startswith(place) for error in refused.value.errors())
+
+
+def test_ids_are_read_as_those_of_files_are() -> None:
+    asked = RecommendRequest.model_validate(
+        {"user_id": " u001\u200b", "exclude": ["\ufeff7.0"], "context": {"items": ["7\t"]}}
+    )
+    sent = EventsRequest.model_validate(event(user_id="17.0", item_id=" i001"))
+    given = RankRequest.model_validate({"user_id": "u", "items": ["i001 ", "1e5", "007"]})
+
+    assert asked.context is not None
+    assert (asked.user_id, asked.exclude, asked.context.items) == ("u001", ["7"], ["7"])
+    assert (sent.events[0].user_id, sent.events[0].item_id) == ("17", "i001")
+    assert given.items == ["i001", "1e5", "007"]
 
 
 @pytest.mark.parametrize("given", [VISIBLE.decode(), "~" * MOST_CHARACTERS, None])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from components.contracts.nobody_note import write_nobody
 from components.contracts.tombstones import bury
 from components.feedback.following import await_followers
 from components.feedback.log import Taken
@@ -73,6 +74,25 @@ def test_repeats_count_once_in_the_session_too(shop: Stocked, live: Serving, cli
     session = live.sessions.of("repeater", None)
     assert session is not None
     assert len(session) == 1
+
+
+@pytest.mark.parametrize("user", ["null", "undefined", r"\N", "GUEST"])
+def test_events_of_nobody_are_kept_without_a_session(shop: Stocked, live: Serving, client: Caller, user: str) -> None:
+    write_nobody(shop.home, ("guest",))
+    live._follow()
+    send(client, event(f"of {user}", user_id=user, type="purchase"))
+
+    assert on_disk(shop)[f"of {user}"]["user_id"] == user
+    assert live.sessions.of(user, None) is None
+    assert client.post("/v1/recommend", json={"user_id": user}).json()["fallback"] == "unknown_user"
+
+
+def test_a_user_is_one_however_the_id_is_written(shop: Stocked, live: Serving, client: Caller) -> None:
+    send(client, event("blank", user_id=" u1 "))
+
+    assert on_disk(shop)["blank"]["user_id"] == "u1"
+    assert live.sessions.of("u1", None) is not None
+    assert client.post("/v1/recommend", json={"user_id": "\tu1"}).json()["fallback"] is None
 
 
 def test_one_bad_event_refuses_the_batch_and_is_named(shop: Stocked, client: Caller) -> None:

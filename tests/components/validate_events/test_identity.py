@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.contracts.errors import ContractBreach
+from components.contracts.nobody_note import read_nobody
 from tests.components.validate_events.purchases import HEADER, LENIENT
 from tests.shop_files import PURCHASES, ShopFolder, shop_folder
 
@@ -38,6 +39,7 @@ def test_a_shop_names_more_words_for_nobody_without_reading_its_files_again(tmp_
     assert [row["user_id"] for row in shop.clean()] == ["a", None, None]
     assert report.facts["new"]["events"]["without_user"] == 2
     assert [row["user_id"] for row in shop.clean("users")] == ["a"]
+    assert read_nobody(shop.home) == {"0", "guest"}
 
 
 @pytest.mark.parametrize("blank", ["\t", "\u200b", "\ufeff", "\xa0", "\n"])
