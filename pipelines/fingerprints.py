@@ -5,17 +5,19 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+from components.contracts.urls import public_url
 from pipelines.settings import RunSettings
 from pipelines.source_fingerprint import sources_fingerprint
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("components", "feature_repo", "pipelines")
+INPUTS = ("code", "shop", "sources", "as_of")  # where the online store is changes none of what a run comes to
 NO_CODE = (Path("pipelines/shops"),)  # a run digests its own shop file and sources
 LIBRARIES = ("bentoml", "deltalake", "duckdb", "feast", "ibis-framework", "numpy", "pyarrow", "xgboost-cpu")
 
 
 def fingerprint(settings: RunSettings) -> dict[str, str]:
-    """Return the digests of code, shop file, sources and moment.
+    """Return the digests of code, shop file, sources and moment, and where the online store is.
 
     Raises:
         SourceError: a source cannot be reached.
@@ -25,6 +27,7 @@ def fingerprint(settings: RunSettings) -> dict[str, str]:
         "shop": _digest([settings.shop_file.read_bytes()]),
         "sources": sources_fingerprint(settings.shop, settings.home),
         "as_of": settings.as_of.isoformat() if settings.as_of else "",
+        "online": public_url(settings.home.online_url),
     }
 
 

@@ -17,7 +17,7 @@ from components.lake.tables import Notes, read_notes
 from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.keys import row_keys
 from feature_repo.packed_online_store.lmdb_compaction import holds_entity
-from feature_repo.packed_online_store.lmdb_environments import SCHEME, folder_of
+from feature_repo.packed_online_store.lmdb_environments import embedded_folder
 from feature_repo.project import PROJECT
 from pipelines.forgetting_runs import erase_runs
 
@@ -44,7 +44,7 @@ def places_of(home: Home, shop: Shop, person: Person) -> Iterator[Place]:
 
 def erase_online(home: Home, person: Person, again: bool = False) -> Erased:
     """Delete a user's rows of every view and revision, and scrub the store's file of what was there before."""
-    embedded = Path(folder_of(home.online_url)) if home.online_url.startswith(SCHEME) else None
+    embedded = embedded_folder(home.online_url)
     if embedded is not None and not embedded.exists():
         return Erased()
     client = PackedClient.open(home.online_url, project=PROJECT, revision="", clock=lambda: datetime.now(UTC))

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from components.contracts.errors import RankloopError
+from components.contracts.errors import RankloopError, StoreError
 from components.contracts.home import Home
 from components.contracts.shop import load_shop
 from pipelines.home_links import BETTER, lacking_links
 from pipelines.home_lock import lock_holder
+from pipelines.run_record import list_runs
 from pipelines.source_fingerprint import sources_fingerprint
 
 PACKAGES = ("bentoml", "deltalake", "duckdb", "evidently", "feast", "ibis-framework", "kfp", "lmdb", "xgboost-cpu")
@@ -42,6 +43,7 @@ def examine(shop_file: Path, home: Home) -> list[Finding]:
         _links(home),
         _lock(home),
         *_shop(shop_file),
+        *_outputs(shop_file, home),
         _program("redis-server", "Redis"),
         _program("psql", "PostgreSQL"),
     ]
@@ -127,6 +129,29 @@ def _shop(shop_file: Path) -> list[Finding]:
     except RankloopError as error:
         return [*found, Finding("sources", False, str(error))]
     return [*found, Finding("sources", True, "all can be reached")]
+
+
+def _outputs(shop_file: Path, home: Home) -> list[Finding]:
+    """Look at what the last training run left, unless there was none or its shop cannot be read."""
+    from pipelines.outputs import lost_outputs  # takes a second
+
+    done = next((run for run in list_runs(home) if run.pipeline == "training" and run.state == "done"), None)
+    if done is None:
+        return []
+    advice = f"`rankloop run --shop {shop_file} --home {home.root}` puts it back"
+    try:
+        shop = load_shop(shop_file)
+        if shop.name != done.shop:
+            return []
+        lost = [
+            Finding(one.subject, False, one.found, advice if one.put_back or one.needs_run else "promote another")
+            for one in lost_outputs(home, shop, done)
+        ]
+    except StoreError as error:
+        return [Finding("online store", False, str(error))]
+    except RankloopError:
+        return []  # the shop file has a finding of its own
+    return lost or [Finding("outputs", True, f"all that run {done.run_id} left is there, its online rows among it")]
 
 
 def _program(name: str, what: str) -> Finding:

@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
@@ -19,6 +19,7 @@ from components.contracts.errors import PromotionError
 from components.contracts.home import NAME_ADVICE, is_environment_name
 from components.contracts.presence import content_of, names_in
 
+COPY = ".copy"
 Action = Literal["promote", "rollback"]
 
 
@@ -71,7 +72,7 @@ class PointerTarget(Protocol):
 
 @dataclass(frozen=True)
 class PointerFiles:
-    """Pointers as JSON files of a folder, one an environment."""
+    """Pointers as JSON files of a folder, one an environment, each with a copy, ``.<environment>.json.copy``."""
 
     folder: Path
 
@@ -87,23 +88,42 @@ class PointerFiles:
                 the other.
         """
         path = self._path(environment)
-        try:
-            content = content_of(path)
-            if content is None:
-                return Pointer(environment)
-            found = json.loads(content)
-            return Pointer(environment, _moves(found["moves"]))
-        except OSError as error:
-            raise PromotionError(f"{path}: cannot be read ({error}); make it readable, then try again") from error
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise PromotionError(f"{path}: unreadable ({error}); restore it, or remove it and promote again") from error
+        content = _content(path)
+        return Pointer(environment) if content is None else _pointer(path, environment, content)
+
+    def has(self, environment: str) -> bool:
+        """Say whether an environment has a file.
+
+        Raises:
+            PromotionError: that cannot be told.
+        """
+        return _content(self._path(environment)) is not None
 
     def write(self, pointer: Pointer, message: str) -> str:
-        """Replace an environment's file at once."""
+        """Replace an environment's file at once, and then its copy."""
         path = self._path(pointer.environment)
         content = {"bundle": pointer.bundle, "why": message, **asdict(pointer)}
-        write_durably(path, json.dumps(content, indent=1).encode())
+        written = json.dumps(content, indent=1).encode()
+        write_durably(path, written)
+        with suppress(OSError):  # the move is made, whether or not it can be copied
+            write_durably(path.with_name(f".{path.name}{COPY}"), written)
         return str(path)
+
+    def copies(self) -> list[Pointer]:
+        """Return what the copies that can be read say."""
+        found = []
+        for path in sorted(self.folder.glob(f".*.json{COPY}")):
+            with suppress(PromotionError, OSError):
+                environment = path.name.removeprefix(".").removesuffix(f".json{COPY}")
+                found.append(_pointer(path, environment, path.read_bytes()))
+        return found
+
+    def restore(self, pointer: Pointer) -> None:
+        """Write a pointer whose file was lost; one that cannot be read is kept as ``.<environment>.json.damaged``."""
+        path = self._path(pointer.environment)
+        if path.exists():
+            path.replace(path.with_name(f".{path.name}.damaged"))
+        self.write(pointer, f"{pointer.environment}: put back what was lost")
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -123,6 +143,22 @@ class PointerFiles:
         if not is_environment_name(environment):
             raise PromotionError(f"environment {environment!r}: {NAME_ADVICE}")
         return self.folder / f"{environment}.json"
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return content_of(path)
+    except OSError as error:
+        raise PromotionError(f"{path}: cannot be read ({error}); make it readable, then try again") from error
+
+
+def _pointer(path: Path, environment: str, content: bytes) -> Pointer:
+    try:
+        return Pointer(environment, _moves(json.loads(content)["moves"]))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise PromotionError(
+            f"{path}: unreadable ({error}); `rankloop run` restores it from its copy, or from the last run"
+        ) from error
 
 
 def write_pointer(target: PointerTarget, pointer: Pointer, move: Move) -> Pointer:

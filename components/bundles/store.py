@@ -48,8 +48,14 @@ def publish_folder(models: Path, draft: Bundle, sidecar: Sidecar) -> Bundle:
         with _staging(models) as staging:
             _fill(staging, draft, sidecar)
             move_folder_durably(staging, target)
-    write_durably(target.parent / LATEST, target.name.encode())
+    point_latest(models, draft.manifest.shop, draft.digest)
     return open_bundle(target, draft.digest)
+
+
+def point_latest(models: Path, shop: str, digest: str) -> None:
+    """Make a published bundle the one that is called ``latest``."""
+    target = model_folder(models, shop, digest)
+    write_durably(target.parent / LATEST, target.name.encode())
 
 
 def find_bundle(models: Path, shop: str, reference: str) -> Bundle:

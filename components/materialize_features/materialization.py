@@ -9,10 +9,11 @@ from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop
 from components.contracts.urls import public_url
-from components.features.sets import read_set
+from components.features.sets import FeatureSet, read_set
 from components.materialize_features.old_revisions import drop_old_revisions
-from components.materialize_features.packed_rows import advance_clock, open_client, stands, write_newest
+from components.materialize_features.packed_rows import advance_clock, leave_inventory, open_client, write_newest
 from components.materialize_features.registration import register
+from components.materialize_features.standing import gap
 from feature_repo.packed_online_store.client import WriteReport
 
 
@@ -35,25 +36,35 @@ def materialize_features(shop: Shop, home: Home, features: Handle, say: Callable
     chosen = read_set(Path(features.uri))
     say("applying the feature registry")
     applied = register(home, chosen)
-    note = home.feature_store / "materialized"
+    reports = put_rows(home, chosen, say)
     with open_client(home, chosen) as client:
-        if note.exists() and note.read_text() == chosen.digest and stands(client, chosen):
-            reports, words = {}, "these rows were online already"
-        else:
-            say("writing rows online")
-            reports = write_newest(client, chosen)
-            words = _words(reports)
-            note.write_text(chosen.digest)
         advance_clock(client, chosen)
         drop_old_revisions(home, client, chosen)
     handle = Handle("online", public_url(home.online_url), features.versions, features.digest, features.as_of)
     views = {view: asdict(report) for view, report in reports.items()}
     written = sum(report.written for report in reports.values())
-    facts = {"registry_applied": applied, "views": views, "words": words}
+    facts = {"registry_applied": applied, "views": views, "words": _words(reports)}
     return Materialized(handle, sum(report.rows for report in reports.values()), written, facts)
 
 
+def put_rows(home: Home, chosen: FeatureSet, say: Callable[[str], None]) -> dict[str, WriteReport]:
+    """Write a set's newest rows, unless all of them stand online already; nothing is reported then.
+
+    Raises:
+        StoreError: rows read differ from rows written, or the store cannot be reached.
+    """
+    with open_client(home, chosen) as client:
+        if gap(home, client, chosen) is None:
+            return {}
+        say("writing rows online")
+        reports = write_newest(client, chosen)
+        leave_inventory(home, client, chosen)
+        return reports
+
+
 def _words(reports: dict[str, WriteReport]) -> str:
+    if not reports:
+        return "these rows were online already"
     written, newer = (sum(getattr(report, name) for report in reports.values()) for name in ("written", "kept_newer"))
     if newer:
         return f"{written:,} rows written; {newer:,} left, because newer ones were online"

@@ -1,22 +1,25 @@
 """The newest snapshot of a set as rows of the packed online store, written without Feast."""
 
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pyarrow.parquet as pq
 
+from components.contracts.errors import StoreError
 from components.contracts.home import Home
 from components.features.sets import VIEWS, FeatureSet
-from components.features.snapshot import snapshot_day
-from components.features.views import CREATED_TIMESTAMP, EVENT_TIMESTAMP, SNAPSHOT_DAY
+from components.features.views import CREATED_TIMESTAMP, EVENT_TIMESTAMP
+from feature_repo.online_notes import write_note
 from feature_repo.packed_online_store.client import PackedClient, WriteReport
 from feature_repo.packed_online_store.clock import HomeClock
+from feature_repo.packed_online_store.inventory import Inventory
+from feature_repo.packed_online_store.keys import clock_key
 from feature_repo.packed_online_store.layout import PackedSchema
 from feature_repo.packed_online_store.views import PackedView
 from feature_repo.project import PROJECT
 
-SAMPLE = 50
 NOT_FEATURES = (EVENT_TIMESTAMP, CREATED_TIMESTAMP)
 
 
@@ -29,10 +32,18 @@ def packed_view(chosen: FeatureSet, view: str) -> PackedView:
 
 
 @contextmanager
-def open_client(home: Home, chosen: FeatureSet) -> Iterator[PackedClient]:
-    """Open the home's online store at a set's revision; its clock stands at the set's as-of."""
-    clock = HomeClock(chosen.as_of)
-    client = PackedClient.open(home.online_url, project=PROJECT, revision=chosen.revision, clock=clock)
+def open_client(home: Home, chosen: FeatureSet, deadline_seconds: float | None = None) -> Iterator[PackedClient]:
+    """Open the home's online store at a set's revision; its clock stands at the set's as-of.
+
+    deadline_seconds: how long a server may take to answer a call; without it, as long as a bulk write may take.
+    """
+    client = PackedClient.open(
+        home.online_url,
+        project=PROJECT,
+        revision=chosen.revision,
+        clock=HomeClock(chosen.as_of),
+        deadline_seconds=deadline_seconds,
+    )
     try:
         yield client
     finally:
@@ -55,22 +66,24 @@ def write_newest(client: PackedClient, chosen: FeatureSet) -> dict[str, WriteRep
     return reports
 
 
+def leave_inventory(home: Home, client: PackedClient, chosen: FeatureSet) -> None:
+    """Note in the store and in the home what was put online."""
+    rows = {view: pq.read_metadata(chosen.newest(view)).num_rows for view in VIEWS}
+    inventory = Inventory(chosen.digest, secrets.token_hex(8), rows)
+    client.set_inventory(inventory)
+    write_note(home, chosen.revision, inventory)
+
+
 def advance_clock(client: PackedClient, chosen: FeatureSet) -> None:
     """Move the store's clock to the set's as-of, unless it stands later already."""
-    stored = client.stored_clock()
+    stored = _stored_clock(client)
     if stored is None or stored.as_of < chosen.as_of:
         client.set_clock(HomeClock(chosen.as_of))
 
 
-def stands(client: PackedClient, chosen: FeatureSet) -> bool:
-    """Whether the store holds the newest snapshot's rows, or newer ones, judged by a few of them."""
-    for view in VIEWS:
-        if chosen.revision not in client.revisions(view):
-            return False
-        packed = packed_view(chosen, view)
-        ids = pq.read_table(chosen.newest(view), columns=list(packed.join_keys)).column(0)
-        few = ids.take(list(range(0, len(ids), max(1, len(ids) // SAMPLE))))
-        days = client.read_matrix(packed, few.to_pylist(), [SNAPSHOT_DAY])
-        if not (days >= snapshot_day(chosen.days[-1])).all():
-            return False
-    return True
+def _stored_clock(client: PackedClient) -> HomeClock | None:
+    """Return the store's clock; None where something else stands in its place."""
+    record = client.backend.read([clock_key(client.project)])[0]
+    with suppress(StoreError):
+        return None if record is None else HomeClock.from_json(record)
+    return None

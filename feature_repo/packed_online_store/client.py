@@ -12,8 +12,17 @@ from numpy.typing import NDArray
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.backends import Backend, RowBatch, open_backend
 from feature_repo.packed_online_store.clock import HomeClock
-from feature_repo.packed_online_store.held_ids import held_text, readable_rows
-from feature_repo.packed_online_store.keys import TEXT, Namespace, catalog_prefix, clock_key, is_digest, row_keys
+from feature_repo.packed_online_store.held_ids import held_text
+from feature_repo.packed_online_store.inventory import Inventory
+from feature_repo.packed_online_store.keys import (
+    TEXT,
+    Namespace,
+    catalog_prefix,
+    clock_key,
+    inventory_key,
+    is_digest,
+    row_keys,
+)
 from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.packed_online_store.views import PackedView
 
@@ -92,34 +101,51 @@ class PackedClient:
             self, view, table, event_time=event_time, created=created, item_codes=item_codes, verify=verify
         )
 
-    def read(self, view: PackedView | str, keys: Keys) -> PackedRows:
+    def read(self, view: PackedView | str, keys: Keys, damaged_is_missing: bool = False) -> PackedRows:
         """Read rows in the order of their keys; absent and expired ones are missing in every feature.
 
+        damaged_is_missing: so are rows of another layout or schema, which are counted.
         Errors: StoreError where the store cannot be reached, the view is unknown, or rows have another schema.
         """
         known = self.view(view) if isinstance(view, str) else view
-        namespace = self.namespace(known.name)
-        return self.read_keys(known, row_keys(namespace.rows, known.join_keys, keys))
+        rows = self.backend.read(row_keys(self.namespace(known.name).rows, known.join_keys, keys))
+        return self._rows(known, rows, damaged_is_missing)
 
     def read_keys(self, view: PackedView, keys: Sequence[bytes]) -> PackedRows:
         """Read rows by the store's own keys."""
         return self._rows(view, self.backend.read(keys))
 
     def read_each(self, views: Sequence[PackedView], key: Any) -> list[PackedRows | None]:
-        """Read the row of one key in each of several views, in one round trip; None: absent or expired."""
+        """Read the row of one key in each of several views, in one round trip; None: absent or expired.
+
+        A damaged row is one that is not found, with ``damaged`` at 1.
+        """
         keys = [row_keys(self.namespace(view.name).rows, view.join_keys, [key])[0] for view in views]
         rows = self.backend.read(keys)
-        found = [None if row is None else self._rows(view, [row]) for view, row in zip(views, rows, strict=True)]
-        return [row if row is not None and row.found[0] else None for row in found]
+        found = [None if row is None else self._one_row(view, row) for view, row in zip(views, rows, strict=True)]
+        return [row if row is not None and (row.found[0] or row.damaged) else None for row in found]
 
     def written(self, view: str) -> bytes | None:
         """Return a mark that changes with each bulk write of a view; None before the first."""
         return self.backend.read([self.namespace(view).mark])[0]
 
-    def _rows(self, view: PackedView, rows: list[bytes | None]) -> PackedRows:
+    def _one_row(self, view: PackedView, row: bytes) -> PackedRows:
+        """Read one row, at the cost of a whole one unless it is damaged."""
+        try:
+            return self._rows(view, [row])
+        except StoreError:
+            return self._rows(view, [row], damaged_is_missing=True)
+
+    def _rows(self, view: PackedView, rows: list[bytes | None], damaged_is_missing: bool = False) -> PackedRows:
         oldest = None if not view.ttl else microseconds(self._now() - view.ttl)
         try:
-            return PackedRows(view.schema, rows, self.namespace(view.name).revision_hash, oldest)
+            return PackedRows(
+                view.schema,
+                rows,
+                self.namespace(view.name).revision_hash,
+                oldest,
+                damaged_is_missing=damaged_is_missing,
+            )
         except StoreError as error:
             raise StoreError(f"view {view.name} in {self.backend.url}, revision {self.revision!r}: {error}") from error
 
@@ -170,11 +196,11 @@ class PackedClient:
 
         Errors: StoreError where no row can be read: then it is the store that is of other features.
         """
-        namespace = self.namespace(view.name)
-        rows = self.backend.read(row_keys(namespace.rows, view.join_keys, keys))
-        valid = readable_rows(view.schema, rows, namespace.revision_hash)
-        lost = sum(row is not None for row in rows) - sum(row is not None for row in valid)
-        return self._rows(view, valid if any(row is not None for row in valid) else rows), lost
+        rows = self.backend.read(row_keys(self.namespace(view.name).rows, view.join_keys, keys))
+        valid = self._rows(view, rows, damaged_is_missing=True)
+        if valid.damaged and valid.damaged == sum(row is not None for row in rows):
+            return self._rows(view, rows), 0
+        return valid, valid.damaged
 
     def revisions(self, view: str) -> list[str]:
         """List the revisions at which a view's rows are kept."""
@@ -191,7 +217,7 @@ class PackedClient:
         namespace = Namespace(self.project, view, revision)
         self._views.pop(view, None)
         rows = self.backend.delete_prefix(namespace.rows)
-        self.backend.delete([namespace.mark, namespace.catalog])
+        self.backend.delete([namespace.mark, namespace.catalog, inventory_key(self.project, revision)])
         return rows
 
     def delete_entity(self, join_key: str, entity: str) -> int:
@@ -205,10 +231,33 @@ class PackedClient:
         ]
         records = self.backend.read([place.catalog for place in places])
         views = [(place, PackedView.from_json(record)) for place, record in zip(places, records, strict=True) if record]
-        keys = [
-            row_keys(place.rows, view.join_keys, [entity])[0] for place, view in views if view.join_keys == (join_key,)
-        ]
-        return self.backend.delete(keys) if keys else 0
+        keys = {
+            row_keys(place.rows, view.join_keys, [entity])[0]: place
+            for place, view in views
+            if view.join_keys == (join_key,)
+        }
+        if not keys:
+            return 0
+        held = [place for place, row in zip(keys.values(), self.backend.read(list(keys)), strict=True) if row]
+        deleted = self.backend.delete(list(keys))
+        for place in held:
+            self._take_from_inventory(place)
+        return deleted
+
+    def _take_from_inventory(self, place: Namespace) -> None:
+        """Expect one row fewer of a view at a revision."""
+        key = inventory_key(place.project, place.revision)
+        inventory = Inventory.read(self.backend.read([key])[0])
+        if inventory is not None and place.view in inventory.rows:
+            self.backend.put(key, inventory.without_one(place.view).to_json())
+
+    def set_inventory(self, inventory: Inventory) -> None:
+        """Keep what a run put into the store at this revision beside its rows."""
+        self.backend.put(inventory_key(self.project, self.revision), inventory.to_json())
+
+    def inventory(self) -> Inventory | None:
+        """Return what a run put into the store at this revision; None where that is gone or damaged."""
+        return Inventory.read(self.backend.read([inventory_key(self.project, self.revision)])[0])
 
     def set_clock(self, clock: HomeClock) -> None:
         """Keep the home's clock in the store, for readers that are handed none, such as Feast's shell."""

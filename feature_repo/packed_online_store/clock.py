@@ -36,10 +36,19 @@ class HomeClock:
 
     @classmethod
     def from_json(cls, data: bytes) -> "HomeClock":
-        """Read a clock that :meth:`to_json` wrote."""
-        record = json.loads(data)
-        anchored_at = record["anchored_at"] and datetime.fromisoformat(record["anchored_at"])
-        return cls(datetime.fromisoformat(record["as_of"]), anchored_at)
+        """Read a clock that :meth:`to_json` wrote.
+
+        Errors: StoreError where that is not what the data are.
+        """
+        try:
+            record = json.loads(data)
+            anchored_at = record["anchored_at"] and datetime.fromisoformat(record["anchored_at"])
+            return cls(datetime.fromisoformat(record["as_of"]), anchored_at)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise StoreError(
+                f"the store's record of the home's clock: found {data[:40]!r}, expected a JSON object with as_of "
+                f"({type(error).__name__}); materialize the features again"
+            ) from error
 
 
 def wall_clock() -> datetime:

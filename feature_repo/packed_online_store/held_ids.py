@@ -10,15 +10,13 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 from feature_repo.packed_online_store.keys import entity_part, is_digest, table_entities
-from feature_repo.packed_online_store.layout import ALIGNMENT, HEADER, PackedSchema
+from feature_repo.packed_online_store.layout import ALIGNMENT, HEADER
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 WORD = Struct("<I")
 ROW_BYTES, HELD_BYTES = (HEADER.fields[name][1] for name in ("row_bytes", "held_bytes"))  # type: ignore[index]
-TAGS = Struct("<QQII")
-AT_TAGS = HEADER.fields["schema"][1]  # type: ignore[index]
 
 
 def long_entities(
@@ -43,7 +41,7 @@ def held_text(row: bytes | None) -> str | None:
     (size,) = WORD.unpack_from(row, HELD_BYTES)
     (start,) = WORD.unpack_from(row, ROW_BYTES)
     entity = row[start : start + size]
-    return entity[1:].decode() if size and entity[:1] == entity_part("") else None
+    return entity[1:].decode(errors="replace") if size and entity[:1] == entity_part("") else None
 
 
 def without_held(row: bytes) -> bytes:
@@ -52,18 +50,6 @@ def without_held(row: bytes) -> bytes:
         return row
     (size,) = WORD.unpack_from(row, HELD_BYTES)
     return row[: len(row) - _filled(size)] if size else row
-
-
-def readable_rows(schema: PackedSchema, rows: Sequence[bytes | None], revision: int) -> list[bytes | None]:
-    """Return rows with None in the place of those that are cut short, or were written for other features."""
-    return [row if row is not None and _is_readable(schema, row, revision) else None for row in rows]
-
-
-def _is_readable(schema: PackedSchema, row: bytes, revision: int) -> bool:
-    if len(row) < schema.dtype.itemsize:
-        return False
-    found, of_revision, size, held = TAGS.unpack_from(row, AT_TAGS)
-    return bool((found, of_revision, size + _filled(held)) == (schema.hash, revision, len(row)))
 
 
 def _holding(row: bytes, entity: bytes) -> bytes:

@@ -5,6 +5,7 @@
     rl1/<project>/<view>/<revision>:<entity>      a row
     rl1-mark/<project>/<view>/<revision>          the newest stamp that a bulk write brought
     rl1-view/<project>/<view>/<revision>          the catalog's record of the view
+    rl1-inventory/<project>/<revision>            how many rows of each view a run put there
     rl1-clock/<project>                           the home's clock
 
 An entity of one join key is its value: ``s`` and the text, ``b`` and the bytes, ``i`` and the number, ``t`` and the
@@ -79,6 +80,11 @@ class Namespace:
 def catalog_prefix(project: str, view: str | None = None) -> bytes:
     """Return what the catalog's keys of a project, or of one view, begin with."""
     return ("rl1-view/" + quote(project, safe="") + "/" + (quote(view, safe="") + "/" if view else "")).encode()
+
+
+def inventory_key(project: str, revision: str) -> bytes:
+    """Return the key of what a run put into the store at a revision."""
+    return ("rl1-inventory/" + quote(project, safe="") + "/" + quote(revision, safe="")).encode()
 
 
 def clock_key(project: str) -> bytes:

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.backends import RowBatch
-from feature_repo.packed_online_store.layout import NO_TIME, STAMP
+from feature_repo.packed_online_store.layout import ALIGNMENT, HEADER
 from feature_repo.packed_online_store.lmdb_environments import environment_of
 
 DELETED_AT_ONCE = 10_000
 COMMIT_BYTES = 32 << 20
-NO_STAMP = np.array([NO_TIME, NO_TIME], "<i8").tobytes()
 
 
 class LmdbBackend:
@@ -126,15 +125,24 @@ def _write_batch(transaction: Any, batch: RowBatch) -> int:
 
 
 def _newer(rows: list[bytes], standing: list[bytes | None]) -> NDArray[np.bool_]:
-    """Say which rows may overwrite what stands under their keys: (event time, created time) is no smaller."""
-    ours, theirs = _stamps(rows), _stamps(standing)
-    same = ours[:, 0] == theirs[:, 0]
-    return (ours[:, 0] > theirs[:, 0]) | (same & (ours[:, 1] >= theirs[:, 1]))
+    """Say which rows may overwrite what stands under their keys: (event time, created time) is no smaller.
+
+    What is no row of the same layout and schema is newer than none.
+    """
+    ours, theirs = _headers(rows), _headers(standing)
+    held = -(-theirs["held_bytes"].astype(np.int64) // ALIGNMENT) * ALIGNMENT
+    is_row = theirs["row_bytes"] + held == [len(row or b"") for row in standing]
+    for name in ("magic", "schema", "revision"):
+        is_row &= ours[name] == theirs[name]
+    same = ours["event_time"] == theirs["event_time"]
+    newer = (ours["event_time"] > theirs["event_time"]) | (same & (ours["created"] >= theirs["created"]))
+    return newer | ~is_row
 
 
-def _stamps(rows: Sequence[bytes | None]) -> NDArray[np.int64]:
-    """Return (event time, created time) of rows, (n, 2)."""
-    return np.frombuffer(b"".join([NO_STAMP if row is None else row[STAMP] for row in rows]), "<i8").reshape(-1, 2)
+def _headers(rows: Sequence[bytes | None]) -> NDArray[Any]:
+    """Return the headers of rows, (n,); nothing but zeros where there is none."""
+    size = HEADER.itemsize
+    return np.frombuffer(b"".join([(row or b"")[:size].ljust(size, b"\0") for row in rows]), HEADER)
 
 
 def _keys_from(transaction: Any, prefix: bytes, limit: int | None) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import lmdb
@@ -181,6 +182,11 @@ def environment_of(url: str) -> SharedEnvironment:
 def folder_of(url: str) -> str:
     """Return the folder of ``lmdb:///folder``."""
     return url.removeprefix(SCHEME).partition(MAP_SIZE)[0]
+
+
+def embedded_folder(url: str) -> Path | None:
+    """Return the folder of a store that is files on this machine; None for one on a server."""
+    return Path(folder_of(url)) if url.startswith(SCHEME) else None
 
 
 def _before_fork() -> None:

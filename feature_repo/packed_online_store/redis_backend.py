@@ -25,9 +25,14 @@ CONNECT_SECONDS = 3
 ANSWER_SECONDS = 30
 
 WRITE_NEWER = """
-local mark = redis.call('GET', KEYS[1])
+local function is_row_like(row, ours)
+  if #row < 48 or string.sub(row, 1, 4) ~= string.sub(ours, 1, 4) then return false end
+  local size, held = struct.unpack('<I4I4', row, 41)
+  return string.sub(row, 25, 40) == string.sub(ours, 25, 40) and size + math.ceil(held / 8) * 8 == #row
+end
+local mark = redis.call('MGET', KEYS[1])[1]
 local newest = ARGV[1]
-if mark then
+if mark and #mark >= 16 then
   local event, created = struct.unpack('<i8i8', mark)
   local our_event, our_created = struct.unpack('<i8i8', newest)
   if event > our_event or (event == our_event and created > our_created) then
@@ -40,7 +45,7 @@ local standing = redis.call('MGET', unpack(rows))
 local writes, kept = {}, 0
 for i = 1, #rows do
   local wins = true
-  if standing[i] then
+  if standing[i] and is_row_like(standing[i], ARGV[i + 1]) then
     local event, created = struct.unpack('<i8i8', standing[i], 9)
     local our_event, our_created = struct.unpack('<i8i8', ARGV[i + 1], 9)
     wins = our_event > event or (our_event == event and our_created >= created)
@@ -55,7 +60,10 @@ end
 if #writes > 0 then redis.call('MSET', unpack(writes)) end
 return kept
 """
-"""KEYS: the mark, then the rows; ARGV: the stamp and token for the mark, then the packed rows."""
+"""KEYS: the mark, then the rows; ARGV: the stamp and token for the mark, then the packed rows.
+
+MGET gives nothing for a key of another type, where GET fails; what is no row of ours is newer than none.
+"""
 
 
 class RedisBackend:

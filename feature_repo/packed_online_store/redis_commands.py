@@ -34,7 +34,7 @@ def overwrite(
     server works at one batch, the next is packed.
     """
     with _held_connection(connections) as connection:
-        watch = [("WATCH", mark), ("GET", mark)]
+        watch = [("WATCH", mark), ("MGET", mark)]  # GET fails where the key is of another type
         connection.send_packed_command(connection.pack_commands(watch))
         sent: RowBatch | None = None
         unopposed = True
@@ -82,8 +82,8 @@ def _is_written(connection: Any) -> bool:
 
 
 def _may_overwrite(connection: Any, record: bytes, oldest: bytes) -> bool:
-    """Take the answers to WATCH and GET: the mark is this write's own, or older than all its rows."""
-    standing = [connection.read_response() for _ in range(2)][-1]
+    """Take the answers to WATCH and MGET: the mark is this write's own, or older than all its rows."""
+    [standing] = [connection.read_response() for _ in range(2)][-1]
     return standing is None or standing == record or stamp(standing) <= stamp(oldest)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.held_ids import without_held
-from feature_repo.packed_online_store.layout import BLOBS, PackedField, PackedSchema
+from feature_repo.packed_online_store.layout import ALIGNMENT, BLOBS, MAGIC, PackedField, PackedSchema
 from feature_repo.packed_online_store.text_lists import decode_list
 
 
@@ -30,14 +30,23 @@ class PackedRows:
     """n rows in the order of the keys they were read by; an absent or expired row is missing in every feature."""
 
     def __init__(
-        self, schema: PackedSchema, rows: list[bytes | None], revision: int, oldest: int | None = None
+        self,
+        schema: PackedSchema,
+        rows: list[bytes | None],
+        revision: int,
+        oldest: int | None = None,
+        damaged_is_missing: bool = False,
     ) -> None:
         """Take raw rows (None: absent).
 
-        revision: 64 bits that every row must carry; oldest: event time in microseconds before which a row has expired.
-        Errors: StoreError where a row has another layout, schema or revision.
+        revision: 64 bits that every row must carry; oldest: event time in microseconds before which a row has expired;
+        damaged_is_missing: a row of another layout, schema or revision is missing, and counted in ``damaged``.
+        Errors: StoreError where a row has another layout, schema or revision, and is not to be missing for it.
         """
         self.schema = schema
+        self.damaged = 0
+        if damaged_is_missing:
+            rows, self.damaged = _without_damaged(schema, rows, revision)
         self._rows = rows
         self._fixed, self.found = _fixed_parts(schema, rows)
         self._check(revision)
@@ -161,6 +170,32 @@ class PackedRows:
             self._fixed = self._fixed.copy()
             self._fixed[expired] = self.schema.blank
             self._rows = [row if keep else None for row, keep in zip(self._rows, self.found.tolist(), strict=True)]
+
+
+def _without_damaged(schema: PackedSchema, rows: list[bytes | None], revision: int) -> tuple[list[bytes | None], int]:
+    """Return the rows with None for each that cannot be read as this schema's, and how many these are."""
+    size = schema.dtype.itemsize
+    long = [row is not None and len(row) >= size for row in rows]
+    whole = np.array(long, bool)
+    whole[whole] = _are_whole(
+        schema, [cast(bytes, row) for row, fits in zip(rows, long, strict=True) if fits], revision
+    )
+    kept = [row if good else None for row, good in zip(rows, whole.tolist(), strict=True)]
+    return kept, kept.count(None) - rows.count(None)
+
+
+def _are_whole(schema: PackedSchema, rows: list[bytes], revision: int) -> NDArray[np.bool_]:
+    """Say which rows, each at least as long as its fixed part, have the right header and keep within their length."""
+    fixed = np.frombuffer(b"".join([row[: schema.dtype.itemsize] for row in rows]), schema.dtype)
+    header, lengths = fixed["header"], np.array([len(row) for row in rows], np.int64)
+    whole = (header["magic"] == MAGIC) & (header["schema"] == schema.hash) & (header["revision"] == revision)
+    held = -(-header["held_bytes"].astype(np.int64) // ALIGNMENT) * ALIGNMENT
+    whole &= header["row_bytes"] + held == lengths
+    for field in schema.fields:
+        if not field.is_scalar:
+            extents = fixed[f"f:{field.name}"].astype(np.int64)
+            whole &= extents[:, 0] + extents[:, 1] * field.element.itemsize <= lengths
+    return whole
 
 
 def _fixed_parts(schema: PackedSchema, rows: list[bytes | None]) -> tuple[NDArray[Any], NDArray[np.bool_]]:

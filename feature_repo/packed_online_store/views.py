@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 
+from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.layout import PackedSchema
 
 
@@ -33,12 +34,21 @@ class PackedView:
 
     @classmethod
     def from_json(cls, data: bytes) -> "PackedView":
-        """Read a view that :meth:`to_json` wrote."""
-        record = json.loads(data)
-        ttl = record["ttl_seconds"]
-        return cls(
-            name=record["name"],
-            schema=PackedSchema.of(record["features"]),
-            join_keys=tuple(record["join_keys"]),
-            ttl=None if ttl is None else timedelta(seconds=ttl),
-        )
+        """Read a view that :meth:`to_json` wrote.
+
+        Errors: StoreError where that is not what the data are.
+        """
+        try:
+            record = json.loads(data)
+            ttl = record["ttl_seconds"]
+            return cls(
+                name=record["name"],
+                schema=PackedSchema.of(record["features"]),
+                join_keys=tuple(record["join_keys"]),
+                ttl=None if ttl is None else timedelta(seconds=ttl),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            raise StoreError(
+                f"the store's record of a view: found {data[:40]!r}, expected a JSON object of its features "
+                f"({type(error).__name__}); materialize the features again"
+            ) from error

@@ -130,7 +130,7 @@ BACK = FIRST | {"action": "rollback"}
 def test_an_environment_file_whose_moves_were_never_made_is_reported(home: Home, moves: object, message: str) -> None:
     home.environments.mkdir(parents=True)
     (home.environments / "local.json").write_text(json.dumps({"moves": moves}))
-    with pytest.raises(PromotionError, match=rf"local\.json: unreadable \(.*{message}.*\); restore it"):
+    with pytest.raises(PromotionError, match=rf"local\.json: unreadable \(.*{message}.*\); `rankloop run` restores it"):
         PointerFiles(home.environments).read("local")
 
 
@@ -155,7 +155,7 @@ def test_a_reader_never_sees_half_a_pointer_when_the_disk_is_full(home: Home, mo
         with pytest.raises(OSError, match="No space left"):
             promote(home, "corner", second, "local", NOW)
     assert live(home) == first
-    assert sorted(path.name for path in home.environments.iterdir()) == [".lock", "local.json"]
+    assert sorted(path.name for path in home.environments.iterdir()) == [".local.json.copy", ".lock", "local.json"]
 
 
 @dataclass

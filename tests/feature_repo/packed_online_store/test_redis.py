@@ -20,7 +20,8 @@ def stamp(event_time: int) -> bytes:
 
 
 def row(event_time: int, text: bytes) -> bytes:
-    return b"RLP1...." + stamp(event_time) + text
+    """Pack a row of a header and a text."""
+    return b"RLP1...." + stamp(event_time) + bytes(16) + struct.pack("<II", 48 + len(text), 0) + text
 
 
 OpenBackend = Callable[[str], RedisBackend]
@@ -130,3 +131,25 @@ def test_a_full_server_is_one_clear_error(tmp_path: Path, open_backend: OpenBack
         batches = [RowBatch([b"test:%d" % turn], [row(1, b"x" * 500_000)]) for turn in range(8)]
         with pytest.raises(StoreError, match=r"refuses .*memory.*; expected a writable Redis that evicts nothing"):
             write(open_backend(url), batches, 1, 1)
+
+
+@pytest.mark.parametrize("standing", [b"", b"short", b"\xff" * 80, b"RLP1...." + stamp(9) + b"\xff" * 60])
+def test_what_is_no_row_is_overwritten_however_new_it_looks(backend: RedisBackend, standing: bytes) -> None:
+    backend.put(b"test:a", standing)
+    backend.put(b"test:mark", stamp(9))  # so that rows are compared
+    assert write(backend, [RowBatch([b"test:a"], [row(1, b"ours")])], 1, 1) == 0
+    assert backend.read([b"test:a"]) == [row(1, b"ours")]
+
+
+@pytest.mark.parametrize("mark", [b"", b"short", None])
+def test_keys_of_another_type_and_marks_that_are_none_stop_no_write(
+    backend: RedisBackend, redis_url: str, mark: bytes | None
+) -> None:
+    with redis.Redis.from_url(redis_url) as server:
+        for key in (b"test:a", b"test:mark"):
+            server.lpush(key, b"x")
+        if mark is not None:
+            backend.put(b"test:mark", mark)
+    assert backend.read([b"test:a"]) == [None]
+    assert write(backend, [RowBatch([b"test:a"], [row(1, b"ours")])], 1, 1) == 0
+    assert backend.read([b"test:a"]) == [row(1, b"ours")]

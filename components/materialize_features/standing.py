@@ -1,0 +1,84 @@
+"""Whether the store holds what a run put there: every row of the newest snapshot, whole and no older."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from components.contracts.home import Home
+from components.contracts.urls import public_url
+from components.features.sets import VIEWS, FeatureSet
+from components.features.snapshot import snapshot_day
+from components.features.views import SNAPSHOT_DAY
+from components.materialize_features.packed_rows import packed_view
+from feature_repo.online_notes import read_note
+from feature_repo.packed_online_store.client import PackedClient
+from feature_repo.packed_online_store.inventory import Inventory
+from feature_repo.packed_online_store.lmdb_compaction import DATA
+from feature_repo.packed_online_store.lmdb_environments import embedded_folder
+from feature_repo.packed_online_store.views import PackedView
+
+ROWS_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Rows of a view that should stand online, and how many of them do."""
+
+    expected: int
+    there: int
+
+
+def gap(home: Home, client: PackedClient, chosen: FeatureSet) -> str | None:
+    """Say how the store differs from what a run put there; None when it does not.
+
+    Raises:
+        StoreError: the store cannot be reached.
+    """
+    embedded, place = embedded_folder(home.online_url), public_url(home.online_url)
+    if embedded is not None and not (embedded / DATA).exists():
+        return "it is not there"
+    note, stored = read_note(home, chosen.revision), client.inventory()
+    if note is None or note.inventory.digest != chosen.digest:
+        return "the newest snapshot was never put there"
+    if note.place != place:
+        return f"the rows were put into {note.place}"
+    rows = {view: _standing(client, packed_view(chosen, view), chosen) for view in VIEWS}
+    unlike = _unlike(note.inventory, stored, client, chosen)
+    if unlike is None and all(one.there == one.expected for one in rows.values()):
+        return None
+    return f"{unlike}; {_counted(rows)}" if unlike else _counted(rows)
+
+
+def _counted(rows: Mapping[str, Standing]) -> str:
+    said = [f"{one.there:,} of {one.expected:,} {view}" for view, one in rows.items()]
+    return f"{' and '.join(said)} are there"
+
+
+def _unlike(noted: Inventory, stored: Inventory | None, client: PackedClient, chosen: FeatureSet) -> str | None:
+    """Say what else than its rows is not as the run left it."""
+    if stored is None:
+        return "the mark of the run that wrote its rows is gone"
+    if stored.token != noted.token:
+        return "another home's run wrote into it"
+    records = client.backend.read([client.namespace(view).catalog for view in VIEWS])
+    if records != [packed_view(chosen, view).to_json() for view in VIEWS]:
+        return "its records of the views are gone"
+    return None
+
+
+def _standing(client: PackedClient, view: PackedView, chosen: FeatureSet) -> Standing:
+    ids = chosen.ids(view.name, chosen.days[-1])
+    there = sum(_newest_rows(client, view, chosen, part) for part in _parts(ids))
+    return Standing(len(ids), there)
+
+
+def _newest_rows(client: PackedClient, view: PackedView, chosen: FeatureSet, ids: pa.Array) -> int:
+    rows = client.read(view, ids.to_pylist(), damaged_is_missing=True)
+    days = rows.matrix([SNAPSHOT_DAY])[:, 0]
+    return int(np.count_nonzero(days >= snapshot_day(chosen.days[-1])))
+
+
+def _parts(ids: pa.Array) -> Iterator[pa.Array]:
+    return (ids.slice(at, ROWS_AT_ONCE) for at in range(0, len(ids), ROWS_AT_ONCE))

@@ -1,0 +1,38 @@
+"""The home's note of what a run put online and where: a store without it was emptied, replaced or moved."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from components.contracts.durable import write_durably
+from components.contracts.home import Home
+from components.contracts.urls import public_url
+from feature_repo.packed_online_store.inventory import Inventory
+
+
+@dataclass(frozen=True)
+class OnlineNote:
+    """The inventory of one feature revision; ``place`` is the store's URL without its secrets."""
+
+    place: str
+    inventory: Inventory
+
+
+def write_note(home: Home, revision: str, inventory: Inventory) -> None:
+    """Note what stands in the home's store at a revision."""
+    record = {"place": public_url(home.online_url), **asdict(inventory)}
+    write_durably(_path(home, revision), json.dumps(record, indent=1).encode())
+
+
+def read_note(home: Home, revision: str) -> OnlineNote | None:
+    """Read what a run put online at a revision; None where no note of it can be read."""
+    try:
+        content = _path(home, revision).read_bytes()
+        place, inventory = json.loads(content).get("place"), Inventory.read(content)
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return None
+    return OnlineNote(str(place), inventory) if inventory else None
+
+
+def _path(home: Home, revision: str) -> Path:
+    return home.feature_store / "online" / f"{revision}.json"
