@@ -17,7 +17,7 @@ from components.bundles.digest import short
 from components.bundles.environments import Move, Pointer, PointerFiles
 from components.bundles.store import find_bundle, model_folder, point_latest
 from components.contracts.durable import remove_folder
-from components.contracts.errors import BundleError, FeatureError, PromotionError
+from components.contracts.errors import BundleError, DamagedStoreError, FeatureError, PromotionError
 from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop
@@ -109,7 +109,10 @@ def _lost_rows_of(home: Home, subject: str, revision: str) -> Iterator[Lost]:
 
 def _gap(home: Home, chosen: FeatureSet) -> str | None:
     with open_client(home, chosen, ANSWER_SECONDS) as client:
-        return gap(home, client, chosen)
+        try:
+            return gap(home, client, chosen)
+        except DamagedStoreError as error:
+            return str(error)
 
 
 def _live_revisions(home: Home, shop: Shop) -> set[str]:

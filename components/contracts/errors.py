@@ -8,6 +8,7 @@
     ├── ContractBreach            data that breaks a hard rule of the data contract
     ├── FeatureError              features from the future, empty windows, Feast refusals
     ├── StoreError                the online store: wrong schema, lost rows, unreachable
+    │   └── DamagedStoreError     its files are damaged; a run replaces them
     ├── TrainingError             too few groups, label leakage, NaN loss
     ├── BundleError               a bundle that is missing, tampered with or of another revision
     ├── PromotionError            a promotion or rollback that must not happen
@@ -46,6 +47,10 @@ class FeatureError(RankloopError):
 
 class StoreError(RankloopError):
     """An online store that cannot be read or written as defined."""
+
+
+class DamagedStoreError(StoreError):
+    """An online store whose files are damaged: they can only be replaced."""
 
 
 class TrainingError(RankloopError):

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from components.contracts.errors import DamagedStoreError
 from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop
@@ -54,8 +55,12 @@ def put_rows(home: Home, chosen: FeatureSet, say: Callable[[str], None]) -> dict
         StoreError: rows read differ from rows written, or the store cannot be reached.
     """
     with open_client(home, chosen) as client:
-        if gap(home, client, chosen) is None:
-            return {}
+        try:
+            if gap(home, client, chosen) is None:
+                return {}
+        except DamagedStoreError as error:
+            say(f"replacing the store's file: {error}")
+            client.backend.discard_damaged()
         say("writing rows online")
         reports = write_newest(client, chosen)
         leave_inventory(home, client, chosen)

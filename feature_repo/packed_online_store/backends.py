@@ -51,6 +51,9 @@ class Backend(Protocol):
     def scrub(self) -> None:
         """Leave nothing in the store's own files of what was deleted or overwritten; readers and writers go on."""
 
+    def discard_damaged(self) -> None:
+        """Remove the store's own files after a DamagedStoreError; the next use begins new ones."""
+
     def close(self) -> None:
         """Let go of connections and files; the next use opens them again."""
 

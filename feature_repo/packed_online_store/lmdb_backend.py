@@ -14,7 +14,9 @@ from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.backends import RowBatch
 from feature_repo.packed_online_store.layout import ALIGNMENT, HEADER
 from feature_repo.packed_online_store.lmdb_environments import environment_of
+from feature_repo.packed_online_store.lmdb_integrity import damaged
 
+DAMAGE = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError, lmdb.PanicError, lmdb.VersionMismatchError)
 DELETED_AT_ONCE = 10_000
 COMMIT_BYTES = 32 << 20
 
@@ -69,6 +71,9 @@ class LmdbBackend:
         with self._translated():
             self._environment.compact()
 
+    def discard_damaged(self) -> None:
+        self._environment.discard()
+
     def close(self) -> None:
         self._environment.close()
 
@@ -92,10 +97,12 @@ class LmdbBackend:
             yield
         except lmdb.MapFullError:
             raise
+        except DAMAGE as error:
+            raise damaged(self._environment.path, str(error)) from error
         except (lmdb.Error, OSError) as error:
             raise StoreError(
                 f"online store {self.url}: {error}; expected a folder on a local disk that this user may write: "
-                "check its rights and the free space, or delete it and materialize again"
+                "check its rights and the free space"
             ) from error
 
 

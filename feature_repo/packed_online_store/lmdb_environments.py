@@ -11,6 +11,7 @@ import lmdb
 
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.lmdb_compaction import DATA, replace_compacted
+from feature_repo.packed_online_store.lmdb_integrity import OpenFiles, look_into
 
 SCHEME, MAP_SIZE = "lmdb://", "?map_size="
 FIRST_MAP_BYTES = 1 << 30
@@ -33,7 +34,9 @@ class SharedEnvironment:
         self._open_transactions = 0
         self._seized = False
         self._environment: Any = None
+        self._files: OpenFiles | None = None
         self._file: int | None = None
+        self._looked_into: int | None = None
 
     @contextmanager
     def transaction(self, write: bool = False) -> Iterator[Any]:
@@ -66,6 +69,7 @@ class SharedEnvironment:
             environment = self._opened()
             environment.set_mapsize(0)  # another process may have grown the map
             replace_compacted(environment, self.path)
+            self._looked_into = self._file_now()
             self.close_now()
 
     def close(self) -> None:
@@ -97,9 +101,22 @@ class SharedEnvironment:
 
     def close_now(self) -> None:
         """Close the files; only after :meth:`seize`."""
-        if self._environment is not None:
+        if self._environment is None:
+            return
+        files, self._files = self._files, None
+        if files is None or files.is_lock_whole():
             self._environment.close()
-            self._environment = None
+        else:
+            _abandoned.append(self._environment)  # closing it would touch what is no longer there
+        self._environment = None
+        if files is not None:
+            files.close()
+
+    def discard(self) -> None:
+        """Remove a damaged file, so that the next use begins a new one; who has it open goes on when there is one."""
+        with self.alone():
+            self.close_now()
+            Path(self._data).unlink(missing_ok=True)
 
     def _enter(self) -> Any:
         with self._idle:
@@ -118,9 +135,12 @@ class SharedEnvironment:
         if self._environment is None:
             os.makedirs(self.path, exist_ok=True)
             self._file = self._file_now()
+            if self._file != self._looked_into:
+                look_into(self.path, DATA, MAX_READERS)
             self._environment = lmdb.open(self.path, map_size=self._map_bytes, max_readers=MAX_READERS)
             self._environment.reader_check()
-            self._file = self._file or self._file_now()
+            self._file = self._looked_into = self._file or self._file_now()
+            self._files = OpenFiles(self.path, DATA)
         return self._environment
 
     def _file_now(self) -> int | None:
@@ -144,6 +164,8 @@ class SharedEnvironment:
                 self._reopen()
             environment = self._enter()
             try:
+                if self._files is not None:
+                    self._files.check()
                 transaction = environment.begin(write=write)
                 if not write or not self._is_replaced():  # no file is replaced while a write transaction is open
                     return transaction
@@ -158,6 +180,7 @@ class SharedEnvironment:
                 raise
 
 
+_abandoned: list[Any] = []
 _environments: dict[str, SharedEnvironment] = {}
 _registering = threading.Lock()
 

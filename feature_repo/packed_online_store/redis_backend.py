@@ -123,6 +123,9 @@ class RedisBackend:
     def scrub(self) -> None:
         """Do nothing: memory holds no deleted rows, and what the server has saved it replaces by its own schedule."""
 
+    def discard_damaged(self) -> None:
+        """Do nothing: the server looks after its files."""
+
     def close(self) -> None:
         self._redis.close()
 
