@@ -103,7 +103,7 @@ def _recent_ids(places: Places, remembered: int) -> RecentIds:
     """The ids of the newest events in the journal."""
     known, left = RecentIds(remembered), remembered
     for segment in reversed(segments(places.events)):
-        found = read_events(whole_lines(segment))["event_id"].drop_null().to_pylist()
+        found = read_events(whole_lines(segment), ["event_id"])["event_id"].drop_null().to_pylist()
         known.add(found[-left:])
         left -= len(found)
         if left <= 0:

@@ -1,6 +1,7 @@
 """What was logged, read while it is written: the Delta table and the segments that were not moved yet."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from components.contracts.feedback import SERVED, SERVED_EVENTS
 from components.contracts.home import Home
 from components.contracts.tables import TIME
 from components.feedback.places import Places
-from components.feedback.records import ServedEvent, read_events, read_lists
-from components.feedback.segments import segments, whole_lines
+from components.feedback.records import read_events, read_lists
+from components.feedback.segments import LINE_END, last_line, segments, whole_lines
 from components.lake.tables import open_table
 
 
@@ -57,16 +58,54 @@ def events_of(some: Iterable[Path]) -> pa.Table:
     return pa.concat_tables([SERVED_EVENTS.empty_table(), *(read_events(whole_lines(segment)) for segment in some)])
 
 
-def last_events(home: Home, most: int) -> list[ServedEvent]:
-    """The events that were logged last, at most so many, in the order in which they were."""
-    found: list[ServedEvent] = []
-    for segment in reversed(segments(Places(home.feedback).events)):
-        rows = read_events(whole_lines(segment))
-        found = [ServedEvent(**row) for row in rows.slice(max(0, len(rows) - most)).to_pylist()] + found
-        most -= len(rows)
-        if most <= 0:
-            break
-    return found
+@dataclass(frozen=True)
+class LastEvents:
+    """Events of the journal, columns of ``SERVED_EVENTS`` in the order in which they were logged; ``left`` were not
+    read, for there were too many (about: some of them may be older than asked for)."""
+
+    rows: pa.Table
+    left: int
+
+
+def last_events(
+    home: Home, since: datetime, most: int, columns: Sequence[str], progress: Callable[[int, int], None]
+) -> LastEvents:
+    """Read what users did from a moment on, by the home's clock: the last ``most`` of these events.
+
+    Args:
+        columns: ``event_time`` and ``event_type`` among them.
+        progress: is told after each segment how many of how many were read.
+
+    Raises:
+        OSError: a segment cannot be read.
+    """
+    found: list[pa.Table] = []
+    left, wanted = 0, [one for one in segments(Places(home.feedback).events) if not _ended_before(one, since)]
+    for read, segment in enumerate(reversed(wanted), start=1):
+        if most > 0:
+            rows = _done_since(read_events(whole_lines(segment), columns), since)
+            left += max(0, len(rows) - most)
+            found.append(rows.slice(max(0, len(rows) - most)))
+            most -= len(rows)
+        else:
+            left += whole_lines(segment).count(LINE_END)
+        progress(read, len(wanted))
+    empty = SERVED_EVENTS.empty_table().select(columns)
+    return LastEvents(pa.concat_tables([empty, *reversed(found)]), left)
+
+
+def _done_since(rows: pa.Table, since: datetime) -> pa.Table:
+    """What users did, of some events: what they were only shown is left out."""
+    is_late = pc.greater_equal(rows["event_time"], pa.scalar(since, TIME))
+    return rows.filter(pc.and_(is_late, pc.not_equal(rows["event_type"], "shown")))
+
+
+def _ended_before(segment: Path, moment: datetime) -> bool:
+    """Whether all events of a segment were taken before a moment: no event happens after it was taken."""
+    last = read_events(last_line(segment) + LINE_END, ["event_time", "taken_at"])
+    if not len(last):  # empty, or erased: reading it will tell
+        return False
+    return bool(pc.less(pc.coalesce(last["taken_at"], last["event_time"]), pa.scalar(moment, TIME))[0].as_py())
 
 
 def end_of_events(home: Home) -> tuple[str, int, int] | None:

@@ -1,6 +1,6 @@
 """What is logged, and how it is read from the journal's lines."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -67,35 +67,32 @@ def read_lists(lines: bytes) -> pa.Table:
     return found
 
 
-def read_events(lines: bytes) -> pa.Table:
-    """Read whole lines of events, as ``SERVED_EVENTS``; a line that is not whole JSON is passed over."""
-    return _read(lines, SERVED_EVENTS)
+def read_events(lines: bytes, columns: Sequence[str] = SERVED_EVENTS.names) -> pa.Table:
+    """Read whole lines of events, as those columns of ``SERVED_EVENTS``; one that is not whole JSON is passed over."""
+    return _read(lines, pa.schema([SERVED_EVENTS.field(name) for name in columns]))
 
 
 def _read(lines: bytes, schema: pa.Schema) -> pa.Table:
+    """Read lines; where a power cut tore some, read each half by itself, down to the torn ones."""
     if not lines:
         return schema.empty_table()
     try:
         return _parse(lines, schema)
-    except pa.ArrowInvalid:  # a power cut may leave a line of zeros
-        return _parse(b"".join(_sound(lines.splitlines(keepends=True), schema)), schema)
+    except pa.ArrowInvalid:
+        halves = _halves(lines)
+        return pa.concat_tables([schema.empty_table(), *(_read(half, schema) for half in halves)])
+
+
+def _halves(lines: bytes) -> Sequence[bytes]:
+    """Split lines in about the middle; nothing of a single line."""
+    middle = lines.rfind(b"\n", 0, max(len(lines) // 2, 1)) + 1 or lines.find(b"\n", 0, -1) + 1
+    return (lines[:middle], lines[middle:]) if middle else ()
 
 
 def _parse(lines: bytes, schema: pa.Schema) -> pa.Table:
-    if not lines:
-        return schema.empty_table()
     parsing = pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     reading = pj.ReadOptions(use_threads=False, block_size=min(max(len(lines), 1), LARGEST_LINE))
     return pj.read_json(pa.BufferReader(lines), parse_options=parsing, read_options=reading)
-
-
-def _sound(lines: Iterable[bytes], schema: pa.Schema) -> Iterable[bytes]:
-    for line in lines:
-        try:
-            _parse(line, schema)
-        except pa.ArrowInvalid:
-            continue
-        yield line
 
 
 def _with_nan(lists: pa.ListArray) -> pa.ListArray:

@@ -23,6 +23,7 @@ from components.feedback.footing import Footing, leads_to
 
 ENDING = ".jsonl"
 LINE_END = b"\n"
+LAST_BYTES = 64 * 1024  # in which a segment's last line lies: an event has 5 KB at most
 log = logging.getLogger("rankloop.feedback")
 
 
@@ -151,6 +152,18 @@ def whole_lines(segment: Path, start: int = 0, most: int | None = None) -> bytes
     except FileNotFoundError:
         return b""
     return found[: found.rfind(LINE_END) + 1]
+
+
+def last_line(segment: Path, most: int = LAST_BYTES) -> bytes:
+    """The last whole line of a segment, without its end; nothing where it is longer than ``most`` bytes, or is gone."""
+    try:
+        with segment.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - most))
+            found = file.read()
+    except FileNotFoundError:
+        return b""
+    _, end, last = found[: found.rfind(LINE_END) + 1].removesuffix(LINE_END).rpartition(LINE_END)
+    return last if end or len(found) < most else b""
 
 
 @contextmanager

@@ -34,7 +34,7 @@ ESTIMATES = (
 INTEREST = {"view": 1.0, "click": 2.0, "add_to_cart": 4.0, PURCHASE: 4.0}  # weight as a seed of neighbours
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Session:
     """Events of one user, in the order in which they were taken: item codes, kinds, microseconds since 1970, units."""
 
@@ -74,9 +74,17 @@ def longer(session: Session | None, codes: NDArray[np.int32], kind: str, at: int
     )
     if session is None:
         return found
-    columns = (np.r_[getattr(session, name), getattr(found, name)] for name in ("codes", "at", "units"))
-    codes, moments, amounts = columns
-    return Session(codes, (*session.kinds, *found.kinds), moments, amounts)
+    return joined(session, found)
+
+
+def joined(earlier: Session, later: Session) -> Session:
+    """The events of one session, and after them those of another."""
+    return Session(
+        np.concatenate((earlier.codes, later.codes)),
+        (*earlier.kinds, *later.kinds),
+        np.concatenate((earlier.at, later.at)),
+        np.concatenate((earlier.units, later.units)),
+    )
 
 
 def both(one: Session | None, other: Session | None) -> Session | None:

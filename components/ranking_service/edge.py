@@ -10,7 +10,7 @@ What is refused here is a problem document like any other. A WebSocket is closed
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -53,6 +53,8 @@ class Gate:
     log: RequestLog
     tracing: Tracing | None = None
     origins: Sequence[str] = ()  # of pages on other hosts that may ask
+    starting: Callable[[], str | None] = lambda: None
+    """Says what a service that cannot answer yet is still reading."""
 
 
 class Edge:
@@ -142,6 +144,10 @@ class Edge:
             visit.caller = caller
         else:
             check_is_here(visit.caller, scope["headers"])
+        reading = gate.starting()
+        if reading is not None:
+            found = f"the service starts, and is still reading {reading}"
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, found, {"Retry-After": "1"})
         gate.rates.admit(visit.caller)
         if path in ANSWERS:
             gate.turn.check()

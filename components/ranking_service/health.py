@@ -18,6 +18,8 @@ async def livez(request: Request) -> Response:
 async def readyz(request: Request) -> Response:
     """Say whether there is something to rank with."""
     serving = serving_of(request)
+    if serving is not None and serving.reading:
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"still reading {serving.reading}", {"Retry-After": "1"})
     if serving is None or serving.live is None:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "there is nothing to rank with yet", {"Retry-After": "1"})
     return PlainTextResponse("ready")

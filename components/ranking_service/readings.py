@@ -29,6 +29,17 @@ def show_readings(measures: Measures, serving: Serving) -> None:
         "Time since everything logged was on disk.",
         lambda: serving.log.facts.sync_age_seconds,
     )
+    show.gauge("rankloop_sessions", "Users whose sessions are held.", lambda: float(serving.sessions.users))
+    show.counter(
+        "rankloop_sessions_dropped",
+        "Users of whose sessions memory holds none, for there are too many.",
+        lambda: float(serving.sessions.dropped),
+    )
+    show.gauge(
+        "rankloop_events_not_restored",
+        "Events that the start did not read, for there are too many.",
+        lambda: float(serving.events_left),
+    )
     show.counter("rankloop_requests_shed", "Requests refused for want of time.", lambda: float(serving.turn.shed))
     show.counter(
         "rankloop_live_changes", "Times that what is live was replaced.", lambda: float(serving.reloading.reloads)

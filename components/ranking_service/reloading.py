@@ -51,7 +51,9 @@ class Reloading:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(LAST_SECONDS)
-        self._do("sessions", self._write_sessions)
+        ends = time.monotonic() + LAST_SECONDS
+        while self._do("sessions", self._write_sessions) and time.monotonic() < ends:
+            pass
         if not self._thread.is_alive():
             self._opening.close()
 
@@ -65,15 +67,17 @@ class Reloading:
             if turn == 0:
                 self._do("home", self._look)
 
-    def _do(self, about: str, duty: Callable[[], None]) -> None:
+    def _do(self, about: str, duty: Callable[[], object]) -> object:
         """Do what is done again and again; whatever goes wrong is told once, and never ends the thread."""
         try:
-            duty()
+            done = duty()
             self._say(about, None)
+            return done
         except (RankloopError, OSError) as error:
             self._say(about, str(error))
         except Exception as error:
             self._say(about, repr(error), unexpected=True)
+        return None
 
     def _look(self) -> None:
         seen = self._signature()
@@ -114,9 +118,8 @@ class Reloading:
         self._say("item rows", None)
         return mark
 
-    def _write_sessions(self) -> None:
-        if self._live is not None:
-            self._opening.sessions.write(self._live.champion.rows.hasty)
+    def _write_sessions(self) -> int:
+        return 0 if self._live is None else self._opening.sessions.write(self._live.champion.rows.hasty)
 
     def _say(self, about: str, trouble: str | None, unexpected: bool = False) -> None:
         """Log a trouble once for as long as it stays the same, and its end; an unexpected one with its traceback."""

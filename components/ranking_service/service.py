@@ -6,6 +6,7 @@ import os
 import sys
 from copy import copy
 from functools import cache
+from threading import Thread
 from typing import Any
 
 import bentoml
@@ -28,6 +29,7 @@ from components.ranking_service.serving import Serving
 from components.ranking_service.settings import settings_from
 from components.ranking_service.tracing import tracing_from
 
+START_SECONDS = 5.0  # for a start that is under way when the service is stopped; nothing was promised before its end
 SWITCH_SECONDS = 0.0005  # how long another thread may keep an answer waiting; Python's own 5 ms are two answers
 
 BENTOML_SILENT: dict[str, Any] = {
@@ -67,8 +69,8 @@ def _gate() -> Gate:
     show_readings(measures, serving)
     access = Access(settings.home.api_keys)
     tracing = tracing_from(os.environ)
-    drain = drain_from(os.environ)
-    return Gate(access, Rates(limits), serving.turn, drain, measures, RequestLog(), tracing, settings.origins)
+    drain, starting = drain_from(os.environ), lambda: serving.starting
+    return Gate(access, Rates(limits), serving.turn, drain, measures, RequestLog(), tracing, settings.origins, starting)
 
 
 class Connection(BoundedConnection):
@@ -96,6 +98,17 @@ def _past(loaded: Any, edge: Edge) -> Any:
     return found
 
 
+def _start() -> None:
+    """Open what is live, and let the garbage collector never look at it again; a start that fails ends the process."""
+    try:
+        app.state.serving.start()
+        gc.collect()
+        gc.freeze()
+    except BaseException:
+        log.exception("the service cannot start")
+        os._exit(1)
+
+
 class OurRoutes:
     """Gives every request to our application, behind its edge; BentoML keeps the server's start and end."""
 
@@ -118,18 +131,19 @@ class RankingService:
     """Answers from the bundle that an environment serves."""
 
     def __init__(self) -> None:
-        """Open what is live, and let the garbage collector never look at it again."""
+        """Open what is live beside the loop, which says meanwhile that it is alive, and what is still read."""
         end_with_parent()
         sys.setswitchinterval(SWITCH_SECONDS)
         gate()
-        app.state.serving.start()
-        gc.collect()
-        gc.freeze()
+        self._start = Thread(target=_start, name="start", daemon=True)
+        self._start.start()
 
     @bentoml.on_shutdown
     def stop(self) -> None:
         """Put everything that was shown on disk."""
-        app.state.serving.stop()
+        self._start.join(START_SECONDS)
+        if not self._start.is_alive():
+            app.state.serving.stop()
 
 
 RankingService.add_asgi_middleware(OurRoutes)  # type: ignore[attr-defined] # the decorator is typed as if it kept the class

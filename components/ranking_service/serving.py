@@ -2,29 +2,31 @@
 
 import asyncio
 import logging
-from collections import deque
+import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from threading import Lock
 
+import pyarrow as pa
 from starlette.requests import Request
 
-from components.contracts.errors import ConfigurationError
+from components.contracts.errors import ConfigurationError, RankloopError
 from components.feedback.following import Follower, LastKnown
 from components.feedback.log import FeedbackLog, Taken
-from components.feedback.reading import last_events
+from components.feedback.reading import LastEvents, last_events
 from components.feedback.records import ServedEvent, ServedList
 from components.ranking_service.admission import Limits, Turn
 from components.ranking_service.live import Live
 from components.ranking_service.measures import Measures
 from components.ranking_service.opening import Opening
 from components.ranking_service.reloading import Reloading
-from components.ranking_service.sessions import Sessions, session_events
-from components.ranking_service.settings import ServiceSettings
+from components.ranking_service.sessions import EVENT_COLUMNS, Sessions, journal_sessions, session_events
+from components.ranking_service.settings import SESSION_EVENTS, SESSION_USERS, ServiceSettings
 from components.ranking_service.unkept import Unkept
+from feature_repo.sessions import TTL
 
-MOST_UNTOLD = 20_000
+BUNDLES = "the bundles and the item rows"
 log = logging.getLogger("bentoml.rankloop.serving")
 
 
@@ -42,7 +44,7 @@ class Serving:
         self.measures = measures
         self._known = LastKnown(settings.home.tombstones)
         self._unkept = Unkept(settings.home, self._known)
-        self.sessions = Sessions(self._unkept)
+        self.sessions = Sessions(self._unkept, settings.session_users)
         self._opening = Opening(settings, self.sessions, self._known)
         self.reloading = Reloading(self._opening, self._put, self._follow)
         self._log: FeedbackLog | None = None
@@ -52,22 +54,24 @@ class Serving:
         self._putting = Lock()
         self._takings: set[asyncio.Task[Taken]] = set()
         self._teller = ThreadPoolExecutor(1, "sessions")  # its own: no slow reader of the store is waited for
-        self._untold: deque[ServedEvent] = deque(maxlen=MOST_UNTOLD)
-        """Events on disk that sessions may not know: of a process that was killed, or taken while nothing was live."""
+        self._most_events = settings.session_events
+        self._is_restored = False
+        self.is_started = False
+        """Whether requests are answered: all that is there was opened, and the log is."""
+        self.reading: str | None = BUNDLES
+        """What is being read before the service is ready, in words."""
+        self.events_left = 0  # of the journal, beyond what a start reads
 
     def start(self) -> None:
         """Open what was promoted, and begin to log and to follow; nothing that is missing stops it."""
         self._follower = Follower(self._home, self._known)
         self._log = FeedbackLog(self._home.feedback, forgotten=self._known)
         try:
-            self._untold.extend(last_events(self._home, MOST_UNTOLD))
-        except OSError as error:
-            log.warning("sessions begin without the last events: the journal cannot be read (%s)", error)
-        try:
             self._unkept.follow()
         except ConfigurationError as error:
             log.warning("the service begins with the usual words for nobody alone: %s", error)
         self.reloading.start()
+        self.is_started, self.reading = True, None
 
     def stop(self) -> None:
         """Put everything that was shown on disk."""
@@ -78,6 +82,11 @@ class Serving:
         self._opening.time.keep()
         if self._follower is not None:
             self._follower.close()
+
+    @property
+    def starting(self) -> str | None:
+        """What is being read before requests are answered, in words; None once they are."""
+        return None if self.is_started else self.reading
 
     @property
     def log(self) -> FeedbackLog:
@@ -128,17 +137,33 @@ class Serving:
         """Let the next list of these users know."""
         with self._putting:
             live = self.live
-            if live is None:
-                self._untold.extend(events)
-                return
+        if live is None:
+            return  # the journal has them, and is read once something is live
         self.sessions.add(session_events(events, live.codes), live.champion.rows.stored_sessions)
 
-    def _tell(self, live: Live) -> None:
-        """Let sessions know what they may not: an event that they know counts once."""
-        untold = []
-        while self._untold:
-            untold.append(self._untold.popleft())
-        self.sessions.restore(session_events(untold, live.codes), live.champion.rows.stored_sessions)
+    def _restore(self, live: Live) -> None:
+        """Give sessions the last events of the journal, once; what they were told since something is live counts once.
+
+        What cannot be read this time is tried again with what is live next.
+        """
+        began = time.perf_counter()
+        try:
+            found = self._last_events()
+            dropped = self.sessions.restore(journal_sessions(found.rows, live.champion.stock.items))
+        except (OSError, RankloopError, pa.ArrowException) as error:
+            log.warning("sessions begin without the last events: the journal cannot be read (%s)", error)
+            return
+        finally:
+            self.reading = None if self.is_started else BUNDLES
+        self._is_restored, self.events_left = True, found.left
+        _say_restored(self.sessions.users, len(found.rows), dropped, found.left, time.perf_counter() - began)
+
+    def _last_events(self) -> LastEvents:
+        def progress(read: int, all_of_them: int) -> None:
+            self.reading = f"the events of the last days, {read} of {all_of_them} files of the journal"
+
+        progress(0, 0)
+        return last_events(self._home, self.now() - TTL, self._most_events, EVENT_COLUMNS, progress)
 
     def _follow(self) -> None:
         self._opening.time.follow()
@@ -153,8 +178,19 @@ class Serving:
 
     def _put(self, live: Live) -> None:
         with self._putting:
-            self.live = live
-        self._tell(live)
+            was, self.live = self.live, live
+        if was is None or not self._is_restored:
+            self._restore(live)
+
+
+def _say_restored(users: int, events: int, dropped: int, left: int, seconds: float) -> None:
+    if users:
+        log.info("sessions of %s users restored from %s events in %.1f s", f"{users:,}", f"{events:,}", seconds)
+    if dropped or left:
+        log.warning(
+            "sessions of %s users and about %s older events are not restored: more than %s and %s allow",
+            *(f"{dropped:,}", f"{left:,}", SESSION_USERS, SESSION_EVENTS),
+        )
 
 
 def _once(events: Sequence[ServedEvent], fresh: Collection[str]) -> list[ServedEvent]:

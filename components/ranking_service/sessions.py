@@ -1,6 +1,8 @@
 """What users did since their rows were made: in memory at once, and a moment later in the packed store.
 
-One process reads its own events without delay; others, and Feast, read them from the store.
+One process reads its own events without delay; others, and Feast, read them from the store. After a restart the events
+of the journal are restored into memory alone; the rows of the store are laid under them when somebody asks for a user,
+or a few at a time while sessions are written.
 """
 
 import threading
@@ -8,18 +10,24 @@ from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from components.feedback.records import ServedEvent
-from components.ranking.sessions import Session, both, longer
+from components.ranking.rows import ItemRows
+from components.ranking.sessions import Session, both, joined
+from components.ranking_service.settings import ServiceSettings
 from feature_repo.packed_online_store.client import PackedClient, microseconds
 from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.sessions import SESSIONS, session_view
 
-MOST_USERS = 50_000
 MOST_EVENTS = 100  # a user
+WRITTEN_AT_ONCE = 1000  # users: an answer may have to wait for what a thread does in one go
+COMPARED_AT_ONCE = 250  # users whose rows are laid under what was restored
+EVENT_COLUMNS = ("user_id", "item_id", "event_type", "event_time", "quantity")  # of the journal
 
 
 @dataclass(frozen=True)
@@ -34,51 +42,72 @@ class SessionEvent:
 
 
 class Sessions:
-    """Sessions by user; any thread may ask and add. Nothing is held of users who were forgotten."""
+    """Sessions by user; any thread may ask and add. Nothing is held of users who were forgotten.
 
-    def __init__(self, forgotten: Container[str] = ()) -> None:
-        self._forgotten = forgotten
+    Of more than ``most_users`` those whose last event was taken longest ago are let go of, and counted.
+    """
+
+    def __init__(self, forgotten: Container[str] = (), most_users: int = ServiceSettings.session_users) -> None:
+        self._forgotten, self._most_users = forgotten, most_users
         self._lock = threading.Lock()
         self._held: OrderedDict[str, Session] = OrderedDict()
-        self._unwritten: set[str] = set()
+        self._restored: dict[str, None] = {}
+        """Users whose rows in the store were not looked at yet; a dict keeps their order."""
+        self._unwritten: dict[str, None] = {}
+        self.dropped = 0
+
+    @property
+    def users(self) -> int:
+        """How many users' sessions are held."""
+        return len(self._held)
 
     def of(self, user_id: str, stored: PackedRows | None) -> Session | None:
         """A user's session, in memory and, where it is newer or alone, in the store; None without events."""
         held = self._held.get(user_id)
-        if held is not None and (stored is None or stored.event_time[0] <= held.at.max()):
+        is_newest = held is not None and (stored is None or stored.event_time[0] <= held.at.max())
+        if is_newest and user_id not in self._restored:
             return held
-        return both(held, stored_session(stored))
+        return both(held, stored_sessions(stored)[0] if stored is not None else None)
 
     def add(self, events: Sequence[SessionEvent], stored: Callable[[Sequence[str]], PackedRows | None]) -> None:
         """Take events; ``stored`` reads, once, what the store has of their users, from other processes too."""
-        users = list(dict.fromkeys(event.user_id for event in events))
+        if not events:
+            return
+        fresh = _by_user(events)
         with self._lock:
-            rows = stored(users) if users else None
-            before = {user: both(self._held.get(user), stored_session(rows, at)) for at, user in enumerate(users)}
-            for event in events:
-                code = np.array([event.item_code], dtype=np.int32)
-                session = longer(before[event.user_id], code, event.kind, event.at, event.units)
-                before[event.user_id] = self._hold(event.user_id, session)
+            for user, before in self._with_stored(list(fresh), stored):
+                self._hold(user, joined(before, fresh[user]) if before is not None else fresh[user])
 
-    def restore(self, events: Sequence[SessionEvent], stored: Callable[[Sequence[str]], PackedRows | None]) -> None:
-        """As ``add``, for events of which the store may have some already: these count once."""
-        again: dict[str, Session] = {}
-        for event in events:
-            code = np.array([event.item_code], dtype=np.int32)
-            again[event.user_id] = longer(again.get(event.user_id), code, event.kind, event.at, event.units)
+    def restore(self, found: Mapping[str, Session]) -> int:
+        """Take sessions of the journal, those that changed last at the end; what is known already counts once.
+
+        Returns:
+            How many users were dropped: those before the last ``most_users``, and those that were forgotten.
+        """
+        wanted = {user: session for user, session in found.items() if user not in self._forgotten}
         with self._lock:
-            rows = stored(list(again)) if again else None
-            for at, (user, session) in enumerate(again.items()):
-                before = both(self._held.get(user), stored_session(rows, at))
-                whole = both(before, session)
-                if whole is not None and (before is None or len(whole) > len(before)):
-                    self._hold(user, whole)
+            for user, held in self._held.items():
+                if user in wanted:
+                    held = both(held, wanted.pop(user)) or held
+                wanted[user] = held.newest(MOST_EVENTS)
+            dropped = max(0, len(wanted) - self._most_users)
+            self._held = OrderedDict(islice(wanted.items(), dropped, None))
+            self._restored = {user: None for user in found if user in self._held}
+            self.dropped += dropped
+        return dropped
+
+    def _with_stored(
+        self, users: Sequence[str], stored: Callable[[Sequence[str]], PackedRows | None]
+    ) -> Iterable[tuple[str, Session | None]]:
+        """Users with what is known of them, in memory or in the store."""
+        rows = stored(users)
+        known = stored_sessions(rows) if rows is not None else [None] * len(users)
+        return [(user, both(self._held.get(user), session)) for user, session in zip(users, known, strict=True)]
 
     def forget(self, user_id: str) -> None:
         """Drop a user's session from memory."""
         with self._lock:
-            self._held.pop(user_id, None)
-            self._unwritten.discard(user_id)
+            self._let_go(user_id)
 
     def drop_forgotten(self) -> None:
         """Drop the sessions of all users who were forgotten."""
@@ -88,37 +117,82 @@ class Sessions:
             if user_id in self._forgotten:
                 self.forget(user_id)
 
-    def _hold(self, user_id: str, session: Session) -> Session:
-        """Keep the newest events of a user, who was changed last; return them."""
+    def _hold(self, user_id: str, session: Session) -> None:
+        """Keep the newest events of a user, who was changed last."""
         if user_id in self._forgotten:
-            return session
-        self._held[user_id] = kept = session.newest(MOST_EVENTS)
+            return
+        self._held[user_id] = session.newest(MOST_EVENTS)
         self._held.move_to_end(user_id)
-        self._unwritten.add(user_id)
-        if len(self._held) > MOST_USERS:
-            self._held.popitem(last=False)
-        return kept
+        self._unwritten[user_id] = None
+        self._restored.pop(user_id, None)
+        if len(self._held) > self._most_users:
+            self._let_go(next(iter(self._held)))
+            self.dropped += 1
+
+    def _let_go(self, user_id: str) -> None:
+        for known in (self._held, self._unwritten, self._restored):
+            known.pop(user_id, None)
 
     def write(self, client: PackedClient) -> int:
-        """Write what has changed to the packed store; return how many users' rows.
+        """Write some of what has changed to the packed store; return how many users' rows, 0 once all is there.
 
         Whatever goes wrong, what has changed is written the next time.
 
         Raises:
-            StoreError: the store cannot be written.
+            StoreError: the store cannot be reached.
         """
+        self._compare(client)
         with self._lock:
-            changed = {user: self._held[user] for user in self._unwritten if user in self._held}
-            self._unwritten.clear()
+            some = list(islice(self._unwritten, WRITTEN_AT_ONCE))
+            changed = {user: self._held[user] for user in some}
+            for user in some:
+                del self._unwritten[user]
         if not changed:
             return 0
         try:
             client.write_table(session_view(), session_table(changed), verify=False)
         except Exception:
             with self._lock:
-                self._unwritten |= changed.keys()
+                self._unwritten |= {user: None for user in changed if user in self._held}
             raise
         return len(changed)
+
+    def _compare(self, client: PackedClient) -> None:
+        """Lay the store's rows of some users under what was restored; what the store does not have is to be written."""
+        with self._lock:
+            users = list(islice(self._restored, COMPARED_AT_ONCE))
+        if not users:
+            return
+        known = stored_sessions(client.read(session_view(), users))
+        with self._lock:
+            for user, stored in zip(users, known, strict=True):
+                if user in self._restored:  # else changed, or let go of, meanwhile
+                    self._lay_over(user, stored)
+
+    def _lay_over(self, user_id: str, stored: Session | None) -> None:
+        held = self._held[user_id]
+        whole = both(held, stored) or held
+        self._held[user_id] = whole.newest(MOST_EVENTS)
+        del self._restored[user_id]
+        if stored is None or len(whole) > len(stored):
+            self._unwritten[user_id] = None
+
+
+def _by_user(events: Sequence[SessionEvent]) -> dict[str, Session]:
+    """The sessions that events make."""
+    of_user: dict[str, list[SessionEvent]] = {}
+    for event in events:
+        of_user.setdefault(event.user_id, []).append(event)
+    return {user: _session(some) for user, some in of_user.items()}
+
+
+def _session(events: Sequence[SessionEvent]) -> Session:
+    return Session(
+        np.array([event.item_code for event in events], np.int32),
+        tuple(event.kind for event in events),
+        np.array([event.at for event in events], np.int64),
+        np.array([event.units for event in events], np.float32),
+    )
 
 
 def session_events(events: Iterable[ServedEvent], codes: Mapping[str, int]) -> list[SessionEvent]:
@@ -136,12 +210,37 @@ def session_events(events: Iterable[ServedEvent], codes: Mapping[str, int]) -> l
     ]
 
 
-def stored_session(rows: PackedRows | None, place: int = 0) -> Session | None:
-    """Read a session from one of some packed rows; None where there is none."""
-    if rows is None or not rows.found[place]:
-        return None
-    codes, at, units = (rows.arrays(f"session_{name}").row(place) for name in ("item", "time", "units"))
-    return Session(codes, tuple(rows.text_lists("session_kind")[place] or ()), at, units)
+def journal_sessions(events: pa.Table, items: ItemRows) -> dict[str, Session]:
+    """The sessions that events of the journal make (``EVENT_COLUMNS``), those that changed last at the end.
+
+    It is linear in the events: they are sorted by user once, and a session is a slice of that.
+    """
+    codes = pa.array(items.codes).take(pc.index_in(events["item_id"], value_set=pa.array(items.item_ids, pa.string())))
+    events = events.append_column("code", codes).filter(pc.and_(pc.is_valid(codes), pc.is_valid(events["user_id"])))
+    if not len(events):
+        return {}
+    users = events["user_id"].combine_chunks().dictionary_encode()
+    order = np.argsort(users.indices.to_numpy(), kind="stable")
+    ends = np.cumsum(np.bincount(users.indices.to_numpy(), minlength=len(users.dictionary)))
+    code, at = events["code"].to_numpy()[order], events["event_time"].cast(pa.int64()).to_numpy()[order]
+    units = pc.fill_null(events["quantity"], 1.0).to_numpy()[order].astype(np.float32)
+    kinds, ids = np.array(events["event_type"].to_pylist(), dtype=object)[order].tolist(), users.dictionary.to_pylist()
+    starts, stops = [0, *ends[:-1].tolist()], ends.tolist()
+    found = {}
+    for user in np.argsort(order[ends - 1]).tolist():  # by the place of their last event
+        some = slice(max(starts[user], stops[user] - MOST_EVENTS), stops[user])
+        found[ids[user]] = Session(code[some], tuple(kinds[some]), at[some], units[some])
+    return found
+
+
+def stored_sessions(rows: PackedRows) -> list[Session | None]:
+    """Read the sessions of packed rows; None where there is none."""
+    codes, at, units = (rows.arrays(f"session_{name}") for name in ("item", "time", "units"))
+    kinds = rows.text_lists("session_kind")
+    return [
+        Session(codes.row(place), tuple(kinds[place] or ()), at.row(place), units.row(place)) if is_there else None
+        for place, is_there in enumerate(rows.found.tolist())
+    ]
 
 
 def session_table(sessions: Mapping[str, Session]) -> pa.Table:

@@ -15,6 +15,8 @@ KEEP_ALIVE = "RANKLOOP_KEEP_ALIVE_SECONDS"
 ORIGINS = "RANKLOOP_CORS_ORIGINS"
 DEADLINE = "RANKLOOP_STORE_DEADLINE_MS"
 STALE = "RANKLOOP_STALE_AFTER_DAYS"
+SESSION_USERS = "RANKLOOP_SESSION_USERS"
+SESSION_EVENTS = "RANKLOOP_SESSION_EVENTS"
 ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 
 
@@ -25,7 +27,8 @@ class ServiceSettings:
     ``store_deadline_ms``: how long a store that is a server may take for a user's row. ``stale_after_days``: age of the
     newest item row, by the home's clock, from which answers say that they rest on stale features.
     ``keep_alive_seconds``: how long a connection may wait for a request. ``origins``: of pages on other hosts whose
-    scripts may ask, such as ``https://shop.example``.
+    scripts may ask, such as ``https://shop.example``. ``session_users``: users whose sessions are
+    held in memory. ``session_events``: events of the journal that a start reads for them.
     """
 
     home: Home
@@ -34,6 +37,8 @@ class ServiceSettings:
     stale_after_days: float = 8.0
     keep_alive_seconds: float = 75.0  # usual load balancers keep idle connections for 60 s
     origins: tuple[str, ...] = ()
+    session_users: int = 200_000
+    session_events: int = 1_000_000
 
     @property
     def shop(self) -> str:
@@ -70,6 +75,8 @@ def settings_from(variables: Mapping[str, str]) -> ServiceSettings:
         positive_number(variables, STALE, ServiceSettings.stale_after_days),
         positive_number(variables, KEEP_ALIVE, ServiceSettings.keep_alive_seconds),
         tuple(_origin(each) for each in re.split(r"[\s,]+", variables.get(ORIGINS, "")) if each),
+        whole_number(variables, SESSION_USERS, ServiceSettings.session_users),
+        whole_number(variables, SESSION_EVENTS, ServiceSettings.session_events),
     )
 
 
@@ -86,6 +93,18 @@ def _origin(given: str) -> str:
             " commas between them; list every one, there is no sign for all"
         )
     return found
+
+
+def whole_number(variables: Mapping[str, str], name: str, standard: int) -> int:
+    """Read a whole number above 0; ``standard`` where the variable is not set or empty.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    found = positive_number(variables, name, standard)
+    if found != int(found):
+        raise ConfigurationError(f"{name}: found {variables[name]!r}, expected a whole number above 0")
+    return int(found)
 
 
 def positive_number(variables: Mapping[str, str], name: str, standard: float) -> float:
