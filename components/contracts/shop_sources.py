@@ -34,7 +34,8 @@ class Source(Settings):
     cursor: str | None = Field(
         None,
         description="SQL: a column that only grows (an id, a change time); rows beyond the last committed value "
-        "are read. Without it the whole table is read each time.",
+        "are read, with a window of a day (of 10,000) behind it and all rows without a value. Without it the whole "
+        "table is read each time.",
     )
     encoding: str = Field("utf-8", description="CSV: its character encoding, such as `latin-1`.")
     time_format: str | None = Field(

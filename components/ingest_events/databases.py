@@ -1,14 +1,13 @@
 """SQL tables as DuckDB relations: rows fetched in batches over SQLAlchemy, their cells as text like a CSV's."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -20,6 +19,8 @@ from components.lake.session import name
 
 BATCH_ROWS = 50_000
 FETCHED = "fetched"
+EXACT_BELOW = 2.0**53
+"""From here on several whole numbers are one float."""
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 
@@ -85,8 +86,16 @@ class DatabaseTable:
         """The largest cursor value; None for an empty table."""
         return self.connection.execute(sa.select(sa.func.max(self.cursor)).select_from(self.table)).scalar()
 
+    def count_below(self, value: Any) -> int:
+        """The number of rows with a smaller cursor value."""
+        smaller = sa.select(sa.func.count()).select_from(self.table).where(self.cursor < value)
+        return int(self.connection.execute(smaller).scalar() or 0)
+
     def fetch(self, session: duckdb.DuckDBPyConnection, columns: Sequence[str], since: Any) -> str:
-        """Fetch columns into a temporary table of the session, from a cursor value on; return its name."""
+        """Fetch columns into a temporary table of the session; return its name.
+
+        Read are the rows from a cursor value on, and those without one: nothing says whether they are new.
+        """
         wanted = list(dict.fromkeys([*columns, *([self.cursor.name] if self.cursor is not None else [])]))
         schema = pa.schema([(column, pa.string()) for column in wanted])
         listed = ", ".join(f"{name(column)} VARCHAR" for column in wanted)
@@ -102,7 +111,7 @@ class DatabaseTable:
         if self.cursor is not None:
             query = query.order_by(self.cursor)
             if since is not None:
-                query = query.where(self.cursor >= since)
+                query = query.where(sa.or_(self.cursor >= since, self.cursor.is_(None)))
         result = self.connection.execution_options(stream_results=True, yield_per=BATCH_ROWS).execute(query)
         yield from result.partitions(BATCH_ROWS)
 
@@ -110,32 +119,26 @@ class DatabaseTable:
 def text_cells(cells: Sequence[Any]) -> pa.Array:
     """A column's cells as text; whole floats lose their ``.0``, times are ISO 8601."""
     try:
-        return pa.array(cells).cast(pa.string())
+        column = pa.array(cells)
+        if not pa.types.is_binary(column.type) and not _has_exponents(column):
+            return column.cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-        return pa.array([None if cell is None else str(cell) for cell in cells], pa.string())
+        pass
+    return pa.array([None if cell is None else _cell_text(cell) for cell in cells], pa.string())
 
 
-def write_cursor(value: Any) -> dict[str, str]:
-    """A cursor value as JSON that ``read_cursor`` turns back into what the database compares with."""
-    if isinstance(value, datetime):
-        return {"kind": "time", "value": value.isoformat()}
-    if isinstance(value, date):
-        return {"kind": "date", "value": value.isoformat()}
-    if isinstance(value, int | Decimal | float):
-        return {"kind": "number", "value": str(value)}
-    return {"kind": "text", "value": str(value)}
+def _has_exponents(column: pa.Array) -> bool:
+    """Whether Arrow would write some cells with an exponent, whole numbers among them."""
+    return pa.types.is_floating(column.type) and bool(pc.any(pc.greater_equal(pc.abs(column), 1e10)).as_py())
 
 
-def read_cursor(written: dict[str, str]) -> Any:
-    """The inverse of ``write_cursor``."""
-    readers: dict[str, Callable[[str], Any]] = {
-        "time": datetime.fromisoformat,
-        "date": date.fromisoformat,
-        "number": _number,
-        "text": str,
-    }
-    return readers[written["kind"]](written["value"])
-
-
-def _number(value: str) -> int | Decimal:
-    return int(value) if value.lstrip("-").isdigit() else Decimal(value)
+def _cell_text(cell: Any) -> str:
+    """A cell as text: bytes that are no UTF-8 by their digits, floats that stand for several whole numbers as such."""
+    if isinstance(cell, bytes):
+        try:
+            return cell.decode()
+        except UnicodeDecodeError:
+            return cell.hex()
+    if isinstance(cell, float):
+        return f"{cell:.16e}" if abs(cell) >= EXACT_BELOW else f"{cell:.17g}" if cell.is_integer() else str(cell)
+    return str(cell)

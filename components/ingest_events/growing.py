@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -17,7 +18,8 @@ from components.contracts.errors import SourceError
 from components.contracts.shop import Source
 from components.contracts.tables import RAW
 from components.contracts.tombstones import Tombstones
-from components.ingest_events.databases import open_database, read_cursor, write_cursor
+from components.ingest_events.cursors import read_cursor, window_start, write_cursor
+from components.ingest_events.databases import DatabaseTable, open_database
 from components.ingest_events.files import FILE, files_relation, relation_columns, unreadable
 from components.ingest_events.forgotten import leave_out_forgotten
 from components.ingest_events.locations import source_files
@@ -129,11 +131,20 @@ def _stage_table(
         newest = database.newest() if grower.source.cursor else None
         if since is not None:
             _refuse_backwards(where, grower.source, since, newest)
-        relation = database.fetch(session, mapping.columns, since)
+        below = None if newest is None else database.count_below(window_start(newest))
+        relation = database.fetch(session, mapping.columns, _read_from(database, since, before.below))
     rows = _stage(session, where, mapping, relation, cursor=grower.source.cursor)
     cursor = before.cursor if newest is None else write_cursor(newest)
     facts = _facts(rows, 0, before, kinds, mapping)
-    return _Staged(replace(before, cursor=cursor, columns=tuple(kinds), unmapped=facts.unmapped), facts)
+    return _Staged(replace(before, cursor=cursor, below=below, columns=tuple(kinds), unmapped=facts.unmapped), facts)
+
+
+def _read_from(database: DatabaseTable, since: Any, below: int | None) -> Any:
+    """The cursor value to read from; None, the whole table, where rows have arrived below what would be read again."""
+    if since is None or below is None:
+        return None
+    start = window_start(since)
+    return None if database.count_below(start) > below else start
 
 
 def _refuse_backwards(where: str, source: Source, since: object, newest: object) -> None:

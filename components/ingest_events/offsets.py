@@ -16,6 +16,7 @@ class Offsets:
     settings: str  # digest of what the shop file says about reading it
     files: dict[str, Fingerprint] = field(default_factory=dict)
     cursor: dict[str, str] | None = None
+    below: int | None = None  # rows below the cursor's window that were there; None: not counted yet
     columns: tuple[str, ...] = ()  # columns that the source had
     unmapped: tuple[str, ...] = ()  # of these, the ones that no key names
     content: str | None = None  # digest of a snapshot's mapped rows

@@ -122,12 +122,46 @@ source = { kind = "sql", url = "${SHOP_DATABASE}", table = "sales", cursor = "id
 """
     shop = shop_folder(tmp_path, SHOP + logged)
     shop.ingest()
-    insert(database, [(1, 9.0, "C", "2024-03-03 10:00:00", 1, 1.0)])  # below the last id, but of a later day
-    shop.ingest()
-    assert len(shop.raw("impressions")) == 2
     shop.write("shop.toml", SHOP + logged.replace('cursor = "id"', 'cursor = "bought_at"'))
+    report = shop.ingest()
+    assert report.facts["sources"]["impressions"]["rows_new"] == len(shop.raw("impressions")) == 2
+
+
+def test_rows_without_a_cursor_are_read_each_time_and_known_once(tmp_path: Path, database: sa.Connection) -> None:
+    shop = shop_folder(tmp_path, SHOP)
     shop.ingest()
-    assert len(shop.raw("impressions")) == 3
+    insert(database, [(None, 9.0, article, "2024-03-03 10:00:00", 1, 1.0) for article in "CD"])
+
+    assert [shop.ingest().rows_out for _ in range(2)] == [2, 0]
+    insert(database, [(3, 9.0, "E", "2024-03-03 10:00:00", 1, 1.0), (None, 9.0, "F", "2024-03-03 10:00:00", 1, 1.0)])
+    assert shop.ingest().rows_out == 2
+    assert articles(shop) == list("ABCDEF")
+
+
+@pytest.mark.parametrize(("late", "rows_read"), [(999_990, 2), (5, 5)])
+def test_rows_that_are_committed_late_are_read(
+    tmp_path: Path, database: sa.Connection, late: int, rows_read: int
+) -> None:
+    shop = shop_folder(tmp_path, SHOP)
+    insert(database, [(number, 9.0, "C", "2024-03-03 10:00:00", 1, 1.0) for number in (500_000, 1_000_000)])
+    shop.ingest()
+    insert(database, [(late, 9.0, "D", "2024-03-03 10:00:00", 1, 1.0)])
+
+    report = shop.ingest()
+
+    assert (report.rows_in, report.rows_out) == (rows_read, 1)
+    assert articles(shop) == list("ABCCD")
+    assert shop.ingest().rows_out == 0
+
+
+def test_a_cursor_of_times_looks_a_day_back(tmp_path: Path, database: sa.Connection) -> None:
+    shop = shop_folder(tmp_path, SHOP.replace('cursor = "id"', 'cursor = "bought_at"'))
+    shop.ingest()
+    insert(database, [(3, 9.0, "C", "2024-03-01 23:00:00", 1, 1.0)])
+
+    report = shop.ingest()
+
+    assert (report.rows_in, report.rows_out) == (3, 1)
 
 
 def test_a_table_without_a_cursor_is_read_whole_and_known_rows_are_skipped(
