@@ -63,8 +63,12 @@ class Rules(Settings):
         12, ge=0, description="The service leaves out what the user bought so few hours ago; 0 leaves out nothing."
     )
     in_stock_only: str | None = Field(
-        None, description="An item attribute that must be `true`, `1` or `yes` for the item to be recommended."
+        None,
+        description="An item attribute that says whether the item may be recommended: a number above 0, or a word for "
+        "yes (see above). What is missing or not understood is out of stock.",
     )
+    in_stock_words: tuple[str, ...] = Field((), description="Further values of `in_stock_only` that mean yes.")
+    out_of_stock_words: tuple[str, ...] = Field((), description="Further values of `in_stock_only` that mean no.")
 
     @field_validator("not_merchandise")
     @classmethod
@@ -78,11 +82,27 @@ class Rules(Settings):
 class Contract(Settings):
     """The limits of the data contract; beyond a hard limit the run stops."""
 
-    max_quarantined: Share = Field(0.05, description="Largest share of new rows in quarantine.")
+    max_quarantined: Share = Field(
+        0.05,
+        description="Largest share in quarantine of new rows, and of the rows of catalogue, customers or promotions.",
+    )
     max_missing_items: Share = Field(0.001, description="Largest share of new event rows without an item.")
     max_missing_users: Share = Field(1.0, description="Largest share of new event rows without a user.")
-    max_unknown_items: Share = Field(1.0, description="Largest share of new event rows whose item the catalogue lacks.")
-    max_duplicates: Share = Field(1.0, description="Largest share of new rows that repeat an event id.")
+    max_unknown_items: Share = Field(
+        0.5,
+        description="Largest share that the catalogue may lack of what was sold in the last four horizons, counted by "
+        "rows and by distinct items; 1 sets no limit.",
+    )
+    max_duplicates: Share = Field(
+        1.0,
+        description="Largest share of new rows that repeat an event id, and of the rows of a catalogue or a customer "
+        "table that repeat an id.",
+    )
+    max_bad_cells: Share = Field(
+        1.0,
+        description="Largest share of the rows of a catalogue or a customer table in which an optional cell (price, "
+        "valid_from, the stock flag) cannot be read.",
+    )
     tolerated_rows: int = Field(
         10, ge=0, description="So few bad new rows never stop a run, whatever their share; they go to quarantine."
     )
@@ -263,6 +283,16 @@ class Shop(Settings):
             raise ValueError(
                 f"rules.in_stock_only: found {self.rules.in_stock_only!r}, expected one of items.attributes "
                 f"({', '.join(attributes) or 'there are none'})"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _stock_words_with_their_flag(self) -> Self:
+        rules = self.rules
+        if rules.in_stock_only is None and (rules.in_stock_words or rules.out_of_stock_words):
+            raise ValueError(
+                "rules.in_stock_words, rules.out_of_stock_words: found words for a stock flag, but "
+                "rules.in_stock_only names no attribute that holds it; name it, or leave the words out"
             )
         return self
 

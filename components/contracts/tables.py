@@ -80,6 +80,9 @@ CANONICAL = {"events": EVENTS, "items": ITEMS, "users": USERS, "promotions": PRO
 # What ingestion adds to a raw row: a `problem` where a cell cannot be read, with the row as it was `found` (JSON).
 _FINDINGS = [("problem", pa.string()), ("found", pa.string())]
 
+# Of the catalogue and the customers an unreadable optional cell costs the cell, not the row: what it held, by column.
+_BAD_CELLS = [("bad_cells", pa.map_(pa.string(), pa.string()))]
+
 # Raw tables that only grow. `batch` counts the commits that brought rows; `row_id` is a hash of the row's content and
 # occurrence, so that a row which is read again is the same row.
 _GROWTH = [("batch", pa.int64()), ("row_id", pa.string()), *_FINDINGS]
@@ -92,7 +95,7 @@ def _without(schema: pa.Schema, *names: str) -> list[pa.Field]:
 RAW = {
     "events": pa.schema([*_GROWTH, *_without(EVENTS, "available_at")]),
     "impressions": pa.schema([*_GROWTH, *IMPRESSIONS, ("source", pa.string()), ("ingested_at", TIME)]),
-    "items": pa.schema([*_FINDINGS, *_without(ITEMS, "is_merchandise")]),
-    "users": pa.schema([*_FINDINGS, *USERS]),
+    "items": pa.schema([*_FINDINGS, *_without(ITEMS, "is_merchandise"), *_BAD_CELLS]),
+    "users": pa.schema([*_FINDINGS, *USERS, *_BAD_CELLS]),
     "promotions": pa.schema([*_FINDINGS, *PROMOTIONS]),
 }

@@ -24,6 +24,7 @@ from components.lake.session import duckdb_session
 from components.lake.tables import table_version
 
 IMPRESSIONS = "impressions"
+SNAPSHOT_LAYOUT = 2  # of the raw tables: when it changes, a home reads its snapshots again
 Select = Callable[[SourceColumns, str], str]
 
 
@@ -92,7 +93,8 @@ def snapshot_sources(shop: Shop) -> Iterator[SnapshotSource]:
 def _snapshot(
     table: str, shop: Shop, described: ItemSource | UserSource | PromotionSource, select: Select
 ) -> SnapshotSource:
-    return SnapshotSource(table, described.source, _reading(shop, described), select)
+    settings = settings_digest(SNAPSHOT_LAYOUT, _reading(shop, described))
+    return SnapshotSource(table, described.source, settings, select)
 
 
 def _reading(shop: Shop, described: Settings, only: set[str] | None = None) -> str:

@@ -1,6 +1,6 @@
 """From a source's columns to the canonical ones: SQL that maps rows and marks those it cannot read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -8,6 +8,7 @@ from components.contracts.errors import SourceError
 from components.contracts.shop import EventSource, ImpressionSource, ItemSource, UserSource
 from components.ingest_events.cells import id_reading, number_reading, sum_reading, text_value
 from components.ingest_events.times import Reading, time_reading
+from components.lake.id_sql import means_nobody_sql, trimmed_sql
 from components.lake.session import name, text
 
 ALWAYS = "TIMESTAMPTZ '1970-01-01 00:00:00+00'"
@@ -19,17 +20,32 @@ class Mapping:
 
     readings: dict[str, Reading]
     columns: tuple[str, ...]
+    optional: dict[str, str] | None = None  # source columns, by canonical name, whose bad cells cost the cell alone
 
     def select(self, relation: str, keep: Iterable[str] = ()) -> str:
-        """SQL of the mapped rows of a relation, with ``problem`` and ``found``; ``keep`` are columns to pass on."""
-        problems = ", ".join(reading.problem for reading in self.readings.values())
+        """SQL of the mapped rows of a relation, with ``problem`` and ``found``; ``keep`` are columns to pass on.
+
+        Of a table with optional columns, ``bad_cells`` is a map of the unreadable ones and what they held.
+        """
+        optional = self.optional or {}
+        problems = ", ".join(reading.problem for key, reading in self.readings.items() if key not in optional)
         found = ", ".join(f"{name(column)} := {name(column)}" for column in self.columns)
         values = [f"{reading.value} AS {name(canonical)}" for canonical, reading in self.readings.items()]
+        if self.optional is not None:
+            values.append(f"{self._bad_cells()} AS bad_cells")
         return (
             f"SELECT coalesce({problems}, NULL) AS problem, "
             f"CASE WHEN coalesce({problems}, NULL) IS NOT NULL THEN CAST(to_json(struct_pack({found})) AS VARCHAR) END "
             f"AS found, {', '.join([*values, *keep])} FROM {relation}"
         )
+
+    def _bad_cells(self) -> str:
+        cells = [
+            f"struct_pack(k := {text(canonical)}, v := CASE WHEN ({self.readings[canonical].problem}) IS NOT NULL "
+            f"THEN CAST({name(column)} AS VARCHAR) END)"
+            for canonical, column in (self.optional or {}).items()
+        ]
+        return _present_entries(cells)
 
 
 class SourceColumns:
@@ -75,16 +91,27 @@ class SourceColumns:
         return time_reading(self.where, column, self.kind(key, column), self.time_format, self.zone)
 
     def valid_from(self, column: str | None) -> Reading:
-        return Reading(ALWAYS) if column is None else self.time("valid_from", column)
+        """The time from which a row holds: always, where the cell is empty or cannot be read."""
+        if column is None:
+            return Reading(ALWAYS)
+        reading = self.time("valid_from", column)
+        is_empty = f"coalesce({means_nobody_sql(trimmed_sql(f'CAST({name(column)} AS VARCHAR)'))}, true)"
+        problem = f"CASE WHEN NOT {is_empty} THEN {reading.problem} END"
+        return Reading(f"coalesce({reading.value}, {ALWAYS})", problem)
 
     def attributes(self, columns: tuple[str, ...]) -> Reading:
         """A map of those attributes that are present."""
-        if not columns:
-            return Reading("CAST(MAP {} AS MAP(VARCHAR, VARCHAR))")
-        pairs = ", ".join(
+        pairs = [
             f"struct_pack(k := {text(column)}, v := {self.text('attributes', column).value})" for column in columns
-        )
-        return Reading(f"map_from_entries(list_filter([{pairs}], lambda pair: pair.v IS NOT NULL))")
+        ]
+        return Reading(_present_entries(pairs))
+
+
+def _present_entries(pairs: Sequence[str]) -> str:
+    """SQL of a map of those pairs, structs of k and v, whose v is not null."""
+    if not pairs:
+        return "CAST(MAP {} AS MAP(VARCHAR, VARCHAR))"
+    return f"map_from_entries(list_filter([{', '.join(pairs)}], lambda pair: pair.v IS NOT NULL))"
 
 
 def map_events(source: EventSource, found: SourceColumns) -> Mapping:
@@ -153,7 +180,7 @@ def map_items(source: ItemSource, found: SourceColumns) -> Mapping:
         "attributes": found.attributes(source.attributes),
         "valid_from": found.valid_from(source.valid_from),
     }
-    return Mapping(readings, tuple(found.used))
+    return Mapping(readings, tuple(found.used), _named(price=source.price, valid_from=source.valid_from))
 
 
 def map_users(source: UserSource, found: SourceColumns) -> Mapping:
@@ -163,4 +190,8 @@ def map_users(source: UserSource, found: SourceColumns) -> Mapping:
         "attributes": found.attributes(source.attributes),
         "valid_from": found.valid_from(source.valid_from),
     }
-    return Mapping(readings, tuple(found.used))
+    return Mapping(readings, tuple(found.used), _named(valid_from=source.valid_from))
+
+
+def _named(**columns: str | None) -> dict[str, str]:
+    return {canonical: column for canonical, column in columns.items() if column is not None}

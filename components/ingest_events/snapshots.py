@@ -19,7 +19,7 @@ from components.ingest_events.mapping import SourceColumns
 from components.ingest_events.offsets import Offsets
 from components.lake.rows import CountedRows
 from components.lake.session import name
-from components.lake.tables import commit_notes, read_notes, replace_rows
+from components.lake.tables import commit_notes, read_notes, rewrite_table
 
 
 @dataclass(frozen=True)
@@ -101,5 +101,5 @@ def _replace(
             commit_notes(uri, after.as_notes(), schema)
         return facts
     stream = CountedRows(session, "FROM mapped", schema)
-    replace_rows(uri, stream.reader, after.as_notes())
+    rewrite_table(uri, stream.reader, after.as_notes())
     return replace(facts, rows_new=stream.count)

@@ -20,4 +20,5 @@ def validate_events(shop: str, home: str, run_id: str, as_of: str, raw: Input[Da
         moment, now = asked_moment(as_of), datetime.now(UTC)
         report = validate_events(step.shop, step.home, read_handle(raw.path, "raw"), moment, now, step.say)
         step.leave(clean.path, report.clean)
+        step.warn(*report.warnings)
         step.report(report.rows_in, report.rows_out, **report.facts)

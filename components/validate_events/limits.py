@@ -1,11 +1,13 @@
 """Counts of what was judged, and the hard limits that they must keep."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
 
-from components.contracts.shop import Contract, Shop
+from components.contracts.shop import Contract
 from components.lake.session import text
 from components.validate_events.growth import Growth
 from components.validate_events.judging import NO_ITEM, REPEATED, UNKNOWN_TYPE
@@ -24,7 +26,6 @@ class Judgement:
     reasons: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)  # a few rows as JSON, by reason
     without_user: int = 0
-    unknown_items: int = 0  # rows whose item the catalogue lacks; counted when the contract limits them
     returns: int = 0
     unknown_types: dict[str, int] = field(default_factory=dict)  # the commonest, by how many rows have them
 
@@ -37,8 +38,8 @@ class Judgement:
         return self.rows - self.quarantined
 
 
-def judge_rows(session: duckdb.DuckDBPyConnection, shop: Shop, growth: Growth, catalogue: str) -> Judgement:
-    """Count the new rows by reason; ``catalogue`` is SQL of the known item ids."""
+def judge_rows(session: duckdb.DuckDBPyConnection, growth: Growth) -> Judgement:
+    """Count the new rows by reason."""
     if growth.is_empty:
         return Judgement(growth.table)
     returns = "count(*) FILTER (event_type = 'return')" if growth.table == "events" else "0"
@@ -53,7 +54,6 @@ def judge_rows(session: duckdb.DuckDBPyConnection, shop: Shop, growth: Growth, c
         reasons=reasons,
         examples=_examples(session, growth) if reasons else {},
         without_user=sum(row[2] for row in found),
-        unknown_items=_unknown_items(session, growth, catalogue) if shop.contract.max_unknown_items < 1 else 0,
         returns=sum(row[3] for row in found if row[0] is None),
         unknown_types=_unknown_types(session, growth) if UNKNOWN_TYPE in reasons else {},
     )
@@ -73,12 +73,6 @@ def _unknown_types(session: duckdb.DuckDBPyConnection, growth: Growth) -> dict[s
     return dict(session.execute(counted).fetchall())
 
 
-def _unknown_items(session: duckdb.DuckDBPyConnection, growth: Growth, catalogue: str) -> int:
-    sound = f"(SELECT item_id FROM {growth.judged} WHERE reason IS NULL)"
-    counted = session.execute(f"SELECT count(*) FROM {sound} ANTI JOIN ({catalogue}) USING (item_id)").fetchall()
-    return int(counted[0][0])
-
-
 def breaches(contract: Contract, judgement: Judgement) -> list[str]:
     """Say in words which limits the new rows pass; so few rows as the contract tolerates pass none."""
     if judgement.rows == 0:
@@ -86,31 +80,35 @@ def breaches(contract: Contract, judgement: Judgement) -> list[str]:
     limits = [
         ("have no item", judgement.reasons.get(NO_ITEM, 0), contract.max_missing_items, "max_missing_items"),
         ("have no user", judgement.without_user, contract.max_missing_users, "max_missing_users"),
-        (
-            "have an item that the catalogue lacks",
-            judgement.unknown_items,
-            contract.max_unknown_items,
-            "max_unknown_items",
-        ),
         ("repeat an event id", judgement.reasons.get(REPEATED, 0), contract.max_duplicates, "max_duplicates"),
-        (_cannot_be_used(judgement), judgement.quarantined, contract.max_quarantined, "max_quarantined"),
+        (
+            f"cannot be used: {reason_words(judgement.reasons, _named(judgement))}",
+            judgement.quarantined,
+            contract.max_quarantined,
+            "max_quarantined",
+        ),
     ]
     return [
-        f"{judgement.table}: {count:,} of {judgement.rows:,} new rows {what} (limit {limit:.4g}, contract.{key})"
+        f"{judgement.table}: {count:,} of {judgement.rows:,} new rows {what} ({limit_words(limit, key)})"
         for what, count, limit, key in limits
         if count > max(limit * judgement.rows, contract.tolerated_rows)
     ]
 
 
-def _cannot_be_used(judgement: Judgement) -> str:
-    reasons = sorted(judgement.reasons.items(), key=lambda reason: (-reason[1], reason[0]))
-    words = ", ".join(f"{count:,} {reason}{_named(judgement, reason)}" for reason, count in reasons[:3])
-    return f"cannot be used: {words}"
+def limit_words(limit: float, key: str) -> str:
+    """Name a limit of the contract by its key and value."""
+    return f"limit {limit:.4g}, contract.{key}"
 
 
-def _named(judgement: Judgement, reason: str) -> str:
+def reason_words(reasons: dict[str, int], named: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Count rows by reason, the most frequent reasons first; ``named`` adds words to a reason."""
+    ordered = sorted(reasons.items(), key=lambda reason: (-reason[1], reason[0]))
+    return ", ".join(f"{count:,} {reason}{named.get(reason, '')}" for reason, count in ordered[:3])
+
+
+def _named(judgement: Judgement) -> dict[str, str]:
     """The values that were not understood, where the shop file can say what they mean."""
-    if reason != UNKNOWN_TYPE or not judgement.unknown_types:
-        return ""
+    if not judgement.unknown_types:
+        return {}
     named = ", ".join(f"{value!r} {count:,} times" for value, count in judgement.unknown_types.items())
-    return f" ({named}; `events.types` in the shop file translates them)"
+    return {UNKNOWN_TYPE: f" ({named}; `events.types` in the shop file translates them)"}

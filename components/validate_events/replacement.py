@@ -1,6 +1,6 @@
 """Snapshot tables: when their raw content or rules changed, they are judged and replaced as a whole."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import duckdb
 
@@ -11,9 +11,12 @@ from components.contracts.tables import CANONICAL, RAW
 from components.lake.rows import stream_rows
 from components.lake.session import delta_relation, parquet_relation
 from components.lake.tables import Notes, read_notes, replace_rows
+from components.validate_events.findings import Findings, measure_snapshot
 from components.validate_events.identity import with_known_users
 from components.validate_events.rules_digest import digest_settings
 from components.validate_events.snapshots import clean_columns, excluded_items, judged_snapshot
+
+FINDINGS = "findings"  # in the notes of a clean snapshot table
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Replacement:
     table: str  # items, users or promotions
     judged: str
     origin: Notes  # raw content and rules
+    findings: Findings
 
 
 def replacement_of(
@@ -33,14 +37,14 @@ def replacement_of(
     version = raw.versions[table] if wanted else None
     content = read_notes(home.raw / table, version)["content"] if wanted else None
     origin: Notes = {"content": content, "rules": digest_settings(shop, table)}
-    if read_notes(home.clean / table) == origin:
+    if origin.items() <= read_notes(home.clean / table).items():
         return None
     rows = delta_relation(home.raw / table, RAW[table], version) if wanted else _no_rows(table)
     if table == "users":
         rows = with_known_users(shop.contract, rows)
     judged = f"judged_{table}"
-    session.execute(f"CREATE TEMP TABLE {judged} AS {judged_snapshot(table, rows)}")
-    return Replacement(table, judged, origin)
+    session.execute(f"CREATE TEMP TABLE {judged} AS {judged_snapshot(shop, table, rows)}")
+    return Replacement(table, judged, origin, measure_snapshot(session, shop, table, judged))
 
 
 def _no_rows(table: str) -> str:
@@ -52,13 +56,25 @@ def write_clean_snapshot(session: duckdb.DuckDBPyConnection, shop: Shop, home: H
     schema = CANONICAL[replacement.table]
     rows = f"SELECT {clean_columns(shop, replacement.table)} FROM {replacement.judged} WHERE reason IS NULL"
     if replacement.table == "items":
-        rows = f"{rows} UNION ALL BY NAME {excluded_items(shop, f'FROM {replacement.judged}')}"
+        rows = f"{rows} UNION ALL BY NAME {excluded_items(shop, replacement.judged)}"
     ordered = f"SELECT {', '.join(schema.names)} FROM ({rows})"
-    replace_rows(home.clean / replacement.table, stream_rows(session, ordered, schema), replacement.origin)
+    notes = replacement.origin | {FINDINGS: asdict(replacement.findings)}
+    replace_rows(home.clean / replacement.table, stream_rows(session, ordered, schema), notes)
 
 
-def known_items(home: Home, replacement: Replacement | None) -> str:
-    """SQL of the item ids of the catalogue as it will be."""
+def findings_of(home: Home, table: str, replacement: Replacement | None) -> Findings:
+    """What is known of a snapshot table's rows: measured now, or when the clean table was made."""
     if replacement is not None:
-        return f"SELECT item_id FROM {replacement.judged} WHERE reason IS NULL"
+        return replacement.findings
+    noted = read_notes(home.clean / table).get(FINDINGS, {})
+    return Findings(**{name: value for name, value in noted.items() if name in Findings.__dataclass_fields__})
+
+
+def known_items(shop: Shop, home: Home, replacement: Replacement | None) -> str:
+    """SQL of the item ids of the catalogue as it will be, those that only the rules name included."""
+    if replacement is not None:
+        return (
+            f"SELECT item_id FROM {replacement.judged} WHERE reason IS NULL "
+            f"UNION ALL SELECT item_id FROM ({excluded_items(shop, replacement.judged)})"
+        )
     return f"SELECT item_id FROM {delta_relation(home.clean / 'items', CANONICAL['items'])}"

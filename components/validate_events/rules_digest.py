@@ -7,6 +7,7 @@ from components.contracts.ids import nobody_words
 from components.contracts.shop import Shop
 
 JUDGED_ANEW = {"name", "event_type", "types", "lag_minutes", "live"}
+CLEAN_LAYOUT = 2  # of the clean catalogue: when it changes, a home makes its own anew
 
 
 def digest_settings(shop: Shop, table: str) -> str:
@@ -22,7 +23,11 @@ def digest_settings(shop: Shop, table: str) -> str:
     if table == "users":
         settings = [*_words(shop)] or {}
     if table == "items":
-        settings = [shop.rules.not_merchandise, shop.items.model_dump(exclude={"source"}) if shop.items else None]
+        rules = shop.rules.model_dump(
+            include={"not_merchandise", "in_stock_only", "in_stock_words", "out_of_stock_words"}
+        )
+        mapped = shop.items.model_dump(exclude={"source"}) if shop.items else None
+        settings = [CLEAN_LAYOUT, rules, shop.contract.max_price, mapped]
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -1,35 +1,58 @@
-"""Clean items, users and promotions: the newest content of their raw tables, judged as a whole."""
+"""Clean items, users and promotions: the newest content of their raw tables, judged as a whole.
+
+Whether an item is excluded is asked of every row that names it, also of those that are set aside.
+"""
 
 from collections.abc import Sequence
 
-from components.contracts.shop import Shop
+from components.contracts.shop import Contract, Shop
 from components.lake.session import text
+from components.validate_events.codes import code, flag
 from components.validate_events.identity import id_reasons
 
 KEYS = {"items": ("item_id", "valid_from"), "users": ("user_id", "valid_from"), "promotions": ("item_id",)}
 WORDS = {"items": "item", "users": "user", "promotions": "item"}
+ALWAYS = "TIMESTAMPTZ '1970-01-01 00:00:00+00'"
+UNDATED = "map_contains(bad_cells, 'valid_from')"
 
 
-def judged_snapshot(table: str, raw: str) -> str:
-    """SQL of a raw snapshot's rows with ``reason`` (null where sound) and ``row`` (JSON as it was found).
+def repeated(table: str) -> str:
+    """The reason of a row whose key an earlier one has."""
+    return f"repeated {WORDS[table]}"
 
-    Of sound rows with equal keys the first in the order of their content is kept.
+
+def judged_snapshot(shop: Shop, table: str, raw: str) -> str:
+    """SQL of a raw snapshot's rows with ``reason`` (null where valid) and ``row`` (JSON as it was found).
+
+    Of valid rows with equal keys one without bad cells is kept, the first in the order of their content.
+    Items also have ``is_merchandise``.
     """
     key = KEYS[table][0]
     checks = f"WHEN problem IS NOT NULL THEN problem WHEN {key} IS NULL THEN 'no {WORDS[table]}' {id_reasons([key])}"
     if table == "promotions":
         checks += " WHEN ends_at <= starts_at THEN 'ends before it starts'"
         return f"SELECT *, CASE {checks} END AS reason, {_row()} AS row FROM {raw} AS source_row"
-    place = f"row_number() OVER (PARTITION BY {', '.join(KEYS[table])}, first_reason ORDER BY row)"
+    order = f"PARTITION BY {', '.join(KEYS[table])}, first_reason ORDER BY cardinality(bad_cells), row"
+    place = f"row_number() OVER ({order})"
     shown = f"SELECT *, CASE {checks} END AS first_reason, {_row()} AS row FROM {raw} AS source_row"
+    extra = f", {_is_merchandise(shop)} AS is_merchandise" if table == "items" else ""
     return (
-        f"SELECT *, CASE WHEN first_reason IS NOT NULL THEN first_reason "
-        f"WHEN {place} > 1 THEN 'repeated {WORDS[table]}' END AS reason FROM ({shown})"
+        f"SELECT *{extra}, CASE WHEN first_reason IS NOT NULL THEN first_reason "
+        f"WHEN {place} > 1 THEN {text(repeated(table))} END AS reason FROM ({shown})"
     )
 
 
 def _row() -> str:
     return "coalesce(found, CAST(to_json(source_row) AS VARCHAR))"
+
+
+def _is_merchandise(shop: Shop) -> str:
+    """SQL over all rows of an item: none of the same time excludes it, nor any whose time cannot be read."""
+    excluded = _is_excluded(shop)
+    return (
+        f"NOT (bool_or({excluded}) OVER (PARTITION BY item_id, valid_from) "
+        f"OR bool_or({excluded} AND {UNDATED}) OVER (PARTITION BY item_id))"
+    )
 
 
 def clean_columns(shop: Shop, table: str) -> str:
@@ -39,37 +62,71 @@ def clean_columns(shop: Shop, table: str) -> str:
     if table == "promotions":
         return "item_id, starts_at, ends_at, reach"
     path = "list_slice(category, 1, coalesce(list_position(category, NULL) - 1, len(category)))"
+    price = f"CASE WHEN NOT ({implausible_price(shop.contract)}) THEN price END"
     return (
-        f"item_id, {path} AS category, brand, price, title, attributes, "
-        f"NOT coalesce({_is_excluded(shop)}, false) AS is_merchandise, valid_from"
+        f"item_id, {path} AS category, brand, {price} AS price, title, {_attributes(shop)} AS attributes, "
+        "is_merchandise, valid_from"
     )
 
 
+def implausible_price(contract: Contract) -> str:
+    """SQL that is true for a catalogue price that cannot be one."""
+    return f"(price < 0 OR price > {contract.max_price!r})"
+
+
+def stock_cell(shop: Shop) -> str:
+    """SQL of the cell that says whether an item is in stock, as it was found."""
+    return f"attributes[{text(str(shop.rules.in_stock_only))}]"
+
+
+def _attributes(shop: Shop) -> str:
+    """SQL of the attributes, the stock flag as ``true`` or ``false``; without it where it is not understood."""
+    if shop.rules.in_stock_only is None:
+        return "attributes"
+    read = (
+        f"struct_pack(key := entry.key, value := CASE WHEN entry.key = {text(shop.rules.in_stock_only)} "
+        f"THEN CAST({flag('entry.value', shop.rules)} AS VARCHAR) ELSE entry.value END)"
+    )
+    entries = f"list_transform(map_entries(attributes), lambda entry: {read})"
+    return f"map_from_entries(list_filter({entries}, lambda entry: entry.value IS NOT NULL))"
+
+
 def excluded_items(shop: Shop, judged: str) -> str:
-    """SQL of canonical rows for items that the rules exclude by id and the catalogue lacks."""
-    named = shop.rules.not_merchandise.get("item", ())
-    listed = ", ".join(text(item) for item in named)
+    """SQL of canonical rows that hold since always, for items that the rules exclude and the catalogue does not yet.
+
+    These are ids that the rules list and the catalogue lacks, items whose rows are all set aside, and items whose
+    first row is dated and excludes them.
+    """
+    listed = ", ".join(text(item) for item in shop.rules.not_merchandise.get("item", ()))
+    valid = f"(SELECT * FROM {judged} WHERE reason IS NULL)"
+    named = f"SELECT unnest(CAST([{listed}] AS VARCHAR[])) AS item_id"
+    aside = f"SELECT item_id FROM {judged} WHERE item_id IS NOT NULL AND NOT is_merchandise"
+    dated = (
+        f"SELECT item_id FROM {valid} GROUP BY item_id "
+        f"HAVING min(valid_from) > {ALWAYS} AND NOT arg_min(is_merchandise, valid_from)"
+    )
     return (
-        f"SELECT item_id, CAST([] AS VARCHAR[]) AS category, NULL AS brand, NULL AS price, NULL AS title, "
-        "CAST(MAP {} AS MAP(VARCHAR, VARCHAR)) AS attributes, false AS is_merchandise, "
-        "TIMESTAMPTZ '1970-01-01 00:00:00+00' AS valid_from "
-        f"FROM (SELECT DISTINCT unnest(CAST([{listed}] AS VARCHAR[])) AS item_id) "
-        f"ANTI JOIN (SELECT item_id FROM ({judged}) WHERE reason IS NULL) USING (item_id)"
+        "SELECT item_id, CAST([] AS VARCHAR[]) AS category, NULL AS brand, NULL AS price, NULL AS title, "
+        f"CAST(MAP {{}} AS MAP(VARCHAR, VARCHAR)) AS attributes, false AS is_merchandise, {ALWAYS} AS valid_from "
+        f"FROM (SELECT * FROM ({named} UNION {aside}) ANTI JOIN {valid} USING (item_id) UNION ALL {dated})"
     )
 
 
 def _is_excluded(shop: Shop) -> str:
-    rules = [_rule(shop, column, values) for column, values in shop.rules.not_merchandise.items()]
-    return " OR ".join(f"coalesce({rule}, false)" for rule in rules) or "false"
+    rules = [excluded_by(shop, column, values) for column, values in shop.rules.not_merchandise.items() if values]
+    return f"({' OR '.join(rules) or 'false'})"
 
 
-def _rule(shop: Shop, column: str, values: Sequence[str]) -> str:
-    listed = ", ".join(text(value) for value in values)
-    return f"{_rule_value(shop, column)} IN ({listed})" if values else "false"
+def excluded_by(shop: Shop, column: str, values: Sequence[str]) -> str:
+    """SQL that is true for the catalogue rows that a rule excludes; what a bad cell held counts too."""
+    value = rule_value(shop, column)
+    if value == "item_id":
+        return f"coalesce(item_id IN ({', '.join(map(text, values))}), false)"
+    return f"coalesce({code(value)} IN ({', '.join(code(text(each)) for each in values)}), false)"
 
 
-def _rule_value(shop: Shop, column: str) -> str:
-    """SQL of a catalogue column, named as in the source, in the canonical table."""
+def rule_value(shop: Shop, column: str) -> str:
+    """SQL of a catalogue column, named as in the source, in the raw table."""
     items = shop.items
     if items is None or column in ("item", items.item):
         return "item_id"
@@ -77,4 +134,5 @@ def _rule_value(shop: Shop, column: str) -> str:
         return f"category[{items.category.index(column) + 1}]"
     if column in items.attributes:
         return f"attributes[{text(column)}]"
-    return {items.brand: "brand", items.title: "title", items.price: "CAST(price AS VARCHAR)"}[column]
+    price = "coalesce(CAST(price AS VARCHAR), bad_cells['price'])"
+    return {items.brand: "brand", items.title: "title", items.price: price}[column]

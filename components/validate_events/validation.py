@@ -1,7 +1,7 @@
 """Hold what was ingested against the data contract: sound rows become clean ones, the others go to quarantine."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -17,14 +17,23 @@ from components.contracts.tables import CANONICAL, ITEM_CODES, QUARANTINE
 from components.lake.session import delta_relation, duckdb_session
 from components.lake.tables import create_table, table_version
 from components.lake.upkeep import tidy_tables
+from components.validate_events.findings import Findings
 from components.validate_events.growth import Growth, growth_of, write_clean_rows
 from components.validate_events.item_codes import extend_item_codes
+from components.validate_events.known_items import SoldItems, sold_items, unknown_breach, unknown_warnings
 from components.validate_events.limits import Judgement, breaches, judge_rows
 from components.validate_events.moments import resolve_as_of
 from components.validate_events.quality import quality_facts
 from components.validate_events.quarantine import quarantine_growth, quarantine_snapshot
 from components.validate_events.refusal import give_back
-from components.validate_events.replacement import Replacement, known_items, replacement_of, write_clean_snapshot
+from components.validate_events.replacement import (
+    Replacement,
+    findings_of,
+    known_items,
+    replacement_of,
+    write_clean_snapshot,
+)
+from components.validate_events.snapshot_limits import snapshot_breaches, snapshot_warnings
 from components.validate_events.sources import dropped_sources
 
 GROWING = ("events", "impressions")
@@ -39,6 +48,7 @@ class ValidationReport:
     rows_in: int  # new raw rows that were judged
     rows_out: int  # of these, the ones that became clean
     facts: dict[str, Any]
+    warnings: tuple[str, ...] = ()
 
 
 def validate_events(
@@ -59,26 +69,24 @@ def validate_events(
     _create_tables(home)
     with duckdb_session() as session:
         say("judging new rows")
-        growing = [table for table in GROWING if table in raw.versions]
-        growths = [growth_of(session, shop, home, raw, table) for table in growing]
-        replacements = {table: replacement_of(session, shop, home, raw, table) for table in SNAPSHOTS}
-        catalogue = known_items(home, replacements["items"])
-        judgements = {growth.table: judge_rows(session, shop, growth, catalogue) for growth in growths}
-        _refuse_breaches(shop, home, growths, judgements)
+        judged = _judge(session, shop, home, raw)
+        _refuse_breaches(shop, home, judged)
         say("writing clean tables")
-        _write(session, shop, home, growths, list(replacements.values()), now)
+        _write(session, shop, home, judged, now)
         for folder in (home.raw, home.clean, home.quarantine.parent):
             tidy_tables(home, folder)
         say("measuring quality")
         newest = _newest_event(session, home)
         moment = resolve_as_of(as_of, newest, shop.zone)
-        facts = quality_facts(session, shop, home, judgements, moment)
-        facts["dropped_sources"] = dropped_sources(session, shop, home, raw, growing)
+        facts = quality_facts(session, shop, home, judged.judgements, moment)
+        facts["snapshots"] = {table: asdict(each) for table, each in judged.findings.items() if each.rows}
+        facts["dropped_sources"] = dropped_sources(session, shop, home, raw, list(judged.judgements))
     return ValidationReport(
         clean=Handle(kind="clean", uri=str(home.clean), versions=_versions(home), as_of=moment.isoformat()),
-        rows_in=sum(judgement.rows for judgement in judgements.values()),
-        rows_out=sum(judgement.sound for judgement in judgements.values()),
+        rows_in=sum(judgement.rows for judgement in judged.judgements.values()),
+        rows_out=sum(judgement.sound for judgement in judged.judgements.values()),
         facts=facts,
+        warnings=tuple(_warnings(shop, judged)),
     )
 
 
@@ -89,9 +97,34 @@ def _create_tables(home: Home) -> None:
     create_table(home.quarantine, QUARANTINE)
 
 
-def _refuse_breaches(shop: Shop, home: Home, growths: list[Growth], judgements: dict[str, Judgement]) -> None:
-    found = {growth.table: breaches(shop.contract, judgements[growth.table]) for growth in growths}
-    for growth in growths:
+@dataclass(frozen=True)
+class _Judged:
+    """What is new, judged and counted before anything is written."""
+
+    growths: list[Growth]
+    replacements: dict[str, Replacement | None]  # by snapshot table
+    judgements: dict[str, Judgement]  # by growing table
+    findings: dict[str, Findings]  # by snapshot table
+    sold: SoldItems | None
+
+
+def _judge(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, raw: Handle) -> _Judged:
+    growths = {table: growth_of(session, shop, home, raw, table) for table in GROWING if table in raw.versions}
+    replacements = {table: replacement_of(session, shop, home, raw, table) for table in SNAPSHOTS}
+    return _Judged(
+        growths=list(growths.values()),
+        replacements=replacements,
+        judgements={table: judge_rows(session, growth) for table, growth in growths.items()},
+        findings={table: findings_of(home, table, replacement) for table, replacement in replacements.items()},
+        sold=sold_items(session, shop, home, growths.get("events"), known_items(shop, home, replacements["items"])),
+    )
+
+
+def _refuse_breaches(shop: Shop, home: Home, judged: _Judged) -> None:
+    found = {table: breaches(shop.contract, judgement) for table, judgement in judged.judgements.items()}
+    found["events"] = [*found.get("events", []), *unknown_breach(shop, judged.sold)]
+    found |= {table: snapshot_breaches(shop, table, findings) for table, findings in judged.findings.items()}
+    for growth in judged.growths:
         if found[growth.table]:
             give_back(home, growth)
     if any(found.values()):
@@ -102,23 +135,21 @@ def _refuse_breaches(shop: Shop, home: Home, growths: list[Growth], judgements: 
         )
 
 
-def _write(
-    session: duckdb.DuckDBPyConnection,
-    shop: Shop,
-    home: Home,
-    growths: list[Growth],
-    replacements: list[Replacement | None],
-    now: datetime,
-) -> None:
+def _warnings(shop: Shop, judged: _Judged) -> Iterator[str]:
+    for table, findings in judged.findings.items():
+        yield from snapshot_warnings(shop, table, findings)
+    yield from unknown_warnings(shop, judged.sold)
+
+
+def _write(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, judged: _Judged, now: datetime) -> None:
     write_nobody(home, shop.contract.no_user)
-    changed = [replacement for replacement in replacements if replacement is not None]
-    for replacement in changed:
+    for replacement in filter(None, judged.replacements.values()):
         quarantine_snapshot(session, home, replacement, now)
         write_clean_snapshot(session, shop, home, replacement)
-    for growth in growths:
+    for growth in judged.growths:
         quarantine_growth(session, home, growth)
-    extend_item_codes(session, home, growths)
-    for growth in growths:
+    extend_item_codes(session, home, judged.growths)
+    for growth in judged.growths:
         write_clean_rows(session, home, growth)
 
 

@@ -22,6 +22,16 @@ size = ["none"]
 item = ["fee"]
 """
 
+PRICED = """
+[items]
+item = "article"
+category = ["group"]
+price = "price"
+source = { kind = "csv", path = "items.csv" }
+[rules]
+not_merchandise = { group = ["Gift cards", "7"] }
+"""
+
 
 def test_the_catalogue_is_judged_and_says_what_is_merchandise(tmp_path: Path) -> None:
     items = (
@@ -52,16 +62,11 @@ def test_the_catalogue_is_judged_and_says_what_is_merchandise(tmp_path: Path) ->
     assert facts["references"] == {"unknown_items": 1 / 3, "unknown_users": 1 / 3, "not_merchandise_rows": 1}
 
 
-def test_a_row_that_cannot_be_used_does_not_displace_the_good_one(tmp_path: Path) -> None:
-    priced = """
-[items]
-item = "article"
-price = "price"
-source = { kind = "csv", path = "items.csv" }
-"""
-    items = "article,price\n1,2.5\n1,abc\n1,9.5\n"
-    shop = shop_folder(tmp_path, PURCHASES + priced, purchases=HEADER + ROWS, items=items)
+def test_of_repeated_rows_one_without_bad_cells_is_kept(tmp_path: Path) -> None:
+    shop = shop_folder(
+        tmp_path, PURCHASES + PRICED, purchases=HEADER + ROWS, items="article,group,price\n1,,abc\n1,,9.5\n1,,abd\n"
+    )
     shop.validate()
 
-    assert [(row["item_id"], row["price"]) for row in shop.clean("items")] == [("1", 2.5)]
-    assert shop.reasons() == ["repeated item", "unreadable price"]
+    assert [(row["item_id"], row["price"]) for row in shop.clean("items")] == [("1", 9.5)]
+    assert shop.reasons() == ["repeated item"] * 2
