@@ -5,7 +5,7 @@ Each field's ``description`` is its documentation: the reference table in ``docs
 
 from pathlib import Path
 from typing import Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -24,6 +24,7 @@ from components.contracts.shop_sources import (
     Share,
     Source,
     UserSource,
+    known_zone,
 )
 
 __all__ = [
@@ -256,9 +257,7 @@ class Shop(Settings):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"no time zone is called {value!r}; use an IANA name such as Europe/Berlin")
-        return value
+        return known_zone(value)
 
     @model_validator(mode="after")
     def _distinct_sources(self) -> Self:

@@ -2,12 +2,20 @@
 
 from datetime import datetime
 from typing import Annotated, Literal, Self, get_args
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 EventType = Literal["view", "click", "add_to_cart", "purchase", "return"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Columns = Annotated[tuple[str, ...], BeforeValidator(lambda found: (found,) if isinstance(found, str) else found)]
+
+
+def known_zone(value: str) -> str:
+    """Return a zone's name, or refuse it by ``ValueError``."""
+    if value not in available_timezones():
+        raise ValueError(f"no time zone is called {value!r}; use an IANA name such as Europe/Berlin")
+    return value
 
 
 class Settings(BaseModel):
@@ -40,9 +48,26 @@ class Source(Settings):
     encoding: str = Field("utf-8", description="CSV: its character encoding, such as `latin-1`.")
     time_format: str | None = Field(
         None,
-        description="How times are written: a strptime format such as `%m/%d/%Y %H:%M`, or `seconds`, `milliseconds` "
-        "or `microseconds` since 1970. Without it times are timestamps, dates or ISO 8601 text.",
+        description="How times are written, as text or as whole numbers: a strptime format such as `%m/%d/%Y %H:%M` or "
+        "`%Y%m%d`, or `seconds`, `milliseconds` or `microseconds` since 1970. Without it times are timestamps, dates "
+        "or ISO 8601 text.",
     )
+
+    time_zone: str | None = Field(
+        None,
+        description="Zone of this source's times that carry none, such as `UTC`; without it the shop's. Parquet's "
+        "INT96 (Spark, Impala) are instants in UTC unless a zone is given here.",
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        return None if value is None else known_zone(value)
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The zone of its own, if it has one."""
+        return None if self.time_zone is None else ZoneInfo(self.time_zone)
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

@@ -1,7 +1,7 @@
 """SQL that reads ids, numbers and texts of every column type; the rule for ids is that of ``contracts.ids``."""
 
 from components.contracts.ids import ROUNDED
-from components.ingest_events.times import Reading
+from components.ingest_events.times import Reading, text_of
 from components.lake.id_sql import id_sql, means_nobody_sql, trimmed_sql
 from components.lake.session import name, text
 
@@ -33,14 +33,6 @@ def _fraction_as_id(cell: str, kind: str, what: str) -> Reading:
 def _problem(what: str, rounded: str, undecoded: str | None = None) -> str:
     bytes_case = "" if undecoded is None else f" WHEN {undecoded} THEN {text(f'unreadable {what} (bytes of no UTF-8)')}"
     return f"CASE WHEN {rounded} THEN {text(f'unreadable {what} (a rounded number)')}{bytes_case} END"
-
-
-def text_of(column: str, kind: str) -> str:
-    """SQL of a cell as text; bytes without a mark of their own are UTF-8, null where they are not."""
-    cell = name(column)
-    if kind == "BLOB":
-        return f"TRY(decode({cell}))"
-    return cell if kind == "VARCHAR" else f"CAST({cell} AS VARCHAR)"
 
 
 def _undecoded(cell: str, kind: str) -> str | None:

@@ -22,6 +22,7 @@ from components.ingest_events.cursors import read_cursor, window_start, write_cu
 from components.ingest_events.databases import DatabaseTable, open_database
 from components.ingest_events.files import FILE, files_relation, relation_columns, unreadable
 from components.ingest_events.forgotten import leave_out_forgotten
+from components.ingest_events.instants import with_instants
 from components.ingest_events.locations import source_files
 from components.ingest_events.mapping import Mapping, SourceColumns
 from components.ingest_events.offsets import Offsets
@@ -53,6 +54,7 @@ class SourceFacts:
     files_read: int = 0
     unmapped: tuple[str, ...] = ()
     new_columns: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()  # how its time columns were read, in words
 
 
 def grow_table(
@@ -113,7 +115,7 @@ def _stage_files(
     if not unread:
         return None
     relation = files_relation(grower.source, [file.path for file in unread])
-    kinds = relation_columns(session, where, relation)
+    kinds = with_instants(grower.source, [file.path for file in unread], relation_columns(session, where, relation))
     columns = SourceColumns(where, kinds, grower.source.time_format, zone)
     mapping = grower.map_columns(columns)
     rows = _stage(session, where, mapping, relation, cursor=None)
@@ -202,4 +204,4 @@ def _new_rows_sql(
 def _facts(rows: int, files: int, before: Offsets, kinds: dict[str, str], mapping: Mapping) -> SourceFacts:
     unmapped = tuple(column for column in kinds if column not in mapping.columns)
     new = tuple(column for column in kinds if column not in before.columns) if before.columns else ()
-    return SourceFacts(rows_read=rows, files_read=files, unmapped=unmapped, new_columns=new)
+    return SourceFacts(rows_read=rows, files_read=files, unmapped=unmapped, new_columns=new, times=mapping.times)

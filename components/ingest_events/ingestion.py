@@ -53,10 +53,13 @@ def ingest_events(shop: Shop, home: Home, now: datetime, say: Callable[[str], No
         name_sources(session, home.raw / IMPRESSIONS)
         for grower in growing_sources(shop):
             say(f"reading {grower.name}")
-            read[grower.name] = grow_table(session, home.raw / grower.table, grower, shop.zone, now, forgotten)
+            read[grower.name] = grow_table(
+                session, home.raw / grower.table, grower, grower.source.zone or shop.zone, now, forgotten
+            )
         for snapshot in snapshot_sources(shop):
             say(f"reading {snapshot.table}")
-            read[snapshot.table] = replace_table(session, home.raw / snapshot.table, snapshot, shop.zone, forgotten)
+            zone = snapshot.source.zone or shop.zone
+            read[snapshot.table] = replace_table(session, home.raw / snapshot.table, snapshot, zone, forgotten)
         if status_of(home.feedback) is not None:
             say("reading what the service logged")
             read |= read_served(session, shop.feedback, home, now)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from components.contracts.errors import SourceError
 from components.contracts.shop import EventSource, ImpressionSource, ItemSource, UserSource
 from components.ingest_events.cells import id_reading, number_reading, sum_reading, text_value
-from components.ingest_events.times import Reading, time_reading
+from components.ingest_events.times import Reading, time_reading, words_for_times
 from components.lake.id_sql import means_nobody_sql, trimmed_sql
 from components.lake.session import name, text
 
@@ -20,6 +20,7 @@ class Mapping:
 
     readings: dict[str, Reading]
     columns: tuple[str, ...]
+    times: tuple[str, ...] = ()  # how time columns are read, in words
     optional: dict[str, str] | None = None  # source columns, by canonical name, whose bad cells cost the cell alone
 
     def select(self, relation: str, keep: Iterable[str] = ()) -> str:
@@ -54,6 +55,7 @@ class SourceColumns:
     def __init__(self, where: str, kinds: dict[str, str], time_format: str | None, zone: ZoneInfo) -> None:
         self.where, self.kinds, self.time_format, self.zone = where, kinds, time_format, zone
         self.used: dict[str, None] = {}
+        self.times: dict[str, None] = {}
 
     def kind(self, key: str, column: str) -> str:
         """The type of a column.
@@ -88,7 +90,9 @@ class SourceColumns:
         return sum_reading(columns, {column: self.kind(key, column) for column in columns}, key)
 
     def time(self, key: str, column: str) -> Reading:
-        return time_reading(self.where, column, self.kind(key, column), self.time_format, self.zone)
+        kind = self.kind(key, column)
+        self.times[f"{column} as {words_for_times(kind, self.time_format, self.zone)}"] = None
+        return time_reading(self.where, column, kind, self.time_format, self.zone)
 
     def valid_from(self, column: str | None) -> Reading:
         """The time from which a row holds: always, where the cell is empty or cannot be read."""
@@ -135,7 +139,7 @@ def map_events(source: EventSource, found: SourceColumns) -> Mapping:
         "request_id": found.id("request", columns.request),
         "source": Reading(text(source.name)),
     }
-    return Mapping(readings, tuple(found.used))
+    return Mapping(readings, tuple(found.used), tuple(found.times))
 
 
 def map_impressions(source: ImpressionSource, found: SourceColumns) -> Mapping:
@@ -154,7 +158,7 @@ def map_impressions(source: ImpressionSource, found: SourceColumns) -> Mapping:
         "features": _features(source, found),
         "feature_list": found.text("feature_list", source.feature_list),
     }
-    return Mapping(readings, tuple(found.used))
+    return Mapping(readings, tuple(found.used), tuple(found.times))
 
 
 def _features(source: ImpressionSource, found: SourceColumns) -> Reading:
@@ -180,7 +184,8 @@ def map_items(source: ItemSource, found: SourceColumns) -> Mapping:
         "attributes": found.attributes(source.attributes),
         "valid_from": found.valid_from(source.valid_from),
     }
-    return Mapping(readings, tuple(found.used), _named(price=source.price, valid_from=source.valid_from))
+    optional = _named(price=source.price, valid_from=source.valid_from)
+    return Mapping(readings, tuple(found.used), tuple(found.times), optional)
 
 
 def map_users(source: UserSource, found: SourceColumns) -> Mapping:
@@ -190,7 +195,7 @@ def map_users(source: UserSource, found: SourceColumns) -> Mapping:
         "attributes": found.attributes(source.attributes),
         "valid_from": found.valid_from(source.valid_from),
     }
-    return Mapping(readings, tuple(found.used), _named(valid_from=source.valid_from))
+    return Mapping(readings, tuple(found.used), tuple(found.times), _named(valid_from=source.valid_from))
 
 
 def _named(**columns: str | None) -> dict[str, str]:

@@ -14,6 +14,7 @@ from components.ingest_events.databases import open_database
 from components.ingest_events.files import files_relation, relation_columns, unreadable
 from components.ingest_events.forgotten import leave_out_forgotten
 from components.ingest_events.growing import SourceFacts
+from components.ingest_events.instants import with_instants
 from components.ingest_events.locations import source_files
 from components.ingest_events.mapping import SourceColumns
 from components.ingest_events.offsets import Offsets
@@ -48,7 +49,8 @@ def replace_table(
         return SourceFacts(unmapped=before.unmapped)
     after = replace(after, files={file.key: after.files[file.key] for file in files})
     relation = files_relation(snapshot.source, [file.path for file in files])
-    kinds = relation_columns(session, snapshot.table, relation)
+    paths = [file.path for file in files]
+    kinds = with_instants(snapshot.source, paths, relation_columns(session, snapshot.table, relation))
     columns = SourceColumns(snapshot.table, kinds, snapshot.source.time_format, zone)
     facts = _replace(session, uri, snapshot, after, columns, relation, forgotten)
     return replace(facts, files_read=len(files))
@@ -94,6 +96,7 @@ def _replace(
     facts = SourceFacts(
         rows_read=rows,
         unmapped=unmapped,
+        times=tuple(columns.times),
         new_columns=tuple(column for column in columns.kinds if before.columns and column not in before.columns),
     )
     if before.content == after.content:

@@ -6,15 +6,21 @@ problem in words.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from components.contracts.errors import SourceError
+from components.lake.id_sql import trimmed_sql
 from components.lake.session import name, text
 from components.lake.zones import clock_change_sql, instant_sql
 
 MICROSECONDS = {"seconds": 1_000_000, "milliseconds": 1_000, "microseconds": 1}
-NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UBIGINT", "UINTEGER", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
+INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+NUMBERS = (*INTEGERS, *(f"U{kind}" for kind in INTEGERS), "FLOAT", "DOUBLE", "DECIMAL")
+TEXTS = ("VARCHAR", "BLOB")
+INT96 = "INT96"
 NO_INSTANT = "CAST(NULL AS TIMESTAMPTZ)"
+SAMPLE = datetime(2000, 12, 31, 23, 59, 59)
 LOCAL = r"\d{4}\D\d{1,2}\D\d{1,2}([T ]\s*\d{1,2}:\d{2}(:\d{2}(\.\d*)?)?)?"
 OFFSET = r":\d{2}(\.\d+)?\s*(Z|z|UTC|[+-]\d{2}(:?\d{2})?)$"
 
@@ -25,6 +31,14 @@ class Reading:
 
     value: str
     problem: str = "NULL"
+
+
+def text_of(column: str, kind: str) -> str:
+    """SQL of a cell as text; bytes without a mark of their own are UTF-8, null where they are not."""
+    cell = name(column)
+    if kind == "BLOB":
+        return f"TRY(decode({cell}))"
+    return cell if kind == "VARCHAR" else f"CAST({cell} AS VARCHAR)"
 
 
 def time_reading(where: str, column: str, kind: str, time_format: str | None, zone: ZoneInfo) -> Reading:
@@ -43,32 +57,65 @@ def time_reading(where: str, column: str, kind: str, time_format: str | None, zo
     return Reading(value, f"CASE WHEN {value} IS NULL THEN coalesce({changed}, {unreadable}) END")
 
 
+def words_for_times(kind: str, time_format: str | None, zone: ZoneInfo) -> str:
+    """Say how a column of times is read."""
+    if kind == INT96:
+        return "instants in UTC (Parquet INT96)"
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return "instants"
+    if time_format in MICROSECONDS:
+        return f"{time_format} since 1970 in UTC"
+    written = f"`{time_format}`, " if time_format and kind.startswith((*NUMBERS, *TEXTS)) else ""
+    offset = "" if time_format or kind not in TEXTS else " unless they carry an offset"
+    return f"{written}local times of {zone.key}{offset}"
+
+
 def _local_and_instant(where: str, column: str, kind: str, time_format: str | None) -> tuple[str | None, str]:
     """SQL of the naive local time (None if there is never one), and of the instant where the cell says its offset."""
     cell = name(column)
     if kind == "TIMESTAMP WITH TIME ZONE":
         return None, _within_years(cell)
-    if time_format in MICROSECONDS and kind.startswith((*NUMBERS, "VARCHAR")):
-        ticks = f"TRY(TRY_CAST({cell} AS DECIMAL(38, 6)) * {MICROSECONDS[time_format]})"
-        counted = f"TRY(make_timestamp(TRY_CAST(floor({ticks}) AS BIGINT)))"
-        return None, f"timezone('UTC', {_within_years(counted)})"
+    if kind == INT96:
+        return None, f"timezone('UTC', {_within_years(f'CAST({cell} AS TIMESTAMP)')})"
     if kind == "TIMESTAMP_NS":
         return f"make_timestamp(epoch_ns({cell}) // 1000)", NO_INSTANT
     if kind.startswith("TIMESTAMP") or kind == "DATE":
         return _within_years(f"TRY_CAST({cell} AS TIMESTAMP)"), NO_INSTANT
-    if kind != "VARCHAR":
-        raise SourceError(
-            f"{where}: the time column {column!r} holds {kind} values, expected timestamps, dates or text; "
-            "for numbers of seconds or milliseconds set `source.time_format` in the shop file"
-        )
+    if kind in TEXTS or (time_format is not None and kind.startswith(NUMBERS)):
+        return _written(column, kind, time_format)
+    raise SourceError(
+        f"{where}: the time column {column!r} holds {kind} values, expected timestamps, dates or text; "
+        "for whole numbers say in `source.time_format` of the shop file how they are written: "
+        "`%Y%m%d`, `seconds`, `milliseconds`, …"
+    )
+
+
+def _written(column: str, kind: str, time_format: str | None) -> tuple[str | None, str]:
+    """The same for text, and for numbers that a format explains."""
+    cell = trimmed_sql(text_of(column, kind)) if kind in TEXTS else name(column)
+    if time_format in MICROSECONDS:
+        ticks = f"TRY(TRY_CAST({cell} AS DECIMAL(38, 6)) * {MICROSECONDS[time_format]})"
+        counted = f"TRY(make_timestamp(TRY_CAST(floor({ticks}) AS BIGINT)))"
+        return None, f"timezone('UTC', {_within_years(counted)})"
     if time_format is not None:
-        parsed = _within_years(f"try_strptime({cell}, {text(time_format)})")
+        parsed = _within_years(f"try_strptime({_digits(cell, kind, time_format)}, {text(time_format)})")
         return (None, parsed) if "%z" in time_format.lower() else (parsed, NO_INSTANT)
-    trimmed = f"trim({cell})"
-    is_local = f"regexp_full_match({trimmed}, {text(LOCAL)})"
-    says_offset = f"NOT {is_local} AND regexp_matches({trimmed}, {text(OFFSET)})"
-    instant = _within_years(f"CASE WHEN {says_offset} THEN TRY_CAST({trimmed} AS TIMESTAMPTZ) END")
-    return f"CASE WHEN {is_local} THEN TRY_CAST({trimmed} AS TIMESTAMP) END", instant
+    is_local = f"regexp_full_match({cell}, {text(LOCAL)})"
+    says_offset = f"NOT {is_local} AND regexp_matches({cell}, {text(OFFSET)})"
+    instant = _within_years(f"CASE WHEN {says_offset} THEN TRY_CAST({cell} AS TIMESTAMPTZ) END")
+    return f"CASE WHEN {is_local} THEN TRY_CAST({cell} AS TIMESTAMP) END", instant
+
+
+def _digits(cell: str, kind: str, time_format: str) -> str:
+    """SQL of a time as its format has it; whole numbers may have lost zeros in front, and won some behind a point."""
+    sample = SAMPLE.strftime(time_format)
+    if not sample.isdigit():
+        return cell if kind in TEXTS else f"CAST({cell} AS VARCHAR)"
+    if kind in TEXTS:
+        whole = f"regexp_extract({cell}, '^([0-9]+)([.]0+)?$', 1)"
+    else:
+        whole = f"CAST(CASE WHEN {cell} = trunc({cell}) THEN TRY_CAST({cell} AS BIGINT) END AS VARCHAR)"
+    return f"CASE WHEN length({whole}) BETWEEN 1 AND {len(sample)} THEN lpad({whole}, {len(sample)}, '0') END"
 
 
 def _within_years(moment: str) -> str:

@@ -170,6 +170,8 @@ def _source_notes(ingested: Facts) -> Iterator[str]:
         name = source.text("name") or "source"
         if repeated := source.count("rows_repeated"):
             yield f"{formats.count(repeated)} rows of {name} were known already and are counted once."
+        if times := source.texts("times"):
+            yield f"Times of {name} were read: {', '.join(times)}."
         if unused := source.texts("unmapped"):
             yield f"Columns of {name} that the shop file does not use: {', '.join(unused)}."
         if grown := source.texts("new_columns"):

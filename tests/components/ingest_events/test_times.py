@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.contracts.errors import SourceError
 from components.ingest_events.times import time_reading
 from components.lake.session import duckdb_session
 from components.lake.zones import clock_changes
@@ -63,6 +64,40 @@ def test_times_outside_the_calendar_are_unreadable(kind: str, cell: str, problem
         found = session.execute(f"SELECT {reading.value} IS NULL, {reading.problem} FROM ({row})").fetchall()
 
     assert found == [(problem is not None, problem)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "time_format", "expected"),
+    [
+        ("INTEGER", "20250131", "%Y%m%d", "2025-01-31 00:00:00+00"),
+        ("BIGINT", "20250131235900", "%Y%m%d%H%M%S", "2025-01-31 23:59:00+00"),
+        ("DOUBLE", "20250131", "%Y%m%d", "2025-01-31 00:00:00+00"),
+        ("DOUBLE", "20250131.5", "%Y%m%d", None),
+        ("UINTEGER", "1022025", "%d%m%Y", "2025-02-01 00:00:00+00"),
+        ("INTEGER", "20251301", "%Y%m%d", None),
+        ("INTEGER", "-20250131", "%Y%m%d", None),
+        ("VARCHAR", "'\u200b20250131.0 '", "%Y%m%d", "2025-01-31 00:00:00+00"),
+        ("VARCHAR", "'2025-01-31\t'", "%Y-%m-%d", "2025-01-31 00:00:00+00"),
+        ("VARCHAR", "'10.00 31.01.2025'", "%H.%M %d.%m.%Y", "2025-01-31 10:00:00+00"),
+        ("VARCHAR", "'\ufeff2025-01-31T10:00:00Z\n'", None, "2025-01-31 10:00:00+00"),
+        ("BLOB", "'2025-01-31 10:00:00'::BLOB", None, "2025-01-31 10:00:00+00"),
+        ("BLOB", "'1738317600'::BLOB", "seconds", "2025-01-31 10:00:00+00"),
+    ],
+)
+def test_whole_numbers_and_texts_are_read_by_their_format(
+    kind: str, cell: str, time_format: str | None, expected: str | None
+) -> None:
+    reading = time_reading("test", "at", kind, time_format, ZoneInfo("UTC"))
+    with duckdb_session(threads=1) as session:
+        rows = f"SELECT CAST({cell} AS {kind}) AS at"
+        found = session.execute(f"SELECT CAST({reading.value} AS VARCHAR), {reading.problem} FROM ({rows})").fetchall()
+
+    assert found == [(expected, None if expected else "unreadable time")]
+
+
+def test_a_number_without_a_format_is_no_time() -> None:
+    with pytest.raises(SourceError, match=r"holds INTEGER values.*`source.time_format`.*`%Y%m%d`"):
+        time_reading("test", "at", "INTEGER", None, ZoneInfo("UTC"))
 
 
 @pytest.mark.parametrize("key", ["UTC", "Etc/GMT-9"])
