@@ -41,7 +41,7 @@ def quality_table(metrics: Document) -> Table | Text:
     """Lay out each contender's NDCG with its interval, the best first; say so when nobody was scored."""
     rows = {name: metrics[name] for name in ("challenger", "champion") if metrics[name]} | metrics["baselines"]
     if not rows:
-        return Text("quality: nothing was scored, for no customer came back in the held-out weeks")
+        return Text("quality: nothing was scored, for no known customer bought in the held-out weeks")
     (measure, interval) = next(iter(rows.values())).keys()
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("contender")

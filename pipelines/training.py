@@ -30,7 +30,7 @@ def training(
         online = materialize_features(**run, features=features).set_caching_options(False)
         examples = build_training_set(**run, clean=clean, features=features).outputs["examples"]
         draft = train_ranker(**run, examples=examples).outputs["bundle"]
-        judged = evaluate_ranker(**run, environment=environment, bundle=draft, examples=examples)
+        judged = evaluate_ranker(**run, environment=environment, bundle=draft, examples=examples, features=features)
         evaluation = judged.outputs["evaluation"]
         published = publish_bundle(
             **run, code_revision=code_revision, draft=draft, evaluation=evaluation, features=features

@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from components.bundles.loading import Bundle, check_revision, load_ranker
+from components.bundles.loading import Bundle, check_rankable, load_ranker
 from components.bundles.scoring import Ranker
 from components.contracts.shop import Candidates, Rules
 from components.features.sets import FeatureSet
+from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.features import feature_list
 from components.ranking.recommending import Recommended, recommend
 from components.ranking.rows import ItemRows, UserRows, item_rows, user_rows
@@ -47,11 +48,11 @@ def open_batch(bundle: Bundle, features: FeatureSet, user_ids: Sequence[str] | N
     Raises:
         BundleError: the bundle was made with other feature definitions, or its parts disagree.
     """
-    check_revision(bundle.manifest, feature_list(), features.revision)
+    check_rankable(bundle.manifest, feature_list(), features.revision)
     items = item_rows(pq.read_table(features.newest("item_features"), partitioning=None))
     table = pq.read_table(features.newest("user_features"), partitioning=None)
     users = user_rows(table if user_ids is None else _rows_of(table, user_ids), items)
-    return Batch(bundle, load_ranker(bundle, threads), users, items, features.as_of)
+    return Batch(bundle, load_ranker(bundle, threads, BASELINE_NAMES), users, items, features.as_of)
 
 
 def recommend_users(

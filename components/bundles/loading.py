@@ -1,5 +1,6 @@
 """Opening a bundle: nothing answers before its digest, its parts and its warm-up rows have been checked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,10 +45,11 @@ def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
     return Bundle(folder, found, manifest, sidecar)
 
 
-def load_ranker(bundle: Bundle, threads: int = 1) -> Ranker:
+def load_ranker(bundle: Bundle, threads: int = 1, baseline_names: Sequence[str] | None = None) -> Ranker:
     """Load the ranker of an opened bundle and check its answers to the warm-up rows.
 
-    ``threads`` changes how fast large batches are scored, never an answer.
+    ``threads`` changes how fast large batches are scored, never an answer; ``baseline_names`` as ``ranker_from``: a
+    bundle of code that knew fewer rules is asked with the columns of this code.
 
     Raises:
         BundleError: the parts disagree, or a warm-up row is not answered as expected.
@@ -55,7 +57,8 @@ def load_ranker(bundle: Bundle, threads: int = 1) -> Ranker:
     models = {part.name: (bundle.folder / part.file).read_bytes() for part in bundle.manifest.blend}
     ranker = ranker_from(bundle.manifest, models, threads)
     check_answers(ranker, read_warmup(bundle.folder))
-    return ranker
+    is_rule = bundle.manifest.kind == "baseline" and baseline_names is not None
+    return ranker_from(bundle.manifest, {}, threads, baseline_names) if is_rule else ranker
 
 
 def check_revision(manifest: Manifest, feature_list: str, feature_revision: str) -> None:
@@ -73,3 +76,12 @@ def check_revision(manifest: Manifest, feature_list: str, feature_revision: str)
                 f"the bundle was made for {what} {made_for}, found {found}; train and publish a bundle with this code,"
                 " or go back to the code and feature store that the bundle names"
             )
+
+
+def check_rankable(manifest: Manifest, feature_list: str, feature_revision: str) -> None:
+    """Check that a bundle can rank rows of this code and feature-store revision: a simple rule looks at no feature.
+
+    Raises:
+        BundleError: it cannot.
+    """
+    check_revision(manifest, feature_list if manifest.kind == "ranker" else manifest.feature_list, feature_revision)

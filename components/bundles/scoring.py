@@ -1,6 +1,6 @@
 """Rankers: what turns feature rows into scores. A blend of boosters and a baseline answer to the same calls."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -100,21 +100,19 @@ def booster_from(content: bytes, threads: int) -> "xgboost.Booster":
     return booster
 
 
-def ranker_from(manifest: Manifest, models: Mapping[str, bytes], threads: int = 1) -> Ranker:
+def ranker_from(
+    manifest: Manifest, models: Mapping[str, bytes], threads: int = 1, baseline_names: Sequence[str] | None = None
+) -> Ranker:
     """Build the ranker that a manifest and its models (UBJSON by part name) describe.
+
+    ``baseline_names`` are the columns of the baselines that it will be given, by default those that it was made with.
 
     Raises:
         BundleError: the manifest names a baseline or model that is not there, or a model of another width.
     """
     width = len(manifest.feature_names)
     if manifest.kind == "baseline":
-        if manifest.baseline not in manifest.baseline_names:
-            known = ", ".join(manifest.baseline_names)
-            raise BundleError(
-                f"the bundle answers with baseline {manifest.baseline!r}, known are {known}; publish again"
-            )
-        column = manifest.baseline_names.index(manifest.baseline)
-        return BaselineRanker(column, len(manifest.baseline_names), width)
+        return _baseline_from(manifest, manifest.baseline_names if baseline_names is None else baseline_names)
     parts = tuple((part, booster_from(models[part.name], threads)) for part in manifest.blend)
     for part, booster in parts:
         if booster.num_features() != width:
@@ -124,6 +122,13 @@ def ranker_from(manifest: Manifest, models: Mapping[str, bytes], threads: int = 
     if not parts:
         raise BundleError("the bundle is a ranker without a model; publish the bundle again")
     return BlendRanker(parts, width)
+
+
+def _baseline_from(manifest: Manifest, names: Sequence[str]) -> BaselineRanker:
+    if manifest.baseline not in names:
+        known = ", ".join(names)
+        raise BundleError(f"the bundle answers with baseline {manifest.baseline!r}, known are {known}; publish again")
+    return BaselineRanker(names.index(manifest.baseline), len(names), len(manifest.feature_names))
 
 
 def _standardised(part: Part, values: Floats) -> Floats:

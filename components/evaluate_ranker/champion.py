@@ -1,11 +1,11 @@
 """The champion: what is live now, if it can be judged fairly on these held-out requests."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from components.bundles.digest import short
 from components.bundles.environments import PointerFiles
-from components.bundles.loading import Bundle, check_revision, load_ranker
+from components.bundles.loading import Bundle, check_rankable, load_ranker
 from components.bundles.scoring import Ranker
 from components.bundles.store import find_bundle
 from components.contracts.errors import BundleError
@@ -16,11 +16,24 @@ from components.contracts.shop import Shop
 
 @dataclass(frozen=True)
 class Champion:
-    """What an environment serves: its bundle if one is live and whole, its ranker if it can also be compared."""
+    """What an environment serves: its bundle if one is live and whole, its ranker if it can also be compared.
+
+    Without a bundle, ``live`` still says whether anything is live.
+    """
 
     bundle: Bundle | None = None
     ranker: Ranker | None = None
     set_aside: str | None = None
+    live: str | None = None
+
+    @property
+    def is_ranker(self) -> bool:
+        """Whether a trained ranker may be live: what cannot be opened is taken for one."""
+        return self.live is not None and (self.bundle is None or self.bundle.manifest.kind == "ranker")
+
+    def without_ranker(self, why: str) -> "Champion":
+        """The same champion, set aside for a reason."""
+        return replace(self, ranker=None, set_aside=f"the champion {short(self.live or '')} was set aside: {why}")
 
 
 def find_champion(home: Home, shop: Shop, environment: str, manifest: ExamplesManifest) -> Champion:
@@ -30,20 +43,20 @@ def find_champion(home: Home, shop: Shop, environment: str, manifest: ExamplesMa
         return Champion()
     try:
         bundle = find_bundle(home.models, shop.name, live)
-        ranker = load_ranker(bundle, shop.training.threads)
-    except BundleError as error:
-        return Champion(set_aside=f"the champion {short(live)} was set aside: {error}")
+    except (BundleError, OSError) as error:
+        return Champion(live=live).without_ranker(str(error))
+    champion = Champion(bundle, live=live)
     try:
-        check_revision(bundle.manifest, manifest.feature_list, manifest.feature_revision)
-    except BundleError as error:
-        return Champion(bundle, set_aside=f"the champion {short(live)} was set aside: {error}")
+        check_rankable(bundle.manifest, manifest.feature_list, manifest.feature_revision)
+        ranker = load_ranker(bundle, shop.training.threads, manifest.baseline_names)
+    except (BundleError, OSError) as error:
+        return champion.without_ranker(str(error))
     if bundle.manifest.kind == "ranker" and _moment(bundle.sidecar.train_end) > _moment(manifest.heldout_start):
-        reason = (
-            f"the champion {short(live)} was set aside: it was trained on outcomes up to {bundle.sidecar.train_end},"
-            f" and the held-out weeks start at {manifest.heldout_start}"
+        return champion.without_ranker(
+            f"it was trained on outcomes up to {bundle.sidecar.train_end}, and the held-out weeks start at"
+            f" {manifest.heldout_start}"
         )
-        return Champion(bundle, set_aside=reason)
-    return Champion(bundle, ranker)
+    return replace(champion, ranker=ranker)
 
 
 def _moment(text: str) -> datetime:

@@ -1,34 +1,53 @@
 """The gate's conditions on quality, coverage and speed: each says its numbers in words, and fails without evidence."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from components.bundles.scoring import Ranker
 from components.contracts.shop import Gate
-from components.contracts.verdict import Check, Comparison, Score
+from components.contracts.verdict import Check, Comparison, Contender, Score
 from components.evaluate_ranker.contenders import CHALLENGER, CHAMPION, Tournament
 from components.evaluate_ranker.heldout import Heldout
+from components.ranking.baselines import BUY_IT_AGAIN, CATALOGUE_ORDER
 
 TIMED_REQUESTS = 50
+FEWEST_USERS = 2  # one alone shows no noise, so that any difference would be beyond it
 
 
 def check_evidence(heldout: Heldout, gate: Gate) -> Check:
     """Check that there are enough held-out users to judge on."""
     users, requests = heldout.users_of(heldout.judged), int(heldout.judged.sum())
-    reason = (
-        f"{users:,} users with {requests:,} held-out requests were judged (at least {gate.min_users:,} users needed)"
-    )
-    return Check("evidence", users >= gate.min_users, reason)
+    least = max(gate.min_users, FEWEST_USERS)
+    reason = f"{users:,} users with {requests:,} held-out requests were judged (at least {least:,} users needed)"
+    return Check("evidence", users >= least, reason)
 
 
-def check_superiority(comparison: Comparison, k: int) -> Check:
-    """Check that the challenger beats the best baseline beyond noise."""
-    passed = comparison.difference.low > 0
-    verb = "beats" if passed else "does not beat"
-    reason = f"NDCG@{k} {verb} the best baseline, {comparison.against}, beyond noise: {in_words(comparison)}"
-    return Check("superiority", passed, reason)
+def check_hits(contender: Contender, k: int) -> Check:
+    """Check that the lists hold anything that was bought."""
+    mean = contender.ndcg.mean
+    verb = "hold what was bought" if mean > 0 else "hold nothing that was bought"
+    return Check("hits", mean > 0, f"the lists of the held-out weeks {verb}: NDCG@{k} {mean:.4f}")
+
+
+def check_superiority(rival: Comparison, rules: Sequence[Comparison], k: int) -> Check:
+    """Check that the challenger beats the rival beyond noise, and that none of the simple ``rules`` is ahead of it."""
+    beaten, ahead = rival.difference.low > 0, [rule for rule in rules if not rule.difference.mean >= 0]
+    verb = "beats" if beaten else "does not beat"
+    reason = f"NDCG@{k} {verb} the best baseline, {rival.against}, beyond noise: {in_words(rival)}"
+    if rival.against in BUY_IT_AGAIN:
+        reason += " (of the kinds of buy-it-again, the best one on the weeks before those that judge)"
+    if ahead:
+        reason += f"; ahead of it: {', '.join(f'{rule.against} by {in_words(rule)}' for rule in ahead)}"
+    return Check("superiority", beaten and not ahead, reason)
+
+
+def no_rival(names: Sequence[str]) -> Check:
+    """Say that no simple rule orders a list, so that there is nothing to be better than."""
+    rules = ", ".join(name for name in names if name != CATALOGUE_ORDER)
+    reason = f"no simple rule ({rules}) orders a held-out list: every candidate scores alike, so there is no rival"
+    return Check("rival", False, reason)
 
 
 def check_champion(comparison: Comparison, gate: Gate, k: int) -> Check:

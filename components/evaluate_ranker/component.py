@@ -14,6 +14,7 @@ def evaluate_ranker(
     environment: str,
     bundle: Input[Model],
     examples: Input[Dataset],
+    features: Input[Dataset],
     evaluation: Output[Artifact],
 ) -> None:
     """Judge the draft beside the champion and the baselines on the held-out requests."""
@@ -24,6 +25,7 @@ def evaluate_ranker(
         from components.evaluate_ranker.evaluation import evaluate_ranker
 
         draft, rows = read_handle(bundle.path, "bundle"), read_handle(examples.path, "examples")
-        judged = evaluate_ranker(step.shop, step.home, draft, rows, run_id, environment, step.say)
+        views = read_handle(features.path, "features")
+        judged = evaluate_ranker(step.shop, step.home, draft, rows, views, run_id, environment, step.say)
         step.leave(evaluation.path, judged.evaluation)
         step.report(judged.rows_in, judged.rows_out, **judged.facts)

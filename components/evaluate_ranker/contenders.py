@@ -31,13 +31,15 @@ Floats = NDArray[np.float64]
 class Tournament:
     """Every contender's results, and the resampled means behind the intervals.
 
-    ``means[name][slice]`` are (mean, float64 [resamples]) of NDCG; the slice None is all requests.
+    ``means[name][slice]`` are (mean, float64 [resamples]) of NDCG; the slice None is all requests. ``weeks`` has the
+    mean NDCG of each contender by request time.
     """
 
     contenders: tuple[Contender, ...]
     means: dict[str, dict[str | None, tuple[float, Floats]]]
     users: dict[str | None, int]
     gate: Gate
+    weeks: dict[str, dict[str, float]]
 
     def contender(self, name: str) -> Contender:
         """Results of one contender."""
@@ -68,14 +70,13 @@ def hold_tournament(scores: Mapping[str, NDArray[np.floating]], heldout: Heldout
     others = {name: {metric: next(results) for metric in BY_REQUEST} for name in lists}
     users = {part: heldout.users_of(mask) for part, mask in parts.items()}
     contenders = tuple(_contender(name, lists[name], means[name], others[name], users, heldout, gate) for name in lists)
-    return Tournament(contenders, means, users, gate)
+    return Tournament(contenders, means, users, gate, _by_time(gains, heldout))
 
 
-def ndcg_by_time(scores: Mapping[str, NDArray[np.floating]], heldout: Heldout) -> dict[str, dict[str, float]]:
+def _by_time(gains: Mapping[str, Floats], heldout: Heldout) -> dict[str, dict[str, float]]:
     """Mean NDCG of each contender by request time (ISO 8601): whether an advantage holds in every held-out week."""
     times = heldout.split.requests["request_time"].to_pylist()
     moments = np.array([moment.isoformat() for moment in times])
-    gains = {name: ndcg(heldout.lists(values)) for name, values in scores.items()}
     weeks = {moment: heldout.judged & (moments == moment) for moment in sorted(set(moments.tolist()))}
     return {
         moment: {name: float(gain[mask].mean()) for name, gain in gains.items()}
@@ -100,11 +101,16 @@ def _contender(
     return Contender(
         name=name,
         ndcg=_score(*means[ALL], gate.confidence),
-        metrics={metric: mean for metric, (mean, _) in others.items()} | of_lists,
+        metrics={metric: mean for metric, (mean, _) in others.items()} | _known(of_lists),
         slices={part: _score(*found, gate.confidence) for part, found in means.items() if part is not ALL},
         slice_users={part: count for part, count in users.items() if part is not ALL},
         intervals={metric: _score(*found, gate.confidence) for metric, found in others.items()},
     )
+
+
+def _known(metrics: dict[str, float]) -> dict[str, float]:
+    """Metrics without those that empty lists do not have."""
+    return {name: value for name, value in metrics.items() if np.isfinite(value)}
 
 
 def _score(mean: float, resampled: Floats, confidence: float) -> Score:

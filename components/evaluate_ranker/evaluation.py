@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,14 @@ from components.evaluate_ranker.checks import (
     check_champion,
     check_coverage,
     check_evidence,
+    check_hits,
     check_latency,
     check_slices,
     check_superiority,
+    no_rival,
 )
-from components.evaluate_ranker.contenders import CHALLENGER, CHAMPION, Tournament, hold_tournament, ndcg_by_time
+from components.evaluate_ranker.contenders import CHALLENGER, CHAMPION, Tournament, hold_tournament
+from components.evaluate_ranker.current_lists import check_current_lists
 from components.evaluate_ranker.future_poison import LeakProbe, probe_future
 from components.evaluate_ranker.heldout import Heldout, heldout_requests
 from components.evaluate_ranker.label_shuffle import check_label_shuffle
@@ -34,11 +38,16 @@ from components.evaluate_ranker.leaks import (
     check_overlap,
     check_times,
 )
+from components.evaluate_ranker.lists import check_lists, fault_of
+from components.evaluate_ranker.purchases import check_purchases, count_purchases
 from components.evaluate_ranker.sold import sold_merchandise
+from components.ranking.baselines import CATALOGUE_ORDER
+from components.ranking.rivals import rivals
 
 Say = Callable[[str], None]
 Scores = dict[str, NDArray[np.floating]]
 Probe = Callable[[Shop, Path, Mapping[str, int], ExamplesManifest, Split], LeakProbe | None]
+Current = Callable[[Bundle, Handle], Check]
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,11 @@ class Case:
     heldout: Heldout
     train: Split
     validation: Split
+    clean: Path
+    versions: Mapping[str, int]
+    as_of: datetime
     probe: Callable[[], LeakProbe | None]
+    current: Callable[[], Check]
 
 
 def evaluate_ranker(
@@ -70,19 +83,22 @@ def evaluate_ranker(
     home: Home,
     draft: Handle,
     examples: Handle,
+    features: Handle,
     run_id: str,
     environment: str,
     say: Say,
     probe: Probe = probe_future,
+    current: Current = check_current_lists,
 ) -> Evaluated:
     """Judge a draft bundle on the held-out requests and write the verdict into the run's folder.
 
-    ``probe`` recomputes features with the future poisoned, from the clean tables that the examples came from.
+    ``probe`` recomputes features with the future poisoned, from the clean tables that the examples came from;
+    ``current`` looks at a bundle's lists as they would be now, where there are no held-out ones.
 
     Raises:
         BundleError: the draft is incomplete, was changed, or was made for other features than the examples hold.
     """
-    case = _case(shop, home, draft, examples, environment, probe)
+    case = _case(shop, home, draft, examples, features, environment, probe, current)
     verdict, facts = _judge_baseline(case, say) if case.bundle.manifest.kind == "baseline" else _judge(case, say)
     path = home.run(run_id) / "evaluation" / "verdict.json"
     write_verdict(path, verdict)
@@ -91,7 +107,16 @@ def evaluate_ranker(
     return Evaluated(handle, len(case.heldout.split.rows), len(case.heldout.relevant), facts)
 
 
-def _case(shop: Shop, home: Home, draft: Handle, examples: Handle, environment: str, probe: Probe) -> Case:
+def _case(
+    shop: Shop,
+    home: Home,
+    draft: Handle,
+    examples: Handle,
+    features: Handle,
+    environment: str,
+    probe: Probe,
+    current: Current,
+) -> Case:
     folder = Path(examples.uri)
     manifest = read_manifest(folder)
     bundle = open_bundle(Path(draft.uri), draft.digest)
@@ -106,7 +131,11 @@ def _case(shop: Shop, home: Home, draft: Handle, examples: Handle, environment: 
         heldout=heldout_requests(heldout, train, shop.k, sold),
         train=train,
         validation=validation,
+        clean=home.clean,
+        versions=examples.versions,
+        as_of=examples.moment,
         probe=lambda: probe(shop, home.clean, examples.versions, manifest, heldout),
+        current=lambda: current(bundle, features),
     )
 
 
@@ -114,23 +143,35 @@ def _judge(case: Case, say: Say) -> tuple[Verdict, dict[str, Any]]:
     evidence = check_evidence(case.heldout, case.shop.gate)
     if not case.heldout.judged.any():
         return Verdict(False, (evidence,), (), None, case.champion.set_aside), {}
-    say(f"scoring {len(case.heldout.split.rows):,} held-out candidates by every contender")
-    scores = _scores(case)
-    say(f"resampling users {case.shop.gate.resamples:,} times")
-    tournament = hold_tournament(scores, case.heldout, case.shop.gate, case.shop.training.seed)
-    baseline = tournament.best_of(tuple(case.manifest.baseline_names))
-    champion = CHAMPION if CHAMPION in scores else baseline
+    case, scores = _scored(case, say)
+    tournament = _tournament(case, scores, say)
+    lists, rival = _check_lists(case, scores), _rival(case, scores, tournament)
+    if lists.passed and rival is not None:
+        verdict, latency = _compared(case, scores, tournament, rival, (evidence, lists), say)
+        return verdict, _facts(case, tournament) | {"latency_ms": latency}
+    checks = (evidence, lists) if rival is not None else (evidence, lists, no_rival(case.manifest.baseline_names))
+    verdict = Verdict(False, checks, tournament.contenders, rival, case.champion.set_aside)
+    return verdict, _facts(case, tournament)
+
+
+def _compared(
+    case: Case, scores: Scores, tournament: Tournament, rival: str, before: tuple[Check, ...], say: Say
+) -> tuple[Verdict, float]:
+    """Hold the challenger against the rival and the champion, and look for leaks; also return milliseconds a list."""
+    gate, k = case.shop.gate, case.shop.k
+    champion = CHAMPION if CHAMPION in scores else rival
     slices = [tournament.compare(champion, part) for part in case.heldout.slices]
     against = {name: tournament.compare(name) for name in scores if name != CHALLENGER}
+    rules = [against[name] for name in case.manifest.baseline_names]
     say("timing single requests")
-    latency, median = check_latency(load_ranker(case.bundle, threads=1), case.heldout, case.shop.gate)
+    latency, median = check_latency(load_ranker(case.bundle, threads=1), case.heldout, gate)
     say("looking for leaks")
     checks = (
-        evidence,
-        check_superiority(against[baseline], case.shop.k),
-        check_champion(against[champion], case.shop.gate, case.shop.k),
-        check_slices(slices, case.shop.gate),
-        check_coverage(tournament, baseline, case.shop.gate),
+        *before,
+        check_superiority(against[rival], rules, k),
+        check_champion(against[champion], gate, k),
+        check_slices(slices, gate),
+        check_coverage(tournament, rival, gate),
         latency,
         *_leak_checks(case, scores[CHALLENGER]),
     )
@@ -138,39 +179,79 @@ def _judge(case: Case, say: Say) -> tuple[Verdict, dict[str, Any]]:
         promote=all(check.passed for check in checks),
         checks=checks,
         contenders=tournament.contenders,
-        best_baseline=baseline,
+        best_baseline=rival,
         set_aside=case.champion.set_aside,
         comparisons=(*against.values(), *slices),
     )
-    return verdict, _facts(case, tournament, scores) | {"latency_ms": round(median, 2)}
+    return verdict, round(median, 2)
 
 
 def _judge_baseline(case: Case, say: Say) -> tuple[Verdict, dict[str, Any]]:
-    """With too little data for a model, a baseline goes live only where no trained ranker would make way for it."""
-    why = case.bundle.sidecar.training.get("reason", "too little data for a model")
-    live = case.champion.bundle
-    name = case.bundle.manifest.name
-    promote = live is None or live.manifest.kind == "baseline"
-    ending = f"the {name} baseline serves" if promote else "the live ranker stays"
-    check = Check("enough_data", promote, f"no model was trained: {why}; {ending} until there is more data")
+    """With too little data for a model, a baseline goes live only where no trained ranker would make way for it.
+
+    It has to show that it is a rule at all: purchases that it rests on, and lists that it orders.
+    """
+    counted = count_purchases(case.shop, case.clean, case.versions, case.as_of)
+    checks: tuple[Check, ...] = (_check_too_little(case), check_purchases(counted, case.shop, case.as_of))
     if not case.heldout.judged.any():
-        return Verdict(promote, (check,), (), None, case.champion.set_aside), {}
-    say("scoring the baselines")
-    scores = _scores(case)
-    tournament = hold_tournament(scores, case.heldout, case.shop.gate, case.shop.training.seed)
-    baseline = tournament.best_of(tuple(case.manifest.baseline_names))
-    verdict = Verdict(promote, (check,), tournament.contenders, baseline, case.champion.set_aside)
-    return verdict, _facts(case, tournament, scores)
+        checks = (*checks, case.current()) if all(check.passed for check in checks) else checks
+        promote = all(check.passed for check in checks)
+        return Verdict(promote, checks, (), None, case.champion.set_aside), {}
+    case, scores = _scored(case, say)
+    tournament = _tournament(case, scores, say)
+    checks = (*checks, _check_lists(case, scores), check_hits(tournament.contender(CHALLENGER), case.shop.k))
+    verdict = Verdict(
+        promote=all(check.passed for check in checks),
+        checks=checks,
+        contenders=tournament.contenders,
+        best_baseline=_rival(case, scores, tournament),
+        set_aside=case.champion.set_aside,
+    )
+    return verdict, _facts(case, tournament)
 
 
-def _scores(case: Case) -> Scores:
-    """Score every held-out row by every contender."""
+def _check_too_little(case: Case) -> Check:
+    """Say why no model was trained, and whether a simple rule may take the place of what is live."""
+    why = case.bundle.sidecar.training.get("reason", "too little data for a model")
+    champion, name = case.champion, case.bundle.manifest.name
+    may_serve = not champion.is_ranker or champion.live == case.bundle.digest
+    ending = f"a simple rule, {name}, is judged in its place" if may_serve else "the live ranker stays"
+    if not may_serve and champion.bundle is None:
+        ending = f"what is live stays, for it may be a ranker: {champion.set_aside}"
+    return Check("enough_data", may_serve, f"no model was trained: {why}; {ending}")
+
+
+def _scored(case: Case, say: Say) -> tuple[Case, Scores]:
+    """Score every held-out row by every contender; a champion whose scores make no lists is set aside."""
+    say(f"scoring {len(case.heldout.split.rows):,} held-out candidates by every contender")
     features, baselines = np.asarray(case.heldout.split.features), np.asarray(case.heldout.split.baselines)
-    challenger = load_ranker(case.bundle, case.shop.training.threads)
+    challenger = load_ranker(case.bundle, case.shop.training.threads, case.manifest.baseline_names)
     scores: Scores = {CHALLENGER: challenger.score(features, baselines)}
     if case.champion.ranker is not None:
-        scores[CHAMPION] = case.champion.ranker.score(features, baselines)
-    return scores | {name: baselines[:, column] for column, name in enumerate(case.manifest.baseline_names)}
+        found = case.champion.ranker.score(features, baselines)
+        fault = fault_of(case.heldout.request, found, case.heldout.asked)
+        if fault:
+            case = replace(case, champion=case.champion.without_ranker(f"of its held-out lists, {fault}"))
+        else:
+            scores[CHAMPION] = found
+    return case, scores | {name: baselines[:, column] for column, name in enumerate(case.manifest.baseline_names)}
+
+
+def _tournament(case: Case, scores: Scores, say: Say) -> Tournament:
+    say(f"resampling users {case.shop.gate.resamples:,} times")
+    return hold_tournament(scores, case.heldout, case.shop.gate, case.shop.training.seed)
+
+
+def _check_lists(case: Case, scores: Scores) -> Check:
+    return check_lists(case.heldout.request, scores[CHALLENGER], case.heldout.asked, "the held-out weeks")
+
+
+def _rival(case: Case, scores: Scores, tournament: Tournament) -> str | None:
+    """The best of the simple rules that stand for all; None when nothing but the catalogue's order orders a list."""
+    standing = rivals(case.manifest.baseline_names, (case.train, case.validation), case.shop.k)
+    request, asked = case.heldout.request, case.heldout.asked
+    usable = [name for name in standing if not fault_of(request, scores[name], asked)]
+    return tournament.best_of(tuple(usable)) if set(usable) - {CATALOGUE_ORDER} else None
 
 
 def _leak_checks(case: Case, scores: NDArray[np.floating]) -> tuple[Check, ...]:
@@ -187,12 +268,12 @@ def _leak_checks(case: Case, scores: NDArray[np.floating]) -> tuple[Check, ...]:
     )
 
 
-def _facts(case: Case, tournament: Tournament, scores: Scores) -> dict[str, Any]:
+def _facts(case: Case, tournament: Tournament) -> dict[str, Any]:
     return {
         "heldout_requests": int(case.heldout.judged.sum()),
         "heldout_users": case.heldout.users_of(case.heldout.judged),
         "contenders": [asdict(contender) for contender in tournament.contenders],
         "set_aside": case.champion.set_aside,
         "champion": case.champion.bundle.digest if case.champion.bundle else None,
-        "weeks": ndcg_by_time(scores, case.heldout),
+        "weeks": tournament.weeks,
     }

@@ -65,6 +65,11 @@ class Heldout:
         """Requests with any success."""
         return self.relevant > 0
 
+    @cached_property
+    def asked(self) -> NDArray[np.intp]:
+        """Numbers of the judged requests."""
+        return np.flatnonzero(self.judged)
+
     def users_of(self, requests: NDArray[np.bool_]) -> int:
         """Number of distinct users of some judged requests."""
         return len(np.unique(self.user[requests & self.judged]))

@@ -1,4 +1,7 @@
-"""Baselines that a ranker must beat: each scores the same candidates from the same rows."""
+"""Baselines that a ranker must beat: each scores the same candidates from the same rows.
+
+A bundle names its baseline: one whose definition changes gets another name.
+"""
 
 from collections.abc import Callable
 
@@ -8,7 +11,9 @@ from components.ranking.pair_columns import PairColumns
 from components.ranking.pairs import Pairs
 from components.ranking.rows import Floats, ItemRows, UserRows
 
+CATALOGUE_ORDER = "no_op"  # a yardstick only: the order of the ids says nothing about a customer
 FILL = np.float32(1e-6)  # orders what a baseline has no opinion on by popularity, below all that it has
+TIES = np.float32(0.5)  # orders equal whole counts by popularity, below the next one; a float32 holds it up to 10,000
 
 
 def _popularity(p: PairColumns) -> Floats:
@@ -20,8 +25,19 @@ def _recent_popularity(p: PairColumns) -> Floats:
 
 
 def _buy_it_again(p: PairColumns) -> Floats:
-    popular = np.nan_to_num(_recent_popularity(p), nan=0.0)
-    return p.own_count("decay_56") + FILL * popular / p.items.most_bought_lately
+    return p.own_count("decay_56") + FILL * _popular(p) / p.items.most_bought_lately
+
+
+def _buy_it_again_slow(p: PairColumns) -> Floats:
+    return p.own_count("decay_112") + FILL * _popular(p) / p.items.most_bought_lately
+
+
+def _buy_it_again_count(p: PairColumns) -> Floats:
+    return p.own_count("trips") + TIES * np.fmax(_popular(p), 0) / p.items.most_bought_lately
+
+
+def _popular(p: PairColumns) -> Floats:
+    return np.nan_to_num(_recent_popularity(p), nan=0.0)
 
 
 def _no_op(p: PairColumns) -> Floats:
@@ -31,11 +47,14 @@ def _no_op(p: PairColumns) -> Floats:
 BASELINES: dict[str, Callable[[PairColumns], Floats]] = {
     "popularity": _popularity,
     "recent_popularity": _recent_popularity,
-    "buy_it_again": _buy_it_again,
-    "no_op": _no_op,  # the catalogue's own order
+    "buy_it_again": _buy_it_again,  # decayed with a half-life of 56 days
+    "buy_it_again_slow": _buy_it_again_slow,  # of 112 days
+    "buy_it_again_count": _buy_it_again_count,  # as often as they bought it, however long ago
+    CATALOGUE_ORDER: _no_op,
 }
 
 BASELINE_NAMES = tuple(BASELINES)
+BUY_IT_AGAIN = tuple(name for name in BASELINES if name.startswith("buy_it_again"))
 
 
 def baseline_scores(users: UserRows, items: ItemRows, pairs: Pairs) -> Floats:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.ranking import baselines, candidates, grouping, pair_columns, pairs, rows
+from components.ranking import candidates, grouping, pair_columns, pairs, rows
 from components.ranking.pair_columns import PairColumns, or_zero
 from components.ranking.pairs import Pairs
 from components.ranking.rows import Floats, ItemRows, UserRows
@@ -229,6 +229,6 @@ def features_of(columns: PairColumns) -> Floats:
 
 def feature_list() -> str:
     """Hash of the ordered feature list and the code that ranks by it; a bundle made with another one is refused."""
-    modules = (inspect.getmodule(feature_list), pair_columns, baselines, candidates, grouping, pairs, rows)
+    modules = (inspect.getmodule(feature_list), pair_columns, candidates, grouping, pairs, rows)
     code = "".join(inspect.getsource(module) for module in modules if module is not None)
     return hashlib.sha256(code.encode()).hexdigest()

@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from components.bundles.loading import Bundle, check_revision, load_ranker
+from components.bundles.loading import Bundle, check_rankable, load_ranker
 from components.bundles.manifest import manifest_bytes
 from components.bundles.promotion import check_promotable, named_bundle
 from components.bundles.scoring import Ranker, ranker_from
@@ -22,6 +22,7 @@ from components.contracts.errors import BundleError, ConfigurationError, Promoti
 from components.contracts.experiment import LATEST, ArmName, Experiment, experiment_file, read_experiment
 from components.contracts.shop import Candidates
 from components.feedback.following import LastKnown
+from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.candidates import Assortment, assortment
 from components.ranking.features import feature_list
 from components.ranking_service.answers import Fallback
@@ -144,7 +145,7 @@ class Opening:
             BundleError: the bundle's parts disagree, or it was made for other feature code or rows.
             StoreError: its rows cannot be read.
         """
-        check_revision(bundle.manifest, feature_list(), bundle.manifest.feature_revision)
+        check_rankable(bundle.manifest, feature_list(), bundle.manifest.feature_revision)
         shelf = self._shelf(bundle.manifest.feature_revision)
         key = (bundle.digest, manifest_bytes(bundle.manifest), shelf.items.mark, degraded)
         if key not in self._opened:
@@ -167,7 +168,7 @@ class Opening:
     def _ranker(self, bundle: Bundle) -> Ranker:
         """A bundle's trees, read once: new item rows do not need the bundle's folder again."""
         if not bundle.manifest.blend:
-            return ranker_from(bundle.manifest, {})
+            return ranker_from(bundle.manifest, {}, baseline_names=BASELINE_NAMES)
         if bundle.digest not in self._rankers:
             self._rankers[bundle.digest] = load_ranker(bundle)
         return self._rankers[bundle.digest]

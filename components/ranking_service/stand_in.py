@@ -7,10 +7,11 @@ from components.bundles.loading import Bundle
 from components.bundles.manifest import Manifest
 from components.bundles.sidecar import Sidecar
 from components.contracts.shop import Candidates
-from components.ranking.baselines import BASELINE_NAMES
+from components.ranking.baselines import BASELINE_NAMES, CATALOGUE_ORDER
 from components.ranking.features import FEATURE_NAMES, feature_list
 
 IN_MEMORY = Path()  # nothing of these bundles lies on disk
+SERVED_BY = tuple(name for name in BASELINE_NAMES if name != CATALOGUE_ORDER)
 USUALLY_BEST = "buy_it_again"
 K = 10
 HORIZON_DAYS = 7
@@ -24,7 +25,7 @@ def baseline_of(bundle: Bundle) -> Bundle:
     if bundle.manifest.kind == "baseline":
         return bundle
     name = (bundle.sidecar.verdict or {}).get("best_baseline")
-    known = name if name in BASELINE_NAMES else USUALLY_BEST
+    known = name if name in SERVED_BY else USUALLY_BEST
     return _bundle(replace(bundle.manifest, kind="baseline", baseline=known, blend=()))
 
 
@@ -59,7 +60,7 @@ def _as_of_this_code(manifest: Manifest, revision: str) -> Manifest:
         feature_list=feature_list(),
         feature_revision=revision,
         baseline_names=BASELINE_NAMES,
-        baseline=manifest.baseline if manifest.baseline in BASELINE_NAMES else USUALLY_BEST,
+        baseline=manifest.baseline if manifest.baseline in SERVED_BY else USUALLY_BEST,
     )
 
 

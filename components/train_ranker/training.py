@@ -18,6 +18,7 @@ from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop
 from components.drift.event_rows import sketch_events
+from components.ranking.rivals import best_rule, rule_ndcg
 from components.train_ranker.boosting import (
     Fit,
     Matrices,
@@ -31,10 +32,9 @@ from components.train_ranker.reference import learned_events, reference_sketches
 from components.train_ranker.sufficiency import refuse_unusable, shortfall_of
 from components.train_ranker.targets import training_targets
 from components.train_ranker.tuning import tune_parameters
-from components.train_ranker.validation import Judges, baseline_ndcg, mean_ndcg
+from components.train_ranker.validation import Judges, mean_ndcg
 
 Say = Callable[[str], None]
-PREFERRED_BASELINE = "buy_it_again"
 JUDGED_ROWS = 150_000
 """Rows of whole validation requests that judge every round; more cost time without telling rounds apart."""
 
@@ -62,7 +62,7 @@ def train_ranker(shop: Shop, examples: Handle, home: Home, run_id: str, say: Say
         refuse_unusable(name, split)
     shortfall = shortfall_of(manifest, train, validation, shop)
     trained = (
-        _baseline(manifest, validation, shop, shortfall)
+        _baseline(manifest, train, validation, shop, shortfall)
         if shortfall
         else _ranker(manifest, train, validation, shop, say)
     )
@@ -118,13 +118,11 @@ def _judges(validation: Split) -> Judges:
     return Judges(np.asarray(validation.features[judged]), labels, request)
 
 
-def _baseline(manifest: ExamplesManifest, validation: Split, shop: Shop, shortfall: str) -> _Trained:
+def _baseline(manifest: ExamplesManifest, train: Split, validation: Split, shop: Shop, shortfall: str) -> _Trained:
     """Choose the baseline that ranked the validation requests best; without any, the one that mostly does."""
     if not manifest.baseline_names:
         raise TrainingError("the examples hold no baseline; build_training_set must score at least one")
-    scored = baseline_ndcg(manifest, validation, shop.k)
-    usual = PREFERRED_BASELINE if PREFERRED_BASELINE in manifest.baseline_names else manifest.baseline_names[0]
-    best = max(scored, key=lambda name: scored[name]) if scored else usual
+    best = best_rule(manifest.baseline_names, train, validation, shop.k)
     facts = {"kind": "baseline", "baseline": best, "reason": shortfall}
     return _Trained(_described(manifest, shop, kind="baseline", baseline=best), {}, facts)
 
@@ -177,7 +175,7 @@ def _importance(ranker: Ranker, names: tuple[str, ...]) -> dict[str, float]:
 
 
 def _about(manifest: ExamplesManifest, train: Split, validation: Split, ranker: Ranker, k: int) -> dict[str, Any]:
-    baselines = baseline_ndcg(manifest, validation, k)
+    baselines = rule_ndcg(manifest.baseline_names, [validation], k)
     own = mean_ndcg(validation, ranker.score(np.asarray(validation.features), np.asarray(validation.baselines)), k)
     return {
         "as_of": manifest.as_of,

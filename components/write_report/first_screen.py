@@ -66,7 +66,9 @@ def does_it_deserve(verdict: Verdict | None, stand_in: str | None) -> Answer:
     challenger, best = verdict.contender("challenger"), verdict.contender(verdict.best_baseline or "")
     answer = "Yes" if verdict.promote else "No"
     if stand_in:
-        return Answer(question, "Nothing new to judge", f"The simple rule “{label(stand_in).lower()}” stands in.")
+        rule = f"The simple rule “{label(stand_in).lower()}”"
+        stands = f"{rule} stands in." if verdict.promote else f"{rule} may not stand in. {checks}"
+        return Answer(question, "Nothing new to judge" if verdict.promote else answer, stands)
     if challenger is None or best is None or best.ndcg.mean <= 0:
         return Answer(question, answer, checks)
     lead = formats.change(challenger.ndcg.mean / best.ndcg.mean - 1)

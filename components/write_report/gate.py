@@ -8,6 +8,10 @@ from components.write_report import formats
 _TITLES = {
     "enough_data": "Enough data to train on",
     "evidence": "Enough customers to judge on",
+    "purchases": "Rests on purchases",
+    "lists": "Lists hold something, in an order",
+    "hits": "Lists hold what was bought",
+    "rival": "A simple rule to be better than",
     "superiority": "Better than the best simple rule",
     "non_inferiority": "Not worse than what is live",
     "slices": "No group of customers loses",

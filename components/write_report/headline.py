@@ -48,6 +48,8 @@ def verdict_headline(verdict: Verdict, margin: str, promotion: Facts, stand_in: 
     there was too little to train on.
     """
     refused = tuple(formats.sentence(check.reason) for check in verdict.checks if not check.passed)
+    if stand_in and not verdict.promote:
+        return Headline("held", "Nothing new goes live", " ".join(refused), _without_evidence(verdict), (), margin)
     if stand_in or verdict.contender("challenger") is None:
         reasons = " ".join(formats.sentence(reason) for reason in verdict.reasons)
         return Headline("held", "No new ranker this time", reasons, "Run again when more data has come in.")
@@ -59,6 +61,13 @@ def verdict_headline(verdict: Verdict, margin: str, promotion: Facts, stand_in: 
     moved = promotion.flag("moved")
     next_step = live if moved else promotion.text("reason") or "“rankloop promote” makes it live."
     return Headline("good", "The new ranker deserves to go live", margin, formats.sentence(next_step))
+
+
+def _without_evidence(verdict: Verdict) -> str:
+    """What to do about a simple rule that may not go live."""
+    if all(check.passed for check in verdict.checks if check.name != "enough_data"):
+        return "Run again when more data has come in."
+    return "Do what the reason says, then run again. What is live has not changed."
 
 
 def _hold(conditions: int) -> str:

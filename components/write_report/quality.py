@@ -17,6 +17,9 @@ _NAMES = {
     "champion": "Live ranker",
     "popularity": "Best sellers",
     "recent_popularity": "Recent best sellers",
+    "buy_it_again": "Buy it again",
+    "buy_it_again_slow": "Buy it again, forgotten slowly",
+    "buy_it_again_count": "Buy it again, plain counts",
     "no_op": "Catalogue order",
 }
 _MEASURES = {

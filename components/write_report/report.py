@@ -58,6 +58,7 @@ class RunReport:
     timeline: Timeline | None
     lineage: Lineage | None
     outcomes: tuple[StepOutcome, ...]
+    promoted: bool = False
 
 
 def write_report(
@@ -119,6 +120,7 @@ def outline_report(run: Path, shop: Shop, records: Records, files: RunFiles, suc
         timeline=timeline(outcomes),
         lineage=lineage(files.run, records),
         outcomes=outcomes,
+        promoted=files.verdict is not None and files.verdict.promote,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tests.pipelines.tiny_shop import EASY, LivingHome
+from tests.pipelines.tiny_shop import EASY, LivingHome, the_one_line
 
 SHOP = """
 name = "gift_shop"
@@ -78,12 +78,25 @@ def test_invoices_alone_come_to_a_verdict_on_a_trained_ranker_and_to_lists(tmp_p
     assert {row["item_id"] for row in rows} <= {f"{number:05d}" for number in range(80_000, 80_000 + ARTICLES)}
 
 
-def test_sales_to_nobody_alone_end_with_best_sellers_for_everybody(tmp_path: Path) -> None:
+def test_sales_to_nobody_alone_prove_nothing_and_best_sellers_can_be_asked_for(tmp_path: Path) -> None:
     shop = LivingHome(make_bare_shop(tmp_path / "shop", [("", *row[1:]) for row in tidy_rows()]))
-    (reason,) = shop.document["verdict"]["reasons"]
-    assert reason.startswith("no model was trained: found 0 training requests")
+    assert shop.document["verdict"]["promote"] is False
+    reason, other = shop.document["verdict"]["reasons"]
+    assert "successes (purchase) says whose it is" in reason
+    assert other.startswith("no model was trained: found 0 training requests")
     assert shop.records()["publish_bundle"].facts["examples"] == []
     assert "</html>" in Path(shop.document["reports"]["report"].removeprefix("file://")).read_text()
-    assert shop.answer("recommend", "--all-users") == []
-    rows = shop.answer("recommend", "--user", "a stranger", "--k", "5")
+    assert shop.answer("recommend", "--all-users", "--bundle", "challenger") == []
+    rows = shop.answer("recommend", "--user", "a stranger", "--k", "5", "--bundle", "challenger")
     assert [row["rank"] for row in rows] == [1, 2, 3, 4, 5]
+
+
+def test_views_alone_are_a_finished_run_that_promotes_nothing(tmp_path: Path) -> None:
+    shop_file = make_bare_shop(tmp_path / "shop", list(tidy_rows()))
+    shop_file.write_text(shop_file.read_text().replace('event_type = "purchase"', 'event_type = "view"'))
+    shop = LivingHome(shop_file)
+    assert shop.document["verdict"]["promote"] is False
+    reason = shop.document["verdict"]["reasons"][0]
+    assert "events is a success (purchase, of a quantity above 0): found" in reason
+    assert the_one_line(shop.rankloop("recommend", "--all-users"), 1).endswith("--bundle challenger")
+    assert reason in the_one_line(shop.rankloop("promote", "latest"), 1)

@@ -7,7 +7,7 @@ import pytest
 
 from components.bundles.digest import sealed_files
 from components.bundles.drafting import write_draft
-from components.bundles.loading import check_revision, load_ranker, open_bundle
+from components.bundles.loading import check_rankable, check_revision, load_ranker, open_bundle
 from components.bundles.manifest import MANIFEST, SIDECAR, SKETCHES, WARMUP, read_manifest
 from components.bundles.sidecar import write_sidecar
 from components.bundles.warmup import Warmup
@@ -135,3 +135,21 @@ def test_an_earlier_draft_is_replaced_whole(tmp_path: Path) -> None:
     assert first.folder == second.folder
     assert not (second.folder / "rank.ubj").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["draft"]
+
+
+def test_a_rule_of_code_that_knew_fewer_rules_answers_with_the_columns_of_this_code(tmp_path: Path) -> None:
+    bundle = written(tmp_path, baseline_draft())
+    names = ("recent_popularity", bundle.manifest.baseline or "", "popularity")
+    columns = np.arange(3 * len(ROWS), dtype=np.float32).reshape(-1, 3)
+    np.testing.assert_array_equal(load_ranker(bundle, baseline_names=names).score(ROWS, columns), columns[:, 1])
+    with pytest.raises(BundleError, match="known are popularity; publish again"):
+        load_ranker(bundle, baseline_names=("popularity",))
+
+
+def test_a_rule_ranks_whatever_features_this_code_has_and_a_ranker_does_not() -> None:
+    rule, ranker = baseline_draft().manifest, ranker_draft().manifest
+    check_rankable(rule, "list-9", rule.feature_revision)
+    with pytest.raises(BundleError, match="feature-store revision"):
+        check_rankable(rule, "list-9", "revision-9")
+    with pytest.raises(BundleError, match="feature list"):
+        check_rankable(ranker, "list-9", ranker.feature_revision)

@@ -24,6 +24,7 @@ from components.train_ranker.training import train_ranker
 from tests.components.train_ranker.synthetic_examples import World, small_shop, write_examples, write_split
 
 NO_LEAK = LeakProbe(requests=10, values=400, changed=0)
+ORDERED = Check("lists", True, "9 of 9 lists hold something")
 HELDOUT_START = datetime(2024, 5, 20, tzinfo=UTC)
 NOW = "2024-06-03T02:00:00+00:00"
 
@@ -37,6 +38,7 @@ class Bench:
     examples: Handle
     draft: Handle
     found: LeakProbe | None = NO_LEAK  # what the future-value poison finds
+    now: Check = ORDERED  # what lists of the present moment are worth
 
     def judge(self, shop: Shop | None = None, draft: Handle | None = None) -> Verdict:
         return read_verdict(Path(self.evaluate(shop, draft).evaluation.uri))
@@ -44,7 +46,16 @@ class Bench:
     def evaluate(self, shop: Shop | None = None, draft: Handle | None = None) -> Evaluated:
         draft, shop = draft or self.draft, shop or self.shop
         return evaluate_ranker(
-            shop, self.home, draft, self.examples, "run-2", "local", lambda _: None, probe=lambda *_: self.found
+            shop,
+            self.home,
+            draft,
+            self.examples,
+            Handle("features", "set", {}),
+            "run-2",
+            "local",
+            lambda _: None,
+            probe=lambda *_: self.found,
+            current=lambda *_: self.now,
         )
 
     def with_gate(self, **changes: Any) -> Shop:
@@ -58,11 +69,14 @@ class Bench:
         promote(self.home, self.shop.name, sealed.digest, "local", NOW)
         return sealed.digest
 
-    def redraw(self, name: str, **arrays: np.ndarray) -> None:
-        """Replace arrays of a split on disk."""
+    def redraw(self, name: str, **parts: Any) -> None:
+        """Replace matrices or tables of a split on disk."""
         split = read_split(Path(self.examples.uri), name)
-        whole = {"features": np.array(split.features), "baselines": np.array(split.baselines)} | arrays
-        write_split(Path(self.examples.uri), name, Split(rows=split.rows, requests=split.requests, **whole))
+        whole = {"features": np.array(split.features), "baselines": np.array(split.baselines)} | parts
+        write_split(Path(self.examples.uri), name, replace(split, **whole))
+
+    def heldout(self) -> Split:
+        return read_split(Path(self.examples.uri), "heldout")
 
     def amend_manifest(self, **changes: Any) -> None:
         folder = Path(self.examples.uri)
@@ -72,7 +86,8 @@ class Bench:
 def sale(item: str, days_before_heldout: float = 5.0, **changes: Any) -> dict[str, Any]:
     """One row of the clean events: somebody bought an item."""
     at = HELDOUT_START - timedelta(days=days_before_heldout)
-    return {"event_time": at, "available_at": at, "item_id": item, "event_type": "purchase", **changes}
+    row = {"event_time": at, "available_at": at, "user_id": "ann", "item_id": item, "event_type": "purchase"}
+    return row | changes
 
 
 def write_sales(home: Home, sales: list[dict[str, Any]]) -> int:
@@ -85,7 +100,8 @@ def write_sales(home: Home, sales: list[dict[str, Any]]) -> int:
 def set_up(folder: Path, world: World | None = None) -> Bench:
     """Write examples, and sales of all their items, and draft a challenger."""
     home, shop, world = Home(folder / "home"), small_shop(), world or World()
-    version = write_sales(home, [sale(f"item-{number:03}") for number in range(world.candidates)])
+    sold = [sale(f"item-{number:03}") for number in range(world.candidates)]
+    version = write_sales(home, [*sold, sale("item-000", days_before_heldout=-3)])
     examples = replace(write_examples(folder / "examples", world), versions={"events": version})
     return Bench(home, shop, examples, train_ranker(shop, examples, home, "run-1", lambda _: None).bundle)
 

@@ -23,6 +23,7 @@ def test_a_better_challenger_is_promoted_with_every_reason_in_words(bench: Bench
     assert verdict.promote, verdict.reasons
     assert [one.name for one in verdict.checks] == [
         "evidence",
+        "lists",
         "superiority",
         "non_inferiority",
         "slices",
@@ -111,6 +112,23 @@ def test_a_challenger_behind_the_champion_is_refused(tmp_path: Path) -> None:
     verdict = bench.judge(draft=draft)
     assert not verdict.promote
     assert "may be inferior to the champion" in check(verdict, "non_inferiority").reason
+
+
+def test_a_rule_that_is_ahead_of_the_challenger_refuses_it_though_the_rival_is_beaten(tmp_path: Path) -> None:
+    names = ["buy_it_again", "buy_it_again_count"]
+    bench = set_up(tmp_path, World(manifest={"baseline_names": names}))
+    for split in ("train", "validation", "heldout"):
+        taste = np.array(read_split(Path(bench.examples.uri), split).features)[:, 0]
+        noise = np.random.default_rng(5).normal(size=(len(taste), 2))
+        knows = {"heldout": (0.0, 2.0)}.get(split, (2.0, 0.0))  # what ranks well early ranks badly later
+        bench.redraw(split, baselines=(taste[:, None] * knows + noise).astype(np.float32))
+    heldout = read_split(Path(bench.examples.uri), "heldout")
+    bench.redraw("heldout", features=np.random.default_rng(6).normal(np.array(heldout.features), 1).astype(np.float32))
+    verdict = bench.judge()
+    assert verdict.best_baseline == "buy_it_again"
+    assert failed(verdict) == {"superiority"}
+    assert "NDCG@10 beats the best baseline, buy_it_again, beyond noise" in check(verdict, "superiority").reason
+    assert "ahead of it: buy_it_again_count by -" in check(verdict, "superiority").reason
 
 
 def test_a_champion_trained_on_the_held_out_weeks_is_set_aside(bench: Bench) -> None:
@@ -221,8 +239,10 @@ def test_a_baseline_goes_live_where_nothing_is(tmp_path: Path) -> None:
     verdict = small(tmp_path).judge()
     assert verdict.promote
     assert verdict.reasons == [
-        "no model was trained: 12 users, at least 100 are needed;"
-        " the popularity baseline serves until there is more data"
+        "no model was trained: 12 users, at least 100 are needed; a simple rule, popularity, is judged in its place",
+        "customers bought merchandise 31 times, 1 times in the held-out weeks",
+        "120 of 120 lists of the held-out weeks hold something, and scores order 120",
+        "the lists of the held-out weeks hold what was bought: NDCG@10 0.3228",
     ]
     assert verdict.contender("challenger") is not None
 

@@ -27,13 +27,18 @@ def items_of(codes: dict[str, int], **columns: dict[str, object]) -> ItemRows:
     return item_rows(pa.table(table))
 
 
-def users_of(items: ItemRows, histories: dict[str, dict[int, float]], **columns: list[float]) -> UserRows:
-    """User rows from each user's history: item code to decayed count; other columns by name."""
+DECAYED = ("history_decay_56", "history_decay_112")
+
+
+def users_of(
+    items: ItemRows, histories: dict[str, dict[int, float]], count: str | None = None, **columns: list[float]
+) -> UserRows:
+    """User rows from each user's history: item code to decayed count, or to another ``count``; columns by name."""
     table = {
         "user_id": pa.array(list(histories)),
         "history_item": pa.array([list(history) for history in histories.values()], pa.list_(pa.int32())),
     }
-    for name in ("history_decay_56", "history_decay_112"):
+    for name in (count,) if count else DECAYED:
         table[name] = pa.array([list(history.values()) for history in histories.values()], pa.list_(pa.float32()))
     table |= {name: pa.array(values, pa.float32()) for name, values in columns.items()}
     return user_rows(pa.table(table), items)

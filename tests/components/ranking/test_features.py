@@ -83,3 +83,19 @@ def test_buy_it_again_orders_own_items_first_and_fills_up_by_popularity() -> Non
     users = users_of(items, {"u": {0: 0.1}})
     scores = baseline_scores(users, items, every_pair(1, 3))[:, BASELINE_NAMES.index("buy_it_again")]
     assert np.argsort(-scores).tolist() == [0, 1, 2]
+
+
+def test_plain_counts_are_ordered_by_popularity_where_they_are_equal_and_returns_come_last() -> None:
+    popular = {"a": 3.0, "b": 9.0, "c": 90.0, "d": -40.0, "e": 5.0}
+    items = items_of(dict(zip("abcde", range(5), strict=True)), purchases_decay_7=popular)
+    users = users_of(items, {"u": {0: 100.0, 1: 100.0, 3: 101.0, 4: -1.0}}, count="history_trips")
+    scores = baseline_scores(users, items, every_pair(1, 5))[:, BASELINE_NAMES.index("buy_it_again_count")]
+    assert np.argsort(-scores).tolist() == [3, 1, 0, 2, 4]
+
+
+def test_a_longer_half_life_weighs_what_was_bought_long_ago() -> None:
+    items = items_of({"a": 0, "b": 1})
+    users = users_of(items, {"u": {0: 2.0, 1: 1.0}}, count="history_decay_112")
+    scores = baseline_scores(users, items, every_pair(1, 2))
+    assert np.argsort(-scores[:, BASELINE_NAMES.index("buy_it_again_slow")]).tolist() == [0, 1]
+    assert not scores[:, BASELINE_NAMES.index("buy_it_again")].any()

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from components.bundles.loading import Bundle
 from components.bundles.promotion import promote, rollback
 from components.bundles.sidecar import write_sidecar
+from components.bundles.warmup import Warmup
 from components.contracts.errors import ConfigurationError
 from components.contracts.experiment import experiment_file
 from components.materialize_features.packed_rows import open_client
@@ -24,6 +26,7 @@ from components.ranking_service.routes import ranking_app
 from components.ranking_service.serving import Serving
 from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.project import PROJECT
+from tests.components.bundles.drafts import baseline_draft, small_manifest
 from tests.components.ranking_service.answering import (
     PATIENCE_SECONDS,
     PROMOTED_AT,
@@ -214,13 +217,29 @@ def older(shop: Stocked) -> Bundle:
     return published(shop.home, shop.home.root, random_trees(shop.features.revision, baseline_names=("popularity",)))
 
 
-def test_a_baseline_that_cannot_be_opened_holds_up_no_champion(shop: Stocked, older: Bundle) -> None:
+def test_a_bundle_of_code_that_knew_fewer_rules_is_served_beside_a_rule_of_this_code(
+    shop: Stocked, older: Bundle
+) -> None:
     move_to(shop, older)
     with serving(shop.home) as fresh:
         assert serves(fresh, older.digest)
-        assert "found baselines of shape" in now(fresh).trouble["baseline"]
         answer = caller_of(fresh).recommend("u1", arm="baseline")
-    assert (answer["fallback"], answer["bundle"]) == ("arm_unavailable", older.digest)
+    assert (answer["fallback"], answer["bundle"]) == (None, "baseline:popularity")
+    assert answer["items"]
+
+
+def test_a_rule_of_code_with_other_rules_and_features_is_served_as_before(shop: Stocked) -> None:
+    names = ("popularity", "buy_it_again")
+    rule = small_manifest(shop.features.revision, baseline_names=names, feature_list="of earlier code")
+    nothing = np.zeros((4, 2), dtype=np.float32)
+    warmup = Warmup(np.zeros((4, len(rule.feature_names)), dtype=np.float32), nothing, nothing[:, 1])
+    earlier = published(shop.home, shop.home.root, replace(baseline_draft(), manifest=rule, warmup=warmup))
+    move_to(shop, earlier)
+    with serving(shop.home) as fresh:
+        assert serves(fresh, earlier.digest)
+        answer = caller_of(fresh).recommend("u1")
+    assert answer["fallback"] is None
+    assert answer["items"]
 
 
 def test_a_bundle_of_other_baselines_is_known_well_enough_to_be_stood_in_for(shop: Stocked, older: Bundle) -> None:

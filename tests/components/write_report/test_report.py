@@ -231,6 +231,22 @@ def test_a_baseline_stands_in_when_there_is_too_little_data(tmp_path: Path) -> N
     assert "Enough data to train on" in page.texts["gate"]
 
 
+def test_a_baseline_that_may_not_stand_in_is_told_with_its_reason(tmp_path: Path) -> None:
+    records = sample_run.records()
+    facts = {"kind": "baseline", "baseline": "buy_it_again", "reason": "0 training requests; 200 are needed"}
+    records["train_ranker"] = replace(records["train_ranker"], facts=facts)
+    checks = (
+        Check("enough_data", True, "no model was trained: 0 training requests; 200 are needed"),
+        Check("purchases", False, "none of 4,000 events is a success"),
+    )
+    page = page_of(tmp_path, records, Verdict(False, checks, (), None))
+    assert "Nothing new goes live" in page.texts["answer"]
+    assert "None of 4,000 events is a success." in page.texts["answer"]
+    assert "The simple rule “buy it again” may not stand in. 1 of 2 checks of the gate passed." in page.texts["answer"]
+    assert "The simple rule “buy it again” was judged in its place." in page.texts["model"]
+    assert "Rests on purchases" in page.texts["gate"]
+
+
 def test_unknown_bounds_are_drawn_without_a_line(tmp_path: Path) -> None:
     verdict = sample_run.verdict()
     nan = float("nan")

@@ -1,0 +1,39 @@
+"""A bundle's lists as they would be now: what is looked at where there are no held-out weeks to look at."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from components.bundles.batch import open_batch
+from components.bundles.loading import Bundle
+from components.contracts.handles import Handle
+from components.contracts.shop import Candidates
+from components.contracts.verdict import Check
+from components.evaluate_ranker.lists import check_lists
+from components.features.sets import FeatureSet, read_set
+from components.ranking.candidates import generate_candidates
+from components.ranking.recommending import scored_pairs
+
+USERS = 500
+
+
+def check_current_lists(bundle: Bundle, features: Handle) -> Check:
+    """Check that a bundle orders the candidates of some customers as they stand at a feature set's as-of.
+
+    Raises:
+        BundleError: the bundle's parts disagree, or it was made for other rows.
+    """
+    found = read_set(Path(features.uri))
+    batch = open_batch(bundle, found, _some_users(found))
+    pairs = generate_candidates(batch.users, batch.items, Candidates(**bundle.manifest.candidates))
+    scores = scored_pairs(batch.ranker.score, batch.users, batch.items, pairs).score
+    return check_lists(pairs.user, scores, np.arange(len(batch.users)), f"customers as of {batch.as_of:%Y-%m-%d}")
+
+
+def _some_users(features: FeatureSet) -> list[str]:
+    """Ids of evenly spread customers."""
+    users = pq.read_table(features.newest("user_features"), columns=["user_id"], partitioning=None)["user_id"]
+    if not len(users):
+        return []
+    return [users[int(row)].as_py() for row in np.unique(np.linspace(0, len(users) - 1, USERS).astype(int))]

@@ -1,0 +1,54 @@
+"""Whether scores make lists worth showing: empty ones, and those that nothing orders, are no evidence of anything.
+
+Such scores come of rules that leave no candidate (stock, catalogue), of events that hold no purchase, of returns that
+cancel every sale, or of a shop with one item. Equal scores leave a list in the order of the item ids.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.contracts.verdict import Check
+
+Floats = NDArray[np.floating]
+Integers = NDArray[np.integer]
+
+
+def check_lists(request: Integers, scores: Floats, asked: Integers, whose: str) -> Check:
+    """Check that a ranker's scores order a list at least.
+
+    ``request`` (ascending) and ``scores`` have one value a candidate; ``asked`` are the requests that want a list, and
+    ``whose`` says in words who asked.
+    """
+    fault = fault_of(request, scores, asked)
+    if fault:
+        return Check("lists", False, f"{len(asked):,} lists of {whose} were looked at: {fault}")
+    filled, ordered = np.unique(request[np.isin(request, asked)]), _ordered(request, scores, asked)
+    reason = f"{len(filled):,} of {len(asked):,} lists of {whose} hold something, and scores order {len(ordered):,}"
+    return Check("lists", True, reason)
+
+
+def fault_of(request: Integers, scores: Floats, asked: Integers) -> str | None:
+    """Say why scores make no list that is worth showing; None if they order one. Arguments as ``check_lists``."""
+    rows = np.isin(request, asked)
+    unusable = int(np.count_nonzero(~np.isfinite(scores[rows])))
+    if not rows.any():
+        return (
+            "all are empty, for nobody has a candidate; look at what leaves items out: rules.in_stock_only,"
+            " rules.not_merchandise and the catalogue's own flags"
+        )
+    if unusable:
+        return f"{unusable:,} of {int(rows.sum()):,} scores are not numbers"
+    if np.bincount(request[rows]).max() < 2:
+        return "none has a second candidate, so there is nothing to order"
+    if not scores[rows].any():
+        return f"every one of {int(rows.sum()):,} candidates scores 0, so all lists are in the order of the item ids"
+    if not len(_ordered(request, scores, asked)):
+        return "all candidates of a list score alike, so all lists are in the order of the item ids"
+    return None
+
+
+def _ordered(request: Integers, scores: Floats, asked: Integers) -> Integers:
+    """Requests that have candidates of different scores."""
+    rows = np.flatnonzero(np.isin(request, asked))
+    same_list = request[rows[1:]] == request[rows[:-1]]
+    return np.unique(request[rows[1:]][same_list & (scores[rows[1:]] != scores[rows[:-1]])])

@@ -1,0 +1,83 @@
+"""What the shop's purchases can prove: a rule that rests on none of them deserves nothing, however new the shop is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from components.contracts.shop import Shop
+from components.contracts.verdict import Check
+from components.features.calendar import calendar
+from components.features.moment import utc
+from components.features.shape import shape_of
+from components.features.successes import merchandise, successes
+from components.features.workspace import clean_workspace
+
+BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)  # of any shop's history
+
+
+@dataclass(frozen=True)
+class Purchases:
+    """Events known at the as-of, by type; and successes: all, those of a user, those of these that are merchandise.
+
+    ``lately`` counts the last ones since the held-out weeks began; ``newest`` is the time of the newest one.
+    """
+
+    events: dict[str, int]
+    successes: int
+    of_users: int
+    merchandise: int
+    lately: int
+    newest: datetime | None
+
+
+def count_purchases(shop: Shop, clean: Path, versions: Mapping[str, int], as_of: datetime) -> Purchases:
+    """Count what the clean Delta tables in the folder ``clean`` hold, at the ``versions`` of the examples."""
+    shape, start = shape_of(shop), calendar(shop, as_of).heldout[0]
+    with clean_workspace(clean, versions) as space:
+        events = space.clean["events"]
+        known = events.filter(events.event_time < utc(as_of), events.available_at <= utc(as_of))
+        types = space.fetch(known.group_by("event_type").aggregate(rows=known.count()).order_by("event_type"))
+        found = successes(known, BEGINNING, as_of, as_of, shape)
+        sold = merchandise(found.filter(found.user_id.notnull()), space.clean["items"], as_of, shape)
+        every = space.fetch(found.aggregate(all=found.count(), users=found.user_id.count())).to_pylist()[0]
+        since = sold.event_time >= utc(start)
+        own = space.fetch(
+            sold.aggregate(all=sold.count(), lately=sold.count(where=since), newest=sold.event_time.max())
+        ).to_pylist()[0]
+    rows = dict(zip(types["event_type"].to_pylist(), types["rows"].to_pylist(), strict=True))
+    return Purchases(rows, every["all"], every["users"], own["all"], own["lately"], own["newest"])
+
+
+def check_purchases(found: Purchases, shop: Shop, as_of: datetime) -> Check:
+    """Check that customers bought merchandise, in the held-out weeks too: the gate judges by nothing else."""
+    fault = _fault_of(found, shop, as_of)
+    reason = f"customers bought merchandise {found.merchandise:,} times, {found.lately:,} times in the held-out weeks"
+    return Check("purchases", fault is None, fault or reason)
+
+
+def _fault_of(found: Purchases, shop: Shop, as_of: datetime) -> str | None:
+    events, wanted = sum(found.events.values()), " or ".join(shop.success)
+    if not found.successes:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in found.events.items()) or "none at all"
+        return (
+            f"none of {events:,} events is a success ({wanted}, of a quantity above 0): found {kinds}; name in"
+            " `success` of the shop file what counts, or add a source of it"
+        )
+    if not found.of_users:
+        return (
+            f"none of {found.successes:,} successes ({wanted}) says whose it is: expected a user in some; look at"
+            " `columns.user` of the sources in the shop file and at the cells it names"
+        )
+    if not found.merchandise:
+        return (
+            f"none of {found.of_users:,} successes of known users is of merchandise: look at rules.not_merchandise and"
+            " at what the catalogue marks as no merchandise"
+        )
+    if not found.lately:
+        start = calendar(shop, as_of).heldout[0]
+        return (
+            f"nobody bought anything in the held-out weeks, {start:%Y-%m-%d} to {as_of:%Y-%m-%d}; the newest of"
+            f" {found.merchandise:,} purchases is of {found.newest:%Y-%m-%d}"
+        )
+    return None
