@@ -179,7 +179,7 @@ class Gate(Settings):
     """What a challenger must show to be promoted."""
 
     heldout_horizons: int = Field(3, ge=1, description="Held-out weeks (horizons) on which all contenders are scored.")
-    min_users: int = Field(100, ge=1, description="Fewest held-out users to judge on.")
+    min_users: int = Field(100, ge=1, description="Fewest held-out users to judge on; never fewer than two.")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Confidence of the bootstrap intervals.")
     resamples: int = Field(2000, ge=100, description="Bootstrap resamples over users.")
     champion_margin: Share = Field(0.01, description="Relative loss against the champion that is still not inferior.")

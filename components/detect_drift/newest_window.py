@@ -69,7 +69,7 @@ def judge_newest_window(
     manifest = read_manifest(folder)
     bundle = _reference(home, shop.name, environment, manifest)
     say("scoring the newest window")
-    ranker = load_ranker(bundle, shop.training.threads)
+    ranker = load_ranker(bundle, shop.training.threads, manifest.baseline_names)
     window = newest_window(read_split(folder, "heldout"), manifest, ranker, window_days(shop, days))
     say(f"comparing {len(window.scores):,} rows with the reference")
     span = CleanEvents(home.clean, examples.versions, window.start, window.end, window.end)
