@@ -127,6 +127,11 @@ class Features(Settings):
         4000, ge=1, description="Longest history kept in a user's row, in distinct items, by recency."
     )
     neighbours: int = Field(20, ge=0, description="Neighbours kept of each item.")
+    session_hours: float = Field(
+        6.0,
+        gt=0,
+        description="Hours without a purchase after which the same session id of the same user is another session.",
+    )
 
 
 class Candidates(Settings):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import ibis.expr.types as ir
 
 from components.features.catalogue import attributes_at, catalogue_at
-from components.features.coded import Coded, known_acts
+from components.features.coded import Coded, known_acts, split_sessions
 from components.features.lines import before, lines_of, repeats_before, repeats_of, repeats_of_groups, trips_of
 from components.features.moment import Moment
 from components.features.shape import Shape
@@ -41,18 +41,25 @@ class Frame:
 
 
 def frame_of(
-    tables: Coded, shape: Shape, keep: Keep = as_expression, once: Keep = as_expression, steady: bool = False
+    tables: Coded,
+    shape: Shape,
+    keep: Keep = as_expression,
+    once: Keep = as_expression,
+    steady: bool = False,
+    returning: bool = True,
 ) -> Frame:
     """Express the tables of any moment.
 
     ``keep`` may store what several columns share, at each moment; ``once`` what is the same at all moments: an undated
-    catalogue, and timelines when the acts are ``steady`` (see ``are_steady``).
+    catalogue, and timelines when the acts are ``steady`` (see ``are_steady``). Without ``returning`` session ids each
+    is one session.
     """
     moment = Moment()
     catalogue = (keep if shape.dated_catalogue else once)("catalogue", catalogue_at(tables, moment, shape))
     known = known_acts(tables.acts, moment)
     timelines = once if steady else keep
-    all_lines = timelines("all_lines", lines_of(tables.acts if steady else known, shape))
+    acts = tables.acts if steady else known
+    all_lines = timelines("all_lines", lines_of(split_sessions(acts, shape) if returning else acts, shape))
     all_trips = timelines("all_trips", trips_of(all_lines))
     all_repeats = timelines("all_repeats", repeats_of(all_lines, all_trips))
     trips = keep("trips", before(all_trips, moment))

@@ -1,9 +1,10 @@
 """The item view, column by column. To add a column, write one expression here and a test that pins it."""
 
+import ibis
 import ibis.expr.types as ir
 
 from components.features.coded import MONEY, THOUSANDTHS
-from components.features.moment import DAY_MICROSECONDS, Moment, decayed, ratio, total
+from components.features.moment import DAY_MICROSECONDS, Moment, decayed, ratio, share, total
 
 
 def sales_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
@@ -12,7 +13,8 @@ def sales_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
     bought = line.sign > 0
     week = moment.within(line["at"], 7)
     weight = decayed(age, 28)
-    priced, listed = bought & line.paid.notnull(), bought & line.listed.notnull() & line.paid.notnull()
+    priced = bought & (line.paid >= 0)
+    listed = bought & line.listed.notnull() & line.paid.notnull()
     return {
         **{f"purchases_{days}d": _net(line, moment.within(line["at"], days)) for days in (7, 28, 91)},
         "purchases_week_4": _net(line, moment.within(line["at"], 28) & ~moment.within(line["at"], 21)),
@@ -22,11 +24,11 @@ def sales_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
         ),
         "price_7d": ratio(line.paid.sum(where=priced & week), line.units.sum(where=priced & week))
         * (THOUSANDTHS / MONEY),
-        "discount_share_28d": ratio(
+        "discount_share_28d": share(
             total((line.listed - line.paid) / MONEY * weight, where=listed),
             total(line.listed / MONEY * weight, where=listed),
         ),
-        "discount_share_7d": ratio(
+        "discount_share_7d": share(
             (line.listed - line.paid).sum(where=listed & week), line.listed.sum(where=listed & week)
         ),
         "days_since_first_sale": age.max(where=bought),
@@ -56,17 +58,20 @@ def buyer_columns(own: ir.Table) -> dict[str, ir.Value]:
 
 
 def derived_columns(item: ir.Table) -> dict[str, ir.Value]:
-    """Columns of an item from its other columns and counts; ``category_…`` are sums over its finest category."""
+    """Columns of an item from its other columns and counts; ``category_…`` are sums over its finest category.
+
+    Counts of purchases are net of returns and may be negative; ratios and shares of them are not.
+    """
     category_rate = (item.category_repeat_lines + 0.1) / (item.category_buyer_days + 100)
     category_rate_trips = (item.category_repeat_lines + 0.1) / (item.category_buyer_trips + 10)
     return {
-        "trend": (item.purchases_decay_7 / 7 + 0.05) / (item.purchases_decay_28 / 28 + 0.05),
-        "trend_long": (item.purchases_decay_28 / 28 + 0.05) / (item.purchases_decay_112 / 112 + 0.05),
+        "trend": _trend(item, 7, 28),
+        "trend_long": _trend(item, 28, 112),
         "rebuy_rate": (item.repeat_lines_28d + 0.5) / (item.settled_buyers + 10),
         "repeat_buyers": (item.repeat_lines + 1) / (item.buyers + 3),
         "new_buyer_share": (item.lines_28d - item.repeat_lines_28d + 1) / (item.lines_28d + 2),
-        "share_of_category": ratio(item.purchases_decay_28, item.category_sold),
-        "share_of_branded_category": ratio(item.purchases_decay_28, item.branded_category_sold),
+        "share_of_category": share(item.purchases_decay_28, item.category_sold),
+        "share_of_branded_category": share(item.purchases_decay_28, item.branded_category_sold),
         "repurchase_rate": (item.repeat_lines + 100 * category_rate) / (item.buyer_days + 100),
         "repurchase_rate_trips": (item.repeat_lines + 40 * category_rate_trips) / (item.buyer_trips + 40),
     }
@@ -97,3 +102,13 @@ def announced_columns(promotion: ir.Table) -> dict[str, ir.Value]:
 
 def _net(line: ir.Table, when: ir.BooleanValue) -> ir.IntegerValue:
     return line.sign.sum(where=when).fill_null(0)
+
+
+def _trend(item: ir.Table, days: int, usual_days: int) -> ir.FloatingValue:
+    """Purchases a day lately beside the usual ones, from 0 to ``usual_days / days``.
+
+    An item of which more came back than was sold falls by as much as that.
+    """
+    lately = ibis.greatest(item[f"purchases_decay_{days}"], 0)
+    usually = ibis.greatest(item[f"purchases_decay_{usual_days}"].abs(), lately)
+    return (lately / days + 0.05) / (usually / usual_days + 0.05)

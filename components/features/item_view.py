@@ -1,5 +1,6 @@
 """The view ``item_features``: an item's scalars, and the items bought together with it as arrays."""
 
+import ibis
 import ibis.expr.types as ir
 
 from components.features.frame import Frame
@@ -61,15 +62,19 @@ GROUP_SUMS = (
 
 def _with_group_sums(rows: ir.Table) -> ir.Table:
     """Add sums over the items of the finest category and of the branded one; without one, over all that have none."""
-    rows = rows.mutate(shelf=rows.category.fill_null(-1.0), branded_shelf=rows.branded_category.fill_null(-1.0))
+    rows = rows.mutate(
+        shelf=rows.category.fill_null(-1.0),
+        branded_shelf=rows.branded_category.fill_null(-1.0),
+        sold=ibis.greatest(rows.purchases_decay_28, 0),
+    )
     shelves = rows.group_by("shelf").agg(
         category_repeat_lines=rows.repeat_lines.sum().cast("int64"),
         category_buyer_days=total(rows.buyer_days),
         category_buyer_trips=rows.buyer_trips.sum().cast("int64"),
-        category_sold=total(rows.purchases_decay_28),
+        category_sold=total(rows.sold),
     )
-    branded = rows.group_by("branded_shelf").agg(branded_category_sold=total(rows.purchases_decay_28))
-    return joined(joined(rows, [shelves], "shelf"), [branded], "branded_shelf").drop("shelf", "branded_shelf")
+    branded = rows.group_by("branded_shelf").agg(branded_category_sold=total(rows.sold))
+    return joined(joined(rows, [shelves], "shelf"), [branded], "branded_shelf").drop("shelf", "branded_shelf", "sold")
 
 
 def _promotions(frame: Frame) -> list[ir.Table]:

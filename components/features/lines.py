@@ -21,7 +21,8 @@ from components.features.shape import Shape
 def are_steady(acts: ir.Table, days: Sequence[datetime]) -> ir.BooleanScalar:
     """Whether each day sees whole sessions only, and all of them that began before it.
 
-    Then nothing that happened before a day was known after it, and timelines of all acts serve every day.
+    Then nothing that happened before a day was known after it, and timelines of all acts serve every day. The acts are
+    those that make up lines, with their sessions split.
     """
     session = acts.group_by("session").agg(first=acts["at"].min(), last=acts["at"].max(), known=acts.known.max())
     moments = [microseconds(day) for day in days]

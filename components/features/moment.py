@@ -59,6 +59,11 @@ def ratio(part: ir.NumericValue, whole: ir.NumericValue) -> ir.FloatingValue:
     return ibis.ifelse(whole > 0, part.cast("float64") / whole.cast("float64"), ibis.null("float64"))
 
 
+def share(part: ir.NumericValue, whole: ir.NumericValue) -> ir.FloatingValue:
+    """Divide a net amount by a whole, from 0 to 1: returns may outweigh sales; missing where the whole is nothing."""
+    return ratio(ibis.least(ibis.greatest(part, 0), whole), whole)
+
+
 PLACEHOLDER = 7_777_777_777_777_777_777  # stands for the moment in statements that are compiled once for many
 
 

@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from components.features.coded import Coded, coded
+from components.features.coded import Coded, coded, split_sessions, success_kinds
 from components.features.frame import frame_of
 from components.features.item_view import item_view
 from components.features.lines import are_steady
@@ -32,7 +32,7 @@ def snapshot_plan(space: Workspace, shape: Shape, days: Sequence[datetime] = ())
 
     With the ``days`` at which the plan will run, timelines are computed once for all of them where that is the same.
     """
-    tables = coded(space.clean)
+    tables = coded(space.clean, shape)
     stored = {field.name: space.store(f"coded_{field.name}", getattr(tables, field.name)) for field in fields(Coded)}
     shared: list[tuple[str, ir.Table]] = []
 
@@ -41,9 +41,15 @@ def snapshot_plan(space: Workspace, shape: Shape, days: Sequence[datetime] = ())
         return ibis.table(table.schema(), name=name)
 
     tables = replace(tables, **stored)
-    steady = bool(days) and space.fetch(are_steady(tables.acts, days).name("steady").as_table())["steady"][0].as_py()
-    frame = frame_of(tables, shape, keep, once=space.store, steady=steady)
+    returning = _holds(space, tables.acts.returning.any())
+    acts = tables.acts.filter(tables.acts.kind.isin(success_kinds(shape)))
+    steady = bool(days) and _holds(space, are_steady(split_sessions(acts, shape) if returning else acts, days))
+    frame = frame_of(tables, shape, keep, space.store, steady, returning)
     return Plan(tuple(shared), (user_view(frame), item_view(frame)))
+
+
+def _holds(space: Workspace, condition: ir.BooleanScalar) -> bool:
+    return bool(space.fetch(condition.name("holds").as_table())["holds"][0].as_py())
 
 
 def run_plan(plan: Plan, space: Workspace, at: datetime) -> Iterator[tuple[View, pa.Table]]:

@@ -11,6 +11,7 @@ from components.features.shape import Shape
 DEFINITIONS = (  # every module that decides what a stored value is
     "moment.py",
     "shape.py",
+    "local_days.py",
     "coded.py",
     "lines.py",
     "frame.py",

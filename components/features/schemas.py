@@ -15,7 +15,7 @@ from components.features.workspace import CLEAN
 def unbound_views(shape: Shape) -> list[View]:
     """The views over tables that hold nothing: for their schemas, and to compile them for other engines."""
     clean = {name: ibis.table(ibis.Schema.from_pyarrow(schema), name=name) for name, schema in CLEAN.items()}
-    frame = frame_of(coded(clean), shape)
+    frame = frame_of(coded(clean, shape), shape)
     return [user_view(frame), item_view(frame)]
 
 

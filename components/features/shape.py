@@ -25,6 +25,8 @@ class Shape:
     horizon_days: int
     max_history: int
     neighbours: int
+    time_zone: str = "UTC"  # in which a day ends
+    session_hours: float = 6.0  # after which the same session id is another session
 
 
 def shape_of(shop: Shop) -> Shape:
@@ -43,6 +45,8 @@ def shape_of(shop: Shop) -> Shape:
         horizon_days=shop.horizon_days,
         max_history=shop.features.max_history,
         neighbours=shop.features.neighbours,
+        time_zone=shop.time_zone,
+        session_hours=shop.features.session_hours,
     )
 
 

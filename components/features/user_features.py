@@ -61,7 +61,7 @@ def item_repeat_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
     again = bought & line.previous.notnull()
     gap_trips = (line.previous_later - line.later).cast("float64")
     gap_weight, weight = decayed(age, GAP_HALF_LIFE_DAYS), decayed(age, 112)
-    priced = bought & line.paid.notnull()
+    priced = bought & (line.paid >= 0)
     return {
         "days_since_first": age.max(where=bought),
         "trips_since_first": line.later.max(where=bought),

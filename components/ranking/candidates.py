@@ -49,7 +49,7 @@ def assortment(items: ItemRows, limits: Candidates) -> Assortment:
     allowed = _allowed(items)
     best = {
         "popular": _best(items, "purchases_decay_28", limits.popular, allowed),
-        "trending": _best(items, "trend", limits.trending, allowed),
+        "trending": _best(items, "trend", limits.trending, allowed & _is_sold(items)),
         "new": _best(items, "purchases_decay_7", limits.new, allowed & _is_new(items)),
         "promoted": _best(items, "promotion_reach", limits.promoted, allowed),
     }
@@ -90,6 +90,11 @@ def _allowed(items: ItemRows) -> NDArray[np.bool_]:
 
 def _is_new(items: ItemRows) -> NDArray[np.bool_]:
     return items.columns["days_since_first_sale"] <= NEW_WITHIN_DAYS
+
+
+def _is_sold(items: ItemRows) -> NDArray[np.bool_]:
+    """Items of which more was sold than came back lately: nothing else can sell faster than before."""
+    return items.columns["purchases_decay_7"] > 0
 
 
 def _from_history(users: UserRows, items: ItemRows, limit: int) -> Sourced:

@@ -62,14 +62,14 @@ def _rate_by_trips(p: PairColumns) -> Floats:
 def _recent_rate_by_days(p: PairColumns) -> Floats:
     """As ``_rate_by_days``, with purchases and exposure decayed by days."""
     exposure = HALF_LIFE_DAYS / math.log(2) * (1 - 0.5 ** (p.own("days_since_first") / HALF_LIFE_DAYS))
-    return or_zero((p.own("decay_56") + 1) / (exposure + 1 / p.item("repurchase_rate")))
+    return or_zero((np.maximum(p.own("decay_56"), 0) + 1) / (exposure + 1 / p.item("repurchase_rate")))
 
 
 @_once
 def _recent_rate_by_trips(p: PairColumns) -> Floats:
     """As ``_rate_by_trips``, with purchases and exposure decayed by trips."""
     exposure = (1 - TRIP_DECAY ** (p.own("trips_since_first") + 1)) / (1 - TRIP_DECAY)
-    return or_zero((p.own("trip_decay_97") + 1) / (exposure + 1 / p.item("repurchase_rate_trips")))
+    return or_zero((np.maximum(p.own("trip_decay_97"), 0) + 1) / (exposure + 1 / p.item("repurchase_rate_trips")))
 
 
 @_once
@@ -85,13 +85,25 @@ def _due(p: PairColumns, group: str) -> Floats:
 
 def _used_up(p: PairColumns, group: str) -> Floats:
     """Age of the last purchase as a multiple of how long that many units usually last."""
-    usual_units = p.group(group, "units_decay_56") / p.group(group, "decay_56")
+    units, purchases = p.group(group, "units_decay_56"), p.group(group, "decay_56")
+    usual_units = np.where((units > 0) & (purchases > 0), units / purchases, np.float32(np.nan))
     return p.group(group, "days_since_last") / (p.group(group, "gap") * p.group(group, "last_units") / usual_units)
 
 
 def _share_of_trips(p: PairColumns) -> Floats:
     trips = (1 - TRIP_DECAY ** p.user("trips")) / (1 - TRIP_DECAY)
-    return p.own_count("trip_decay_97") / np.maximum(trips, 1)
+    return np.maximum(p.own_count("trip_decay_97"), 0) / np.maximum(trips, 1)
+
+
+def _share_of_weeks(p: PairColumns, weeks: Floats, span: str = "") -> Floats:
+    """Share of the user's active weeks: a visit over the end of a week may count in another week than its trip."""
+    return np.minimum(weeks / np.maximum(p.user(f"active_weeks{span}"), 1), np.float32(1))
+
+
+def _own_share(p: PairColumns, group: str) -> Floats:
+    """The item's share of what the user bought of its group; missing where they took all of the group back."""
+    own, whole = p.own_count("trip_decay_97"), p.group(group, "trip_decay_97")
+    return np.where(whole > 0, np.clip(own / whole, 0, 1), np.float32(np.nan))
 
 
 FEATURES: dict[str, Feature] = {
@@ -105,7 +117,9 @@ FEATURES: dict[str, Feature] = {
     "own_decay_112": lambda p: p.own_count("decay_112"),
     "own_decay_112_standing": Standing(lambda p: p.own_count("decay_112")),
     "own_decay_56_share": lambda p: p.share(p.own_count("decay_56")),
-    "own_decay_per_trip": lambda p: p.own_count("decay_56") / np.maximum(p.user("trips_decay_56"), np.float32(0.05)),
+    "own_decay_per_trip": lambda p: (
+        np.maximum(p.own_count("decay_56"), 0) / np.maximum(p.user("trips_decay_56"), np.float32(0.05))
+    ),
     "own_trip_decay_90": lambda p: p.own_count("trip_decay_90"),
     "own_trip_decay_97": lambda p: p.own_count("trip_decay_97"),
     "own_trip_decay_97_standing": Standing(lambda p: p.own_count("trip_decay_97")),
@@ -115,8 +129,8 @@ FEATURES: dict[str, Feature] = {
     "own_volume_decay_100": lambda p: p.own_count("volume_decay_100"),
     "own_volume_decay_300": lambda p: p.own_count("volume_decay_300"),
     "own_share_of_trips": _share_of_trips,
-    "own_share_of_weeks": lambda p: p.own_count("weeks") / np.maximum(p.user("active_weeks"), 1),
-    "own_share_of_weeks_56d": lambda p: p.own_count("weeks_56d") / np.maximum(p.user("active_weeks_56d"), 1),
+    "own_share_of_weeks": lambda p: _share_of_weeks(p, p.own_count("weeks")),
+    "own_share_of_weeks_56d": lambda p: _share_of_weeks(p, p.own_count("weeks_56d"), "_56d"),
     "own_units": lambda p: p.own_count("units_decay_56"),
     "own_trips": lambda p: p.own_count("trips"),
     "own_weeks": lambda p: p.own_count("weeks"),
@@ -145,19 +159,17 @@ FEATURES: dict[str, Feature] = {
     "category_trip_decay_90": lambda p: p.group_count("category", "trip_decay_90"),
     "category_trip_decay_97": lambda p: p.group_count("category", "trip_decay_97"),
     "category_trip_decay_99": lambda p: p.group_count("category", "trip_decay_99"),
-    "category_own_share": lambda p: p.own_count("trip_decay_97") / p.group("category", "trip_decay_97"),
+    "category_own_share": lambda p: _own_share(p, "category"),
     "category_own_standing": Standing(lambda p: p.own_count("trip_decay_97"), among="category"),
-    "category_share_of_weeks": lambda p: p.group_count("category", "weeks") / np.maximum(p.user("active_weeks"), 1),
+    "category_share_of_weeks": lambda p: _share_of_weeks(p, p.group_count("category", "weeks")),
     "category_later_than_own": lambda p: p.own("days_since_last") - p.group("category", "days_since_last"),
     "branded_category_due": lambda p: _due(p, "branded_category"),
-    "branded_category_own_share": lambda p: p.own_count("trip_decay_97") / p.group("branded_category", "trip_decay_97"),
+    "branded_category_own_share": lambda p: _own_share(p, "branded_category"),
     "branded_category_trip_decay_97": lambda p: p.group_count("branded_category", "trip_decay_97"),
     "branded_category_used_up": lambda p: _used_up(p, "branded_category"),
     "branded_category_trip_decay_90": lambda p: p.group_count("branded_category", "trip_decay_90"),
     "branded_category_trip_decay_99": lambda p: p.group_count("branded_category", "trip_decay_99"),
-    "branded_category_share_of_weeks": lambda p: (
-        p.group_count("branded_category", "weeks") / np.maximum(p.user("active_weeks"), 1)
-    ),
+    "branded_category_share_of_weeks": lambda p: _share_of_weeks(p, p.group_count("branded_category", "weeks")),
     "branded_category_standing": Standing(lambda p: p.group_count("branded_category", "trip_decay_97")),
     # what goes with what the user buys
     "neighbour_weight": lambda p: p.neighbour_weight,

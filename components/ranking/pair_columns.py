@@ -78,12 +78,14 @@ class PairColumns:
         return standings
 
     def share(self, values: Floats) -> Floats:
-        """The value as a share of its sum over the user's candidates."""
+        """The value as a share of its sum over the user's candidates; what was taken back (below 0) has none."""
+        values = np.maximum(values, 0)
         sums = np.bincount(self.pairs.user, weights=values, minlength=len(self.users))
         return (values / np.maximum(sums, 1e-9)[self.pairs.user]).astype(np.float32)
 
     def relative(self, values: Floats) -> Floats:
-        """The value as a share of the largest among the user's candidates."""
+        """The value as a share of the largest among the user's candidates; what was taken back (below 0) has none."""
+        values = np.maximum(values, 0)
         largest = np.zeros(len(self.users), dtype=np.float32)
         np.maximum.at(largest, self.pairs.user, values)
         return (values / np.maximum(largest, np.float32(1e-9))[self.pairs.user]).astype(np.float32)

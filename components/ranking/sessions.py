@@ -168,7 +168,7 @@ def _repeated_more(
     columns: Mapping[str, Floats], arrays: Mapping[str, Ragged], bought: NDArray[np.int64]
 ) -> dict[str, Floats]:
     """The share of purchases that were repeats, each counting by its age."""
-    earlier = arrays["history_decay_56"].values.sum(dtype=np.float64)
+    earlier = np.maximum(arrays["history_decay_56"].values, 0).sum(dtype=np.float64)
     repeats = np.isin(bought, arrays["history_item"].values).sum()
     share = (np.nan_to_num(columns["repeat_share"]) * earlier + repeats) / (earlier + len(bought))
     return {"repeat_share": share.astype(np.float32)}

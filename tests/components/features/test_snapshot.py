@@ -96,7 +96,7 @@ def _bits(views: dict[str, pa.Table]) -> list[dict]:
 
 
 def test_coding_needs_no_data():
-    assert set(vars(coded(_empty()))) == {"acts", "users", "items", "catalogue", "promotions", "attributes"}
+    assert set(vars(coded(_empty(), PLAIN))) == {"acts", "users", "items", "catalogue", "promotions", "attributes"}
 
 
 def _empty() -> dict[str, ibis.Table]:

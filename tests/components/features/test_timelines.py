@@ -30,7 +30,7 @@ EVENTS = st.lists(
 
 def steady(events: list[dict[str, object]]) -> bool:
     with workspace(clean_tables(events)) as space:
-        acts = coded(space.clean).acts
+        acts = coded(space.clean, PLAIN).acts
         table = are_steady(acts, [on(day) for day in DAYS]).name("steady").as_table()
         return bool(space.fetch(table)["steady"][0].as_py())
 
