@@ -17,7 +17,7 @@ from components.contracts.shop import load_shop
 from components.contracts.tombstones import bury
 from components.feedback.following import await_followers
 from pipelines.forgetting_places import Place, places_of
-from pipelines.forgetting_sweep import sweep
+from pipelines.forgetting_sweep import is_item, sweep
 from pipelines.home_lock import hold_lock
 from pipelines.homes import shop_file_of
 from pipelines.run_record import read_json, write_json
@@ -28,6 +28,7 @@ KEPT = (
     "counts and sums over many users, such as an item's popularity or a run's row counts: they name nobody",
     "models that were trained before: they hold no ids; the next run trains without this user",
     "the shop's own sources: the tombstone keeps what they say of this user out of every later run",
+    "ids in rows of others that are read or logged from now on: where they hold this one, forget the user again",
 )
 UNREPEATABLE = "runs before this one cannot be repeated: the versions of the tables that they read are gone"
 ON_A_SERVER = (
@@ -53,7 +54,7 @@ class Receipt:
     def with_place(self, name: str, erased: Erased) -> "Receipt":
         """Add what was erased in a place to what was erased there before."""
         before = Erased(**self.places.get(name, {}))
-        total = Erased(before.rows + erased.rows, before.files + erased.files, erased.searched)
+        total = replace(before + erased, searched=erased.searched)
         return replace(self, at=None, rows=self.rows + erased.rows, places=self.places | {name: asdict(total)})
 
 
@@ -68,9 +69,10 @@ def forget_user(home: Home, user_id: str, say: Callable[[str], None]) -> Receipt
     user_id = id_text(user_id)
     _check(user_id)
     shop = load_shop(shop_file_of(home))
-    person = person_of(shop, user_id)
     with hold_lock(home, LOCK_NAME):
         tombstone = bury(home.tombstones, user_id)
+        person = person_of(shop, user_id, tombstone)
+        person = replace(person, is_item=is_item(home, person))
         path = home.forgotten / f"{tombstone}.json"
         receipt, cut_off = _opened(path, tombstone)
         _save(path, receipt)

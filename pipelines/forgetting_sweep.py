@@ -1,7 +1,8 @@
 """The last look: every file of a home is searched for a user who was erased.
 
-Tables are searched row by row, documents name by name, the online store's file key by key. An id that is hardly met by
-chance is looked for as bytes in every file too; ``12`` is not, for it stands in every report.
+Tables are searched row by row, and their ids of sessions and requests for this one as a part; documents name by name,
+the online store's file key by key. An id that is hardly met by chance is looked for as bytes in every file too; ``12``
+is not, for it stands in every report.
 """
 
 import json
@@ -17,7 +18,9 @@ from components.contracts.erasure import USER_ID, Person
 from components.contracts.home import Home
 from components.contracts.presence import files_below
 from components.contracts.tables import ITEM_CODES
-from components.lake.erasure import LOG, holds_user, rows_in_file
+from components.feedback.erasure import holds_part
+from components.feedback.segments import ENDING
+from components.lake.erasure import LOG, holds_user, parts_in_file, rows_in_file
 from components.lake.tables import open_table
 from feature_repo.packed_online_store.lmdb_compaction import DATA
 from pipelines.forgetting_places import is_in_file
@@ -37,7 +40,7 @@ class Sweep:
 
 def sweep(home: Home, person: Person) -> Sweep:
     """Search every file of a home, each once however many names it has."""
-    by_bytes = person.is_telling and not is_item(home, person)
+    by_bytes = person.is_telling and not person.is_item
     found = list(_files(home.root))
     held = [path for path in found if _holds(path, person, by_bytes)]
     return Sweep(
@@ -74,9 +77,11 @@ def _holds(path: Path, person: Person, by_bytes: bool) -> bool:
     if path.parent.name == LOG:
         return holds_user(path, person)
     if path.suffix == ".parquet":
-        return rows_in_file(path, person) != 0
+        return rows_in_file(path, person) != 0 or parts_in_file(path, person) != 0
     if path.name == DATA:
         return is_in_file(path.parent, person)
+    if path.suffix == ENDING and holds_part(path, person):
+        return True
     return path.suffix in DOCUMENTS and _is_in_documents(path, Person(person.user_id))
 
 

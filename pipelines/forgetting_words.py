@@ -20,6 +20,8 @@ def print_receipt(home: Home, receipt: Receipt) -> None:
     for name, erased in receipt.places.items():
         if erased["files"] or erased["rows"]:
             click.echo(f"  {name}: {erased['rows']:,} rows erased, {erased['files']:,} files rewritten or removed")
+        if erased.get("parts"):
+            click.echo(f"  {name}: {erased['parts']:,} ids in rows of others held this one as a part: replaced")
     click.echo(_searched(receipt))
     if receipt.services.get("silent"):
         click.echo(f"{receipt.services['silent']} services did not say that they know; stop them, then forget again")
@@ -31,7 +33,7 @@ def print_receipt(home: Home, receipt: Receipt) -> None:
 def _headline(receipt: Receipt) -> str:
     if receipt.rows:
         return f"forgotten: {receipt.rows:,} rows were erased"
-    if any(erased["rows"] for erased in receipt.places.values()):
+    if any(erased["rows"] or erased.get("parts") for erased in receipt.places.values()):
         return f"forgotten since {receipt.began}: nothing more was found"
     return "nothing was found of this user; the tombstone keeps out what may come"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from components.contracts.id_parts import ID_KEYS, IdPart
 from components.contracts.shop import Shop
 
 USER_ID = "user_id"
@@ -19,10 +20,18 @@ TELLING_WORD = 16  # characters without any digit
 
 @dataclass(frozen=True)
 class Person:
-    """A user, and under which names rows as they were found give ids of users."""
+    """A user, and under which names rows as they were found give ids of users, and other ids that may hold theirs."""
 
     user_id: str
     columns: frozenset[str] = field(default=frozenset({USER_ID}))
+    id_keys: frozenset[str] = ID_KEYS
+    tombstone: str = ""
+    is_item: bool = False  # an item goes by the same id: texts that name it do not name the user
+
+    @cached_property
+    def part(self) -> IdPart:
+        """The id as a part of other ids."""
+        return IdPart(self.user_id, self.id_keys, self.is_telling and not self.is_item, self.tombstone)
 
     @property
     def is_telling(self) -> bool:
@@ -68,17 +77,30 @@ class Erased:
     rows: int = 0
     files: int = 0  # rewritten or removed
     searched: int = 0  # files that were looked into
+    parts: int = 0  # cells of others that held the id as a part, and hold a stand-in now
 
     def __add__(self, other: "Erased") -> "Erased":
-        return Erased(self.rows + other.rows, self.files + other.files, self.searched + other.searched)
+        return Erased(
+            self.rows + other.rows,
+            self.files + other.files,
+            self.searched + other.searched,
+            self.parts + other.parts,
+        )
 
 
-def person_of(shop: Shop, user_id: str) -> Person:
+def person_of(shop: Shop, user_id: str, tombstone: str) -> Person:
     """A user of a shop."""
-    return Person(user_id, frozenset({USER_ID, *_user_columns(shop)}))
+    return Person(user_id, frozenset({USER_ID, *_user_columns(shop)}), ID_KEYS | _id_columns(shop), tombstone)
 
 
 def _user_columns(shop: Shop) -> Collection[str]:
     sources: list[Any] = [source.columns for source in shop.events]
     sources += [source for source in (shop.users, shop.impressions) if source is not None]
     return [source.user for source in sources if source.user is not None]
+
+
+def _id_columns(shop: Shop) -> frozenset[str]:
+    """The sources' columns of sessions and requests, by which rows as they were found give such ids."""
+    named = [column for source in shop.events for column in (source.columns.session, source.columns.request)]
+    named += [shop.impressions.request] if shop.impressions is not None else []
+    return frozenset(column for column in named if column is not None)

@@ -1,16 +1,19 @@
 """Erasing a user from the feedback log, while a service may be writing it.
 
 A line of the journal is blanked where it stands: whoever holds the segment appends on, its name and length stay, and
-readers pass over blank lines. The Delta table is rewritten while no one moves lists into it.
+readers pass over blank lines. In lines of others a stand-in takes the place of the id where it is a part of theirs. The
+Delta table is rewritten while no one moves lists into it.
 """
 
 import os
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from components.contracts.erasure import USER_ID, Erased, Person
 from components.contracts.home import Home
+from components.contracts.id_parts import ID_KEYS
 from components.feedback.places import Places
 from components.feedback.segments import LINE_END, held_alone, is_closed, segments
 from components.lake.erasure import erase_rows
@@ -31,45 +34,70 @@ def erase_feedback(home: Home, person: Person, again: bool = False) -> Erased:
 
 def blank_lines(segment: Path, person: Person) -> Erased:
     """Blank a user's lines in a segment, and a torn last line that may be theirs once nobody appends to it."""
-    said = orjson.dumps(person.user_id)
     try:
         closed, before = is_closed(segment), segment.stat()
         content = segment.read_bytes()
     except FileNotFoundError:
         return Erased()
-    found = _lines_of(content, said, person, torn=closed)
-    if found:
-        _blank(segment, found)
+    changed = _changed_lines(content, person, torn=closed)
+    if changed:
+        _overwrite(segment, changed)
         os.utime(segment, ns=(before.st_atime_ns, before.st_mtime_ns))  # retention goes by it
-    return Erased(len(found), 1 if found else 0, 1)
+    rows = sum(not line.strip() for line in changed.values())
+    return Erased(rows, 1 if changed else 0, 1, len(changed) - rows)
 
 
-def _lines_of(content: bytes, said: bytes, person: Person, torn: bool) -> list[tuple[int, int]]:
-    """Where lines of the user begin and end, without the line's end."""
-    found, start = [], 0
+def holds_part(segment: Path, person: Person) -> bool:
+    """Whether a line of somebody else holds the user's id as a part."""
+    return any(line.strip() for line in _changed_lines(segment.read_bytes(), person, torn=False).values())
+
+
+def _changed_lines(content: bytes, person: Person, torn: bool) -> dict[int, bytes]:
+    """Where lines stand that name the user, and what is to stand there: as many bytes, without the line's end."""
+    once = orjson.dumps(person.user_id)[1:-1]
+    said = (once, orjson.dumps(once.decode())[1:-1])  # the latter in a context, which is JSON within JSON
+    found, start = {}, 0
     while start < len(content):
         end = content.find(LINE_END, start)
         whole = end >= 0
         end = end if whole else len(content)
         line = content[start:end]
-        if (whole or torn) and said in line and _is_theirs(line, person):
-            found.append((start, end))
+        if (whole or torn) and any(each in line for each in said) and (after := _without(line, person)) != line:
+            found[start] = after.ljust(end - start)
         start = end + 1
     return found
 
 
-def _is_theirs(line: bytes, person: Person) -> bool:
+def _without(line: bytes, person: Person) -> bytes:
+    """A line without the user: nothing of one that is theirs, and what is cut off may be."""
     try:
-        return bool(orjson.loads(line).get(USER_ID) == person.user_id)
-    except (orjson.JSONDecodeError, AttributeError):  # cut off: whose it is cannot be told
-        return True
+        found: dict[str, Any] = orjson.loads(line)
+        user_id = found.get(USER_ID)
+    except (orjson.JSONDecodeError, AttributeError):
+        return b"" if orjson.dumps(person.user_id) in line else line
+    if user_id == person.user_id:
+        return b""
+    if not person.part.is_in_id(user_id):
+        for key, after in _replaced(found, person).items():
+            line = line.replace(_cell(key, found[key]), _cell(key, after))
+    return line
 
 
-def _blank(segment: Path, found: list[tuple[int, int]]) -> None:
+def _replaced(found: dict[str, Any], person: Person) -> dict[str, str]:
+    ids = {key: person.part.replaced_in_id(found[key]) for key in ID_KEYS if isinstance(found.get(key), str)}
+    texts = {key: person.part.replaced_in_text(found[key]) for key in ("context",) if isinstance(found.get(key), str)}
+    return {key: after for key, after in (ids | texts).items() if after != found[key]}
+
+
+def _cell(key: str, value: str) -> bytes:
+    return orjson.dumps({key: value})[1:-1]
+
+
+def _overwrite(segment: Path, lines: dict[int, bytes]) -> None:
     file = os.open(segment, os.O_WRONLY | os.O_CLOEXEC)
     try:
-        for start, end in found:
-            os.pwrite(file, b" " * (end - start), start)
+        for start, line in lines.items():
+            os.pwrite(file, line, start)
         os.fsync(file)
     finally:
         os.close(file)

@@ -126,6 +126,9 @@ def _identity(*columns: str) -> str:
     return f"left(md5(concat_ws(chr(31), {text(SERVED_SOURCE)}, {', '.join(columns)})), {IDENTITY_LETTERS})"
 
 
+SERVED_TEXT = text(SERVED_SOURCE)
+IDENTITY = {"events": _identity("event_id"), "impressions": _identity("request_id", "position")}
+
 # Where a request has acknowledgements, the items that its events name were shown, and no others.
 LISTS_SQL = (
     "WITH named AS (SELECT request_id, item_id, event_type FROM served_events WHERE request_id IS NOT NULL), "
@@ -151,10 +154,13 @@ def _offsets(home: Home, table: str) -> dict[str, Any]:
 def _append(
     session: duckdb.DuckDBPyConnection, home: Home, table: str, rows: str, offsets: dict[str, Any]
 ) -> SourceFacts:
-    """Append the rows that the raw table lacks. Everything that is served passes here."""
+    """Append the rows that the raw table lacks. Everything that is served passes here.
+
+    A row is known by what it holds, for a stand-in may have taken a user's place in its id since it was read.
+    """
     uri, schema = home.raw / table, RAW[table]
     notes = growth_notes(uri)
-    known = f"(SELECT row_id FROM {delta_relation(uri, schema)} WHERE source = {text(SERVED_SOURCE)})"
+    known = f"(SELECT {IDENTITY[table]} AS row_id FROM {delta_relation(uri, schema)} WHERE source = {SERVED_TEXT})"
     batch = notes["batch"] + 1
     new = (
         f"SELECT {', '.join(schema.names)} FROM (SELECT *, {batch} AS batch FROM ({rows})) "

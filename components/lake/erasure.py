@@ -2,7 +2,8 @@
 
 The rows are written anew without the user's, in one commit that carries the notes on. The log then begins there: older
 commits go, for their statistics hold the least and greatest ids, and so do all files that no version left reads. A run
-that names an older version can no longer be repeated, and is told so when it tries.
+that names an older version can no longer be repeated, and is told so when it tries. Where cells of other rows hold the
+id as a part, a stand-in takes its place.
 """
 
 import json
@@ -16,7 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from components.contracts.erasure import USER_ID, Erased, Person
+from components.contracts.id_parts import ID_KEYS
 from components.contracts.presence import files_below
+from components.lake.id_parts import count_parts, without_parts
 from components.lake.rows import stream_rows
 from components.lake.session import duckdb_session, name, parquet_relation, path_text, text
 from components.lake.tables import Notes, open_table, read_notes, replace_rows, table_files, table_version
@@ -38,10 +41,11 @@ def erase_rows(uri: Path, person: Person, again: bool = False, accepted: Fits | 
     """
     files = [path for path in files_below(uri) if path.is_file()]
     table = open_table(uri)
-    if table is None or not (again or any(holds_user(path, person) for path in files)):
+    if table is None or not (again or any(holds_user(path, person) or holds_part(path, person) for path in files)):
         return Erased(searched=len(files))
+    parts = sum(parts_in_file(Path(file), person) for file in table_files(uri))
     first, rows = _rewrite(uri, person, accepted)
-    return Erased(rows, _forget_history(uri, first), len(files))
+    return Erased(rows, _forget_history(uri, first), len(files), parts)
 
 
 def holds_user(path: Path, person: Person) -> bool:
@@ -49,6 +53,28 @@ def holds_user(path: Path, person: Person) -> bool:
     if path.parent.name == LOG:
         return any(_is_in_statistics(found, person) for found in _statistics(path))
     return path.suffix != ".parquet" or rows_in_file(path, person) != 0
+
+
+def holds_part(path: Path, person: Person) -> bool:
+    """Whether a file of a table's folder holds the user's id as a part of other rows' cells."""
+    if path.parent.name == LOG:
+        bounds = (str(found.get(key) or "") for found in _statistics(path) for key in ID_KEYS)
+        return any(person.part.is_in_id(bound) for bound in bounds)
+    return path.suffix == ".parquet" and parts_in_file(path, person) != 0
+
+
+def parts_in_file(path: Path, person: Person) -> int:
+    """Cells of other rows in a Parquet file that hold the user's id as a part; 0 for a file that cannot be read."""
+    try:
+        columns = pq.read_schema(path).names
+    except pa.ArrowInvalid:
+        return 0
+    counted = count_parts(person, columns)
+    if counted == "0":
+        return 0
+    with duckdb_session() as session:
+        found = f"SELECT {counted} FROM read_parquet({path_text(path)}, hive_partitioning = false)"
+        return int(session.execute(f"{found} WHERE NOT {_is_of(person, columns)}").fetchall()[0][0])
 
 
 def rows_in_file(path: Path, person: Person) -> int | None:
@@ -76,7 +102,7 @@ def _is_of(person: Person, columns: Sequence[str]) -> str:
     for column in JSON_COLUMNS:
         if column in columns:
             tests += [_names(f"json_extract_string({column}, {text(_path(key))})", person) for key in person.columns]
-    return "(" + " OR ".join(f"coalesce({test}, false)" for test in tests) + ")"
+    return "(" + " OR ".join(f"coalesce({test}, false)" for test in tests or ["false"]) + ")"
 
 
 def _path(key: str) -> str:
@@ -119,7 +145,8 @@ def _write_without(uri: Path, version: int, person: Person) -> int:
     schema = pa.schema(table.schema().to_arrow())
     with duckdb_session() as session:
         every = parquet_relation(table_files(uri, version), schema)
-        columns = ", ".join(map(name, schema.names))
+        replaced = without_parts(person, schema.names)
+        columns = ", ".join(f"{replaced.get(column, name(column))} AS {name(column)}" for column in schema.names)
         others = f"SELECT {columns} FROM {every} WHERE NOT {_is_of(person, schema.names)}"
         return replace_rows(uri, stream_rows(session, others, schema), read_notes(uri, version))
 

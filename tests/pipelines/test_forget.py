@@ -29,7 +29,10 @@ def living(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
     home = LivingHome(make_tiny_shop(tmp_path_factory.mktemp("forgetting") / "shop", FEW))
     shown = [a_list(f"r{number}", user_id=user) for number, user in enumerate(customers(home))]
     clicks = [an_event(f"e{number}", user_id=user) for number, user in enumerate(customers(home))]
-    log_all(home.home.feedback, *shown, *clicks)
+    first, second, *_ = customers(home)
+    mixed = an_event(f"{first}.e", user_id=second, session_id=f"{first}-20250301-1", request_id=f"{first}:r")
+    context = json.dumps({"session_id": f"web-{first}"})
+    log_all(home.home.feedback, *shown, *clicks, mixed, a_list(f"{first}:r", user_id=second, context=context))
     home.answer("run", "--shop", home.shop_file, "--again")
     return home
 
@@ -73,6 +76,8 @@ def test_a_user_is_found_nowhere_afterwards_and_does_not_come_back(living: Livin
     assert (receipt["state"], receipt["sweep"]["held_by"], receipt["sweep"]["by_bytes"]) == ("done", [], True)
     erased = [name for name, place in receipt["places"].items() if place["rows"]]
     assert {"online store", "feedback log", "features", "examples", "runs", "lake/raw/events"} <= set(erased)
+    parts = {name for name, place in receipt["places"].items() if place["parts"]}
+    assert {"feedback log", "lake/raw/events", "lake/clean/events", "lake/raw/impressions"} <= parts
     assert user not in json.dumps(receipt)
     assert user in Tombstones(living.home.tombstones)
     assert user not in (living.home.run(list_runs(living.home)[0].run_id) / "report.html").read_text()

@@ -8,7 +8,7 @@ import pytest
 from components.contracts.erasure import Erased, Person
 from components.contracts.home import Home
 from components.contracts.tombstones import bury
-from components.feedback.erasure import erase_feedback
+from components.feedback.erasure import erase_feedback, holds_part
 from components.feedback.following import Follower, LastKnown, await_followers
 from components.feedback.log import FeedbackLog, Pace
 from components.feedback.places import Places
@@ -57,6 +57,38 @@ def test_a_segment_that_a_service_holds_is_blanked_where_it_stands(home: Home) -
         assert log.show(a_list("r1"))
     assert b"ann" not in segment.read_bytes()
     assert (events_of(home), requests_of(home)) == (["e2", "e4"], ["r1"])
+
+
+@pytest.mark.parametrize("user_id", ["12", "ann-17", 'o"a'])
+def test_ids_of_others_that_hold_this_one_keep_their_line_and_its_length(home: Home, user_id: str) -> None:
+    person = Person(user_id, tombstone="t")
+    them, context = person.part.stand_in, '{"session_id":"12-1"}'
+    with FeedbackLog(home.feedback, Pace(write_seconds=0.01)) as log:
+        asyncio.run(
+            log.take(
+                [
+                    an_event("e1", session_id=f"{user_id}-20260909-1"),
+                    an_event(f"click-{user_id}", user_id="bob", request_id=f"{user_id}/r"),
+                    an_event("e3", user_id=f"{user_id}-b", session_id=f"{user_id}-b-1"),
+                    an_event("e4", session_id=f"x{user_id}-1"),
+                ]
+            )
+        )
+        [segment] = segments(Places(home.feedback).events)
+        before = segment.stat()
+        assert holds_part(segment, person)
+        assert erase_feedback(home, person) == Erased(files=1, searched=1, parts=2)
+        assert segment.stat().st_size == before.st_size
+        asyncio.run(log.take([an_event("e5")]))
+        assert log.show(a_list("r1", user_id="bob", context=context))
+    rows = served_events(home).to_pylist()
+    assert [row["event_id"] for row in rows] == ["e1", f"click-{them}", "e3", "e4", "e5"]
+    assert [row["session_id"] for row in rows[:4]] == [f"{them}-20260909-1", None, f"{user_id}-b-1", f"x{user_id}-1"]
+    assert rows[1]["request_id"] == f"{them}/r"
+    erase_feedback(home, person)
+    [shown] = served_lists(home).to_pylist()
+    assert shown["context"] == (f'{{"session_id":"{them}-1"}}' if user_id == "12" else context)
+    assert not holds_part(segment, person)
 
 
 def test_a_line_that_a_kill_tore_goes_once_nobody_appends(home: Home) -> None:

@@ -29,7 +29,7 @@ FILE = 'source = { kind = "csv", path = "people.csv" }\n'
 def forget(shop: ShopFolder, user_id: str) -> None:
     bury(shop.home.tombstones, user_id)
     for log in sorted((shop.home.root / "lake").rglob("_delta_log")):
-        erase_rows(log.parent, person_of(shop.shop(), user_id))
+        erase_rows(log.parent, person_of(shop.shop(), user_id, "tombstone"))
 
 
 def users(rows: list[dict[str, Any]]) -> set[str]:

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.contracts.erasure import Person
 from components.contracts.tables import RAW
+from components.feedback.erasure import erase_feedback
 from components.feedback.log import FeedbackLog
 from components.feedback.places import Places
 from components.feedback.segments import segments
 from components.ingest_events.served import LISTS
+from components.lake.erasure import erase_rows
 from components.lake.tables import commit_notes, read_notes, table_files, table_version
 from components.lake.upkeep import compact_table
 from tests.components.feedback.rows import LOGGED, MOMENT, a_list, an_event, log_all
@@ -22,6 +25,7 @@ from tests.shop_files import PURCHASES, ShopFolder, shop_folder
 ROWS = "customer,article,bought_at\nu1,a,2017-03-01 10:00:00\n"
 SOON, LATER = LOGGED + timedelta(minutes=29), LOGGED + timedelta(minutes=30)
 HOUR = timedelta(hours=1)
+SHOWN = (("a", 1), ("b", 2))
 
 
 @pytest.fixture
@@ -243,3 +247,21 @@ def test_lists_are_read_once_whatever_files_they_come_to_lie_in(shop: ShopFolder
     assert [request for request, _, _ in places(shop)] == ["r0", "r0", "r1", "r1", "r2", "r2"]
     (kept,) = read_notes(shop.home.raw / "impressions")["sources"]["served"]["files"]
     assert [Path(file).name for file in table_files(table)] == [kept]
+
+
+def test_what_was_ingested_is_known_though_a_forgotten_users_part_of_its_ids_was_replaced(shop: ShopFolder) -> None:
+    person = Person("ann", tombstone="t")
+    seen = an_event("ann/e1", event_type="shown", item_id="b", request_id="ann/r1")
+    clicked = an_event("ann/e2", item_id="b", request_id="ann/r1")
+    log_all(shop.home.feedback, a_list("ann/r1"), a_list("r2"), seen, clicked)
+    shop.ingest(LATER)
+    for uri in (shop.home.raw / "events", shop.home.raw / "impressions"):
+        assert erase_rows(uri, person).parts
+    assert erase_feedback(shop.home, person).parts == 3
+    log_all(shop.home.feedback, a_list("r3"), an_event("e3"))
+    shop.ingest(LATER)
+    them = person.part.stand_in
+    assert sorted(row["event_id"] for row in served(shop, "events")) == ["e3", f"{them}/e2"]
+    assert sorted(places(shop)) == sorted(
+        [(f"{them}/r1", "b", 2), *((request, item, place) for request in ("r2", "r3") for item, place in SHOWN)]
+    )

@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 
 from components.contracts.erasure import Erased, Person
 from components.contracts.errors import SourceError
-from components.lake.erasure import erase_rows, holds_user
+from components.lake.erasure import erase_rows, holds_user, parts_in_file
 from components.lake.tables import append_rows, create_table, open_table, read_notes, replace_rows, table_version
 from components.lake.upkeep import vacuum_table
 
@@ -128,3 +128,58 @@ def test_ids_of_odd_characters(tmp_path: Path) -> None:
     append_rows(table, rows(odd, "other"), {})
     assert erase_rows(table, Person(odd)).rows == 1
     assert users_of(table) == ["other"]
+
+
+SESSIONS = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("session_id", pa.string()),
+        ("context", pa.string()),
+        ("attributes", pa.map_(pa.string(), pa.string())),
+    ]
+)
+
+
+def sessions(*cells: tuple[str | None, str | None, str | None, str]) -> pa.Table:
+    rows = [(*each[:3], [("by", each[3])]) for each in cells]
+    return pa.table(dict(zip(SESSIONS.names, zip(*rows, strict=True), strict=True)), schema=SESSIONS)
+
+
+def test_the_id_as_a_part_of_other_rows_gives_way_to_a_stand_in(tmp_path: Path) -> None:
+    table, ann = tmp_path / "events", Person("ann-17", tombstone="t")
+    before = sessions(
+        ("ann-17", "ann-17-1", None, "x"),
+        ("bob", "ann-17-1", '{"ref": "by ann-17"}', "mail/ann-17"),
+        (None, "ann-170-1", '{"ref": "joann-17"}', "ann-170"),
+        ("ann-17-b", "ann-17-b-1", '{"ref": "ann-17-b"}', "ann-17-b"),
+        ("bob", None, None, "x"),
+    )
+    append_rows(table, before, {})
+
+    erased = erase_rows(table, ann)
+
+    assert (erased.rows, erased.parts) == (1, 3)
+    them = ann.part.stand_in
+    assert (
+        DeltaTable(table).to_pyarrow_table().to_pylist()
+        == sessions(
+            ("bob", f"{them}-1", f'{{"ref": "by {them}"}}', f"mail/{them}"),
+            (None, "ann-170-1", '{"ref": "joann-17"}', "ann-170"),
+            ("ann-17-b", "ann-17-b-1", '{"ref": "ann-17-b"}', "ann-17-b"),
+            ("bob", None, None, "x"),
+        ).to_pylist()
+    )
+    assert not any(parts_in_file(path, ann) for path in table.glob("*.parquet"))
+    assert erase_rows(table, ann).parts == 0
+
+
+def test_a_short_id_is_a_part_of_ids_alone(tmp_path: Path) -> None:
+    table, person = tmp_path / "events", Person("12", tombstone="t")
+    before = [("bob", "12-20260909-1", '{"session_id": "12-1", "n": 12, "size": "12 oz"}', "12 oz")]
+    append_rows(table, sessions(*before, ("bob", "4123", "{}", "12")), {})
+    assert erase_rows(table, person).parts == 2
+    them = person.part.stand_in
+    [first, second] = DeltaTable(table).to_pyarrow_table().to_pylist()
+    assert first["session_id"] == f"{them}-20260909-1"
+    assert first["context"] == f'{{"session_id": "{them}-1", "n": 12, "size": "12 oz"}}'
+    assert (first["attributes"], second["session_id"]) == ([("by", "12 oz")], "4123")

@@ -1,0 +1,54 @@
+"""SQL that finds a user's id as a part of other rows' cells, and puts a stand-in there; see ``contracts/id_parts``."""
+
+from collections.abc import Iterator, Sequence
+
+from components.contracts.erasure import USER_ID, Person
+from components.contracts.id_parts import ID_KEYS, RE2
+from components.lake.session import name, text
+
+TEXTS = {"context": True, "found": False, "row": False}  # and whether whole values in them count
+ATTRIBUTES = "attributes"
+TIMES = 2  # a pattern takes the character between two parts: the second one is met the next time
+
+
+def without_parts(person: Person, columns: Sequence[str]) -> dict[str, str]:
+    """SQL of the cells with the stand-in, by column, for those columns that may hold the id as a part.
+
+    Rows of a user whose own id holds it are theirs, and stay as they are.
+    """
+    own = f"regexp_matches({name(USER_ID)}, {text(person.part.in_id(RE2))})" if USER_ID in columns else "false"
+    replaced = dict(_replaced(person, columns))
+    return {
+        column: f"CASE WHEN coalesce({own}, false) THEN {name(column)} ELSE {cell} END"
+        for column, cell in replaced.items()
+    }
+
+
+def count_parts(person: Person, columns: Sequence[str]) -> str:
+    """SQL of how many cells of other rows hold the id as a part."""
+    changed = [
+        f"count(*) FILTER (WHERE ({cell}) IS DISTINCT FROM {name(column)})"
+        for column, cell in without_parts(person, columns).items()
+    ]
+    return " + ".join(changed) or "0"
+
+
+def _replaced(person: Person, columns: Sequence[str]) -> Iterator[tuple[str, str]]:
+    part = person.part
+    for column in columns:
+        if column in ID_KEYS:
+            yield column, _without(name(column), [part.in_id(RE2)], part.stand_in)
+        elif column in TEXTS:
+            yield column, _without(name(column), part.in_text(RE2, TEXTS[column]), part.stand_in)
+        elif column == ATTRIBUTES and part.is_telling:
+            value = _without("each.value", part.in_text(RE2), part.stand_in)
+            entries = f"lambda each: {{'key': each.key, 'value': {value}}}"
+            yield column, f"map_from_entries(list_transform(map_entries({name(column)}), {entries}))"
+
+
+def _without(cell: str, patterns: Sequence[str], stand_in: str) -> str:
+    kept = text(rf"\1{stand_in}\2")
+    for pattern in patterns:
+        for _ in range(TIMES):
+            cell = f"regexp_replace({cell}, {text(pattern)}, {kept}, 'g')"
+    return cell
