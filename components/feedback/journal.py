@@ -115,6 +115,7 @@ class Journal:
         self._all_synced_at = time.monotonic()
         self._refusing: set[SegmentWriter] = set()
         self._failing: set[str] = set()
+        self._is_blind = False
         self._thread = threading.Thread(target=self._run, name="feedback-journal", daemon=True)
         self._thread.start()
 
@@ -160,6 +161,7 @@ class Journal:
         self._thread.join()
 
     def _run(self) -> None:
+        self._do("reading known ids", self._load_known)
         while not self._closing.is_set():
             self._wake.wait(max(self._next_write - time.monotonic(), 0.001))
             self._wake.clear()
@@ -227,6 +229,17 @@ class Journal:
             size += len(self._lists.popleft().line)
         return size
 
+    def _load_known(self) -> None:
+        """Read which events are known already: none is taken before that, for it could be taken twice."""
+        try:
+            self._known.load()
+        except OSError as error:
+            if not self._is_blind:
+                log.warning("known events cannot be read (%s); it is tried again and again", error)
+            self._is_blind = True
+            raise
+        self._is_blind = False
+
     def _write_events(self) -> None:
         with self._handing_in:
             group = list(self._batches)
@@ -246,6 +259,7 @@ class Journal:
             batch.done.set_exception(refusal)
 
     def _log_events(self, wanted: Sequence[Batch]) -> None:
+        self._load_known()
         fresh: dict[str, bytes] = {}
         answers = [self._answer(batch, fresh) for batch in wanted]
         self._append(self._event_segments, fresh.values())

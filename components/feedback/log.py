@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -54,7 +55,8 @@ class FeedbackLog:
             forgotten: users of whom nothing is written; asked again whenever something is.
         """
         self._places, pace = Places(folder), pace or Pace()
-        self._journal = Journal(self._places, pace, _recent_ids(self._places, pace.remembered), forgotten)
+        known = RecentIds(pace.remembered, partial(_recent_ids, self._places))
+        self._journal = Journal(self._places, pace, known, forgotten)
         self._mover = Mover(self._places, move_seconds)
 
     def show(self, served: ServedList) -> bool:
@@ -99,13 +101,11 @@ class FeedbackLog:
         self.close()
 
 
-def _recent_ids(places: Places, remembered: int) -> RecentIds:
-    """The ids of the newest events in the journal."""
-    known, left = RecentIds(remembered), remembered
+def _recent_ids(places: Places, most: int) -> list[str]:
+    """The ids of the newest events in the journal, oldest first."""
+    known: list[str] = []
     for segment in reversed(segments(places.events)):
-        found = read_events(whole_lines(segment), ["event_id"])["event_id"].drop_null().to_pylist()
-        known.add(found[-left:])
-        left -= len(found)
-        if left <= 0:
+        known = read_events(whole_lines(segment), ["event_id"])["event_id"].drop_null().to_pylist() + known
+        if len(known) >= most:
             break
-    return known
+    return known[-most:]

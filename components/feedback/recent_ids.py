@@ -1,15 +1,31 @@
 """A bounded memory of ids: at least the last so many are known, at most twice as many are kept."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
 class RecentIds:
-    """Remembers ids in two generations; when the younger is full, the older is forgotten."""
+    """Remembers ids in two generations; when the younger is full, the older is forgotten.
 
-    def __init__(self, remembered: int) -> None:
+    Ids that were known before are read when they are needed, and again and again until they can be.
+    """
+
+    def __init__(self, remembered: int, read: Callable[[int], Iterable[str]] = lambda _: ()) -> None:
+        """Remember so many ids; ``read`` returns at most so many of those that were known before, oldest first."""
         self._remembered = remembered
+        self._read: Callable[[int], Iterable[str]] | None = read
         self._young: set[str] = set()
         self._old: set[str] = set()
+
+    def load(self) -> None:
+        """Read the ids that were known before, unless that is done.
+
+        Raises:
+            OSError: they cannot be read.
+        """
+        if self._read is not None:
+            before = list(self._read(self._remembered))
+            self._read = None
+            self.add(before)
 
     def __contains__(self, one: str) -> bool:
         return one in self._young or one in self._old

@@ -1,6 +1,5 @@
 """Products in the shop's words: titles, categories, brands and prices, aligned with the items that are ranked."""
 
-import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +23,6 @@ LARGEST = float(np.finfo(np.float32).max)
 ALWAYS = -(2**62)  # a row without a date held before all others
 UNREADABLE = (RankloopError, DeltaError, OSError, pa.ArrowException, LookupError, ValueError)
 
-log = logging.getLogger("bentoml.rankloop.catalogue")
 Mask = NDArray[np.bool_]
 Codes = NDArray[np.int32]
 
@@ -59,6 +57,7 @@ class Catalogue:
     categories: Words
     brands: Words
     prices: Floats
+    trouble: str | None = None  # why the words could not be read; ids stand for them
 
     def title(self, position: int) -> str:
         """What people call an item: its title, else its finest category and size, else its id."""
@@ -102,10 +101,11 @@ class Catalogue:
 
 def read_catalogue(home: Home, items: ItemRows) -> Catalogue:
     """Read the newest words of the ranked items from the home's clean table; without it, ids stand for titles."""
+    trouble = None
     try:
         rows = _rows_of(items.item_ids, _clean_items(home))
     except UNREADABLE as error:
-        log.warning("titles and categories cannot be read, ids stand for them: %s", error)
+        trouble = f"titles and categories cannot be read, ids stand for them: {error}"
         rows = _rows_of(items.item_ids, ITEMS.empty_table())
     usual = items.columns.get("price", np.full(len(items), np.nan, dtype=np.float32))
     listed = pc.fill_null(rows["price"], np.nan).to_numpy(zero_copy_only=False).astype(np.float32)
@@ -115,6 +115,7 @@ def read_catalogue(home: Home, items: ItemRows) -> Catalogue:
         categories=categories,
         brands=_words(rows["brand"]),
         prices=np.where(np.isnan(listed), usual, listed),
+        trouble=trouble,
     )
 
 

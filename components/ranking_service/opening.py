@@ -10,7 +10,7 @@
 
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from components.bundles.loading import Bundle, check_rankable, load_ranker
@@ -40,6 +40,7 @@ from feature_repo.packed_online_store.clock import wall_clock
 from feature_repo.project import PROJECT
 
 REFUSED = (BundleError, PromotionError, OSError)
+_Making = tuple[str, bytes, bytes | None, Fallback | None, str | None]  # what a recommender is made of
 
 
 @dataclass
@@ -73,7 +74,7 @@ class Opening:
         self.time = HomeTime(settings.home.feedback, lambda: self._client("", hasty=True))
         self._shelves: dict[str, _Shelf] = {}
         self._rankers: dict[str, Ranker] = {}
-        self._opened: dict[tuple[str, bytes, bytes | None, Fallback | None], Recommender] = {}
+        self._opened: dict[_Making, Recommender] = {}
 
     def live(self, before: Live | None = None) -> Live:
         """Open everything; what is bad now stays as it was before, or is stood in for.
@@ -95,6 +96,8 @@ class Opening:
         except (*REFUSED, StoreError) as error:
             trouble["baseline"] = str(error)
         shelf = self._shelves[champion.bundle.manifest.feature_revision]
+        if shelf.catalogue.trouble:
+            trouble["catalogue"] = shelf.catalogue.trouble
         storefront = storefront_of(self.settings, self.shop, arms, experiment, shelf.catalogue, self._forgotten)
         self._forget_unused(arms)
         return Live(arms, experiment, shelf.catalogue, storefront, shelf.items.newest, trouble)
@@ -147,7 +150,7 @@ class Opening:
         """
         check_rankable(bundle.manifest, feature_list(), bundle.manifest.feature_revision)
         shelf = self._shelf(bundle.manifest.feature_revision)
-        key = (bundle.digest, manifest_bytes(bundle.manifest), shelf.items.mark, degraded)
+        key = (bundle.digest, manifest_bytes(bundle.manifest), shelf.items.mark, degraded, shelf.catalogue.trouble)
         if key not in self._opened:
             ranker = self._ranker(bundle)
             limits = Candidates(**bundle.manifest.candidates)
@@ -188,6 +191,8 @@ class Opening:
         if known is None or self._is_rewritten(known):
             items = rows.items()
             self._shelves[revision] = _Shelf(rows, items, read_catalogue(self.settings.home, items.rows))
+        elif known.catalogue.trouble:
+            self._shelves[revision] = replace(known, catalogue=read_catalogue(self.settings.home, known.items.rows))
         return self._shelves[revision]
 
     def _is_rewritten(self, shelf: _Shelf) -> bool:

@@ -90,9 +90,9 @@ class Reloading:
         self._try_again = time.monotonic() + TRY_AGAIN_SECONDS if live.trouble else math.inf
         if self._live is not None and live.is_like(self._live):
             return
-        for about in ("champion", "challenger", "baseline", "experiment"):
+        for about in ("champion", "challenger", "baseline", "experiment", "catalogue"):
             self._say(about, live.trouble.get(about))
-        self.refused += sum(about not in ("challenger", "baseline") for about in live.trouble)
+        self.refused += sum(about in ("champion", "experiment") for about in live.trouble)
         self._live = live
         self._put(live)
         self.reloads += 1

@@ -14,7 +14,7 @@ from components.feedback.places import Places
 from components.feedback.records import read_events, read_lists
 from components.feedback.segments import segments, whole_lines
 from components.lake.tables import open_table
-from tests.components.feedback.rows import a_list, an_event
+from tests.components.feedback.rows import a_list, an_event, log_all
 from tests.components.feedback.slow_disk import SlowDisk
 from tests.waiting import PATIENCE_SECONDS, until
 
@@ -182,3 +182,21 @@ def test_a_line_that_a_kill_tore_is_passed_over(tmp_path: Path) -> None:
     assert read_lists(whole_lines(torn))["request_id"].to_pylist() == ["r1"]
     torn.write_bytes(whole + b"\0" * 40 + b"\n" + list_line(a_list("r3")))
     assert read_lists(whole_lines(torn))["request_id"].to_pylist() == ["r1", "r3"]
+
+
+def test_events_are_refused_while_it_cannot_be_told_which_are_known(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log_all(tmp_path, an_event("e1"))
+    [segment] = segments(Places(tmp_path).events)
+    aside = segment.rename(tmp_path / "aside")
+    segment.mkdir()
+    with FeedbackLog(tmp_path) as log:
+        for _ in range(2):
+            with pytest.raises(EventsRefusedError, match="Is a directory"):
+                asyncio.run(log.take([an_event("e1")]))
+        segment.rmdir()
+        aside.rename(segment)
+        taken = asyncio.run(log.take([an_event("e1"), an_event("e2")]))
+    assert (taken.accepted, taken.repeated) == (1, 1)
+    assert caplog.text.count("known events cannot be read") == 1

@@ -114,6 +114,25 @@ def test_promotion_and_rollback_are_followed(shop: Stocked, other: Bundle, live:
     assert live.reloading.refused == 0
 
 
+def test_titles_that_could_not_be_read_are_read_again(
+    shop: Stocked, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(reloading, "TRY_AGAIN_SECONDS", 0.5)
+    [file] = (shop.home.clean / "items").glob("*.parquet")
+    content = file.read_bytes()
+    file.unlink()
+    file.mkdir()
+    with serving(shop.home) as live:
+        assert not now(live).catalogue.sections(now(live).champion.stock.allowed)
+        assert caplog.text.count("ids stand for them") == 1
+        file.rmdir()
+        file.write_bytes(content)
+        until(lambda: not now(live).catalogue.trouble)
+        assert now(live).catalogue.sections(now(live).champion.stock.allowed)
+        assert now(live).champion.catalogue is now(live).catalogue
+        assert live.reloading.refused == 0
+
+
 def test_the_baselines_arm_follows_the_rules_of_the_champion(shop: Stocked, other: Bundle, live: Serving) -> None:
     before = now(live).arms["baseline"]
     move_to(shop, other)
