@@ -104,6 +104,16 @@ class Contract(Settings):
         description="Largest share of the rows of a catalogue or a customer table in which an optional cell (price, "
         "valid_from, the stock flag) cannot be read.",
     )
+    max_user_share: Share = Field(
+        0.05,
+        description="A user with a larger share of all events, or of all successes, and more than ten times the "
+        "average of the other users, is named in a warning.",
+    )
+    left_out_users: tuple[str, ...] = Field(
+        (),
+        description="Users whose events count for nothing: not for popularity, training or the gate (bots, tests, "
+        "resellers). Their rows are set aside; a change judges all rows again.",
+    )
     tolerated_rows: int = Field(
         10, ge=0, description="So few bad new rows never stop a run, whatever their share; they go to quarantine."
     )

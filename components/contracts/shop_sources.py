@@ -210,7 +210,8 @@ class ImpressionSource(Settings):
     user: str = Field(description="Column of the user id.")
     item: str = Field(description="Column of the item id.")
     time: str = Field(description="Column of the time of the request.")
-    position: str = Field(description="Column of the position shown, from 1.")
+    position: str = Field(description="Column of the position shown.")
+    first_position: Literal[0, 1] = Field(1, description="Position of the first item of a list.")
     score: str | None = Field(None, description="Column of the score that ordered the list.")
     propensity: str | None = Field(None, description="Column of the probability of being shown there.")
     features: str | None = Field(

@@ -152,13 +152,19 @@ def map_impressions(source: ImpressionSource, found: SourceColumns) -> Mapping:
         "arm": found.text("arm", None),
         "context": found.text("context", None),
         "item_id": found.id("item", source.item),
-        "position": _cast(found.number("position", source.position), "INTEGER"),
+        "position": _position(source, found),
         "score": found.number("score", source.score),
         "propensity": found.number("propensity", source.propensity),
         "features": _features(source, found),
         "feature_list": found.text("feature_list", source.feature_list),
     }
     return Mapping(readings, tuple(found.used), tuple(found.times))
+
+
+def _position(source: ImpressionSource, found: SourceColumns) -> Reading:
+    """The position, from 1."""
+    reading = _cast(found.number("position", source.position), "INTEGER")
+    return reading if source.first_position == 1 else Reading(f"({reading.value}) + 1", reading.problem)
 
 
 def _features(source: ImpressionSource, found: SourceColumns) -> Reading:

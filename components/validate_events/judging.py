@@ -12,6 +12,7 @@ KNOWN_TYPES = get_args(EventType)
 REPEATED = "repeated event id"
 UNKNOWN_TYPE = "unknown event type"
 NO_ITEM = "no item"
+LEFT_OUT = "user left out"
 LAST_POSITION = 10_000  # of a shown list; what lies beyond is a mistake of the log
 
 
@@ -49,7 +50,7 @@ def judged_impressions(contract: Contract, raw: str) -> str:
         f"WHEN position IS NULL OR position NOT BETWEEN 1 AND {LAST_POSITION} "
         f"THEN 'position outside 1 to {LAST_POSITION:,}' "
         "WHEN propensity <= 0 OR propensity > 1 THEN 'propensity outside 0 to 1' "
-        f"{_time_reasons(contract)} END"
+        f"{_time_reasons(contract)} {_left_out(contract)} END"
     )
     shown = ("request_id", "event_time", "user_id", "item_id", "position", "score", "propensity")
     return f"SELECT *, {reason} AS reason, {_row(shown)} AS row FROM {raw}"
@@ -78,8 +79,13 @@ def _event_reason(contract: Contract) -> str:
         f"WHEN abs(price) > {contract.max_price!r} OR abs(list_price) > {contract.max_price!r} "
         "THEN 'price beyond the limit' "
         "WHEN (price < 0 OR list_price < 0) AND found_type <> 'return' AND coalesce(quantity, 0) >= 0 "
-        "THEN 'negative price' END"
+        f"THEN 'negative price' {_left_out(contract)} END"
     )
+
+
+def _left_out(contract: Contract) -> str:
+    named = ", ".join(text(id_text(user)) for user in contract.left_out_users)
+    return f"WHEN user_id IN ({named}) THEN {text(LEFT_OUT)}" if named else ""
 
 
 def _time_reasons(contract: Contract) -> str:

@@ -1,20 +1,17 @@
 """Counts of what was judged, and the hard limits that they must keep."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import duckdb
 
-from components.contracts.shop import Contract
-from components.lake.session import text
+from components.contracts.shop import Contract, Shop
 from components.validate_events.growth import Growth
-from components.validate_events.judging import NO_ITEM, REPEATED, UNKNOWN_TYPE
+from components.validate_events.judging import LEFT_OUT, NO_ITEM, REPEATED
+from components.validate_events.reasons import Values, found_values, reason_words
 
 EXAMPLES = 3
-SHOWN_TYPES = 5
-SHOWN_CHARACTERS = 40
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,7 @@ class Judgement:
     examples: dict[str, list[str]] = field(default_factory=dict)  # a few rows as JSON, by reason
     without_user: int = 0
     returns: int = 0
-    unknown_types: dict[str, int] = field(default_factory=dict)  # the commonest, by how many rows have them
+    values: Values = field(default_factory=dict)  # the commonest values behind a reason, with their rows
 
     @property
     def quarantined(self) -> int:
@@ -37,8 +34,13 @@ class Judgement:
     def sound(self) -> int:
         return self.rows - self.quarantined
 
+    @property
+    def unusable(self) -> dict[str, int]:
+        """The reasons of rows that are set aside though nobody asked for it."""
+        return {reason: rows for reason, rows in self.reasons.items() if reason != LEFT_OUT}
 
-def judge_rows(session: duckdb.DuckDBPyConnection, growth: Growth) -> Judgement:
+
+def judge_rows(session: duckdb.DuckDBPyConnection, shop: Shop, growth: Growth) -> Judgement:
     """Count the new rows by reason."""
     if growth.is_empty:
         return Judgement(growth.table)
@@ -55,22 +57,17 @@ def judge_rows(session: duckdb.DuckDBPyConnection, growth: Growth) -> Judgement:
         examples=_examples(session, growth) if reasons else {},
         without_user=sum(row[2] for row in found),
         returns=sum(row[3] for row in found if row[0] is None),
-        unknown_types=_unknown_types(session, growth) if UNKNOWN_TYPE in reasons else {},
+        values=found_values(session, shop, _rejected(growth)) if reasons else {},
     )
 
 
 def _examples(session: duckdb.DuckDBPyConnection, growth: Growth) -> dict[str, list[str]]:
-    rejected = f"FROM {growth.judged} WHERE reason IS NOT NULL"
-    return dict(session.execute(f"SELECT reason, min(row, {EXAMPLES}) {rejected} GROUP BY reason").fetchall())
+    sql = f"SELECT reason, min(row, {EXAMPLES}) FROM ({_rejected(growth)}) GROUP BY reason"
+    return dict(session.execute(sql).fetchall())
 
 
-def _unknown_types(session: duckdb.DuckDBPyConnection, growth: Growth) -> dict[str, int]:
-    written = "coalesce(json_extract_string(row, '$.event_type'), 'nothing')"
-    counted = (
-        f"SELECT left({written}, {SHOWN_CHARACTERS}) AS type, count(*) FROM {growth.judged} "
-        f"WHERE reason = {text(UNKNOWN_TYPE)} GROUP BY type ORDER BY count(*) DESC, type LIMIT {SHOWN_TYPES}"
-    )
-    return dict(session.execute(counted).fetchall())
+def _rejected(growth: Growth) -> str:
+    return f"SELECT reason, row FROM {growth.judged} WHERE reason IS NOT NULL"
 
 
 def breaches(contract: Contract, judgement: Judgement) -> list[str]:
@@ -82,8 +79,8 @@ def breaches(contract: Contract, judgement: Judgement) -> list[str]:
         ("have no user", judgement.without_user, contract.max_missing_users, "max_missing_users"),
         ("repeat an event id", judgement.reasons.get(REPEATED, 0), contract.max_duplicates, "max_duplicates"),
         (
-            f"cannot be used: {reason_words(judgement.reasons, _named(judgement))}",
-            judgement.quarantined,
+            f"cannot be used: {reason_words(judgement.unusable, contract, judgement.values)}",
+            sum(judgement.unusable.values()),
             contract.max_quarantined,
             "max_quarantined",
         ),
@@ -95,20 +92,14 @@ def breaches(contract: Contract, judgement: Judgement) -> list[str]:
     ]
 
 
+def rejection_warnings(contract: Contract, judgement: Judgement) -> Iterator[str]:
+    """Warn of new rows that are set aside, though they pass no limit; repeated ones are as if never sent."""
+    reasons = {reason: rows for reason, rows in judgement.unusable.items() if reason != REPEATED}
+    if reasons:
+        count, words = sum(reasons.values()), reason_words(reasons, contract, judgement.values)
+        yield f"{judgement.table}: {count:,} of {judgement.rows:,} new rows are set aside: {words}"
+
+
 def limit_words(limit: float, key: str) -> str:
     """Name a limit of the contract by its key and value."""
     return f"limit {limit:.4g}, contract.{key}"
-
-
-def reason_words(reasons: dict[str, int], named: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Count rows by reason, the most frequent reasons first; ``named`` adds words to a reason."""
-    ordered = sorted(reasons.items(), key=lambda reason: (-reason[1], reason[0]))
-    return ", ".join(f"{count:,} {reason}{named.get(reason, '')}" for reason, count in ordered[:3])
-
-
-def _named(judgement: Judgement) -> dict[str, str]:
-    """The values that were not understood, where the shop file can say what they mean."""
-    if not judgement.unknown_types:
-        return {}
-    named = ", ".join(f"{value!r} {count:,} times" for value, count in judgement.unknown_types.items())
-    return {UNKNOWN_TYPE: f" ({named}; `events.types` in the shop file translates them)"}

@@ -11,6 +11,7 @@ from components.contracts.tables import CANONICAL, QUARANTINE
 from components.lake.session import delta_relation, text
 from components.lake.zones import local_sql
 from components.validate_events.limits import Judgement
+from components.validate_events.reasons import found_values, in_words
 
 OPTIONAL = ("user_id", "quantity", "price", "list_price", "session_id", "request_id")
 
@@ -26,7 +27,7 @@ def quality_facts(
     session.execute(f"CREATE TEMP VIEW known_events AS SELECT * FROM {events} WHERE {known}")
     return {
         "new": {table: _new_facts(judgement) for table, judgement in judgements.items()},
-        "quarantine": _quarantine_facts(session, home),
+        "quarantine": _quarantine_facts(session, shop, home),
         "events": _event_facts(session),
         "days": _day_facts(session, shop),
         "references": _reference_facts(session, shop, home),
@@ -39,21 +40,26 @@ def _new_facts(judgement: Judgement) -> dict[str, Any]:
         "rows": judgement.rows,
         "clean": judgement.sound,
         "quarantined": judgement.quarantined,
+        "unusable": sum(judgement.unusable.values()),
         "reasons": judgement.reasons,
         "examples": judgement.examples,
         "without_user": judgement.without_user,
         "returns": judgement.returns,
-        "unknown_types": judgement.unknown_types,
+        "values": judgement.values,
     }
 
 
-def _quarantine_facts(session: duckdb.DuckDBPyConnection, home: Home) -> list[dict[str, Any]]:
-    """Rows in quarantine by table, source and reason, with a few examples."""
-    return _records(
+def _quarantine_facts(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home) -> list[dict[str, Any]]:
+    """Rows in quarantine by table, source and reason, with a few examples, and the reason in words."""
+    quarantine = delta_relation(home.quarantine, QUARANTINE)
+    found = _records(
         session,
         'SELECT "table", source, reason, count(*) AS rows, min(row, 3) AS examples '
-        f"FROM {delta_relation(home.quarantine, QUARANTINE)} GROUP BY ALL ORDER BY ALL",
+        f"FROM {quarantine} GROUP BY ALL ORDER BY ALL",
     )
+    values = found_values(session, shop, f"SELECT reason, row FROM {quarantine}") if found else {}
+    words = {each["reason"]: in_words(each["reason"], shop.contract, values.get(each["reason"], ())) for each in found}
+    return [each | {"words": words[each["reason"]]} for each in found]
 
 
 def _event_facts(session: duckdb.DuckDBPyConnection) -> dict[str, Any]:

@@ -17,9 +17,9 @@ def digest_settings(shop: Shop, table: str) -> str:
         events = [
             source.model_dump(include=JUDGED_ANEW) | {"quantity": source.columns.quantity} for source in shop.events
         ]
-        settings = [events, _row_limits(shop), *_words(shop)]
+        settings = [events, _row_limits(shop), *_words(shop), *_left_out(shop)]
     if table == "impressions":
-        settings = [shop.impressions is not None, _row_limits(shop), *_words(shop)]
+        settings = [shop.impressions is not None, _row_limits(shop), *_words(shop), *_left_out(shop)]
     if table == "users":
         settings = [*_words(shop)] or {}
     if table == "items":
@@ -34,6 +34,11 @@ def digest_settings(shop: Shop, table: str) -> str:
 def _words(shop: Shop) -> list[list[str]]:
     """Nothing without words, so that tables of shops that name none stand as they are."""
     return [sorted(nobody_words(shop.contract.no_user))] if shop.contract.no_user else []
+
+
+def _left_out(shop: Shop) -> list[dict[str, list[str]]]:
+    users = shop.contract.left_out_users
+    return [{"left_out": sorted(users)}] if users else []
 
 
 def _row_limits(shop: Shop) -> dict[str, float]:

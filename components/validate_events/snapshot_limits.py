@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from components.contracts.shop import Contract, Shop
 from components.validate_events.findings import Findings
-from components.validate_events.limits import limit_words, reason_words
+from components.validate_events.limits import limit_words
+from components.validate_events.reasons import reason_words
 from components.validate_events.snapshots import repeated
 
 SHOWN = 200  # letters of an example row
@@ -18,7 +19,12 @@ def snapshot_breaches(shop: Shop, table: str, findings: Findings) -> list[str]:
     repeats = findings.reasons.get(repeated(table), 0) if table != "promotions" else 0
     aside = sum(findings.reasons.values()) - repeats
     limits = [
-        (f"cannot be used: {reason_words(findings.reasons)}", aside, contract.max_quarantined, "max_quarantined"),
+        (
+            f"cannot be used: {reason_words(findings.reasons, contract, {})}",
+            aside,
+            contract.max_quarantined,
+            "max_quarantined",
+        ),
         ("repeat an id", repeats, contract.max_duplicates, "max_duplicates"),
     ]
     found = [
@@ -57,10 +63,10 @@ def snapshot_warnings(shop: Shop, table: str, findings: Findings) -> Iterator[st
     """Say in words what of a snapshot table is set aside, unreadable or without effect."""
     if aside := sum(findings.reasons.values()):
         example = next(iter(findings.examples.values()))[0]
-        yield (
-            f"{table}: {aside:,} of {findings.rows:,} rows are set aside ({reason_words(findings.reasons)}), "
-            f"such as {_short(example)}; what they say of exclusion counts"
-        )
+        words = reason_words(findings.reasons, shop.contract, {})
+        exclusion = "; what they say of exclusion counts" if table == "items" else ""
+        rows = f"{aside:,} of {findings.rows:,} rows"
+        yield f"{table}: {rows} are set aside ({words}), such as {_short(example)}{exclusion}"
     for column, count in findings.bad_cells.items():
         yield (
             f"{table}: {count:,} of {findings.rows:,} cells of {column} cannot be read, such as "

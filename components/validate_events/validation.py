@@ -19,9 +19,10 @@ from components.lake.tables import create_table, table_version
 from components.lake.upkeep import tidy_tables
 from components.validate_events.findings import Findings
 from components.validate_events.growth import Growth, growth_of, write_clean_rows
+from components.validate_events.heavy_users import heavy_user_warnings
 from components.validate_events.item_codes import extend_item_codes
 from components.validate_events.known_items import SoldItems, sold_items, unknown_breach, unknown_warnings
-from components.validate_events.limits import Judgement, breaches, judge_rows
+from components.validate_events.limits import Judgement, breaches, judge_rows, rejection_warnings
 from components.validate_events.moments import resolve_as_of
 from components.validate_events.quality import quality_facts
 from components.validate_events.quarantine import quarantine_growth, quarantine_snapshot
@@ -79,6 +80,7 @@ def validate_events(
         newest = _newest_event(session, home)
         moment = resolve_as_of(as_of, newest, shop.zone)
         facts = quality_facts(session, shop, home, judged.judgements, moment)
+        warnings = (*_warnings(shop, judged), *heavy_user_warnings(session, shop, "known_events"))
         facts["snapshots"] = {table: asdict(each) for table, each in judged.findings.items() if each.rows}
         facts["dropped_sources"] = dropped_sources(session, shop, home, raw, list(judged.judgements))
     return ValidationReport(
@@ -86,7 +88,7 @@ def validate_events(
         rows_in=sum(judgement.rows for judgement in judged.judgements.values()),
         rows_out=sum(judgement.sound for judgement in judged.judgements.values()),
         facts=facts,
-        warnings=tuple(_warnings(shop, judged)),
+        warnings=warnings,
     )
 
 
@@ -114,7 +116,7 @@ def _judge(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, raw: Hand
     return _Judged(
         growths=list(growths.values()),
         replacements=replacements,
-        judgements={table: judge_rows(session, growth) for table, growth in growths.items()},
+        judgements={table: judge_rows(session, shop, growth) for table, growth in growths.items()},
         findings={table: findings_of(home, table, replacement) for table, replacement in replacements.items()},
         sold=sold_items(session, shop, home, growths.get("events"), known_items(shop, home, replacements["items"])),
     )
@@ -136,6 +138,8 @@ def _refuse_breaches(shop: Shop, home: Home, judged: _Judged) -> None:
 
 
 def _warnings(shop: Shop, judged: _Judged) -> Iterator[str]:
+    for judgement in judged.judgements.values():
+        yield from rejection_warnings(shop.contract, judgement)
     for table, findings in judged.findings.items():
         yield from snapshot_warnings(shop, table, findings)
     yield from unknown_warnings(shop, judged.sold)

@@ -29,7 +29,7 @@ class Quarantined:
     """Rows kept apart for one reason, with one of them as it was found."""
 
     table: str
-    reason: str
+    reason: str  # in words, with the values that were found
     rows: int
     example: str | None
 
@@ -89,19 +89,26 @@ def data_quality(records: Records, contract: Contract) -> DataQuality | None:
 
 
 def _tables(validated: Facts) -> tuple[TableRows, ...]:
-    new, sizes = validated.child("new"), validated.child("tables")
+    new, sizes, snapshots = validated.child("new"), validated.child("tables"), validated.child("snapshots")
     names = dict.fromkeys(name for facts in (new, sizes) for name, _ in facts.items())
     tables = (
         TableRows(
             name=name,
             new=new.child(name).count("rows"),
             clean=new.child(name).count("clean"),
-            quarantined=new.child(name).count("quarantined"),
+            quarantined=new.child(name).count("quarantined") if name in new else _set_aside(snapshots.child(name)),
             total=sizes.count(name),
         )
         for name in names
     )
-    return tuple(table for table in tables if table.new or table.total)
+    return tuple(table for table in tables if table.new or table.total or table.quarantined)
+
+
+def _set_aside(snapshot: Facts) -> int | None:
+    """Return how many rows of a catalogue, customer or promotion table are set aside."""
+    if not snapshot:
+        return None
+    return int(sum(as_number(rows) or 0 for _, rows in snapshot.child("reasons").items()))
 
 
 def _about(events: Facts) -> Iterator[tuple[str, str]]:
@@ -120,7 +127,7 @@ def _reasons(validated: Facts) -> tuple[Quarantined, ...]:
     found = [
         Quarantined(
             table=each.text("table") or "events",
-            reason=each.text("reason") or "unknown",
+            reason=each.text("words", "reason") or "unknown",
             rows=each.count("rows") or 0,
             example=next(iter(each.texts("examples")), None),
         )
@@ -135,11 +142,11 @@ def _limits(new: Facts, contract: Contract) -> Iterator[Limit]:
     if not rows:
         return
     watched = (
-        ("New rows set aside", "quarantined", contract.max_quarantined),
-        ("New rows without a customer", "without_user", contract.max_missing_users),
+        ("New rows set aside", ("unusable", "quarantined"), contract.max_quarantined),
+        ("New rows without a customer", ("without_user",), contract.max_missing_users),
     )
-    for name, key, limit in watched:
-        found = new.number(key)
+    for name, keys, limit in watched:
+        found = new.number(*keys)
         if found is not None and limit < 1:
             yield Limit(name, found / rows, max(limit, min(contract.tolerated_rows / rows, 1.0)))
 

@@ -91,7 +91,7 @@ def test_types_that_are_not_understood_are_named_and_counted(tmp_path: Path) -> 
 
     shop.write("shop.toml", CODED.replace("csv", "parquet") + LENIENT)
     facts = shop.validate().facts
-    assert facts["new"]["events"]["unknown_types"] == {"3": 12, "refund": 8, "nothing": 1}
+    assert facts["new"]["events"]["values"] == {"unknown event type": [("3", 12), ("refund", 8), ("nothing", 1)]}
     assert {json.loads(row)["event_type"] for _, row in shop.quarantine()} == {"3", "refund", None}
 
 
