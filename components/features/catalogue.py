@@ -29,31 +29,46 @@ def held_at(table: ir.Table, key: str, at: datetime) -> ir.Table:
     return valid_at(dated, key, ibis.literal(microseconds(at), type="int64"))
 
 
-def coded_words(words: ir.StringValue) -> ir.FloatingValue:
-    """Codes of words: 0 for the first in alphabetical order; missing stays missing."""
-    ranks = ibis.dense_rank().over(order_by=[words.isnull(), words]).cast("float64")
+def coded_words(words: ir.StringValue, *exact: ir.StringValue) -> ir.FloatingValue:
+    """Codes of words: 0 for the first in alphabetical order; missing stays missing.
+
+    ``exact`` tells words apart that are written alike, such as paths whose parts hold the separator.
+    """
+    ranks = ibis.dense_rank().over(order_by=[words.isnull(), words, *exact]).cast("float64")
     return ibis.ifelse(words.isnull(), ibis.null("float64"), ranks)
 
 
 def category_word(category: ir.ArrayValue, level: int) -> ir.StringValue:
     """The category at a level (from 1), named by its whole path; missing where the path is shorter."""
-    parts = [category[index] for index in range(level)]
-    path = parts[0]
-    for part in parts[1:]:
+    path, *finer = _parts(category, level)
+    for part in finer:
         path = path + SEPARATOR + part
     return path
 
 
-def group_words(catalogue: ir.Table, shape: Shape) -> dict[str, ir.StringValue]:
+def exact_path(*parts: ir.StringValue) -> ir.StringValue:
+    """A path that only equal parts give, whatever they hold: each behind its length."""
+    path = ibis.literal("")
+    for part in parts:
+        path = path + part.length().cast("string") + ":" + part
+    return path
+
+
+def group_words(catalogue: ir.Table, shape: Shape) -> dict[str, tuple[ir.StringValue, ...]]:
     """The groups an item belongs to, as words: its category at every level, its brand, both together."""
-    levels = [category_word(catalogue.category, level) for level in _levels(shape)]
-    finest = levels[-1] if levels else ibis.null("string")
+    category, brand = catalogue.category, catalogue.brand
+    levels = [(category_word(category, level), exact_path(*_parts(category, level))) for level in _levels(shape)]
+    finest, exact = levels[-1] if levels else (ibis.null("string"), ibis.null("string"))
     return {
         **{f"category_{level}": words for level, words in zip(_levels(shape), levels, strict=True)},
-        "category": finest,
-        "brand": catalogue.brand,
-        "branded_category": finest + SEPARATOR + catalogue.brand,
+        "category": (finest, exact),
+        "brand": (brand,),
+        "branded_category": (finest + SEPARATOR + brand, exact + exact_path(brand)),
     }
+
+
+def _parts(category: ir.ArrayValue, level: int) -> list[ir.StringValue]:
+    return [category[index] for index in range(level)]
 
 
 def catalogue_at(tables: Coded, moment: Moment, shape: Shape) -> ir.Table:
@@ -67,7 +82,7 @@ def catalogue_at(tables: Coded, moment: Moment, shape: Shape) -> ir.Table:
     if shape.in_stock is not None:
         stock = rows.attributes.get(shape.in_stock).lower()
         columns["in_stock"] = stock.isin(YES).fill_null(False).cast("float64")
-    codes = {name: coded_words(words) for name, words in group_words(rows, shape).items()}
+    codes = {name: coded_words(*words) for name, words in group_words(rows, shape).items()}
     return rows.select("item", "item_id", "item_code", "valid_from", list_price=rows.price, **columns, **codes)
 
 

@@ -25,6 +25,8 @@ UNREADABLE = (RankloopError, DeltaError, OSError, pa.ArrowException, LookupError
 
 Mask = NDArray[np.bool_]
 Codes = NDArray[np.int32]
+Path = tuple[str, ...]
+"""A category by its levels, widest first."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,13 @@ class Words:
 class Catalogue:
     """What the shop calls its products; everything is aligned with ``ItemRows``: position i is item i.
 
-    ``categories`` are whole paths, widest level first, joined by " / "; ``prices`` float32 [items], NaN for unknown.
+    ``categories`` are whole paths, widest level first, joined by " / ", whose levels stand in ``paths``, aligned with
+    the words; ``prices`` float32 [items], NaN for unknown.
     """
 
     titles: pa.Array
     categories: Words
+    paths: tuple[Path, ...]
     brands: Words
     prices: Floats
     trouble: str | None = None  # why the words could not be read; ids stand for them
@@ -64,11 +68,12 @@ class Catalogue:
         return str(self.titles[position].as_py())
 
     def matching(
-        self, categories: Collection[str] = (), brands: Collection[str] = (), max_price: float | None = None
+        self, categories: Collection[str | Path] = (), brands: Collection[str] = (), max_price: float | None = None
     ) -> Mask:
         """Items that a caller's filters let through, bool [items]; what is not given limits nothing.
 
-        A category is named by one level of its path or by the path down to a level; an unknown name matches nothing.
+        A category is named by one level of its path or by the path down to a level, as text or level by level; an
+        unknown name matches nothing.
         """
         mask = np.ones(len(self.prices), dtype=bool)
         if categories:
@@ -82,15 +87,14 @@ class Catalogue:
     def sections(self, among: Mask) -> tuple[str, ...]:
         """Names of the widest categories of some items (bool [items]), sorted."""
         codes = np.unique(self.categories.codes[among])
-        return tuple(sorted({self.categories.known[code].split(SEPARATOR)[0] for code in codes if code != NONE}))
+        return tuple(sorted({self.paths[code][0] for code in codes if code != NONE}))
 
     @cached_property
-    def _below(self) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = {}
-        for code, path in enumerate(self.categories.known):
-            levels = path.split(SEPARATOR)
-            down_to = [SEPARATOR.join(levels[: depth + 1]) for depth in range(len(levels))]
-            for name in {*levels, *down_to}:
+    def _below(self) -> dict[str | Path, list[int]]:
+        found: dict[str | Path, list[int]] = {}
+        for code, path in enumerate(self.paths):
+            down_to = [path[: depth + 1] for depth in range(len(path))]
+            for name in {*path, *down_to, *map(SEPARATOR.join, down_to)}:
                 found.setdefault(name, []).append(code)
         return found
 
@@ -109,10 +113,12 @@ def read_catalogue(home: Home, items: ItemRows) -> Catalogue:
         rows = _rows_of(items.item_ids, ITEMS.empty_table())
     usual = items.columns.get("price", np.full(len(items), np.nan, dtype=np.float32))
     listed = pc.fill_null(rows["price"], np.nan).to_numpy(zero_copy_only=False).astype(np.float32)
-    categories = _words(_paths(rows))
+    codes, paths = _paths(rows)
+    categories = Words(codes, tuple(map(SEPARATOR.join, paths)))
     return Catalogue(
-        titles=_titles(rows, categories, items.item_ids),
+        titles=_titles(rows, codes, paths, items.item_ids),
         categories=categories,
+        paths=paths,
         brands=_words(rows["brand"]),
         prices=np.where(np.isnan(listed), usual, listed),
         trouble=trouble,
@@ -135,10 +141,10 @@ def _rows_of(item_ids: NDArray[np.object_], table: pa.Table) -> pa.Table:
     return table.take(pa.array(row_of, mask=row_of == NONE)).combine_chunks()
 
 
-def _titles(rows: pa.Table, categories: Words, item_ids: NDArray[np.object_]) -> pa.Array:
+def _titles(rows: pa.Table, codes: Codes, paths: Sequence[Path], item_ids: NDArray[np.object_]) -> pa.Array:
     title = pc.utf8_trim_whitespace(rows["title"])
     named = pc.if_else(pc.equal(title, ""), None, title)
-    finest = _taken([path.split(SEPARATOR)[-1] for path in categories.known], categories.codes)
+    finest = _taken([path[-1] for path in paths], codes)
     sized = pc.binary_join_element_wise(finest, _sizes(rows), ", ")
     return pc.coalesce(named, sized, finest, pa.array(item_ids, pa.string())).combine_chunks()
 
@@ -150,9 +156,11 @@ def _sizes(rows: pa.Table) -> pa.ChunkedArray:
     return pc.map_lookup(attributes, query_key=size, occurrence="first")
 
 
-def _paths(rows: pa.Table) -> pa.ChunkedArray:
-    joined = pc.binary_join(rows["category"], SEPARATOR)
-    return pc.if_else(pc.equal(joined, ""), None, joined)
+def _paths(rows: pa.Table) -> tuple[Codes, tuple[Path, ...]]:
+    """The distinct category paths, and which of them each item has."""
+    known: dict[Path, int] = {}
+    codes = [known.setdefault(tuple(path), len(known)) if path else NONE for path in rows["category"].to_pylist()]
+    return np.array(codes, dtype=np.int32), tuple(known)
 
 
 def _words(column: pa.ChunkedArray) -> Words:

@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -95,7 +95,7 @@ def _narrowed(wish: Asked, asked: RecommendRequest, recommender: Recommender) ->
     filters = asked.filters
     if filters is None:
         return wish
-    wanted = recommender.catalogue.matching(filters.categories or (), filters.brands or (), filters.max_price)
+    wanted = recommender.catalogue.matching(_named(filters.categories or ()), filters.brands or (), filters.max_price)
     stock = recommender.stock.items.columns.get("in_stock")
     if filters.in_stock_only and stock is not None:
         wanted = wanted & (stock != 0)
@@ -106,6 +106,10 @@ def _narrowed(wish: Asked, asked: RecommendRequest, recommender: Recommender) ->
         max_per_category=filters.max_per_category,
         any_stock=filters.in_stock_only is False,
     )
+
+
+def _named(categories: Sequence[str | list[str]]) -> list[str | tuple[str, ...]]:
+    return [name if isinstance(name, str) else tuple(name) for name in categories]
 
 
 def _note(visit: Visit, asked: Request, given: Given) -> None:

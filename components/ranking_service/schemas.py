@@ -24,6 +24,7 @@ from components.ranking.candidates import SOURCES
 MOST_ITEMS = 1000
 MOST_VIEWED = 100
 MOST_NAMES = 200
+MOST_LEVELS = 20  # of a category's path
 MOST_EVENTS = 500  # a batch
 MOST_CONTEXT = 20  # entries
 MOST_CHARACTERS = 256  # of a text in the context
@@ -48,6 +49,7 @@ ListId = Annotated[str, Field(min_length=1, max_length=128, pattern=IN_ONE_LINE)
 Ids = Annotated[list[Id], Field(max_length=MOST_ITEMS)]
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 Names = Annotated[list[Name], Field(min_length=1, max_length=MOST_NAMES)]
+Category = Name | Annotated[list[Name], Field(min_length=1, max_length=MOST_LEVELS)]
 Source = Literal[SOURCES]  # type: ignore[valid-type]
 
 
@@ -96,12 +98,13 @@ class Context(BaseModel):
 
 
 class Filters(Document):
-    """What the list may hold; a category is named by one level of its path, or by the path down to a level.
+    """What the list may hold; a category is named by one level of its path, or by the path down to a level: joined by
+    `` / ``, or as a list of its levels.
 
     Without ``in_stock_only`` the shop's rule holds; false sets it aside.
     """
 
-    categories: Names | None = None
+    categories: Annotated[list[Category], Field(min_length=1, max_length=MOST_NAMES)] | None = None
     brands: Names | None = None
     max_price: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     in_stock_only: bool | None = None

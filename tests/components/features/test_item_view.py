@@ -111,6 +111,19 @@ def test_flags_say_what_may_be_recommended():
     assert {name: row["in_stock"] for name, row in rows.items()} == {"tea": 1, "fuel": 0, "postage": 0, "loose": 0}
 
 
+def test_categories_are_told_apart_by_their_levels_whatever_these_hold():
+    paths = {"a": ["Home / Garden", "Tools"], "b": ["Home", "Garden / Tools"], "c": ["Home", "Garden"], "d": ["Home"]}
+    items = [{"item_id": item, "category": path, "brand": "Tools"} for item, path in paths.items()]
+    events = [event(1, "ann", item) for item in paths]
+    rows = snapshots(clean_tables(events, items), 5, replace(PLAIN, category_levels=2))["item_features"].to_pylist()
+    codes = {row["item_id"]: (row["category_1"], row["category_2"], row["branded_category"]) for row in rows}
+    assert codes["c"] == (0, 0, 0)
+    assert codes["d"] == (0, None, None)
+    assert codes["a"][0] == 1
+    assert codes["b"][0] == 0
+    assert {codes["a"][1], codes["b"][1]} == {codes["a"][2], codes["b"][2]} == {1, 2}
+
+
 def test_an_item_that_is_listed_from_a_stated_time_is_known_before_its_first_sale():
     items = [{"item_id": "new", "valid_from": on(3)}, {"item_id": "later", "valid_from": on(30)}, {"item_id": "old"}]
     rows = snapshots(clean_tables([event(1, "ann", "tea")], items), 10)["item_features"]

@@ -62,6 +62,9 @@ def test_categories_are_paths_and_brands_are_names(catalogue: Catalogue) -> None
         ({"categories": ["DRINKS"]}, ["beer", "cola"]),
         ({"categories": ["SODA"]}, ["cola"]),
         ({"categories": ["DRINKS / ALES", "FRUIT"]}, ["apple", "beer"]),
+        ({"categories": [("DRINKS",), ("DRINKS", "ALES", "PALE")]}, ["beer", "cola"]),
+        ({"categories": [("DRINKS", "ALES")]}, ["beer"]),
+        ({"categories": [("ALES",)]}, []),  # a path begins with the widest level
         ({"categories": ["nothing of the kind"]}, []),
         ({"brands": ["X", "Z"]}, ["apple"]),
         ({"max_price": 3.0}, ["apple", "beer"]),  # the catalogue's price, else the usual one; unknown is none
@@ -71,6 +74,22 @@ def test_categories_are_paths_and_brands_are_names(catalogue: Catalogue) -> None
 )
 def test_filters_name_what_is_let_through(catalogue: Catalogue, filters: dict[str, Any], left: list[str]) -> None:
     assert [RANKED[place] for place in np.flatnonzero(catalogue.matching(**filters))] == left
+
+
+def test_categories_whose_names_hold_the_separator_are_told_apart(tmp_path: Path) -> None:
+    paths = {"apple": ["Home / Garden", "Tools"], "beer": ["Home", "Garden / Tools"], "cola": ["Home", "Garden"]}
+    items = [{"item_id": item, "category": path} for item, path in paths.items()]
+    write_clean(Home(tmp_path), clean_tables([event(0, "u", "cola")], items=items))
+    catalogue = read_catalogue(Home(tmp_path), ranked())
+
+    def left(*names: str | tuple[str, ...]) -> list[str]:
+        return [RANKED[place] for place in np.flatnonzero(catalogue.matching(names))]
+
+    assert [catalogue.categories.of(place) for place in (0, 1)] == ["Home / Garden / Tools"] * 2
+    assert (left(("Home / Garden", "Tools")), left(("Home", "Garden / Tools"))) == (["apple"], ["beer"])
+    assert (left(("Home",)), left(("Home / Garden",))) == (["beer", "cola"], ["apple"])
+    assert catalogue.sections(np.ones(4, dtype=bool)) == ("Home", "Home / Garden")
+    assert titles(catalogue) == ["Tools", "Garden / Tools", "Garden", "unheard"]
 
 
 def test_without_a_catalogue_ids_stand_for_titles(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ ITEMS = np.array(["apple", "beer", "cola"], dtype=object)
 CATALOGUE = Catalogue(
     titles=pa.array(["Red apple", "Ale", "Cola, 2 L"]),
     categories=Words(np.array([0, 1, -1], dtype=np.int32), ("FRUIT", "DRINKS / ALES")),
+    paths=(("FRUIT",), ("DRINKS", "ALES")),
     brands=Words(np.full(3, -1, dtype=np.int32), ()),
     prices=np.full(3, np.nan, dtype=np.float32),
 )

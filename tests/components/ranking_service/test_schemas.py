@@ -52,6 +52,7 @@ TAKEN: list[tuple[type[Document], dict[str, Any]]] = [
     (RecommendRequest, context(**{f"name{n}": n for n in range(MOST_CONTEXT)})),
     (RecommendRequest, context(a="x" * 256, b=True, c=1, d=1.5, e=None, **{"n" * 64: 0})),
     (RecommendRequest, filters(categories=["c"] * MOST_NAMES, brands=["b"] * MOST_NAMES)),
+    (RecommendRequest, filters(categories=["c", ["Home / Garden", "Tools"], ["c"] * 20])),
     (RecommendRequest, filters(max_price=0, max_per_category=1, in_stock_only=True, sources=list(SOURCES))),
     (RankRequest, {"user_id": "u", "items": []}),
     (RankRequest, {"user_id": "u", "items": ["i"] * MOST_ITEMS, "explain": True}),
@@ -80,6 +81,10 @@ REFUSED: list[tuple[type[Document], dict[str, Any], str]] = [
     (RecommendRequest, context(session_id=""), "context.session_id"),
     (RecommendRequest, filters(categories=[]), "filters.categories"),
     (RecommendRequest, filters(categories=["c"] * (MOST_NAMES + 1)), "filters.categories"),
+    *(
+        (RecommendRequest, filters(categories=[one]), "filters.categories.0")
+        for one in ([], ["c"] * 21, [""], 7, [["c"]])
+    ),
     (RecommendRequest, filters(brands=[""]), "filters.brands.0"),
     *((RecommendRequest, filters(max_price=price), "filters.max_price") for price in (-0.01, float("inf"), "3")),
     *((RecommendRequest, filters(max_per_category=most), "filters.max_per_category") for most in (0, MOST_ITEMS + 1)),
