@@ -1,25 +1,32 @@
-"""How much is let in: so many requests of one caller, and no more waiting ones than are answered in time."""
+"""How much is let in: so much of one caller, and no more waiting requests than are answered in time.
+
+Requests differ in what they cost, and are counted by that (``costs``): a caller's rate, whose turn is next (``lines``)
+and how long the wait will be.
+"""
 
 import asyncio
 import math
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from starlette.exceptions import HTTPException
 
+from components.ranking_service.lines import FairLine
 from components.ranking_service.settings import positive_number
 from components.ranking_service.together import Steps, together
 
 MOST_CALLERS = 10_000  # remembered at once; of more, those that asked longest ago start afresh
 MOST_NAME = 64  # characters of a caller's name or address that tell it apart
 FIRST_GUESS_SECONDS = 0.005
-MOST_ROUND_SECONDS = 0.05  # of answers before the loop looks for news
+MOST_ROUND_SECONDS = 0.025  # of answers before the loop looks for news
 MOST_TOGETHER = 8  # answers of a group: more would hardly cost less each, and the first waits for the last
+REFUSAL_SECONDS = 0.1  # of a caller beyond its rate: who asks again at once would only be refused at once
 LOOKS = 3  # turns of the loop between two rounds: what was received is read, then handled, then waits for its turn
+ABOUT = 0.5  # of a plain answer, by which a group may cost more
 NEW_SHARE = 0.05  # of the mean time of an answer: about the last 20 count
 
 PER_SECOND = "RANKLOOP_REQUESTS_PER_SECOND"
@@ -32,11 +39,11 @@ Found = TypeVar("Found")
 class Limits:
     """What one caller may ask, and how long a request may wait for its turn.
 
-    The rate only stops a caller that runs wild (a shop's whole web tier may share one key); what the machine cannot
-    answer in time is shed.
+    A plain list counts as one, what costs more as more. The rate lies below what one core answers, so that a caller who
+    asks for all it can get leaves something; what the machine cannot answer in time is shed.
     """
 
-    per_second: float = 1000.0
+    per_second: float = 400.0
     burst: float = 2000.0
     waiting_seconds: float = 0.25
 
@@ -63,6 +70,11 @@ class Rates:
         self._allowed_debt = (limits.burst - 1) * self._seconds_each
         self._full_at: OrderedDict[str, float] = OrderedDict()
 
+    def charge(self, caller: str, cost: float) -> None:
+        """Take what a request that was let in costs beyond one; the caller's next ones wait for it."""
+        name = caller[:MOST_NAME]
+        self._full_at[name] = max(time.monotonic(), self._full_at.get(name, 0.0)) + (cost - 1) * self._seconds_each
+
     def admit(self, caller: str, now: float | None = None) -> None:
         """Take one token of a caller's bucket.
 
@@ -82,53 +94,78 @@ class Rates:
 
 
 class Turn:
-    """Has answers made in the order of arrival: at once for who comes alone, in groups for those who had to wait.
+    """Has answers made in a fair order: at once for who comes alone, in groups for those who had to wait.
 
     The loop (one, for the whole life of this) runs between two rounds of answers, so that health checks are answered
     and the number waiting is exact. A round is a group; when the loop is busy (refusing a crowd, say), as many groups
-    as take as long as all else took. By the mean of the answers lately it takes 50 ms at most.
+    as take as long as all else took. By the mean of the answers lately it takes 25 ms at most. Of several callers each
+    gets as much of it as the others, and is shed by its own line.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._budget = limits.waiting_seconds
-        self._waiting: deque[_Place] = deque()
+        self._waiting: FairLine[_Place] = FairLine()
         self._round_ended = self._exited = 0.0
         self._is_running = False
         self._answer_seconds = FIRST_GUESS_SECONDS
         self.ahead = 0
         """Requests that wait or are being answered."""
         self.mean_seconds = FIRST_GUESS_SECONDS
-        """Moving mean of the time from one answer to the next, or of the time of an answer when none waits."""
+        """Moving mean of the time from one answer to the next, or of the time of an answer when none waits; both for a
+        cost of one."""
+        self._making = 0.0  # what those cost that are being answered
         self.shed = 0
 
     @property
     def has_room(self) -> bool:
-        """Whether a request that came now would wait for no longer than the budget."""
-        return self.ahead * self.mean_seconds <= self._budget
+        """Whether a request that came last of all would wait for no longer than the budget."""
+        return self._seconds(self._waiting.cost + self._making) <= self._budget
 
-    def check(self) -> None:
+    def check(self, caller: str = "", cost: float = 1.0) -> None:
         """Refuse a request that would wait for longer than the budget.
 
         Raises:
             HTTPException: 503, with Retry-After.
         """
-        if not self.has_room:
+        wait = self._wait(caller, cost)
+        if wait > self._budget:
             self.shed += 1
-            found = f"{self.ahead} requests are waiting already"
-            raise _come_again(HTTPStatus.SERVICE_UNAVAILABLE, found, self.ahead * self.mean_seconds)
+            raise _come_again(HTTPStatus.SERVICE_UNAVAILABLE, f"{self.ahead} requests are waiting already", wait)
 
-    async def answer(self, steps: Steps[Found]) -> Found:
+    def _wait(self, caller: str, cost: float) -> float:
+        """How long a request would wait: for what is before it in its own line, and for as much of each other caller.
+
+        It is never longer than for all that is there.
+        """
+        lines = self._waiting.cost_of
+        others = len(lines) - (caller in lines)
+        fair = (others + 1) * lines.get(caller, 0.0) + others * cost
+        return self._seconds(self._making + min(self._waiting.cost, fair))
+
+    def _seconds(self, cost: float) -> float:
+        return cost * self.mean_seconds
+
+    async def answer(self, steps: Steps[Found], caller: str = "", cost: float = 1.0) -> Found:
         """Make an answer when its turn has come.
 
         Raises:
             HTTPException: as ``check``.
         """
-        self.check()
+        self.check(caller, cost)
+        return await self._made(_Place(steps, time.perf_counter(), _future(), cost), caller)
+
+    async def work(self, steps: Steps[Found], caller: str, cost: float) -> Found:
+        """Do something else than answering when its turn has come, in a round of its own; it is never shed.
+
+        What its caller does next is its work too: the loop does that before the next round.
+        """
+        return await self._made(_Place(steps, time.perf_counter(), _future(), cost, is_answer=False), caller)
+
+    async def _made(self, place: "_Place", caller: str) -> Any:
         loop = asyncio.get_running_loop()
-        place = _Place(steps, time.perf_counter(), loop.create_future())
         self.ahead += 1
         if self._is_running:
-            self._waiting.append(place)
+            self._waiting.append(place, caller, place.cost)
         else:
             self._is_running = True
             try:
@@ -136,14 +173,14 @@ class Turn:
             finally:
                 self._end_round(loop)
         try:
-            return cast(Found, await place.outcome)
+            return await place.outcome
         finally:
             if place.outcome.cancelled():
                 self.ahead -= 1
 
     def _make(self, group: "list[_Place]") -> None:
         """Make some answers together."""
-        began = time.perf_counter()
+        began, self._making = time.perf_counter(), sum(place.cost for place in group)
         try:
             for place, found in zip(group, together([place.steps for place in group]), strict=True):
                 place.tell(found)
@@ -153,34 +190,40 @@ class Turn:
             raise
         finally:
             self.ahead -= len(group)
-            self._note(len(group), group[0].entered, began, time.perf_counter())
+            if group[0].is_answer:
+                self._note(len(group), group[0].entered, began, time.perf_counter())
+            self._making = 0.0
 
     def _note(self, many: int, entered: float, began: float, ended: float) -> None:
         """Learn how long answers take from some that were made together."""
-        share = 1 - (1 - NEW_SHARE) ** many
-        self._answer_seconds += share * ((ended - began) / many - self._answer_seconds)
-        self.mean_seconds += share * ((ended - max(self._exited, entered)) / many - self.mean_seconds)
+        share, cost = 1 - (1 - NEW_SHARE) ** many, self._making
+        self._answer_seconds += share * ((ended - began) / cost - self._answer_seconds)
+        self.mean_seconds += share * ((ended - max(self._exited, entered)) / cost - self.mean_seconds)
         self._exited = ended
 
     def _make_round(self, loop: asyncio.AbstractEventLoop) -> None:
         """Answer a group of those who wait, or as many groups as fit into the time that all else took."""
         elsewhere = min(time.perf_counter() - self._round_ended, MOST_ROUND_SECONDS)
-        most = max(1, min(MOST_TOGETHER, round(MOST_ROUND_SECONDS / self._answer_seconds)))
-        many = max(most, round(elsewhere / self._answer_seconds))
+        most = MOST_ROUND_SECONDS / self._answer_seconds
+        todo = max(min(MOST_TOGETHER, most), elsewhere / self._answer_seconds)
         try:
-            while many > 0 and (group := self._next(min(many, most))):
+            while todo > 0 and (group := self._next(min(todo, most))):
                 self._make(group)
-                many -= len(group)
+                todo -= sum(place.cost for place in group) if group[0].is_answer else todo
         finally:
             self._end_round(loop)
 
-    def _next(self, many: int) -> "list[_Place]":
-        """Take the next that wait, without those who have left."""
+    def _next(self, most: float) -> "list[_Place]":
+        """Take the next that wait, without those who have left: a group of about so much, or one of more."""
         found: list[_Place] = []
-        while self._waiting and len(found) < many:
-            place = self._waiting.popleft()
+        while self._waiting and len(found) < MOST_TOGETHER:
+            first = self._waiting.first
+            if found and not (first.is_answer and found[0].is_answer and first.cost <= most + ABOUT):
+                break
+            place = self._waiting.pop()
             if not place.outcome.cancelled():
                 found.append(place)
+                most -= place.cost
         return found
 
     def _end_round(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -204,6 +247,8 @@ class _Place:
     steps: Steps[Any]
     entered: float
     outcome: "asyncio.Future[Any]"
+    cost: float = 1.0
+    is_answer: bool = True
 
     def tell(self, found: Any) -> None:
         """Give the answer, or what went wrong, to who waits for it."""
@@ -213,6 +258,10 @@ class _Place:
             self.outcome.set_exception(found)
         else:
             self.outcome.set_result(found)
+
+
+def _future() -> "asyncio.Future[Any]":
+    return asyncio.get_running_loop().create_future()
 
 
 def _come_again(status: HTTPStatus, found: str, wait: float) -> HTTPException:

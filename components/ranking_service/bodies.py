@@ -13,10 +13,15 @@ from pydantic import ValidationError
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from components.ranking_service.costs import cost_of_body
 from components.ranking_service.problems import Problem
 from components.ranking_service.schemas import Document
+from components.ranking_service.serving import serving_of
+from components.ranking_service.together import Steps
+from components.ranking_service.visits import visit_of
 
 MOST_BYTES = 256 * 1024
+SMALL_BYTES = 4 * 1024  # which are parsed in less time than waiting for a turn takes
 MOST_ECHOED = 100  # characters of what the caller sent that an answer repeats
 BODY_SECONDS = 1.0
 JSON = "application/json"
@@ -39,7 +44,7 @@ Asked = TypeVar("Asked", bound=Document)
 
 
 async def read_body(request: Request, kind: type[Asked]) -> Asked:
-    """Read a request's body.
+    """Read a request's body; a large one is parsed when its caller's turn has come, and counts by its size.
 
     Raises:
         Problem: it is not JSON, packed, too large, too slow, or breaks a limit of its schema.
@@ -48,9 +53,25 @@ async def read_body(request: Request, kind: type[Asked]) -> Asked:
     _check_is_plain(request.headers)
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return kind.model_validate_json(_in_utf_8(await _content(request), charset))
+            content = await _content(request)
     except TimeoutError as error:
         raise Problem(HTTPStatus.REQUEST_TIMEOUT, f"the body took more than {BODY_SECONDS} s") from error
+    if len(content) <= SMALL_BYTES:
+        return _parsed(content, charset, kind)
+    visit, cost = visit_of(request), cost_of_body(len(content))
+    visit.charge(cost)
+    return await serving_of(request).turn.work(_parsing(content, charset, kind), visit.caller, cost)
+
+
+def _parsing(content: bytes, charset: str, kind: type[Asked]) -> Steps[Asked]:
+    """Steps that parse, of which nothing has to be scored."""
+    yield from ()
+    return _parsed(content, charset, kind)
+
+
+def _parsed(content: bytes, charset: str, kind: type[Asked]) -> Asked:
+    try:
+        return kind.model_validate_json(_in_utf_8(content, charset))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))[:MOST_ECHOED] or "body"

@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -19,20 +20,24 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.ranking_service.access import Access, check_is_here, is_open
-from components.ranking_service.admission import Rates, Turn
+from components.ranking_service.admission import REFUSAL_SECONDS, Rates, Turn
 from components.ranking_service.draining import Drain
 from components.ranking_service.measures import Measures
 from components.ranking_service.problems import Problem
 from components.ranking_service.request_log import RequestLog
+from components.ranking_service.together import nothing_to_score
 from components.ranking_service.tracing import Tracing
 from components.ranking_service.visits import REQUEST_ID, SCOPE_KEY, Visit, request_id_of
 
 ANSWERS = ("/v1/recommend", "/v1/rank")
+EVENTS = "/v1/events"
 ROUTES = frozenset(
-    {*ANSWERS, "/v1/events", "/v1/shop", "/v1/customers", "/openapi.json", "/metrics", "/livez", "/readyz", "/"}
+    {*ANSWERS, EVENTS, "/v1/shop", "/v1/customers", "/openapi.json", "/metrics", "/livez", "/readyz", "/"}
 )
 FOLDERS = {"/page/": "/page/{asset}", "/v1/customers/": "/v1/customers/{id}"}
 OTHER_ROUTE = "other"
+READING_COST = 2.0  # of what is neither a list nor events, such as the metrics
+LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 CLOSED = "the handler is closed"  # uvloop, of a caller who sent several requests at once and left
 CALLER_LEFT = 499  # what nginx logs for it
 ANSWER_SECONDS = 1.8  # an answer takes a hundredth of it, and a body may take half
@@ -129,8 +134,11 @@ class Edge:
         app = self._app
         try:
             self._admit(scope, scope[SCOPE_KEY])
+            await self._wait(scope["path"], scope[SCOPE_KEY])
         except HTTPException as refused:
             app = _problem(refused)
+            if refused.status_code in LATER and not is_open(scope["path"]):
+                await asyncio.sleep(REFUSAL_SECONDS)
         await app(scope, receive, send)
 
     def _admit(self, scope: Scope, visit: Visit) -> None:
@@ -149,8 +157,14 @@ class Edge:
             found = f"the service starts, and is still reading {reading}"
             raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, found, {"Retry-After": "1"})
         gate.rates.admit(visit.caller)
+        visit.charge = partial(gate.rates.charge, visit.caller)
         if path in ANSWERS:
-            gate.turn.check()
+            gate.turn.check(visit.caller)
+
+    async def _wait(self, path: str, visit: Visit) -> None:
+        """Let what is answered at once wait for its turn; answers and events wait later, once they are read."""
+        if not (is_open(path) or path in ANSWERS or path == EVENTS):
+            await self._gate.turn.work(nothing_to_score(), visit.caller, READING_COST)
 
     def _report(self, scope: Scope, visit: Visit) -> None:
         """Tell of a request whose answer was sent; what the application did after that is not its time."""

@@ -17,6 +17,7 @@ from components.contracts.experiment import ArmName
 from components.feedback.records import ServedList
 from components.ranking_service.answers import Answer, Asked, Fallback, RankedItem
 from components.ranking_service.bodies import JSON, read_body
+from components.ranking_service.costs import cost_of_list, cost_of_rank
 from components.ranking_service.recommender import Recommender
 from components.ranking_service.schemas import RankRequest, RecommendRequest, Request
 from components.ranking_service.serving import Serving, serving_of
@@ -46,7 +47,7 @@ async def recommend(request: HttpRequest) -> Response:
     def ranking(recommender: Recommender, wish: Asked, watch: Stopwatch) -> Steps[Answer]:
         return (yield from recommender.recommend(_narrowed(wish, asked, recommender), watch))
 
-    return await _answered(request, asked, ranking)
+    return await _answered(request, asked, ranking, cost_of_list(asked))
 
 
 async def rank(request: HttpRequest) -> Response:
@@ -56,13 +57,14 @@ async def rank(request: HttpRequest) -> Response:
     def ranking(recommender: Recommender, wish: Asked, watch: Stopwatch) -> Steps[Answer]:
         return recommender.rank(wish, asked.items, watch)
 
-    return await _answered(request, asked, ranking)
+    return await _answered(request, asked, ranking, cost_of_rank(asked))
 
 
-async def _answered(request: HttpRequest, asked: Request, ranking: Ranking) -> Response:
+async def _answered(request: HttpRequest, asked: Request, ranking: Ranking, cost: float) -> Response:
     serving, visit = serving_of(request), visit_of(request)
     wish = Asked(asked.user_id, viewed=asked.context.items if asked.context else (), explain=asked.explain)
-    given = await serving.turn.answer(_given(serving, asked, wish, ranking, visit.stopwatch))
+    visit.charge(cost)
+    given = await serving.turn.answer(_given(serving, asked, wish, ranking, visit.stopwatch), visit.caller, cost)
     _note(visit, asked, given)
     request_id = _list_id(request, visit)
     response = Response(orjson.dumps(_document(given, request_id, asked.explain)), media_type=JSON)

@@ -27,6 +27,7 @@ from components.ranking.rows import MISSING_POSITION, Floats, UserRows
 from components.ranking.sessions import PURCHASE, Session, longer, session_seeds, with_session
 from components.ranking_service.answers import Answer, Asked, Fallback, RankedItem
 from components.ranking_service.catalogue import Catalogue
+from components.ranking_service.costs import MOST_EXPLAINED
 from components.ranking_service.online_rows import AskedUser, OnlineRows
 from components.ranking_service.sessions import Sessions
 from components.ranking_service.stopwatch import Stopwatch
@@ -37,7 +38,6 @@ from feature_repo.sessions import TTL
 
 HOUR = 3_600_000_000  # microseconds
 MOST_SOLD = 200  # candidates, where there are no others
-MOST_EXPLAINED = 50  # items of a list, the best: reasons of one cost half a millisecond, and everybody waits
 Indices = NDArray[np.int64]
 
 

@@ -40,6 +40,11 @@ class Unscored:
 Steps = Generator[Unscored, Scored, Found]
 
 
+def nothing_to_score() -> Steps[None]:
+    """Steps of what only waits for its turn."""
+    yield from ()
+
+
 def together(several: Sequence[Steps[Found]]) -> list[Found | Exception]:
     """Bring several answers to their ends. What goes wrong with one is its own outcome, and nobody else's."""
     answers = [_Answer(steps) for steps in several]

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -35,6 +35,8 @@ class Visit:
     user_id: str | None = None
     is_counted: bool = True
     """False for a preview: it counts as a request, not as an answer of its arm."""
+    charge: Callable[[float], None] = lambda cost: None
+    """Takes what the request costs, once it is read, from what its caller may ask."""
 
     @property
     def milliseconds(self) -> float:

@@ -8,7 +8,6 @@ import argparse
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,7 +74,11 @@ def service(root: Path, home: Home) -> Iterator[int]:
     variables = {"RANKLOOP_HOME": str(home.root), "BENTOML_DO_NOT_TRACK": "true", "OTEL_SDK_DISABLED": "true"}
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     process = subprocess.Popen(
-        [*words, "--working-dir", root], env=kept | variables, cwd=root, stdout=subprocess.DEVNULL, stderr=sys.stderr
+        [*words, "--working-dir", root],
+        env=kept | variables,
+        cwd=root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         yield port

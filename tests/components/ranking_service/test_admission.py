@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from components.contracts.errors import ConfigurationError
 from components.ranking_service import admission
 from components.ranking_service.admission import Limits, Rates, Turn, _Place, limits_from
-from components.ranking_service.together import Steps
+from components.ranking_service.together import Steps, nothing_to_score
 
 
 def test_a_caller_may_send_a_burst_and_then_its_rate() -> None:
@@ -154,7 +154,7 @@ def test_answers_made_together_share_the_time_that_they_took(monkeypatch: pytest
 @pytest.mark.usefixtures("no_time_passes")
 def test_slow_answers_are_made_in_smaller_groups() -> None:
     assert groups_of(answer_seconds=0.001, waiting=20) == [1, 8, 8, 4]
-    assert groups_of(answer_seconds=0.0125, waiting=12) == [1, 4, 4, 4]
+    assert groups_of(answer_seconds=0.00625, waiting=12) == [1, 4, 4, 4]
     assert groups_of(answer_seconds=3.0, waiting=3) == [1, 1, 1, 1]
 
 
@@ -256,6 +256,70 @@ def test_an_answer_that_fails_fails_alone() -> None:
         assert isinstance(found[2], ValueError)
 
     asyncio.run(one_fails())
+
+
+def test_a_caller_pays_for_what_its_requests_cost() -> None:
+    rates = Rates(Limits(per_second=10, burst=3))
+    rates.admit("web")
+    rates.charge("web", 21)
+    rates.admit("partner")
+    with pytest.raises(HTTPException) as refused:
+        rates.admit("web")
+    assert refused.value.headers == {"Retry-After": "2"}, "two seconds for twenty, less a burst of three"
+
+
+@pytest.mark.usefixtures("no_time_passes")
+def test_who_asks_for_little_is_answered_before_all_of_who_asks_for_much() -> None:
+    async def asked() -> list[int]:
+        turn, made = Turn(Limits(waiting_seconds=1000)), []
+        turn._answer_seconds = admission.MOST_ROUND_SECONDS  # a group is one answer
+        much = [turn.answer(answer(number, made), "much", cost=20) for number in range(5)]
+        little = [turn.answer(answer(number, made), "little") for number in (100, 101)]
+        await asyncio.gather(*much, *little)
+        return made
+
+    assert asyncio.run(asked()) == [0, 1, 100, 101, 2, 3, 4]
+
+
+@pytest.mark.usefixtures("no_time_passes")
+def test_callers_are_shed_by_their_own_lines() -> None:
+    async def asked() -> list[object]:
+        turn = Turn(Limits(waiting_seconds=0.25))
+        turn.mean_seconds = 0.01
+        much = [turn.answer(answer(number, []), "much", cost=20) for number in range(5)]
+        little = [turn.answer(answer(number, []), "little") for number in range(5)]
+        return await asyncio.gather(*much, *little, return_exceptions=True)
+
+    found = asyncio.run(asked())
+    assert [isinstance(one, HTTPException) for one in found] == [False] * 3 + [True] * 2 + [False] * 5
+
+
+def test_a_crowd_of_callers_waits_for_no_longer_than_the_budget_either() -> None:
+    async def asked() -> list[object]:
+        turn = Turn(Limits(waiting_seconds=0.25))
+        turn.mean_seconds = 0.1
+        crowd = (turn.answer(answer(number, []), f"caller {number}") for number in range(10))
+        return await asyncio.gather(*crowd, return_exceptions=True)
+
+    assert [isinstance(one, HTTPException) for one in asyncio.run(asked())] == [False] * 4 + [True] * 6
+
+
+def test_other_work_waits_for_rounds_of_its_own_and_teaches_nothing_of_answers() -> None:
+    async def asked() -> tuple[list[None], Turn, list[int]]:
+        turn, groups = Turn(Limits(waiting_seconds=0.25)), []
+        turn.mean_seconds = 10.0
+        make = turn._make
+
+        def made(group: list[_Place]) -> None:
+            groups.append(len(group))
+            make(group)
+
+        turn._make = made  # type: ignore[method-assign]
+        works = (turn.work(nothing_to_score(), "web", 2.0) for _ in range(10))
+        return await asyncio.gather(*works), turn, groups
+
+    found, turn, groups = asyncio.run(asked())
+    assert (found, turn.mean_seconds, turn.shed, groups) == ([None] * 10, 10.0, 0, [1] * 10)
 
 
 def test_limits_come_from_variables() -> None:

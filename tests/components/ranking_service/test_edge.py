@@ -7,7 +7,7 @@ import threading
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -172,6 +172,8 @@ def test_a_caller_that_asks_too_often_is_told_when_to_come_again(gate: Gate) -> 
 
 def test_what_would_wait_too_long_is_refused_before_it_is_read(gate: Gate) -> None:
     gate.turn.ahead, gate.turn.mean_seconds = 100, 0.02
+    for place in range(100):
+        gate.turn._waiting.append(cast(Any, place), "127.0.0.1", 1.0)
     answered = ask(gate, "POST", "/v1/recommend")
     assert "100 requests are waiting already; come again in 2 s" in refused(answered, 503)
     assert answered.headers["retry-after"] == "2"

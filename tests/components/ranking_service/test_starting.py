@@ -5,6 +5,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from components.contracts.home import Home
 from components.feedback import reading
 from components.feedback.lines import event_line
 from components.feedback.places import Places
+from components.feedback.reading import LastEvents
 from components.feedback.records import ServedEvent
 from components.ranking_service import serving as module
 from components.ranking_service.admission import Limits
@@ -89,7 +91,7 @@ def test_a_start_says_what_it_reads_and_is_ready_at_its_end(shop: Stocked, monke
     said = [client.ask("GET", "/readyz").text]
     read = module.last_events
 
-    def asked(*given: object) -> object:
+    def asked(*given: Any) -> LastEvents:
         asking.set()
         assert go_on.wait(60)
         return read(*given)

@@ -1,0 +1,59 @@
+"""A fair line: whose turn is next, when several callers wait.
+
+Each caller has a line of its own, and of these the next place is taken from the one that had least: by start-time fair
+queueing (Goyal, Vin, Cheng 1996). A place starts, in a time that counts work, when the caller's last one ends, or now;
+the one that starts first is next. Who asks for little never waits for all of who asks for much.
+"""
+
+import heapq
+from itertools import count
+from typing import Generic, TypeVar
+
+Place = TypeVar("Place")
+MOST_ENDS = 10_000  # remembered before those are let go of that lie behind
+ROUNDED = 1e-6  # a cost that only rounding has left
+
+
+class FairLine(Generic[Place]):
+    """Places with the caller and the cost of each; places of one caller keep their order."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, str, float, Place]] = []
+        self._numbers = count()
+        self._now = 0.0  # the start of the place that was taken last
+        self._ends: dict[str, float] = {}  # of callers' last places, where these lie ahead
+        self.cost = 0.0
+        """What all that wait cost."""
+        self.cost_of: dict[str, float] = {}
+        """What the places of each caller that waits cost."""
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def append(self, place: Place, caller: str, cost: float) -> None:
+        """Let a place wait."""
+        start = max(self._now, self._ends.get(caller, 0.0))
+        self._ends[caller] = start + cost
+        heapq.heappush(self._heap, (start, next(self._numbers), caller, cost, place))
+        self.cost += cost
+        self.cost_of[caller] = self.cost_of.get(caller, 0.0) + cost
+        if len(self._ends) > MOST_ENDS:
+            self._ends = {name: end for name, end in self._ends.items() if end > self._now}
+
+    @property
+    def first(self) -> Place:
+        """The next place, which stays."""
+        return self._heap[0][4]
+
+    def pop(self) -> Place:
+        """Take the next place."""
+        self._now, _, caller, cost, place = heapq.heappop(self._heap)
+        self.cost -= cost
+        self.cost_of[caller] -= cost
+        if self.cost_of[caller] < ROUNDED:
+            del self.cost_of[caller]
+        if not self._heap:  # whoever comes next begins as everybody does
+            self._ends.clear()
+            self.cost_of.clear()
+            self.cost = 0.0
+        return place
