@@ -21,6 +21,7 @@ BIN = Path(sys.executable).parent
 SERVER_CORE, LOAD_CORE = 0, 1
 KEPT = ("environments", "feature_store", "features", "lake", "models", "online")
 PATIENCE_SECONDS = 120
+ONE_CALLER = {"RANKLOOP_REQUESTS_PER_SECOND": "1000000", "RANKLOOP_REQUESTS_AT_ONCE": "1000000"}  # may ask for all
 BY_LIBRARY, BY_BUNDLE = "/by_library", "/by_bundle"  # paths of the bare routes
 
 
@@ -50,7 +51,7 @@ def served(home: Home, variables: Mapping[str, str] | None = None) -> Iterator[t
     """Run ``rankloop serve`` on the servers' core; give its port and process."""
     port = free_port()
     words = [BIN / "rankloop", "serve", "--home", home.root, "--port", str(port)]
-    with running(words, port, variables or {}) as process:
+    with running(words, port, ONE_CALLER | dict(variables or {})) as process:
         yield port, process
 
 
