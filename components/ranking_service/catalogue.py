@@ -94,7 +94,8 @@ class Catalogue:
         found: dict[str | Path, list[int]] = {}
         for code, path in enumerate(self.paths):
             down_to = [path[: depth + 1] for depth in range(len(path))]
-            for name in {*path, *down_to, *map(SEPARATOR.join, down_to)}:
+            names: set[str | Path] = {*path, *down_to, *map(SEPARATOR.join, down_to)}
+            for name in names:
                 found.setdefault(name, []).append(code)
         return found
 
