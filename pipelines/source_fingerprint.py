@@ -49,11 +49,10 @@ def _feedback_print(shop: Shop, home: Home) -> Print:
 
 
 def _file_prints(name: str, source: Source) -> Iterator[Print]:
-    from components.ingest_events.locations import source_files
+    from components.ingest_events.files.locations import source_files
 
-    for file in source_files(name, source):
-        status = file.path.stat()
-        yield file.key, str(status.st_size), str(status.st_mtime_ns)
+    for file in source_files(name, source).data:
+        yield file.key, *map(str, file.state())
 
 
 def _database_prints(name: str, source: Source) -> Iterator[Print]:

@@ -4,7 +4,15 @@ from datetime import datetime
 from typing import Annotated, Literal, Self, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 EventType = Literal["view", "click", "add_to_cart", "purchase", "return"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -24,13 +32,17 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Source(Settings):
-    """Where rows come from: a Parquet file or folder, a CSV file, or a SQL table."""
+CSV_KEYS = ("delimiter", "quote", "escape")
+LINE_BREAKS = ("\r", "\n")
 
-    kind: Literal["parquet", "csv", "sql"] = Field(description="Kind of source.")
+
+class Source(Settings):
+    """Where rows come from: Parquet or CSV files, a Delta table, or a SQL table."""
+
+    kind: Literal["parquet", "csv", "delta", "sql"] = Field(description="Kind of source.")
     path: str | None = Field(
         None,
-        description="Parquet or CSV: a file, folder or glob, relative to the shop file; "
+        description="Parquet or CSV: a file, folder or glob; Delta: the table's folder; relative to the shop file; "
         "`package:NAME/FILE` is a file inside an installed Python package.",
     )
     url: str | None = Field(
@@ -45,7 +57,35 @@ class Source(Settings):
         "are read, with a window of a day (of 10,000) behind it and all rows without a value. Without it the whole "
         "table is read each time.",
     )
-    encoding: str = Field("utf-8", description="CSV: its character encoding, such as `latin-1`.")
+    encoding: str = Field(
+        "utf-8",
+        description="CSV: its character encoding, such as `windows-1252` or `utf-16`. By itself a byte order mark is "
+        "recognised (UTF-8, UTF-16, UTF-32), and UTF-16 without one; text that is not in this encoding is an error.",
+    )
+    delimiter: str | None = Field(
+        None,
+        description="CSV: the character between cells. By itself that of `,`, `;`, tab and `|` which stands most often "
+        "outside quotes in the header; a first line `sep=;` says it too.",
+    )
+    quote: str = Field(
+        '"',
+        description='CSV: the character around cells that hold delimiters, line breaks or quotes; `""` (nothing) for '
+        'files without one. Nothing is guessed: it is `"` unless set.',
+    )
+    escape: str | None = Field(
+        None,
+        description="CSV: the character before a quote within quotes, such as `\\\\`. By itself the quote, doubled.",
+    )
+    decimal: str = Field(
+        ".",
+        description="The decimal sign of numbers in text, such as `,`. Nothing is guessed: `2,55` is unreadable unless "
+        "this is set.",
+    )
+    thousands: str | None = Field(
+        None,
+        description="The sign between groups of digits in numbers in text, such as `,`, `.`, `'` or a space. By itself "
+        "none: `1,250.00` is unreadable unless this is set.",
+    )
     time_format: str | None = Field(
         None,
         description="How times are written, as text or as whole numbers: a strptime format such as `%m/%d/%Y %H:%M` or "
@@ -75,6 +115,42 @@ class Source(Settings):
             raise ValueError("a source of kind `sql` needs `url` and `table`")
         if self.kind != "sql" and not self.path:
             raise ValueError(f"a source of kind `{self.kind}` needs `path`")
+        return self
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        try:
+            "a".encode(value)
+        except (LookupError, ValueError) as error:
+            raise ValueError(f"found {value!r}, expected an encoding such as utf-8, windows-1252 or utf-16") from error
+        return value
+
+    @field_validator("delimiter", "escape", "decimal", "thousands", "quote")
+    @classmethod
+    def _one_character(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and len(value) != 1 and not (info.field_name == "quote" and not value):
+            raise ValueError(f"found {value!r}, expected one character")
+        if value is not None and value in LINE_BREAKS:
+            raise ValueError(f"found {value!r}, expected a character that is no line break")
+        return value
+
+    @model_validator(mode="after")
+    def _distinct_signs(self) -> Self:
+        if self.delimiter is not None and self.delimiter == self.quote:
+            raise ValueError(f"`delimiter` and `quote` are both {self.quote!r}; give two characters")
+        if self.decimal == self.thousands:
+            raise ValueError(f"`decimal` and `thousands` are both {self.decimal!r}; give two characters")
+        for sign in (self.decimal, self.thousands or self.decimal):
+            if sign.isalnum() or sign in "+-":
+                raise ValueError(f"found {sign!r} for `decimal` or `thousands`, expected a sign such as `,` or `.`")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_of_csv(self) -> Self:
+        written = [key for key in CSV_KEYS if key in self.model_fields_set]
+        if written and self.kind != "csv":
+            raise ValueError(f"`{written[0]}` is a key of `csv` sources, and this one is of kind `{self.kind}`")
         return self
 
 

@@ -1,6 +1,7 @@
 """SQL that reads ids, numbers and texts of every column type; the rule for ids is that of ``contracts.ids``."""
 
 from components.contracts.ids import ROUNDED
+from components.ingest_events.number_signs import PLAIN, NumberSigns, unreadable_number
 from components.ingest_events.times import Reading, text_of
 from components.lake.id_sql import id_sql, means_nobody_sql, trimmed_sql
 from components.lake.session import name, text
@@ -44,21 +45,21 @@ def text_value(column: str, kind: str) -> str:
     return f"nullif({trimmed_sql(text_of(column, kind))}, '')"
 
 
-def number_reading(column: str, kind: str, what: str) -> Reading:
+def number_reading(column: str, kind: str, what: str, signs: NumberSigns = PLAIN) -> Reading:
     """Read a number; NaN and blanks are null, other text is a problem."""
     cell = name(column)
     if kind not in ("VARCHAR", "BLOB"):
         number = f"TRY_CAST({cell} AS DOUBLE)"
         return Reading(f"CASE WHEN isnan({number}) THEN NULL ELSE {number} END")
     trimmed = trimmed_sql(text_of(column, kind))
-    number = f"CASE WHEN NOT {means_nobody_sql(trimmed)} THEN TRY_CAST({trimmed} AS DOUBLE) END"
-    wrong = f"NOT {means_nobody_sql(trimmed)} AND TRY_CAST({trimmed} AS DOUBLE) IS NULL"
-    return Reading(number, f"CASE WHEN {wrong} THEN {text(f'unreadable {what}')} END")
+    number = f"CASE WHEN NOT {means_nobody_sql(trimmed)} THEN {signs.number(trimmed)} END"
+    wrong = f"NOT {means_nobody_sql(trimmed)} AND {signs.number(trimmed)} IS NULL"
+    return Reading(number, f"CASE WHEN {wrong} THEN {unreadable_number(trimmed, what)} END")
 
 
-def sum_reading(columns: tuple[str, ...], kinds: dict[str, str], what: str) -> Reading:
+def sum_reading(columns: tuple[str, ...], kinds: dict[str, str], what: str, signs: NumberSigns = PLAIN) -> Reading:
     """Read the sum of several number columns; null where all are."""
-    readings = [number_reading(column, kinds[column], what) for column in columns]
+    readings = [number_reading(column, kinds[column], what, signs) for column in columns]
     if len(readings) == 1:
         return readings[0]
     total = " + ".join(f"coalesce({reading.value}, 0)" for reading in readings)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from components.contracts.errors import ConfigurationError, SourceError
 from components.contracts.shop import Source
 from components.contracts.urls import AMBIGUOUS, fill_variables, public_url
-from components.ingest_events.files import FILE
+from components.ingest_events.mapping import FILE
 from components.lake.session import name
 
 BATCH_ROWS = 50_000

@@ -5,7 +5,7 @@ true duplicates stay apart, a row that is read again (a grown file, a file deliv
 the same row. The rows and the source's offsets are one commit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,11 +20,10 @@ from components.contracts.tables import RAW
 from components.contracts.tombstones import Tombstones
 from components.ingest_events.cursors import read_cursor, window_start, write_cursor
 from components.ingest_events.databases import DatabaseTable, open_database
-from components.ingest_events.files import FILE, files_relation, relation_columns, unreadable
+from components.ingest_events.files.locations import source_files
+from components.ingest_events.files.relations import FileReader, refuse_nothing, unreadable
 from components.ingest_events.forgotten import leave_out_forgotten
-from components.ingest_events.instants import with_instants
-from components.ingest_events.locations import source_files
-from components.ingest_events.mapping import Mapping, SourceColumns
+from components.ingest_events.mapping import FILE, Mapping, SourceColumns
 from components.ingest_events.offsets import Offsets
 from components.lake.rows import CountedRows
 from components.lake.session import delta_relation, name, text
@@ -55,6 +54,7 @@ class SourceFacts:
     unmapped: tuple[str, ...] = ()
     new_columns: tuple[str, ...] = ()
     times: tuple[str, ...] = ()  # how its time columns were read, in words
+    left_out: tuple[tuple[str, str], ...] = ()  # files beside the data, each with the reason
 
 
 def grow_table(
@@ -76,8 +76,8 @@ def grow_table(
         staged = _stage_table(session, where, grower, before, zone)
     else:
         staged = _stage_files(session, where, grower, before, zone)
-    if staged is None:
-        return SourceFacts(unmapped=before.unmapped)
+    if staged.after is None:
+        return replace(staged.facts, unmapped=before.unmapped)
     read = staged.facts.rows_read - leave_out_forgotten(session, "staged", forgotten)
     facts = replace(staged.facts, rows_read=read)
     batch = notes["batch"] + 1
@@ -104,40 +104,46 @@ def growth_notes(uri: Path) -> Notes:
 
 @dataclass(frozen=True)
 class _Staged:
-    after: Offsets
+    after: Offsets | None  # None: nothing is new
     facts: SourceFacts
 
 
 def _stage_files(
     session: duckdb.DuckDBPyConnection, where: str, grower: GrowingSource, before: Offsets, zone: ZoneInfo
-) -> _Staged | None:
-    unread, after = before.unread(source_files(where, grower.source))
-    if not unread:
-        return None
-    relation = files_relation(grower.source, [file.path for file in unread])
-    kinds = with_instants(grower.source, [file.path for file in unread], relation_columns(session, where, relation))
-    columns = SourceColumns(where, kinds, grower.source.time_format, zone)
-    mapping = grower.map_columns(columns)
-    rows = _stage(session, where, mapping, relation, cursor=None)
-    facts = _facts(rows, len(unread), before, kinds, mapping)
-    return _Staged(replace(after, columns=tuple(kinds), unmapped=facts.unmapped), facts)
+) -> _Staged:
+    files = source_files(where, grower.source)
+    unread, after = before.unread(files.data)
+    if grower.source.kind == "delta" and unread:  # its files are rewritten: what a row is, the whole table says
+        unread, after = files.data, replace(after, files={file.key: after.files[file.key] for file in files.data})
+    reader = FileReader(session, where, grower.source, zone)
+    found = reader.relations(unread, grower.map_columns)
+    left_out = (*files.left_out.items(), *found.left_out)
+    if not found.layouts:
+        if not before.files:
+            refuse_nothing(where, left_out)
+        return _Staged(None, SourceFacts(left_out=left_out))
+    mappings = [(grower.map_columns(layout.columns), layout.relation) for layout in found.layouts]
+    rows = _stage(session, where, mappings, cursor=None)
+    facts = _facts(rows, len(unread), before, found.columns, [mapping for mapping, _ in mappings])
+    after = replace(after, columns=found.columns, unmapped=facts.unmapped)
+    return _Staged(after, replace(facts, left_out=left_out))
 
 
 def _stage_table(
     session: duckdb.DuckDBPyConnection, where: str, grower: GrowingSource, before: Offsets, zone: ZoneInfo
-) -> _Staged | None:
+) -> _Staged:
     with open_database(where, grower.source) as database:
         kinds = database.columns()
-        mapping = grower.map_columns(SourceColumns(where, kinds, grower.source.time_format, zone))
+        mapping = grower.map_columns(SourceColumns(where, kinds, grower.source, zone))
         since = read_cursor(before.cursor) if before.cursor else None
         newest = database.newest() if grower.source.cursor else None
         if since is not None:
             _refuse_backwards(where, grower.source, since, newest)
         below = None if newest is None else database.count_below(window_start(newest))
         relation = database.fetch(session, mapping.columns, _read_from(database, since, before.below))
-    rows = _stage(session, where, mapping, relation, cursor=grower.source.cursor)
+    rows = _stage(session, where, [(mapping, relation)], cursor=grower.source.cursor)
     cursor = before.cursor if newest is None else write_cursor(newest)
-    facts = _facts(rows, 0, before, kinds, mapping)
+    facts = _facts(rows, 0, before, tuple(kinds), [mapping])
     return _Staged(replace(before, cursor=cursor, below=below, columns=tuple(kinds), unmapped=facts.unmapped), facts)
 
 
@@ -157,16 +163,24 @@ def _refuse_backwards(where: str, source: Source, since: object, newest: object)
         )
 
 
-def _stage(session: duckdb.DuckDBPyConnection, where: str, mapping: Mapping, relation: str, cursor: str | None) -> int:
-    """Map a relation into the temporary table ``staged``; return its rows."""
-    mapped = mapping.select(relation, keep=[FILE, f"{name(cursor)} AS __cursor" if cursor else "NULL AS __cursor"])
-    cells = [*mapping.readings, "found", "__cursor"]
-    content = ", ".join(f"coalesce(CAST({_hashable(cell)} AS VARCHAR), chr(30))" for cell in cells)
-    identity = f"left(md5(concat_ws(chr(31), {content})), {IDENTITY_LETTERS})"
-    try:
-        session.execute(f"CREATE OR REPLACE TEMP TABLE staged AS SELECT *, {identity} AS row_id FROM ({mapped})")
-    except duckdb.Error as error:
-        raise unreadable(where, error) from error
+def _stage(
+    session: duckdb.DuckDBPyConnection,
+    where: str,
+    mappings: Sequence[tuple[Mapping, str]],
+    cursor: str | None,
+) -> int:
+    """Map relations into the temporary table ``staged``, one after the other; return its rows."""
+    keep = [FILE, f"{name(cursor)} AS __cursor" if cursor else "NULL AS __cursor"]
+    into = "CREATE OR REPLACE TEMP TABLE staged AS"
+    for mapping, relation in mappings:
+        cells = [*mapping.readings, "found", "__cursor"]
+        content = ", ".join(f"coalesce(CAST({_hashable(cell)} AS VARCHAR), chr(30))" for cell in cells)
+        identity = f"left(md5(concat_ws(chr(31), {content})), {IDENTITY_LETTERS})"
+        try:
+            session.execute(f"{into} SELECT *, {identity} AS row_id FROM ({mapping.select(relation, keep)})")
+        except duckdb.Error as error:
+            raise unreadable(where, error) from error
+        into = "INSERT INTO staged BY NAME"
     return int(session.execute("SELECT count(*) FROM staged").fetchall()[0][0])
 
 
@@ -201,7 +215,10 @@ def _new_rows_sql(
     return f"SELECT {columns} FROM ({identified}) ANTI JOIN {known} USING (row_id)"
 
 
-def _facts(rows: int, files: int, before: Offsets, kinds: dict[str, str], mapping: Mapping) -> SourceFacts:
-    unmapped = tuple(column for column in kinds if column not in mapping.columns)
-    new = tuple(column for column in kinds if column not in before.columns) if before.columns else ()
-    return SourceFacts(rows_read=rows, files_read=files, unmapped=unmapped, new_columns=new, times=mapping.times)
+def _facts(
+    rows: int, files: int, before: Offsets, columns: tuple[str, ...], mappings: Sequence[Mapping]
+) -> SourceFacts:
+    unmapped = tuple(column for column in columns if column not in mappings[0].columns)
+    new = tuple(column for column in columns if column not in before.columns) if before.columns else ()
+    times = tuple(dict.fromkeys(time for mapping in mappings for time in mapping.times))
+    return SourceFacts(rows_read=rows, files_read=files, unmapped=unmapped, new_columns=new, times=times)

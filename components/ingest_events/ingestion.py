@@ -1,7 +1,7 @@
 """Bring a shop's sources into the raw lake: each row once, with the offsets in the same commit."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -90,7 +90,8 @@ def snapshot_sources(shop: Shop) -> Iterator[SnapshotSource]:
     if shop.users is not None:
         yield _snapshot("users", shop, shop.users, _select(map_users, shop.users))
     if shop.promotions is not None:
-        yield _snapshot("promotions", shop, shop.promotions, partial(promotions_sql, shop.promotions))
+        promotions = _snapshot("promotions", shop, shop.promotions, partial(promotions_sql, shop.promotions))
+        yield replace(promotions, of_all_rows=True)
 
 
 def _snapshot(

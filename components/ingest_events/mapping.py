@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from components.contracts.errors import SourceError
-from components.contracts.shop import EventSource, ImpressionSource, ItemSource, UserSource
+from components.contracts.shop import EventSource, ImpressionSource, ItemSource, Source, UserSource
 from components.ingest_events.cells import id_reading, number_reading, sum_reading, text_value
+from components.ingest_events.number_signs import NumberSigns
 from components.ingest_events.times import Reading, time_reading, words_for_times
 from components.lake.id_sql import means_nobody_sql, trimmed_sql
 from components.lake.session import name, text
 
+FILE = "__file"  # which file a row comes from; nothing for tables
+PROBLEM, ROW = "__problem", "__row"  # of a CSV: what is wrong with a row as a whole, and the row as it was found
+NESTED = ("STRUCT", "MAP", "UNION")
+ROW_KEY = '"the whole row"'
 ALWAYS = "TIMESTAMPTZ '1970-01-01 00:00:00+00'"
 
 
@@ -19,9 +24,18 @@ class Mapping:
     """Canonical columns as readings of the source's, and the source columns that they use."""
 
     readings: dict[str, Reading]
-    columns: tuple[str, ...]
-    times: tuple[str, ...] = ()  # how time columns are read, in words
+    source: "SourceColumns"
     optional: dict[str, str] | None = None  # source columns, by canonical name, whose bad cells cost the cell alone
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The source columns that the readings use."""
+        return tuple(self.source.used)
+
+    @property
+    def times(self) -> tuple[str, ...]:
+        """How time columns are read, in words."""
+        return tuple(self.source.times)
 
     def select(self, relation: str, keep: Iterable[str] = ()) -> str:
         """SQL of the mapped rows of a relation, with ``problem`` and ``found``; ``keep`` are columns to pass on.
@@ -29,15 +43,16 @@ class Mapping:
         Of a table with optional columns, ``bad_cells`` is a map of the unreadable ones and what they held.
         """
         optional = self.optional or {}
-        problems = ", ".join(reading.problem for key, reading in self.readings.items() if key not in optional)
-        found = ", ".join(f"{name(column)} := {name(column)}" for column in self.columns)
+        problems = self.source.problems(
+            reading.problem for key, reading in self.readings.items() if key not in optional
+        )
         values = [f"{reading.value} AS {name(canonical)}" for canonical, reading in self.readings.items()]
         if self.optional is not None:
             values.append(f"{self._bad_cells()} AS bad_cells")
         return (
-            f"SELECT coalesce({problems}, NULL) AS problem, "
-            f"CASE WHEN coalesce({problems}, NULL) IS NOT NULL THEN CAST(to_json(struct_pack({found})) AS VARCHAR) END "
-            f"AS found, {', '.join([*values, *keep])} FROM {relation}"
+            f"SELECT {problems} AS problem, "
+            f"CASE WHEN {problems} IS NOT NULL THEN {self.source.as_found(self.columns)} END AS found, "
+            f"{', '.join([*values, *keep])} FROM {relation}"
         )
 
     def _bad_cells(self) -> str:
@@ -50,12 +65,44 @@ class Mapping:
 
 
 class SourceColumns:
-    """The columns that a source has, by name and DuckDB type, and those that a mapping has asked for."""
+    """The columns that a source, or one file of it, has, by name and DuckDB type; and those that a mapping has used."""
 
-    def __init__(self, where: str, kinds: dict[str, str], time_format: str | None, zone: ZoneInfo) -> None:
-        self.where, self.kinds, self.time_format, self.zone = where, kinds, time_format, zone
+    def __init__(
+        self, where: str, kinds: dict[str, str], source: Source, zone: ZoneInfo, file: str | None = None
+    ) -> None:
+        self.where, self.kinds, self.source, self.zone, self.file = where, kinds, source, zone, file
         self.used: dict[str, None] = {}
         self.times: dict[str, None] = {}
+
+    @property
+    def _signs(self) -> NumberSigns:
+        return NumberSigns(self.source.decimal, self.source.thousands)
+
+    @property
+    def of_rows(self) -> tuple[str, ...]:
+        """What the relation says of each row as a whole, beside the source's columns."""
+        return (PROBLEM, ROW) if self.source.kind == "csv" else ()
+
+    def problems(self, of_cells: Iterable[str]) -> str:
+        """SQL of the first problem of a row: as a whole, then of its cells."""
+        return f"coalesce({', '.join([*self.of_rows[:1], *of_cells, 'NULL'])})"
+
+    def as_found(self, columns: Iterable[str], extra: str = "") -> str:
+        """SQL of a row's cells as JSON; where the row as a whole is wrong, with the whole row."""
+        cells = ", ".join(f"{name(column)} := {name(column)}" for column in columns) + extra
+        found = f"CAST(to_json(struct_pack({cells})) AS VARCHAR)"
+        if not self.of_rows:
+            return found
+        whole = f"CAST(to_json(struct_pack({cells}, {ROW_KEY} := {ROW})) AS VARCHAR)"
+        return f"CASE WHEN {ROW} IS NULL THEN {found} ELSE {whole} END"
+
+    def as_text(self) -> "SourceColumns":
+        """Return the same columns, all of them as text."""
+        text_columns = SourceColumns(
+            self.where, dict.fromkeys(self.kinds, "VARCHAR"), self.source, self.zone, self.file
+        )
+        text_columns.used = dict(self.used)
+        return text_columns
 
     def kind(self, key: str, column: str) -> str:
         """The type of a column.
@@ -65,34 +112,48 @@ class SourceColumns:
         """
         if column not in self.kinds:
             raise SourceError(
-                f"{self.where}: found no column {column!r}, which `{key}` names; the source has "
-                f"{', '.join(self.kinds)}; correct the shop file"
+                f"{self.where}: found no column {column!r}, which `{key}` names; {self.file or 'the source'} has "
+                f"{', '.join(self.kinds)}; correct the shop file, or the file: each one must have the mapped columns"
             )
         self.used[column] = None
         return self.kinds[column]
 
+    def plain_kind(self, key: str, column: str) -> str:
+        """The type of a column of plain values.
+
+        Raises:
+            SourceError: the source lacks the column, or its cells are structs, maps or lists.
+        """
+        kind = self.kind(key, column)
+        if kind.startswith(NESTED) or kind.endswith("]"):
+            raise SourceError(
+                f"{self.where}: the column {column!r}, which `{key}` names, holds {kind} values"
+                f"{f' in {self.file}' if self.file else ''}, expected text or numbers; name a column of plain values"
+            )
+        return kind
+
     def id(self, key: str, column: str | None) -> Reading:
         if column is None:
             return Reading("CAST(NULL AS VARCHAR)")
-        return id_reading(column, self.kind(key, column), key)
+        return id_reading(column, self.plain_kind(key, column), key)
 
     def text(self, key: str, column: str | None) -> Reading:
-        return Reading("CAST(NULL AS VARCHAR)" if column is None else text_value(column, self.kind(key, column)))
+        return Reading("CAST(NULL AS VARCHAR)" if column is None else text_value(column, self.plain_kind(key, column)))
 
     def number(self, key: str, column: str | None) -> Reading:
         if column is None:
             return Reading("CAST(NULL AS DOUBLE)")
-        return number_reading(column, self.kind(key, column), key)
+        return number_reading(column, self.plain_kind(key, column), key, self._signs)
 
     def total(self, key: str, columns: tuple[str, ...]) -> Reading:
         if not columns:
             return self.number(key, None)
-        return sum_reading(columns, {column: self.kind(key, column) for column in columns}, key)
+        return sum_reading(columns, {column: self.plain_kind(key, column) for column in columns}, key, self._signs)
 
     def time(self, key: str, column: str) -> Reading:
-        kind = self.kind(key, column)
-        self.times[f"{column} as {words_for_times(kind, self.time_format, self.zone)}"] = None
-        return time_reading(self.where, column, kind, self.time_format, self.zone)
+        kind, time_format = self.kind(key, column), self.source.time_format
+        self.times[f"{column} as {words_for_times(kind, time_format, self.zone)}"] = None
+        return time_reading(self.where, column, kind, time_format, self.zone)
 
     def valid_from(self, column: str | None) -> Reading:
         """The time from which a row holds: always, where the cell is empty or cannot be read."""
@@ -105,10 +166,10 @@ class SourceColumns:
 
     def attributes(self, columns: tuple[str, ...]) -> Reading:
         """A map of those attributes that are present."""
-        pairs = [
-            f"struct_pack(k := {text(column)}, v := {self.text('attributes', column).value})" for column in columns
-        ]
-        return Reading(_present_entries(pairs))
+        values = {column: text_value(column, self.kind("attributes", column)) for column in columns}
+        return Reading(
+            _present_entries([f"struct_pack(k := {text(column)}, v := {value})" for column, value in values.items()])
+        )
 
 
 def _present_entries(pairs: Sequence[str]) -> str:
@@ -139,7 +200,7 @@ def map_events(source: EventSource, found: SourceColumns) -> Mapping:
         "request_id": found.id("request", columns.request),
         "source": Reading(text(source.name)),
     }
-    return Mapping(readings, tuple(found.used), tuple(found.times))
+    return Mapping(readings, found)
 
 
 def map_impressions(source: ImpressionSource, found: SourceColumns) -> Mapping:
@@ -158,7 +219,7 @@ def map_impressions(source: ImpressionSource, found: SourceColumns) -> Mapping:
         "features": _features(source, found),
         "feature_list": found.text("feature_list", source.feature_list),
     }
-    return Mapping(readings, tuple(found.used), tuple(found.times))
+    return Mapping(readings, found)
 
 
 def _position(source: ImpressionSource, found: SourceColumns) -> Reading:
@@ -190,8 +251,7 @@ def map_items(source: ItemSource, found: SourceColumns) -> Mapping:
         "attributes": found.attributes(source.attributes),
         "valid_from": found.valid_from(source.valid_from),
     }
-    optional = _named(price=source.price, valid_from=source.valid_from)
-    return Mapping(readings, tuple(found.used), tuple(found.times), optional)
+    return Mapping(readings, found, _named(price=source.price, valid_from=source.valid_from))
 
 
 def map_users(source: UserSource, found: SourceColumns) -> Mapping:
@@ -201,7 +261,7 @@ def map_users(source: UserSource, found: SourceColumns) -> Mapping:
         "attributes": found.attributes(source.attributes),
         "valid_from": found.valid_from(source.valid_from),
     }
-    return Mapping(readings, tuple(found.used), tuple(found.times), _named(valid_from=source.valid_from))
+    return Mapping(readings, found, _named(valid_from=source.valid_from))
 
 
 def _named(**columns: str | None) -> dict[str, str]:

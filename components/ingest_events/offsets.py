@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
-from components.ingest_events.locations import Fingerprint, SourceFile
+from components.ingest_events.files.locations import Fingerprint, SourceFile
 from components.lake.tables import Notes
 
 

@@ -20,16 +20,15 @@ def promotions_sql(source: PromotionSource, found: SourceColumns, relation: str)
     """
     item = found.id("item", source.item)
     starts, ends, calendar = _calendar(source, found)
-    keys = list(dict.fromkeys((source.item, *calendar)))
+    keys = list(dict.fromkeys((source.item, *calendar, *found.of_rows)))
     if source.place is not None:
         found.kind("place", source.place)
-    problems = f"{item.problem}, CASE WHEN {item.value} IS NULL THEN 'no item' END, {starts.problem}, {ends.problem}"
-    shown = ", ".join(f"{name(column)} := {name(column)}" for column in keys)
+    no_item = f"CASE WHEN {item.value} IS NULL THEN 'no item' END"
+    problems = found.problems([item.problem, no_item, starts.problem, ends.problem])
+    shown = found.as_found(dict.fromkeys((source.item, *calendar)), ", rows := rows")
     return (
         f"WITH {_counted(source.place, keys, relation)}, "
-        f"read AS (SELECT coalesce({problems}) AS problem, "
-        f"CASE WHEN coalesce({problems}) IS NOT NULL "
-        f"THEN CAST(to_json(struct_pack({shown}, rows := rows)) AS VARCHAR) END AS found, "
+        f"read AS (SELECT {problems} AS problem, CASE WHEN {problems} IS NOT NULL THEN {shown} END AS found, "
         f"{item.value} AS item_id, {starts.value} AS starts_at, {ends.value} AS ends_at, places FROM counted), "
         f"{_known_places(source, starts, relation)} "
         "SELECT problem, found, item_id, starts_at, ends_at, "

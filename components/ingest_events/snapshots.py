@@ -1,6 +1,6 @@
 """Raw tables that are replaced as a whole when their source's content changes: items, users and promotions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,11 +11,10 @@ from components.contracts.shop import Source
 from components.contracts.tables import RAW
 from components.contracts.tombstones import Tombstones
 from components.ingest_events.databases import open_database
-from components.ingest_events.files import files_relation, relation_columns, unreadable
+from components.ingest_events.files.locations import source_files
+from components.ingest_events.files.relations import FileReader, Layout, refuse_nothing, united, unreadable
 from components.ingest_events.forgotten import leave_out_forgotten
 from components.ingest_events.growing import SourceFacts
-from components.ingest_events.instants import with_instants
-from components.ingest_events.locations import source_files
 from components.ingest_events.mapping import SourceColumns
 from components.ingest_events.offsets import Offsets
 from components.lake.rows import CountedRows
@@ -25,12 +24,16 @@ from components.lake.tables import commit_notes, read_notes, rewrite_table
 
 @dataclass(frozen=True)
 class SnapshotSource:
-    """A source whose rows stand for the whole table; ``select`` gives the mapped rows of a relation."""
+    """A source whose rows stand for the whole table; ``select`` gives the mapped rows of a relation.
+
+    With ``of_all_rows`` a mapped row depends on others, so that all files are one relation, and one that is read again.
+    """
 
     table: str
     source: Source
     settings: str
     select: Callable[[SourceColumns, str], str]
+    of_all_rows: bool = False
 
 
 def replace_table(
@@ -43,17 +46,19 @@ def replace_table(
     if snapshot.source.kind == "sql":
         return _replace_from_database(session, uri, snapshot, before, zone, forgotten)
     files = source_files(snapshot.table, snapshot.source)
-    unread, after = before.unread(files)
-    gone = set(before.files) - {file.key for file in files}
+    unread, after = before.unread(files.data)
+    gone = set(before.files) - {file.key for file in files.data}
     if not unread and not gone:
-        return SourceFacts(unmapped=before.unmapped)
-    after = replace(after, files={file.key: after.files[file.key] for file in files})
-    relation = files_relation(snapshot.source, [file.path for file in files])
-    paths = [file.path for file in files]
-    kinds = with_instants(snapshot.source, paths, relation_columns(session, snapshot.table, relation))
-    columns = SourceColumns(snapshot.table, kinds, snapshot.source.time_format, zone)
-    facts = _replace(session, uri, snapshot, after, columns, relation, forgotten)
-    return replace(facts, files_read=len(files))
+        return SourceFacts(unmapped=before.unmapped, left_out=tuple(files.left_out.items()))
+    after = replace(after, files={file.key: after.files[file.key] for file in files.data})
+    reader = FileReader(session, snapshot.table, snapshot.source, zone)
+    found = reader.relations(files.data, lambda columns: snapshot.select(columns, "nothing"))
+    left_out = (*files.left_out.items(), *found.left_out)
+    if not found.layouts:
+        refuse_nothing(snapshot.table, left_out)
+    layouts = [united(session, found.layouts)] if snapshot.of_all_rows else found.layouts
+    facts = _replace(session, uri, snapshot, before, replace(after, columns=found.columns), layouts, forgotten)
+    return replace(facts, files_read=len(files.data), left_out=left_out)
 
 
 def _replace_from_database(
@@ -65,10 +70,11 @@ def _replace_from_database(
     forgotten: Tombstones,
 ) -> SourceFacts:
     with open_database(snapshot.table, snapshot.source) as database:
-        columns = SourceColumns(snapshot.table, database.columns(), snapshot.source.time_format, zone)
+        columns = SourceColumns(snapshot.table, database.columns(), snapshot.source, zone)
         snapshot.select(columns, "nothing")
         relation = database.fetch(session, list(columns.used), since=None)
-    return _replace(session, uri, snapshot, before, columns, relation, forgotten)
+    after = replace(before, columns=tuple(columns.kinds))
+    return _replace(session, uri, snapshot, before, after, [Layout(columns, relation)], forgotten)
 
 
 def _replace(
@@ -76,28 +82,23 @@ def _replace(
     uri: Path,
     snapshot: SnapshotSource,
     before: Offsets,
-    columns: SourceColumns,
-    relation: str,
+    after: Offsets,
+    layouts: Sequence[Layout],
     forgotten: Tombstones,
 ) -> SourceFacts:
     schema = RAW[snapshot.table]
-    listed = ", ".join(name(column) for column in schema.names)
-    mapped = f"SELECT {listed} FROM ({snapshot.select(columns, relation)})"
-    try:
-        session.execute(f"CREATE OR REPLACE TEMP TABLE mapped AS {mapped}")
-    except duckdb.Error as error:
-        raise unreadable(snapshot.table, error) from error
+    _map(session, snapshot, layouts)
     if "user_id" in schema.names:
         leave_out_forgotten(session, "mapped", forgotten)
     digest = "SELECT count(*), CAST(sum(hash(mapped)) AS VARCHAR) FROM mapped"
     rows, content = session.execute(digest).fetchall()[0]
-    unmapped = tuple(column for column in columns.kinds if column not in columns.used)
-    after = replace(before, content=f"{rows}:{content}", columns=tuple(columns.kinds), unmapped=unmapped)
+    unmapped = tuple(column for column in after.columns if column not in layouts[0].columns.used)
+    after = replace(after, content=f"{rows}:{content}", unmapped=unmapped)
     facts = SourceFacts(
         rows_read=rows,
         unmapped=unmapped,
-        times=tuple(columns.times),
-        new_columns=tuple(column for column in columns.kinds if before.columns and column not in before.columns),
+        times=tuple(dict.fromkeys(time for layout in layouts for time in layout.columns.times)),
+        new_columns=tuple(column for column in after.columns if before.columns and column not in before.columns),
     )
     if before.content == after.content:
         if after != before:
@@ -106,3 +107,15 @@ def _replace(
     stream = CountedRows(session, "FROM mapped", schema)
     rewrite_table(uri, stream.reader, after.as_notes())
     return replace(facts, rows_new=stream.count)
+
+
+def _map(session: duckdb.DuckDBPyConnection, snapshot: SnapshotSource, layouts: Sequence[Layout]) -> None:
+    """Map the rows of all layouts into the temporary table ``mapped``."""
+    listed = ", ".join(name(column) for column in RAW[snapshot.table].names)
+    into = "CREATE OR REPLACE TEMP TABLE mapped AS"
+    for layout in layouts:
+        try:
+            session.execute(f"{into} SELECT {listed} FROM ({snapshot.select(layout.columns, layout.relation)})")
+        except duckdb.Error as error:
+            raise unreadable(snapshot.table, error) from error
+        into = "INSERT INTO mapped"

@@ -203,16 +203,6 @@ def test_a_cell_may_hold_a_line_break_and_a_row_may_be_short(tmp_path: Path) -> 
     ]
 
 
-def test_a_line_that_cannot_be_read_is_named_with_its_cause(tmp_path: Path) -> None:
-    shop = shop_folder(tmp_path, purchases=HEADER + FIRST)
-    (tmp_path / "purchases.csv").write_bytes((HEADER + FIRST).encode() + "c,ü,2024-03-01\n".encode("latin-1"))
-
-    with pytest.raises(
-        SourceError, match=r"Line: 4: Invalid unicode .* not utf-8 encoded\. In .*purchases\.csv\); check"
-    ):
-        shop.ingest()
-
-
 def test_a_table_is_written_in_its_declared_schema(tmp_path: Path) -> None:
     shop = shop_folder(tmp_path, PURCHASES.replace('"csv", path = "purchases.csv"', '"parquet", path = "p.parquet"'))
     rows = {

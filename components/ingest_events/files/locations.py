@@ -1,0 +1,168 @@
+"""Where a source's files are, which of them are data, and whether they have changed since they were read."""
+
+import glob
+import hashlib
+import importlib.util
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from components.contracts.errors import SourceError
+from components.contracts.shop import Source
+from components.ingest_events.files.table_folders import open_delta, refuse_table_folder
+
+PACKAGE = "package:"
+SUFFIXES = {"parquet": (".parquet", ".pq", ".parq"), "csv": (".csv", ".tsv", ".txt")}
+PACKED = (".gz", ".bz2", ".zst")  # may follow the suffix of a CSV
+HIDDEN, EMPTY = "a hidden name", "empty"
+SHOWN = 3  # files that an error lists
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What a file was when it was read; equal content has an equal ``sha256`` whatever its time."""
+
+    size: int
+    modified_ns: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a source; ``key`` names it within the source, wherever the source has been moved to."""
+
+    key: str
+    path: Path
+
+    def state(self) -> tuple[int, int]:
+        """Size and time of change: while both stay, so does the content."""
+        status = self.path.stat()
+        return status.st_size, status.st_mtime_ns
+
+    def fingerprint(self, known: Fingerprint | None) -> Fingerprint:
+        """Fingerprint the file; its content is only hashed when size or time differ from what is known."""
+        size, modified_ns = self.state()
+        if known is not None and (known.size, known.modified_ns) == (size, modified_ns):
+            return known
+        return Fingerprint(size, modified_ns, self.digest())
+
+    def digest(self) -> str:
+        """Hash the content."""
+        with self.path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class LoggedFile(SourceFile):
+    """A file of a Delta table as its log describes it; it never changes, and only the log knows where it is."""
+
+    size: int
+    modified_ms: int
+
+    def state(self) -> tuple[int, int]:
+        return self.size, self.modified_ms * 1_000_000
+
+    def digest(self) -> str:
+        return f"delta:{self.key}"
+
+
+@dataclass(frozen=True)
+class SourceFiles:
+    """The files of a source, sorted by key, and those beside them that are no data, with the reason."""
+
+    data: list[SourceFile]
+    left_out: dict[str, str]
+
+
+def source_files(name: str, source: Source) -> SourceFiles:
+    """List the files of a Parquet, CSV or Delta source; a path that does not exist is taken for a pattern.
+
+    Raises:
+        SourceError: there is no such file, folder, match or Python package, or the folder is a table with a log that
+            the source's kind does not read.
+    """
+    path = locate(name, source.path or "")
+    if source.kind == "delta":
+        return SourceFiles(_logged_files(name, path), {})
+    search = _search(path, source.kind)
+    refuse_table_folder(name, path, search.files)
+    reasons = {file: search.reason_to_leave_out(file) for file in sorted(search.files, key=lambda file: file.key)}
+    left_out = {file.key: reason for file, reason in reasons.items() if reason is not None}
+    if len(left_out) == len(reasons) and EMPTY not in left_out.values():
+        raise SourceError(_nothing_found(name, source.kind, path, left_out))
+    return SourceFiles([file for file, reason in reasons.items() if reason is None], left_out)
+
+
+def _logged_files(name: str, folder: Path) -> list[SourceFile]:
+    """The files that make up a Delta table at its newest version."""
+    added = pa.table(open_delta(name, folder).get_add_actions())
+    listed = zip(*(added[key].to_pylist() for key in ("path", "size_bytes", "modification_time")), strict=True)
+    return sorted((LoggedFile(key, folder, size, time) for key, size, time in listed), key=lambda file: file.key)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The files at a path; a name or suffix that the path itself asks for is as good as any."""
+
+    files: list[SourceFile]
+    suffixes: tuple[str, ...] = ()
+    asks_for_hidden: bool = False
+
+    def reason_to_leave_out(self, file: SourceFile) -> str | None:
+        if not self.asks_for_hidden and any(map(is_hidden, Path(file.key).parts)):
+            return HIDDEN
+        if self.suffixes and not _without_packing(file.path.name.lower()).endswith(self.suffixes):
+            return f"the suffix is none of {', '.join(self.suffixes)}"
+        return EMPTY if file.path.stat().st_size == 0 else None
+
+
+def _search(path: Path, kind: str) -> _Search:
+    """List every file at a path."""
+    if path.is_file():
+        return _Search([SourceFile(path.name, path)], asks_for_hidden=True)
+    if path.is_dir():
+        return _Search(_files(path, path.rglob("*")), SUFFIXES[kind])
+    root = next(folder for folder in path.parents if folder.is_dir())
+    pattern = path.relative_to(root)
+    matches = (root / match for match in glob.glob(str(pattern), root_dir=root, recursive=True))
+    return _Search(_files(root, matches), asks_for_hidden=any(map(is_hidden, pattern.parts)))
+
+
+def _files(root: Path, entries: Iterable[Path]) -> list[SourceFile]:
+    return [SourceFile(str(entry.relative_to(root)), entry) for entry in entries if entry.is_file()]
+
+
+def _without_packing(name: str) -> str:
+    return next((name.removesuffix(packed) for packed in PACKED if name.endswith(packed)), name)
+
+
+def is_hidden(part: str) -> bool:
+    """Whether a name marks a file or folder as no data, as for Spark, Hive and Arrow; ``_day=1`` is a partition."""
+    return part.startswith(".") or (part.startswith("_") and "=" not in part)
+
+
+def _nothing_found(name: str, kind: str, path: Path, left_out: dict[str, str]) -> str:
+    if not left_out:
+        return f"{name}: found no file at {path}, expected {kind} data there; correct `source.path` in the shop file"
+    listed = ", ".join(f"{key} ({reason})" for key, reason in list(left_out.items())[:SHOWN])
+    more = f" and {len(left_out) - SHOWN:,} more" if len(left_out) > SHOWN else ""
+    return (
+        f"{name}: found no {kind} data at {path}, only {listed}{more}; correct `source.path` or `source.kind` in the "
+        "shop file"
+    )
+
+
+def locate(name: str, path: str) -> Path:
+    """Resolve a source path; ``package:NAME/FILE`` is a file inside an installed Python package."""
+    if not path.startswith(PACKAGE):
+        return Path(path)
+    package, _, inside = path.removeprefix(PACKAGE).partition("/")
+    found = importlib.util.find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise SourceError(
+            f"{name}: the Python package {package!r} is not installed, and {path} lies in it; "
+            f"install it with `pip install {package.replace('_', '-')}`"
+        )
+    return Path(found.submodule_search_locations[0]) / inside

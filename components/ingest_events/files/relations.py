@@ -1,0 +1,156 @@
+"""Files of one source as relations of the engine: each file is mapped by itself, then the rows are united."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from components.contracts.errors import SourceError
+from components.contracts.shop import Source
+from components.ingest_events.files.csv_dialect import open_csv
+from components.ingest_events.files.csv_rows import csv_rows
+from components.ingest_events.files.locations import EMPTY, SourceFile, locate
+from components.ingest_events.files.table_folders import delta_rows
+from components.ingest_events.instants import INT96, with_instants
+from components.ingest_events.mapping import FILE, SourceColumns
+from components.lake.session import exhausted, is_exhausted, name, path_text, text
+
+CSV_ROWS, DELTA_ROWS = "csv_rows", "delta_rows"
+Ask = Callable[[SourceColumns], object]  # asks the columns for all that a mapping needs
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Files whose columns have the same names and types: they are mapped, and read, in the same way."""
+
+    columns: SourceColumns  # as the mapping has asked for them
+    relation: str
+
+
+@dataclass(frozen=True)
+class Relations:
+    """What files hold: their rows by layout, all columns that any of them has, and those that turned out empty."""
+
+    layouts: tuple[Layout, ...] = ()
+    columns: tuple[str, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class FileReader:
+    """Reads files of one source; ``where`` names it in errors."""
+
+    session: duckdb.DuckDBPyConnection
+    where: str
+    source: Source
+    zone: ZoneInfo
+
+    def relations(self, files: Sequence[SourceFile], ask: Ask) -> Relations:
+        """Map each file by itself, and open those that are mapped alike together; CSV rows can be read once.
+
+        Raises:
+            SourceError: a file cannot be read as what the shop file says it is, or lacks a mapped column.
+        """
+        if not files:
+            return Relations()
+        if self.source.kind == "csv":
+            return self._csv(files, ask)
+        return self._delta(ask) if self.source.kind == "delta" else self._parquet(files, ask)
+
+    def _csv(self, files: Sequence[SourceFile], ask: Ask) -> Relations:
+        opened = {file.key: open_csv(self.where, file, self.source) for file in files}
+        filled = [file for file in opened.values() if file is not None]
+        left_out = tuple((key, EMPTY) for key, file in opened.items() if file is None)
+        if not filled:
+            return Relations(left_out=left_out)
+        asked = {file.columns: self._columns(dict.fromkeys(file.columns, "VARCHAR"), file.file.key) for file in filled}
+        for columns in asked.values():
+            ask(columns)
+        columns = asked[filled[0].columns]
+        self.session.register(CSV_ROWS, csv_rows(filled, list(columns.used)))
+        return Relations((Layout(columns, CSV_ROWS),), _all_columns(asked.values()), left_out)
+
+    def _parquet(self, files: Sequence[SourceFile], ask: Ask) -> Relations:
+        alike: dict[frozenset[tuple[str, str]], list[SourceFile]] = {}
+        asked: dict[frozenset[tuple[str, str]], SourceColumns] = {}
+        for file in files:
+            kinds = relation_columns(self.session, self.where, _parquet_relation([file]))
+            kinds = with_instants(self.source, [file.path], kinds)
+            alike.setdefault(frozenset(kinds.items()), []).append(file)
+            asked.setdefault(frozenset(kinds.items()), self._columns(kinds, file.key))
+        for columns in asked.values():
+            ask(columns)
+        layouts = (Layout(asked[kinds], _parquet_relation(group)) for kinds, group in alike.items())
+        return Relations(tuple(layouts), _all_columns(asked.values()))
+
+    def _delta(self, ask: Ask) -> Relations:
+        folder = locate(self.where, self.source.path or "")
+        self.session.register(DELTA_ROWS, delta_rows(self.where, folder))
+        relation = f"(SELECT *, '' AS {FILE} FROM {DELTA_ROWS})"
+        columns = self._columns(relation_columns(self.session, self.where, relation))
+        ask(columns)
+        return Relations((Layout(columns, relation),), tuple(columns.kinds))
+
+    def _columns(self, kinds: dict[str, str], file: str | None = None) -> SourceColumns:
+        return SourceColumns(self.where, kinds, self.source, self.zone, file)
+
+
+def _all_columns(columns: Iterable[SourceColumns]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(column for each in columns for column in each.kinds))
+
+
+def _parquet_relation(files: Sequence[SourceFile]) -> str:
+    listed = ", ".join(path_text(file.path) for file in files)
+    return f"read_parquet([{listed}], union_by_name = true, hive_types_autocast = false, filename = {text(FILE)})"
+
+
+def refuse_nothing(where: str, left_out: Sequence[tuple[str, str]]) -> NoReturn:
+    """Refuse a source none of whose files holds as much as the names of its columns."""
+    empty = next((f" ({key} is empty)" for key, reason in left_out if reason == EMPTY), "")
+    raise SourceError(f"{where}: found nothing to read{empty}, expected rows, or a header at least; export it again")
+
+
+def united(session: duckdb.DuckDBPyConnection, layouts: Sequence[Layout]) -> Layout:
+    """Bring all rows into one relation that can be read more than once; as text, where types differ."""
+    first = layouts[0]
+    if len(layouts) > 1:
+        every = " UNION ALL ".join(f"SELECT {_as_text(layout.columns)} FROM {layout.relation}" for layout in layouts)
+        return Layout(first.columns.as_text(), f"({every})")
+    if first.relation == CSV_ROWS:
+        session.execute(f"CREATE OR REPLACE TEMP TABLE csv_cells AS FROM {CSV_ROWS}")
+        return Layout(first.columns, "csv_cells")
+    return first
+
+
+def _as_text(columns: SourceColumns) -> str:
+    """SQL of the used columns as text; instants keep their zone."""
+    cells = {
+        column: f"timezone('UTC', {name(column)})" if columns.kinds[column] == INT96 else name(column)
+        for column in sorted(columns.used)
+    }
+    return ", ".join(f"CAST({cell} AS VARCHAR) AS {name(column)}" for column, cell in cells.items())
+
+
+def relation_columns(session: duckdb.DuckDBPyConnection, where: str, relation: str) -> dict[str, str]:
+    """The columns of a relation and their DuckDB types.
+
+    Raises:
+        SourceError: the files cannot be read as what the shop file says they are.
+    """
+    try:
+        described = session.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+    except duckdb.Error as error:
+        raise unreadable(where, error) from error
+    return {column: kind for column, kind, *_ in described if column != FILE}
+
+
+def unreadable(where: str, error: duckdb.Error) -> SourceError:
+    """An error of the engine as one line about the source."""
+    if is_exhausted(error):
+        return exhausted(error)
+    return SourceError(
+        f"{where}: found data that cannot be read ({str(error).strip().splitlines()[0]}); "
+        "check the file, and its `kind` in the shop file"
+    )

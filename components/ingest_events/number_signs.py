@@ -1,0 +1,67 @@
+"""The signs in which a shop writes numbers: before the fraction, and between groups of digits."""
+
+from dataclasses import dataclass
+
+from components.lake.session import text
+
+SPACES, APOSTROPHES = " \u00a0\u2009\u202f", "'\u2019"  # signs that exports write in several forms
+
+
+@dataclass(frozen=True)
+class NumberSigns:
+    """The signs within numbers in text: before the fraction, and between groups of digits."""
+
+    decimal: str = "."
+    thousands: str | None = None
+
+    @property
+    def _groups(self) -> str:
+        """The signs between groups, as they stand within the brackets of a regular expression."""
+        alike = next((signs for signs in (SPACES, APOSTROPHES) if self.thousands and self.thousands in signs), None)
+        return alike or _literal(self.thousands or "")
+
+    @property
+    def pattern(self) -> str:
+        """A regular expression of whole numbers and fractions that are written so."""
+        digits = (
+            r"\d+" if self.thousands is None else rf"(\d+|\d{{1,3}}([{self._groups}]\d{{2,3}})*[{self._groups}]\d{{3}})"
+        )
+        decimal = _literal(self.decimal)
+        return rf"[+-]?({digits}({decimal}\d*)?|{decimal}\d+)([eE][+-]?\d+)?"
+
+    def number(self, cell: str) -> str:
+        """SQL of a text as a number; null where it is none."""
+        if self == PLAIN:
+            return f"TRY_CAST({cell} AS DOUBLE)"
+        bare = cell if self.thousands is None else f"regexp_replace({cell}, {text(f'[{self._groups}]')}, '', 'g')"
+        plain = f"replace({bare}, {text(self.decimal)}, '.')"
+        return f"CASE WHEN regexp_full_match({cell}, {text(self.pattern)}) THEN TRY_CAST({plain} AS DOUBLE) END"
+
+
+PLAIN = NumberSigns()
+
+
+def _literal(sign: str) -> str:
+    """A sign in a regular expression, also within brackets."""
+    return f"\\{sign}" if sign.isascii() else sign
+
+
+# What a number that cannot be read may be, and the keys of the shop file that would read it: the first that fits.
+OTHER_SIGNS = (
+    (PLAIN.pattern, " with a decimal point (`source.decimal`)"),
+    (r"[+-]?\d{1,3},\d{3}", " with a comma (`source.decimal` or `source.thousands`)"),
+    (NumberSigns(",", ".").pattern, " with a decimal comma (`source.decimal`)"),
+    (NumberSigns(",", " ").pattern, " with a decimal comma (`source.decimal`) and spaces (`source.thousands`)"),
+    (NumberSigns(".", ",").pattern, " with thousands separators (`source.thousands`)"),
+    (NumberSigns(".", " ").pattern, " with thousands separators (`source.thousands`)"),
+    (NumberSigns(".", "'").pattern, " with thousands separators (`source.thousands`)"),
+)
+
+
+def unreadable_number(cell: str, what: str) -> str:
+    """SQL of the problem of a number that cannot be read, with the key that would read it."""
+    hints = " ".join(
+        f"WHEN regexp_full_match({cell}, {text(pattern)}) THEN {text(f'unreadable {what}{hint}')}"
+        for pattern, hint in OTHER_SIGNS
+    )
+    return f"CASE {hints} ELSE {text(f'unreadable {what}')} END"
