@@ -1,9 +1,9 @@
 """SQL that reads ids, numbers and texts of every column type; the rule for ids is that of ``contracts.ids``."""
 
 from components.contracts.ids import ROUNDED
-from components.ingest_events.number_signs import PLAIN, NumberSigns, unreadable_number
 from components.ingest_events.times import Reading, text_of
 from components.lake.id_sql import id_sql, means_nobody_sql, trimmed_sql
+from components.lake.number_signs import PLAIN, NumberSigns, unreadable_number
 from components.lake.session import name, text
 
 FRACTIONS = ("FLOAT", "DOUBLE", "DECIMAL")

@@ -6,7 +6,7 @@ the same row. The rows and the source's offsets are one commit.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ class SourceFacts:
     unmapped: tuple[str, ...] = ()
     new_columns: tuple[str, ...] = ()
     times: tuple[str, ...] = ()  # how its time columns were read, in words
-    left_out: tuple[tuple[str, str], ...] = ()  # files beside the data, each with the reason
+    left_out: dict[str, str] = field(default_factory=dict)  # files beside the data, each with the reason
 
 
 def grow_table(
@@ -117,7 +117,7 @@ def _stage_files(
         unread, after = files.data, replace(after, files={file.key: after.files[file.key] for file in files.data})
     reader = FileReader(session, where, grower.source, zone)
     found = reader.relations(unread, grower.map_columns)
-    left_out = (*files.left_out.items(), *found.left_out)
+    left_out = files.left_out | found.left_out
     if not found.layouts:
         if not before.files:
             refuse_nothing(where, left_out)

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 from components.contracts.errors import SourceError
 from components.contracts.shop import EventSource, ImpressionSource, ItemSource, Source, UserSource
 from components.ingest_events.cells import id_reading, number_reading, sum_reading, text_value
-from components.ingest_events.number_signs import NumberSigns
 from components.ingest_events.times import Reading, time_reading, words_for_times
 from components.lake.id_sql import means_nobody_sql, trimmed_sql
+from components.lake.number_signs import NumberSigns
 from components.lake.session import name, text
 
 FILE = "__file"  # which file a row comes from; nothing for tables

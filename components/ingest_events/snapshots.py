@@ -49,11 +49,11 @@ def replace_table(
     unread, after = before.unread(files.data)
     gone = set(before.files) - {file.key for file in files.data}
     if not unread and not gone:
-        return SourceFacts(unmapped=before.unmapped, left_out=tuple(files.left_out.items()))
+        return SourceFacts(unmapped=before.unmapped, left_out=files.left_out)
     after = replace(after, files={file.key: after.files[file.key] for file in files.data})
     reader = FileReader(session, snapshot.table, snapshot.source, zone)
     found = reader.relations(files.data, lambda columns: snapshot.select(columns, "nothing"))
-    left_out = (*files.left_out.items(), *found.left_out)
+    left_out = files.left_out | found.left_out
     if not found.layouts:
         refuse_nothing(snapshot.table, left_out)
     layouts = [united(session, found.layouts)] if snapshot.of_all_rows else found.layouts

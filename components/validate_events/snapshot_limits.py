@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from components.contracts.shop import Contract, Shop
+from components.lake.number_signs import number_hint
 from components.validate_events.findings import Findings
 from components.validate_events.limits import limit_words
 from components.validate_events.reasons import reason_words
@@ -70,7 +71,7 @@ def snapshot_warnings(shop: Shop, table: str, findings: Findings) -> Iterator[st
     for column, count in findings.bad_cells.items():
         yield (
             f"{table}: {count:,} of {findings.rows:,} cells of {column} cannot be read, such as "
-            f"{_listed(findings.cells[column])}; {_fate(column)}; correct the column, or what `{table}.{column}` names"
+            f"{_listed(findings.cells[column])}; {_fate(column)}; {_remedy(table, column, findings)}"
         )
     if findings.implausible_prices:
         yield (
@@ -80,6 +81,11 @@ def snapshot_warnings(shop: Shop, table: str, findings: Findings) -> Iterator[st
     yield from _stock_warnings(shop, findings)
     for column, missing in findings.unused_rules.items():
         yield from _rule_warnings(column, missing)
+
+
+def _remedy(table: str, column: str, findings: Findings) -> str:
+    hint = number_hint(map(str, findings.cells[column])) if column == "price" else None
+    return f"they have {hint}" if hint else f"correct the column, or what `{table}.{column}` names"
 
 
 def _fate(column: str) -> str:

@@ -1,8 +1,9 @@
 """The section on data quality: what came in, what was set aside and why, and what the clean data are like."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from components.contracts.shop import Contract
 from components.write_report import formats
@@ -10,6 +11,7 @@ from components.write_report.facts import Facts, as_number, facts_of
 from components.write_report.plots import Columns, columns
 from components.write_report.run_outline import Records
 
+MOST_FILES = 5  # of one reason that are named
 MOST_BARS = 120  # beyond so many days, rows are shown by week
 
 
@@ -183,6 +185,21 @@ def _source_notes(ingested: Facts) -> Iterator[str]:
             yield f"Columns of {name} that the shop file does not use: {', '.join(unused)}."
         if grown := source.texts("new_columns"):
             yield f"Columns of {name} that are new since the last run: {', '.join(grown)}."
+        if files := source.child("left_out").items():
+            yield f"Files of {name} that are no data and were left out: {_listed_files(files)}."
+
+
+def _listed_files(files: Sequence[tuple[str, Any]]) -> str:
+    """Name files by reason, the first ones of each."""
+    by_reason: dict[str, list[str]] = {}
+    for file, reason in files:
+        by_reason.setdefault(str(reason), []).append(file)
+    return "; ".join(f"{_first_files(named)} ({reason})" for reason, named in by_reason.items())
+
+
+def _first_files(named: Sequence[str]) -> str:
+    more = len(named) - MOST_FILES
+    return f"{', '.join(named[:MOST_FILES])}{f' and {formats.count(more)} more' if more > 0 else ''}"
 
 
 def _clean_notes(validated: Facts) -> Iterator[str]:

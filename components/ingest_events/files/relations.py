@@ -1,7 +1,7 @@
 """Files of one source as relations of the engine: each file is mapped by itself, then the rows are united."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NoReturn
 from zoneinfo import ZoneInfo
 
@@ -35,7 +35,7 @@ class Relations:
 
     layouts: tuple[Layout, ...] = ()
     columns: tuple[str, ...] = ()
-    left_out: tuple[tuple[str, str], ...] = ()
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class FileReader:
     def _csv(self, files: Sequence[SourceFile], ask: Ask) -> Relations:
         opened = {file.key: open_csv(self.where, file, self.source) for file in files}
         filled = [file for file in opened.values() if file is not None]
-        left_out = tuple((key, EMPTY) for key, file in opened.items() if file is None)
+        left_out = {key: EMPTY for key, file in opened.items() if file is None}
         if not filled:
             return Relations(left_out=left_out)
         asked = {file.columns: self._columns(dict.fromkeys(file.columns, "VARCHAR"), file.file.key) for file in filled}
@@ -106,9 +106,9 @@ def _parquet_relation(files: Sequence[SourceFile]) -> str:
     return f"read_parquet([{listed}], union_by_name = true, hive_types_autocast = false, filename = {text(FILE)})"
 
 
-def refuse_nothing(where: str, left_out: Sequence[tuple[str, str]]) -> NoReturn:
+def refuse_nothing(where: str, left_out: Mapping[str, str]) -> NoReturn:
     """Refuse a source none of whose files holds as much as the names of its columns."""
-    empty = next((f" ({key} is empty)" for key, reason in left_out if reason == EMPTY), "")
+    empty = next((f" ({key} is empty)" for key, reason in left_out.items() if reason == EMPTY), "")
     raise SourceError(f"{where}: found nothing to read{empty}, expected rows, or a header at least; export it again")
 
 

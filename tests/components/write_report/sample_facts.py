@@ -30,6 +30,10 @@ FACTS: dict[str, dict[str, Any]] = {
                 "rows_new": 1_469_307,
                 "rows_repeated": 0,
                 "unmapped": ["week", "coupon_disc"],
+                "left_out": {
+                    **{f".trash/{file}.csv": "a hidden name" for file in range(7)},
+                    "notes.md": "the suffix is none of .csv, .tsv, .txt",
+                },
             },
             "items": {"rows_read": 92_331, "rows_new": 92_331},
         }

@@ -122,6 +122,7 @@ def test_quality_shows_each_contender_with_its_interval(full: Page) -> None:
         ("customers", "$2.59"),
         ("data", "No item"),
         ("data", "1,200 rows of old_orders are left out"),
+        ("data", ".trash/4.csv and 2 more (a hidden name); notes.md (the suffix is none of .csv, .tsv, .txt)"),
         ("data", '{"household_id": "1228", "product_id": null}'),
         ("features", "never seen"),
         ("model", "17,204 requests, 4.21 million rows"),

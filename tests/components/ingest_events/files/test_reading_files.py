@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from components.contracts.errors import SourceError
+from components.contracts.errors import ContractBreach, SourceError
 from tests.shop_files import PURCHASES, ShopFolder, shop_folder, table_rows
 
 HEADER = "customer,article,bought_at\n"
@@ -149,14 +149,14 @@ def test_numbers_are_read_with_the_signs_that_are_said(
 @pytest.mark.parametrize(
     ("keys", "cell", "problem"),
     [
-        ({}, "2,55", "unreadable price with a decimal comma (`source.decimal`)"),
-        ({}, "1.250,00", "unreadable price with a decimal comma (`source.decimal`)"),
-        ({}, "1,250", "unreadable price with a comma (`source.decimal` or `source.thousands`)"),
-        ({}, "1,250.00", "unreadable price with thousands separators (`source.thousands`)"),
-        ({}, "1'250", "unreadable price with thousands separators (`source.thousands`)"),
+        ({}, "2,55", "unreadable price (a decimal comma: set `source.decimal`)"),
+        ({}, "1.250,00", "unreadable price (a decimal comma: set `source.decimal`)"),
+        ({}, "1,250", "unreadable price (a comma: set `source.decimal` or `source.thousands`)"),
+        ({}, "1,250.00", "unreadable price (thousands separators: set `source.thousands`)"),
+        ({}, "1'250", "unreadable price (thousands separators: set `source.thousands`)"),
         ({}, "gratis", "unreadable price"),
-        ({"thousands": ","}, "1,25", "unreadable price with a decimal comma (`source.decimal`)"),
-        ({"decimal": ","}, "2.55", "unreadable price with a decimal point (`source.decimal`)"),
+        ({"thousands": ","}, "1,25", "unreadable price (a decimal comma: set `source.decimal`)"),
+        ({"decimal": ","}, "2.55", "unreadable price (a decimal point: set `source.decimal`)"),
     ],
 )
 def test_a_number_with_other_signs_is_unreadable_and_names_the_key(
@@ -188,7 +188,7 @@ def test_an_empty_file_in_a_known_source_is_nothing_new(tmp_path: Path) -> None:
 
     found = facts(shop)
 
-    assert (found["rows_read"], found["left_out"]) == (0, (("2.csv", "empty"), ("3.csv.gz", "empty")))
+    assert (found["rows_read"], found["left_out"]) == (0, {"2.csv": "empty", "3.csv.gz": "empty"})
 
 
 def test_a_source_of_empty_files_only_is_an_error(tmp_path: Path) -> None:
@@ -312,3 +312,26 @@ def test_a_catalogue_in_a_delta_table_is_as_the_table_is_now(tmp_path: Path) -> 
     shop.ingest()
 
     assert [row["item_id"] for row in table_rows(shop.home.raw / "items")] == ["2"]
+
+
+def test_a_column_of_prices_that_fails_names_its_first_cells_and_the_key(tmp_path: Path) -> None:
+    rows = "".join(f"a;{row};2024-03-01 10:00:00;{row},{25 + row % 2}\n" for row in range(12, 36))
+    shop = shop_folder(tmp_path, PRICED, purchases="customer;article;bought_at;price\n" + rows)
+
+    with pytest.raises(
+        ContractBreach, match=r"24 unreadable price \(a decimal comma: set `source\.decimal`\), such as"
+    ):
+        shop.validate()
+
+
+def test_catalogue_prices_that_cannot_be_read_name_the_key(tmp_path: Path) -> None:
+    catalogue = '\n[items]\nitem = "article"\nprice = "price"\nsource = { kind = "csv", path = "items.csv" }\n'
+    shop = shop_folder(
+        tmp_path, PURCHASES + catalogue, purchases=HEADER + FIRST, items="article;price\n1;3,50\n2;4,50\n"
+    )
+
+    report = shop.validate()
+
+    assert [row["price"] for row in shop.clean("items")] == [None, None]
+    assert "such as '3,50', '4,50'" in report.warnings[0]
+    assert "they have a decimal comma: set `source.decimal`" in report.warnings[0]

@@ -1,5 +1,7 @@
 """The signs in which a shop writes numbers: before the fraction, and between groups of digits."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from components.lake.session import text
@@ -48,20 +50,25 @@ def _literal(sign: str) -> str:
 
 # What a number that cannot be read may be, and the keys of the shop file that would read it: the first that fits.
 OTHER_SIGNS = (
-    (PLAIN.pattern, " with a decimal point (`source.decimal`)"),
-    (r"[+-]?\d{1,3},\d{3}", " with a comma (`source.decimal` or `source.thousands`)"),
-    (NumberSigns(",", ".").pattern, " with a decimal comma (`source.decimal`)"),
-    (NumberSigns(",", " ").pattern, " with a decimal comma (`source.decimal`) and spaces (`source.thousands`)"),
-    (NumberSigns(".", ",").pattern, " with thousands separators (`source.thousands`)"),
-    (NumberSigns(".", " ").pattern, " with thousands separators (`source.thousands`)"),
-    (NumberSigns(".", "'").pattern, " with thousands separators (`source.thousands`)"),
+    (PLAIN.pattern, "a decimal point: set `source.decimal`"),
+    (r"[+-]?\d{1,3},\d{3}", "a comma: set `source.decimal` or `source.thousands`"),
+    (NumberSigns(",", ".").pattern, "a decimal comma: set `source.decimal`"),
+    (NumberSigns(",", " ").pattern, "a decimal comma and spaces: set `source.decimal` and `source.thousands`"),
+    (NumberSigns(".", ",").pattern, "thousands separators: set `source.thousands`"),
+    (NumberSigns(".", " ").pattern, "thousands separators: set `source.thousands`"),
+    (NumberSigns(".", "'").pattern, "thousands separators: set `source.thousands`"),
 )
 
 
 def unreadable_number(cell: str, what: str) -> str:
     """SQL of the problem of a number that cannot be read, with the key that would read it."""
     hints = " ".join(
-        f"WHEN regexp_full_match({cell}, {text(pattern)}) THEN {text(f'unreadable {what}{hint}')}"
+        f"WHEN regexp_full_match({cell}, {text(pattern)}) THEN {text(f'unreadable {what} ({hint})')}"
         for pattern, hint in OTHER_SIGNS
     )
     return f"CASE {hints} ELSE {text(f'unreadable {what}')} END"
+
+
+def number_hint(cells: Iterable[str]) -> str | None:
+    """Say what would read the first of some cells that no number could be read from; None if nothing would."""
+    return next((hint for cell in cells for pattern, hint in OTHER_SIGNS if re.fullmatch(pattern, cell.strip())), None)
