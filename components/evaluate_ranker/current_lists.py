@@ -28,7 +28,7 @@ def check_current_lists(bundle: Bundle, features: Handle) -> Check:
     batch = open_batch(bundle, found, _some_users(found))
     pairs = generate_candidates(batch.users, batch.items, Candidates(**bundle.manifest.candidates))
     scores = scored_pairs(batch.ranker.score, batch.users, batch.items, pairs).score
-    return check_lists(pairs.user, scores, np.arange(len(batch.users)), f"customers as of {batch.as_of:%Y-%m-%d}")
+    return check_lists(pairs.user, scores, np.arange(len(batch.users)), "customers as they stand now")
 
 
 def _some_users(features: FeatureSet) -> list[str]:

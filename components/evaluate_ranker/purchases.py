@@ -75,9 +75,12 @@ def _fault_of(found: Purchases, shop: Shop, as_of: datetime) -> str | None:
             " at what the catalogue marks as no merchandise"
         )
     if not found.lately:
-        start = calendar(shop, as_of).heldout[0]
+        start, end, newest = (
+            f"{moment.astimezone(shop.zone):%Y-%m-%d}" if moment else "no day"
+            for moment in (calendar(shop, as_of).heldout[0], as_of, found.newest)
+        )
         return (
-            f"nobody bought anything in the held-out weeks, {start:%Y-%m-%d} to {as_of:%Y-%m-%d}; the newest of"
-            f" {found.merchandise:,} purchases is of {found.newest:%Y-%m-%d}"
+            f"nobody bought anything in the held-out weeks, {start} to {end}; the newest of {found.merchandise:,}"
+            f" purchases is of {newest}"
         )
     return None

@@ -89,7 +89,7 @@ class _Trained:
 
 def _ranker(manifest: ExamplesManifest, train: Split, validation: Split, shop: Shop, say: Say) -> _Trained:
     say("looking for label leaks")
-    refuse_leaks(validation, manifest.feature_names, shop.k)
+    refuse_leaks(validation, manifest, shop.k)
     targets, positions = training_targets(train)
     say(f"binning {len(train.features):,} training rows")
     matrices = bin_rows(train.features, targets, _judges(validation), shop.training)

@@ -141,6 +141,19 @@ def test_a_feature_that_knows_the_outcome_is_refused(tmp_path: Path, sign: int) 
         train(tmp_path, examples)
 
 
+def test_a_shop_whose_customers_repeat_themselves_is_no_leak(tmp_path: Path) -> None:
+    examples = write_examples(tmp_path / "examples")
+    split = read_split(Path(examples.uri), "validation")
+    features, baselines = np.array(split.features), np.array(split.baselines)
+    features[:, 2] = baselines[:, 0] = split.rows["label"].to_numpy()
+    write_split(Path(examples.uri), "validation", replace(split, features=features, baselines=baselines))
+    assert train(tmp_path, examples).facts["kind"] == "ranker"
+    baselines[:, 1], baselines[:, 0] = split.rows["label"].to_numpy(), 0  # the order of the ids is no rule
+    write_split(Path(examples.uri), "validation", replace(split, features=features, baselines=baselines))
+    with pytest.raises(TrainingError, match="feature noise alone"):
+        train(tmp_path, examples)
+
+
 def test_infinite_features_are_refused(tmp_path: Path) -> None:
     examples = write_examples(tmp_path / "examples")
     split = read_split(Path(examples.uri), "train")
