@@ -25,7 +25,10 @@ def check_current_lists(bundle: Bundle, features: Handle) -> Check:
         BundleError: the bundle's parts disagree, or it was made for other rows.
     """
     found = read_set(Path(features.uri))
-    batch = open_batch(bundle, found, _some_users(found))
+    users = _some_users(found)
+    if not users:
+        return Check("lists", False, "nobody is left with a purchase, so there is nobody to list for: all was returned")
+    batch = open_batch(bundle, found, users)
     pairs = generate_candidates(batch.users, batch.items, Candidates(**bundle.manifest.candidates))
     scores = scored_pairs(batch.ranker.score, batch.users, batch.items, pairs).score
     return check_lists(pairs.user, scores, np.arange(len(batch.users)), "customers as they stand now")

@@ -13,6 +13,7 @@ from components.features.shape import shape_of
 from components.features.successes import merchandise, successes
 from components.features.workspace import clean_workspace
 
+FEWEST_CUSTOMERS = 2  # a shop with one is a column that is the same in every row
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)  # of any shop's history
 
 
@@ -20,13 +21,15 @@ BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)  # of any shop's history
 class Purchases:
     """Events known at the as-of, by type; and successes: all, those of a user, those of these that are merchandise.
 
-    ``lately`` counts the last ones since the held-out weeks began; ``newest`` is the time of the newest one.
+    ``customers`` counts the users of the last ones, ``lately`` those since the held-out weeks began; ``newest`` is the
+    time of the newest one.
     """
 
     events: dict[str, int]
     successes: int
     of_users: int
     merchandise: int
+    customers: int
     lately: int
     newest: datetime | None
 
@@ -42,17 +45,19 @@ def count_purchases(shop: Shop, clean: Path, versions: Mapping[str, int], as_of:
         sold = merchandise(found.filter(found.user_id.notnull()), space.clean["items"], as_of, shape)
         every = space.fetch(found.aggregate(all=found.count(), users=found.user_id.count())).to_pylist()[0]
         since = sold.event_time >= utc(start)
-        own = space.fetch(
-            sold.aggregate(all=sold.count(), lately=sold.count(where=since), newest=sold.event_time.max())
-        ).to_pylist()[0]
+        counts = {"all": sold.count(), "customers": sold.user_id.nunique(), "lately": sold.count(where=since)}
+        own = space.fetch(sold.aggregate(**counts, newest=sold.event_time.max())).to_pylist()[0]
     rows = dict(zip(types["event_type"].to_pylist(), types["rows"].to_pylist(), strict=True))
-    return Purchases(rows, every["all"], every["users"], own["all"], own["lately"], own["newest"])
+    return Purchases(rows, every["all"], every["users"], own["all"], own["customers"], own["lately"], own["newest"])
 
 
 def check_purchases(found: Purchases, shop: Shop, as_of: datetime) -> Check:
     """Check that customers bought merchandise, in the held-out weeks too: the gate judges by nothing else."""
     fault = _fault_of(found, shop, as_of)
-    reason = f"customers bought merchandise {found.merchandise:,} times, {found.lately:,} times in the held-out weeks"
+    reason = (
+        f"{found.customers:,} customers bought merchandise {found.merchandise:,} times, {found.lately:,} times in the"
+        " held-out weeks"
+    )
     return Check("purchases", fault is None, fault or reason)
 
 
@@ -73,6 +78,11 @@ def _fault_of(found: Purchases, shop: Shop, as_of: datetime) -> str | None:
         return (
             f"none of {found.of_users:,} successes of known users is of merchandise: look at rules.not_merchandise and"
             " at what the catalogue marks as no merchandise"
+        )
+    if found.customers < FEWEST_CUSTOMERS:
+        return (
+            f"all {found.merchandise:,} purchases are of one and the same user, expected several: look at"
+            " `columns.user` of the sources in the shop file"
         )
     if not found.lately:
         start, end, newest = (

@@ -101,7 +101,7 @@ def set_up(folder: Path, world: World | None = None) -> Bench:
     """Write examples, and sales of all their items, and draft a challenger."""
     home, shop, world = Home(folder / "home"), small_shop(), world or World()
     sold = [sale(f"item-{number:03}") for number in range(world.candidates)]
-    version = write_sales(home, [*sold, sale("item-000", days_before_heldout=-3)])
+    version = write_sales(home, [*sold, sale("item-000", days_before_heldout=-3, user_id="bob")])
     examples = replace(write_examples(folder / "examples", world), versions={"events": version})
     return Bench(home, shop, examples, train_ranker(shop, examples, home, "run-1", lambda _: None).bundle)
 

@@ -36,7 +36,7 @@ def looked_at(folder: Path, events: Sequence[dict[str, Any]], items: Sequence[di
         (NEW_SHOP, (), True, "2 of 2 lists of customers as they stand now hold something, and scores order 2"),
         (NEW_SHOP, LEFT_OUT, False, "all are empty"),
         ([event(66, "ann", "tea")], (), False, "none has a second candidate"),
-        ([event(66, None, "tea")], (), False, "0 lists of customers"),
+        ([event(66, "ann", "tea"), event(66, "ann", "tea", "return")], (), False, "all was returned"),
     ],
 )
 def test_a_new_shops_rule_has_to_order_the_lists_of_now(

@@ -240,7 +240,7 @@ def test_a_baseline_goes_live_where_nothing_is(tmp_path: Path) -> None:
     assert verdict.promote
     assert verdict.reasons == [
         "no model was trained: 12 users, at least 100 are needed; a simple rule, popularity, is judged in its place",
-        "customers bought merchandise 31 times, 1 times in the held-out weeks",
+        "2 customers bought merchandise 31 times, 1 times in the held-out weeks",
         "120 of 120 lists of the held-out weeks hold something, and scores order 120",
         "the lists of the held-out weeks hold what was bought: NDCG@10 0.3228",
     ]

@@ -142,8 +142,9 @@ def test_one_held_out_week_is_enough_to_judge_on(tmp_path: Path) -> None:
         ([sale("a", quantity=0.0), sale("a", quantity=-1.0)], "none of 2 events is a success"),
         ([], "none of 0 events is a success (purchase, of a quantity above 0): found none at all"),
         ([sale("a", user_id=None), sale("b", user_id=None)], "none of 2 successes (purchase) says whose it is"),
+        ([sale("a", -1), sale("b", -1)], "all 2 purchases are of one and the same user, expected several"),
         (
-            [sale("a"), sale("b", 0.5)],
+            [sale("a"), sale("b", 0.5, user_id="bob")],
             "nobody bought anything in the held-out weeks, 2024-05-20 to 2024-06-03; the newest of 2 purchases is of"
             " 2024-05-19",
         ),
