@@ -1,12 +1,13 @@
 """Rankers: what turns feature rows into scores. A blend of boosters and a baseline answer to the same calls."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from components.bundles.explaining import Explainer, TooLargeError
 from components.bundles.manifest import Manifest, Part
 from components.bundles.margins import margins
 from components.bundles.xgboost_import import import_xgboost
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import xgboost
 
 Floats = NDArray[np.float32]
+Floats64 = NDArray[np.float64]
 
 
 class Ranker(Protocol):
@@ -26,6 +28,13 @@ class Ranker(Protocol):
 
     def contributions(self, features: Floats) -> Floats:
         """What each feature added to each row's score: float32 [rows, features] (SHAP values of the trees)."""
+
+    def contributions_by(self, features: Floats, groups: tuple[int, ...]) -> Floats64:
+        """What groups of features added to each row's score, [rows, groups]: the sums of their contributions.
+
+        ``groups`` has a number from 0 for each feature, below 0 for one that is left out. The first call for some
+        groups prepares all later ones.
+        """
 
     def gain_shares(self) -> NDArray[np.float64]:
         """Share of the trees' gain by feature: float64 [features], adding up to 1; all 0 for a baseline."""
@@ -48,6 +57,10 @@ class BaselineRanker:
         """Return zeros: a baseline uses no feature."""
         return np.zeros(features.shape, dtype=np.float32)
 
+    def contributions_by(self, features: Floats, groups: tuple[int, ...]) -> Floats64:
+        """Return zeros: a baseline uses no feature."""
+        return np.zeros((len(features), max(groups, default=-1) + 1))
+
     def gain_shares(self) -> NDArray[np.float64]:
         """Return zeros: a baseline uses no feature."""
         return np.zeros(self.features)
@@ -59,6 +72,7 @@ class BlendRanker:
 
     parts: tuple[tuple[Part, "xgboost.Booster"], ...]
     width: int
+    _explainers: dict[tuple[int, ...], Explainer | None] = field(default_factory=dict, compare=False, repr=False)
 
     def score(self, features: Floats, baselines: Floats) -> Floats:
         """Return the blended margins; ``baselines`` is not used."""
@@ -79,6 +93,25 @@ class BlendRanker:
             shares = booster.predict(matrix, pred_contribs=True, validate_features=False)
             total += np.float32(part.weight / part.scale) * shares[:, :-1]
         return total
+
+    def contributions_by(self, features: Floats, groups: tuple[int, ...]) -> Floats64:
+        """Return the blended contributions by tables; by XGBoost itself, where its trees are too deep for these."""
+        _check_width(features, self.width, "features")
+        explainer = self._explainer(groups)
+        if explainer is not None:
+            return explainer(features)
+        found = self.contributions(features).astype(np.float64)
+        places = np.array(groups)
+        return np.stack([found[:, places == group].sum(axis=1) for group in range(max(groups, default=-1) + 1)], axis=1)
+
+    def _explainer(self, groups: tuple[int, ...]) -> Explainer | None:
+        if groups not in self._explainers:
+            try:
+                factors = [(part.weight / part.scale, booster) for part, booster in self.parts]
+                self._explainers[groups] = Explainer(factors, groups)
+            except TooLargeError:
+                self._explainers[groups] = None
+        return self._explainers[groups]
 
     def gain_shares(self) -> NDArray[np.float64]:
         """Return each booster's shares of gain, mixed by the weights of the blend."""

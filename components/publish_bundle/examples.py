@@ -20,7 +20,7 @@ from components.features.sets import FeatureSet, read_set
 from components.lake.engine import open_engine
 from components.ranking.pair_columns import PairColumns
 from components.ranking.pairs import Pairs
-from components.ranking.reasons import reasons
+from components.ranking.reasons import kinds_of, reasons
 from components.ranking.recommending import Recommended
 
 SHOPPERS = (0.95, 0.5, 0.05)  # of all customers, ordered by their shopping trips: a frequent, a usual, a rare one
@@ -73,8 +73,9 @@ def _example(batch: Batch, part: Recommended, user: int, catalogue: dict[str, di
     rows = np.flatnonzero(part.user == user)
     rows = rows[np.argsort(part.rank[rows])]
     pairs = Pairs(part.user[rows], part.item[rows], np.zeros(len(rows), dtype=np.uint8))
-    names = batch.bundle.manifest.feature_names
-    told = reasons(PairColumns(batch.users, batch.items, pairs), batch.ranker.contributions(part.features[rows]), names)
+    kinds = kinds_of(batch.bundle.manifest.feature_names)
+    added = batch.ranker.contributions_by(part.features[rows], kinds)
+    told = reasons(PairColumns(batch.users, batch.items, pairs), added)
     own = set(_history(batch, user)[0].tolist())
     items = tuple(
         _recommended(batch, part, int(row), why, catalogue, new=int(part.item[row]) not in own)

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.ranking.pair_columns import PairColumns
-from components.ranking.rows import Floats
 
 Tell = Callable[[PairColumns, int], str | None]  # the reason for one pair, or None when it says nothing
 
@@ -59,33 +58,35 @@ REASONS: dict[str, Tell | None] = {
 }
 
 
-def reasons(
-    columns: PairColumns, contributions: Floats, feature_names: Sequence[str], most: int = 2
-) -> list[tuple[str, ...]]:
+KINDS = tuple(name for name, tell in REASONS.items() if tell is not None)
+
+
+def kinds_of(feature_names: Sequence[str]) -> tuple[int, ...]:
+    """The place of each feature's kind in ``KINDS``; -1 for a feature that explains nothing."""
+    words = [name.split("_")[0] for name in feature_names]
+    return tuple(KINDS.index(word) if word in KINDS else -1 for word in words)
+
+
+def reasons(columns: PairColumns, added: NDArray[np.float64], most: int = 2) -> list[tuple[str, ...]]:
     """Tell for every pair its weightiest reasons, at most ``most``; never none.
 
-    ``contributions`` float32 [pairs, features]: what each feature added to the score.
+    ``added`` float64 [pairs, kinds]: what the features of each of ``KINDS`` added to the score.
     """
-    kinds = {name: _gathered(name, contributions, feature_names) for name, tell in REASONS.items() if tell is not None}
-    return [
-        _told(columns, row, {name: float(added[row]) for name, added in kinds.items()}, most)
-        for row in range(len(columns.pairs))
-    ]
+    order = np.argsort(-added, axis=1, kind="stable").tolist()
+    return [_told(columns, row, [KINDS[kind] for kind in kinds], most) for row, kinds in enumerate(order)]
 
 
-def _gathered(kind: str, contributions: Floats, feature_names: Sequence[str]) -> NDArray[np.floating]:
-    belongs = [name.split("_")[0] == kind for name in feature_names]
-    return contributions[:, belongs].sum(axis=1)
-
-
-def _told(columns: PairColumns, row: int, added: dict[str, float], most: int) -> tuple[str, ...]:
+def _told(columns: PairColumns, row: int, kinds: Sequence[str], most: int) -> tuple[str, ...]:
+    """The first reasons of a pair, each once; of kinds in the order of their weights."""
     found: list[str] = []
-    for kind in sorted(added, key=lambda name: -added[name]):
+    for kind in kinds:
         tell = REASONS[kind]
         reason = tell(columns, row) if tell is not None else None
         if reason is not None and reason not in found:
             found.append(reason)
-    return tuple(found[:most])
+        if len(found) == most:
+            break
+    return tuple(found)
 
 
 def _times(count: float) -> str:

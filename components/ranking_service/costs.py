@@ -9,7 +9,7 @@ from components.ranking_service.schemas import RankRequest, RecommendRequest
 PLAIN_ITEMS = 10
 MOST_EXPLAINED = 50  # items of a list, the best, that reasons are given for: everybody waits for them
 ITEMS = 125  # that cost as much as a plain list
-REASONS = 5
+REASONS = 10
 BODY_BYTES = 12_000  # of a body, about fifty events
 
 

@@ -21,7 +21,7 @@ from components.contracts.shop import Rules
 from components.ranking.candidates import SOURCES, Assortment, assortment, candidates_of, neighbour_weights, pairs_with
 from components.ranking.pair_columns import PairColumns
 from components.ranking.pairs import Pairs
-from components.ranking.reasons import reasons
+from components.ranking.reasons import kinds_of, reasons
 from components.ranking.recommending import Recommended, Scored, best_allowed, listed, scored_together
 from components.ranking.rows import MISSING_POSITION, Floats, UserRows
 from components.ranking.sessions import PURCHASE, Session, longer, session_seeds, with_session
@@ -62,13 +62,15 @@ class Recommender:
         self.bundle, self.stock, self.rows, self.degraded = bundle, stock, rows, degraded
         self.catalogue = catalogue
         self._ranker, self._sessions, self._now, self._is_stale = ranker, sessions, now, is_stale
+        self._kinds = kinds_of(bundle.manifest.feature_names)
         self._rules = Rules(**bundle.manifest.rules)
         self.positions = {str(item): place for place, item in enumerate(stock.items.item_ids)}
 
     def warm_up(self) -> None:
         """Rank for nobody, so that no request is the first to look at these items."""
         nobody = self.rows.stranger("", self.stock.items).rows
-        self.scored([(nobody, candidates_of(nobody, self.stock))])
+        (scored,) = self.scored([(nobody, candidates_of(nobody, self.stock))])
+        self._ranker.contributions_by(scored.features[:1], self._kinds)
 
     def recommend(self, asked: Asked, watch: Stopwatch) -> Steps[Answer]:
         """Steps that rank a user's candidates and keep the best ``k`` that the shop's rules and the caller allow."""
@@ -224,9 +226,8 @@ class Recommender:
         if explain and self.bundle.manifest.kind == "ranker":  # a baseline weighs no features
             item = found.item[:MOST_EXPLAINED]
             pairs = Pairs(found.user[:MOST_EXPLAINED], item, np.zeros(len(item), dtype=np.uint8))
-            shares = self._ranker.contributions(found.features[:MOST_EXPLAINED])
-            columns = PairColumns(user, self.stock.items, pairs)
-            why[: len(item)] = reasons(columns, shares, self.bundle.manifest.feature_names)
+            added = self._ranker.contributions_by(found.features[:MOST_EXPLAINED], self._kinds)
+            why[: len(item)] = reasons(PairColumns(user, self.stock.items, pairs), added)
         ids = self.stock.items.item_ids[found.item]
         scores = found.score.tolist()
         return tuple(RankedItem(str(item), score, words) for item, score, words in zip(ids, scores, why, strict=True))
