@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from components.contracts.shop import Shop
+from components.lake.id_sql import means_nobody_sql
 from components.validate_events.codes import flag
 from components.validate_events.snapshots import excluded_by, implausible_price, rule_value, stock_cell
 
@@ -73,10 +74,11 @@ def _stock(session: duckdb.DuckDBPyConnection, shop: Shop, judged: str) -> dict[
     if shop.rules.in_stock_only is None:
         return {}
     cell = stock_cell(shop)
+    means = flag(cell, shop.rules)
     read = (
-        f"SELECT {cell} AS cell, CASE WHEN {cell} IS NULL THEN 'missing' WHEN {flag(cell, shop.rules)} THEN 'yes' "
-        f"WHEN NOT {flag(cell, shop.rules)} THEN 'no' ELSE 'unknown' END AS stock FROM {judged} WHERE reason IS NULL "
-        "QUALIFY row_number() OVER (PARTITION BY item_id ORDER BY valid_from DESC) = 1"
+        f"SELECT {cell} AS cell, CASE WHEN coalesce({means_nobody_sql(cell)}, true) THEN 'missing' "
+        f"WHEN {means} THEN 'yes' WHEN NOT {means} THEN 'no' ELSE 'unknown' END AS stock FROM {judged} "
+        "WHERE reason IS NULL QUALIFY row_number() OVER (PARTITION BY item_id ORDER BY valid_from DESC) = 1"
     )
     counted = dict(session.execute(f"SELECT stock, count(*) FROM ({read}) GROUP BY 1 ORDER BY 1").fetchall())
     values = session.execute(

@@ -48,7 +48,7 @@ def _cell(shop: Shop, reason: str) -> str | None:
     if reason in limits:
         return limits[reason]
     if reason.startswith(UNREADABLE):
-        return _unreadable_cell(shop, reason.removeprefix(UNREADABLE).partition(" (")[0])
+        return _unreadable_cell(shop, reason.removeprefix(UNREADABLE).partition(" ")[0])
     word = reason.partition(" ")[0]
     named = {"time": "event_time", "position": "position", "propensity": "propensity"}.get(word)
     return named and _json(named)

@@ -84,7 +84,9 @@ def snapshot_warnings(shop: Shop, table: str, findings: Findings) -> Iterator[st
 
 
 def _remedy(table: str, column: str, findings: Findings) -> str:
-    hint = number_hint(map(str, findings.cells[column])) if column == "price" else None
+    if column == "valid_from":
+        return f"`{table}.source.time_format` says how times are written"
+    hint = number_hint(findings.cells[column])
     return f"they have {hint}" if hint else f"correct the column, or what `{table}.{column}` names"
 
 

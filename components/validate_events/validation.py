@@ -26,6 +26,7 @@ from components.validate_events.limits import Judgement, breaches, judge_rows, r
 from components.validate_events.moments import resolve_as_of
 from components.validate_events.quality import quality_facts
 from components.validate_events.quarantine import quarantine_growth, quarantine_snapshot
+from components.validate_events.references import reference_warnings
 from components.validate_events.refusal import give_back
 from components.validate_events.replacement import (
     Replacement,
@@ -81,6 +82,7 @@ def validate_events(
         moment = resolve_as_of(as_of, newest, shop.zone)
         facts = quality_facts(session, shop, home, judged.judgements, moment)
         warnings = (*_warnings(shop, judged), *heavy_user_warnings(session, shop, "known_events"))
+        warnings += tuple(reference_warnings(session, shop, home, moment))
         facts["snapshots"] = {table: asdict(each) for table, each in judged.findings.items() if each.rows}
         facts["dropped_sources"] = dropped_sources(session, shop, home, raw, list(judged.judgements))
     return ValidationReport(

@@ -38,7 +38,7 @@ def shop_with(folder: Path, *cells: str, toml: str = "") -> ShopFolder:
         ),
         (["purchase,12500000,1"] * 12, "12 prices above contract.max_price = 10,000,000, such as 12,500,000"),
         (["purchase,1,2000000"] * 12, "12 quantities above contract.max_quantity = 1,000,000, such as 2,000,000"),
-        (['purchase,"1,99",1'] * 12, "12 unreadable price, such as '1,99'"),
+        (['purchase,"1,99",1'] * 12, "such as '1,99'"),
         (["view,1,-2"] * 12, "12 negative quantity, such as -2"),
         (["purchase,-3,1"] * 12, "12 negative price, such as -3"),
     ],
