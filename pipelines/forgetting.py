@@ -3,14 +3,15 @@
 A kill at any moment leaves a receipt that says what was under way, and the same command finishes it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from components.contracts.erasure import Erased, person_of
-from components.contracts.errors import ConfigurationError
+from components.contracts.errors import ConfigurationError, SourceError
 from components.contracts.home import Home
 from components.contracts.ids import id_text
 from components.contracts.shop import load_shop
@@ -77,12 +78,16 @@ def forget_user(home: Home, user_id: str, say: Callable[[str], None]) -> Receipt
         receipt, cut_off = _opened(path, tombstone)
         _save(path, receipt)
         say("waiting for services to know")
-        followed, silent = await_followers(home, FOLLOWING_SECONDS)
+        with _readable("followers"):
+            followed, silent = await_followers(home, FOLLOWING_SECONDS)
         receipt = replace(receipt, services={"followed": followed, "silent": silent})
-        for place in places_of(home, shop, person):
+        with _readable("lake"):
+            places = list(places_of(home, shop, person))
+        for place in places:
             receipt = _erase(place, path, receipt, again=place.name == cut_off, say=say)
         say("searching every file")
-        found = sweep(home, person)
+        with _readable("every file"):
+            found = sweep(home, person)
         receipt = replace(
             receipt,
             state="incomplete" if found.held_by or silent else "done",
@@ -118,9 +123,26 @@ def _erase(place: Place, path: Path, receipt: Receipt, again: bool, say: Callabl
     if not again:
         receipt = replace(receipt, at=place.name)
         _save(path, receipt)
-    receipt = receipt.with_place(place.name, place.erase(again))
+    with _readable(place.name):
+        receipt = receipt.with_place(place.name, place.erase(again))
     _save(path, receipt)
     return receipt
+
+
+@contextmanager
+def _readable(place: str) -> Iterator[None]:
+    """Say what to do where a place cannot be searched: not to see the user there is not to have erased them.
+
+    Raises:
+        SourceError: it cannot.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise SourceError(
+            f"{place}: cannot be searched ({error}); make it readable, then forget the user again: the same command"
+            " finishes what was begun"
+        ) from error
 
 
 def _kept(home: Home, receipt: Receipt) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from components.contracts.erasure import USER_ID, Erased, Person
 from components.contracts.home import Home
-from components.contracts.presence import files_below
+from components.contracts.presence import files_below, status_of
 from components.contracts.shop import Shop
 from components.features.erasure import erase_examples, erase_snapshots
 from components.feedback.erasure import erase_feedback
@@ -45,7 +45,7 @@ def places_of(home: Home, shop: Shop, person: Person) -> Iterator[Place]:
 def erase_online(home: Home, person: Person, again: bool = False) -> Erased:
     """Delete a user's rows of every view and revision, and scrub the store's file of what was there before."""
     embedded = embedded_folder(home.online_url)
-    if embedded is not None and not embedded.exists():
+    if embedded is not None and status_of(embedded) is None:
         return Erased()
     client = PackedClient.open(home.online_url, project=PROJECT, revision="", clock=lambda: datetime.now(UTC))
     try:

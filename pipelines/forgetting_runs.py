@@ -9,6 +9,7 @@ from typing import Any
 from components.contracts.durable import write_durably
 from components.contracts.erasure import USER_ID, Erased, Person
 from components.contracts.home import Home
+from components.contracts.presence import names_in
 from components.contracts.shop import Shop
 from components.contracts.steps import StepRecord, read_records
 from pipelines.run_record import read_json
@@ -21,7 +22,7 @@ def erase_runs(home: Home, shop: Shop, person: Person) -> Erased:
 
     Scratch folders of runs that were killed go as a whole: no run is at work.
     """
-    return sum((_erase_run(run, shop, person) for run in sorted(home.runs.glob("*"))), Erased())
+    return sum((_erase_run(home.run(name), shop, person) for name in names_in(home.runs)), Erased())
 
 
 def _erase_run(run: Path, shop: Shop, person: Person) -> Erased:

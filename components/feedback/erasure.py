@@ -14,6 +14,7 @@ import orjson
 from components.contracts.erasure import USER_ID, Erased, Person
 from components.contracts.home import Home
 from components.contracts.id_parts import ID_KEYS
+from components.contracts.presence import status_of
 from components.feedback.places import Places
 from components.feedback.segments import LINE_END, held_alone, is_closed, segments
 from components.lake.erasure import erase_rows
@@ -25,7 +26,7 @@ def erase_feedback(home: Home, person: Person, again: bool = False) -> Erased:
     Events and lists that a service logs after this are not reached: it must know of the tombstone first.
     """
     places = Places(home.feedback)
-    if not home.feedback.exists():
+    if status_of(home.feedback) is None:
         return Erased()
     with held_alone(places.lock, wait=True):
         journal = [blank_lines(path, person) for folder in (places.lists, places.events) for path in segments(folder)]

@@ -252,7 +252,9 @@ class Journal:
             raise
 
     def _refuse(self, batches: Sequence[Batch], error: Exception) -> None:
-        why = f"the disk refuses ({error})" if isinstance(error, OSError) else f"they cannot be written ({error!r})"
+        why = f"they cannot be written ({error!r})"
+        if isinstance(error, OSError):
+            why = f"the disk refuses ({error.strerror or error})"  # which file is the log's to say
         for batch in batches:
             with self._handing_in:
                 refusal = self._refused_events(len(batch.events), why)

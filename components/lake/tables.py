@@ -16,6 +16,7 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Wr
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from components.contracts.errors import SourceError
+from components.contracts.presence import status_of
 
 NOTES = "rankloop.notes"
 # A run may name an old version for as long as it likes: the log is never shortened behind its back.
@@ -34,10 +35,17 @@ def open_table(uri: Path, version: int | None = None) -> DeltaTable | None:
     try:
         return DeltaTable(uri, version=version)
     except TableNotFoundError as error:
-        if version is None or not (uri / "_delta_log").exists():
+        if not _has_log(uri, version) or version is None:
             return None
         raise _unreadable(uri, version, error) from error  # the log begins later: `rankloop forget` cut it
     except (DeltaError, OSError) as error:
+        raise _unreadable(uri, version, error) from error
+
+
+def _has_log(uri: Path, version: int | None) -> bool:
+    try:
+        return status_of(uri / "_delta_log") is not None
+    except OSError as error:
         raise _unreadable(uri, version, error) from error
 
 

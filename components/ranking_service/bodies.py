@@ -40,6 +40,7 @@ MARKS = {  # the longer of two that begin alike comes first
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}  # how such bodies begin; no text in UTF-8 does
 Asked = TypeVar("Asked", bound=Document)
 
 
@@ -56,6 +57,7 @@ async def read_body(request: Request, kind: type[Asked]) -> Asked:
             content = await _content(request)
     except TimeoutError as error:
         raise Problem(HTTPStatus.REQUEST_TIMEOUT, f"the body took more than {BODY_SECONDS} s") from error
+    _check_begins_plain(content)
     if len(content) <= SMALL_BYTES:
         return _parsed(content, charset, kind)
     visit, cost = visit_of(request), cost_of_body(len(content))
@@ -111,8 +113,23 @@ def _check_is_plain(headers: Headers) -> None:
     steps = ",".join(headers.getlist("content-encoding")).lower().split(",")
     packed = [step.strip() for step in steps if step.strip() not in ("", IDENTITY)]
     if packed:
-        found = f"content-encoding: found {', '.join(packed)[:MOST_ECHOED]}, expected a body that is not packed"
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, found, {"Accept-Encoding": IDENTITY})
+        raise _packed(f"content-encoding: found {', '.join(packed)[:MOST_ECHOED]}")
+
+
+def _check_begins_plain(body: bytes) -> None:
+    """Refuse a packed body whose head does not say so.
+
+    Raises:
+        Problem: 415, with what is taken.
+    """
+    for begin, name in PACKED.items():
+        if body.startswith(begin):
+            raise _packed(f"body: found what begins as {name} does")
+
+
+def _packed(found: str) -> Problem:
+    detail = f"{found}, expected a body that is not packed"
+    return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, {"Accept-Encoding": IDENTITY})
 
 
 def _in_utf_8(body: bytes, charset: str) -> bytes:

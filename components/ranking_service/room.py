@@ -3,11 +3,13 @@
 While all places are taken, a newcomer gets the place of whichever connection has been idle for longest.
 """
 
+import logging
 import resource
 from typing import Protocol
 
 FILES = 128  # of the service itself: store, journal, bundles that are opened, the process that moves lists
 ENOUGH = 65_536  # connections; more would not help one processor
+log = logging.getLogger("bentoml.rankloop.connections")
 
 
 class Guest(Protocol):
@@ -21,19 +23,26 @@ class Room:
     """Which connections wait for a request; the loop's alone."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self._most, self._is_full = most, False
         self._idle: dict[Guest, None] = {}  # the one that has waited for longest comes first
 
     def has_place(self, connections: int) -> bool:
         """Whether the last of so many connections may stay, be it that another one leaves for it."""
         if connections <= self._most:
+            self._is_full = False
             return True
         longest = next(iter(self._idle), None)
         if longest is None:
+            self._say_full()
             return False
         self.is_busy(longest)
         longest.leave()
         return True
+
+    def _say_full(self) -> None:
+        if not self._is_full:
+            log.warning("all %s connections are taken and busy; newcomers are asked to come again", f"{self._most:,}")
+        self._is_full = True
 
     def is_idle(self, guest: Guest) -> None:
         """Note that a connection waits for a request from now on."""

@@ -172,6 +172,18 @@ def test_a_file_that_still_holds_the_user_is_named_and_fails(living: LivingHome)
     assert forget(living, "u0999-x")["state"] == "done"
 
 
+@pytest.mark.parametrize("place", ["online", "feedback", "runs"])
+def test_a_place_that_cannot_be_reached_is_not_one_without_the_user(living: LivingHome, place: str) -> None:
+    folder = living.home.root / place
+    aside = folder.rename(living.home.root.parent / "aside")
+    folder.symlink_to("not mounted")
+    line = the_one_line(living.rankloop("forget", "nobody", "--yes", "--json"), code=1)
+    assert "cannot be searched" in line
+    folder.unlink()
+    aside.rename(folder)
+    assert forget(living, "nobody")["state"] == "done"
+
+
 def test_it_is_asked_whether_it_is_meant(living: LivingHome) -> None:
     ended = subprocess.run(
         command("forget", "nobody2", "--home", living.home.root),

@@ -107,6 +107,16 @@ def test_an_environment_file_that_is_not_json_is_reported(home: Home, content: s
         PointerFiles(home.environments).read("local")
 
 
+def test_an_environment_whose_file_cannot_be_reached_is_not_one_without_promotions(home: Home) -> None:
+    home.environments.mkdir(parents=True)
+    (home.environments / "local.json").symlink_to("not mounted")
+    (home.environments / "blue.json").mkdir()
+    for environment in ("local", "blue"):
+        with pytest.raises(PromotionError, match="cannot be read"):
+            PointerFiles(home.environments).read(environment)
+    assert PointerFiles(home.environments).environments() == ["blue", "local"]
+
+
 FIRST = {"action": "promote", "bundle": "sha256:1", "run_id": "r", "at": "t"}
 BACK = FIRST | {"action": "rollback"}
 

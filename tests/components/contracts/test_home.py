@@ -14,6 +14,12 @@ def test_a_home_where_delta_tables_cannot_live_is_one_clear_error(tmp_path: Path
         Home(tmp_path / name)
 
 
+def test_a_home_whose_other_store_cannot_be_read_has_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "online_url").symlink_to("not mounted")
+    with pytest.raises(ConfigurationError, match=r"online_url: cannot be read .*a link leads nowhere"):
+        _ = Home(tmp_path).online_url
+
+
 def test_where_the_online_store_lies_is_what_a_file_says_else_a_folder(tmp_path: Path) -> None:
     assert Home(tmp_path).online_url == f"lmdb://{tmp_path}/online"
     (tmp_path / "online_url").write_text("redis://host:6379/0\n")

@@ -138,3 +138,9 @@ def test_a_file_that_goes_between_the_look_and_the_read_was_not_there(
     monkeypatch.setattr(tombstones, "tombstones_mark", lambda _: (1, 1))
     known = Tombstones(path)
     assert (known.mark, bool(known)) == (None, False)
+
+
+def test_a_file_that_cannot_be_reached_does_not_say_that_nobody_was_forgotten(path: Path) -> None:
+    path.symlink_to("not mounted")
+    with pytest.raises(ConfigurationError, match="cannot be looked at"):
+        Tombstones(path)

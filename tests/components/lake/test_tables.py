@@ -37,6 +37,14 @@ def test_a_table_that_is_not_there_has_no_version_files_or_notes(tmp_path: Path)
     assert (open_table(uri), table_version(uri), table_files(uri), read_notes(uri)) == (None, None, [], {})
 
 
+def test_a_table_that_cannot_be_reached_is_not_a_new_one(tmp_path: Path) -> None:
+    append_rows(tmp_path / "table", rows("a"), {})
+    (tmp_path / "table").rename(tmp_path / "disk")
+    (tmp_path / "table").symlink_to("not mounted")
+    with pytest.raises(SourceError, match="a link leads nowhere"):
+        open_table(tmp_path / "table")
+
+
 def test_rows_and_notes_are_read_at_their_version(tmp_path: Path) -> None:
     uri = tmp_path / "table"
     assert append_rows(uri, rows("a"), {"offset": 1}) == 0

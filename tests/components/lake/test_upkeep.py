@@ -88,6 +88,17 @@ def test_what_cannot_be_read_may_name_any_version(home: Home, odd: str, capsys: 
     assert "old versions are kept for now" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("unreachable", ["runs", "features/sets", "models/models"])
+def test_folders_that_cannot_be_reached_may_name_any_version(home: Home, unreachable: str) -> None:
+    name_versions(home)
+    (home.root / unreachable).rename(home.root / "aside")
+    (home.root / unreachable).symlink_to("not mounted")
+
+    tidy_tables(home, home.clean, retention_hours=0)
+
+    assert standing(home.clean / "items") == list(range(NEWEST + 1))
+
+
 def test_a_merge_that_fails_waits_for_another_time(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     table = home.clean / "items"
     for number in range(SMALL_FILES):
