@@ -47,8 +47,12 @@ class IdPart:
     def stand_in(self) -> str:
         """Letters that stand for the id, as many as it has bytes, and other than it."""
         length, digest = len(self.user_id.encode()), hashlib.sha256(self.tombstone.encode()).digest()
-        found = "".join(LETTERS[digest[place % len(digest)] % len(LETTERS)] for place in range(length))
-        return found if found != self.user_id else found[:-1] + LETTERS[(LETTERS.index(found[-1]) + 1) % len(LETTERS)]
+        letters = "".join(LETTERS[digest[place % len(digest)] % len(LETTERS)] for place in range(length))
+        return (
+            letters
+            if letters != self.user_id
+            else letters[:-1] + LETTERS[(LETTERS.index(letters[-1]) + 1) % len(LETTERS)]
+        )
 
     def in_id(self, dialect: Dialect) -> str:
         """A regular expression of the part in a cell that holds one id; its two groups stay."""
@@ -63,14 +67,14 @@ class IdPart:
         piece = "|".join(re.escape(each) for each in sorted({self.user_id, *map(self._in_json, (True, False))}))
         keys = "|".join(re.escape(key) for key in sorted(self.keys))
         begins = f'"(?:{keys})"\\s*:\\s*"(?:(?:[^"\\\\]|\\\\.)*(?:{dialect.in_json}|\\\\.))?'
-        found = [f"({begins})(?:{piece})({dialect.outside})"]
+        patterns = [f"({begins})(?:{piece})({dialect.outside})"]
         beside = dialect.beside_number if self.user_id.isdigit() else dialect.outside
         if self.is_telling and whole:
-            found += [f"(^|{beside})(?:{piece})({beside}|$)"]
+            patterns += [f"(^|{beside})(?:{piece})({beside}|$)"]
         elif self.is_telling:
             within = f"{dialect.in_json}" if beside == dialect.outside else dialect.within_number
-            found += [f"({within})(?:{piece})({beside})", f"({beside})(?:{piece})({within})"]
-        return found
+            patterns += [f"({within})(?:{piece})({beside})", f"({beside})(?:{piece})({within})"]
+        return patterns
 
     def is_in_id(self, cell: str | None) -> bool:
         """Whether a cell that holds one id holds this one as a part, or is it."""
@@ -91,6 +95,6 @@ class IdPart:
         if self.user_id not in text and self._in_json(False) not in text and self._in_json(True) not in text:
             return text
         for pattern in patterns:
-            while (found := re.sub(pattern, rf"\g<1>{self.stand_in}\g<2>", text)) != text:
-                text = found
+            while (after := re.sub(pattern, rf"\g<1>{self.stand_in}\g<2>", text)) != text:
+                text = after
         return text

@@ -90,12 +90,12 @@ def tombstones_mark(path: Path) -> Mark | None:
         ConfigurationError: whether there is one cannot be told.
     """
     try:
-        found = status_of(path)
+        status = status_of(path)
     except OSError as error:
         raise ConfigurationError(
             f"{path}: cannot be looked at ({error.strerror}); mend its disk or the rights of its folder"
         ) from error
-    return None if found is None else (found.st_mtime_ns, found.st_ino)
+    return None if status is None else (status.st_mtime_ns, status.st_ino)
 
 
 def bury(path: Path, user_id: str) -> str:

@@ -57,37 +57,37 @@ def _changed_lines(content: bytes, person: Person, torn: bool) -> dict[int, byte
     """Where lines stand that name the user, and what is to stand there: as many bytes, without the line's end."""
     once = orjson.dumps(person.user_id)[1:-1]
     said = (once, orjson.dumps(once.decode())[1:-1])  # the latter in a context, which is JSON within JSON
-    found, start = {}, 0
+    changed, start = {}, 0
     while start < len(content):
         end = content.find(LINE_END, start)
         whole = end >= 0
         end = end if whole else len(content)
         line = content[start:end]
         if (whole or torn) and any(each in line for each in said) and (after := _without(line, person)) != line:
-            found[start] = after.ljust(end - start)
+            changed[start] = after.ljust(end - start)
         start = end + 1
-    return found
+    return changed
 
 
 def _without(line: bytes, person: Person) -> bytes:
     """A line without the user: nothing of one that is theirs, and what is cut off may be."""
     try:
-        found: dict[str, Any] = orjson.loads(line)
-        user_id = found.get(USER_ID)
+        row: dict[str, Any] = orjson.loads(line)
+        user_id = row.get(USER_ID)
     except (orjson.JSONDecodeError, AttributeError):
         return b"" if orjson.dumps(person.user_id) in line else line
     if user_id == person.user_id:
         return b""
     if not person.part.is_in_id(user_id):
-        for key, after in _replaced(found, person).items():
-            line = line.replace(_cell(key, found[key]), _cell(key, after))
+        for key, after in _replaced(row, person).items():
+            line = line.replace(_cell(key, row[key]), _cell(key, after))
     return line
 
 
-def _replaced(found: dict[str, Any], person: Person) -> dict[str, str]:
-    ids = {key: person.part.replaced_in_id(found[key]) for key in ID_KEYS if isinstance(found.get(key), str)}
-    texts = {key: person.part.replaced_in_text(found[key]) for key in ("context",) if isinstance(found.get(key), str)}
-    return {key: after for key, after in (ids | texts).items() if after != found[key]}
+def _replaced(row: dict[str, Any], person: Person) -> dict[str, str]:
+    ids = {key: person.part.replaced_in_id(row[key]) for key in ID_KEYS if isinstance(row.get(key), str)}
+    texts = {key: person.part.replaced_in_text(row[key]) for key in ("context",) if isinstance(row.get(key), str)}
+    return {key: after for key, after in (ids | texts).items() if after != row[key]}
 
 
 def _cell(key: str, value: str) -> bytes:

@@ -20,10 +20,10 @@ Identity = tuple[int, int]
 def leads_to(path: Path, file: int) -> bool:
     """Whether a path names an open file, and not another file or none."""
     try:
-        found, held = os.stat(path), os.fstat(file)
+        named, held = os.stat(path), os.fstat(file)
     except OSError:
         return False
-    return (found.st_dev, found.st_ino) == (held.st_dev, held.st_ino)
+    return (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)
 
 
 class Footing:
@@ -42,11 +42,11 @@ class Footing:
         Raises:
             OSError: it was, or it cannot be made.
         """
-        found = _identities(self._folder)
+        present = _identities(self._folder)
         if self._known:
-            self._check_mounts(found)
+            self._check_mounts(present)
         if self._known and not self._is_removed():
-            self._check_folder(found)
+            self._check_folder(present)
         make_folder_durably(self._folder)
         self._hold()
 
@@ -64,17 +64,17 @@ class Footing:
         except OSError:  # of a server that has none such any more
             return True
 
-    def _check_folder(self, found: dict[Path, Identity]) -> None:
-        nearest = next(place for place in (self._folder, *self._folder.parents) if place in found)
-        if nearest != self._folder and found[nearest] == self._known.get(nearest):
+    def _check_folder(self, present: dict[Path, Identity]) -> None:
+        nearest = next(place for place in (self._folder, *self._folder.parents) if place in present)
+        if nearest != self._folder and present[nearest] == self._known.get(nearest):
             gone = next(place for place in (self._folder, *self._folder.parents) if place.parent == nearest)
             raise OSError(
                 errno.ENOENT, "was moved away; bring it back, or make the folder again to begin afresh", str(gone)
             )
 
-    def _check_mounts(self, found: dict[Path, Identity]) -> None:
-        for place in found:
-            if place in self._known and _is_mount(place, self._known) and not _is_mount(place, found):
+    def _check_mounts(self, present: dict[Path, Identity]) -> None:
+        for place in present:
+            if place in self._known and _is_mount(place, self._known) and not _is_mount(place, present):
                 raise OSError(errno.ENODEV, "its disk is not mounted any more", str(place))
 
 

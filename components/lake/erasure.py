@@ -73,8 +73,8 @@ def parts_in_file(path: Path, person: Person) -> int:
     if counted == "0":
         return 0
     with duckdb_session() as session:
-        found = f"SELECT {counted} FROM read_parquet({path_text(path)}, hive_partitioning = false)"
-        return int(session.execute(f"{found} WHERE NOT {_is_of(person, columns)}").fetchall()[0][0])
+        query = f"SELECT {counted} FROM read_parquet({path_text(path)}, hive_partitioning = false)"
+        return int(session.execute(f"{query} WHERE NOT {_is_of(person, columns)}").fetchall()[0][0])
 
 
 def rows_in_file(path: Path, person: Person) -> int | None:

@@ -160,10 +160,10 @@ def _stamp(path: Path) -> Stamp | None:
         ConfigurationError: whether there is one cannot be told.
     """
     try:
-        found = status_of(path)
+        status = status_of(path)
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be looked at ({error.strerror}); bring its disk back") from error
-    return None if found is None else (found.st_mtime_ns, found.st_size, found.st_ino)
+    return None if status is None else (status.st_mtime_ns, status.st_size, status.st_ino)
 
 
 def _key_in(value: bytes) -> bytes | None:
