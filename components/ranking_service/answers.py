@@ -16,6 +16,7 @@ class Fallback(StrEnum):
     NO_BUNDLE = "no_bundle"  # no bundle can be opened: a baseline ranks
     ARM_UNAVAILABLE = "arm_unavailable"  # the arm's bundle cannot be opened: the champion ranks
     STORE_UNAVAILABLE = "store_unavailable"  # the user's row cannot be read: what sells, ranked by the bundle
+    ROWS_MISSING = "rows_missing"  # the store lost rows, the user's or items': ranked without them
     STALE_FEATURES = "stale_features"  # the item rows are older than their bound: ranked all the same
     EMPTY_CANDIDATES = "empty_candidates"  # nothing that the user is worth asking about is wanted: what sells best is
     SESSION_NEIGHBOURS = "session_neighbours"  # no row of the user: what goes with what they just looked at, first

@@ -18,13 +18,15 @@ class HomeTime:
     ``clock`` is None in the service's first run here for as long as the store could not be asked.
     """
 
-    def __init__(self, folder: Path, open_client: Callable[[], PackedClient]) -> None:
+    def __init__(self, folder: Path, open_client: Callable[[], PackedClient], advice: str) -> None:
         """Go on from what the feedback folder (``home.feedback``) holds; the store is asked with a client of its own.
+
+        ``advice`` says what brings rows into a store that has none.
 
         Raises:
             ConfigurationError: what the folder holds cannot be read.
         """
-        self._folder, self._open_client = folder, open_client
+        self._folder, self._open_client, self._advice = folder, open_client, advice
         self.clock = ServiceClock(folder, LONG_AGO) if is_kept(folder) else None
 
     def __call__(self) -> datetime:
@@ -38,7 +40,7 @@ class HomeTime:
         return self.clock()
 
     def advance(self) -> None:
-        """Follow the home to where its store stands; while that does not answer, the clock that there is goes on.
+        """Follow the home to where its store stands; while that says nothing, the clock that there is goes on.
 
         Raises:
             StoreError: there is no clock to go on with, or the store has no rows.
@@ -51,7 +53,9 @@ class HomeTime:
                 raise
             return
         if stored is None:
-            raise StoreError(f"{client.backend.url}: found no rows, expected some: `rankloop run` writes them")
+            if self.clock is None:
+                raise StoreError(f"{client.backend.url}: found no rows, expected some: {self._advice}")
+            return
         if self.clock is None:
             self.clock = ServiceClock(self._folder, stored.as_of, stored.anchored_at)
         else:

@@ -1,7 +1,7 @@
 """Rows of the packed store in the form that ranking takes: equal to the bit to those of the snapshot they came from."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -60,6 +60,9 @@ class OnlineRows:
         self._users, self._items = client.view("user_features"), client.view("item_features")
         self._sessions = session_view()
         self.breaker = Breaker()
+        self.lacks_users: Callable[[], bool] = lambda: False
+        """Says whether the store lost users' rows, so that a user without one may have had it."""
+        self.damaged = 0
 
     def close(self) -> None:
         """Let go of the store; the next read opens it again."""
@@ -78,9 +81,7 @@ class OnlineRows:
             log.warning("%s: %d of %d item rows cannot be read and are left out", self.client.backend.url, lost, total)
         found = np.concatenate([np.zeros(0, dtype=bool), *(part.found for part in parts)])
         if not found.any():
-            raise StoreError(
-                f"{self.client.backend.url}: found no item rows, expected at least one: `rankloop run` writes them"
-            )
+            raise StoreError(f"{self.client.backend.url}: found no item rows, expected at least one")
         scalars, lists = _features(self._items.schema)
         matrix = np.concatenate([part.matrix(scalars) for part in parts])
         codes = np.concatenate([part.scalars(ITEM_CODE)[0] for part in parts])
@@ -111,11 +112,21 @@ class OnlineRows:
             self.breaker.failed()
             raise
         self.breaker.succeeded()
-        if user is None:
+        if session is not None and session.damaged:
+            session = None
+        rows = None if user is None or user.damaged else self._row_of(user_id, user, items)
+        if user is None or rows is None:
+            self.damaged += user is not None
             return replace(self.stranger(user_id, items), session=session)
-        _, lists = _features(user.schema)
-        arrays = [Ragged(*found) for found in user.only_row(lists)]
-        return AskedUser(_rows_of(user_id, user, arrays, items), True, int(user.event_time[0]), session)
+        return AskedUser(rows, True, int(user.event_time[0]), session)
+
+    def _row_of(self, user_id: str, user: PackedRows, items: ItemRows) -> UserRows | None:
+        """One user's row as ranking takes it; None where its arrays lie beyond its end."""
+        try:
+            arrays = [Ragged(*found) for found in user.only_row(_features(user.schema)[1])]
+        except ValueError:
+            return None
+        return _rows_of(user_id, user, arrays, items)
 
     def stranger(self, user_id: str, items: ItemRows) -> AskedUser:
         """Take a user as if the store had no row of them; it is not asked."""
@@ -128,7 +139,7 @@ class OnlineRows:
         if self.breaker.state is not State.CLOSED:
             return None
         try:
-            return self.hasty.read(self._sessions, user_ids)
+            return self.hasty.read(self._sessions, user_ids, damaged_is_missing=True)
         except StoreError:
             return None
 

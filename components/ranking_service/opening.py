@@ -8,7 +8,7 @@
     online store ────────────▶ item rows ─┘
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -21,6 +21,7 @@ from components.bundles.store import find_bundle, published_folders
 from components.contracts.errors import BundleError, ConfigurationError, PromotionError, StoreError
 from components.contracts.experiment import LATEST, ArmName, Experiment, experiment_file, read_experiment
 from components.contracts.shop import Candidates
+from components.contracts.shop_note import run_command
 from components.feedback.following import LastKnown
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.candidates import Assortment, assortment
@@ -31,6 +32,7 @@ from components.ranking_service.home_time import HomeTime
 from components.ranking_service.live import Live
 from components.ranking_service.online_rows import OnlineRows, StoredItems
 from components.ranking_service.recommender import Recommender
+from components.ranking_service.row_counts import RowCount, RowCounts
 from components.ranking_service.sessions import Sessions
 from components.ranking_service.settings import ServiceSettings
 from components.ranking_service.shop_window import storefront_of
@@ -39,6 +41,7 @@ from feature_repo.packed_online_store.client import MICROSECOND, PackedClient, m
 from feature_repo.packed_online_store.clock import wall_clock
 from feature_repo.project import PROJECT
 
+OPENING_SECONDS = 2.0  # how long a call may take that reads many rows: a store that stands still holds nothing up
 REFUSED = (BundleError, PromotionError, OSError)
 _Making = tuple[str, bytes, bytes | None, Fallback | None, str | None]  # what a recommender is made of
 
@@ -50,6 +53,9 @@ class _Shelf:
     rows: OnlineRows
     items: StoredItems
     catalogue: Catalogue
+    counts: RowCounts
+    refused: bytes | None = b""
+    trouble: str | None = None  # why newer rows were not taken, those of the mark ``refused``
     assortments: dict[str, Assortment] = field(default_factory=dict)
 
     def stock(self, limits: Candidates) -> Assortment:
@@ -71,7 +77,8 @@ class Opening:
         """
         self.settings, self.sessions, self._forgotten = settings, sessions, forgotten
         self.shop = settings.shop
-        self.time = HomeTime(settings.home.feedback, lambda: self._client("", hasty=True))
+        self._advice = f"{run_command(settings.home)} writes them again"
+        self.time = HomeTime(settings.home.feedback, lambda: self._client("", hasty=True), self._advice)
         self._shelves: dict[str, _Shelf] = {}
         self._rankers: dict[str, Ranker] = {}
         self._opened: dict[_Making, Recommender] = {}
@@ -98,6 +105,8 @@ class Opening:
         shelf = self._shelves[champion.bundle.manifest.feature_revision]
         if shelf.catalogue.trouble:
             trouble["catalogue"] = shelf.catalogue.trouble
+        if shelf.trouble:
+            trouble["online rows"] = shelf.trouble
         storefront = storefront_of(self.settings, self.shop, arms, experiment, shelf.catalogue, self._forgotten)
         self._forget_unused(arms)
         return Live(arms, experiment, shelf.catalogue, storefront, shelf.items.newest, trouble)
@@ -106,6 +115,22 @@ class Opening:
         """Let go of the store."""
         for shelf in self._shelves.values():
             shelf.rows.close()
+
+    def count_rows(self, live: Live) -> None:
+        """Look whether the rows of what is live are still there.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        shelf = self._shelves.get(live.champion.bundle.manifest.feature_revision)
+        if shelf is not None:
+            shelf.rows.items_mark()  # a store that stands still is not waited for longer than this
+            shelf.counts.look(shelf.rows.client)
+
+    def row_counts(self, live: Live) -> Mapping[str, RowCount]:
+        """Return what the last look came to, by view."""
+        shelf = self._shelves.get(live.champion.bundle.manifest.feature_revision)
+        return shelf.counts.counts if shelf is not None else {}
 
     def items_mark(self, live: Live) -> bytes | None:
         """A mark that changes when the rows of the live items are written anew."""
@@ -164,6 +189,7 @@ class Opening:
                 self.now,
                 degraded=degraded,
                 is_stale=self._staleness(shelf.items.newest),
+                lacks_items=shelf.counts.is_short("item_features"),
             )
             self._opened[key].warm_up()
         return self._opened[key]
@@ -185,30 +211,58 @@ class Opening:
         return lambda: self.now() - newest > bound
 
     def _shelf(self, revision: str) -> _Shelf:
-        """The items of a revision, read again if they were written anew."""
+        """The items of a revision, read again if they were written anew; what the store lost is kept.
+
+        Raises:
+            StoreError: there are no rows, or they cannot be read, and none were read before.
+        """
         known = self._shelves.get(revision)
-        rows = known.rows if known else self._rows(revision)
-        if known is None or self._is_rewritten(known):
-            items = rows.items()
-            self._shelves[revision] = _Shelf(rows, items, read_catalogue(self.settings.home, items.rows))
+        if known is None:
+            self._shelves[revision] = self._stocked(revision, self._rows(revision))
+        elif self._is_rewritten(known):
+            self._shelves[revision] = self._restocked(revision, known)
         elif known.catalogue.trouble:
             self._shelves[revision] = replace(known, catalogue=read_catalogue(self.settings.home, known.items.rows))
         return self._shelves[revision]
 
+    def _stocked(self, revision: str, rows: OnlineRows) -> _Shelf:
+        counts = RowCounts(self.settings.home, revision, self._forgotten, self._advice)
+        items = rows.items()
+        with suppress(StoreError):
+            counts.look(rows.client)
+        rows.lacks_users = lambda: counts.is_short("user_features")
+        return _Shelf(rows, items, read_catalogue(self.settings.home, items.rows), counts)
+
+    def _restocked(self, revision: str, known: _Shelf) -> _Shelf:
+        """The shelf to go on with: the one before for as long as the store has lost items that it holds."""
+        known.refused = known.rows.items_mark()
+        before = len(known.items.rows)
+        try:
+            fresh = self._stocked(revision, known.rows)
+        except StoreError as error:
+            known.trouble = f"{error}; the {before:,} item rows read before are kept: {self._advice}"
+            return known
+        there = len(fresh.items.rows)
+        if not fresh.counts.is_short("item_features") or there >= before:
+            return fresh
+        known.counts = fresh.counts
+        known.trouble = f"found {there:,} of {before:,} item rows; those read before are kept: {self._advice}"
+        return known
+
     def _is_rewritten(self, shelf: _Shelf) -> bool:
         """Whether the rows of a shelf were written anew; a store that does not say so changes nothing."""
         try:
-            return shelf.rows.items_mark() != shelf.items.mark
+            return shelf.rows.items_mark() not in (shelf.items.mark, shelf.refused)
         except StoreError:
             return False
 
     def _rows(self, revision: str) -> OnlineRows:
         client = self._client(revision)
-        if revision not in client.revisions("item_features"):
+        if not client.has("item_features"):
             client.close()
             raise BundleError(
                 f"{client.backend.url}: found no rows of feature revision {revision}, which the bundle was made for;"
-                " run `rankloop run`, which writes them, or promote another bundle"
+                f" {self._advice}, unless it was made by other code: then promote another bundle"
             )
         return OnlineRows(client, self._client(revision, hasty=True))
 
@@ -227,7 +281,7 @@ class Opening:
         with closing(self._client("")) as client:
             revisions = client.revisions("item_features")
         if not revisions:
-            raise StoreError(f"{client.backend.url}: found no item rows, expected some: `rankloop run` writes them")
+            raise StoreError(f"{client.backend.url}: found no item rows, expected some: {self._advice}")
         return max(revisions, key=lambda found: (self._written_at(found), found))
 
     def _written_at(self, revision: str) -> int:
@@ -243,7 +297,7 @@ class Opening:
             project=PROJECT,
             revision=revision,
             clock=self.time.clock or wall_clock,
-            deadline_seconds=deadline if hasty else None,
+            deadline_seconds=deadline if hasty else max(deadline, OPENING_SECONDS),
         )
 
     def _forget_unused(self, arms: dict[ArmName, Recommender]) -> None:

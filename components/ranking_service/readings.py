@@ -21,6 +21,23 @@ def show_readings(measures: Measures, serving: Serving) -> None:
     measures.bundles = digests
     show = measures.readers
     show.gauge("rankloop_item_rows_age_seconds", "Age of the newest item row, by the home's clock.", age)
+    show.gauges(
+        "rankloop_online_rows_expected",
+        "Rows that a run put online.",
+        ["view"],
+        lambda: {(view,): float(count.expected) for view, count in serving.row_counts().items()},
+    )
+    show.gauges(
+        "rankloop_online_rows",
+        "Rows that are online, estimated from a sample of them.",
+        ["view"],
+        lambda: {(view,): float(count.there) for view, count in serving.row_counts().items()},
+    )
+    show.counter(
+        "rankloop_rows_damaged",
+        "Users' rows that could not be read for what they hold, since the item rows were read.",
+        lambda: float(serving.live.champion.rows.damaged) if serving.live else 0.0,
+    )
     show.gauge("rankloop_store_breaker", "The store's circuit breaker: 0 closed, 1 open, 2 trying.", breaker)
     show.gauge("rankloop_requests_waiting", "Requests that wait or are answered.", lambda: serving.turn.ahead)
     show.gauge("rankloop_lists_queued", "Lists not on disk yet.", lambda: serving.log.facts.lists_queued)

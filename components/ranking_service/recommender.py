@@ -36,6 +36,7 @@ from feature_repo.packed_online_store.client import MICROSECOND
 from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.sessions import TTL
 
+WITHOUT_ROW = (Fallback.UNKNOWN_USER, Fallback.SESSION_NEIGHBOURS)
 HOUR = 3_600_000_000  # microseconds
 MOST_SOLD = 200  # candidates, where there are no others
 Indices = NDArray[np.int64]
@@ -58,11 +59,13 @@ class Recommender:
         now: Callable[[], int],
         degraded: Fallback | None = None,
         is_stale: Callable[[], bool] = lambda: False,
+        lacks_items: bool = False,
     ) -> None:
         self.bundle, self.stock, self.rows, self.degraded = bundle, stock, rows, degraded
         self.catalogue = catalogue
         self._ranker, self._sessions, self._now, self._is_stale = ranker, sessions, now, is_stale
         self._kinds = kinds_of(bundle.manifest.feature_names)
+        self._lacks = Fallback.ROWS_MISSING if lacks_items else None
         self._rules = Rules(**bundle.manifest.rules)
         self.positions = {str(item): place for place, item in enumerate(stock.items.item_ids)}
 
@@ -140,7 +143,8 @@ class Recommender:
 
     def _answer(self, items: tuple[RankedItem, ...], fallback: Fallback | None, features: Floats) -> Answer:
         stale = Fallback.STALE_FEATURES if self._is_stale() else None
-        return Answer(items, self.bundle.digest, Fallback.gravest(self.degraded, stale, fallback), features)
+        lost = Fallback.ROWS_MISSING if fallback in WITHOUT_ROW and self.rows.lacks_users() else self._lacks
+        return Answer(items, self.bundle.digest, Fallback.gravest(self.degraded, stale, lost, fallback), features)
 
     def _user(self, user_id: str, viewed: Sequence[str]) -> tuple[UserRows, Session | None, Fallback | None]:
         try:

@@ -16,6 +16,7 @@ from components.ranking_service.live import Live
 from components.ranking_service.opening import Opening
 
 LOOK_SECONDS = 1.0
+COUNT_TURNS = 5  # looks at the home from one count of the online rows to the next
 TRY_AGAIN_SECONDS = 5.0  # a bundle that cannot be opened may be mended in its place
 WRITE_SECONDS = 0.2
 LAST_SECONDS = 5.0  # for an opening that is under way when the service stops
@@ -41,6 +42,7 @@ class Reloading:
     def start(self) -> None:
         """Open what there is now, and follow from then on."""
         self._do("home", self._look)
+        self._do("row counts", self._count_rows)
         self._thread.start()
 
     def stop(self) -> None:
@@ -63,9 +65,11 @@ class Reloading:
         while not self._stopping.wait(WRITE_SECONDS):
             self._do("forgotten users", self._often)
             self._do("sessions", self._write_sessions)
-            turn = (turn + 1) % turns
-            if turn == 0:
+            turn = (turn + 1) % (turns * COUNT_TURNS)
+            if turn % turns == 0:
                 self._do("home", self._look)
+            if turn == 0:
+                self._do("row counts", self._count_rows)
 
     def _do(self, about: str, duty: Callable[[], object]) -> object:
         """Do what is done again and again; whatever goes wrong is told once, and never ends the thread."""
@@ -90,7 +94,7 @@ class Reloading:
         self._try_again = time.monotonic() + TRY_AGAIN_SECONDS if live.trouble else math.inf
         if self._live is not None and live.is_like(self._live):
             return
-        for about in ("champion", "challenger", "baseline", "experiment", "catalogue"):
+        for about in ("champion", "challenger", "baseline", "experiment", "catalogue", "online rows"):
             self._say(about, live.trouble.get(about))
         self.refused += sum(about in ("champion", "experiment") for about in live.trouble)
         self._live = live
@@ -109,7 +113,7 @@ class Reloading:
     def _items_mark(self) -> object:
         """The mark of the live item rows; the last one for as long as the store does not tell."""
         if self._live is None:
-            return None
+            return "not asked"  # unlike the mark of a store that lost it
         try:
             mark = self._opening.items_mark(self._live)
         except StoreError as error:
@@ -117,6 +121,10 @@ class Reloading:
             return self._seen[-1] if self._seen else None
         self._say("item rows", None)
         return mark
+
+    def _count_rows(self) -> None:
+        if self._live is not None:
+            self._opening.count_rows(self._live)
 
     def _write_sessions(self) -> int:
         return 0 if self._live is None else self._opening.sessions.write(self._live.champion.rows.hasty)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from threading import Lock
@@ -21,6 +21,7 @@ from components.ranking_service.live import Live
 from components.ranking_service.measures import Measures
 from components.ranking_service.opening import Opening
 from components.ranking_service.reloading import Reloading
+from components.ranking_service.row_counts import RowCount
 from components.ranking_service.sessions import EVENT_COLUMNS, Sessions, journal_sessions, session_events
 from components.ranking_service.settings import SESSION_EVENTS, SESSION_USERS, ServiceSettings
 from components.ranking_service.unkept import Unkept
@@ -101,6 +102,10 @@ class Serving:
             StoreError: it is not known yet, for the store could not be reached since the start.
         """
         return self._opening.time()
+
+    def row_counts(self) -> Mapping[str, RowCount]:
+        """Rows that should be online and those that are, by view; nothing while nothing is live."""
+        return self._opening.row_counts(self.live) if self.live is not None else {}
 
     def show(self, served: ServedList) -> None:
         """Log a list that was shown."""

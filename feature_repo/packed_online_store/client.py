@@ -167,6 +167,10 @@ class PackedClient:
             self.backend.put(self.namespace(view.name).catalog, view.to_json())
             self._views[view.name] = view
 
+    def has(self, view: str) -> bool:
+        """Say whether rows of a view were ever written at this revision."""
+        return self.backend.read([self.namespace(view).catalog])[0] is not None
+
     def view(self, name: str) -> PackedView:
         """Look a view up in the catalog.
 

@@ -15,6 +15,7 @@ const FALLBACKS = {
   no_bundle: "No promoted bundle could be opened: a simple rule ranks.",
   arm_unavailable: "The bundle of this arm could not be opened: the champion ranks.",
   store_unavailable: "The feature store cannot be reached: everybody sees what sells.",
+  rows_missing: "The store lost rows that a run had put there.",
   stale_features: "The features are older than they should be.",
   session_neighbours: "This customer is new: the list follows what they looked at in this visit.",
   unknown_user: "This customer is not known: they see what sells.",

@@ -34,7 +34,7 @@ def test_what_was_noted_is_read(home: Home) -> None:
 
 
 def test_a_folder_that_no_run_made_is_no_home(home: Home) -> None:
-    with pytest.raises(ConfigurationError, match="no run has made a home there; `rankloop run --home"):
+    with pytest.raises(ConfigurationError, match="no run has made a home there; `rankloop run --shop FILE --home"):
         read_shop_note(home)
 
 

@@ -25,7 +25,7 @@ from components.contracts.home import Home
 from components.contracts.shop import Candidates
 from components.contracts.shop_note import ShopNote, write_shop_note
 from components.features.sets import FeatureSet, read_set
-from components.materialize_features.packed_rows import advance_clock, open_client, write_newest
+from components.materialize_features.packed_rows import advance_clock, leave_inventory, open_client, write_newest
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.candidates import assortment
 from components.ranking.features import FEATURE_NAMES
@@ -101,6 +101,7 @@ def put_online(home: Home, features: FeatureSet) -> None:
     """Write the newest rows to the home's store."""
     with open_client(home, features) as client:
         write_newest(client, features)
+        leave_inventory(home, client, features)
         advance_clock(client, features)
 
 
