@@ -29,7 +29,7 @@ def small_shop(**changes: Any) -> Shop:
         "gate": {"heldout_horizons": 2, "min_users": 5},
         **changes,
     }
-    return Shop.model_validate({"name": "small", "events": [source.model_dump()], **settings})
+    return Shop.model_validate({"name": "small", "events": [source.model_dump(exclude_unset=True)], **settings})
 
 
 def habits(users: int = 8, days: int = 90, seed: int = 3) -> list[dict[str, Any]]:
