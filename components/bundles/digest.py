@@ -30,6 +30,10 @@ def folder_digest(folder: Path) -> str:
             raise BundleError(
                 f"{folder}: found no {name}, which its manifest names; publish the bundle again"
             ) from error
+        except OSError as error:
+            raise BundleError(
+                f"{folder / name}: cannot be read ({error.strerror}); publish the bundle again"
+            ) from error
         total.update(f"{name}\n{hashlib.sha256(content).hexdigest()}\n".encode())
     return PREFIX + total.hexdigest()
 

@@ -87,7 +87,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleError(
             f"{folder}: found no {MANIFEST}; expected a bundle; run `rankloop run` to make one"
         ) from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"{folder / MANIFEST}: unreadable ({error}); publish the bundle again") from error
     if manifest.format != FORMAT:
         raise BundleError(f"{folder}: bundle format {manifest.format}, expected {FORMAT}; train and publish it again")

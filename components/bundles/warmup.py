@@ -3,6 +3,7 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +36,9 @@ def warmup_bytes(warmup: Warmup) -> bytes:
 def read_warmup(folder: Path) -> Warmup:
     """Read a bundle's warm-up rows; pickled content is refused."""
     try:
-        with np.load(folder / WARMUP, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO((folder / WARMUP).read_bytes()), allow_pickle=False) as arrays:
             return Warmup(arrays["features"], arrays["baselines"], arrays["expected"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise BundleError(f"{folder / WARMUP}: unreadable ({error}); publish the bundle again") from error
 
 

@@ -10,7 +10,7 @@ from components.bundles.drafting import write_draft
 from components.bundles.loading import check_rankable, check_revision, load_ranker, open_bundle
 from components.bundles.manifest import MANIFEST, SIDECAR, SKETCHES, WARMUP, read_manifest
 from components.bundles.sidecar import write_sidecar
-from components.bundles.warmup import Warmup
+from components.bundles.warmup import Warmup, read_warmup
 from components.contracts.errors import BundleError
 from tests.components.bundles.drafts import BASELINES, ROWS, baseline_draft, ranker_draft, written
 
@@ -153,3 +153,20 @@ def test_a_rule_ranks_whatever_features_this_code_has_and_a_ranker_does_not() ->
         check_rankable(rule, "list-9", "revision-9")
     with pytest.raises(BundleError, match="feature list"):
         check_rankable(ranker, "list-9", ranker.feature_revision)
+
+
+@pytest.mark.parametrize("name", [MANIFEST, SKETCHES, WARMUP, SIDECAR])
+def test_a_part_that_cannot_be_read_is_told_in_one_line(tmp_path: Path, name: str) -> None:
+    folder = written(tmp_path, baseline_draft()).folder
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    with pytest.raises(BundleError, match=f"{name}: .*publish the bundle again"):
+        open_bundle(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"nothing of NumPy's"])
+def test_warm_up_rows_that_are_damaged_are_told_in_one_line(tmp_path: Path, content: bytes) -> None:
+    folder = written(tmp_path, baseline_draft()).folder
+    (folder / WARMUP).write_bytes(content)
+    with pytest.raises(BundleError, match="unreadable"):
+        read_warmup(folder)
