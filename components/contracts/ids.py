@@ -41,7 +41,6 @@ def _python_class(characters: str) -> str:
 
 
 _ENDS = re.compile(rf"\A[{_python_class(BLANKS)}]+|[{_python_class(BLANKS)}]+\Z")
-_CONTROL = re.compile(f"[{_python_class(CONTROLS)}]")
 _WHOLE_FRACTION = re.compile(WHOLE_FRACTION)
 
 
@@ -68,11 +67,6 @@ def id_of(text: str | None, nobody: Collection[str] = ()) -> str | None:
 def nobody_words(words: Collection[str]) -> frozenset[str]:
     """Return a shop's own words for nobody in the form that ids are compared with."""
     return frozenset(_lowered(id_text(word)) for word in words)
-
-
-def holds_control(text: str) -> bool:
-    """Say whether a text holds a control character or a line break."""
-    return _CONTROL.search(text) is not None
 
 
 def _lowered(text: str) -> str:

@@ -1,7 +1,10 @@
 """SQL that reads ids, numbers and texts of every column type; the rule for ids is that of ``contracts.ids``."""
 
-from components.contracts.ids import ROUNDED
+from collections.abc import Sequence
+
+from components.contracts.ids import CONTROLS, ROUNDED
 from components.ingest_events.times import Reading, text_of
+from components.lake.id_sql import PLAIN as PLAIN_ID
 from components.lake.id_sql import id_sql, means_nobody_sql, trimmed_sql
 from components.lake.number_signs import PLAIN, NumberSigns, unreadable_number
 from components.lake.session import name, text
@@ -9,35 +12,41 @@ from components.lake.session import name, text
 FRACTIONS = ("FLOAT", "DOUBLE", "DECIMAL")
 EXACT_BELOW = {"FLOAT": 2**24, "DOUBLE": 2**53}
 """From here on several whole numbers are one float."""
+ROUNDED_NUMBER = "a rounded number"
 
 
 def id_reading(column: str, kind: str, what: str) -> Reading:
-    """Read ids as text; a number that stands for several ids, and bytes that are no text, are a problem."""
+    """Read ids as text; a number that stands for several ids, and what is no text in one line, are a problem."""
     cell = name(column)
     if kind.startswith(FRACTIONS):
         return _fraction_as_id(cell, kind, what)
     if kind not in ("VARCHAR", "BLOB"):
         return Reading(f"CAST({cell} AS VARCHAR)")
     written = text_of(column, kind)
-    rounded = f"contains({written}, '.') AND regexp_full_match({trimmed_sql(written)}, {text(ROUNDED)})"
-    return Reading(id_sql(written), _problem(what, rounded, _undecoded(cell, kind)))
+    trimmed = trimmed_sql(written)
+    rounded = f"contains({written}, '.') AND regexp_full_match({trimmed}, {text(ROUNDED)})"
+    broken = (
+        f"NOT regexp_full_match({written}, {text(PLAIN_ID)}) AND regexp_matches({trimmed}, {text(f'[{CONTROLS}]')})"
+    )
+    cases = [(rounded, ROUNDED_NUMBER), (broken, "a line break or control character inside")]
+    if kind == "BLOB":
+        cases.append((f"{cell} IS NOT NULL AND {written} IS NULL", "bytes of no UTF-8"))
+    return Reading(id_sql(written), _problem(what, cases))
 
 
 def _fraction_as_id(cell: str, kind: str, what: str) -> Reading:
     whole = f"CASE WHEN {cell} = trunc({cell}) THEN CAST(TRY_CAST({cell} AS HUGEINT) AS VARCHAR) END"
     known = f"({cell} IS NOT NULL AND isfinite(CAST({cell} AS DOUBLE)))"
     value = f"CASE WHEN {known} THEN coalesce({whole}, CAST({cell} AS VARCHAR)) END"
-    limit = EXACT_BELOW.get(kind)
-    return Reading(value) if limit is None else Reading(value, _problem(what, f"{known} AND abs({cell}) >= {limit}"))
+    if kind not in EXACT_BELOW:
+        return Reading(value)
+    return Reading(value, _problem(what, [(f"{known} AND abs({cell}) >= {EXACT_BELOW[kind]}", ROUNDED_NUMBER)]))
 
 
-def _problem(what: str, rounded: str, undecoded: str | None = None) -> str:
-    bytes_case = "" if undecoded is None else f" WHEN {undecoded} THEN {text(f'unreadable {what} (bytes of no UTF-8)')}"
-    return f"CASE WHEN {rounded} THEN {text(f'unreadable {what} (a rounded number)')}{bytes_case} END"
-
-
-def _undecoded(cell: str, kind: str) -> str | None:
-    return f"{cell} IS NOT NULL AND TRY(decode({cell})) IS NULL" if kind == "BLOB" else None
+def _problem(what: str, cases: Sequence[tuple[str, str]]) -> str:
+    """SQL of the problem of an unreadable id, by the conditions under which it is one, and why."""
+    listed = [f"WHEN {case} THEN {text(f'unreadable {what} ({why})')}" for case, why in cases]
+    return f"CASE {' '.join(listed)} END"
 
 
 def text_value(column: str, kind: str) -> str:

@@ -29,7 +29,7 @@ MOST_EVENTS = 500  # a batch
 MOST_CONTEXT = 20  # entries
 MOST_CHARACTERS = 256  # of a text in the context
 FUTURE_SECONDS = 300  # by so much a caller's clock may be ahead
-IN_ONE_LINE = r"^[^\x00-\x1f\x7f]+$"
+IN_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"  # as ``CONTROLS`` of ``contracts.ids``
 
 
 def _id_text(value: object) -> object:

@@ -1,8 +1,8 @@
-"""Whose row it is: the shop's own words for nobody, and ids that the interface does not take."""
+"""Whose row it is: the shop's own words for nobody, and ids that are too long for the interface."""
 
 from collections.abc import Sequence
 
-from components.contracts.ids import CONTROLS, MAX_ID_CHARACTERS, nobody_words
+from components.contracts.ids import MAX_ID_CHARACTERS, nobody_words
 from components.contracts.shop import Contract
 from components.lake.id_sql import lowered_sql
 from components.lake.session import text
@@ -19,12 +19,8 @@ def with_known_users(contract: Contract, rows: str) -> str:
 
 def id_reasons(columns: Sequence[str]) -> str:
     """SQL cases that name ids that the interface does not take; ``columns`` are ``user_id`` and ``item_id`` or one."""
-    return " ".join(_id_reason(column) for column in columns)
-
-
-def _id_reason(column: str) -> str:
-    what = column.replace("_", " ")
-    return (
-        f"WHEN length({column}) > {MAX_ID_CHARACTERS} THEN '{what} longer than {MAX_ID_CHARACTERS} characters' "
-        f"WHEN regexp_matches({column}, {text(f'[{CONTROLS}]')}) THEN '{what} with a line break or control character'"
+    return " ".join(
+        f"WHEN length({column}) > {MAX_ID_CHARACTERS} "
+        f"THEN '{column.replace('_', ' ')} longer than {MAX_ID_CHARACTERS} characters'"
+        for column in columns
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.contracts.ids import holds_control, id_of, id_text, nobody_words
+from components.contracts.ids import id_of, id_text, nobody_words
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,3 @@ def test_a_shop_adds_words_of_its_own() -> None:
 
 def test_whole_numbers_lose_a_fraction_of_zeros() -> None:
     assert [id_text(text) for text in ("17850.0", "+5.00", "v1.0", "1.50")] == ["17850", "+5", "v1.0", "1.50"]
-
-
-def test_control_characters_inside_are_seen() -> None:
-    assert [holds_control(text) for text in ("a\nb", "a\x85b", "a\u2028b", "a b")] == [True, True, True, False]

@@ -14,6 +14,7 @@ from components.lake.id_sql import id_sql
 from components.lake.session import duckdb_session
 
 ROUNDED = "unreadable item (a rounded number)"
+BROKEN = "unreadable item (a line break or control character inside)"
 NO_TEXT = "unreadable item (bytes of no UTF-8)"
 EDGES = st.text("\0\t\n\v\r\x1c\x85\xa0\xad\u1680\u180e\u200b\u200d\u2028\u202e\u2060\u3000\ufeff ", max_size=3)
 CORES = st.one_of(
@@ -69,6 +70,9 @@ def test_an_id_is_one_id_however_it_is_written(kind: str, cell: str, id_: str | 
         ("FLOAT", "16777216", ROUNDED),
         ("VARCHAR", "'4.00639E+12'", ROUNDED),
         ("VARCHAR", "' 1.0e16'", ROUNDED),
+        ("VARCHAR", "'a' || chr(10) || 'b'", BROKEN),
+        ("VARCHAR", "'a' || chr(8232) || 'b'", BROKEN),
+        ("VARCHAR", "'a' || chr(0) || 'b'", BROKEN),
         ("BLOB", r"'\xE9'::BLOB", NO_TEXT),
     ],
 )

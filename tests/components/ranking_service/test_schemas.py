@@ -65,7 +65,7 @@ TAKEN: list[tuple[type[Document], dict[str, Any]]] = [
 REFUSED: list[tuple[type[Document], dict[str, Any], str]] = [
     *(
         (RecommendRequest, {"user_id": user}, "user_id")
-        for user in ("", "\u200b \n", "u" * 257, "a\nb", "a\x00b", "\x7f", 7, None)
+        for user in ("", "\u200b \n", "u" * 257, "a\nb", "a\x00b", "a\u2028b", "\x7f", 7, None)
     ),
     *((RecommendRequest, {"user_id": "u", "k": k}, "k") for k in (0, -1, MOST_ITEMS + 1, 1e6, 2.0, "5", True)),
     *((RecommendRequest, {"user_id": "u", "arm": arm}, "arm") for arm in ("winner", "", 1)),

@@ -60,7 +60,7 @@ def test_ids_up_to_256_characters_are_taken_and_longer_ones_are_set_aside(tmp_pa
     assert [(row["user_id"], row["item_id"]) for row in shop.clean()] == [("ü" * 256, "i" * 256)]
     assert shop.reasons() == [
         "item id longer than 256 characters",
-        "item id with a line break or control character",
+        "unreadable item (a line break or control character inside)",
         "user id longer than 256 characters",
     ]
 
