@@ -60,3 +60,17 @@ def test_a_shops_own_impressions_read_anew_leave_the_served_ones(tmp_path: Path)
 
     found = sorted((row["request_id"], row["item_id"]) for row in shop.clean("impressions"))
     assert found == [("q1", "x"), ("r1", "a"), ("r1", "b")]
+
+
+def test_a_catalogue_without_bad_cells_is_read_again(tmp_path: Path) -> None:
+    """As raw tables were before unreadable cells were kept apart."""
+    catalogue = '[items]\nitem = "article"\nprice = "price"\nsource = { kind = "csv", path = "items.csv" }\n'
+    purchases = "customer,article,bought_at\na,1,2024-03-01 10:00:00\n"
+    shop = shop_folder(tmp_path, PURCHASES + catalogue, purchases=purchases, items="article,price\n1,free\n")
+    shop.ingest()
+    uri = shop.home.raw / "items"
+    older = DeltaTable(uri).to_pyarrow_table().drop_columns(["bad_cells"])
+    rewrite_table(uri, older, read_notes(uri) | {"settings": "of an older version"})
+
+    shop.ingest()
+    assert [dict(row["bad_cells"]) for row in shop.raw("items")] == [{"price": "free"}]
