@@ -1,7 +1,7 @@
 """What requests cost, by what they ask for; a plain list of ten counts as one.
 
-Measured on the demo shop (``python -m tests.benchmarks.callers``), logging included: an item of a list or of a batch to
-rank takes about a hundredth of a plain list, a reason a tenth, an event a fiftieth.
+Measured on the demo shop, logging included: an item of a list or of those to rank takes about a hundredth of a plain
+list, a reason a tenth, an event a fiftieth (``python -m tests.benchmarks.callers`` says what that is worth to others).
 """
 
 from components.ranking_service.schemas import RankRequest, RecommendRequest
