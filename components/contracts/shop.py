@@ -125,6 +125,16 @@ class Contract(Settings):
         "(`null`, `NA`, `\\N`, …): such rows count for popularity only, and the service knows no such user.",
     )
     earliest_year: int = Field(1990, ge=1900, le=2100, description="First year whose events are plausible.")
+    max_gap_days: int = Field(
+        30,
+        ge=1,
+        description="Rows after so many days without any are set aside, unless they are more than a handful and one "
+        "of their days has half of a usual day's rows; a handful more than a year before all others is set aside too.",
+    )
+    min_day_share: Share = Field(
+        0.1,
+        description="Share of a usual day's rows that a day needs for a run without `--as-of` to stand at it.",
+    )
     future_minutes: int = Field(0, ge=0, description="How far ahead of the newest known clock an event time may be.")
 
 

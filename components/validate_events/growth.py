@@ -1,6 +1,7 @@
 """What is new in a raw table that only grows, and how it becomes clean."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -12,8 +13,10 @@ from components.contracts.tables import CANONICAL, RAW
 from components.lake.rows import stream_rows
 from components.lake.session import delta_relation
 from components.lake.tables import append_rows, read_notes, replace_rows
+from components.lake.zones import local_sql
+from components.validate_events.clocks import FarRows, far_rows
 from components.validate_events.identity import with_known_users
-from components.validate_events.judging import REPEATED, judged_events, judged_impressions
+from components.validate_events.judging import REPEATED, judged_events, judged_impressions, within_clocks
 from components.validate_events.rules_digest import digest_settings
 from components.validate_events.sources import event_sources, first_batches, of_named_sources
 
@@ -25,10 +28,16 @@ class Mark:
     batch: int
     generation: int  # grows when a source is read anew under another mapping
     settings: str  # digest of the contract's rules
+    far: tuple[FarRows, ...] = ()  # rows that a wrong clock dated
+    turn: int = 0  # grows when rows that were judged before are judged otherwise, because of their clocks
 
     def follows(self, other: "Mark") -> bool:
-        """Whether this mark only adds batches to another; otherwise everything is judged anew."""
-        return (self.generation, self.settings) == (other.generation, other.settings)
+        """Whether this mark only adds batches to another; otherwise everything is judged again."""
+        return (self.generation, self.settings, self.turn) == (other.generation, other.settings, other.turn)
+
+    def goes_on(self, other: "Mark") -> bool:
+        """Whether this mark rests on the same rows and rules as another."""
+        return (self.batch, self.generation, self.settings) == (other.batch, other.generation, other.settings)
 
 
 NOTHING = Mark(batch=0, generation=-1, settings="")
@@ -57,26 +66,49 @@ def growth_of(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, raw: H
     """Judge the raw rows that the clean table has not seen, into a view of the session."""
     version = raw.versions[table]
     notes = read_notes(home.raw / table, version)
-    after = Mark(notes["batch"], notes["generation"], digest_settings(shop, table))
-    before = read_mark(read_notes(home.clean / table))
-    since = before.batch if after.follows(before) else 0
     everything = delta_relation(home.raw / table, RAW[table], version)
-    rows = f"(SELECT * FROM {everything} WHERE batch > {since} AND {of_named_sources(shop, table)})"
-    rows = with_known_users(shop.contract, rows)
+    named = f"(SELECT * FROM {everything} WHERE {of_named_sources(shop, table)})"
+    before = read_mark(read_notes(home.clean / table))
+    after = Mark(notes["batch"], notes["generation"], digest_settings(shop, table), before.far, before.turn)
+    if table == "events" and not after.goes_on(before):
+        after = _with_clocks(session, shop, named, before, after)
+    since = before.batch if after.follows(before) else 0
+    rows = with_known_users(shop.contract, f"(SELECT * FROM {named} WHERE batch > {since})")
     growth = Growth(table, f"judged_{table}", before, after)
     if growth.is_empty:
         return growth
     if table == "impressions":
         session.execute(f"CREATE TEMP VIEW {growth.judged} AS {judged_impressions(shop.contract, rows)}")
     else:
-        judged = judged_events(shop.contract, event_sources(shop), rows, first_batches(session, shop, everything))
+        judged = judged_events(
+            shop.contract, event_sources(shop), rows, first_batches(session, shop, everything), after.far, shop.zone
+        )
         _create_view_of_events(session, home, growth, judged)
     return growth
 
 
 def read_mark(notes: dict[str, Any]) -> Mark:
     """The mark in a table's notes; the mark before everything if there is none."""
-    return Mark(**notes["mark"]) if "mark" in notes else NOTHING
+    if "mark" not in notes:
+        return NOTHING
+    mark = notes["mark"]
+    return Mark(**mark | {"far": tuple(FarRows(**rows) for rows in mark.get("far", ()))})
+
+
+def _with_clocks(session: duckdb.DuckDBPyConnection, shop: Shop, rows: str, before: Mark, after: Mark) -> Mark:
+    """Look at the days of all raw rows: which are far from all others, and whether that changes what is known."""
+    local_day = f"CAST({local_sql('event_time', shop.zone)} AS DATE)"
+    found = session.execute(
+        f"SELECT {local_day} AS day, count(*), count(*) FILTER (batch <= {before.batch}) FROM {rows} "
+        f"WHERE problem IS NULL AND {within_clocks(shop.contract)} GROUP BY day"
+    ).fetchall()
+    far = far_rows({day: count for day, count, _ in found}, shop.contract)
+    is_turned = any(known and _hold(before.far, day) != _hold(far, day) for day, _, known in found)
+    return replace(after, far=far, turn=before.turn + is_turned)
+
+
+def _hold(far: tuple[FarRows, ...], day: date) -> bool:
+    return any(rows.holds(day) for rows in far)
 
 
 def _create_view_of_events(session: duckdb.DuckDBPyConnection, home: Home, growth: Growth, judged: str) -> None:
@@ -118,4 +150,4 @@ def write_clean_rows(session: duckdb.DuckDBPyConnection, home: Home, growth: Gro
     schema = CANONICAL[growth.table]
     rows = stream_rows(session, f"SELECT {', '.join(schema.names)} FROM {growth.judged} WHERE reason IS NULL", schema)
     write = replace_rows if growth.anew else append_rows
-    write(home.clean / growth.table, rows, {"mark": vars(growth.after)})
+    write(home.clean / growth.table, rows, {"mark": asdict(growth.after)})

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from typing import get_args
+from zoneinfo import ZoneInfo
 
 from components.contracts.ids import id_text
 from components.contracts.shop import Contract, EventSource, EventType
 from components.lake.session import text
+from components.validate_events.clocks import FarRows
 from components.validate_events.identity import id_reasons
 
 KNOWN_TYPES = get_args(EventType)
@@ -13,11 +15,17 @@ REPEATED = "repeated event id"
 UNKNOWN_TYPE = "unknown event type"
 NO_ITEM = "no item"
 LEFT_OUT = "user left out"
+UTC = ZoneInfo("UTC")
 LAST_POSITION = 10_000  # of a shown list; what lies beyond is a mistake of the log
 
 
 def judged_events(
-    contract: Contract, sources: Sequence[EventSource], raw: str, first_batches: Mapping[str, int]
+    contract: Contract,
+    sources: Sequence[EventSource],
+    raw: str,
+    first_batches: Mapping[str, int],
+    far: Sequence[FarRows] = (),
+    zone: ZoneInfo = UTC,
 ) -> str:
     """SQL of raw event rows as canonical ones, with ``reason`` (null where sound) and ``row`` (JSON as it was found).
 
@@ -25,11 +33,12 @@ def judged_events(
 
     Args:
         first_batches: of each live source, the batch that brought its history.
+        far: rows that a wrong clock dated; their days are of the zone.
     """
     typed = f"SELECT *, {_event_type(sources)} AS found_type FROM {raw}"
     returned = "(found_type = 'return' OR (found_type = 'purchase' AND quantity < 0))"
     return (
-        f"SELECT batch, row_id, event_id AS given_id, {_event_reason(contract)} AS reason, "
+        f"SELECT batch, row_id, event_id AS given_id, {_event_reason(contract, far, zone)} AS reason, "
         f"{_row(_SHOWN_OF_EVENT)} AS row, ingested_at, coalesce(event_id, row_id) AS event_id, event_time, "
         f"{_available_at(sources, first_batches)} AS available_at, user_id, item_id, "
         f"CASE WHEN {returned} THEN 'return' ELSE found_type END AS event_type, "
@@ -67,13 +76,14 @@ def _row(columns: Sequence[str]) -> str:
     return f"coalesce(found, CAST(to_json(struct_pack({packed})) AS VARCHAR))"
 
 
-def _event_reason(contract: Contract) -> str:
+def _event_reason(contract: Contract, far: Sequence[FarRows], zone: ZoneInfo) -> str:
+    wrong_clocks = " ".join(f"WHEN {rows.condition(zone)} THEN {text(rows.reason)}" for rows in far)
     return (
         "CASE WHEN problem IS NOT NULL THEN problem "
         f"WHEN item_id IS NULL THEN {text(NO_ITEM)} "
         f"{id_reasons(('user_id', 'item_id'))} "
         f"WHEN found_type IS NULL THEN {text(UNKNOWN_TYPE)} "
-        f"{_time_reasons(contract)} "
+        f"{_time_reasons(contract)} {wrong_clocks} "
         f"WHEN abs(quantity) > {contract.max_quantity!r} THEN 'quantity beyond the limit' "
         "WHEN quantity < 0 AND found_type NOT IN ('purchase', 'return') THEN 'negative quantity' "
         f"WHEN abs(price) > {contract.max_price!r} OR abs(list_price) > {contract.max_price!r} "
@@ -89,10 +99,20 @@ def _left_out(contract: Contract) -> str:
 
 
 def _time_reasons(contract: Contract) -> str:
-    year = contract.earliest_year
+    too_early, too_late = _clock_limits(contract)
+    return f"WHEN {too_early} THEN 'time before {contract.earliest_year}' WHEN {too_late} THEN 'time in the future'"
+
+
+def within_clocks(contract: Contract) -> str:
+    """SQL that is true for rows whose time passes no limit of the contract."""
+    too_early, too_late = _clock_limits(contract)
+    return f"NOT ({too_early}) AND NOT ({too_late})"
+
+
+def _clock_limits(contract: Contract) -> tuple[str, str]:
     return (
-        f"WHEN event_time < TIMESTAMPTZ '{year}-01-01 00:00:00+00' THEN 'time before {year}' "
-        f"WHEN event_time > ingested_at + INTERVAL {contract.future_minutes} MINUTE THEN 'time in the future'"
+        f"event_time < TIMESTAMPTZ '{contract.earliest_year}-01-01 00:00:00+00'",
+        f"event_time > ingested_at + INTERVAL {contract.future_minutes} MINUTE",
     )
 
 

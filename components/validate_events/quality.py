@@ -1,7 +1,8 @@
 """The data-quality facts of a run's report."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 
@@ -91,6 +92,13 @@ def _day_facts(session: duckdb.DuckDBPyConnection, shop: Shop) -> dict[str, Any]
         "rows": [rows for _, rows in days],
         "empty": [day for day, rows in days if rows == 0],
     }
+
+
+def rows_by_day(session: duckdb.DuckDBPyConnection, home: Home, zone: ZoneInfo) -> dict[date, int]:
+    """Clean events of each day of a zone that has any, whenever they were known."""
+    events = delta_relation(home.clean / "events", CANONICAL["events"])
+    local_day = f"CAST({local_sql('event_time', zone)} AS DATE)"
+    return dict(session.execute(f"SELECT {local_day} AS day, count(*) FROM {events} GROUP BY day").fetchall())
 
 
 def _reference_facts(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home) -> dict[str, Any]:

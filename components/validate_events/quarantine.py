@@ -1,5 +1,6 @@
 """The quarantine: every row that did not pass, with its reason, as it was found."""
 
+from dataclasses import asdict
 from datetime import datetime
 
 import duckdb
@@ -24,7 +25,7 @@ def quarantine_growth(session: duckdb.DuckDBPyConnection, home: Home, growth: Gr
     rejected = (
         f"SELECT reason, source, row, ingested_at FROM {growth.judged} WHERE reason IS NOT NULL AND batch > {since}"
     )
-    after = notes | {growth.table: {"mark": vars(growth.after)}}
+    after = notes | {growth.table: {"mark": asdict(growth.after)}}
     _write(session, home, growth.table, rejected, after, anew=anew and growth.table in notes)
 
 

@@ -48,4 +48,6 @@ def _row_limits(shop: Shop) -> dict[str, float]:
         "price": contract.max_price,
         "future_minutes": contract.future_minutes,
         "earliest_year": contract.earliest_year,
+        "max_gap_days": contract.max_gap_days,
+        "tolerated_rows": contract.tolerated_rows,
     }

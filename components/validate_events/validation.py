@@ -14,17 +14,19 @@ from components.contracts.home import Home
 from components.contracts.nobody_note import write_nobody
 from components.contracts.shop import Shop
 from components.contracts.tables import CANONICAL, ITEM_CODES, QUARANTINE
-from components.lake.session import delta_relation, duckdb_session
-from components.lake.tables import create_table, table_version
+from components.lake.session import duckdb_session
+from components.lake.tables import create_table, read_notes, table_version
 from components.lake.upkeep import tidy_tables
+from components.validate_events.clock_warnings import end_warnings, far_warnings
+from components.validate_events.clocks import last_usual_day
 from components.validate_events.findings import Findings
-from components.validate_events.growth import Growth, growth_of, write_clean_rows
+from components.validate_events.growth import Growth, growth_of, read_mark, write_clean_rows
 from components.validate_events.heavy_users import heavy_user_warnings
 from components.validate_events.item_codes import extend_item_codes
 from components.validate_events.known_items import SoldItems, sold_items, unknown_breach, unknown_warnings
 from components.validate_events.limits import Judgement, breaches, judge_rows, rejection_warnings
 from components.validate_events.moments import resolve_as_of
-from components.validate_events.quality import quality_facts
+from components.validate_events.quality import quality_facts, rows_by_day
 from components.validate_events.quarantine import quarantine_growth, quarantine_snapshot
 from components.validate_events.references import reference_warnings
 from components.validate_events.refusal import give_back
@@ -78,11 +80,14 @@ def validate_events(
         for folder in (home.raw, home.clean, home.quarantine.parent):
             tidy_tables(home, folder)
         say("measuring quality")
-        newest = _newest_event(session, home)
-        moment = resolve_as_of(as_of, newest, shop.zone)
+        days = rows_by_day(session, home, shop.zone)
+        end = last_usual_day(days, shop.contract)
+        moment = resolve_as_of(as_of, end, shop.zone)
+        far = read_mark(read_notes(home.clean / "events")).far
         facts = quality_facts(session, shop, home, judged.judgements, moment)
         warnings = (*_warnings(shop, judged), *heavy_user_warnings(session, shop, "known_events"))
-        warnings += tuple(reference_warnings(session, shop, home, moment))
+        warnings += (*reference_warnings(session, shop, home, moment), *far_warnings(far, shop.contract))
+        warnings += () if as_of else tuple(end_warnings(days, end, shop.contract))
         facts["snapshots"] = {table: asdict(each) for table, each in judged.findings.items() if each.rows}
         facts["dropped_sources"] = dropped_sources(session, shop, home, raw, list(judged.judgements))
     return ValidationReport(
@@ -157,12 +162,6 @@ def _write(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, judged: _
     extend_item_codes(session, home, judged.growths)
     for growth in judged.growths:
         write_clean_rows(session, home, growth)
-
-
-def _newest_event(session: duckdb.DuckDBPyConnection, home: Home) -> datetime | None:
-    events = delta_relation(home.clean / "events", CANONICAL["events"])
-    newest: datetime | None = session.execute(f"SELECT max(event_time) FROM {events}").fetchall()[0][0]
-    return newest
 
 
 def _versions(home: Home) -> dict[str, int]:

@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,9 +12,9 @@ BERLIN = ZoneInfo("Europe/Berlin")
 @pytest.mark.parametrize(
     ("asked", "newest", "moment"),
     [
-        (None, "2024-03-01T23:30:00+00:00", "2024-03-01T23:00:00+00:00"),
-        (None, "2024-07-01T21:59:59+00:00", "2024-06-30T22:00:00+00:00"),
-        ("2024-03-01", "2024-03-09T00:00:00+00:00", "2024-02-29T23:00:00+00:00"),
+        (None, "2024-03-02", "2024-03-01T23:00:00+00:00"),
+        (None, "2024-07-01", "2024-06-30T22:00:00+00:00"),
+        ("2024-03-01", "2024-03-09", "2024-02-29T23:00:00+00:00"),
         ("2024-03-01T06:00:00", None, "2024-03-01T05:00:00+00:00"),
         ("2024-03-01T06:00:00Z", None, "2024-03-01T06:00:00+00:00"),
     ],
@@ -22,7 +22,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 def test_a_run_stands_at_what_was_asked_or_at_the_end_of_the_last_complete_day(
     asked: str | None, newest: str | None, moment: str
 ) -> None:
-    known = datetime.fromisoformat(newest) if newest else None
+    known = date.fromisoformat(newest) if newest else None
 
     assert resolve_as_of(asked, known, BERLIN) == datetime.fromisoformat(moment)
 
