@@ -17,7 +17,7 @@ from components.bundles.digest import short
 from components.bundles.environments import Move, Pointer, PointerFiles
 from components.bundles.store import find_bundle, model_folder, point_latest
 from components.contracts.durable import remove_folder
-from components.contracts.errors import BundleError, DamagedStoreError, FeatureError, PromotionError
+from components.contracts.errors import BundleError, DamagedStoreError, FeatureError, PromotionError, RankloopError
 from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop
@@ -32,6 +32,7 @@ from components.publish_bundle.publishing import publish_bundle
 from feature_repo.online_notes import read_note
 from pipelines.run_record import RunRecord, list_runs
 
+NO_SUCH_FILE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 ANSWER_SECONDS = 5.0  # a store that stands still is not waited for longer, a call
 
 Say = Callable[[str], None]
@@ -135,7 +136,7 @@ def _lost_pointers(home: Home, run: RunRecord) -> Iterator[Lost]:
             is_there = pointers.has(environment) and pointers.read(environment) is not None
             found = "it is gone"
         except PromotionError as error:
-            if isinstance(error.__cause__, OSError):  # it may be as it should be
+            if _is_unknown(error):
                 raise
             is_there, found = False, str(error)
         if not is_there:
@@ -160,6 +161,8 @@ def _lost_bundles(home: Home, shop: Shop, run: RunRecord) -> Iterator[Lost]:
         try:
             find_bundle(home.models, shop.name, digest)
         except BundleError as error:
+            if _is_unknown(error):
+                raise
             put_back = _republishing(home, shop, digest, newest)
             yield Lost(f"bundle {short(digest)}", str(error), put_back, needs_run=digest == newest)
     if newest is not None and not _is_latest_there(home, shop):
@@ -202,6 +205,11 @@ def _republish(
     publish_bundle(shop, home, draft, verdict, run.run_id, now, run.fingerprint.get("code"), say)
     if newest is not None:
         point_latest(home.models, shop.name, newest)
+
+
+def _is_unknown(error: RankloopError) -> bool:
+    """Say whether something could not be looked at, and may be as it should be."""
+    return isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, NO_SUCH_FILE)
 
 
 def _handle(records: dict[str, StepRecord], step: str, kind: str) -> Handle | None:

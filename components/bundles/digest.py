@@ -28,11 +28,11 @@ def folder_digest(folder: Path) -> str:
             content = (folder / name).read_bytes()
         except FileNotFoundError as error:
             raise BundleError(
-                f"{folder}: found no {name}, which its manifest names; publish the bundle again"
+                f"{folder}: found no {name}, which its manifest names; `rankloop run` puts the bundle back"
             ) from error
         except OSError as error:
             raise BundleError(
-                f"{folder / name}: cannot be read ({error.strerror}); publish the bundle again"
+                f"{folder / name}: cannot be read ({error.strerror}); `rankloop run` puts the bundle back"
             ) from error
         total.update(f"{name}\n{hashlib.sha256(content).hexdigest()}\n".encode())
     return PREFIX + total.hexdigest()

@@ -40,7 +40,7 @@ def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
         if found != expected:
             raise BundleError(
                 f"{folder}: found content with digest {found}, expected {expected}: the bundle was changed after it was"
-                " sealed; remove that folder and publish the bundle again, or promote another one"
+                " sealed; `rankloop run` puts it back, or promote another one"
             )
     return Bundle(folder, found, manifest, sidecar)
 

@@ -85,12 +85,14 @@ def read_manifest(folder: Path) -> Manifest:
         manifest = Manifest(**found)
     except FileNotFoundError as error:
         raise BundleError(
-            f"{folder}: found no {MANIFEST}; expected a bundle; run `rankloop run` to make one"
+            f"{folder}: found no {MANIFEST}; expected a bundle; `rankloop run` puts it back, or makes one"
         ) from error
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BundleError(f"{folder / MANIFEST}: unreadable ({error}); publish the bundle again") from error
+        raise BundleError(f"{folder / MANIFEST}: unreadable ({error}); `rankloop run` puts the bundle back") from error
     if manifest.format != FORMAT:
-        raise BundleError(f"{folder}: bundle format {manifest.format}, expected {FORMAT}; train and publish it again")
+        raise BundleError(
+            f"{folder}: bundle format {manifest.format}, expected {FORMAT}; `rankloop run --again` makes another"
+        )
     _check_settings(manifest, folder / MANIFEST)
     return manifest
 
@@ -102,6 +104,6 @@ def _check_settings(manifest: Manifest, place: Path) -> None:
             kind.model_validate(found)
         except ValidationError as error:
             raise BundleError(
-                f"{place}: {kind.__name__.lower()}: {describe_mistakes(error, kind)}; publish the bundle again with"
-                " this code"
+                f"{place}: {kind.__name__.lower()}: {describe_mistakes(error, kind)}; `rankloop run"
+                " --again` makes another"
             ) from error

@@ -128,7 +128,9 @@ def booster_from(content: bytes, threads: int) -> "xgboost.Booster":
         booster = xgboost.Booster(model_file=bytearray(content))
     except xgboost.core.XGBoostError as error:
         first_line = str(error).strip().splitlines()[0]
-        raise BundleError(f"a booster of the bundle is unreadable ({first_line}); publish the bundle again") from error
+        raise BundleError(
+            f"a booster of the bundle is unreadable ({first_line}); `rankloop run --again` makes another"
+        ) from error
     booster.set_param({"nthread": threads})
     return booster
 
@@ -150,17 +152,21 @@ def ranker_from(
     for part, booster in parts:
         if booster.num_features() != width:
             raise BundleError(
-                f"{part.file} takes {booster.num_features()} features, the manifest lists {width}; publish it again"
+                f"{part.file} takes {booster.num_features()} features, the manifest lists {width};"
+                " `rankloop run --again` makes another"
             )
     if not parts:
-        raise BundleError("the bundle is a ranker without a model; publish the bundle again")
+        raise BundleError("the bundle is a ranker without a model; `rankloop run --again` makes another")
     return BlendRanker(parts, width)
 
 
 def _baseline_from(manifest: Manifest, names: Sequence[str]) -> BaselineRanker:
     if manifest.baseline not in names:
         known = ", ".join(names)
-        raise BundleError(f"the bundle answers with baseline {manifest.baseline!r}, known are {known}; publish again")
+        raise BundleError(
+            f"the bundle answers with baseline {manifest.baseline!r}, known are {known};"
+            " `rankloop run --again` makes another"
+        )
     return BaselineRanker(names.index(manifest.baseline), len(names), len(manifest.feature_names))
 
 

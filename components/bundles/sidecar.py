@@ -50,7 +50,9 @@ def read_sidecar(folder: Path) -> Sidecar:
         sidecar = Sidecar(**json.loads((folder / SIDECAR).read_bytes()))
         _check_verdict(sidecar.verdict)
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise BundleError(f"{folder / SIDECAR}: missing or unreadable ({error}); publish the bundle again") from error
+        raise BundleError(
+            f"{folder / SIDECAR}: missing or unreadable ({error}); `rankloop run` puts the bundle back"
+        ) from error
     return sidecar
 
 

@@ -72,12 +72,14 @@ def find_bundle(models: Path, shop: str, reference: str) -> Bundle:
         known = ", ".join(path.name for path in published) or "none"
         raise BundleError(
             f"{store}: found {len(found)} bundles for {reference!r}, expected one; published are: {known};"
-            " name one of these, or run `rankloop run` to publish one"
+            " name one of these; `rankloop run` puts back what is lost"
         )
     bundle = open_bundle(found[0])
     named = found[0].name if reference == LATEST else max(found[0].name, reference.removeprefix(PREFIX), key=len)
     if not bundle.digest.removeprefix(PREFIX).startswith(named):
-        raise BundleError(f"{found[0]}: found content with digest {bundle.digest}, expected {named}; publish it again")
+        raise BundleError(
+            f"{found[0]}: found content with digest {bundle.digest}, expected {named}; `rankloop run` puts it back"
+        )
     return bundle
 
 

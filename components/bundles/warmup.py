@@ -39,7 +39,7 @@ def read_warmup(folder: Path) -> Warmup:
         with np.load(io.BytesIO((folder / WARMUP).read_bytes()), allow_pickle=False) as arrays:
             return Warmup(arrays["features"], arrays["baselines"], arrays["expected"])
     except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
-        raise BundleError(f"{folder / WARMUP}: unreadable ({error}); publish the bundle again") from error
+        raise BundleError(f"{folder / WARMUP}: unreadable ({error}); `rankloop run` puts the bundle back") from error
 
 
 def check_answers(ranker: Ranker, warmup: Warmup) -> None:
@@ -53,5 +53,6 @@ def check_answers(ranker: Ranker, warmup: Warmup) -> None:
     if wrong.any():
         raise BundleError(
             f"{int(wrong.sum())} of {len(found)} warm-up rows are not answered as expected (largest difference"
-            f" {np.nanmax(np.abs(found - warmup.expected)):.3g}); the parts disagree or XGBoost differs: publish again"
+            f" {np.nanmax(np.abs(found - warmup.expected)):.3g}); the parts disagree or XGBoost differs:"
+            " `rankloop run --again` makes another"
         )

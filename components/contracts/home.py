@@ -32,6 +32,7 @@ class Home:
         features/sets/<digest>/   immutable snapshot sets (hard links into the pool) that Feast reads
         feature_store/            Feast's registry and generated feature_store.yaml
         online/                   the packed online store (LMDB)
+        feature_store/online/     what a run put online: place, mark and counts, a feature revision each
         online_url                another place for it, such as redis://:${PASSWORD}@host:6379/0; written by hand
         models/                   BentoML's model store
         environments/<env>.json   which bundle an environment serves, and its history

@@ -71,10 +71,10 @@ def read_set(folder: Path) -> FeatureSet:
     try:
         return _described(folder, json.loads((folder / "set.json").read_text()))
     except FileNotFoundError as error:
-        raise FeatureError(f"{folder}: found no feature set (set.json); build features first: rankloop run") from error
+        raise FeatureError(f"{folder}: found no feature set (set.json); `rankloop run` builds features") from error
     except (KeyError, TypeError, ValueError) as error:
         raise FeatureError(
-            f"{folder}: set.json was written by other feature definitions ({error}); build features again: rankloop run"
+            f"{folder}: set.json was written by other feature definitions ({error}); `rankloop run` builds them again"
         ) from error
 
 

@@ -47,7 +47,7 @@ class HomeClock:
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise StoreError(
                 f"the store's record of the home's clock: found {data[:40]!r}, expected a JSON object with as_of "
-                f"({type(error).__name__}); materialize the features again"
+                f"({type(error).__name__}); `rankloop run` writes it again"
             ) from error
 
 

@@ -85,7 +85,8 @@ def _check(environment: Any, draft: Path, last: int) -> None:
     if found != expected:
         raise StoreError(
             f"online store {environment.path()}: a new file holds {found[1]:,} rows of transaction {found[0]}, "
-            f"expected {expected[1]:,} of {expected[0]}; the store is as it was: delete it and materialize again"
+            f"expected {expected[1]:,} of {expected[0]}; the store is as it was: delete it, and"
+            " `rankloop run` writes it again"
         )
 
 

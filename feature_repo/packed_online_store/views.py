@@ -50,5 +50,5 @@ class PackedView:
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise StoreError(
                 f"the store's record of a view: found {data[:40]!r}, expected a JSON object of its features "
-                f"({type(error).__name__}); materialize the features again"
+                f"({type(error).__name__}); `rankloop run` writes it again"
             ) from error

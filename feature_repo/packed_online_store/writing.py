@@ -138,7 +138,7 @@ def _compare(client: PackedClient, view: PackedView, batch: RowBatch) -> None:
         raise StoreError(
             f"view {view.name}: {len(wrong):,} of {len(found):,} rows came out of {client.backend.url} changed, "
             f"the first under key {batch.keys[wrong[0]]!r}; expected the bytes that were written: check that the store "
-            "evicts nothing and that nothing else writes to it, then materialize again"
+            "evicts nothing and that nothing else writes to it; then `rankloop run` writes them again"
         )
 
 

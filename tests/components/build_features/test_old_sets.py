@@ -37,7 +37,7 @@ def forget_a_field(folder: Path) -> None:
 def test_a_set_of_other_definitions_is_refused_in_words(tmp_path: Path) -> None:
     old = a_set(tmp_path)
     forget_a_field(old.folder)
-    with pytest.raises(FeatureError, match=r"other feature definitions.*build features again"):
+    with pytest.raises(FeatureError, match=r"other feature definitions.*`rankloop run` builds them again"):
         read_set(old.folder)
 
 

@@ -142,7 +142,7 @@ def test_a_rule_of_code_that_knew_fewer_rules_answers_with_the_columns_of_this_c
     names = ("recent_popularity", bundle.manifest.baseline or "", "popularity")
     columns = np.arange(3 * len(ROWS), dtype=np.float32).reshape(-1, 3)
     np.testing.assert_array_equal(load_ranker(bundle, baseline_names=names).score(ROWS, columns), columns[:, 1])
-    with pytest.raises(BundleError, match="known are popularity; publish again"):
+    with pytest.raises(BundleError, match="known are popularity; `rankloop run --again`"):
         load_ranker(bundle, baseline_names=("popularity",))
 
 
@@ -160,7 +160,7 @@ def test_a_part_that_cannot_be_read_is_told_in_one_line(tmp_path: Path, name: st
     folder = written(tmp_path, baseline_draft()).folder
     (folder / name).unlink()
     (folder / name).mkdir()
-    with pytest.raises(BundleError, match=f"{name}: .*publish the bundle again"):
+    with pytest.raises(BundleError, match=f"{name}: .*puts the bundle back"):
         open_bundle(folder)
 
 

@@ -33,7 +33,9 @@ def test_a_sidecar_is_read_as_it_was_written(tmp_path: Path, verdict: Any) -> No
 )
 def test_what_is_no_verdict_is_named(tmp_path: Path, verdict: Any, message: str) -> None:
     write_sidecar(tmp_path, sidecar(verdict))
-    with pytest.raises(BundleError, match=rf"sidecar\.json: .*{re.escape(message)}.*publish the bundle again"):
+    with pytest.raises(
+        BundleError, match=rf"sidecar\.json: .*{re.escape(message)}.*`rankloop run` puts the bundle back"
+    ):
         read_sidecar(tmp_path)
 
 
