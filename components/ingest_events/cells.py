@@ -60,10 +60,15 @@ def number_reading(column: str, kind: str, what: str, signs: NumberSigns = PLAIN
     if kind not in ("VARCHAR", "BLOB"):
         number = f"TRY_CAST({cell} AS DOUBLE)"
         return Reading(f"CASE WHEN isnan({number}) THEN NULL ELSE {number} END")
-    trimmed = trimmed_sql(text_of(column, kind))
-    number = f"CASE WHEN NOT {means_nobody_sql(trimmed)} THEN {signs.number(trimmed)} END"
+    written = text_of(column, kind)
+    trimmed = trimmed_sql(written)
+    at_once = f"TRY_CAST({written} AS DOUBLE)"  # most cells are numbers as they are, and words for nobody are none
+    is_plain = f"isfinite({at_once})" if signs == PLAIN else "false"
+    number = (
+        f"CASE WHEN {is_plain} THEN {at_once} WHEN NOT {means_nobody_sql(trimmed)} THEN {signs.number(trimmed)} END"
+    )
     wrong = f"NOT {means_nobody_sql(trimmed)} AND {signs.number(trimmed)} IS NULL"
-    return Reading(number, f"CASE WHEN {wrong} THEN {unreadable_number(trimmed, what)} END")
+    return Reading(number, f"CASE WHEN {is_plain} THEN NULL WHEN {wrong} THEN {unreadable_number(trimmed, what)} END")
 
 
 def sum_reading(columns: tuple[str, ...], kinds: dict[str, str], what: str, signs: NumberSigns = PLAIN) -> Reading:
