@@ -27,7 +27,7 @@ def training(
         raw = ingest_events(**run).set_caching_options(False).outputs["raw"]
         clean = validate_events(**run, as_of=as_of, raw=raw).set_caching_options(False).outputs["clean"]
         features = build_features(**run, clean=clean).set_caching_options(False).outputs["features"]
-        online = materialize_features(**run, features=features).set_caching_options(False)
+        online = materialize_features(**run, as_of=as_of, features=features).set_caching_options(False)
         examples = build_training_set(**run, clean=clean, features=features).outputs["examples"]
         draft = train_ranker(**run, examples=examples).outputs["bundle"]
         judged = evaluate_ranker(**run, environment=environment, bundle=draft, examples=examples, features=features)

@@ -120,10 +120,13 @@ def link(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def point_current(features: Path, chosen: FeatureSet) -> bool:
-    """Point ``features/current`` at a set, atomically, unless it already shows a later as-of; True if it moved."""
+def point_current(features: Path, chosen: FeatureSet, also_back: bool = False) -> bool:
+    """Point ``features/current`` at a set, atomically, unless it already shows a later as-of; True if it moved.
+
+    also_back: point there also from a later one.
+    """
     current = features / CURRENT
-    if current.resolve() == chosen.folder or _shows_later(current, chosen.as_of):
+    if current.resolve() == chosen.folder or (not also_back and _shows_later(current, chosen.as_of)):
         return False
     draft = features / f".{CURRENT}.{os.getpid()}"
     draft.unlink(missing_ok=True)

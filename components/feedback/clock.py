@@ -102,6 +102,12 @@ class ServiceClock:
         if stands > self():
             self._stand(stands, now)
 
+    def go_back(self, as_of: datetime, back_from: datetime) -> None:
+        """Go back to where the home's owner has set it, if this clock has reached the moment that the home left."""
+        if self() >= back_from:
+            log.warning("the home's clock goes back from %s to %s, where the home was set", self(), as_of)
+            self._stand(as_of.astimezone(UTC), self._machine())
+
     def follow(self) -> None:
         """Follow the machine, and write down what the disk refused before; until it does, a restart may fall behind."""
         self._machine.follow()

@@ -10,9 +10,15 @@ from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop
 from components.contracts.urls import public_url
-from components.features.sets import FeatureSet, read_set
+from components.features.sets import VIEWS, FeatureSet, point_current, read_set
 from components.materialize_features.old_revisions import drop_old_revisions
-from components.materialize_features.packed_rows import advance_clock, leave_inventory, open_client, write_newest
+from components.materialize_features.packed_rows import (
+    advance_clock,
+    leave_inventory,
+    open_client,
+    set_clock_back,
+    write_newest,
+)
 from components.materialize_features.registration import register
 from components.materialize_features.standing import gap
 from feature_repo.packed_online_store.client import WriteReport
@@ -28,8 +34,12 @@ class Materialized:
     facts: dict[str, Any]
 
 
-def materialize_features(shop: Shop, home: Home, features: Handle, say: Callable[[str], None]) -> Materialized:
-    """Write the set's newest rows online, unless they stand there already; a newer row is never overwritten.
+def materialize_features(
+    shop: Shop, home: Home, features: Handle, say: Callable[[str], None], asked: bool = False
+) -> Materialized:
+    """Write the set's newest rows online, unless they stand there already.
+
+    A newer row is overwritten only if the set's moment was ``asked`` for: then the store goes back to it.
 
     Raises:
         StoreError: rows read differ from rows written, or the store cannot be reached.
@@ -37,6 +47,8 @@ def materialize_features(shop: Shop, home: Home, features: Handle, say: Callable
     chosen = read_set(Path(features.uri))
     say("applying the feature registry")
     applied = register(home, chosen)
+    if asked:
+        go_back(home, chosen, say)
     reports = put_rows(home, chosen, say)
     with open_client(home, chosen) as client:
         advance_clock(client, chosen)
@@ -46,6 +58,20 @@ def materialize_features(shop: Shop, home: Home, features: Handle, say: Callable
     written = sum(report.written for report in reports.values())
     facts = {"registry_applied": applied, "views": views, "words": _words(reports)}
     return Materialized(handle, sum(report.rows for report in reports.values()), written, facts)
+
+
+def go_back(home: Home, chosen: FeatureSet, say: Callable[[str], None]) -> None:
+    """Take the rows, the clock and the current set of a later moment away, if there are any.
+
+    Raises:
+        StoreError: the store cannot be reached.
+    """
+    with open_client(home, chosen) as client:
+        if set_clock_back(client, chosen):
+            say(f"going back to {chosen.as_of.isoformat()}: rows of a later moment leave the store")
+            for view in VIEWS:
+                client.delete_revision(view, chosen.revision)
+    point_current(home.features, chosen, also_back=True)
 
 
 def put_rows(home: Home, chosen: FeatureSet, say: Callable[[str], None]) -> dict[str, WriteReport]:
@@ -72,5 +98,8 @@ def _words(reports: dict[str, WriteReport]) -> str:
         return "these rows were online already"
     written, newer = (sum(getattr(report, name) for report in reports.values()) for name in ("written", "kept_newer"))
     if newer:
-        return f"{written:,} rows written; {newer:,} left, because newer ones were online"
+        return (
+            f"{written:,} rows written; {newer:,} left, because newer ones were online; "
+            "a run with --as-of puts that moment online all the same"
+        )
     return f"{written:,} rows written, and read back as written"

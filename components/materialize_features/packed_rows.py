@@ -78,7 +78,17 @@ def advance_clock(client: PackedClient, chosen: FeatureSet) -> None:
     """Move the store's clock to the set's as-of, unless it stands later already."""
     stored = _stored_clock(client)
     if stored is None or stored.as_of < chosen.as_of:
-        client.set_clock(HomeClock(chosen.as_of))
+        left = stored.back_from if stored and stored.back_from and chosen.as_of < stored.back_from else None
+        client.set_clock(HomeClock(chosen.as_of, back_from=left))
+
+
+def set_clock_back(client: PackedClient, chosen: FeatureSet) -> bool:
+    """Set the store's clock back to the set's as-of; False where it stands no later."""
+    stored = _stored_clock(client)
+    if stored is None or stored.as_of <= chosen.as_of:
+        return False
+    client.set_clock(HomeClock(chosen.as_of, back_from=stored.as_of))
+    return True
 
 
 def _stored_clock(client: PackedClient) -> HomeClock | None:

@@ -58,8 +58,10 @@ class HomeTime:
             return
         if self.clock is None:
             self.clock = ServiceClock(self._folder, stored.as_of, stored.anchored_at)
-        else:
-            self.clock.advance(stored.as_of, stored.anchored_at)
+            return
+        if stored.back_from is not None:
+            self.clock.go_back(stored.as_of, stored.back_from)
+        self.clock.advance(stored.as_of, stored.anchored_at)
 
     def follow(self) -> None:
         """Follow the machine's clock, and write down what the disk refused before."""

@@ -1,4 +1,4 @@
-"""The service's clock goes on from where the home stands, and never back."""
+"""The service's clock goes on from where the home stands, and back only where the home's owner sets it back."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -59,6 +59,14 @@ def test_an_as_of_moves_it_on_but_never_back(tmp_path: Path, machine: Machine) -
     machine.passes(HOUR)
     assert clock() == PAST + 31 * HOUR
     assert machine.clock(tmp_path)() == PAST + 31 * HOUR
+
+
+def test_it_follows_a_home_that_was_set_back_once(tmp_path: Path, machine: Machine) -> None:
+    clock = machine.clock(tmp_path, PAST + YEARS)
+    clock.go_back(PAST, back_from=PAST + YEARS)
+    machine.passes(HOUR)
+    clock.go_back(PAST, back_from=PAST + YEARS)
+    assert clock() == machine.clock(tmp_path)() == PAST + HOUR
 
 
 def test_a_jump_of_the_machines_clock_changes_nothing(tmp_path: Path, machine: Machine) -> None:

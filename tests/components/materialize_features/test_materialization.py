@@ -11,6 +11,7 @@ from components.bundles.store import publish_folder
 from components.features.sets import VIEWS, read_set
 from components.materialize_features.materialization import materialize_features
 from components.materialize_features.packed_rows import open_client, packed_view, write_newest
+from feature_repo.packed_online_store.clock import HomeClock
 from feature_repo.project import PROJECT
 from tests.components.build_features.homes import home_of, quiet, small_shop
 from tests.components.bundles.drafts import ranker_draft, written
@@ -50,6 +51,27 @@ def test_what_is_online_already_is_not_written_again_and_an_older_day_never_over
     back = materialize_features(small_shop(), home, older, quiet)
     assert back.rows_out == 0
     assert "newer ones were online" in back.facts["words"]
+
+
+def test_an_older_moment_that_was_asked_for_replaces_a_newer_one(tmp_path):
+    home, clean = home_of(tmp_path)
+    newest = build_features(small_shop(), home, clean, quiet).features
+    older = build_features(small_shop(), home, replace(clean, as_of=on(63).isoformat()), quiet).features
+    materialize_features(small_shop(), home, newest, quiet)
+
+    back = materialize_features(small_shop(), home, older, quiet, asked=True)
+
+    chosen = read_set(Path(older.uri))
+    users = chosen.ids("user_features", chosen.days[-1]).to_pylist()
+    assert back.rows_out == back.rows_in > 0
+    assert read_set(home.features / "current").folder == chosen.folder
+    with open_client(home, chosen) as client:
+        assert client.entities("user_features").texts == sorted(users)
+        assert client.stored_clock() == HomeClock(on(63), back_from=on(70))
+    again = materialize_features(small_shop(), home, older, quiet, asked=True)
+    assert again.rows_out == 0
+    forward = materialize_features(small_shop(), home, newest, quiet)
+    assert forward.rows_out == forward.rows_in
 
 
 def test_feast_materialize_gives_equal_rows(tmp_path):
