@@ -37,6 +37,7 @@ from components.validate_events.replacement import (
     replacement_of,
     write_clean_snapshot,
 )
+from components.validate_events.returning_sessions import returning_session_warnings
 from components.validate_events.snapshot_limits import snapshot_breaches, snapshot_warnings
 from components.validate_events.sources import dropped_sources
 
@@ -88,6 +89,7 @@ def validate_events(
         warnings = (*_warnings(shop, judged), *heavy_user_warnings(session, shop, "known_events"))
         warnings += (*reference_warnings(session, shop, home, moment), *far_warnings(far, shop.contract))
         warnings += () if as_of else tuple(end_warnings(days, end, shop.contract))
+        warnings += tuple(returning_session_warnings(session, shop, "known_events"))
         facts["snapshots"] = {table: asdict(each) for table, each in judged.findings.items() if each.rows}
         facts["dropped_sources"] = dropped_sources(session, shop, home, raw, list(judged.judgements))
     return ValidationReport(
