@@ -4,6 +4,7 @@ The rule of boundaries: before and after a part stands no letter and no digit. S
 and of ``s_12``, and not of ``4123`` or ``a12``. In columns and JSON keys that hold ids of sessions, requests and events
 each such part counts; in other texts only ids count that are hardly met by chance, and numbers only where no decimal
 point or comma is beside them. A whole value of a row as it was found is left: it may be an item that is called alike.
+A short id beside the id of the row's own user is a counter or a date: ``12`` in ``55-20261129-12`` of user ``55``.
 
 What is replaced gets a stand-in of the same length, made of the user's tombstone: other ids stay as different from each
 other as they were, and lines keep their length.
@@ -34,6 +35,11 @@ PYTHON = Dialect(r"[\W_]", r'(?:[^"\\\w]|_)', r"(?:[^\w.,]|_)", r'(?:[^"\\\w.,]|
 RE2 = Dialect(r"[^\p{L}\p{N}]", r'[^"\\\p{L}\p{N}]', r"[^\p{L}\p{N}.,]", r'[^"\\\p{L}\p{N}.,]')
 
 
+def bounded(dialect: Dialect, user_id: str) -> str:
+    """Return a regular expression of an id between boundaries, which are its two groups."""
+    return f"(^|{dialect.outside}){re.escape(user_id)}({dialect.outside}|$)"
+
+
 @dataclass(frozen=True)
 class IdPart:
     """An id that is looked for as a part; ``keys`` of JSON texts hold ids, ``is_telling`` ids count in any text."""
@@ -56,7 +62,7 @@ class IdPart:
 
     def in_id(self, dialect: Dialect) -> str:
         """A regular expression of the part in a cell that holds one id; its two groups stay."""
-        return f"(^|{dialect.outside}){re.escape(self.user_id)}({dialect.outside}|$)"
+        return bounded(dialect, self.user_id)
 
     def in_text(self, dialect: Dialect, whole: bool = True) -> list[str]:
         """Regular expressions of the part in a text, which may be JSON; their two groups stay.
@@ -79,6 +85,10 @@ class IdPart:
     def is_in_id(self, cell: str | None) -> bool:
         """Whether a cell that holds one id holds this one as a part, or is it."""
         return cell is not None and re.search(self.in_id(PYTHON), cell) is not None
+
+    def is_counter(self, cell: str, owner: str | None) -> bool:
+        """Whether a cell of a row names the row's own user, so that a short id beside it is none."""
+        return not self.is_telling and owner is not None and re.search(bounded(PYTHON, owner), cell) is not None
 
     def replaced_in_id(self, cell: str) -> str:
         """Put the stand-in into a cell that holds one id."""

@@ -85,7 +85,12 @@ def _without(line: bytes, person: Person) -> bytes:
 
 
 def _replaced(row: dict[str, Any], person: Person) -> dict[str, str]:
-    ids = {key: person.part.replaced_in_id(row[key]) for key in ID_KEYS if isinstance(row.get(key), str)}
+    cells = {key: row[key] for key in ID_KEYS if isinstance(row.get(key), str)}
+    ids = {
+        key: person.part.replaced_in_id(cell)
+        for key, cell in cells.items()
+        if not person.part.is_counter(cell, row.get(USER_ID))
+    }
     texts = {key: person.part.replaced_in_text(row[key]) for key in ("context",) if isinstance(row.get(key), str)}
     return {key: after for key, after in (ids | texts).items() if after != row[key]}
 

@@ -16,12 +16,22 @@ def without_parts(person: Person, columns: Sequence[str]) -> dict[str, str]:
 
     Rows of a user whose own id holds it are theirs, and stay as they are.
     """
-    own = f"regexp_matches({name(USER_ID)}, {text(person.part.in_id(RE2))})" if USER_ID in columns else "false"
-    replaced = dict(_replaced(person, columns))
+    has_users = USER_ID in columns
+    own = f"coalesce(regexp_matches({name(USER_ID)}, {text(person.part.in_id(RE2))}), false)" if has_users else "false"
     return {
-        column: f"CASE WHEN coalesce({own}, false) THEN {name(column)} ELSE {cell} END"
-        for column, cell in replaced.items()
+        column: f"CASE WHEN {own} THEN {name(column)} ELSE {_unless_counter(person, column, has_users, cell)} END"
+        for column, cell in _replaced(person, columns)
     }
+
+
+def _unless_counter(person: Person, column: str, has_users: bool, replaced: str) -> str:
+    """SQL of a cell with the stand-in, looked for where the id stands at all; see ``IdPart.is_counter``."""
+    if column not in ID_KEYS:
+        return replaced
+    cell, tests = name(column), [f"NOT contains({name(column)}, {text(person.user_id)})"]
+    if has_users and not person.part.is_telling:
+        tests.append(f"list_contains(regexp_split_to_array({cell}, {text(RE2.outside)}), {name(USER_ID)})")
+    return f"CASE {' '.join(f'WHEN {test} THEN {cell}' for test in tests)} ELSE {replaced} END"
 
 
 def count_parts(person: Person, columns: Sequence[str]) -> str:

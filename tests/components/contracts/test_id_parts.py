@@ -95,3 +95,12 @@ def test_a_whole_value_of_a_row_as_it_was_found_may_be_an_item() -> None:
     assert text == found.replace("for user4711", f"for {part.stand_in}").replace(
         '"session_id": "user4711"', f'"session_id": "{part.stand_in}"'
     )
+
+
+def test_a_short_id_beside_the_owners_is_a_counter() -> None:
+    part = Person("12").part
+    assert part.is_counter("55-20260909-12", "55")
+    assert not part.is_counter("55-20260909-12", "5")
+    assert not part.is_counter("12-20260909-1", "55")
+    assert not part.is_counter("12-20260909-1", None)
+    assert not Person("user-12").part.is_counter("55-user-12", "55")

@@ -183,3 +183,16 @@ def test_a_short_id_is_a_part_of_ids_alone(tmp_path: Path) -> None:
     assert first["session_id"] == f"{them}-20260909-1"
     assert first["context"] == f'{{"session_id": "{them}-1", "n": 12, "size": "12 oz"}}'
     assert (first["attributes"], second["session_id"]) == ([("by", "12 oz")], "4123")
+
+
+def test_a_short_id_beside_the_rows_own_user_is_a_counter(tmp_path: Path) -> None:
+    table, person = tmp_path / "events", Person("12", tombstone="t")
+    cells = ["55-20260909-12", "s_12_55", "12-20260909-1", "155-12"]
+    append_rows(table, sessions(*(("55", cell, None, "x") for cell in cells), (None, "7-12", None, "x")), {})
+    assert erase_rows(table, person).parts == 3
+    them = person.part.stand_in
+    left = DeltaTable(table).to_pyarrow_table()["session_id"].to_pylist()
+    assert left == [*cells[:2], f"{them}-20260909-1", f"155-{them}", f"7-{them}"]
+    telling = Person("user-12", tombstone="t")
+    append_rows(table, sessions(("55", "55-user-12", None, "x")), {})
+    assert erase_rows(table, telling).parts == 1
