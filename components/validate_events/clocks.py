@@ -71,13 +71,17 @@ def far_rows(days: Days, contract: Contract) -> tuple[FarRows, ...]:
 
 
 def last_usual_day(days: Days, contract: Contract) -> date | None:
-    """The newest day that has a plausible share of a usual day's rows; the newest of all if none has; None: no rows."""
+    """The newest day that has a plausible share of a usual day's rows, or the day right after it if it has begun.
+
+    The newest of all if none has enough; None: no rows.
+    """
     ordered = sorted(days)
     for place in range(len(ordered) - 1, -1, -1):
         earlier = [days[day] for day in ordered[:place]]
         usual = _usual(earlier) if earlier else 0.0
         if days[ordered[place]] >= max(contract.min_day_share * usual, min(FEW, usual / 4)):
-            return ordered[place]
+            next_day = ordered[place] + timedelta(days=1)
+            return next_day if next_day in days else ordered[place]
     return ordered[-1] if ordered else None
 
 

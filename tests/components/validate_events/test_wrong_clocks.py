@@ -49,9 +49,9 @@ def test_a_shop_says_that_its_gap_is_real() -> None:
     ("days", "end"),
     [
         (USUAL, LAST),
-        (USUAL | {later(1): 3}, later(1)),  # the beginning of a day
+        (USUAL | {later(1): 1}, later(1)),  # the day before is complete
         (USUAL | {later(12): 1}, LAST),
-        (USUAL | {later(day): 1 for day in range(1, 10)}, LAST),
+        (USUAL | {later(day): 1 for day in range(2, 10)}, LAST),
         ({OPENED: 1, later(1): 1}, later(1)),  # too few rows to know a usual day
         (dict.fromkeys(USUAL, 8) | {later(3): 1}, LAST),
         ({}, None),
