@@ -7,6 +7,7 @@ from components.lake.session import text
 
 PLAIN = "[0-9A-Za-z_-]+"
 """Ids that no rule but the words for nobody changes: most are, and this is the cheapest look at them."""
+_TIDY = text("[!-~]|[!-~].*[!-~]")  # printable ASCII at both ends: nothing to trim, and far cheaper to see
 _ENDS = text(rf"\A[{BLANKS}]+|[{BLANKS}]+\z")
 _NOBODY = ", ".join(text(word) for word in sorted(NOBODY))
 _PLAIN_NOBODY = ", ".join(text(word) for word in sorted(NOBODY) if re.fullmatch(PLAIN, word))
@@ -14,7 +15,11 @@ _PLAIN_NOBODY = ", ".join(text(word) for word in sorted(NOBODY) if re.fullmatch(
 
 def trimmed_sql(cell: str) -> str:
     """SQL of a text without the blanks at its ends."""
-    return f"regexp_replace({cell}, {_ENDS}, '', 'g')"
+    return f"CASE WHEN {_is_tidy(cell)} THEN {cell} ELSE regexp_replace({cell}, {_ENDS}, '', 'g') END"
+
+
+def _is_tidy(cell: str) -> str:
+    return f"regexp_full_match({cell}, {_TIDY})"
 
 
 def lowered_sql(cell: str) -> str:
@@ -31,8 +36,9 @@ def id_sql(cell: str) -> str:
     """SQL of the id that a text is; null where it means nobody."""
     trimmed = trimmed_sql(cell)
     plain = f"regexp_full_match({cell}, {text(PLAIN)}) AND lower({cell}) NOT IN ({_PLAIN_NOBODY})"
+    tidy = f"{_is_tidy(cell)} AND NOT contains({cell}, '.0') AND NOT {means_nobody_sql(cell)}"
     return (
-        f"CASE WHEN {plain} THEN {cell} "
+        f"CASE WHEN ({plain}) OR ({tidy}) THEN {cell} "
         f"WHEN {means_nobody_sql(trimmed)} THEN NULL "
         f"WHEN contains({trimmed}, '.0') AND regexp_full_match({trimmed}, {text(WHOLE_FRACTION)}) "
         f"THEN split_part({trimmed}, '.', 1) ELSE {trimmed} END"
