@@ -26,7 +26,7 @@ COMMANDS = {
     "rollback": "Make an environment serve the bundle before.",
     "compile": "Write the pipelines as Kubernetes resources.",
     "submit": "Run a pipeline on Kubeflow Pipelines.",
-    "doctor": "Say what is missing on this machine, and the mend.",
+    "doctor": "Say what is missing or lost on this machine, and the fix.",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 

@@ -1,4 +1,4 @@
-"""Examine a machine: each finding says what was found and, if something is wrong, the mend."""
+"""Examine a machine: each finding says what was found and, if something is wrong, the fix."""
 
 import os
 import platform
