@@ -20,6 +20,7 @@ from components.contracts.home import Home
 from components.contracts.presence import names_in
 from components.contracts.tombstones import Mark, Tombstones, tombstones_mark
 from components.feedback.footing import Footing, leads_to
+from components.feedback.trouble_log import TroubleLog
 
 FOLLOWERS = "followers"
 POLL_SECONDS = 0.1
@@ -41,7 +42,7 @@ class LastKnown:
         """
         self._tombstones = Tombstones(path)
         self._looking = Lock()
-        self._said: str | None = None
+        self._troubles = TroubleLog(log)
 
     def __contains__(self, user_id: object) -> bool:
         """Whether a user was forgotten, as far as the file was followed."""
@@ -52,15 +53,10 @@ class LastKnown:
         with self._looking:
             try:
                 self._tombstones.follow()
-                self._said = None
+                self._troubles.end()
             except ConfigurationError as error:
-                self._say(str(error))
+                self._troubles.say(f"{error}; until then who was known to be forgotten stays so")
             return self._tombstones.mark
-
-    def _say(self, trouble: str) -> None:
-        if trouble != self._said:
-            log.warning("%s; until then who was known to be forgotten stays so", trouble)
-        self._said = trouble
 
 
 class Follower:

@@ -26,6 +26,7 @@ from components.contracts.errors import StoreError
 from components.feedback.places import Places
 from components.feedback.recent_ids import RecentIds
 from components.feedback.segments import SegmentWriter
+from components.feedback.trouble_log import TroubleLog
 
 log = logging.getLogger("rankloop.feedback")
 PIECE_BYTES = 4 * 2**20  # of lists that are joined and synced at once
@@ -115,7 +116,7 @@ class Journal:
         self._all_synced_at = time.monotonic()
         self._refusing: set[SegmentWriter] = set()
         self._failing: set[str] = set()
-        self._is_blind = False
+        self._reading_known = TroubleLog(log)
         self._thread = threading.Thread(target=self._run, name="feedback-journal", daemon=True)
         self._thread.start()
 
@@ -234,11 +235,9 @@ class Journal:
         try:
             self._known.load()
         except OSError as error:
-            if not self._is_blind:
-                log.warning("known events cannot be read (%s); it is tried again and again", error)
-            self._is_blind = True
+            self._reading_known.say(f"known events cannot be read ({error}); it is tried again and again")
             raise
-        self._is_blind = False
+        self._reading_known.end("known events can be read again")
 
     def _write_events(self) -> None:
         with self._handing_in:

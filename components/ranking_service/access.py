@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from components.contracts.errors import ConfigurationError
 from components.contracts.presence import status_of
+from components.feedback.trouble_log import TroubleLog
 from components.ranking_service.api_keys import ApiKey, hash_of, read_keys
 
 AUTHORIZATION, HOST = b"authorization", b"host"
@@ -85,7 +86,7 @@ class Access:
         self._keys: list[ApiKey] | None = None
         self._stamp: Stamp | None = None
         self._looked = -LOOK_SECONDS
-        self._trouble: str | None = None
+        self._troubles = TroubleLog(log, logging.ERROR)
         self._is_unreadable = False
 
     def caller(self, headers: Headers, now: float | None = None) -> str | None:
@@ -128,29 +129,21 @@ class Access:
             if stamp is None or stamp != self._stamp:
                 self._take(read_keys(self._path), stamp)
             else:
-                self._say(None)
+                self._troubles.end(f"{self._path}: is followed again")
             self._is_unreadable = False
         except ConfigurationError as error:
             self._is_unreadable = True
             if not isinstance(error.__cause__, OSError):  # it was read: somebody meant to ask for keys
                 self._keys = self._keys or []
             known = len(self._keys or ())
-            self._say(f"{error}; until then the keys known before stay good, {known} of them")
+            self._troubles.say(f"{error}; until then the keys known before stay good, {known} of them")
 
     def _take(self, keys: list[ApiKey] | None, stamp: Stamp | None) -> None:
         if keys is None and self._keys is not None:
-            self._say(f"{self._path}: is gone; the keys known before stay good until the service starts again")
+            self._troubles.say(f"{self._path}: is gone; the keys known before stay good until the service starts again")
             return
         self._keys, self._stamp = keys, stamp
-        self._say(None)
-
-    def _say(self, trouble: str | None) -> None:
-        """Log a trouble once for as long as it stays the same, and its end."""
-        if trouble is not None and trouble != self._trouble:
-            log.error(trouble)
-        elif trouble is None and self._trouble is not None:
-            log.warning("%s: is followed again", self._path)
-        self._trouble = trouble
+        self._troubles.end(f"{self._path}: is followed again")
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -6,18 +6,20 @@ import math
 import os
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
 from components.bundles.store import LATEST, model_folder
 from components.contracts.errors import RankloopError, StoreError
 from components.contracts.experiment import experiment_file
+from components.feedback.trouble_log import TroubleLog
 from components.ranking_service.live import Live
 from components.ranking_service.opening import Opening
 
 LOOK_SECONDS = 1.0
 COUNT_TURNS = 5  # looks at the home from one count of the online rows to the next
-TRY_AGAIN_SECONDS = 5.0  # a bundle that cannot be opened may be mended in its place
+TRY_AGAIN_SECONDS = 5.0  # a bundle that cannot be opened may be repaired in its place
 WRITE_SECONDS = 0.2
 LAST_SECONDS = 5.0  # for an opening that is under way when the service stops
 log = logging.getLogger("bentoml.rankloop.reloading")
@@ -32,7 +34,7 @@ class Reloading:
         self._opening, self._put, self._often = opening, put, often
         self._live: Live | None = None
         self._seen: Signature | None = None
-        self._said: dict[str, str] = {}
+        self._troubles: dict[str, TroubleLog] = defaultdict(lambda: TroubleLog(log))
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="reloading", daemon=True)
         self._try_again = math.inf
@@ -72,7 +74,7 @@ class Reloading:
                 self._do("row counts", self._count_rows)
 
     def _do(self, about: str, duty: Callable[[], object]) -> object:
-        """Do what is done again and again; whatever goes wrong is told once, and never ends the thread."""
+        """Do what is done again and again; what goes wrong is logged once, and never ends the thread."""
         try:
             done = duty()
             self._say(about, None)
@@ -131,12 +133,10 @@ class Reloading:
 
     def _say(self, about: str, trouble: str | None, unexpected: bool = False) -> None:
         """Log a trouble once for as long as it stays the same, and its end; an unexpected one with its traceback."""
-        if trouble and self._said.get(about) != trouble:
-            log.warning("%s: %s", about, trouble, exc_info=unexpected)
-            self._said[about] = trouble
-        elif not trouble and about in self._said:
-            del self._said[about]
-            log.info("%s: good again", about)
+        if trouble:
+            self._troubles[about].say(f"{about}: {trouble}", exc_info=unexpected)
+        else:
+            self._troubles[about].end(f"{about}: good again")
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from components.contracts.errors import FeatureError, StoreError
 from components.contracts.home import Home
 from components.features.sets import VIEWS, FeatureSet, read_set
+from components.feedback.trouble_log import TroubleLog
 from feature_repo.online_notes import OnlineNote, read_note
 from feature_repo.packed_online_store.client import PackedClient
 
@@ -32,7 +33,7 @@ class RowCount:
 
     @property
     def is_short(self) -> bool:
-        """Whether rows are missing."""
+        """Say whether rows are missing."""
         return self.there < self.expected
 
 
@@ -43,7 +44,7 @@ class RowCounts:
         """Know nothing yet. Rows of who is ``forgotten`` are not missed; ``advice`` says what brings rows back."""
         self._home, self._revision, self._forgotten, self._advice = home, revision, forgotten, advice
         self._set: FeatureSet | None = None
-        self._said = ""
+        self._troubles = TroubleLog(log)
         self.counts: dict[str, RowCount] = {}
 
     def is_short(self, view: str) -> bool:
@@ -78,7 +79,7 @@ class RowCounts:
     def _share(self, client: PackedClient, view: str, ids: pa.Array, size: int) -> float:
         """Return the share of some of the ids that have a row which can be read."""
         places = random.sample(range(len(ids)), min(size, len(ids)))
-        chosen = [found for found in ids.take(places).to_pylist() if found not in self._forgotten]
+        chosen = [entity for entity in ids.take(places).to_pylist() if entity not in self._forgotten]
         try:
             known = replace(client.view(view), ttl=None)
         except StoreError:
@@ -104,8 +105,7 @@ class RowCounts:
         """Log a gap once for as long as it stays the same, and its end."""
         short = {view: count for view, count in self.counts.items() if count.is_short}
         said = " and ".join(f"{count.there:,} of {count.expected:,} {view}" for view, count in short.items())
-        if said and said != self._said:
-            log.warning("%s: only %s rows are there; %s", client.backend.url, said, self._advice)
-        elif self._said and not said:
-            log.info("%s: all rows are there again", client.backend.url)
-        self._said = said
+        if short:
+            self._troubles.say(f"{client.backend.url}: only {said} rows are there; {self._advice}")
+        else:
+            self._troubles.end(f"{client.backend.url}: all rows are there again")
