@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from components.contracts.id_parts import ID_KEYS, IdPart
+from components.contracts.ids import id_text
 from components.contracts.shop import Shop
 
 USER_ID = "user_id"
-WHOLE_FLOAT = re.compile(r"[+-]?\d+\.0+")
 TELLING_NUMBER = 7  # digits
 TELLING_MIXTURE = 4  # characters, digits among them
 TELLING_WORD = 16  # characters without any digit
@@ -30,7 +30,7 @@ class Person:
 
     @cached_property
     def part(self) -> IdPart:
-        """The id as a part of other ids."""
+        """Return the id as a part of other ids."""
         return IdPart(self.user_id, self.id_keys, self.is_telling and not self.is_item, self.tombstone)
 
     @property
@@ -52,13 +52,10 @@ class Person:
         return re.compile(rb"(?<![\w.\\-])(?:" + either + rb")(?![\w-]|\.\w)")
 
     def is_named_by(self, value: object) -> bool:
-        """Whether a cell as it was found is this user's id: as it stands, trimmed, or as a whole number's float."""
+        """Say whether a cell of a source is this user's id: as it stands, or by the rule for ids."""
         if value is None or isinstance(value, bool):
             return False
-        text = str(value)
-        trimmed = text.strip(" ")
-        whole = trimmed.split(".")[0] if WHOLE_FLOAT.fullmatch(trimmed) else trimmed
-        return self.user_id in (text, trimmed, whole)
+        return self.user_id in (str(value), id_text(str(value)))
 
     def is_in(self, document: object) -> bool:
         """Whether a JSON document names the user under one of the names, at any depth."""
@@ -100,7 +97,7 @@ def _user_columns(shop: Shop) -> Collection[str]:
 
 
 def _id_columns(shop: Shop) -> frozenset[str]:
-    """The sources' columns of sessions and requests, by which rows as they were found give such ids."""
+    """Return the sources' columns of sessions and requests, by which rows as they were found give such ids."""
     named = [column for source in shop.events for column in (source.columns.session, source.columns.request)]
     named += [shop.impressions.request] if shop.impressions is not None else []
     return frozenset(column for column in named if column is not None)

@@ -7,7 +7,6 @@ id as a part, a stand-in takes its place.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,15 +19,14 @@ from components.contracts.erasure import USER_ID, Erased, Person
 from components.contracts.id_parts import ID_KEYS
 from components.contracts.presence import files_below
 from components.lake.id_parts import count_parts, without_parts
+from components.lake.id_sql import id_sql
 from components.lake.rows import stream_rows
 from components.lake.session import duckdb_session, name, parquet_relation, path_text, text
-from components.lake.tables import Notes, open_table, read_notes, replace_rows, table_files, table_version
+from components.lake.tables import LOG, Notes, open_table, read_notes, replace_rows, table_files, table_version
 from components.lake.versions import noted_version
 
 JSON_COLUMNS = ("found", "row")  # rows as they were found, in raw tables and in the quarantine
-LOG = "_delta_log"
 WHOLE_BOUND = 32  # characters up to which a text in statistics is whole, with whatever writer
-WHOLE_NUMBER = re.compile(r"[+-]?\d+")
 Fits = Callable[[Notes], bool]
 
 
@@ -56,9 +54,9 @@ def holds_user(path: Path, person: Person) -> bool:
 
 
 def holds_part(path: Path, person: Person) -> bool:
-    """Whether a file of a table's folder holds the user's id as a part of other rows' cells."""
+    """Say whether a file of a table's folder holds the user's id as a part of other rows' cells."""
     if path.parent.name == LOG:
-        bounds = (str(found.get(key) or "") for found in _statistics(path) for key in ID_KEYS)
+        bounds = (str(statistics.get(key) or "") for statistics in _statistics(path) for key in ID_KEYS)
         return any(person.part.is_in_id(bound) for bound in bounds)
     return path.suffix == ".parquet" and parts_in_file(path, person) != 0
 
@@ -111,11 +109,8 @@ def _path(key: str) -> str:
 
 
 def _names(cell: str, person: Person) -> str:
-    """SQL of whether a cell as it was found is the user's id; see ``Person.is_named_by``."""
-    alike = f"trim({cell}) = {text(person.user_id)}"
-    if not WHOLE_NUMBER.fullmatch(person.user_id):
-        return alike
-    return f"({alike} OR regexp_full_match(trim({cell}), {text(re.escape(person.user_id) + '[.]0+')}))"
+    """Return SQL of whether a cell of a source is the user's id; see ``Person.is_named_by``."""
+    return f"{text(person.user_id)} IN ({cell}, {id_sql(cell)})"
 
 
 def _rewrite(uri: Path, person: Person, accepted: Fits | None) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from components.contracts.errors import SourceError
 from components.contracts.presence import status_of
 
 NOTES = "rankloop.notes"
+LOG = "_delta_log"  # within a table's folder
 # A run may name an old version for as long as it likes: the log is never shortened behind its back.
 CONFIGURATION: dict[str, str | None] = {"delta.enableExpiredLogCleanup": "false"}
 KEEP_HISTORY = PostCommitHookProperties(cleanup_expired_logs=False)
@@ -44,7 +45,7 @@ def open_table(uri: Path, version: int | None = None) -> DeltaTable | None:
 
 def _has_log(uri: Path, version: int | None) -> bool:
     try:
-        return status_of(uri / "_delta_log") is not None
+        return status_of(uri / LOG) is not None
     except OSError as error:
         raise _unreadable(uri, version, error) from error
 
@@ -75,7 +76,7 @@ def noted_commits(uri: Path) -> Iterator[tuple[int, Notes]]:
     """The versions of a table whose own commits carry notes, with these, from the newest on."""
     newest = table_version(uri)
     for number in range(-1 if newest is None else newest, -1, -1):
-        notes = _commit_notes(uri / "_delta_log" / f"{number:020}.json")
+        notes = _commit_notes(uri / LOG / f"{number:020}.json")
         if notes is not None:
             yield number, notes
 

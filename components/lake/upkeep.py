@@ -10,7 +10,7 @@ from deltalake.exceptions import DeltaError
 from components.contracts.errors import SourceError
 from components.contracts.home import Home
 from components.lake.named_versions import UNREADABLE, named_versions
-from components.lake.tables import KEEP_HISTORY, Notes, note_properties, open_table, read_notes
+from components.lake.tables import KEEP_HISTORY, LOG, Notes, note_properties, open_table, read_notes
 
 SMALL_FILES = 16  # compaction waits for so many files
 TARGET_BYTES = 256 * 2**20
@@ -39,7 +39,7 @@ def tidy_tables(home: Home, folder: Path, retention_hours: int = RETENTION_HOURS
 
     What nobody names goes once in a retention. Never fails: what could not be done this time is done another time.
     """
-    tables = sorted(log.parent for log in folder.glob("*/_delta_log"))
+    tables = sorted(log.parent for log in folder.glob(f"*/{LOG}"))
     try:
         for uri in tables:
             compact_table(uri)
@@ -87,7 +87,7 @@ def vacuum_table(uri: Path, named: Collection[int], retention_hours: int = RETEN
 
 def _oldest_version(uri: Path) -> int:
     """The version that a table's log begins with: the first, or that of a checkpoint once a log was cut."""
-    log = uri / "_delta_log"
+    log = uri / LOG
     if (log / f"{0:020}.json").exists():
         return 0
     return min((int(path.name.partition(".")[0]) for path in log.glob("*.checkpoint.parquet")), default=0)

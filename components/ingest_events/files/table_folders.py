@@ -9,8 +9,8 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from components.contracts.errors import SourceError
+from components.lake.tables import LOG
 
-DELTA_LOG = "_delta_log"
 OTHER_LOGS = {"metadata/*.metadata.json": "an Iceberg table", ".hoodie": "a Hudi table"}
 
 
@@ -28,7 +28,7 @@ def refuse_table_folder(name: str, path: Path, files: Sequence[Located]) -> None
         SourceError: a folder at, above or below the path is such a table.
     """
     for folder in sorted({path, *path.parents, *(folder for file in files for folder in file.path.parents)}):
-        if (folder / DELTA_LOG).is_dir():
+        if (folder / LOG).is_dir():
             raise SourceError(
                 f"{name}: {folder} is a Delta table, whose files hold deleted and rewritten rows, too; set "
                 f'`source.kind = "delta"` and `source.path = "{folder}"` in the shop file, so that its log is read'
@@ -51,7 +51,7 @@ def open_delta(name: str, folder: Path) -> DeltaTable:
         return DeltaTable(folder)
     except TableNotFoundError as error:
         raise SourceError(
-            f"{name}: found no Delta table at {folder}, expected a folder with a `{DELTA_LOG}`; correct `source.path` "
+            f"{name}: found no Delta table at {folder}, expected a folder with a `{LOG}`; correct `source.path` "
             "or `source.kind` in the shop file"
         ) from error
     except (DeltaError, OSError) as error:
@@ -71,7 +71,7 @@ def delta_rows(name: str, folder: Path) -> ds.Dataset:
 
 
 def unreadable_table(name: str, folder: Path, error: Exception) -> SourceError:
-    """An error of the Delta library as one line about the source."""
+    """Return an error of the Delta library as one line about the source."""
     return SourceError(
         f"{name}: the Delta table {folder} cannot be read ({str(error).splitlines()[0]}); a table that uses deletion "
         "vectors or column mapping must be rewritten without them first, or be exported as Parquet"

@@ -93,7 +93,7 @@ def test_ids_that_begin_alike_are_told_apart_in_statistics(tmp_path: Path, user:
     assert erase_rows(table, Person(user)) == Erased(searched=4)
 
 
-@pytest.mark.parametrize("named", ['"ann-17"', '" ann-17 "'])
+@pytest.mark.parametrize("named", ['"ann-17"', '" ann-17 "', '"\\t\\u200bann-17\\u00a0"'])
 def test_rows_as_they_were_found_are_known_by_the_columns_that_hold_users(tmp_path: Path, named: str) -> None:
     table = tmp_path / "quarantine"
     theirs = f'{{"cust \\"no\\"": {named}, "item": 1}}'
