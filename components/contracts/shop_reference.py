@@ -71,9 +71,9 @@ def _kind(annotation: Any) -> str:
 
 
 def _choices(annotation: Any) -> list[str]:
-    """The words of a ``Literal`` within an annotation."""
-    if isinstance(annotation, str):
-        return [annotation]
+    """Return the values of a ``Literal`` within an annotation."""
+    if isinstance(annotation, str | int):
+        return [str(annotation)]
     return [choice for part in get_args(annotation) for choice in _choices(part)]
 
 
