@@ -87,12 +87,12 @@ def forget_user(home: Home, user_id: str, say: Callable[[str], None]) -> Receipt
             receipt = _erase(place, path, receipt, again=place.name == cut_off, say=say)
         say("searching every file")
         with _readable("every file"):
-            found = sweep(home, person)
+            swept = sweep(home, person)
         receipt = replace(
             receipt,
-            state="incomplete" if found.held_by or silent else "done",
+            state="incomplete" if swept.held_by or silent else "done",
             ended=_now(),
-            sweep=asdict(found),
+            sweep=asdict(swept),
             kept=_kept(home, receipt),
         )
         _save(path, receipt)

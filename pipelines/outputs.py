@@ -87,9 +87,9 @@ def lost_rows(home: Home, shop: Shop, run: RunRecord) -> Iterator[Lost]:
         newest = None
         yield Lost("features", str(error), None, needs_run=True)
     if newest is not None and handle is not None:
-        found = _gap(home, newest)
-        if found:
-            yield Lost(subject, found, partial(materialize_features, shop, home, handle))
+        gap = _gap(home, newest)
+        if gap:
+            yield Lost(subject, gap, partial(materialize_features, shop, home, handle))
     for revision in sorted(_live_revisions(home, shop) - {newest.revision if newest else ""}):
         yield from _lost_rows_of(home, subject, revision)
 
@@ -103,9 +103,9 @@ def _lost_rows_of(home: Home, subject: str, revision: str) -> Iterator[Lost]:
         chosen = read_set(home.features / "sets" / note.inventory.digest)
     except FeatureError:
         return
-    found = _gap(home, chosen)
-    if found:
-        yield Lost(f"{subject}, revision {revision}", found, partial(put_rows, home, chosen))
+    gap = _gap(home, chosen)
+    if gap:
+        yield Lost(f"{subject}, revision {revision}", gap, partial(put_rows, home, chosen))
 
 
 def _gap(home: Home, chosen: FeatureSet) -> str | None:
@@ -134,17 +134,17 @@ def _lost_pointers(home: Home, run: RunRecord) -> Iterator[Lost]:
     for environment, pointer in sorted(expected.items()):
         try:
             is_there = pointers.has(environment) and pointers.read(environment) is not None
-            found = "it is gone"
+            reason = "it is gone"
         except PromotionError as error:
             if _is_unknown(error):
                 raise
-            is_there, found = False, str(error)
+            is_there, reason = False, str(error)
         if not is_there:
-            yield Lost(f"environment {environment}", found, lambda _, pointer=pointer: pointers.restore(pointer))  # type: ignore[misc]
+            yield Lost(f"environment {environment}", reason, lambda _, pointer=pointer: pointers.restore(pointer))  # type: ignore[misc]
 
 
 def _recorded_pointer(home: Home, run: RunRecord) -> Pointer | None:
-    """What the run's own record knows of its environment: the bundle that was served when the run ended."""
+    """Return what the run's own record knows of its environment: the bundle that was served when the run ended."""
     record = read_records(home.run(run.run_id)).get("propose_promotion")
     if record is None or not record.facts.get("after"):
         return None

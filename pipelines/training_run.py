@@ -37,8 +37,8 @@ def train(settings: RunSettings, again: bool, quiet: bool) -> Document:
     return document | ({"put_back": put_back.done} if put_back.done else {})
 
 
-def _run(settings: RunSettings, found: dict[str, str], quiet: bool) -> Document:
-    return run_to_document(settings, "training", {"code_revision": found["code"]}, found, quiet)
+def _run(settings: RunSettings, fingerprint: dict[str, str], quiet: bool) -> Document:
+    return run_to_document(settings, "training", {"code_revision": fingerprint["code"]}, fingerprint, quiet)
 
 
 def _training_runs(home: Home) -> list[RunRecord]:
@@ -50,9 +50,9 @@ def _is_last(home: Home, done: RunRecord) -> bool:
     return _training_runs(home)[0] == done and read_result(home, done.run_id) is not None
 
 
-def _is_unchanged(run: RunRecord, found: dict[str, str]) -> bool:
+def _is_unchanged(run: RunRecord, fingerprint: dict[str, str]) -> bool:
     """Say whether a run rested on the same code, shop file, sources and moment; its outputs are looked at by name."""
-    return all(run.fingerprint.get(name) == found[name] for name in INPUTS)
+    return all(run.fingerprint.get(name) == fingerprint[name] for name in INPUTS)
 
 
 def _say(line: str) -> None:

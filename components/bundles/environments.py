@@ -111,12 +111,12 @@ class PointerFiles:
 
     def copies(self) -> list[Pointer]:
         """Return what the copies that can be read say."""
-        found = []
+        pointers = []
         for path in sorted(self.folder.glob(f".*.json{COPY}")):
             with suppress(PromotionError, OSError):
                 environment = path.name.removeprefix(".").removesuffix(f".json{COPY}")
-                found.append(_pointer(path, environment, path.read_bytes()))
-        return found
+                pointers.append(_pointer(path, environment, path.read_bytes()))
+        return pointers
 
     def restore(self, pointer: Pointer) -> None:
         """Write a pointer whose file was lost; one that cannot be read is kept as ``.<environment>.json.damaged``."""

@@ -49,15 +49,15 @@ class Tree:
 
     def ends(self) -> list[tuple[list[int], list[tuple[int, bool]]]]:
         """The nodes that lead to leaves: the path down to each, and its leaves with whether they lie on its left."""
-        found, todo = [], [([0], 0)] if self.left[0] >= 0 else []
+        ends, todo = [], [([0], 0)] if self.left[0] >= 0 else []
         while todo:
             path, node = todo.pop()
             children = [(self.left[node], True), (self.right[node], False)]
             leaves = [(child, is_left) for child, is_left in children if self.left[child] < 0]
             todo += [([*path, child], child) for child, _ in children if self.left[child] >= 0]
             if leaves:
-                found.append((path, leaves))
-        return found
+                ends.append((path, leaves))
+        return ends
 
 
 class Explainer:
@@ -105,7 +105,7 @@ class Explainer:
         return paths, lines
 
     def _added(self, tree: Tree, path: Sequence[int], leaf: int, is_left: bool) -> Floats:
-        """What a leaf adds to each group, by the outcome of the conditions on its path: [outcomes, groups]."""
+        """Return what a leaf adds to each group, by the outcome of the conditions on its path: [outcomes, groups]."""
         nodes = np.array(path)
         onward = np.array([*path[1:], leaf])
         wanted = np.array([tree.left[node] for node in path]) == onward
@@ -120,18 +120,18 @@ class Explainer:
         return self._by_group(features, float(tree.threshold[leaf]) * _shapley(goes_on, share))
 
     def _by_group(self, features: NDArray[np.intp], added: Floats) -> Floats:
-        found = np.zeros((len(added), self._groups.max(initial=0) + 1))
+        totals = np.zeros((len(added), self._groups.max(initial=0) + 1))
         for feature, values in zip(features, added.T, strict=True):
             if self._groups[feature] > NO_GROUP:
-                found[:, self._groups[feature]] += values
-        return found
+                totals[:, self._groups[feature]] += values
+        return totals
 
 
 def _shapley(goes_on: Floats, share: Floats) -> Floats:
     """Shapley values of the features of a path whose leaf is worth one: [outcomes, features]."""
     factors = goes_on[:, :, None] * POINTS + share[:, None] * (1 - POINTS)  # [outcomes, features, points]
-    others = np.stack([np.delete(factors, one, axis=1).prod(axis=1) for one in range(len(share))], axis=1)
-    return np.asarray((goes_on - share) * (others @ WEIGHTS))
+    without_one = np.stack([np.delete(factors, one, axis=1).prod(axis=1) for one in range(len(share))], axis=1)
+    return np.asarray((goes_on - share) * (without_one @ WEIGHTS))
 
 
 def _trees(booster: "xgboost.Booster") -> list[Tree]:

@@ -30,7 +30,7 @@ class Ranker(Protocol):
         """What each feature added to each row's score: float32 [rows, features] (SHAP values of the trees)."""
 
     def contributions_by(self, features: Floats, groups: tuple[int, ...]) -> Floats64:
-        """What groups of features added to each row's score, [rows, groups]: the sums of their contributions.
+        """Return what groups of features added to each row's score, [rows, groups]: the sums of their contributions.
 
         ``groups`` has a number from 0 for each feature, below 0 for one that is left out. The first call for some
         groups prepares all later ones.
@@ -100,9 +100,11 @@ class BlendRanker:
         explainer = self._explainer(groups)
         if explainer is not None:
             return explainer(features)
-        found = self.contributions(features).astype(np.float64)
+        contributions = self.contributions(features).astype(np.float64)
         places = np.array(groups)
-        return np.stack([found[:, places == group].sum(axis=1) for group in range(max(groups, default=-1) + 1)], axis=1)
+        return np.stack(
+            [contributions[:, places == group].sum(axis=1) for group in range(max(groups, default=-1) + 1)], axis=1
+        )
 
     def _explainer(self, groups: tuple[int, ...]) -> Explainer | None:
         if groups not in self._explainers:

@@ -99,7 +99,7 @@ class Home:
 
     @property
     def online_url_file(self) -> Path:
-        """The file that names another online store than the home's own; it may hold a password."""
+        """Return the file that names another online store than the home's own; it may hold a password."""
         return self.root / "online_url"
 
     @property
@@ -144,7 +144,7 @@ class Home:
 
     @property
     def nobody_note(self) -> Path:
-        """The shop's own words for nobody."""
+        """Return the shop's own words for nobody."""
         return self.root / "nobody.json"
 
     def run(self, run_id: str) -> Path:

@@ -51,7 +51,7 @@ class IdPart:
 
     @cached_property
     def stand_in(self) -> str:
-        """Letters that stand for the id, as many as it has bytes, and other than it."""
+        """Return letters that stand for the id, as many as it has bytes, and other than it."""
         length, digest = len(self.user_id.encode()), hashlib.sha256(self.tombstone.encode()).digest()
         letters = "".join(LETTERS[digest[place % len(digest)] % len(LETTERS)] for place in range(length))
         return (
@@ -61,7 +61,7 @@ class IdPart:
         )
 
     def in_id(self, dialect: Dialect) -> str:
-        """A regular expression of the part in a cell that holds one id; its two groups stay."""
+        """Return a regular expression of the part in a cell that holds one id; its two groups stay."""
         return bounded(dialect, self.user_id)
 
     def in_text(self, dialect: Dialect, whole: bool = True) -> list[str]:
@@ -83,11 +83,11 @@ class IdPart:
         return patterns
 
     def is_in_id(self, cell: str | None) -> bool:
-        """Whether a cell that holds one id holds this one as a part, or is it."""
+        """Say whether a cell that holds one id holds this one as a part, or is it."""
         return cell is not None and re.search(self.in_id(PYTHON), cell) is not None
 
     def is_counter(self, cell: str, owner: str | None) -> bool:
-        """Whether a cell of a row names the row's own user, so that a short id beside it is none."""
+        """Say whether a cell of a row names the row's own user, so that a short id beside it is none."""
         return not self.is_telling and owner is not None and re.search(bounded(PYTHON, owner), cell) is not None
 
     def replaced_in_id(self, cell: str) -> str:

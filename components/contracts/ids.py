@@ -36,8 +36,8 @@ ROUNDED = r"[+-]?[0-9]\.[0-9]+[eE]\+?[0-9]+"
 
 
 def _python_class(characters: str) -> str:
-    """The class of RE2 as one of Python's ``re``."""
-    return re.sub(r"\\x\{([0-9a-f]+)\}", lambda found: f"\\U{int(found[1], 16):08x}", characters)
+    """Return the class of RE2 as one of Python's ``re``."""
+    return re.sub(r"\\x\{([0-9a-f]+)\}", lambda match: f"\\U{int(match[1], 16):08x}", characters)
 
 
 _ENDS = re.compile(rf"\A[{_python_class(BLANKS)}]+|[{_python_class(BLANKS)}]+\Z")
@@ -51,17 +51,17 @@ def trimmed(text: str) -> str:
 
 def id_text(text: str) -> str:
     """Return an id as the lake writes it: trimmed, whole numbers without a fraction."""
-    found = trimmed(text)
-    return found.partition(".")[0] if _WHOLE_FRACTION.fullmatch(found) else found
+    trimmed_text = trimmed(text)
+    return trimmed_text.partition(".")[0] if _WHOLE_FRACTION.fullmatch(trimmed_text) else trimmed_text
 
 
 def id_of(text: str | None, nobody: Collection[str] = ()) -> str | None:
     """Return an id, or None where the text means nobody; ``nobody`` are a shop's own words (see ``nobody_words``)."""
     if text is None:
         return None
-    found = id_text(text)
-    word = _lowered(found)
-    return None if word in NOBODY or word in nobody else found
+    user_id = id_text(text)
+    word = _lowered(user_id)
+    return None if word in NOBODY or word in nobody else user_id
 
 
 def nobody_words(words: Collection[str]) -> frozenset[str]:

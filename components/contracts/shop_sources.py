@@ -106,7 +106,7 @@ class Source(Settings):
 
     @property
     def zone(self) -> ZoneInfo | None:
-        """The zone of its own, if it has one."""
+        """Return the zone of its own, if it has one."""
         return None if self.time_zone is None else ZoneInfo(self.time_zone)
 
     @model_validator(mode="after")

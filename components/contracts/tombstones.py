@@ -93,7 +93,7 @@ def tombstones_mark(path: Path) -> Mark | None:
         status = status_of(path)
     except OSError as error:
         raise ConfigurationError(
-            f"{path}: cannot be looked at ({error.strerror}); mend its disk or the rights of its folder"
+            f"{path}: cannot be looked at ({error.strerror}); repair its disk, or set the rights of its folder"
         ) from error
     return None if status is None else (status.st_mtime_ns, status.st_ino)
 
@@ -129,8 +129,8 @@ def _read(path: Path) -> tuple[bytes, dict[str, str]] | None:
         content = content_of(path)
         if content is None:
             return None
-        found = json.loads(content)
-        key, hashes = bytes.fromhex(found["key"]), dict(found["forgotten"])
+        document = json.loads(content)
+        key, hashes = bytes.fromhex(document["key"]), dict(document["forgotten"])
         if len(key) != KEY_BYTES:
             raise ValueError(f"found a key of {len(key)} bytes, expected {KEY_BYTES}")
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:

@@ -28,11 +28,11 @@ class Champion:
 
     @property
     def is_ranker(self) -> bool:
-        """Whether a trained ranker may be live: what cannot be opened is taken for one."""
+        """Say whether a trained ranker may be live: what cannot be opened is taken for one."""
         return self.live is not None and (self.bundle is None or self.bundle.manifest.kind == "ranker")
 
     def without_ranker(self, why: str) -> "Champion":
-        """The same champion, set aside for a reason."""
+        """Return the same champion, set aside for a reason."""
         return replace(self, ranker=None, set_aside=f"the champion {short(self.live or '')} was set aside: {why}")
 
 

@@ -19,9 +19,9 @@ FEWEST_USERS = 2  # one alone shows no noise, so that any difference would be be
 def check_evidence(heldout: Heldout, gate: Gate) -> Check:
     """Check that there are enough held-out users to judge on."""
     users, requests = heldout.users_of(heldout.judged), int(heldout.judged.sum())
-    least = max(gate.min_users, FEWEST_USERS)
-    reason = f"{users:,} users with {requests:,} held-out requests were judged (at least {least:,} users needed)"
-    return Check("evidence", users >= least, reason)
+    minimum = max(gate.min_users, FEWEST_USERS)
+    reason = f"{users:,} users with {requests:,} held-out requests were judged (at least {minimum:,} users needed)"
+    return Check("evidence", users >= minimum, reason)
 
 
 def check_hits(contender: Contender, k: int) -> Check:

@@ -109,7 +109,7 @@ def _contender(
 
 
 def _known(metrics: dict[str, float]) -> dict[str, float]:
-    """Metrics without those that empty lists do not have."""
+    """Return metrics without those that empty lists do not have."""
     return {name: value for name, value in metrics.items() if np.isfinite(value)}
 
 

@@ -24,18 +24,18 @@ def check_current_lists(bundle: Bundle, features: Handle) -> Check:
     Raises:
         BundleError: the bundle's parts disagree, or it was made for other rows.
     """
-    found = read_set(Path(features.uri))
-    users = _some_users(found)
+    feature_set = read_set(Path(features.uri))
+    users = _sampled_users(feature_set)
     if not users:
         return Check("lists", False, "nobody is left with a purchase, so there is nobody to list for: all was returned")
-    batch = open_batch(bundle, found, users)
+    batch = open_batch(bundle, feature_set, users)
     pairs = generate_candidates(batch.users, batch.items, Candidates(**bundle.manifest.candidates))
     scores = scored_pairs(batch.ranker.score, batch.users, batch.items, pairs).score
     return check_lists(pairs.user, scores, np.arange(len(batch.users)), "customers as they stand now")
 
 
-def _some_users(features: FeatureSet) -> list[str]:
-    """Ids of evenly spread customers."""
+def _sampled_users(features: FeatureSet) -> list[str]:
+    """Return ids of evenly spread customers."""
     users = pq.read_table(features.newest("user_features"), columns=["user_id"], partitioning=None)["user_id"]
     if not len(users):
         return []

@@ -228,12 +228,12 @@ def _scored(case: Case, say: Say) -> tuple[Case, Scores]:
     challenger = load_ranker(case.bundle, case.shop.training.threads, case.manifest.baseline_names)
     scores: Scores = {CHALLENGER: challenger.score(features, baselines)}
     if case.champion.ranker is not None:
-        found = case.champion.ranker.score(features, baselines)
-        fault = fault_of(case.heldout.request, found, case.heldout.asked)
+        champion_scores = case.champion.ranker.score(features, baselines)
+        fault = fault_of(case.heldout.request, champion_scores, case.heldout.asked)
         if fault:
             case = replace(case, champion=case.champion.without_ranker(f"of its held-out lists, {fault}"))
         else:
-            scores[CHAMPION] = found
+            scores[CHAMPION] = champion_scores
     return case, scores | {name: baselines[:, column] for column, name in enumerate(case.manifest.baseline_names)}
 
 

@@ -67,7 +67,7 @@ class Heldout:
 
     @cached_property
     def asked(self) -> NDArray[np.intp]:
-        """Numbers of the judged requests."""
+        """Return numbers of the judged requests."""
         return np.flatnonzero(self.judged)
 
     def users_of(self, requests: NDArray[np.bool_]) -> int:

@@ -48,7 +48,7 @@ def fault_of(request: Integers, scores: Floats, asked: Integers) -> str | None:
 
 
 def _ordered(request: Integers, scores: Floats, asked: Integers) -> Integers:
-    """Requests that have candidates of different scores."""
+    """Return requests that have candidates of different scores."""
     rows = np.flatnonzero(np.isin(request, asked))
     same_list = request[rows[1:]] == request[rows[:-1]]
     return np.unique(request[rows[1:]][same_list & (scores[rows[1:]] != scores[rows[:-1]])])

@@ -41,9 +41,9 @@ def count_purchases(shop: Shop, clean: Path, versions: Mapping[str, int], as_of:
         events = space.clean["events"]
         known = events.filter(events.event_time < utc(as_of), events.available_at <= utc(as_of))
         types = space.fetch(known.group_by("event_type").aggregate(rows=known.count()).order_by("event_type"))
-        found = successes(known, BEGINNING, as_of, as_of, shape)
-        sold = merchandise(found.filter(found.user_id.notnull()), space.clean["items"], as_of, shape)
-        every = space.fetch(found.aggregate(all=found.count(), users=found.user_id.count())).to_pylist()[0]
+        bought = successes(known, BEGINNING, as_of, as_of, shape)
+        sold = merchandise(bought.filter(bought.user_id.notnull()), space.clean["items"], as_of, shape)
+        every = space.fetch(bought.aggregate(all=bought.count(), users=bought.user_id.count())).to_pylist()[0]
         since = sold.event_time >= utc(start)
         counts = {"all": sold.count(), "customers": sold.user_id.nunique(), "lately": sold.count(where=since)}
         own = space.fetch(sold.aggregate(**counts, newest=sold.event_time.max())).to_pylist()[0]
@@ -51,46 +51,46 @@ def count_purchases(shop: Shop, clean: Path, versions: Mapping[str, int], as_of:
     return Purchases(rows, every["all"], every["users"], own["all"], own["customers"], own["lately"], own["newest"])
 
 
-def check_purchases(found: Purchases, shop: Shop, as_of: datetime) -> Check:
+def check_purchases(purchases: Purchases, shop: Shop, as_of: datetime) -> Check:
     """Check that customers bought merchandise, in the held-out weeks too: the gate judges by nothing else."""
-    fault = _fault_of(found, shop, as_of)
+    fault = _fault_of(purchases, shop, as_of)
     reason = (
-        f"{found.customers:,} customers bought merchandise {found.merchandise:,} times, {found.lately:,} times in the"
-        " held-out weeks"
+        f"{purchases.customers:,} customers bought merchandise {purchases.merchandise:,} times, "
+        f"{purchases.lately:,} times in the held-out weeks"
     )
     return Check("purchases", fault is None, fault or reason)
 
 
-def _fault_of(found: Purchases, shop: Shop, as_of: datetime) -> str | None:
-    events, wanted = sum(found.events.values()), " or ".join(shop.success)
-    if not found.successes:
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in found.events.items()) or "none at all"
+def _fault_of(purchases: Purchases, shop: Shop, as_of: datetime) -> str | None:
+    events, wanted = sum(purchases.events.values()), " or ".join(shop.success)
+    if not purchases.successes:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in purchases.events.items()) or "none at all"
         return (
             f"none of {events:,} events is a success ({wanted}, of a quantity above 0): found {kinds}; name in"
             " `success` of the shop file what counts, or add a source of it"
         )
-    if not found.of_users:
+    if not purchases.of_users:
         return (
-            f"none of {found.successes:,} successes ({wanted}) says whose it is: expected a user in some; look at"
+            f"none of {purchases.successes:,} successes ({wanted}) says whose it is: expected a user in some; look at"
             " `columns.user` of the sources in the shop file and at the cells it names"
         )
-    if not found.merchandise:
+    if not purchases.merchandise:
         return (
-            f"none of {found.of_users:,} successes of known users is of merchandise: look at rules.not_merchandise and"
-            " at what the catalogue marks as no merchandise"
+            f"none of {purchases.of_users:,} successes of known users is of merchandise: look at rules.not_merchandise "
+            "and at what the catalogue marks as no merchandise"
         )
-    if found.customers < FEWEST_CUSTOMERS:
+    if purchases.customers < FEWEST_CUSTOMERS:
         return (
-            f"all {found.merchandise:,} purchases are of one and the same user, expected several: look at"
+            f"all {purchases.merchandise:,} purchases are of one and the same user, expected several: look at"
             " `columns.user` of the sources in the shop file"
         )
-    if not found.lately:
+    if not purchases.lately:
         start, end, newest = (
             f"{moment.astimezone(shop.zone):%Y-%m-%d}" if moment else "no day"
-            for moment in (calendar(shop, as_of).heldout[0], as_of, found.newest)
+            for moment in (calendar(shop, as_of).heldout[0], as_of, purchases.newest)
         )
         return (
-            f"nobody bought anything in the held-out weeks, {start} to {end}; the newest of {found.merchandise:,}"
+            f"nobody bought anything in the held-out weeks, {start} to {end}; the newest of {purchases.merchandise:,}"
             f" purchases is of {newest}"
         )
     return None

@@ -30,7 +30,7 @@ def held_at(table: ir.Table, key: str, at: datetime) -> ir.Table:
 
 
 def coded_words(words: ir.StringValue, *exact: ir.StringValue) -> ir.FloatingValue:
-    """Codes of words: 0 for the first in alphabetical order; missing stays missing.
+    """Return codes of words: 0 for the first in alphabetical order; missing stays missing.
 
     ``exact`` tells words apart that are written alike, such as paths whose parts hold the separator.
     """
@@ -47,7 +47,7 @@ def category_word(category: ir.ArrayValue, level: int) -> ir.StringValue:
 
 
 def exact_path(*parts: ir.StringValue) -> ir.StringValue:
-    """A path that only equal parts give, whatever they hold: each behind its length."""
+    """Return a path that only equal parts give, whatever they hold: each behind its length."""
     path = ibis.literal("")
     for part in parts:
         path = path + part.length().cast("string") + ":" + part

@@ -91,7 +91,7 @@ def _acts(events: ir.Table, users: ir.Table, items: ir.Table, shape: Shape) -> i
 
 
 def _session_id(rows: ir.Table, shape: Shape) -> ir.StringValue:
-    """The session; without one, the user's day in the shop's zone, and of an unknown user the event alone."""
+    """Return the session; without one, the user's day in the shop's zone, and of an unknown user the event alone."""
     day = local_day(rows["at"], ZoneInfo(shape.time_zone)).cast("string")
     alone = ibis.ifelse(rows.user_id.isnull(), ibis.literal("event ") + rows.event_id, ibis.literal("day ") + day)
     return ibis.coalesce(rows.session_id, alone)
@@ -113,7 +113,7 @@ def _session_keys(rows: ir.Table, shape: Shape) -> ir.Table:
 
 
 def gap_microseconds(shape: Shape) -> int:
-    """The time without a purchase after which a session id that comes back is another session."""
+    """Return the time without a purchase after which a session id that comes back is another session."""
     return round(shape.session_hours * HOUR_MICROSECONDS)
 
 
@@ -132,7 +132,7 @@ def split_sessions(acts: ir.Table, shape: Shape) -> ir.Table:
 
 
 def _session_numbers(times: ir.Table, gap: int) -> ir.Table:
-    """The times of each session id with the number of the session that each belongs to."""
+    """Return the times of each session id with the number of the session that each belongs to."""
     place = {"group_by": "session", "order_by": [times["at"], times.taken_back]}
     until_now = ibis.window(**place, preceding=None, following=0)
     bought = ibis.ifelse(times.taken_back == 0, times["at"], ibis.null("int64"))

@@ -30,8 +30,8 @@ def erase_snapshots(features: Path, person: Person) -> Erased:
         _remove(path) for folder in ("pool", "sets") for path in sorted((features / folder).rglob(LEFT_BEHIND))
     )
     snapshots = (path for path in files_below(features) if path.suffix == PARQUET)
-    found = [_erase(paths, person) for paths in _by_content(snapshots)]
-    return sum(found, Erased(files=removed))
+    erased = [_erase(paths, person) for paths in _by_content(snapshots)]
+    return sum(erased, Erased(files=removed))
 
 
 def erase_examples(examples: Path, person: Person) -> Erased:

@@ -11,14 +11,14 @@ from components.lake.zones import clock_changes, offsets
 
 
 def local_day(at: ir.IntegerValue, zone: ZoneInfo) -> ir.IntegerValue:
-    """The day of a time (microseconds since 1970), counted from 1970 on in a zone."""
+    """Return the day of a time (microseconds since 1970), counted from 1970 on in a zone."""
     changes = [microseconds(change.at) for change in clock_changes(zone)]
     ahead = _after_changes(at, changes, [offset // MICROSECOND for offset in offsets(zone)])
     return ((at + ahead) / DAY_MICROSECONDS).floor().cast("int64")
 
 
 def _after_changes(at: ir.IntegerValue, changes: Sequence[int], results: Sequence[int]) -> ir.IntegerValue:
-    """The result of the last change that a time has reached, by bisection."""
+    """Return the result of the last change that a time has reached, by bisection."""
     if not changes:
         return ibis.literal(results[0], type="int64")
     middle = len(changes) // 2

@@ -146,7 +146,7 @@ class ServiceClock:
 
 
 def is_kept(folder: Path) -> bool:
-    """Whether a feedback folder holds the clock of an earlier service.
+    """Say whether a feedback folder holds the clock of an earlier service.
 
     Raises:
         ConfigurationError: it cannot be read.
@@ -159,8 +159,8 @@ def _read(path: Path) -> tuple[datetime, datetime] | None:
         content = content_of(path)
         if content is None:
             return None
-        found = json.loads(content)
-        return _zoned(found["as_of"]), _zoned(found["anchored_at"])
+        document = json.loads(content)
+        return _zoned(document["as_of"]), _zoned(document["anchored_at"])
     except OSError as error:
         raise ConfigurationError(
             f"{path}: cannot be read ({error}); expected a file that this user may read"

@@ -49,7 +49,7 @@ def blank_lines(segment: Path, person: Person) -> Erased:
 
 
 def holds_part(segment: Path, person: Person) -> bool:
-    """Whether a line of somebody else holds the user's id as a part."""
+    """Say whether a line of somebody else holds the user's id as a part."""
     return any(line.strip() for line in _changed_lines(segment.read_bytes(), person, torn=False).values())
 
 
@@ -70,7 +70,7 @@ def _changed_lines(content: bytes, person: Person, torn: bool) -> dict[int, byte
 
 
 def _without(line: bytes, person: Person) -> bytes:
-    """A line without the user: nothing of one that is theirs, and what is cut off may be."""
+    """Return a line without the user: nothing of one that is theirs, and what is cut off may be."""
     try:
         row: dict[str, Any] = orjson.loads(line)
         user_id = row.get(USER_ID)

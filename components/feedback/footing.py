@@ -18,7 +18,7 @@ Identity = tuple[int, int]
 
 
 def leads_to(path: Path, file: int) -> bool:
-    """Whether a path names an open file, and not another file or none."""
+    """Say whether a path names an open file, and not another file or none."""
     try:
         named, held = os.stat(path), os.fstat(file)
     except OSError:
@@ -58,7 +58,7 @@ class Footing:
         self._known = _identities(self._folder)
 
     def _is_removed(self) -> bool:
-        """Whether the folder that was held is gone for good, wherever it was: nobody can bring it back."""
+        """Say whether the folder that was held is gone for good, wherever it was: nobody can bring it back."""
         try:
             return os.fstat(self._held).st_nlink == 0
         except OSError:  # of a server that has none such any more
@@ -79,7 +79,7 @@ class Footing:
 
 
 def _identities(folder: Path) -> dict[Path, Identity]:
-    """The folder and those above it, as far as they are there."""
+    """Return the folder and those above it, as far as they are there."""
     statuses = {place: status_of(place) for place in (folder, *folder.parents)}
     return {place: (status.st_dev, status.st_ino) for place, status in statuses.items() if status is not None}
 

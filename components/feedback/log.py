@@ -101,11 +101,11 @@ class FeedbackLog:
         self.close()
 
 
-def _recent_ids(places: Places, most: int) -> list[str]:
-    """The ids of the newest events in the journal, oldest first."""
+def _recent_ids(places: Places, limit: int) -> list[str]:
+    """Return the ids of the newest events in the journal, oldest first."""
     known: list[str] = []
     for segment in reversed(segments(places.events)):
         known = read_events(whole_lines(segment), ["event_id"])["event_id"].drop_null().to_pylist() + known
-        if len(known) >= most:
+        if len(known) >= limit:
             break
-    return known[-most:]
+    return known[-limit:]

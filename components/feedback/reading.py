@@ -68,40 +68,40 @@ class LastEvents:
 
 
 def last_events(
-    home: Home, since: datetime, most: int, columns: Sequence[str], progress: Callable[[int, int], None]
+    home: Home, since: datetime, limit: int, columns: Sequence[str], progress: Callable[[int, int], None]
 ) -> LastEvents:
-    """Read what users did from a moment on, by the home's clock: the last ``most`` of these events.
+    """Read what users did from a moment on, by the home's clock: the last ``limit`` of these events.
 
     Args:
         columns: ``event_time`` and ``event_type`` among them.
-        progress: is told after each segment how many of how many were read.
+        progress: called after each segment with how many were read, and of how many.
 
     Raises:
         OSError: a segment cannot be read.
     """
-    found: list[pa.Table] = []
+    tables: list[pa.Table] = []
     left, wanted = 0, [one for one in segments(Places(home.feedback).events) if not _ended_before(one, since)]
     for read, segment in enumerate(reversed(wanted), start=1):
-        if most > 0:
+        if limit > 0:
             rows = _done_since(read_events(whole_lines(segment), columns), since)
-            left += max(0, len(rows) - most)
-            found.append(rows.slice(max(0, len(rows) - most)))
-            most -= len(rows)
+            left += max(0, len(rows) - limit)
+            tables.append(rows.slice(max(0, len(rows) - limit)))
+            limit -= len(rows)
         else:
             left += whole_lines(segment).count(LINE_END)
         progress(read, len(wanted))
     empty = SERVED_EVENTS.empty_table().select(columns)
-    return LastEvents(pa.concat_tables([empty, *reversed(found)]), left)
+    return LastEvents(pa.concat_tables([empty, *reversed(tables)]), left)
 
 
 def _done_since(rows: pa.Table, since: datetime) -> pa.Table:
-    """What users did, of some events: what they were only shown is left out."""
+    """Return what users did, of some events: what they were only shown is left out."""
     is_late = pc.greater_equal(rows["event_time"], pa.scalar(since, TIME))
     return rows.filter(pc.and_(is_late, pc.not_equal(rows["event_type"], "shown")))
 
 
 def _ended_before(segment: Path, moment: datetime) -> bool:
-    """Whether all events of a segment were taken before a moment: no event happens after it was taken."""
+    """Say whether all events of a segment were taken before a moment: no event happens after it was taken."""
     last = read_events(last_line(segment) + LINE_END, ["event_time", "taken_at"])
     if not len(last):  # empty, or erased: reading it will tell
         return False
@@ -109,7 +109,7 @@ def _ended_before(segment: Path, moment: datetime) -> bool:
 
 
 def end_of_events(home: Home) -> tuple[str, int, int] | None:
-    """What changes whenever an event is logged, and not when old ones go; None if there is none.
+    """Return what changes whenever an event is logged, and not when old ones go; None if there is none.
 
     The newest segment by name and its size, and the last time of change of any: by these alone, a machine's clock that
     was set back would hide what came after.

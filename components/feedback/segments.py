@@ -98,7 +98,7 @@ class SegmentWriter:
 
 def _new_segment(folder: Path) -> tuple[int, Path]:
     """Create a segment that is locked before it has its name; names sort by opening, whatever the clock says."""
-    newest = max((_number(found) for found in segments(folder)[-1:]), default=0)
+    newest = max((_number(segment) for segment in segments(folder)[-1:]), default=0)
     path = folder / f"{max(time.time_ns(), newest + 1):020}-{uuid.uuid4().hex[:8]}{ENDING}"
     draft = path.with_name(f".{path.name}")
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
@@ -154,16 +154,16 @@ def whole_lines(segment: Path, start: int = 0, most: int | None = None) -> bytes
     return found[: found.rfind(LINE_END) + 1]
 
 
-def last_line(segment: Path, most: int = LAST_BYTES) -> bytes:
-    """The last whole line of a segment, without its end; nothing where it is longer than ``most`` bytes, or is gone."""
+def last_line(segment: Path, limit: int = LAST_BYTES) -> bytes:
+    """Return the last whole line of a segment without its end; nothing if longer than ``limit`` bytes, or gone."""
     try:
         with segment.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - most))
-            found = file.read()
+            file.seek(max(0, file.seek(0, os.SEEK_END) - limit))
+            content = file.read()
     except FileNotFoundError:
         return b""
-    _, end, last = found[: found.rfind(LINE_END) + 1].removesuffix(LINE_END).rpartition(LINE_END)
-    return last if end or len(found) < most else b""
+    _, end, last = content[: content.rfind(LINE_END) + 1].removesuffix(LINE_END).rpartition(LINE_END)
+    return last if end or len(content) < limit else b""
 
 
 @contextmanager

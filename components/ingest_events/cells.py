@@ -44,7 +44,7 @@ def _fraction_as_id(cell: str, kind: str, what: str) -> Reading:
 
 
 def _problem(what: str, cases: Sequence[tuple[str, str]]) -> str:
-    """SQL of the problem of an unreadable id, by the conditions under which it is one, and why."""
+    """Return SQL of the problem of an unreadable id, by the conditions under which it is one, and why."""
     listed = [f"WHEN {case} THEN {text(f'unreadable {what} ({why})')}" for case, why in cases]
     return f"CASE {' '.join(listed)} END"
 

@@ -27,7 +27,7 @@ def window_start(newest: Any) -> Any:
 
 
 def write_cursor(value: Any) -> dict[str, str]:
-    """A cursor value as JSON that ``read_cursor`` turns back into what the database compares with."""
+    """Return a cursor value as JSON that ``read_cursor`` turns back into what the database compares with."""
     if isinstance(value, datetime):
         return {"kind": "time", "value": value.isoformat()}
     if isinstance(value, date):
@@ -38,7 +38,7 @@ def write_cursor(value: Any) -> dict[str, str]:
 
 
 def read_cursor(written: dict[str, str]) -> Any:
-    """The inverse of ``write_cursor``."""
+    """Return the inverse of ``write_cursor``."""
     readers: dict[str, Callable[[str], Any]] = {
         "time": datetime.fromisoformat,
         "date": date.fromisoformat,

@@ -14,13 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from components.contracts.errors import ConfigurationError, SourceError
 from components.contracts.shop import Source
 from components.contracts.urls import AMBIGUOUS, fill_variables, public_url
+from components.ingest_events.cells import EXACT_BELOW
 from components.ingest_events.mapping import FILE
 from components.lake.session import name
 
 BATCH_ROWS = 50_000
 FETCHED = "fetched"
-EXACT_BELOW = 2.0**53
-"""From here on several whole numbers are one float."""
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 
@@ -87,7 +86,7 @@ class DatabaseTable:
         return self.connection.execute(sa.select(sa.func.max(self.cursor)).select_from(self.table)).scalar()
 
     def count_below(self, value: Any) -> int:
-        """The number of rows with a smaller cursor value."""
+        """Return the number of rows with a smaller cursor value."""
         smaller = sa.select(sa.func.count()).select_from(self.table).where(self.cursor < value)
         return int(self.connection.execute(smaller).scalar() or 0)
 
@@ -128,7 +127,7 @@ def text_cells(cells: Sequence[Any]) -> pa.Array:
 
 
 def _has_exponents(column: pa.Array) -> bool:
-    """Whether Arrow would write some cells with an exponent, whole numbers among them."""
+    """Say whether Arrow would write some cells with an exponent, whole numbers among them."""
     return pa.types.is_floating(column.type) and bool(pc.any(pc.greater_equal(pc.abs(column), 1e10)).as_py())
 
 
@@ -140,5 +139,7 @@ def _cell_text(cell: Any) -> str:
         except UnicodeDecodeError:
             return cell.hex()
     if isinstance(cell, float):
-        return f"{cell:.16e}" if abs(cell) >= EXACT_BELOW else f"{cell:.17g}" if cell.is_integer() else str(cell)
+        if abs(cell) >= EXACT_BELOW["DOUBLE"]:
+            return f"{cell:.16e}"
+        return f"{cell:.17g}" if cell.is_integer() else str(cell)
     return str(cell)

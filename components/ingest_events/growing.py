@@ -116,16 +116,16 @@ def _stage_files(
     if grower.source.kind == "delta" and unread:  # its files are rewritten: what a row is, the whole table says
         unread, after = files.data, replace(after, files={file.key: after.files[file.key] for file in files.data})
     reader = FileReader(session, where, grower.source, zone)
-    found = reader.relations(unread, grower.map_columns)
-    left_out = files.left_out | found.left_out
-    if not found.layouts:
+    relations = reader.relations(unread, grower.map_columns)
+    left_out = files.left_out | relations.left_out
+    if not relations.layouts:
         if not before.files:
             refuse_nothing(where, left_out)
         return _Staged(None, SourceFacts(left_out=left_out))
-    mappings = [(grower.map_columns(layout.columns), layout.relation) for layout in found.layouts]
+    mappings = [(grower.map_columns(layout.columns), layout.relation) for layout in relations.layouts]
     rows = _stage(session, where, mappings, cursor=None)
-    facts = _facts(rows, len(unread), before, found.columns, [mapping for mapping, _ in mappings])
-    after = replace(after, columns=found.columns, unmapped=facts.unmapped)
+    facts = _facts(rows, len(unread), before, relations.columns, [mapping for mapping, _ in mappings])
+    after = replace(after, columns=relations.columns, unmapped=facts.unmapped)
     return _Staged(after, replace(facts, left_out=left_out))
 
 

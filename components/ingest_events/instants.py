@@ -13,8 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.contracts.shop import Source
-
-INT96 = "INT96"
+from components.ingest_events.times import INT96
 
 
 def with_instants(source: Source, paths: Iterable[Path], kinds: dict[str, str]) -> dict[str, str]:
@@ -27,7 +26,7 @@ def with_instants(source: Source, paths: Iterable[Path], kinds: dict[str, str]) 
         return kinds
     marked = [_instants(path) for path in paths]
     instants = [
-        column for column in local if (found := [each[column] for each in marked if column in each]) and all(found)
+        column for column in local if (marks := [each[column] for each in marked if column in each]) and all(marks)
     ]
     return kinds | dict.fromkeys(instants, INT96)
 

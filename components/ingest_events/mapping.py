@@ -29,12 +29,12 @@ class Mapping:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The source columns that the readings use."""
+        """Return the source columns that the readings use."""
         return tuple(self.source.used)
 
     @property
     def times(self) -> tuple[str, ...]:
-        """How time columns are read, in words."""
+        """Return how time columns are read, in words."""
         return tuple(self.source.times)
 
     def select(self, relation: str, keep: Iterable[str] = ()) -> str:
@@ -80,21 +80,21 @@ class SourceColumns:
 
     @property
     def of_rows(self) -> tuple[str, ...]:
-        """What the relation says of each row as a whole, beside the source's columns."""
+        """Return what the relation says of each row as a whole, beside the source's columns."""
         return (PROBLEM, ROW) if self.source.kind == "csv" else ()
 
     def problems(self, of_cells: Iterable[str]) -> str:
-        """SQL of the first problem of a row: as a whole, then of its cells."""
+        """Return SQL of the first problem of a row: as a whole, then of its cells."""
         return f"coalesce({', '.join([*self.of_rows[:1], *of_cells, 'NULL'])})"
 
     def as_found(self, columns: Iterable[str], extra: str = "") -> str:
-        """SQL of a row's cells as JSON; where the row as a whole is wrong, with the whole row."""
+        """Return SQL of a row's cells as JSON; where the row as a whole is wrong, with the whole row."""
         cells = ", ".join(f"{name(column)} := {name(column)}" for column in columns) + extra
-        found = f"CAST(to_json(struct_pack({cells})) AS VARCHAR)"
+        as_json = f"CAST(to_json(struct_pack({cells})) AS VARCHAR)"
         if not self.of_rows:
-            return found
+            return as_json
         whole = f"CAST(to_json(struct_pack({cells}, {ROW_KEY} := {ROW})) AS VARCHAR)"
-        return f"CASE WHEN {ROW} IS NULL THEN {found} ELSE {whole} END"
+        return f"CASE WHEN {ROW} IS NULL THEN {as_json} ELSE {whole} END"
 
     def as_text(self) -> "SourceColumns":
         """Return the same columns, all of them as text."""
@@ -119,7 +119,7 @@ class SourceColumns:
         return self.kinds[column]
 
     def plain_kind(self, key: str, column: str) -> str:
-        """The type of a column of plain values.
+        """Return the type of a column of plain values.
 
         Raises:
             SourceError: the source lacks the column, or its cells are structs, maps or lists.
@@ -173,7 +173,7 @@ class SourceColumns:
 
 
 def _present_entries(pairs: Sequence[str]) -> str:
-    """SQL of a map of those pairs, structs of k and v, whose v is not null."""
+    """Return SQL of a map of those pairs, structs of k and v, whose v is not null."""
     if not pairs:
         return "CAST(MAP {} AS MAP(VARCHAR, VARCHAR))"
     return f"map_from_entries(list_filter([{', '.join(pairs)}], lambda pair: pair.v IS NOT NULL))"
@@ -222,9 +222,9 @@ def map_impressions(source: ImpressionSource, found: SourceColumns) -> Mapping:
     return Mapping(readings, found)
 
 
-def _position(source: ImpressionSource, found: SourceColumns) -> Reading:
-    """The position, from 1."""
-    reading = _cast(found.number("position", source.position), "INTEGER")
+def _position(source: ImpressionSource, columns: SourceColumns) -> Reading:
+    """Return the position, from 1."""
+    reading = _cast(columns.number("position", source.position), "INTEGER")
     return reading if source.first_position == 1 else Reading(f"({reading.value}) + 1", reading.problem)
 
 

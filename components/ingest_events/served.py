@@ -75,7 +75,7 @@ def _events_sql(types: Sequence[EventType]) -> str:
 
 
 def _ripe(now: datetime, session: timedelta) -> str:
-    """SQL of whether the session of a list is over."""
+    """Return SQL of whether the session of a list is over."""
     over, wrong = (text(moment.isoformat()) for moment in (now - session, now + WRONG))
     return f"(logged_at <= TIMESTAMPTZ {over} OR logged_at > TIMESTAMPTZ {wrong})"
 

@@ -52,12 +52,12 @@ def replace_table(
         return SourceFacts(unmapped=before.unmapped, left_out=files.left_out)
     after = replace(after, files={file.key: after.files[file.key] for file in files.data})
     reader = FileReader(session, snapshot.table, snapshot.source, zone)
-    found = reader.relations(files.data, lambda columns: snapshot.select(columns, "nothing"))
-    left_out = files.left_out | found.left_out
-    if not found.layouts:
+    relations = reader.relations(files.data, lambda columns: snapshot.select(columns, "nothing"))
+    left_out = files.left_out | relations.left_out
+    if not relations.layouts:
         refuse_nothing(snapshot.table, left_out)
-    layouts = [united(session, found.layouts)] if snapshot.of_all_rows else found.layouts
-    facts = _replace(session, uri, snapshot, before, replace(after, columns=found.columns), layouts, forgotten)
+    layouts = [united(session, relations.layouts)] if snapshot.of_all_rows else relations.layouts
+    facts = _replace(session, uri, snapshot, before, replace(after, columns=relations.columns), layouts, forgotten)
     return replace(facts, files_read=len(files.data), left_out=left_out)
 
 

@@ -34,7 +34,7 @@ class Reading:
 
 
 def text_of(column: str, kind: str) -> str:
-    """SQL of a cell as text; bytes without a mark of their own are UTF-8, null where they are not."""
+    """Return SQL of a cell as text; bytes without a mark of their own are UTF-8, null where they are not."""
     cell = name(column)
     if kind == "BLOB":
         return f"TRY(decode({cell}))"
@@ -91,7 +91,7 @@ def _local_and_instant(where: str, column: str, kind: str, time_format: str | No
 
 
 def _written(column: str, kind: str, time_format: str | None) -> tuple[str | None, str]:
-    """The same for text, and for numbers that a format explains."""
+    """Return the same for text, and for numbers that a format explains."""
     cell = trimmed_sql(text_of(column, kind)) if kind in TEXTS else name(column)
     if time_format in MICROSECONDS:
         ticks = f"TRY(TRY_CAST({cell} AS DECIMAL(38, 6)) * {MICROSECONDS[time_format]})"
@@ -119,5 +119,5 @@ def _digits(cell: str, kind: str, time_format: str) -> str:
 
 
 def _within_years(moment: str) -> str:
-    """SQL of a moment, null where it is infinite or lies outside years 1 to 9999."""
+    """Return SQL of a moment, null where it is infinite or lies outside years 1 to 9999."""
     return f"CASE WHEN {moment} BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999999' THEN {moment} END"

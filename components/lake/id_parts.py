@@ -12,7 +12,7 @@ TIMES = 2  # a pattern takes the character between two parts: the second one is 
 
 
 def without_parts(person: Person, columns: Sequence[str]) -> dict[str, str]:
-    """SQL of the cells with the stand-in, by column, for those columns that may hold the id as a part.
+    """Return SQL of the cells with the stand-in, by column, for those columns that may hold the id as a part.
 
     Rows of a user whose own id holds it are theirs, and stay as they are.
     """
@@ -25,7 +25,7 @@ def without_parts(person: Person, columns: Sequence[str]) -> dict[str, str]:
 
 
 def _unless_counter(person: Person, column: str, has_users: bool, replaced: str) -> str:
-    """SQL of a cell with the stand-in, looked for where the id stands at all; see ``IdPart.is_counter``."""
+    """Return SQL of a cell with the stand-in, looked for where the id stands at all; see ``IdPart.is_counter``."""
     if column not in ID_KEYS:
         return replaced
     cell, tests = name(column), [f"NOT contains({name(column)}, {text(person.user_id)})"]
@@ -35,7 +35,7 @@ def _unless_counter(person: Person, column: str, has_users: bool, replaced: str)
 
 
 def count_parts(person: Person, columns: Sequence[str]) -> str:
-    """SQL of how many cells of other rows hold the id as a part."""
+    """Return SQL of how many cells of other rows hold the id as a part."""
     changed = [
         f"count(*) FILTER (WHERE ({cell}) IS DISTINCT FROM {name(column)})"
         for column, cell in without_parts(person, columns).items()

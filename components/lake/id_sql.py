@@ -14,7 +14,7 @@ _PLAIN_NOBODY = ", ".join(text(word) for word in sorted(NOBODY) if re.fullmatch(
 
 
 def trimmed_sql(cell: str) -> str:
-    """SQL of a text without the blanks at its ends."""
+    """Return SQL of a text without the blanks at its ends."""
     return f"CASE WHEN {_is_tidy(cell)} THEN {cell} ELSE regexp_replace({cell}, {_ENDS}, '', 'g') END"
 
 
@@ -23,23 +23,29 @@ def _is_tidy(cell: str) -> str:
 
 
 def lowered_sql(cell: str) -> str:
-    """SQL of a text in lower case, if it is ASCII: engines lower other letters by rules of their own."""
+    """Return SQL of a text in lower case, if it is ASCII: engines lower other letters by rules of their own."""
     return f"CASE WHEN strlen({cell}) = length({cell}) THEN lower({cell}) ELSE {cell} END"
 
 
 def means_nobody_sql(trimmed: str) -> str:
-    """SQL that says whether a trimmed text is a word for nobody."""
+    """Return SQL that says whether a trimmed text is a word for nobody."""
     return f"({lowered_sql(trimmed)} IN ({_NOBODY}))"
 
 
+def whole_sql(trimmed: str) -> str:
+    """Return SQL of a trimmed text; a whole number written as a fraction loses it."""
+    return (
+        f"CASE WHEN contains({trimmed}, '.0') AND regexp_full_match({trimmed}, {text(WHOLE_FRACTION)}) "
+        f"THEN split_part({trimmed}, '.', 1) ELSE {trimmed} END"
+    )
+
+
 def id_sql(cell: str) -> str:
-    """SQL of the id that a text is; null where it means nobody."""
+    """Return SQL of the id that a text is; null where it means nobody."""
     trimmed = trimmed_sql(cell)
     plain = f"regexp_full_match({cell}, {text(PLAIN)}) AND lower({cell}) NOT IN ({_PLAIN_NOBODY})"
     tidy = f"{_is_tidy(cell)} AND NOT contains({cell}, '.0') AND NOT {means_nobody_sql(cell)}"
     return (
         f"CASE WHEN ({plain}) OR ({tidy}) THEN {cell} "
-        f"WHEN {means_nobody_sql(trimmed)} THEN NULL "
-        f"WHEN contains({trimmed}, '.0') AND regexp_full_match({trimmed}, {text(WHOLE_FRACTION)}) "
-        f"THEN split_part({trimmed}, '.', 1) ELSE {trimmed} END"
+        f"WHEN {means_nobody_sql(trimmed)} THEN NULL ELSE {whole_sql(trimmed)} END"
     )

@@ -37,7 +37,7 @@ def _naming(home: Home) -> Iterator[tuple[str, Versions]]:
 
 
 def _documents(folder: Path, room: str, ending: str = ".json") -> Iterator[Path]:
-    """The documents in a room of each folder in a folder; one that cannot be read names nobody knows what."""
+    """Return the documents in a room of each folder in a folder; one that cannot be read names nobody knows what."""
     for name in names_in(folder):
         if (folder / name / room).is_dir():
             yield from (folder / name / room / each for each in names_in(folder / name / room) if each.endswith(ending))

@@ -18,13 +18,13 @@ class NumberSigns:
 
     @property
     def _groups(self) -> str:
-        """The signs between groups, as they stand within the brackets of a regular expression."""
+        """Return the signs between groups, as they stand within the brackets of a regular expression."""
         alike = next((signs for signs in (SPACES, APOSTROPHES) if self.thousands and self.thousands in signs), None)
         return alike or _literal(self.thousands or "")
 
     @property
     def pattern(self) -> str:
-        """A regular expression of whole numbers and fractions that are written so."""
+        """Return a regular expression of whole numbers and fractions that are written so."""
         digits = (
             r"\d+" if self.thousands is None else rf"(\d+|\d{{1,3}}([{self._groups}]\d{{2,3}})*[{self._groups}]\d{{3}})"
         )
@@ -32,7 +32,7 @@ class NumberSigns:
         return rf"[+-]?({digits}({decimal}\d*)?|{decimal}\d+)([eE][+-]?\d+)?"
 
     def number(self, cell: str) -> str:
-        """SQL of a text as a number; null where it is none."""
+        """Return SQL of a text as a number; null where it is none."""
         if self == PLAIN:
             return f"TRY_CAST({cell} AS DOUBLE)"
         bare = cell if self.thousands is None else f"regexp_replace({cell}, {text(f'[{self._groups}]')}, '', 'g')"
@@ -44,7 +44,7 @@ PLAIN = NumberSigns()
 
 
 def _literal(sign: str) -> str:
-    """A sign in a regular expression, also within brackets."""
+    """Return a sign in a regular expression, also within brackets."""
     return f"\\{sign}" if sign.isascii() else sign
 
 
@@ -61,7 +61,7 @@ OTHER_SIGNS = (
 
 
 def unreadable_number(cell: str, what: str) -> str:
-    """SQL of the problem of a number that cannot be read, with the key that would read it."""
+    """Return SQL of the problem of a number that cannot be read, with the key that would read it."""
     hints = " ".join(
         f"WHEN regexp_full_match({cell}, {text(pattern)}) THEN {text(f'unreadable {what} ({hint})')}"
         for pattern, hint in OTHER_SIGNS

@@ -28,23 +28,23 @@ class ClockChange:
 
     @property
     def start(self) -> datetime:
-        """The first local time, without a zone, that the change skips or repeats."""
+        """Return the first local time, without a zone, that the change skips or repeats."""
         return self.at.replace(tzinfo=None) + min(self.before, self.after)
 
     @property
     def end(self) -> datetime:
-        """The first local time that is whole again."""
+        """Return the first local time that is whole again."""
         return self.at.replace(tzinfo=None) + max(self.before, self.after)
 
     @property
     def ambiguous(self) -> bool:
-        """Whether the times between happen twice; otherwise they never do."""
+        """Say whether the times between happen twice; otherwise they never do."""
         return self.after < self.before
 
 
 @lru_cache
 def clock_changes(zone: ZoneInfo) -> tuple[ClockChange, ...]:
-    """The clock changes of a zone, from 1900 to 2099."""
+    """Return the clock changes of a zone, from 1900 to 2099."""
     changes = []
     moment, end = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
     while moment < end:
@@ -56,19 +56,19 @@ def clock_changes(zone: ZoneInfo) -> tuple[ClockChange, ...]:
 
 
 def offset_at(moment: datetime, zone: ZoneInfo) -> timedelta:
-    """How far a zone's clocks are ahead of UTC at a moment."""
+    """Return how far a zone's clocks are ahead of UTC at a moment."""
     return moment.astimezone(zone).utcoffset() or timedelta()
 
 
 def offsets(zone: ZoneInfo) -> list[timedelta]:
-    """The offset before the first clock change of a zone, and after each."""
+    """Return the offset before the first clock change of a zone, and after each."""
     changes = clock_changes(zone)
     first = changes[0].before if changes else offset_at(datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), zone)
     return [first, *(change.after for change in changes)]
 
 
 def instant_sql(local: str, zone: ZoneInfo) -> str:
-    """SQL of a local time as an instant; null where a clock change makes it ambiguous or skips it."""
+    """Return SQL of a local time as an instant; null where a clock change makes it ambiguous or skips it."""
     if not clock_changes(zone):
         return f"timezone('UTC', {local} - {_interval(offsets(zone)[0])})"
     ahead = _by_span(
@@ -78,7 +78,7 @@ def instant_sql(local: str, zone: ZoneInfo) -> str:
 
 
 def clock_change_sql(local: str, zone: ZoneInfo) -> str:
-    """SQL that says in words whether a local time happens twice or never; null for any other."""
+    """Return SQL that says in words whether a local time happens twice or never; null for any other."""
     changes = clock_changes(zone)
     if not changes:
         return "NULL"
@@ -87,16 +87,21 @@ def clock_change_sql(local: str, zone: ZoneInfo) -> str:
 
 
 def earlier_instant_sql(local: str, zone: ZoneInfo) -> str:
-    """SQL of a local time as an instant: by the clock before a change where that repeats or skips it."""
+    """Return SQL of a local time as an instant: by the clock before a change where that repeats or skips it."""
     ahead = [_interval(offset) for offset in offsets(zone)]
     return f"timezone('UTC', {local} - {_by_span(local, zone, ahead, ahead[:-1])})"
 
 
 def local_sql(instant: str, zone: ZoneInfo) -> str:
-    """SQL of an instant as the local time of a zone; ``instant`` is a column."""
+    """Return SQL of an instant as the local time of a zone; ``instant`` is a column."""
     moments = [f"TIMESTAMPTZ '{change.at.isoformat()}'" for change in clock_changes(zone)]
     ahead = bisection(instant, moments, [_interval(offset) for offset in offsets(zone)])
     return f"(timezone('UTC', {instant}) + ({ahead}))"
+
+
+def local_day_sql(instant: str, zone: ZoneInfo) -> str:
+    """Return SQL of the day that an instant lies in by the clocks of a zone; ``instant`` is a column."""
+    return f"CAST({local_sql(instant, zone)} AS DATE)"
 
 
 def bisection(value: str, boundaries: Sequence[str], results: Sequence[str]) -> str:
@@ -110,7 +115,7 @@ def bisection(value: str, boundaries: Sequence[str], results: Sequence[str]) -> 
 
 
 def _by_span(clock: str, zone: ZoneInfo, between: Sequence[str], within: Sequence[str]) -> str:
-    """SQL of a result for the local time: one for each span between clock changes, and within each change.
+    """Return SQL of a result for the local time: one for each span between clock changes, and within each change.
 
     A constant list says in which span each month begins, and few edges lie in a month: that needs the local time, which
     may be costly to read, a few times only.
@@ -122,14 +127,16 @@ def _by_span(clock: str, zone: ZoneInfo, between: Sequence[str], within: Sequenc
 
 
 def _span_sql(clock: str, edges: Sequence[datetime]) -> str:
-    """SQL of the number, from 1, of the span between ascending edges in which a local time lies."""
+    """Return SQL of the number, from 1, of the span between ascending edges in which a local time lies."""
     months = [datetime(FIRST_YEAR + month // 12, month % 12 + 1, 1) for month in range(MONTHS + 1)]
     begins = [bisect_right(edges, month) for month in months]
-    most = max(later - earlier for earlier, later in pairwise(begins))
+    edges_in_month = max(later - earlier for earlier, later in pairwise(begins))
     within = f"least(greatest(datediff('month', {_timestamp(months[0])}, {clock}), 0), {MONTHS - 1}) + 1"
     first = f"([{', '.join(map(str, begins[:-1]))}])[{within}]"
-    listed = ", ".join([*(_timestamp(edge) for edge in edges), *["TIMESTAMP 'infinity'"] * most])
-    later = "".join(f" + CAST({clock} >= ([{listed}])[{first} + {place}] AS INTEGER)" for place in range(1, most + 1))
+    listed = ", ".join([*(_timestamp(edge) for edge in edges), *["TIMESTAMP 'infinity'"] * edges_in_month])
+    later = "".join(
+        f" + CAST({clock} >= ([{listed}])[{first} + {place}] AS INTEGER)" for place in range(1, edges_in_month + 1)
+    )
     return f"{first} + 1{later}"
 
 

@@ -75,11 +75,11 @@ def _example(batch: Batch, part: Recommended, user: int, catalogue: dict[str, di
     pairs = Pairs(part.user[rows], part.item[rows], np.zeros(len(rows), dtype=np.uint8))
     kinds = kinds_of(batch.bundle.manifest.feature_names)
     added = batch.ranker.contributions_by(part.features[rows], kinds)
-    told = reasons(PairColumns(batch.users, batch.items, pairs), added)
+    reasons_of = reasons(PairColumns(batch.users, batch.items, pairs), added)
     own = set(_history(batch, user)[0].tolist())
     items = tuple(
         _recommended(batch, part, int(row), why, catalogue, new=int(part.item[row]) not in own)
-        for row, why in zip(rows, told, strict=True)
+        for row, why in zip(rows, reasons_of, strict=True)
     )
     return CustomerExample(str(batch.users.user_ids[user]), _about(batch, user), _past(batch, user, catalogue), items)
 

@@ -93,7 +93,7 @@ def _is_new(items: ItemRows) -> NDArray[np.bool_]:
 
 
 def _is_sold(items: ItemRows) -> NDArray[np.bool_]:
-    """Items of which more was sold than came back lately: nothing else can sell faster than before."""
+    """Return items of which more was sold than came back lately: nothing else can sell faster than before."""
     return items.columns["purchases_decay_7"] > 0
 
 

@@ -101,7 +101,7 @@ def _share_of_weeks(p: PairColumns, weeks: Floats, span: str = "") -> Floats:
 
 
 def _own_share(p: PairColumns, group: str) -> Floats:
-    """The item's share of what the user bought of its group; missing where they took all of the group back."""
+    """Return the item's share of what the user bought of its group; missing where they took all of the group back."""
     own, whole = p.own_count("trip_decay_97"), p.group(group, "trip_decay_97")
     return np.where(whole > 0, np.clip(own / whole, 0, 1), np.float32(np.nan))
 

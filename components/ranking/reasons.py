@@ -62,29 +62,29 @@ KINDS = tuple(name for name, tell in REASONS.items() if tell is not None)
 
 
 def kinds_of(feature_names: Sequence[str]) -> tuple[int, ...]:
-    """The place of each feature's kind in ``KINDS``; -1 for a feature that explains nothing."""
+    """Return the place of each feature's kind in ``KINDS``; -1 for a feature that explains nothing."""
     words = [name.split("_")[0] for name in feature_names]
     return tuple(KINDS.index(word) if word in KINDS else -1 for word in words)
 
 
-def reasons(columns: PairColumns, added: NDArray[np.float64], most: int = 2) -> list[tuple[str, ...]]:
-    """Tell for every pair its weightiest reasons, at most ``most``; never none.
+def reasons(columns: PairColumns, added: NDArray[np.float64], limit: int = 2) -> list[tuple[str, ...]]:
+    """Tell for every pair its weightiest reasons, at most ``limit`` and at least one.
 
     ``added`` float64 [pairs, kinds]: what the features of each of ``KINDS`` added to the score.
     """
     order = np.argsort(-added, axis=1, kind="stable").tolist()
-    return [_told(columns, row, [KINDS[kind] for kind in kinds], most) for row, kinds in enumerate(order)]
+    return [_first_reasons(columns, row, [KINDS[kind] for kind in kinds], limit) for row, kinds in enumerate(order)]
 
 
-def _told(columns: PairColumns, row: int, kinds: Sequence[str], most: int) -> tuple[str, ...]:
-    """The first reasons of a pair, each once; of kinds in the order of their weights."""
+def _first_reasons(columns: PairColumns, row: int, kinds: Sequence[str], limit: int) -> tuple[str, ...]:
+    """Return the first reasons of a pair, each once; of kinds in the order of their weights."""
     found: list[str] = []
     for kind in kinds:
         tell = REASONS[kind]
         reason = tell(columns, row) if tell is not None else None
         if reason is not None and reason not in found:
             found.append(reason)
-        if len(found) == most:
+        if len(found) == limit:
             break
     return tuple(found)
 

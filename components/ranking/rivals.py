@@ -31,10 +31,10 @@ def best_rule(names: Sequence[str], train: Split, validation: Split, k: int) -> 
 
 def rule_ndcg(names: Sequence[str], splits: Iterable[Split], k: int) -> dict[str, float]:
     """Mean NDCG@k of each rule over the requests of some splits; empty when none of these had a success."""
-    found = [split for split in splits if (split.requests["relevant"].to_numpy() > 0).any()]
+    relevant_splits = [split for split in splits if (split.requests["relevant"].to_numpy() > 0).any()]
     gains = {
-        name: np.concatenate([request_ndcg(split, split.baselines[:, column], k) for split in found])
-        for column, name in enumerate(names if found else ())
+        name: np.concatenate([request_ndcg(split, split.baselines[:, column], k) for split in relevant_splits])
+        for column, name in enumerate(names if relevant_splits else ())
     }
     return {name: float(np.nanmean(gain)) for name, gain in gains.items()}
 

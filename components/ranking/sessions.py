@@ -78,7 +78,7 @@ def longer(session: Session | None, codes: NDArray[np.int32], kind: str, at: int
 
 
 def joined(earlier: Session, later: Session) -> Session:
-    """The events of one session, and after them those of another."""
+    """Return the events of one session, and after them those of another."""
     return Session(
         np.concatenate((earlier.codes, later.codes)),
         (*earlier.kinds, *later.kinds),

@@ -138,8 +138,8 @@ class Turn:
         It is never longer than for all that is there.
         """
         lines = self._waiting.cost_of
-        others = len(lines) - (caller in lines)
-        fair = (others + 1) * lines.get(caller, 0.0) + others * cost
+        remaining_callers = len(lines) - (caller in lines)
+        fair = (remaining_callers + 1) * lines.get(caller, 0.0) + remaining_callers * cost
         return self._seconds(self._making + min(self._waiting.cost, fair))
 
     def _seconds(self, cost: float) -> float:
@@ -204,26 +204,26 @@ class Turn:
     def _make_round(self, loop: asyncio.AbstractEventLoop) -> None:
         """Answer a group of those who wait, or as many groups as fit into the time that all else took."""
         elsewhere = min(time.perf_counter() - self._round_ended, MOST_ROUND_SECONDS)
-        most = MOST_ROUND_SECONDS / self._answer_seconds
-        todo = max(min(MOST_TOGETHER, most), elsewhere / self._answer_seconds)
+        round_limit = MOST_ROUND_SECONDS / self._answer_seconds
+        todo = max(min(MOST_TOGETHER, round_limit), elsewhere / self._answer_seconds)
         try:
-            while todo > 0 and (group := self._next(min(todo, most))):
+            while todo > 0 and (group := self._next(min(todo, round_limit))):
                 self._make(group)
                 todo -= sum(place.cost for place in group) if group[0].is_answer else todo
         finally:
             self._end_round(loop)
 
-    def _next(self, most: float) -> "list[_Place]":
+    def _next(self, limit: float) -> "list[_Place]":
         """Take the next that wait, without those who have left: a group of about so much, or one of more."""
         found: list[_Place] = []
         while self._waiting and len(found) < MOST_TOGETHER:
             first = self._waiting.first
-            if found and not (first.is_answer and found[0].is_answer and first.cost <= most + ABOUT):
+            if found and not (first.is_answer and found[0].is_answer and first.cost <= limit + ABOUT):
                 break
             place = self._waiting.pop()
             if not place.outcome.cancelled():
                 found.append(place)
-                most -= place.cost
+                limit -= place.cost
         return found
 
     def _end_round(self, loop: asyncio.AbstractEventLoop) -> None:

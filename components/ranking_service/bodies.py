@@ -127,8 +127,8 @@ def _check_begins_plain(body: bytes) -> None:
             raise _packed(f"body: found what begins as {name} does")
 
 
-def _packed(found: str) -> Problem:
-    detail = f"{found}, expected a body that is not packed"
+def _packed(description: str) -> Problem:
+    detail = f"{description}, expected a body that is not packed"
     return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, {"Accept-Encoding": IDENTITY})
 
 

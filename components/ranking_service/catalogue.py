@@ -91,13 +91,13 @@ class Catalogue:
 
     @cached_property
     def _below(self) -> dict[str | Path, list[int]]:
-        found: dict[str | Path, list[int]] = {}
+        codes: dict[str | Path, list[int]] = {}
         for code, path in enumerate(self.paths):
             down_to = [path[: depth + 1] for depth in range(len(path))]
             names: set[str | Path] = {*path, *down_to, *map(SEPARATOR.join, down_to)}
             for name in names:
-                found.setdefault(name, []).append(code)
-        return found
+                codes.setdefault(name, []).append(code)
+        return codes
 
     @cached_property
     def _brand_codes(self) -> dict[str, int]:
@@ -158,7 +158,7 @@ def _sizes(rows: pa.Table) -> pa.ChunkedArray:
 
 
 def _paths(rows: pa.Table) -> tuple[Codes, tuple[Path, ...]]:
-    """The distinct category paths, and which of them each item has."""
+    """Return the distinct category paths, and which of them each item has."""
     known: dict[Path, int] = {}
     codes = [known.setdefault(tuple(path), len(known)) if path else NONE for path in rows["category"].to_pylist()]
     return np.array(codes, dtype=np.int32), tuple(known)

@@ -14,17 +14,17 @@ BODY_BYTES = 12_000  # of a body, about fifty events
 
 
 def cost_of_list(asked: RecommendRequest) -> float:
-    """What a list costs that is asked for."""
+    """Return what a list costs that is asked for."""
     return _cost(asked.k or PLAIN_ITEMS, asked.explain)
 
 
 def cost_of_rank(asked: RankRequest) -> float:
-    """What given items cost to order."""
+    """Return what given items cost to order."""
     return _cost(len(asked.items), asked.explain)
 
 
 def cost_of_body(size: int) -> float:
-    """What a body costs to read, and what is in it to take."""
+    """Return what a body costs to read, and what is in it to take."""
     return 1 + size / BODY_BYTES
 
 

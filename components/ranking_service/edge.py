@@ -154,8 +154,8 @@ class Edge:
             check_is_here(visit.caller, scope["headers"])
         reading = gate.starting()
         if reading is not None:
-            found = f"the service starts, and is still reading {reading}"
-            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, found, {"Retry-After": "1"})
+            detail = f"the service starts, and is still reading {reading}"
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
         gate.rates.admit(visit.caller)
         visit.charge = partial(gate.rates.charge, visit.caller)
         if path in ANSWERS:

@@ -42,7 +42,7 @@ class FairLine(Generic[Place]):
 
     @property
     def first(self) -> Place:
-        """The next place, which stays."""
+        """Return the next place, which stays."""
         return self._heap[0][4]
 
     def pop(self) -> Place:

@@ -123,7 +123,7 @@ class OnlineRows:
     def _row_of(self, user_id: str, user: PackedRows, items: ItemRows) -> UserRows | None:
         """One user's row as ranking takes it; None where its arrays lie beyond its end."""
         try:
-            arrays = [Ragged(*found) for found in user.only_row(_features(user.schema)[1])]
+            arrays = [Ragged(*parts) for parts in user.only_row(_features(user.schema)[1])]
         except ValueError:
             return None
         return _rows_of(user_id, user, arrays, items)

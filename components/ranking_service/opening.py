@@ -234,7 +234,7 @@ class Opening:
         return _Shelf(rows, items, read_catalogue(self.settings.home, items.rows), counts)
 
     def _restocked(self, revision: str, known: _Shelf) -> _Shelf:
-        """The shelf to go on with: the one before for as long as the store has lost items that it holds."""
+        """Return the shelf to go on with: the one before for as long as the store has lost items that it holds."""
         known.refused = known.rows.items_mark()
         before = len(known.items.rows)
         try:

@@ -22,13 +22,13 @@ class Guest(Protocol):
 class Room:
     """Which connections wait for a request; the loop's alone."""
 
-    def __init__(self, most: int) -> None:
-        self._most, self._is_full = most, False
+    def __init__(self, limit: int) -> None:
+        self._limit, self._is_full = limit, False
         self._idle: dict[Guest, None] = {}  # the one that has waited for longest comes first
 
     def has_place(self, connections: int) -> bool:
-        """Whether the last of so many connections may stay, be it that another one leaves for it."""
-        if connections <= self._most:
+        """Say whether the last of so many connections may stay, be it that another one leaves for it."""
+        if connections <= self._limit:
             self._is_full = False
             return True
         longest = next(iter(self._idle), None)
@@ -41,7 +41,7 @@ class Room:
 
     def _say_full(self) -> None:
         if not self._is_full:
-            log.warning("all %s connections are taken and busy; newcomers are asked to come again", f"{self._most:,}")
+            log.warning("all %s connections are taken and busy; newcomers are asked to come again", f"{self._limit:,}")
         self._is_full = True
 
     def is_idle(self, guest: Guest) -> None:
@@ -54,7 +54,7 @@ class Room:
         self._idle.pop(guest, None)
 
 
-def most_connections() -> int:
+def connection_limit() -> int:
     """Allow this process as many open files as it may have, and return how many of them connections may take."""
     soft, hard = (_number(limit) for limit in resource.getrlimit(resource.RLIMIT_NOFILE))
     wanted = min(hard, ENOUGH)

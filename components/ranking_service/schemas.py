@@ -33,7 +33,7 @@ IN_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"  # as ``CONTROLS`` of ``co
 
 
 def _id_text(value: object) -> object:
-    """An id as the lake writes it; what is no text is left to the check of the type."""
+    """Return an id as the lake writes it; what is no text is left to the check of the type."""
     return id_text(value) if isinstance(value, str) else value
 
 

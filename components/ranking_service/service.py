@@ -23,7 +23,7 @@ from components.ranking_service.edge import Edge, Gate
 from components.ranking_service.measures import Measures
 from components.ranking_service.readings import show_readings
 from components.ranking_service.request_log import RequestLog
-from components.ranking_service.room import Room, most_connections
+from components.ranking_service.room import Room, connection_limit
 from components.ranking_service.routes import ranking_app
 from components.ranking_service.serving import Serving
 from components.ranking_service.settings import settings_from
@@ -115,7 +115,7 @@ class OurRoutes:
     def __init__(self, bentoml_app: ASGIApp) -> None:
         self._bentoml_app = bentoml_app
         self._edge = Connection.edge = Edge(self._inside, gate())
-        Connection.room = Room(most_connections())
+        Connection.room = Room(connection_limit())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass the server's start and end on."""

@@ -86,7 +86,7 @@ class Serving:
 
     @property
     def starting(self) -> str | None:
-        """What is being read before requests are answered, in words; None once they are."""
+        """Return what is being read before requests are answered, in words; None once they are."""
         return None if self.is_started else self.reading
 
     @property
@@ -104,7 +104,7 @@ class Serving:
         return self._opening.time()
 
     def row_counts(self) -> Mapping[str, RowCount]:
-        """Rows that should be online and those that are, by view; nothing while nothing is live."""
+        """Return rows that should be online and those that are, by view; nothing while nothing is live."""
         return self._opening.row_counts(self.live) if self.live is not None else {}
 
     def show(self, served: ServedList) -> None:
@@ -153,15 +153,15 @@ class Serving:
         """
         began = time.perf_counter()
         try:
-            found = self._last_events()
-            dropped = self.sessions.restore(journal_sessions(found.rows, live.champion.stock.items))
+            last = self._last_events()
+            dropped = self.sessions.restore(journal_sessions(last.rows, live.champion.stock.items))
         except (OSError, RankloopError, pa.ArrowException) as error:
             log.warning("sessions begin without the last events: the journal cannot be read (%s)", error)
             return
         finally:
             self.reading = None if self.is_started else BUNDLES
-        self._is_restored, self.events_left = True, found.left
-        _say_restored(self.sessions.users, len(found.rows), dropped, found.left, time.perf_counter() - began)
+        self._is_restored, self.events_left = True, last.left
+        _say_restored(self.sessions.users, len(last.rows), dropped, last.left, time.perf_counter() - began)
 
     def _last_events(self) -> LastEvents:
         def progress(read: int, all_of_them: int) -> None:

@@ -58,7 +58,7 @@ class Sessions:
 
     @property
     def users(self) -> int:
-        """How many users' sessions are held."""
+        """Return how many users' sessions are held."""
         return len(self._held)
 
     def of(self, user_id: str, stored: PackedRows | None) -> Session | None:
@@ -78,13 +78,13 @@ class Sessions:
             for user, before in self._with_stored(list(fresh), stored):
                 self._hold(user, joined(before, fresh[user]) if before is not None else fresh[user])
 
-    def restore(self, found: Mapping[str, Session]) -> int:
+    def restore(self, sessions: Mapping[str, Session]) -> int:
         """Take sessions of the journal, those that changed last at the end; what is known already counts once.
 
         Returns:
             How many users were dropped: those before the last ``most_users``, and those that were forgotten.
         """
-        wanted = {user: session for user, session in found.items() if user not in self._forgotten}
+        wanted = {user: session for user, session in sessions.items() if user not in self._forgotten}
         with self._lock:
             for user, held in self._held.items():
                 if user in wanted:
@@ -92,7 +92,7 @@ class Sessions:
                 wanted[user] = held.newest(MOST_EVENTS)
             dropped = max(0, len(wanted) - self._most_users)
             self._held = OrderedDict(islice(wanted.items(), dropped, None))
-            self._restored = {user: None for user in found if user in self._held}
+            self._restored = {user: None for user in sessions if user in self._held}
             self.dropped += dropped
         return dropped
 
@@ -143,9 +143,9 @@ class Sessions:
         """
         self._compare(client)
         with self._lock:
-            some = list(islice(self._unwritten, WRITTEN_AT_ONCE))
-            changed = {user: self._held[user] for user in some}
-            for user in some:
+            users = list(islice(self._unwritten, WRITTEN_AT_ONCE))
+            changed = {user: self._held[user] for user in users}
+            for user in users:
                 del self._unwritten[user]
         if not changed:
             return 0
@@ -179,11 +179,11 @@ class Sessions:
 
 
 def _by_user(events: Sequence[SessionEvent]) -> dict[str, Session]:
-    """The sessions that events make."""
+    """Return the sessions that events make."""
     of_user: dict[str, list[SessionEvent]] = {}
     for event in events:
         of_user.setdefault(event.user_id, []).append(event)
-    return {user: _session(some) for user, some in of_user.items()}
+    return {user: _session(user_events) for user, user_events in of_user.items()}
 
 
 def _session(events: Sequence[SessionEvent]) -> Session:
@@ -211,7 +211,7 @@ def session_events(events: Iterable[ServedEvent], codes: Mapping[str, int]) -> l
 
 
 def journal_sessions(events: pa.Table, items: ItemRows) -> dict[str, Session]:
-    """The sessions that events of the journal make (``EVENT_COLUMNS``), those that changed last at the end.
+    """Return the sessions that events of the journal make (``EVENT_COLUMNS``), those that changed last at the end.
 
     It is linear in the events: they are sorted by user once, and a session is a slice of that.
     """
@@ -226,11 +226,11 @@ def journal_sessions(events: pa.Table, items: ItemRows) -> dict[str, Session]:
     units = pc.fill_null(events["quantity"], 1.0).to_numpy()[order].astype(np.float32)
     kinds, ids = np.array(events["event_type"].to_pylist(), dtype=object)[order].tolist(), users.dictionary.to_pylist()
     starts, stops = [0, *ends[:-1].tolist()], ends.tolist()
-    found = {}
+    sessions = {}
     for user in np.argsort(order[ends - 1]).tolist():  # by the place of their last event
-        some = slice(max(starts[user], stops[user] - MOST_EVENTS), stops[user])
-        found[ids[user]] = Session(code[some], tuple(kinds[some]), at[some], units[some])
-    return found
+        span = slice(max(starts[user], stops[user] - MOST_EVENTS), stops[user])
+        sessions[ids[user]] = Session(code[span], tuple(kinds[span]), at[span], units[span])
+    return sessions
 
 
 def stored_sessions(rows: PackedRows) -> list[Session | None]:

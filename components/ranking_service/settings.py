@@ -86,13 +86,13 @@ def _origin(given: str) -> str:
     Raises:
         ConfigurationError: it is none.
     """
-    found = given.lower()
-    if not ORIGIN.fullmatch(found):
+    origin = given.lower()
+    if not ORIGIN.fullmatch(origin):
         raise ConfigurationError(
             f"{ORIGINS}: found {given!r}, expected origins such as https://shop.example or http://localhost:3000, with"
             " commas between them; list every one, there is no sign for all"
         )
-    return found
+    return origin
 
 
 def whole_number(variables: Mapping[str, str], name: str, standard: int) -> int:
@@ -101,10 +101,10 @@ def whole_number(variables: Mapping[str, str], name: str, standard: int) -> int:
     Raises:
         ConfigurationError: it is none.
     """
-    found = positive_number(variables, name, standard)
-    if found != int(found):
+    number = positive_number(variables, name, standard)
+    if number != int(number):
         raise ConfigurationError(f"{name}: found {variables[name]!r}, expected a whole number above 0")
-    return int(found)
+    return int(number)
 
 
 def positive_number(variables: Mapping[str, str], name: str, standard: float) -> float:

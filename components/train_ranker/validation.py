@@ -32,5 +32,5 @@ class Judges:
 
 def mean_ndcg(split: Split, scores: NDArray[np.floating], k: int) -> float:
     """Mean NDCG@k of a score for each row, over the requests that had a success."""
-    found = request_ndcg(split, scores, k)
-    return float(np.nanmean(found)) if np.isfinite(found).any() else 0.0
+    ndcg = request_ndcg(split, scores, k)
+    return float(np.nanmean(ndcg)) if np.isfinite(ndcg).any() else 0.0

@@ -36,11 +36,11 @@ class FarRows:
     gap_days: int  # to the rows that are believed
 
     def holds(self, day: date) -> bool:
-        """Whether a day is one of these."""
+        """Say whether a day is one of these."""
         return self.first <= day.isoformat() <= self.last
 
     def condition(self, zone: ZoneInfo) -> str:
-        """SQL that is true for their event times."""
+        """Return SQL that is true for their event times."""
         start = _midnight(date.fromisoformat(self.first), zone)
         end = _midnight(date.fromisoformat(self.last) + timedelta(days=1), zone)
         return f"event_time >= TIMESTAMPTZ '{start}' AND event_time < TIMESTAMPTZ '{end}'"
@@ -86,7 +86,7 @@ def last_usual_day(days: Days, contract: Contract) -> date | None:
 
 
 def usual_rows(days: Days, until: date) -> float:
-    """How many rows a usual day before a day has."""
+    """Return how many rows a usual day before a day has."""
     return _usual([days[day] for day in sorted(days) if day < until] or [0])
 
 

@@ -1,10 +1,10 @@
 """Codes and flags as exports write them: type codes, values of exclusion rules, stock flags.
 
-They are compared by the rule of ids, whatever their case: ``1.0`` is ``1``, ``TRUE`` is ``true``.
+They are compared by the rule of ids, without regard to case: ``1.0`` is ``1``, ``TRUE`` is ``true``.
 """
 
-from components.contracts.ids import WHOLE_FRACTION
 from components.contracts.shop import Rules
+from components.lake.id_sql import whole_sql
 from components.lake.session import text
 
 SCHEMA_ORG = r"^https?://schema\.org/"
@@ -22,16 +22,12 @@ NO = (
 
 
 def code(value: str) -> str:
-    """SQL of a value as it is compared: trimmed, in small letters, ``17.0`` as ``17``."""
-    trimmed = f"lower(trim({value}))"
-    return (
-        f"CASE WHEN contains({trimmed}, '.0') AND regexp_full_match({trimmed}, {text(WHOLE_FRACTION)}) "
-        f"THEN split_part({trimmed}, '.', 1) ELSE {trimmed} END"
-    )
+    """Return SQL of a value as it is compared: trimmed, in small letters, ``17.0`` as ``17``."""
+    return whole_sql(f"lower(trim({value}))")
 
 
 def flag(value: str, rules: Rules) -> str:
-    """SQL of a stock flag as true or false; null where it is missing or not understood.
+    """Return SQL of a stock flag as true or false; null where it is missing or not understood.
 
     The shop file's own words come first, then the usual ones, then numbers: above 0 is in stock.
     """

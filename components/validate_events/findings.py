@@ -36,12 +36,12 @@ class Findings:
 
 def measure_snapshot(session: duckdb.DuckDBPyConnection, shop: Shop, table: str, judged: str) -> Findings:
     """Count what cannot be used of a judged snapshot table."""
-    found = _reasons(session, judged)
+    facts = _reasons(session, judged)
     if table in ("items", "users"):
-        found |= _bad_cells(session, judged)
+        facts |= _bad_cells(session, judged)
     if table == "items":
-        found |= _prices(session, shop, judged) | _stock(session, shop, judged) | _rules(session, shop, judged)
-    return Findings(**found)
+        facts |= _prices(session, shop, judged) | _stock(session, shop, judged) | _rules(session, shop, judged)
+    return Findings(**facts)
 
 
 def _reasons(session: duckdb.DuckDBPyConnection, judged: str) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def _rules(session: duckdb.DuckDBPyConnection, shop: Shop, judged: str) -> dict[
 def _missing_values(
     session: duckdb.DuckDBPyConnection, shop: Shop, judged: str, column: str, values: Sequence[str]
 ) -> dict[str, str]:
-    """The values that no row has in a column, each with the most similar one that some row has."""
+    """Return the values that no row has in a column, each with the most similar one that some row has."""
     tests = ", ".join(f"bool_or({excluded_by(shop, column, [value])})" for value in values)
     met = session.execute(f"SELECT {tests} FROM {judged}").fetchall()[0]
     missing = [value for value, is_met in zip(values, met, strict=True) if not is_met]

@@ -13,7 +13,7 @@ from components.contracts.tables import CANONICAL, RAW
 from components.lake.rows import stream_rows
 from components.lake.session import delta_relation
 from components.lake.tables import append_rows, read_notes, replace_rows
-from components.lake.zones import local_sql
+from components.lake.zones import local_day_sql
 from components.validate_events.clocks import FarRows, far_rows
 from components.validate_events.identity import with_known_users
 from components.validate_events.judging import REPEATED, judged_events, judged_impressions, within_clocks
@@ -36,7 +36,7 @@ class Mark:
         return (self.generation, self.settings, self.turn) == (other.generation, other.settings, other.turn)
 
     def goes_on(self, other: "Mark") -> bool:
-        """Whether this mark rests on the same rows and rules as another."""
+        """Say whether this mark rests on the same rows and rules as another."""
         return (self.batch, self.generation, self.settings) == (other.batch, other.generation, other.settings)
 
 
@@ -97,13 +97,13 @@ def read_mark(notes: dict[str, Any]) -> Mark:
 
 def _with_clocks(session: duckdb.DuckDBPyConnection, shop: Shop, rows: str, before: Mark, after: Mark) -> Mark:
     """Look at the days of all raw rows: which are far from all others, and whether that changes what is known."""
-    local_day = f"CAST({local_sql('event_time', shop.zone)} AS DATE)"
-    found = session.execute(
+    local_day = local_day_sql("event_time", shop.zone)
+    counts = session.execute(
         f"SELECT {local_day} AS day, count(*), count(*) FILTER (batch <= {before.batch}) FROM {rows} "
         f"WHERE problem IS NULL AND {within_clocks(shop.contract)} GROUP BY day"
     ).fetchall()
-    far = far_rows({day: count for day, count, _ in found}, shop.contract)
-    is_turned = any(known and _hold(before.far, day) != _hold(far, day) for day, _, known in found)
+    far = far_rows({day: count for day, count, _ in counts}, shop.contract)
+    is_turned = any(known and _hold(before.far, day) != _hold(far, day) for day, _, known in counts)
     return replace(after, far=far, turn=before.turn + is_turned)
 
 

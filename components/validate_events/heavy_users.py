@@ -16,14 +16,14 @@ def heavy_user_warnings(session: duckdb.DuckDBPyConnection, shop: Shop, events: 
     successes = f"event_type IN ({', '.join(map(text, shop.success))})"
     named: set[str] = set()
     for what, which in (("events", "true"), (" and ".join(shop.success) + " events", successes)):
-        for user, rows, total, others in session.execute(_heavy(shop, f"{events} WHERE {which}")).fetchall():
+        for user, rows, total, average in session.execute(_heavy(shop, f"{events} WHERE {which}")).fetchall():
             if user not in named:
                 named.add(user)
-                yield _in_words(user, what, rows, total, others)
+                yield _in_words(user, what, rows, total, average)
 
 
 def _heavy(shop: Shop, rows: str) -> str:
-    """SQL of heavy users: id, their rows, all rows, the average rows of the others."""
+    """Return SQL of heavy users: id, their rows, all rows, the average rows of the others."""
     counted = f"SELECT user_id, count(*) AS rows FROM {rows} GROUP BY user_id"
     total = "(SELECT sum(rows) FROM counted)"
     others = "((SELECT sum(rows) FROM people) - rows) / ((SELECT count(*) FROM people) - 1)"
@@ -35,10 +35,10 @@ def _heavy(shop: Shop, rows: str) -> str:
     )
 
 
-def _in_words(user: str, what: str, rows: int, total: int, others: float) -> str:
+def _in_words(user: str, what: str, rows: int, total: int, average: float) -> str:
     return (
         f"events: the user {user!r} has {rows:,} of {total:,} {what} ({rows / total:.0%}, contract.max_user_share), "
-        f"{rows / others:,.0f} times the average of the others, and shapes popularity by as much; if it is a bot, a "
+        f"{rows / average:,.0f} times the average of the others, and shapes popularity by as much; if it is a bot, a "
         "test account or a reseller, contract.left_out_users leaves it out; if it stands for nobody, name it in "
         "contract.no_user"
     )

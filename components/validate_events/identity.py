@@ -9,7 +9,7 @@ from components.lake.session import text
 
 
 def with_known_users(contract: Contract, rows: str) -> str:
-    """SQL of rows whose ``user_id`` is null where the shop file says that it means nobody."""
+    """Return SQL of rows whose ``user_id`` is null where the shop file says that it means nobody."""
     if not contract.no_user:
         return rows
     words = ", ".join(map(text, sorted(nobody_words(contract.no_user))))

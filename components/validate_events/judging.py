@@ -104,7 +104,7 @@ def _time_reasons(contract: Contract) -> str:
 
 
 def within_clocks(contract: Contract) -> str:
-    """SQL that is true for rows whose time passes no limit of the contract."""
+    """Return SQL that is true for rows whose time passes no limit of the contract."""
     too_early, too_late = _clock_limits(contract)
     return f"NOT ({too_early}) AND NOT ({too_late})"
 

@@ -33,7 +33,7 @@ class SoldItems:
 
     @property
     def unknown_share(self) -> float:
-        """The larger of both shares: of rows, and of distinct items."""
+        """Return the larger of both shares: of rows, and of distinct items."""
         return max(self.unknown_rows / self.rows, self.unknown_items / self.items)
 
 

@@ -9,7 +9,7 @@ import duckdb
 from components.contracts.shop import Contract, Shop
 from components.validate_events.growth import Growth
 from components.validate_events.judging import LEFT_OUT, NO_ITEM, REPEATED
-from components.validate_events.reasons import Values, found_values, reason_words
+from components.validate_events.reasons import Values, commonest_values, reason_words
 
 EXAMPLES = 3
 
@@ -36,7 +36,7 @@ class Judgement:
 
     @property
     def unusable(self) -> dict[str, int]:
-        """The reasons of rows that are set aside though nobody asked for it."""
+        """Return the reasons of rows that are set aside though nobody asked for it."""
         return {reason: rows for reason, rows in self.reasons.items() if reason != LEFT_OUT}
 
 
@@ -57,7 +57,7 @@ def judge_rows(session: duckdb.DuckDBPyConnection, shop: Shop, growth: Growth) -
         examples=_examples(session, growth) if reasons else {},
         without_user=sum(row[2] for row in found),
         returns=sum(row[3] for row in found if row[0] is None),
-        values=found_values(session, shop, _rejected(growth)) if reasons else {},
+        values=commonest_values(session, shop, _rejected(growth)) if reasons else {},
     )
 
 

@@ -10,9 +10,9 @@ from components.contracts.home import Home
 from components.contracts.shop import Shop
 from components.contracts.tables import CANONICAL, QUARANTINE
 from components.lake.session import delta_relation, text
-from components.lake.zones import local_sql
+from components.lake.zones import local_day_sql
 from components.validate_events.limits import Judgement
-from components.validate_events.reasons import found_values, in_words
+from components.validate_events.reasons import commonest_values, in_words
 
 OPTIONAL = ("user_id", "quantity", "price", "list_price", "session_id", "request_id")
 
@@ -51,16 +51,18 @@ def _new_facts(judgement: Judgement) -> dict[str, Any]:
 
 
 def _quarantine_facts(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home) -> list[dict[str, Any]]:
-    """Rows in quarantine by table, source and reason, with a few examples, and the reason in words."""
+    """Return rows in quarantine by table, source and reason, with a few examples, and the reason in words."""
     quarantine = delta_relation(home.quarantine, QUARANTINE)
-    found = _records(
+    reasons = _records(
         session,
         'SELECT "table", source, reason, count(*) AS rows, min(row, 3) AS examples '
         f"FROM {quarantine} GROUP BY ALL ORDER BY ALL",
     )
-    values = found_values(session, shop, f"SELECT reason, row FROM {quarantine}") if found else {}
-    words = {each["reason"]: in_words(each["reason"], shop.contract, values.get(each["reason"], ())) for each in found}
-    return [each | {"words": words[each["reason"]]} for each in found]
+    values = commonest_values(session, shop, f"SELECT reason, row FROM {quarantine}") if reasons else {}
+    words = {
+        each["reason"]: in_words(each["reason"], shop.contract, values.get(each["reason"], ())) for each in reasons
+    }
+    return [each | {"words": words[each["reason"]]} for each in reasons]
 
 
 def _event_facts(session: duckdb.DuckDBPyConnection) -> dict[str, Any]:
@@ -80,7 +82,7 @@ def _event_facts(session: duckdb.DuckDBPyConnection) -> dict[str, Any]:
 
 def _day_facts(session: duckdb.DuckDBPyConnection, shop: Shop) -> dict[str, Any]:
     """Rows of every day of the shop's zone from the first on, days without rows included."""
-    local_day = f"CAST({local_sql('event_time', shop.zone)} AS DATE)"
+    local_day = local_day_sql("event_time", shop.zone)
     span = "generate_series((SELECT min(day) FROM counted), (SELECT max(day) FROM counted), INTERVAL 1 DAY)"
     days = session.execute(
         f"WITH counted AS (SELECT {local_day} AS day, count(*) AS rows FROM known_events GROUP BY day) "
@@ -97,7 +99,7 @@ def _day_facts(session: duckdb.DuckDBPyConnection, shop: Shop) -> dict[str, Any]
 def rows_by_day(session: duckdb.DuckDBPyConnection, home: Home, zone: ZoneInfo) -> dict[date, int]:
     """Clean events of each day of a zone that has any, whenever they were known."""
     events = delta_relation(home.clean / "events", CANONICAL["events"])
-    local_day = f"CAST({local_sql('event_time', zone)} AS DATE)"
+    local_day = local_day_sql("event_time", zone)
     return dict(session.execute(f"SELECT {local_day} AS day, count(*) FROM {events} GROUP BY day").fetchall())
 
 

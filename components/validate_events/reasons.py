@@ -14,7 +14,7 @@ UNREADABLE = "unreadable "
 Values = Mapping[str, Sequence[tuple[str, int]]]
 
 
-def found_values(session: duckdb.DuckDBPyConnection, shop: Shop, rejected: str) -> Values:
+def commonest_values(session: duckdb.DuckDBPyConnection, shop: Shop, rejected: str) -> Values:
     """The commonest values behind each reason that has one; ``rejected`` is SQL of rows with reason and row (JSON)."""
     reasons = [reason for (reason,) in session.execute(f"SELECT DISTINCT reason FROM ({rejected})").fetchall()]
     cells = {reason: cell for reason in reasons if reason and (cell := _cell(shop, reason))}
@@ -28,14 +28,14 @@ def found_values(session: duckdb.DuckDBPyConnection, shop: Shop, rejected: str) 
     place = "row_number() OVER (PARTITION BY reason ORDER BY rows DESC, value)"
     kept = f"FROM ({counted}) WHERE value IS NOT NULL QUALIFY {place} <= {SHOWN_VALUES}"
     ranked = f"SELECT * {kept} ORDER BY reason, rows DESC, value"
-    found: dict[str, list[tuple[str, int]]] = {}
+    values: dict[str, list[tuple[str, int]]] = {}
     for reason, shown, rows in session.execute(ranked).fetchall():
-        found.setdefault(reason, []).append((shown, rows))
-    return found
+        values.setdefault(reason, []).append((shown, rows))
+    return values
 
 
 def _cell(shop: Shop, reason: str) -> str | None:
-    """SQL of the cell that a reason is about, in a row as JSON; None if it is about none."""
+    """Return SQL of the cell that a reason is about, in a row as JSON; None if it is about none."""
     limits = {
         "price beyond the limit": f"CASE WHEN abs(TRY_CAST({_json('price')} AS DOUBLE)) > {shop.contract.max_price!r} "
         f"THEN {_json('price')} ELSE {_json('list_price')} END",

@@ -28,7 +28,7 @@ def reference_warnings(session: duckdb.DuckDBPyConnection, shop: Shop, home: Hom
 
 
 def _unused_table(session: duckdb.DuckDBPyConnection, home: Home, table: str, key: str) -> Iterator[str]:
-    """A table none of whose ids occurs in the events."""
+    """Warn of a table none of whose ids occurs in the events."""
     rows = delta_relation(home.clean / table, CANONICAL[table])
     events = f"(SELECT DISTINCT {key} FROM known_events WHERE {key} IS NOT NULL)"
     listed, known, theirs, ours = session.execute(
@@ -43,7 +43,7 @@ def _unused_table(session: duckdb.DuckDBPyConnection, home: Home, table: str, ke
 
 
 def _nearly_excluded(session: duckdb.DuckDBPyConnection, shop: Shop) -> Iterator[str]:
-    """Ids that are to be excluded and never occur, where one does that differs by zeros or by case."""
+    """Warn of excluded ids that never occur, while one occurs that differs by its zeros or its case."""
     named = ", ".join(text(item) for item in shop.rules.not_merchandise.get("item", ()))
     if not named:
         return
@@ -59,7 +59,7 @@ def _nearly_excluded(session: duckdb.DuckDBPyConnection, shop: Shop) -> Iterator
 
 
 def _later_catalogue(session: duckdb.DuckDBPyConnection, home: Home, moment: datetime) -> Iterator[str]:
-    """A catalogue most of which holds only after the moment that the run stands at."""
+    """Warn of a catalogue most of whose rows hold only after the moment of the run."""
     items = delta_relation(home.clean / "items", CANONICAL["items"])
     first = f"(SELECT item_id, min(valid_from) AS since FROM {items} GROUP BY item_id)"
     rows, later, since = session.execute(

@@ -63,7 +63,7 @@ def write_clean_snapshot(session: duckdb.DuckDBPyConnection, shop: Shop, home: H
 
 
 def findings_of(home: Home, table: str, replacement: Replacement | None) -> Findings:
-    """What is known of a snapshot table's rows: measured now, or when the clean table was made."""
+    """Return what is known of a snapshot table's rows: measured now, or when the clean table was made."""
     if replacement is not None:
         return replacement.findings
     noted = read_notes(home.clean / table).get(FINDINGS, {})
@@ -71,7 +71,7 @@ def findings_of(home: Home, table: str, replacement: Replacement | None) -> Find
 
 
 def known_items(shop: Shop, home: Home, replacement: Replacement | None) -> str:
-    """SQL of the item ids of the catalogue as it will be, those that only the rules name included."""
+    """Return SQL of the item ids of the catalogue as it will be, those that only the rules name included."""
     if replacement is not None:
         return (
             f"SELECT item_id FROM {replacement.judged} WHERE reason IS NULL "

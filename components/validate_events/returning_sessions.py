@@ -21,11 +21,11 @@ def returning_session_warnings(session: duckdb.DuckDBPyConnection, shop: Shop, e
         f"count(DISTINCT event_time) AS times FROM {events} WHERE session_id IS NOT NULL AND event_type IN ({kinds}) "
         f"AND source IN ({', '.join(map(text, mapped))}) GROUP BY ALL"
     )
-    found = session.execute(
+    counts = session.execute(
         f"SELECT source, count(*), count(*) FILTER (epoch(span) > {hours * 3600!r}), "
         f"arg_max(session_id, times) FROM ({ids}) GROUP BY source ORDER BY source"
     ).fetchall()
-    for source, every, returning, example in found:
+    for source, every, returning, example in counts:
         if returning > MOST_RETURNING * every:
             yield (
                 f"events: {returning:,} of {every:,} session ids of {source}, such as {example!r}, come back; after "

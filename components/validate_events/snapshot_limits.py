@@ -28,12 +28,12 @@ def snapshot_breaches(shop: Shop, table: str, findings: Findings) -> list[str]:
         ),
         ("repeat an id", repeats, contract.max_duplicates, "max_duplicates"),
     ]
-    found = [
+    breaches = [
         f"{table}: {count:,} of {rows:,} rows {what} ({limit_words(limit, key)})"
         for what, count, limit, key in limits
         if count > max(limit * rows, contract.tolerated_rows) or (count == rows and limit < 1)
     ]
-    return [*found, *_bad_cell_breaches(contract, table, findings), *_nothing_in_stock(shop, findings)]
+    return [*breaches, *_bad_cell_breaches(contract, table, findings), *_nothing_in_stock(shop, findings)]
 
 
 def _bad_cell_breaches(contract: Contract, table: str, findings: Findings) -> Iterator[str]:

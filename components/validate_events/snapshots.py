@@ -17,12 +17,12 @@ UNDATED = "map_contains(bad_cells, 'valid_from')"
 
 
 def repeated(table: str) -> str:
-    """The reason of a row whose key an earlier one has."""
+    """Return the reason of a row whose key an earlier one has."""
     return f"repeated {WORDS[table]}"
 
 
 def judged_snapshot(shop: Shop, table: str, raw: str) -> str:
-    """SQL of a raw snapshot's rows with ``reason`` (null where valid) and ``row`` (JSON as it was found).
+    """Return SQL of a raw snapshot's rows with ``reason`` (null where valid) and ``row`` (JSON as it was found).
 
     Of valid rows with equal keys one without bad cells is kept, the first in the order of their content.
     Items also have ``is_merchandise``.
@@ -47,7 +47,7 @@ def _row() -> str:
 
 
 def _is_merchandise(shop: Shop) -> str:
-    """SQL over all rows of an item: none of the same time excludes it, nor any whose time cannot be read."""
+    """Return SQL over all rows of an item: none of the same time excludes it, nor any whose time cannot be read."""
     excluded = _is_excluded(shop)
     return (
         f"NOT (bool_or({excluded}) OVER (PARTITION BY item_id, valid_from) "
@@ -70,17 +70,17 @@ def clean_columns(shop: Shop, table: str) -> str:
 
 
 def implausible_price(contract: Contract) -> str:
-    """SQL that is true for a catalogue price that cannot be one."""
+    """Return SQL that is true for a catalogue price that cannot be one."""
     return f"(price < 0 OR price > {contract.max_price!r})"
 
 
 def stock_cell(shop: Shop) -> str:
-    """SQL of the cell that says whether an item is in stock, as it was found."""
+    """Return SQL of the cell that says whether an item is in stock, as it was found."""
     return f"attributes[{text(str(shop.rules.in_stock_only))}]"
 
 
 def _attributes(shop: Shop) -> str:
-    """SQL of the attributes, the stock flag as ``true`` or ``false``; without it where it is not understood."""
+    """Return SQL of the attributes, the stock flag as ``true`` or ``false``; without it where it is not understood."""
     if shop.rules.in_stock_only is None:
         return "attributes"
     read = (
@@ -118,7 +118,7 @@ def _is_excluded(shop: Shop) -> str:
 
 
 def excluded_by(shop: Shop, column: str, values: Sequence[str]) -> str:
-    """SQL that is true for the catalogue rows that a rule excludes; what a bad cell held counts too."""
+    """Return SQL that is true for the catalogue rows that a rule excludes; what a bad cell held counts too."""
     value = rule_value(shop, column)
     if value == "item_id":
         return f"coalesce(item_id IN ({', '.join(map(text, values))}), false)"
@@ -126,7 +126,7 @@ def excluded_by(shop: Shop, column: str, values: Sequence[str]) -> str:
 
 
 def rule_value(shop: Shop, column: str) -> str:
-    """SQL of a catalogue column, named as in the source, in the raw table."""
+    """Return SQL of a catalogue column, named as in the source, in the raw table."""
     items = shop.items
     if items is None or column in ("item", items.item):
         return "item_id"

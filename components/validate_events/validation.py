@@ -132,15 +132,15 @@ def _judge(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, raw: Hand
 
 
 def _refuse_breaches(shop: Shop, home: Home, judged: _Judged) -> None:
-    found = {table: breaches(shop.contract, judgement) for table, judgement in judged.judgements.items()}
-    found["events"] = [*found.get("events", []), *unknown_breach(shop, judged.sold)]
-    found |= {table: snapshot_breaches(shop, table, findings) for table, findings in judged.findings.items()}
+    by_table = {table: breaches(shop.contract, judgement) for table, judgement in judged.judgements.items()}
+    by_table["events"] = [*by_table.get("events", []), *unknown_breach(shop, judged.sold)]
+    by_table |= {table: snapshot_breaches(shop, table, findings) for table, findings in judged.findings.items()}
     for growth in judged.growths:
-        if found[growth.table]:
+        if by_table[growth.table]:
             give_back(home, growth)
-    if any(found.values()):
+    if any(by_table.values()):
         raise ContractBreach(
-            "; ".join(chain.from_iterable(found.values())) + f"; the clean tables in {home.clean} are as they were: "
+            "; ".join(chain.from_iterable(by_table.values())) + f"; the clean tables in {home.clean} are as they were: "
             "correct the source or the mapping, or set the limit under [contract] in the shop file; "
             "the next run reads the refused rows again, so keep them in the source until a run has accepted them"
         )

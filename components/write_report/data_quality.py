@@ -148,9 +148,9 @@ def _limits(new: Facts, contract: Contract) -> Iterator[Limit]:
         ("New rows without a customer", ("without_user",), contract.max_missing_users),
     )
     for name, keys, limit in watched:
-        found = new.number(*keys)
-        if found is not None and limit < 1:
-            yield Limit(name, found / rows, max(limit, min(contract.tolerated_rows / rows, 1.0)))
+        count = new.number(*keys)
+        if count is not None and limit < 1:
+            yield Limit(name, count / rows, max(limit, min(contract.tolerated_rows / rows, 1.0)))
 
 
 def _days(first: str | None, rows: tuple[float, ...], width: int) -> Columns | None:

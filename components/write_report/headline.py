@@ -64,7 +64,7 @@ def verdict_headline(verdict: Verdict, margin: str, promotion: Facts, stand_in: 
 
 
 def _without_evidence(verdict: Verdict) -> str:
-    """What to do about a simple rule that may not go live."""
+    """Return what to do about a simple rule that may not go live."""
     if all(check.passed for check in verdict.checks if check.name != "enough_data"):
         return "Run again when more data has come in."
     return "Do what the reason says, then run again. What is live has not changed."

@@ -122,8 +122,8 @@ class PackedClient:
         """
         keys = [row_keys(self.namespace(view.name).rows, view.join_keys, [key])[0] for view in views]
         rows = self.backend.read(keys)
-        found = [None if row is None else self._one_row(view, row) for view, row in zip(views, rows, strict=True)]
-        return [row if row is not None and (row.found[0] or row.damaged) else None for row in found]
+        each_row = [None if row is None else self._one_row(view, row) for view, row in zip(views, rows, strict=True)]
+        return [row if row is not None and (row.found[0] or row.damaged) else None for row in each_row]
 
     def written(self, view: str) -> bytes | None:
         """Return a mark that changes with each bulk write of a view; None before the first."""

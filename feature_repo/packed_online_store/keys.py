@@ -131,7 +131,7 @@ def is_digest(prefix: bytes, key: bytes) -> bool:
 
 
 def _key_values(join_keys: tuple[str, ...], table: "pa.Table") -> list[Any]:
-    """A table's join keys by row: values of one, tuples of several."""
+    """Return a table's join keys by row: values of one, tuples of several."""
     columns = []
     for name in join_keys:
         if name not in table.column_names:

@@ -30,14 +30,14 @@ def command(
 
     if bool(users) == all_users:
         raise click.UsageError("name users by --user, or ask for --all-users")
-    found = recommendations(open_home(home), bundle, None if all_users else list(dict.fromkeys(map(id_text, users))), k)
+    lists = recommendations(open_home(home), bundle, None if all_users else list(dict.fromkeys(map(id_text, users))), k)
     if out is not None:
-        write_recommendations(found, out)
-        summary = {"rows": found.num_rows, "users": len(found["user_id"].unique()), "out": str(out)}
+        write_recommendations(lists, out)
+        summary = {"rows": lists.num_rows, "users": len(lists["user_id"].unique()), "out": str(out)}
         print_json(summary) if as_json else click.echo(
             f"{summary['rows']:,} rows for {summary['users']:,} users: {out}"
         )
     elif as_json:
-        print_json(found.to_pylist())
+        print_json(lists.to_pylist())
     else:
-        print_rows(found)
+        print_rows(lists)

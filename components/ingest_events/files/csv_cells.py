@@ -70,11 +70,11 @@ def read_rows(texts: Iterable[str], syntax: Syntax) -> Iterator[tuple[str, ...] 
 
     Blank lines are no rows.
     """
-    rest = ""
+    unfinished = ""
     pieces = iter(texts)
     while piece := next(pieces, ""):
-        rest = yield from _whole_rows(rest + piece, syntax, ended=False)
-    yield from _whole_rows(rest, syntax, ended=True)
+        unfinished = yield from _whole_rows(unfinished + piece, syntax, ended=False)
+    yield from _whole_rows(unfinished, syntax, ended=True)
 
 
 def _whole_rows(text: str, syntax: Syntax, ended: bool) -> Generator[tuple[str, ...] | str, None, str]:

@@ -36,13 +36,13 @@ class CsvFile:
 
     @property
     def partitions(self) -> dict[str, str]:
-        """Columns that the folders of the file say, such as ``day=2026-01-01``; the file's own go first."""
+        """Return columns that the folders of the file say, such as ``day=2026-01-01``; the file's own go first."""
         named = (folder.split("=", 1) for folder in self.file.key.split("/")[:-1] if "=" in folder)
         return {name: unquote(value) for name, value in named if name not in self.names}
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that its rows have."""
+        """Return the columns that its rows have."""
         return (*self.names, *self.partitions)
 
     def blocks(self) -> Iterator[bytes]:
@@ -101,7 +101,7 @@ def _most_frequent(where: str, file: SourceFile, head: str, start: int) -> str:
 
 
 def _unique(cells: tuple[str, ...]) -> tuple[str, ...]:
-    """Names without white space around them; blank ones are numbered, repeated ones too."""
+    """Return names without white space around them; blank ones are numbered, repeated ones too."""
     names: list[str] = []
     for place, cell in enumerate(cells):
         name = stem = cell.strip() or f"column{place}"
@@ -140,6 +140,6 @@ class QuoteCheck:
         self._tail = text[-2:].tobytes()
 
     def are_regular(self) -> bool:
-        """Whether all quotes were, at the end of the text."""
+        """Say whether all quotes were, at the end of the text."""
         self.look_at(b"\n")
         return self._regular and self._seen % 2 == 0

@@ -99,14 +99,14 @@ def _texts(blocks: Iterator[bytes]) -> Iterator[str]:
 def _of_cells(file: CsvFile, rows: Iterable[tuple[str, ...] | str], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     rows = iter(rows)
     while taken := list(islice(rows, BATCH_ROWS)):
-        named, problems, found = zip(*(_judged(file, row) for row in taken), strict=True)
-        cells = dict(zip(file.names, zip(*named, strict=True), strict=True)) | {PROBLEM: problems, ROW: found}
+        named, problems, originals = zip(*(_judged(file, row) for row in taken), strict=True)
+        cells = dict(zip(file.names, zip(*named, strict=True), strict=True)) | {PROBLEM: problems, ROW: originals}
         columns = {name: pa.array(cells[name], pa.string()) for name in schema.names if name in cells}
         yield _completed(file, schema, columns, len(taken))
 
 
 def _judged(file: CsvFile, row: tuple[str, ...] | str) -> tuple[Cells, str | None, str | None]:
-    """A row's cells, one a name; its problem; and with it the row as it was found."""
+    """Return a row's cells, one a name; its problem; and with it the row as it was found."""
     width, delimiter = len(file.names), file.syntax.delimiter
     if isinstance(row, str):
         return _fitted(tuple(row.split(delimiter)), width), OPEN_QUOTE, row
@@ -120,7 +120,7 @@ def _fitted(cells: tuple[str, ...], width: int) -> Cells:
 
 
 def _completed(file: CsvFile, schema: pa.Schema, columns: dict[str, pa.Array], rows: int) -> pa.RecordBatch:
-    """A batch of the schema: with what the file's folders say, and nulls for what it lacks."""
+    """Return a batch of the schema: with what the file's folders say, and nulls for what it lacks."""
     constants = {FILE: file.file.key, **file.partitions}
     arrays = [columns[name] if name in columns else _repeated(constants.get(name), rows) for name in schema.names]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -61,7 +61,7 @@ class CsvText:
             yield utf8
 
     def _raw_blocks(self) -> Iterator[tuple[bytes, bool]]:
-        """The unpacked bytes after the byte order mark; true with the last ones, which may be none."""
+        """Return the unpacked bytes after the byte order mark; true with the last ones, which may be none."""
         try:
             with open_unpacked(self.path) as stream:
                 stream.read(self.skipped)
@@ -83,15 +83,15 @@ class CsvText:
                 f"{wrong}, which is not {self.encoding}, though lines before it hold letters that are: the file mixes "
                 "encodings; convert the whole of it into one"
             )
-        rest = error.object[error.start :].decode("windows-1252", errors="replace")
+        decoded = error.object[error.start :].decode("windows-1252", errors="replace")
         return SourceError(
             f"{wrong}, which is not {self.encoding}; name the file's encoding as `source.encoding` in the shop file: "
-            f"windows-1252, the usual one of Western European exports, reads there {_around(before, rest)!r}"
+            f"windows-1252, the usual one of Western European exports, reads there {_around(before, decoded)!r}"
         )
 
 
 def _around(before: str, after: str) -> str:
-    """The line at a place of a text, cut where it is long."""
+    """Return the line at a place of a text, cut where it is long."""
     start, end = re.split(r"[\r\n]", before)[-1], re.split(r"[\r\n]", after, maxsplit=1)[0]
     return f"{'…' if len(start) > SHOWN else ''}{start[-SHOWN:]}{end[:SHOWN]}{'…' if len(end) > SHOWN else ''}"
 
@@ -117,7 +117,7 @@ def open_text(where: str, path: Path, encoding: str) -> CsvText | None:
 
 
 def _unmarked(head: bytes, said: str) -> str:
-    """The encoding without a byte order mark: as said, but UTF-16 where most other bytes are nil."""
+    """Return the encoding without a byte order mark: as said, but UTF-16 where most other bytes are nil."""
     name = codecs.lookup(said).name
     if name in (UTF_8, "utf-16"):
         even, odd = head[::2].count(0), head[1::2].count(0)

@@ -91,12 +91,12 @@ def source_files(name: str, source: Source) -> SourceFiles:
     reasons = {file: search.reason_to_leave_out(file) for file in sorted(search.files, key=lambda file: file.key)}
     left_out = {file.key: reason for file, reason in reasons.items() if reason is not None}
     if len(left_out) == len(reasons) and EMPTY not in left_out.values():
-        raise SourceError(_nothing_found(name, source.kind, path, left_out))
+        raise SourceError(_no_data_message(name, source.kind, path, left_out))
     return SourceFiles([file for file, reason in reasons.items() if reason is None], left_out)
 
 
 def _logged_files(name: str, folder: Path) -> list[SourceFile]:
-    """The files that make up a Delta table at its newest version."""
+    """Return the files that make up a Delta table at its newest version."""
     added = pa.table(open_delta(name, folder).get_add_actions())
     listed = zip(*(added[key].to_pylist() for key in ("path", "size_bytes", "modification_time")), strict=True)
     return sorted((LoggedFile(key, folder, size, time) for key, size, time in listed), key=lambda file: file.key)
@@ -139,11 +139,11 @@ def _without_packing(name: str) -> str:
 
 
 def is_hidden(part: str) -> bool:
-    """Whether a name marks a file or folder as no data, as for Spark, Hive and Arrow; ``_day=1`` is a partition."""
+    """Say whether a name marks a file or folder as no data, as for Spark, Hive and Arrow; ``_day=1`` is a partition."""
     return part.startswith(".") or (part.startswith("_") and "=" not in part)
 
 
-def _nothing_found(name: str, kind: str, path: Path, left_out: dict[str, str]) -> str:
+def _no_data_message(name: str, kind: str, path: Path, left_out: dict[str, str]) -> str:
     if not left_out:
         return f"{name}: found no file at {path}, expected {kind} data there; correct `source.path` in the shop file"
     listed = ", ".join(f"{key} ({reason})" for key, reason in list(left_out.items())[:SHOWN])
@@ -159,10 +159,10 @@ def locate(name: str, path: str) -> Path:
     if not path.startswith(PACKAGE):
         return Path(path)
     package, _, inside = path.removeprefix(PACKAGE).partition("/")
-    found = importlib.util.find_spec(package)
-    if found is None or not found.submodule_search_locations:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
         raise SourceError(
             f"{name}: the Python package {package!r} is not installed, and {path} lies in it; "
             f"install it with `pip install {package.replace('_', '-')}`"
         )
-    return Path(found.submodule_search_locations[0]) / inside
+    return Path(spec.submodule_search_locations[0]) / inside

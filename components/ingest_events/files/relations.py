@@ -125,7 +125,7 @@ def united(session: duckdb.DuckDBPyConnection, layouts: Sequence[Layout]) -> Lay
 
 
 def _as_text(columns: SourceColumns) -> str:
-    """SQL of the used columns as text; instants keep their zone."""
+    """Return SQL of the used columns as text; instants keep their zone."""
     cells = {
         column: f"timezone('UTC', {name(column)})" if columns.kinds[column] == INT96 else name(column)
         for column in sorted(columns.used)
@@ -134,7 +134,7 @@ def _as_text(columns: SourceColumns) -> str:
 
 
 def relation_columns(session: duckdb.DuckDBPyConnection, where: str, relation: str) -> dict[str, str]:
-    """The columns of a relation and their DuckDB types.
+    """Return the columns of a relation and their DuckDB types.
 
     Raises:
         SourceError: the files cannot be read as what the shop file says they are.
@@ -147,7 +147,7 @@ def relation_columns(session: duckdb.DuckDBPyConnection, where: str, relation: s
 
 
 def unreadable(where: str, error: duckdb.Error) -> SourceError:
-    """An error of the engine as one line about the source."""
+    """Return an error of the engine as one line about the source."""
     if is_exhausted(error):
         return exhausted(error)
     return SourceError(

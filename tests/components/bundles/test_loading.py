@@ -156,7 +156,7 @@ def test_a_rule_ranks_whatever_features_this_code_has_and_a_ranker_does_not() ->
 
 
 @pytest.mark.parametrize("name", [MANIFEST, SKETCHES, WARMUP, SIDECAR])
-def test_a_part_that_cannot_be_read_is_told_in_one_line(tmp_path: Path, name: str) -> None:
+def test_a_part_that_cannot_be_read_is_reported_in_one_line(tmp_path: Path, name: str) -> None:
     folder = written(tmp_path, baseline_draft()).folder
     (folder / name).unlink()
     (folder / name).mkdir()
@@ -165,7 +165,7 @@ def test_a_part_that_cannot_be_read_is_told_in_one_line(tmp_path: Path, name: st
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"nothing of NumPy's"])
-def test_warm_up_rows_that_are_damaged_are_told_in_one_line(tmp_path: Path, content: bytes) -> None:
+def test_damaged_warm_up_rows_are_reported_in_one_line(tmp_path: Path, content: bytes) -> None:
     folder = written(tmp_path, baseline_draft()).folder
     (folder / WARMUP).write_bytes(content)
     with pytest.raises(BundleError, match="unreadable"):

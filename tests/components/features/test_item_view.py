@@ -111,7 +111,7 @@ def test_flags_say_what_may_be_recommended():
     assert {name: row["in_stock"] for name, row in rows.items()} == {"tea": 1, "fuel": 0, "postage": 0, "loose": 0}
 
 
-def test_categories_are_told_apart_by_their_levels_whatever_these_hold():
+def test_categories_differ_by_their_levels_and_not_by_their_text():
     paths = {"a": ["Home / Garden", "Tools"], "b": ["Home", "Garden / Tools"], "c": ["Home", "Garden"], "d": ["Home"]}
     items = [{"item_id": item, "category": path, "brand": "Tools"} for item, path in paths.items()]
     events = [event(1, "ann", item) for item in paths]

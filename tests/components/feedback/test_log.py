@@ -184,7 +184,7 @@ def test_a_line_that_a_kill_tore_is_passed_over(tmp_path: Path) -> None:
     assert read_lists(whole_lines(torn))["request_id"].to_pylist() == ["r1", "r3"]
 
 
-def test_events_are_refused_while_it_cannot_be_told_which_are_known(
+def test_events_are_refused_while_the_known_ones_cannot_be_read(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     log_all(tmp_path, an_event("e1"))

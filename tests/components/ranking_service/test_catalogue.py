@@ -76,7 +76,7 @@ def test_filters_name_what_is_let_through(catalogue: Catalogue, filters: dict[st
     assert [RANKED[place] for place in np.flatnonzero(catalogue.matching(**filters))] == left
 
 
-def test_categories_whose_names_hold_the_separator_are_told_apart(tmp_path: Path) -> None:
+def test_categories_whose_names_hold_the_separator_are_distinct(tmp_path: Path) -> None:
     paths = {"apple": ["Home / Garden", "Tools"], "beer": ["Home", "Garden / Tools"], "cola": ["Home", "Garden"]}
     items = [{"item_id": item, "category": path} for item, path in paths.items()]
     write_clean(Home(tmp_path), clean_tables([event(0, "u", "cola")], items=items))

@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 
 from components.ranking_service import connections, room
 from components.ranking_service.connections import BoundedConnection
-from components.ranking_service.room import Room, most_connections
+from components.ranking_service.room import Room, connection_limit
 
 BODY = bytes(32 * 2**20)  # more than the system holds back for a caller
 ASKED = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
@@ -203,5 +203,5 @@ def test_connections_leave_descriptors_to_the_service(
     set_to: list[tuple[int, int]] = []
     monkeypatch.setattr(room.resource, "getrlimit", lambda _: limits)
     monkeypatch.setattr(room.resource, "setrlimit", lambda _, found: set_to.append(found))
-    assert most_connections() == most
+    assert connection_limit() == most
     assert set_to == ([] if raised is None else [raised])

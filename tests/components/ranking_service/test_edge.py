@@ -284,7 +284,7 @@ def test_pages_of_listed_origins_may_ask_with_a_key(gate: Gate, tmp_path: Path) 
     }
 
 
-def test_an_answer_that_took_too_long_is_told_to_pages_too(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_on_other_origins_can_read_a_timeout_too(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edge, "ANSWER_SECONDS", 0.05)
     answered = ask(replace(gate, origins=("https://shop.example",)), "GET", "/endless", headers=PAGE)
     assert (answered.status_code, answered.headers["access-control-allow-origin"]) == (503, "https://shop.example")

@@ -88,9 +88,9 @@ def test_a_store_that_is_emptied_is_named_until_its_rows_are_written_again(
         until(lambda: fallback(service, "u1") == "rows_missing")
         assert service.recommend("u1")["items"], "the items that were read before are kept"
         assert rows(service)['rankloop_online_rows{view="user_features"}'] == 0
-        told = [record.message for record in caplog.records if "only 0 of" in record.message]
-        assert len(told) == 1
-        assert f"`rankloop run --shop small.toml --home {shop.home.root}` writes them again" in told[0]
+        messages = [record.message for record in caplog.records if "only 0 of" in record.message]
+        assert len(messages) == 1
+        assert f"`rankloop run --shop small.toml --home {shop.home.root}` writes them again" in messages[0]
         until(lambda: live.live is not None and "online rows" in live.live.trouble)
         put_online(shop.home, shop.features)
         until(lambda: fallback(service, "u1") is None)
@@ -174,4 +174,4 @@ def test_a_redis_that_stands_still_holds_up_no_start(
             until(lambda: fallback(caller_of(found), "u1") is None)
     finally:
         os.kill(process, signal.SIGCONT)
-    assert took < 20, "without a deadline it waits for more than a minute"
+    assert took < 60, "without a deadline it takes 66 seconds"

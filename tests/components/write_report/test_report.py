@@ -232,7 +232,7 @@ def test_a_baseline_stands_in_when_there_is_too_little_data(tmp_path: Path) -> N
     assert "Enough data to train on" in page.texts["gate"]
 
 
-def test_a_baseline_that_may_not_stand_in_is_told_with_its_reason(tmp_path: Path) -> None:
+def test_a_baseline_that_may_not_go_live_is_shown_with_its_reason(tmp_path: Path) -> None:
     records = sample_run.records()
     facts = {"kind": "baseline", "baseline": "buy_it_again", "reason": "0 training requests; 200 are needed"}
     records["train_ranker"] = replace(records["train_ranker"], facts=facts)

@@ -67,7 +67,7 @@ def test_a_damaged_file_is_an_error_before_it_is_mapped(store: Path, damage: str
     assert read_elsewhere(store) == "DamagedStoreError"
 
 
-def test_a_whole_file_is_read_and_an_empty_one_begins_anew(store: Path) -> None:
+def test_a_whole_file_is_read_and_an_empty_one_starts_empty(store: Path) -> None:
     assert read_elsewhere(store) == str(len(KEYS))
     os.truncate(store / "data.mdb", 0)
     assert read_elsewhere(store) == "0"
