@@ -88,13 +88,8 @@ def forget_user(home: Home, user_id: str, say: Callable[[str], None]) -> Receipt
         say("searching every file")
         with _readable("every file"):
             swept = sweep(home, person)
-        receipt = replace(
-            receipt,
-            state="incomplete" if swept.held_by or silent else "done",
-            ended=_now(),
-            sweep=asdict(swept),
-            kept=_kept(home, receipt),
-        )
+        state = "incomplete" if swept.held_by or silent else "done"
+        receipt = replace(receipt, state=state, ended=_now(), sweep=asdict(swept), kept=_kept(home, receipt))
         _save(path, receipt)
     return receipt
 

@@ -1,6 +1,6 @@
 """Hold what was ingested against the data contract: sound rows become clean ones, the others go to quarantine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import chain
@@ -84,14 +84,11 @@ def validate_events(
         days = rows_by_day(session, home, shop.zone)
         end = last_usual_day(days, shop.contract)
         moment = resolve_as_of(as_of, end, shop.zone)
-        far = read_mark(read_notes(home.clean / "events")).far
         facts = quality_facts(session, shop, home, judged.judgements, moment)
-        warnings = (*_warnings(shop, judged), *heavy_user_warnings(session, shop, "known_events"))
-        warnings += (*reference_warnings(session, shop, home, moment), *far_warnings(far, shop.contract))
-        warnings += () if as_of else tuple(end_warnings(days, end, shop.contract))
-        warnings += tuple(returning_session_warnings(session, shop, "known_events"))
         facts["snapshots"] = {table: asdict(each) for table, each in judged.findings.items() if each.rows}
         facts["dropped_sources"] = dropped_sources(session, shop, home, raw, list(judged.judgements))
+        unused = () if as_of else end_warnings(days, end, shop.contract)
+        warnings = (*_warnings(shop, judged), *_warnings_of_clean(session, shop, home, moment, unused))
     return ValidationReport(
         clean=Handle(kind="clean", uri=str(home.clean), versions=_versions(home), as_of=moment.isoformat()),
         rows_in=sum(judgement.rows for judgement in judged.judgements.values()),
@@ -99,6 +96,17 @@ def validate_events(
         facts=facts,
         warnings=warnings,
     )
+
+
+def _warnings_of_clean(
+    session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, moment: datetime, unused: Iterable[str]
+) -> Iterator[str]:
+    """Warn of what the clean tables hold as they are now; ``unused`` are the warnings of rows after the moment."""
+    yield from heavy_user_warnings(session, shop, "known_events")
+    yield from reference_warnings(session, shop, home, moment)
+    yield from far_warnings(read_mark(read_notes(home.clean / "events")).far, shop.contract)
+    yield from unused
+    yield from returning_session_warnings(session, shop, "known_events")
 
 
 def _create_tables(home: Home) -> None:
