@@ -87,9 +87,9 @@ def lost_rows(home: Home, shop: Shop, run: RunRecord) -> Iterator[Lost]:
         newest = None
         yield Lost("features", str(error), None, needs_run=True)
     if newest is not None and handle is not None:
-        gap = _gap(home, newest)
-        if gap:
-            yield Lost(subject, gap, partial(materialize_features, shop, home, handle))
+        missing = _gap(home, newest)
+        if missing:
+            yield Lost(subject, missing, partial(materialize_features, shop, home, handle))
     for revision in sorted(_live_revisions(home, shop) - {newest.revision if newest else ""}):
         yield from _lost_rows_of(home, subject, revision)
 
@@ -103,9 +103,9 @@ def _lost_rows_of(home: Home, subject: str, revision: str) -> Iterator[Lost]:
         chosen = read_set(home.features / "sets" / note.inventory.digest)
     except FeatureError:
         return
-    gap = _gap(home, chosen)
-    if gap:
-        yield Lost(f"{subject}, revision {revision}", gap, partial(put_rows, home, chosen))
+    missing = _gap(home, chosen)
+    if missing:
+        yield Lost(f"{subject}, revision {revision}", missing, partial(put_rows, home, chosen))
 
 
 def _gap(home: Home, chosen: FeatureSet) -> str | None:

@@ -5,7 +5,6 @@ A packed body is refused with what is taken instead (RFC 9110, 15.5.16), for wha
 """
 
 import asyncio
-import codecs
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from components.contracts.encodings import MARKS, UTF_8, mark_of
 from components.ranking_service.costs import cost_of_body
 from components.ranking_service.problems import Problem
 from components.ranking_service.schemas import Document
@@ -25,20 +25,12 @@ SMALL_BYTES = 4 * 1024  # which are parsed in less time than waiting for a turn 
 MOST_ECHOED = 100  # characters of what the caller sent that an answer repeats
 BODY_SECONDS = 1.0
 JSON = "application/json"
-UTF_8 = "utf-8"
 IDENTITY = "identity"
 CHARSETS = {
     **dict.fromkeys(("utf-8", "utf8", "us-ascii", "ascii", "utf-8-sig"), UTF_8),
     **{name: name for name in ("utf-16", "utf-16le", "utf-16be", "utf-32", "utf-32le", "utf-32be")},
     **dict.fromkeys(("iso-8859-1", "latin1", "latin-1"), "iso-8859-1"),
     **{name: name for name in ("iso-8859-15", "windows-1252")},
-}
-MARKS = {  # the longer of two that begin alike comes first
-    codecs.BOM_UTF8: UTF_8,
-    codecs.BOM_UTF32_LE: "utf-32-le",
-    codecs.BOM_UTF32_BE: "utf-32-be",
-    codecs.BOM_UTF16_LE: "utf-16-le",
-    codecs.BOM_UTF16_BE: "utf-16-be",
 }
 PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}  # how such bodies begin; no text in UTF-8 does
 Asked = TypeVar("Asked", bound=Document)
@@ -138,7 +130,7 @@ def _in_utf_8(body: bytes, charset: str) -> bytes:
     Raises:
         Problem: it is in no such encoding.
     """
-    mark = next((mark for mark in MARKS if body.startswith(mark)), b"")
+    mark = mark_of(body)
     encoding = MARKS.get(mark, charset)
     if encoding == UTF_8:
         return body.removeprefix(mark)

@@ -12,10 +12,11 @@ from urllib.parse import unquote
 
 import numpy as np
 
+from components.contracts.encodings import UTF_8
 from components.contracts.errors import SourceError
 from components.contracts.shop import Source
 from components.ingest_events.files.csv_cells import Syntax
-from components.ingest_events.files.csv_text import UTF_8, CsvText, open_text
+from components.ingest_events.files.csv_text import CsvText, open_text
 from components.ingest_events.files.locations import SourceFile
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}

@@ -8,9 +8,10 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.csv as pcsv
 
+from components.contracts.encodings import UTF_8
 from components.ingest_events.files.csv_cells import read_rows
 from components.ingest_events.files.csv_dialect import CsvFile
-from components.ingest_events.files.csv_text import BLOCK, UTF_8, TextStream
+from components.ingest_events.files.csv_text import BLOCK, TextStream
 from components.ingest_events.mapping import FILE, PROBLEM, ROW
 
 FURTHER_CELLS = "more cells than columns"

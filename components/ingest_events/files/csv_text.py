@@ -9,18 +9,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from components.contracts.encodings import MARKS, UTF_8, mark_of
 from components.contracts.errors import SourceError
 
 BLOCK = 4 << 20
 SHOWN = 40  # characters of a line that a message shows
-UTF_8 = "utf-8"
-MARKS = (  # the longer ones first: that of UTF-32 begins with that of UTF-16
-    (codecs.BOM_UTF8, UTF_8),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 OTHER_FORMATS = {
     b"PK\x03\x04": "a ZIP archive or an Excel workbook; unpack it, or save it as CSV",
@@ -110,10 +103,10 @@ def open_text(where: str, path: Path, encoding: str) -> CsvText | None:
     for magic, format_name in OTHER_FORMATS.items():
         if head.startswith(magic):
             raise SourceError(f"{where}: found {path} to be {format_name}")
-    for mark, marked in MARKS:
-        if head.startswith(mark):
-            return CsvText(where, path, marked, len(mark)) if len(head) > len(mark) else None
-    return CsvText(where, path, _unmarked(head, encoding)) if head else None
+    mark = mark_of(head)
+    if head == mark:  # it may be empty
+        return None
+    return CsvText(where, path, MARKS[mark] if mark else _unmarked(head, encoding), len(mark))
 
 
 def _unmarked(head: bytes, said: str) -> str:
