@@ -21,7 +21,7 @@ from components.contracts.presence import files_below
 from components.lake.id_parts import count_parts, without_parts
 from components.lake.id_sql import id_sql
 from components.lake.rows import stream_rows
-from components.lake.session import duckdb_session, name, parquet_relation, path_text, text
+from components.lake.session import duckdb_session, json_cell, name, parquet_relation, path_text, text
 from components.lake.tables import LOG, Notes, open_table, read_notes, replace_rows, table_files, table_version
 from components.lake.versions import noted_version
 
@@ -99,13 +99,8 @@ def _is_of(person: Person, columns: Sequence[str]) -> str:
     tests = [f"{name(USER_ID)} = {wanted}"] if USER_ID in columns else []
     for column in JSON_COLUMNS:
         if column in columns:
-            tests += [_names(f"json_extract_string({column}, {text(_path(key))})", person) for key in person.columns]
+            tests += [_names(json_cell(column, key), person) for key in person.columns]
     return "(" + " OR ".join(f"coalesce({test}, false)" for test in tests or ["false"]) + ")"
-
-
-def _path(key: str) -> str:
-    """A key as a JSON path."""
-    return '$."' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _names(cell: str, person: Person) -> str:

@@ -100,6 +100,12 @@ def name(column: str) -> str:
     return '"' + column.replace('"', '""') + '"'
 
 
+def json_cell(column: str, key: str) -> str:
+    """Return SQL of the text at a key of a column that holds JSON objects."""
+    path = '$."' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f"json_extract_string({name(column)}, {text(path)})"
+
+
 def _duckdb_type(kind: pa.DataType) -> str:
     if pa.types.is_list(kind):
         return f"{_duckdb_type(kind.value_type)}[]"

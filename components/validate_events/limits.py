@@ -31,7 +31,7 @@ class Judgement:
         return sum(self.reasons.values())
 
     @property
-    def sound(self) -> int:
+    def valid(self) -> int:
         return self.rows - self.quarantined
 
     @property

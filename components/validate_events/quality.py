@@ -39,7 +39,7 @@ def quality_facts(
 def _new_facts(judgement: Judgement) -> dict[str, Any]:
     return {
         "rows": judgement.rows,
-        "clean": judgement.sound,
+        "clean": judgement.valid,
         "quarantined": judgement.quarantined,
         "unusable": sum(judgement.unusable.values()),
         "reasons": judgement.reasons,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import duckdb
 
 from components.contracts.shop import Contract, EventColumns, Shop
-from components.lake.session import text
+from components.lake.session import json_cell, text
 from components.validate_events.judging import UNKNOWN_TYPE
 
 SHOWN_VALUES = 3
@@ -62,8 +62,7 @@ def _unreadable_cell(shop: Shop, key: str) -> str | None:
 
 
 def _json(field: str) -> str:
-    path = '$."' + field.replace('"', '\\"') + '"'
-    return f"json_extract_string(row, {text(path)})"
+    return json_cell("row", field)
 
 
 def reason_words(reasons: Mapping[str, int], contract: Contract, values: Values) -> str:

@@ -92,7 +92,7 @@ def validate_events(
     return ValidationReport(
         clean=Handle(kind="clean", uri=str(home.clean), versions=_versions(home), as_of=moment.isoformat()),
         rows_in=sum(judgement.rows for judgement in judged.judgements.values()),
-        rows_out=sum(judgement.sound for judgement in judged.judgements.values()),
+        rows_out=sum(judgement.valid for judgement in judged.judgements.values()),
         facts=facts,
         warnings=warnings,
     )
