@@ -165,20 +165,20 @@ def test_a_login_page_is_no_run(kfp_host: FakeKfp) -> None:
 
 
 def test_tokens_and_cookies_are_shown_to_kubeflow_and_to_nobody_else(kfp_host: FakeKfp, tmp_path: Path) -> None:
-    ended = submit("--host", kfp_host.url, RANKLOOP_KFP_TOKEN="tok77", RANKLOOP_KFP_COOKIE="session=coo77")
+    ended = submit("--host", kfp_host.url, RANKLOOP_KFP_TOKEN="sesame-token", RANKLOOP_KFP_COOKIE="id=sesame")
     assert ended.returncode == 0, ended.stderr
-    assert {(seen["authorization"], seen["cookie"]) for seen in kfp_host.seen} == {("Bearer tok77", "session=coo77")}
-    assert "77" not in ended.stdout + ended.stderr
+    assert {(seen["authorization"], seen["cookie"]) for seen in kfp_host.seen} == {("Bearer sesame-token", "id=sesame")}
+    assert "sesame" not in ended.stdout + ended.stderr
 
     (tmp_path / "token").write_text("file78")
     kfp_host.seen.clear()
     assert submit("--host", kfp_host.url, "--token-file", tmp_path / "token").returncode == 0
     assert {seen["authorization"] for seen in kfp_host.seen} == {"Bearer file78"}
 
-    broken = submit("--host", kfp_host.url, RANKLOOP_KFP_TOKEN="tok\n77")
+    broken = submit("--host", kfp_host.url, RANKLOOP_KFP_TOKEN="open\nsesame")
     assert broken.returncode == 2
     assert "the token for Kubeflow Pipelines holds a line break" in broken.stderr
-    assert "77" not in broken.stderr
+    assert "sesame" not in broken.stderr
 
 
 def test_a_run_that_is_waited_for_outlasts_a_restart_of_the_server(kfp_host: FakeKfp) -> None:
