@@ -95,7 +95,7 @@ class PointerFiles:
         """Say whether an environment has a file.
 
         Raises:
-            PromotionError: that cannot be told.
+            PromotionError: its folder cannot be looked at.
         """
         return _content(self._path(environment)) is not None
 

@@ -1,7 +1,7 @@
 """Looking for files so that failing to look is never taken for an answer.
 
 ``Path.exists`` and ``Path.glob`` answer "nothing" to some errors, and opening a file that is not there needs a
-descriptor. Here "nothing" means that nothing has that name; whatever else keeps one from looking is an ``OSError``.
+descriptor. Here "nothing" means that nothing has that name; any other failure to look is an ``OSError``.
 """
 
 import errno
@@ -16,7 +16,7 @@ def status_of(path: Path) -> os.stat_result | None:
     A link that leads nowhere is a file that cannot be reached now, as on a disk that is not mounted.
 
     Raises:
-        OSError: whether there is one cannot be told.
+        OSError: the look failed, so that neither answer is known.
     """
     try:
         return path.stat()
@@ -30,7 +30,7 @@ def content_of(path: Path) -> bytes | None:
     """Read a file; None if nothing has that name.
 
     Raises:
-        OSError: it cannot be read, or whether there is one cannot be told.
+        OSError: it cannot be read, or the look failed.
     """
     if status_of(path) is None:
         return None
@@ -44,7 +44,7 @@ def names_in(folder: Path) -> list[str]:
     """Return the names in a folder, sorted; none if nothing has its name.
 
     Raises:
-        OSError: the folder cannot be read, or whether there is one cannot be told.
+        OSError: the folder cannot be read, or the look failed.
     """
     if status_of(folder) is None:
         return []

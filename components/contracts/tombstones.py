@@ -115,7 +115,7 @@ def bury(path: Path, user_id: str) -> str:
             write_durably(path, document.encode(), mode=OWNER_ONLY)
         except OSError as error:
             raise ConfigurationError(
-                f"{path}: cannot be written ({error.strerror}); nothing was erased: free space, or mend its rights"
+                f"{path}: cannot be written ({error.strerror}); nothing was erased: free space, or set its rights"
             ) from error
     return name
 

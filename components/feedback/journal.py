@@ -7,10 +7,10 @@
     take ──▶ events (bounded; full or disk refuses: refused)  ──────────┘
 
 Events are written at once, and whoever handed them in is told when they are on disk. Lists are written every quarter
-of a second; while the disk refuses, or is gone, they wait, and writing starts again by itself. Whatever else goes wrong
-is told once and treated likewise: the thread ends with the journal only.
+of a second; while the disk refuses, or is gone, they wait, and writing starts again by itself. Any other error is
+logged once and treated likewise: the thread ends with the journal only.
 
-What is of a forgotten user is let go at the moment of writing, however long it had to wait.
+Lines of forgotten users are left out at write time, however long they waited.
 """
 
 import logging

@@ -97,7 +97,7 @@ class SegmentWriter:
 
 
 def _new_segment(folder: Path) -> tuple[int, Path]:
-    """Create a segment that is locked before it has its name; names sort by opening, whatever the clock says."""
+    """Create a segment that is locked before it has its name; names sort by opening, not by the clock."""
     newest = max((_number(segment) for segment in segments(folder)[-1:]), default=0)
     path = folder / f"{max(time.time_ns(), newest + 1):020}-{uuid.uuid4().hex[:8]}{ENDING}"
     draft = path.with_name(f".{path.name}")

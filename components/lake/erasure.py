@@ -1,8 +1,8 @@
 """Erasing a user from a Delta table: its rows, its old versions, its log.
 
-The rows are written anew without the user's, in one commit that carries the notes on. The log then begins there: older
+The rows are written again without the user's, in one commit that carries the notes on. The log then begins there: older
 commits go, for their statistics hold the least and greatest ids, and so do all files that no version left reads. A run
-that names an older version can no longer be repeated, and is told so when it tries. Where cells of other rows hold the
+that names an older version can no longer be repeated, and fails with that reason. Where cells of other rows hold the
 id as a part, a stand-in takes its place.
 """
 

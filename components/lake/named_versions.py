@@ -37,7 +37,7 @@ def _naming(home: Home) -> Iterator[tuple[str, Versions]]:
 
 
 def _documents(folder: Path, room: str, ending: str = ".json") -> Iterator[Path]:
-    """Return the documents in a room of each folder in a folder; one that cannot be read names nobody knows what."""
+    """Yield the paths of the documents in the folder ``room`` of each folder in a folder."""
     for name in names_in(folder):
         if (folder / name / room).is_dir():
             yield from (folder / name / room / each for each in names_in(folder / name / room) if each.endswith(ending))

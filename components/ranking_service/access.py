@@ -150,7 +150,7 @@ def _stamp(path: Path) -> Stamp | None:
     """What changes whenever the file does; None if there is none.
 
     Raises:
-        ConfigurationError: whether there is one cannot be told.
+        ConfigurationError: the file cannot be looked at.
     """
     try:
         status = status_of(path)

@@ -52,7 +52,7 @@ class FairLine(Generic[Place]):
         self.cost_of[caller] -= cost
         if self.cost_of[caller] < ROUNDED:
             del self.cost_of[caller]
-        if not self._heap:  # whoever comes next begins as everybody does
+        if not self._heap:  # all callers begin alike again
             self._ends.clear()
             self.cost_of.clear()
             self.cost = 0.0

@@ -50,13 +50,13 @@ class OnlineRows:
     Reading raises StoreError when the store cannot be reached, or holds rows of other features.
     """
 
-    def __init__(self, client: PackedClient, hasty: PackedClient | None = None) -> None:
-        """Look the views up. ``hasty`` reads single users: a client with a deadline, where the store is a server.
+    def __init__(self, client: PackedClient, bounded: PackedClient | None = None) -> None:
+        """Look the views up. ``bounded`` reads single users: a client with a deadline, where the store is a server.
 
         Raises:
             StoreError: the store cannot be reached, or no rows of these features were ever written.
         """
-        self.client, self.hasty = client, hasty or client
+        self.client, self.bounded = client, bounded or client
         self._users, self._items = client.view("user_features"), client.view("item_features")
         self._sessions = session_view()
         self.breaker = Breaker()
@@ -67,7 +67,7 @@ class OnlineRows:
     def close(self) -> None:
         """Let go of the store; the next read opens it again."""
         self.client.close()
-        self.hasty.close()
+        self.bounded.close()
 
     def items(self) -> StoredItems:
         """Read every item that has a row, expired or not, sorted by id; at least one must have."""
@@ -92,7 +92,7 @@ class OnlineRows:
 
     def items_mark(self) -> bytes | None:
         """A mark that changes when item rows are written."""
-        return self.hasty.written(self._items.name)
+        return self.bounded.written(self._items.name)
 
     def user_ids(self) -> list[str]:
         """The ids of all users that have a row, sorted."""
@@ -107,7 +107,7 @@ class OnlineRows:
         if not self.breaker.allows():
             raise StoreError(f"{self.client.backend.url}: did not answer a moment ago, and is left alone for a while")
         try:
-            user, session = self.hasty.read_each([self._users, self._sessions], user_id)
+            user, session = self.bounded.read_each([self._users, self._sessions], user_id)
         except StoreError:
             self.breaker.failed()
             raise
@@ -139,7 +139,7 @@ class OnlineRows:
         if self.breaker.state is not State.CLOSED:
             return None
         try:
-            return self.hasty.read(self._sessions, user_ids, damaged_is_missing=True)
+            return self.bounded.read(self._sessions, user_ids, damaged_is_missing=True)
         except StoreError:
             return None
 

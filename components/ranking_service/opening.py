@@ -78,7 +78,7 @@ class Opening:
         self.settings, self.sessions, self._forgotten = settings, sessions, forgotten
         self.shop = settings.shop
         self._advice = f"{run_command(settings.home)} writes them again"
-        self.time = HomeTime(settings.home.feedback, lambda: self._client("", hasty=True), self._advice)
+        self.time = HomeTime(settings.home.feedback, lambda: self._client("", bounded=True), self._advice)
         self._shelves: dict[str, _Shelf] = {}
         self._rankers: dict[str, Ranker] = {}
         self._opened: dict[_Making, Recommender] = {}
@@ -211,7 +211,7 @@ class Opening:
         return lambda: self.now() - newest > bound
 
     def _shelf(self, revision: str) -> _Shelf:
-        """The items of a revision, read again if they were written anew; what the store lost is kept.
+        """The items of a revision, read again if they were written again; what the store lost is kept.
 
         Raises:
             StoreError: there are no rows, or they cannot be read, and none were read before.
@@ -264,7 +264,7 @@ class Opening:
                 f"{client.backend.url}: found no rows of feature revision {revision}, which the bundle was made for;"
                 f" {self._advice}, unless it was made by other code: then promote another bundle"
             )
-        return OnlineRows(client, self._client(revision, hasty=True))
+        return OnlineRows(client, self._client(revision, bounded=True))
 
     def _any_bundle(self) -> Bundle | None:
         for folder in published_folders(self.settings.home.models, self.shop):
@@ -290,14 +290,14 @@ class Opening:
             mark = client.written("item_features")
         return int.from_bytes((mark or b"")[:8], "little", signed=True)
 
-    def _client(self, revision: str, hasty: bool = False) -> PackedClient:
+    def _client(self, revision: str, bounded: bool = False) -> PackedClient:
         home, deadline = self.settings.home, self.settings.store_deadline_ms / 1000
         return PackedClient.open(
             home.online_url,
             project=PROJECT,
             revision=revision,
             clock=self.time.clock or wall_clock,
-            deadline_seconds=deadline if hasty else max(deadline, OPENING_SECONDS),
+            deadline_seconds=deadline if bounded else max(deadline, OPENING_SECONDS),
         )
 
     def _forget_unused(self, arms: dict[ArmName, Recommender]) -> None:

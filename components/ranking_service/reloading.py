@@ -129,7 +129,7 @@ class Reloading:
             self._opening.count_rows(self._live)
 
     def _write_sessions(self) -> int:
-        return 0 if self._live is None else self._opening.sessions.write(self._live.champion.rows.hasty)
+        return 0 if self._live is None else self._opening.sessions.write(self._live.champion.rows.bounded)
 
     def _say(self, about: str, trouble: str | None, unexpected: bool = False) -> None:
         """Log a trouble once for as long as it stays the same, and its end; an unexpected one with its traceback."""

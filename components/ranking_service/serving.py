@@ -147,7 +147,7 @@ class Serving:
         self.sessions.add(session_events(events, live.codes), live.champion.rows.stored_sessions)
 
     def _restore(self, live: Live) -> None:
-        """Give sessions the last events of the journal, once; what they were told since something is live counts once.
+        """Give sessions the last events of the journal, once; events that they hold already count once.
 
         What cannot be read this time is tried again with what is live next.
         """

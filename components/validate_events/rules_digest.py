@@ -7,7 +7,7 @@ from components.contracts.ids import nobody_words
 from components.contracts.shop import Shop
 
 JUDGED_ANEW = {"name", "event_type", "types", "lag_minutes", "live"}
-CLEAN_LAYOUT = 2  # of the clean catalogue: when it changes, a home makes its own anew
+CLEAN_LAYOUT = 2  # of the clean catalogue: when it changes, a home makes its own again
 
 
 def digest_settings(shop: Shop, table: str) -> str:

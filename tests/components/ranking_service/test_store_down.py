@@ -90,7 +90,7 @@ def rows_of(live: Serving) -> OnlineRows:
 
 @contextmanager
 def asked(shop: Stocked, url: str) -> Iterator[OnlineRows]:
-    """Rows of a store, with a hasty client of another one."""
+    """Rows of a store, with a bounded client of another one."""
 
     def client(place: str, deadline: float | None = None) -> PackedClient:
         features = shop.features
