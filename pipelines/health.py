@@ -142,7 +142,8 @@ def _outputs(shop_file: Path, home: Home) -> list[Finding]:
     try:
         shop = load_shop(shop_file)
         if shop.name != done.shop:
-            return []
+            other = f"not examined: the last run was of shop {done.shop}, {shop_file} is of {shop.name}"
+            return [Finding("outputs", False, other, "name that shop's file with --shop", needed=False)]
         lost = [
             Finding(one.subject, False, one.found, advice if one.put_back or one.needs_run else "promote another")
             for one in lost_outputs(home, shop, done)

@@ -22,8 +22,8 @@ from components.ranking_service.answer_schemas import (
     Shop,
 )
 from components.ranking_service.bodies import BODY_SECONDS, JSON, MOST_BYTES
-from components.ranking_service.schemas import EventsRequest, RankRequest, RecommendRequest
-from components.ranking_service.storefront import MOST_CUSTOMERS, MOST_ID, SOME_CUSTOMERS
+from components.ranking_service.schemas import ID_DOCUMENT, EventsRequest, RankRequest, RecommendRequest
+from components.ranking_service.storefront import MOST_CUSTOMERS, SOME_CUSTOMERS
 
 Document = dict[str, Any]
 TEXT = "text/plain"
@@ -86,7 +86,7 @@ def openapi_document() -> Document:
 
 
 def _paths() -> Document:
-    user_id = _parameter("user_id", "path", {"type": "string", "minLength": 1, "maxLength": MOST_ID})
+    user_id = _parameter("user_id", "path", ID_DOCUMENT)
     like = _parameter("like", "query", {"type": "string", "default": ""})
     limits = {"type": "integer", "minimum": 1, "maximum": MOST_CUSTOMERS, "default": SOME_CUSTOMERS}
     limit = _parameter("limit", "query", limits)

@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     ValidationError,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     WrapValidator,
     model_validator,
 )
@@ -43,7 +44,19 @@ def _somebody(value: str) -> str:
     return value
 
 
-Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS, pattern=IN_ONE_LINE), BeforeValidator(_id_text)]
+ID_DOCUMENT = {
+    "type": "string",
+    "minLength": 1,
+    "description": f"Read without blanks at its ends, `7.0` as `7`: 1 to {MAX_ID_CHARACTERS} characters in one line.",
+}
+"""What callers read of an id: limits of the text as it is sent would refuse what the service trims and takes."""
+
+Id = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_ID_CHARACTERS, pattern=IN_ONE_LINE),
+    BeforeValidator(_id_text),
+    WithJsonSchema(ID_DOCUMENT),
+]
 KnownId = Annotated[Id, AfterValidator(_somebody)]
 ListId = Annotated[str, Field(min_length=1, max_length=128, pattern=IN_ONE_LINE)]  # the service's have 113 at most
 Ids = Annotated[list[Id], Field(max_length=MOST_ITEMS)]

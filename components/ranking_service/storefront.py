@@ -28,13 +28,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from components.contracts.errors import StoreError
-from components.contracts.ids import id_text
+from components.contracts.ids import MAX_ID_CHARACTERS, id_text
 from components.ranking_service.purchases import Bought
 
 PAGE = "index.html"
 MOST_CUSTOMERS = 100
 SOME_CUSTOMERS = 20
-MOST_ID = 256  # characters
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -154,8 +153,8 @@ async def customers(request: Request) -> Response:
 async def customer(request: Request) -> Response:
     """Answer with what a customer bought; one who is not known bought nothing yet."""
     user_id = id_text(request.path_params["user_id"])
-    if not 0 < len(user_id) <= MOST_ID:
-        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"user_id: expected 1 to {MOST_ID} characters")
+    if not 0 < len(user_id) <= MAX_ID_CHARACTERS:
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"user_id: expected 1 to {MAX_ID_CHARACTERS} characters")
     live = _live(request)
     bought = _known(lambda: live.bought(user_id))
     return _json({"user_id": user_id, "known": bought is not None, "bought": [asdict(row) for row in bought or ()]})

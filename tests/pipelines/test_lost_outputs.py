@@ -131,3 +131,10 @@ def test_an_environment_is_put_back_from_its_copy(living: LivingHome, loss: str)
     run(living)
     assert pointers.read("local") == before
     assert failures(living) == {}
+
+
+def test_doctor_says_when_the_shop_file_is_not_that_of_the_home(living: LivingHome) -> None:
+    packaged = Path("pipelines/shops/complete_journey.toml")
+    (outputs,) = [one for one in examine(packaged, living.home) if one.subject == "outputs"]
+    assert (outputs.well, outputs.needed) == (False, False)
+    assert outputs.found.startswith("not examined: the last run was of shop synthetic")

@@ -6,6 +6,7 @@ import pytest
 import schemathesis
 from starlette.routing import Route
 
+from components.contracts.ids import MAX_ID_CHARACTERS
 from components.ranking_service.admission import Limits
 from components.ranking_service.openapi import openapi_document
 from components.ranking_service.routes import ranking_app
@@ -47,3 +48,10 @@ def test_health_needs_no_key_and_all_else_may() -> None:
     paths = openapi_document()["paths"]
     open_paths = {path for path, item in paths.items() for told in item.values() if told["security"] == []}
     assert open_paths == {"/livez", "/readyz"}
+
+
+def test_ids_are_limited_as_they_are_read_not_as_they_are_sent() -> None:
+    schemas = openapi_document()["components"]["schemas"]
+    for id_schema in (schemas["RankRequest"]["properties"]["user_id"], schemas["Event"]["properties"]["item_id"]):
+        assert {"maxLength", "pattern"}.isdisjoint(id_schema)
+        assert f"1 to {MAX_ID_CHARACTERS} characters" in id_schema["description"]
