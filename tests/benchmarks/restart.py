@@ -46,11 +46,11 @@ def main() -> None:
         for users in chosen.users:
             for root in folders:
                 taken = [started(root, home, users, chosen.patience) for _ in range(RUNS)]
-                print(f"{users:>7,} users, {root.name}: {told(taken)}", flush=True)
+                print(f"{users:>7,} users, {root.name}: {medians(taken)}", flush=True)
 
 
-def told(starts: list[tuple[float, float, float]]) -> str:
-    """The medians of some starts."""
+def medians(starts: list[tuple[float, float, float]]) -> str:
+    """Return the medians of some starts."""
     alive, ready, held = (sorted(values)[len(values) // 2] for values in zip(*starts, strict=True))
     return f"/livez after {alive:.2f} s, /readyz after {ready:.2f} s, sessions of {held:,.0f} users held"
 

@@ -39,7 +39,7 @@ def test_a_letter_that_the_terminal_lacks_is_replaced(book_shop: Path, encoding:
     assert SHOP.replace(" ", "").encode(encoding, "replace") in shown
 
 
-def test_files_are_utf8_whatever_the_locale_is(tmp_path: Path) -> None:
+def test_files_are_utf8_in_any_locale(tmp_path: Path) -> None:
     bare = {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     script = r"import pathlib, pipelines.output as o; o.use_utf8(); pathlib.Path('name').write_text('\u66f8\u5e97')"
     done = subprocess.run([sys.executable, "-c", script], env=os.environ | bare, cwd=tmp_path, check=False)

@@ -14,7 +14,7 @@ FEATURES = 7
 GROUPS = (0, 1, -1, 1, 2, 0, 0)
 
 
-def some_rows(many: int = 300) -> np.ndarray:
+def random_rows(many: int = 300) -> np.ndarray:
     """Rows of few values each, some missing: a path asks for one feature more than once."""
     random = np.random.default_rng(1)
     rows = random.integers(0, 9, size=(many, FEATURES)).astype(np.float32)
@@ -23,7 +23,7 @@ def some_rows(many: int = 300) -> np.ndarray:
 
 
 def trained(depth: int, rounds: int = 12, **parameters: Any) -> xgboost.Booster:
-    rows = some_rows()
+    rows = random_rows()
     label = np.nan_to_num(rows) @ np.arange(FEATURES) + np.nan_to_num(rows[:, 0]) * np.nan_to_num(rows[:, 1])
     chosen = {"max_depth": depth, "nthread": 1, "seed": 1, "min_child_weight": 0, **parameters}
     return xgboost.train(chosen, xgboost.DMatrix(rows, label=label, missing=np.nan), rounds)
@@ -37,33 +37,33 @@ def by_xgboost(booster: xgboost.Booster, rows: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("depth", [1, 2, 5, 8])
 def test_the_tables_say_what_xgboost_says(depth: int) -> None:
     booster = trained(depth)
-    found = Explainer([(1.0, booster)], GROUPS)(some_rows())
-    np.testing.assert_allclose(found, by_xgboost(booster, some_rows()), atol=1e-3 * depth)
+    found = Explainer([(1.0, booster)], GROUPS)(random_rows())
+    np.testing.assert_allclose(found, by_xgboost(booster, random_rows()), atol=1e-3 * depth)
 
 
 def test_trees_that_grew_by_loss_are_explained_too() -> None:
     booster = trained(8, grow_policy="lossguide", max_leaves=9)
     np.testing.assert_allclose(
-        Explainer([(1.0, booster)], GROUPS)(some_rows()), by_xgboost(booster, some_rows()), atol=1e-2
+        Explainer([(1.0, booster)], GROUPS)(random_rows()), by_xgboost(booster, random_rows()), atol=1e-2
     )
 
 
 def test_boosters_add_up_by_their_factors() -> None:
     one, other = trained(3), trained(4)
-    found = Explainer([(0.5, one), (-2.0, other)], GROUPS)(some_rows())
-    expected = 0.5 * by_xgboost(one, some_rows()) - 2.0 * by_xgboost(other, some_rows())
+    found = Explainer([(0.5, one), (-2.0, other)], GROUPS)(random_rows())
+    expected = 0.5 * by_xgboost(one, random_rows()) - 2.0 * by_xgboost(other, random_rows())
     np.testing.assert_allclose(found, expected, atol=1e-2)
 
 
 def test_a_row_is_explained_alike_alone_and_among_others() -> None:
     explain = Explainer([(1.0, trained(5))], GROUPS)
-    rows = some_rows(20)
+    rows = random_rows(20)
     np.testing.assert_array_equal(np.concatenate([explain(rows[[row]]) for row in range(20)]), explain(rows))
     assert explain(rows[:0]).shape == (0, 3)
 
 
 def test_trees_without_a_condition_add_nothing() -> None:
-    assert not Explainer([(1.0, trained(3, gamma=1e9))], GROUPS)(some_rows(4)).any()
+    assert not Explainer([(1.0, trained(3, gamma=1e9))], GROUPS)(random_rows(4)).any()
 
 
 @pytest.mark.parametrize("parameters", [{"max_depth": 9}, {"booster": "dart"}])

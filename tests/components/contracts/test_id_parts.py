@@ -30,12 +30,12 @@ WHOLES = [
 
 
 def in_duckdb(user_id: str, cell: str) -> bool:
-    found = duckdb.execute("SELECT regexp_matches(?, ?)", [cell, Person(user_id).part.in_id(RE2)]).fetchall()
-    return bool(found[0][0])
+    rows = duckdb.execute("SELECT regexp_matches(?, ?)", [cell, Person(user_id).part.in_id(RE2)]).fetchall()
+    return bool(rows[0][0])
 
 
 @pytest.mark.parametrize(("user_id", "cell"), PARTS)
-def test_a_part_is_found_and_replaced_by_as_many_bytes(user_id: str, cell: str) -> None:
+def test_a_part_is_replaced_by_as_many_bytes(user_id: str, cell: str) -> None:
     part = Person(user_id, tombstone="t").part
     assert part.is_in_id(cell)
     assert in_duckdb(user_id, cell)
@@ -55,10 +55,10 @@ def test_an_id_within_a_word_or_a_number_is_another_one(user_id: str, cell: str)
 
 @pytest.mark.parametrize("user_id", ["12", "a", "ann-4711", "x" * 300, "ä"])
 def test_a_stand_in_is_the_users_own_and_never_the_id(user_id: str) -> None:
-    found = {Person(user_id, tombstone=str(number)).part.stand_in for number in range(2000)}
-    assert user_id not in found
-    assert {len(each) for each in found} == {len(user_id.encode())}
-    assert len(found) > 1
+    stand_ins = {Person(user_id, tombstone=str(number)).part.stand_in for number in range(2000)}
+    assert user_id not in stand_ins
+    assert {len(each) for each in stand_ins} == {len(user_id.encode())}
+    assert len(stand_ins) > 1
 
 
 @pytest.mark.parametrize(

@@ -236,7 +236,7 @@ def test_a_home_whose_offset_was_a_time_loses_and_doubles_nothing(shop: ShopFold
     assert set(read_notes(raw)["sources"]["served"]) == {"files"}
 
 
-def test_lists_are_read_once_whatever_files_they_come_to_lie_in(shop: ShopFolder) -> None:
+def test_lists_are_read_once_also_after_their_files_are_compacted(shop: ShopFolder) -> None:
     table = Places(shop.home.feedback).impressions
     for number in range(3):
         log_all(shop.home.feedback, a_list(f"r{number}", logged_at=LOGGED + number * HOUR))

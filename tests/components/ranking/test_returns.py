@@ -68,17 +68,17 @@ def rows_at(events: list[dict[str, Any]], day: float) -> tuple[UserRows, ItemRow
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_ratios_and_shares_stay_in_their_ranges_whatever_is_returned(seed: int) -> None:
+def test_ratios_and_shares_stay_in_their_ranges_for_any_returns(seed: int) -> None:
     users, items = rows_at(mixed_events(seed), 121)
     pairs = generate_candidates(users, items, Candidates(popular=9))
-    found = dict(zip(FEATURE_NAMES, ranking_features(users, items, pairs).T, strict=True))
+    features = dict(zip(FEATURE_NAMES, ranking_features(users, items, pairs).T, strict=True))
 
-    below = {name for name in {*BOUNDED, *NOT_NEGATIVE} if np.nanmin(found[name], initial=0) < 0}
-    above = {name for name, most in BOUNDED.items() if np.nanmax(found[name], initial=0) > most + ROUNDING}
+    below = {name for name in {*BOUNDED, *NOT_NEGATIVE} if np.nanmin(features[name], initial=0) < 0}
+    above = {name for name, limit in BOUNDED.items() if np.nanmax(features[name], initial=0) > limit + ROUNDING}
     assert (below, above) == (set(), set())
 
 
-def test_what_was_only_brought_back_falls_most_and_is_not_trending() -> None:
+def test_an_item_with_returns_only_falls_fastest_and_is_not_trending() -> None:
     sold = [event(day + n / 10, f"u{n}", f"i{n % 4}") for day in range(100) for n in range(4)]
     bought = [event(1, f"u{n}", "i8") for n in range(14)]
     recalled = [event(85 + n, f"u{n}", "i8", "return") for n in range(14)]

@@ -78,11 +78,11 @@ async def small(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @asynccontextmanager
-async def listening(most: int, keep_alive: float) -> AsyncIterator[Callable[[], Awaitable["Caller"]]]:
+async def listening(limit: int, keep_alive: float) -> AsyncIterator[Callable[[], Awaitable["Caller"]]]:
     """Listen with room for so many connections; yield what opens another one."""
 
     class Connection(BoundedConnection):
-        room = Room(most)
+        room = Room(limit)
         keep_alive_seconds = keep_alive
 
     config, state = Config(small, log_config=None), ServerState()
@@ -202,6 +202,6 @@ def test_connections_leave_descriptors_to_the_service(
 ) -> None:
     set_to: list[tuple[int, int]] = []
     monkeypatch.setattr(room.resource, "getrlimit", lambda _: limits)
-    monkeypatch.setattr(room.resource, "setrlimit", lambda _, found: set_to.append(found))
+    monkeypatch.setattr(room.resource, "setrlimit", lambda _, limits_set: set_to.append(limits_set))
     assert connection_limit() == most
     assert set_to == ([] if raised is None else [raised])

@@ -16,9 +16,11 @@ def test_a_list_costs_by_its_length_and_its_reasons(asked: dict[str, Any], cost:
     assert cost_of_list(RecommendRequest(user_id="ann", **asked)) == pytest.approx(cost)
 
 
-def test_reasons_cost_for_as_many_items_as_get_some() -> None:
+def test_reasons_cost_only_for_the_items_that_get_them() -> None:
     items = [f"i{number}" for number in range(1000)]
-    plain, explained = (cost_of_rank(RankRequest(user_id="a", items=items, explain=told)) for told in (False, True))
+    plain, explained = (
+        cost_of_rank(RankRequest(user_id="a", items=items, explain=explain)) for explain in (False, True)
+    )
     assert explained - plain == pytest.approx(5)
 
 

@@ -64,7 +64,7 @@ def test_what_left_the_range_long_ago_need_not_be_in_the_catalogue(tmp_path: Pat
     assert shop.validate().warnings == ()
 
 
-def test_a_catalogue_that_lacks_some_is_a_warning_that_says_what_follows(tmp_path: Path) -> None:
+def test_items_that_the_catalogue_lacks_are_a_warning_with_its_effect(tmp_path: Path) -> None:
     sold = [f"a{number}" for number in range(20)]
     warning = shop_with(tmp_path / "plain", sales(*sold), sold[:15]).validate().warnings[0]
     assert warning.startswith("events: 5 of 20 rows sold since 2024-02-03 (5 of 20 items) have an item that the cat")

@@ -56,7 +56,7 @@ def test_without_a_quote_character_nothing_is_enclosed() -> None:
 
 
 @given(rows=st.lists(st.lists(CELLS, min_size=2, max_size=4), min_size=1, max_size=5), cut=st.integers(1, 7))
-def test_what_a_writer_wrote_is_read_in_whatever_pieces(rows: list[list[str]], cut: int) -> None:
+def test_what_a_writer_wrote_is_read_in_pieces_of_any_length(rows: list[list[str]], cut: int) -> None:
     written = io.StringIO(newline="")
     csv.writer(written, quoting=csv.QUOTE_ALL).writerows(rows)
     text = written.getvalue()

@@ -46,7 +46,7 @@ def test_an_encoding_is_said_or_recognised_by_first_bytes(tmp_path: Path, writte
         pa.compress(TEXT.encode(), codec="zstd", asbytes=True),
     ],
 )
-def test_packed_files_are_unpacked_whatever_their_name(tmp_path: Path, packed: bytes) -> None:
+def test_packed_files_are_unpacked_under_any_name(tmp_path: Path, packed: bytes) -> None:
     assert read(tmp_path / "a.csv", packed) == TEXT
 
 
