@@ -88,7 +88,7 @@ def breaches(contract: Contract, judgement: Judgement) -> list[str]:
     return [
         f"{judgement.table}: {count:,} of {judgement.rows:,} new rows {what} ({limit_words(limit, key)})"
         for what, count, limit, key in limits
-        if count > max(limit * judgement.rows, contract.tolerated_rows)
+        if is_passed(contract, limit, count, judgement.rows)
     ]
 
 
@@ -98,6 +98,11 @@ def rejection_warnings(contract: Contract, judgement: Judgement) -> Iterator[str
     if reasons:
         count, words = sum(reasons.values()), reason_words(reasons, contract, judgement.values)
         yield f"{judgement.table}: {count:,} of {judgement.rows:,} new rows are set aside: {words}"
+
+
+def is_passed(contract: Contract, limit: float, count: int, rows: int) -> bool:
+    """Say whether a count is above its limit, a share of the rows, and above the rows that the contract tolerates."""
+    return count > max(limit * rows, contract.tolerated_rows)
 
 
 def limit_words(limit: float, key: str) -> str:

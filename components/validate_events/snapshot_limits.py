@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from components.contracts.shop import Contract, Shop
 from components.lake.number_signs import number_hint
 from components.validate_events.findings import Findings
-from components.validate_events.limits import limit_words
+from components.validate_events.limits import is_passed, limit_words
 from components.validate_events.reasons import reason_words
 from components.validate_events.snapshots import repeated
 
@@ -31,7 +31,7 @@ def snapshot_breaches(shop: Shop, table: str, findings: Findings) -> list[str]:
     breaches = [
         f"{table}: {count:,} of {rows:,} rows {what} ({limit_words(limit, key)})"
         for what, count, limit, key in limits
-        if count > max(limit * rows, contract.tolerated_rows) or (count == rows and limit < 1)
+        if is_passed(contract, limit, count, rows) or (count == rows and limit < 1)
     ]
     return [*breaches, *_bad_cell_breaches(contract, table, findings), *_nothing_in_stock(shop, findings)]
 
@@ -41,7 +41,7 @@ def _bad_cell_breaches(contract: Contract, table: str, findings: Findings) -> It
     cells = findings.bad_cells | {"price": findings.bad_cells.get("price", 0) + findings.implausible_prices}
     cells |= {"stock": findings.stock.get("unknown", 0)}
     for column, count in cells.items():
-        if count > max(limit * rows, contract.tolerated_rows):
+        if is_passed(contract, limit, count, rows):
             words = f"{column} cells of {rows:,} rows cannot be read"
             yield f"{table}: {count:,} {words} ({limit_words(limit, 'max_bad_cells')})"
 
