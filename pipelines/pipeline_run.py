@@ -42,7 +42,7 @@ def _shared_arguments(settings: RunSettings, run_id: str) -> dict[str, str]:
 
 def _new_run(settings: RunSettings, pipeline: str, fingerprint: dict[str, str]) -> RunRecord:
     return RunRecord(
-        run_id=new_run_id(),
+        run_id=new_run_id(settings.home),
         pipeline=pipeline,
         shop=settings.shop.name,
         shop_file=str(settings.shop_file),

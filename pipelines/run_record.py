@@ -2,8 +2,10 @@
 
 import json
 import secrets
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ from components.contracts.durable import write_durably
 from components.contracts.errors import ConfigurationError
 from components.contracts.home import Home
 from pipelines.home_lock import lock_holder
+
+SECONDS = "%Y%m%dT%H%M%S"  # of a run's id, before its milliseconds
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,18 @@ class RunRecord:
     fingerprint: dict[str, str] = field(default_factory=dict)  # of code, shop, sources and as-of
 
 
-def new_run_id() -> str:
-    """Return an id that sorts by time and that no other run has."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}{datetime.now(UTC).microsecond // 1000:03d}-{secrets.token_hex(2)}"
+def new_run_id(home: Home | None = None) -> str:
+    """Return an id that no other run has, and that sorts after all runs of a home, whatever the clock was then."""
+    moment = max([datetime.now(UTC), *(_moments_after(home) if home else ())])
+    return f"{moment:{SECONDS}}{moment.microsecond // 1000:03d}-{secrets.token_hex(2)}"
+
+
+def _moments_after(home: Home) -> Iterator[datetime]:
+    """Yield the moment after each run of a home, by its id; ids of other forms have none."""
+    for path in home.runs.glob("*/run.json"):
+        with suppress(ValueError, OverflowError):
+            moment = datetime.strptime(f"{path.parent.name.partition('-')[0]}+0000", f"{SECONDS}%f%z")
+            yield moment + timedelta(milliseconds=1)
 
 
 def save_run(home: Home, run: RunRecord) -> None:
