@@ -65,8 +65,10 @@ def id_of(text: str | None, nobody: Collection[str] = ()) -> str | None:
 
 
 def nobody_words(words: Collection[str]) -> frozenset[str]:
-    """Return a shop's own words for nobody in the form that ids are compared with."""
-    return frozenset(_lowered(id_text(word)) for word in words)
+    """Return a shop's own words for nobody in the form that ids are compared with, in small and capital letters."""
+    return frozenset(
+        _lowered(id_text(written)) for word in words for written in (word, word.lower(), word.upper(), word.title())
+    )
 
 
 def _lowered(text: str) -> str:

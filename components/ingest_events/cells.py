@@ -13,6 +13,8 @@ FRACTIONS = ("FLOAT", "DOUBLE", "DECIMAL")
 EXACT_BELOW = {"FLOAT": 2**24, "DOUBLE": 2**53}
 """From here on several whole numbers are one float."""
 ROUNDED_NUMBER = "a rounded number"
+NO_TEXT = r"[\x{1}-\x{8}\x{e}-\x{1f}]|\x{0}[^\x{0}]"
+"""Bytes of numbers, keys and UUIDs; text has at most zeros at its end, where its length is fixed."""
 
 
 def id_reading(column: str, kind: str, what: str) -> Reading:
@@ -31,6 +33,7 @@ def id_reading(column: str, kind: str, what: str) -> Reading:
     cases = [(rounded, ROUNDED_NUMBER), (broken, "a line break or control character inside")]
     if kind == "BLOB":
         cases.append((f"{cell} IS NOT NULL AND {written} IS NULL", "bytes of no UTF-8"))
+        cases.append((f"regexp_matches({written}, {text(NO_TEXT)})", "bytes that are no text"))
     return Reading(id_sql(written), _problem(what, cases))
 
 

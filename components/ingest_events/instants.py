@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.contracts.shop import Source
-from components.ingest_events.times import INT96
+from components.ingest_events.times import INT96, ZONED, ZONED_NANOSECONDS
 
 
 def with_instants(source: Source, paths: Iterable[Path], kinds: dict[str, str]) -> dict[str, str]:
@@ -21,7 +21,11 @@ def with_instants(source: Source, paths: Iterable[Path], kinds: dict[str, str]) 
 
     Files that disagree are each what they are: a column is an instant if it is one in every file that has it.
     """
-    local = [column for column, kind in kinds.items() if kind.startswith("TIMESTAMP") and "ZONE" not in kind]
+    local = [
+        column
+        for column, kind in kinds.items()
+        if kind.startswith("TIMESTAMP") and kind not in (ZONED, ZONED_NANOSECONDS)
+    ]
     if source.kind != "parquet" or source.time_zone is not None or not local:
         return kinds
     marked = [_instants(path) for path in paths]

@@ -19,6 +19,7 @@ INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 NUMBERS = (*INTEGERS, *(f"U{kind}" for kind in INTEGERS), "FLOAT", "DOUBLE", "DECIMAL")
 TEXTS = ("VARCHAR", "BLOB")
 INT96 = "INT96"
+ZONED, ZONED_NANOSECONDS = "TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"
 NO_INSTANT = "CAST(NULL AS TIMESTAMPTZ)"
 SAMPLE = datetime(2000, 12, 31, 23, 59, 59)
 LOCAL = r"\d{4}\D\d{1,2}\D\d{1,2}([T ]\s*\d{1,2}:\d{2}(:\d{2}(\.\d*)?)?)?"
@@ -61,7 +62,7 @@ def words_for_times(kind: str, time_format: str | None, zone: ZoneInfo) -> str:
     """Say how a column of times is read."""
     if kind == INT96:
         return "instants in UTC (Parquet INT96)"
-    if kind == "TIMESTAMP WITH TIME ZONE":
+    if kind in (ZONED, ZONED_NANOSECONDS):
         return "instants"
     if time_format in MICROSECONDS:
         return f"{time_format} since 1970 in UTC"
@@ -73,8 +74,10 @@ def words_for_times(kind: str, time_format: str | None, zone: ZoneInfo) -> str:
 def _local_and_instant(where: str, column: str, kind: str, time_format: str | None) -> tuple[str | None, str]:
     """SQL of the naive local time (None if there is never one), and of the instant where the cell says its offset."""
     cell = name(column)
-    if kind == "TIMESTAMP WITH TIME ZONE":
+    if kind == ZONED:
         return None, _within_years(cell)
+    if kind == ZONED_NANOSECONDS:
+        return None, f"make_timestamptz(epoch_ns({cell}) // 1000)"
     if kind == INT96:
         return None, f"timezone('UTC', {_within_years(f'CAST({cell} AS TIMESTAMP)')})"
     if kind == "TIMESTAMP_NS":
@@ -102,7 +105,8 @@ def _written(column: str, kind: str, time_format: str | None) -> tuple[str | Non
         return (None, parsed) if "%z" in time_format.lower() else (parsed, NO_INSTANT)
     is_local = f"regexp_full_match({cell}, {text(LOCAL)})"
     says_offset = f"NOT {is_local} AND regexp_matches({cell}, {text(OFFSET)})"
-    instant = _within_years(f"CASE WHEN {says_offset} THEN TRY_CAST({cell} AS TIMESTAMPTZ) END")
+    joined = rf"regexp_replace(upper({cell}), '\s+([Z+-]\S*)$', '\1')"  # as the engine reads offsets
+    instant = _within_years(f"CASE WHEN {says_offset} THEN TRY_CAST({joined} AS TIMESTAMPTZ) END")
     return f"CASE WHEN {is_local} THEN TRY_CAST({cell} AS TIMESTAMP) END", instant
 
 

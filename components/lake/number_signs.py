@@ -52,11 +52,13 @@ def _literal(sign: str) -> str:
 OTHER_SIGNS = (
     (PLAIN.pattern, "a decimal point: set `source.decimal`"),
     (r"[+-]?\d{1,3},\d{3}", "a comma: set `source.decimal` or `source.thousands`"),
-    (NumberSigns(",", ".").pattern, "a decimal comma: set `source.decimal`"),
+    (NumberSigns(",").pattern, "a decimal comma: set `source.decimal`"),
+    (NumberSigns(",", ".").pattern, "a decimal comma and points: set `source.decimal` and `source.thousands`"),
     (NumberSigns(",", " ").pattern, "a decimal comma and spaces: set `source.decimal` and `source.thousands`"),
     (NumberSigns(".", ",").pattern, "thousands separators: set `source.thousands`"),
     (NumberSigns(".", " ").pattern, "thousands separators: set `source.thousands`"),
     (NumberSigns(".", "'").pattern, "thousands separators: set `source.thousands`"),
+    (r"[^\d.,]+[\d.,' ]*\d[^\d.,]*|[+-]?[\d.,' ]*\d[^\d.,]+", "signs beside the number: export the number alone"),
 )
 
 

@@ -23,5 +23,8 @@ def resolve_as_of(asked: str | None, newest: date | None, zone: ZoneInfo) -> dat
     if asked is not None:
         return read_moment(asked, zone)
     if newest is None:
-        raise ContractBreach("events: found no sound event, so there is no day to stand at; see the quarantine for why")
+        raise ContractBreach(
+            "events: found no usable event, so there is no day to stand at; the sources of events hold no rows, or the "
+            "quarantine holds all of them with the reasons: deliver events, or correct the source"
+        )
     return datetime.combine(newest, time(), zone).astimezone(UTC)

@@ -6,6 +6,8 @@ import duckdb
 
 from components.contracts.shop import Contract, EventColumns, Shop
 from components.lake.session import json_cell, text
+from components.lake.zones import NEVER, TWICE
+from components.validate_events.clocks import FAR_AFTER, FAR_BEFORE
 from components.validate_events.judging import UNKNOWN_TYPE
 
 SHOWN_VALUES = 3
@@ -80,23 +82,33 @@ def in_words(reason: str, contract: Contract, values: Sequence[tuple[str, int]] 
         "time in the future": "times in the future, by more than contract.future_minutes = "
         f"{contract.future_minutes:,} after they were read",
     }.get(reason, reason)
-    if not values:
-        return words
-    if reason == UNKNOWN_TYPE:
+    if reason == UNKNOWN_TYPE and values:
         named = ", ".join(f"{value!r} {rows:,} times" for value, rows in values)
         return f"{words} ({named}; `events.types` in the shop file translates them)"
-    shown = ", ".join(_shown(value) for value, _ in values)
-    return f"{words}, such as {shown}{_advice(reason, values)}"
+    shown = ", ".join(_shown(value, reason) for value, _ in values)
+    return words + (f", such as {shown}" if shown else "") + _advice(reason, contract, values)
 
 
-def _shown(value: str) -> str:
+def _shown(value: str, reason: str) -> str:
+    """A value with its thousands marked; one that could not be read as it was found."""
+    if reason.startswith(UNREADABLE):
+        return repr(value)
     try:
         return f"{float(value):,.10g}"
     except ValueError:
         return repr(value)
 
 
-def _advice(reason: str, values: Sequence[tuple[str, int]]) -> str:
-    if reason.startswith("position") and any(_shown(value) == "0" for value, _ in values):
+def _advice(reason: str, contract: Contract, values: Sequence[tuple[str, int]]) -> str:
+    """Name the key that would read the rows, where there is one."""
+    if reason.startswith("position") and any(value == "0" for value, _ in values):
         return " (they count from zero: set impressions.first_position = 0)"
-    return ""
+    if reason in (FAR_AFTER, FAR_BEFORE):
+        return f" (a gap of more than contract.max_gap_days = {contract.max_gap_days:,})"
+    return {
+        "unreadable time": " (`source.time_format` says how times are written)",
+        NEVER: " (if these are times of another zone, such as UTC, set `source.time_zone`)",
+        TWICE: " (if these are times of another zone, such as UTC, set `source.time_zone`)",
+        "more cells than columns": " (`source.delimiter` and `source.quote` say how cells are parted)",
+        "a quote that does not close": " (`source.quote` and `source.escape` say how quotes are written)",
+    }.get(reason, "")

@@ -5,7 +5,7 @@ cell. A regular file goes to the fast reader, any other is read cell by cell.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from urllib.parse import unquote
@@ -14,6 +14,7 @@ import numpy as np
 
 from components.contracts.encodings import UTF_8
 from components.contracts.errors import SourceError
+from components.contracts.ids import trimmed
 from components.contracts.shop import Source
 from components.ingest_events.files.csv_cells import Syntax
 from components.ingest_events.files.csv_text import CsvText, open_text
@@ -34,6 +35,7 @@ class CsvFile:
     names: tuple[str, ...]
     start: int
     is_regular: bool
+    repeated: frozenset[str] = frozenset()  # names that several columns of the header have
 
     @property
     def partitions(self) -> dict[str, str]:
@@ -75,7 +77,24 @@ def open_csv(where: str, file: SourceFile, source: Source) -> CsvFile | None:
     quotes = QuoteCheck(syntax)
     for block in chain([first], blocks):
         quotes.look_at(block)
-    return CsvFile(file, text, syntax, _unique(row.cells), len(head[: row.end].encode()), quotes.are_regular())
+    cells = tuple(map(trimmed, row.cells))
+    repeated = frozenset(cell for cell in cells if cells.count(cell) > 1)
+    start = len(head[: row.end].encode())
+    return CsvFile(file, text, syntax, _unique(cells), start, quotes.are_regular(), repeated)
+
+
+def refuse_repeated_names(where: str, file: CsvFile, used: Iterable[str]) -> None:
+    """Refuse a file whose header has a mapped name more than once: nothing says which column is meant.
+
+    Raises:
+        SourceError: it has.
+    """
+    for column in used:
+        if column in file.repeated:
+            raise SourceError(
+                f"{where}: {file.file.path}: found several columns called {column!r} in the header, which the shop "
+                "file maps; give each its own name in the export"
+            )
 
 
 def _syntax(where: str, file: SourceFile, source: Source, head: str) -> tuple[int, Syntax]:
@@ -102,10 +121,10 @@ def _most_frequent(where: str, file: SourceFile, head: str, start: int) -> str:
 
 
 def _unique(cells: tuple[str, ...]) -> tuple[str, ...]:
-    """Return names without white space around them; blank ones are numbered, repeated ones too."""
+    """Return names of their own: blank ones are numbered, repeated ones too."""
     names: list[str] = []
     for place, cell in enumerate(cells):
-        name = stem = cell.strip() or f"column{place}"
+        name = stem = cell or f"column{place}"
         repeats = 0
         while name.casefold() in {known.casefold() for known in names}:
             repeats += 1

@@ -9,12 +9,13 @@ import duckdb
 
 from components.contracts.errors import SourceError
 from components.contracts.shop import Source
-from components.ingest_events.files.csv_dialect import open_csv
+from components.ingest_events.files.csv_dialect import open_csv, refuse_repeated_names
 from components.ingest_events.files.csv_rows import csv_rows
 from components.ingest_events.files.locations import EMPTY, SourceFile, locate
 from components.ingest_events.files.table_folders import delta_rows
-from components.ingest_events.instants import INT96, with_instants
+from components.ingest_events.instants import with_instants
 from components.ingest_events.mapping import FILE, SourceColumns
+from components.ingest_events.times import INT96
 from components.lake.session import exhausted, is_exhausted, name, path_text, text
 
 CSV_ROWS, DELTA_ROWS = "csv_rows", "delta_rows"
@@ -68,6 +69,8 @@ class FileReader:
         asked = {file.columns: self._columns(dict.fromkeys(file.columns, "VARCHAR"), file.file.key) for file in filled}
         for columns in asked.values():
             ask(columns)
+        for file in filled:
+            refuse_repeated_names(self.where, file, asked[file.columns].used)
         columns = asked[filled[0].columns]
         self.session.register(CSV_ROWS, csv_rows(filled, list(columns.used)))
         return Relations((Layout(columns, CSV_ROWS),), _all_columns(asked.values()), left_out)

@@ -31,5 +31,11 @@ def test_a_shop_adds_words_of_its_own() -> None:
     assert [id_of(text, words) for text in ("0.0", "GUEST", "guest1")] == [None, None, "guest1"]
 
 
+def test_a_shops_own_words_are_known_in_capital_letters_too() -> None:
+    words = nobody_words(["étranger"])
+
+    assert [id_of(text, words) for text in ("ÉTRANGER", "Étranger", "étrangère")] == [None, None, "étrangère"]
+
+
 def test_whole_numbers_lose_a_fraction_of_zeros() -> None:
     assert [id_text(text) for text in ("17850.0", "+5.00", "v1.0", "1.50")] == ["17850", "+5", "v1.0", "1.50"]

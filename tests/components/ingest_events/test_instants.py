@@ -66,3 +66,29 @@ def test_text_without_its_mark_is_text_in_every_column(tmp_path: Path) -> None:
 
     [row] = shop.raw()
     assert (row["user_id"], row["item_id"], row["event_time"], row["quantity"]) == ("é2", "7", IN_BERLIN, 2.0)
+
+
+def test_instants_in_nanoseconds_as_pandas_writes_them_stay_instants(tmp_path: Path) -> None:
+    shop = shop_folder(tmp_path, IN_PARQUET)
+    times = pa.array([1_704_189_600_123_456_789, None], pa.timestamp("ns", "Asia/Kolkata"))
+    rows = pa.table({"customer": ["a", "b"], "article": ["1", "2"], "bought_at": times})
+    pq.write_table(rows, tmp_path / "purchases.parquet")
+
+    report = shop.ingest()
+
+    assert {row["event_time"] for row in shop.raw()} == {IN_UTC.replace(microsecond=123_456), None}
+    assert report.facts["sources"]["purchases"]["times"] == ("bought_at as instants",)
+
+
+@pytest.mark.parametrize("cell", [(321).to_bytes(4, "big"), (321).to_bytes(4, "little"), (5).to_bytes(8, "big")])
+def test_bytes_of_numbers_are_no_ids(tmp_path: Path, cell: bytes) -> None:
+    shop = shop_folder(tmp_path, IN_PARQUET)
+    customers = pa.array([cell, b"b\0\0\0"], pa.binary())
+    rows = pa.table({"customer": customers, "article": ["1", "2"], "bought_at": [TEN, TEN]})
+    pq.write_table(rows, tmp_path / "purchases.parquet")
+
+    shop.ingest()
+
+    found = [(row["user_id"], row["problem"]) for row in shop.raw() if row["item_id"] == "2" or row["problem"]]
+    assert ("b", None) in found
+    assert any(problem and "bytes that are no text" in problem for _, problem in found)

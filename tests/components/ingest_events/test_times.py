@@ -105,3 +105,12 @@ def test_zones_without_clock_changes_cost_nothing(key: str) -> None:
     reading = time_reading("test", "at", "TIMESTAMP", None, ZoneInfo(key))
 
     assert "month" not in reading.value
+
+
+@pytest.mark.parametrize("offset", ["+0200", " +0200", " +02:00", "+02"])
+def test_offsets_are_read_as_languages_write_them(offset: str) -> None:
+    reading = time_reading("test", "at", "VARCHAR", None, ZoneInfo("Asia/Tokyo"))
+    with duckdb_session(threads=1) as session:
+        cells = f"SELECT unnest(['2024-01-02T10:00:00{offset}', '2024-01-02 08:00:00z']) AS at"
+        found = session.execute(f"SELECT {reading.value} FROM ({cells})").fetchall()
+    assert found == [(datetime(2024, 1, 2, 8, tzinfo=UTC),)] * 2

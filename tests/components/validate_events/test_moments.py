@@ -28,5 +28,5 @@ def test_a_run_stands_at_what_was_asked_or_at_the_end_of_the_last_complete_day(
 
 
 def test_no_events_and_nothing_asked_is_a_breach() -> None:
-    with pytest.raises(ContractBreach, match="found no sound event"):
+    with pytest.raises(ContractBreach, match="found no usable event"):
         resolve_as_of(None, None, BERLIN)

@@ -39,6 +39,9 @@ def shop_with(folder: Path, *cells: str, toml: str = "") -> ShopFolder:
         (["purchase,12500000,1"] * 12, "12 prices above contract.max_price = 10,000,000, such as 12,500,000"),
         (["purchase,1,2000000"] * 12, "12 quantities above contract.max_quantity = 1,000,000, such as 2,000,000"),
         (['purchase,"1,99",1'] * 12, "such as '1,99'"),
+        (['purchase,"1.250,00",1'] * 12, "(a decimal comma and points: set `source.decimal` and `source.thousands`)"),
+        (["purchase,€ 3.50,1"] * 12, "(signs beside the number: export the number alone), such as '€ 3.50'"),
+        (["purchase,1,1,7"] * 12, "more cells than columns (`source.delimiter` and `source.quote` say"),
         (["view,1,-2"] * 12, "12 negative quantity, such as -2"),
         (["purchase,-3,1"] * 12, "12 negative price, such as -3"),
     ],
@@ -66,6 +69,20 @@ def test_times_name_their_limit_too(tmp_path: Path) -> None:
     shop = shop_folder(tmp_path, TYPED, purchases=COLUMNS + rows)
     with pytest.raises(ContractBreach, match=r"12 times before contract.earliest_year = 1990, such as '1899-12-"):
         shop.validate()
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("20240303", "unreadable time, such as '20240303' (`source.time_format` says how times are written)"),
+        ("2024-03-31 02:30", "local time that does not exist (if these are times of another zone, such as UTC, set"),
+    ],
+)
+def test_times_that_cannot_be_read_name_the_key(tmp_path: Path, cell: str, words: str) -> None:
+    shop = shop_folder(tmp_path, TYPED, purchases=COLUMNS + f"a,1,{cell},purchase,1,1\n" * 12)
+    with pytest.raises(ContractBreach) as caught:
+        shop.validate()
+    assert words in str(caught.value)
 
 
 def shown(first: int) -> str:

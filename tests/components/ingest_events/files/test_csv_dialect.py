@@ -50,6 +50,10 @@ def test_as_many_commas_as_semicolons_are_an_error(tmp_path: Path) -> None:
         opened(tmp_path, "a,b;c\n1,2;3\n")
 
 
+def test_names_lose_the_invisible_signs_around_them(tmp_path: Path) -> None:
+    assert opened(tmp_path, "\ufeff\ufeffa,b\u200b\n").names == ("a", "b")
+
+
 def test_blank_and_repeated_names_are_numbered(tmp_path: Path) -> None:
     assert opened(tmp_path, "a,A,,a\n").names == ("a", "A_1", "column2", "a_2")
 

@@ -150,7 +150,7 @@ def test_numbers_are_read_with_the_signs_that_are_said(
     ("keys", "cell", "problem"),
     [
         ({}, "2,55", "unreadable price (a decimal comma: set `source.decimal`)"),
-        ({}, "1.250,00", "unreadable price (a decimal comma: set `source.decimal`)"),
+        ({}, "1.250,00", "unreadable price (a decimal comma and points: set `source.decimal` and `source.thousands`)"),
         ({}, "1,250", "unreadable price (a comma: set `source.decimal` or `source.thousands`)"),
         ({}, "1,250.00", "unreadable price (thousands separators: set `source.thousands`)"),
         ({}, "1'250", "unreadable price (thousands separators: set `source.thousands`)"),
@@ -335,3 +335,12 @@ def test_catalogue_prices_that_cannot_be_read_name_the_key(tmp_path: Path) -> No
     assert [row["price"] for row in shop.clean("items")] == [None, None]
     assert "such as '3,50', '4,50'" in report.warnings[0]
     assert "they have a decimal comma: set `source.decimal`" in report.warnings[0]
+
+
+def test_a_mapped_name_that_the_header_has_twice_is_refused(tmp_path: Path) -> None:
+    shop = shop_folder(tmp_path, purchases="customer,article,bought_at,article\na,1,2024-01-02,2\n")
+
+    with pytest.raises(SourceError, match="several columns called 'article' in the header"):
+        shop.ingest()
+    shop.write("purchases.csv", "customer,note,article,bought_at,note\na,1,2,2024-01-02,3\n")
+    assert shop.ingest().facts["sources"]["purchases"]["rows_new"] == 1
