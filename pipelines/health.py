@@ -141,17 +141,20 @@ def _outputs(shop_file: Path, home: Home) -> list[Finding]:
     advice = f"`rankloop run --shop {shop_file} --home {home.root}` puts it back"
     try:
         shop = load_shop(shop_file)
-        if shop.name != done.shop:
-            other = f"not examined: the last run was of shop {done.shop}, {shop_file} is of {shop.name}"
-            return [Finding("outputs", False, other, "name that shop's file with --shop", needed=False)]
+    except RankloopError:
+        return []  # the shop file has a finding of its own
+    if shop.name != done.shop:
+        other = f"not examined: the last run was of shop {done.shop}, {shop_file} is of {shop.name}"
+        return [Finding("outputs", False, other, "name that shop's file with --shop", needed=False)]
+    try:
         lost = [
             Finding(one.subject, False, one.found, advice if one.put_back or one.needs_run else "promote another")
             for one in lost_outputs(home, shop, done)
         ]
     except StoreError as error:
         return [Finding("online store", False, str(error))]
-    except RankloopError:
-        return []  # the shop file has a finding of its own
+    except RankloopError as error:
+        return [Finding("outputs", False, str(error))]
     return lost or [Finding("outputs", True, f"all that run {done.run_id} left is there, its online rows among it")]
 
 

@@ -138,3 +138,17 @@ def test_doctor_says_when_the_shop_file_is_not_that_of_the_home(living: LivingHo
     (outputs,) = [one for one in examine(packaged, living.home) if one.subject == "outputs"]
     assert (outputs.well, outputs.needed) == (False, False)
     assert outputs.found.startswith("not examined: the last run was of shop synthetic")
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://:${NO_SUCH_VARIABLE}secret@127.0.0.1/0", "secret", "redis:/:secret@127.0.0.1/0"]
+)
+def test_doctor_names_an_online_url_that_cannot_be_read(living: LivingHome, url: str) -> None:
+    named = living.home.root / "online_url"
+    named.write_text(url)
+    try:
+        (said,) = failures(living).values()
+    finally:
+        named.unlink()
+    assert "online" in said
+    assert "secret" not in said
