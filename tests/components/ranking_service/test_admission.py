@@ -258,6 +258,7 @@ def test_an_answer_that_fails_fails_alone() -> None:
     asyncio.run(one_fails())
 
 
+@pytest.mark.usefixtures("no_time_passes")
 def test_a_caller_pays_for_what_its_requests_cost() -> None:
     rates = Rates(Limits(per_second=10, burst=3))
     rates.admit("web")
