@@ -55,7 +55,7 @@ def test_a_caller_is_known_by_so_many_characters() -> None:
 
 @pytest.fixture
 def no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "time", SimpleNamespace(perf_counter=lambda: 0.0))
+    monkeypatch.setattr(admission, "time", SimpleNamespace(perf_counter=lambda: 0.0, monotonic=lambda: 0.0))
 
 
 def answer(number: int, made: list[int]) -> Steps[int]:
