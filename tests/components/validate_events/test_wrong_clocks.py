@@ -68,7 +68,7 @@ def open_shop(folder: Path, rows: str = "") -> ShopFolder:
 
 
 def of_clocks(warnings: Iterable[str]) -> list[str]:
-    return [warning for warning in warnings if "all others" in warning and "max_gap_days" in warning]
+    return [warning for warning in warnings if "all others" in warning and "contract.max_gap_days (now " in warning]
 
 
 def test_one_row_with_a_wrong_clock_moves_no_run_and_is_named(tmp_path: Path) -> None:
