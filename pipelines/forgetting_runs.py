@@ -12,13 +12,11 @@ from components.contracts.home import Home
 from components.contracts.presence import names_in
 from components.contracts.shop import Shop
 from components.contracts.steps import StepRecord, read_records
-from pipelines.run_record import read_json
-
-EXAMPLES = "examples"  # the fact of a step that recommended to a few customers
+from pipelines.run_record import read_json, write_json
 
 
 def erase_runs(home: Home, shop: Shop, person: Person) -> Erased:
-    """Drop a user from the example customers of every run, and render the reports again that showed them.
+    """Drop a user from what the steps of every run say, and render the reports again that showed it.
 
     Scratch folders of runs that were killed go as a whole: no run is at work.
     """
@@ -27,27 +25,57 @@ def erase_runs(home: Home, shop: Shop, person: Person) -> Erased:
 
 def _erase_run(run: Path, shop: Shop, person: Person) -> Erased:
     records = read_records(run)
-    shown = [record for record in records.values() if _shows(record, person)]
-    left = run / "scratch"
-    total = Erased(files=1 if left.exists() else 0, searched=len(records))
-    shutil.rmtree(left, ignore_errors=True)
-    if shown:
-        for record in shown:
-            record.facts[EXAMPLES] = [each for each in record.facts[EXAMPLES] if not _is_of(each, person)]
+    named = [(record, dropped) for record in records.values() if (dropped := _erase_record(record, person))]
+    scratch = run / "scratch"
+    total = Erased(files=1 if scratch.exists() else 0, searched=len(records))
+    shutil.rmtree(scratch, ignore_errors=True)
+    if named:
         _render_report(run, shop, records)
-        for record in shown:
+        _erase_result(run / "result.json", person)
+        for record, _ in named:
             write_durably(run / "steps" / f"{record.name}.json", json.dumps(asdict(record), indent=1).encode())
-        total += Erased(len(shown), len(shown) + 1)
+        total += Erased(sum(dropped for _, dropped in named), len(named) + 1)
     return total
 
 
-def _shows(record: StepRecord, person: Person) -> bool:
-    found = record.facts.get(EXAMPLES)
-    return isinstance(found, list) and any(_is_of(each, person) for each in found)
+def _erase_record(record: StepRecord, person: Person) -> int:
+    """Drop what names a user from a step's facts and warnings; return how many entries went."""
+    return _drop(record.facts, person) + _drop(record.warnings, person)
 
 
-def _is_of(example: Any, person: Person) -> bool:
-    return isinstance(example, dict) and example.get(USER_ID) == person.user_id
+def _erase_result(path: Path, person: Person) -> None:
+    if path.exists() and _drop(document := read_json(path), person):
+        write_json(path, document)
+
+
+def _drop(value: Any, person: Person) -> int:
+    """Drop the entries of lists, at any depth, that name a user; return how many these were."""
+    if isinstance(value, dict):
+        return sum(_drop(each, person) for each in value.values())
+    if not isinstance(value, list):
+        return 0
+    kept = [each for each in value if not _names(each, person)]
+    dropped = len(value) - len(kept)
+    value[:] = kept
+    return dropped + sum(_drop(each, person) for each in kept)
+
+
+def _names(entry: Any, person: Person) -> bool:
+    """Say whether an entry is a customer's, a row of theirs as JSON, or a sentence that names them."""
+    if isinstance(entry, dict):
+        return person.is_named_by(entry.get(USER_ID))
+    if not isinstance(entry, str):
+        return False
+    if entry.startswith("{"):
+        return person.is_in(_read(entry))
+    return repr(person.user_id) in entry
+
+
+def _read(row: str) -> Any:
+    try:
+        return json.loads(row)
+    except ValueError:  # a row that was cut short
+        return None
 
 
 def _render_report(run: Path, shop: Shop, records: dict[str, StepRecord]) -> None:

@@ -36,7 +36,7 @@ class SharedEnvironment:
         self._environment: Any = None
         self._files: OpenFiles | None = None
         self._file: int | None = None
-        self._looked_into: int | None = None
+        self._is_looked_into = False
 
     @contextmanager
     def transaction(self, write: bool = False) -> Iterator[Any]:
@@ -69,7 +69,6 @@ class SharedEnvironment:
             environment = self._opened()
             environment.set_mapsize(0)  # another process may have grown the map
             replace_compacted(environment, self.path)
-            self._looked_into = self._file_now()
             self.close_now()
 
     def close(self) -> None:
@@ -134,12 +133,13 @@ class SharedEnvironment:
     def _opened(self) -> Any:
         if self._environment is None:
             os.makedirs(self.path, exist_ok=True)
-            self._file = self._file_now()
-            if self._file != self._looked_into:
+            if not self._is_looked_into:  # later files are compacted ones, which were compared with the one before
                 look_into(self.path, DATA, MAX_READERS)
+            self._file = self._file_now()  # right before it is opened: an inode's number is given again
             self._environment = lmdb.open(self.path, map_size=self._map_bytes, max_readers=MAX_READERS)
             self._environment.reader_check()
-            self._file = self._looked_into = self._file or self._file_now()
+            self._is_looked_into = True
+            self._file = self._file or self._file_now()
             self._files = OpenFiles(self.path, DATA)
         return self._environment
 

@@ -48,7 +48,7 @@ def built(folder: Path, rows: Impressions, more: list[dict[str, Any]] | None = N
     home = Home(folder)
     clean = write_clean(home, tables)
     shop = small_shop(
-        impressions=SOURCE.model_dump(),
+        impressions=SOURCE.model_dump(exclude_unset=True),
         training={"snapshots": 3, "min_requests": 5, "impressions": 5.0, **training},
     )
     features = build_features(shop, home, clean, quiet).features
