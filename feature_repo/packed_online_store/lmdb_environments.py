@@ -36,7 +36,7 @@ class SharedEnvironment:
         self._environment: Any = None
         self._files: OpenFiles | None = None
         self._file: int | None = None
-        self._is_looked_into = False
+        self._looked_into: int | None = None
 
     @contextmanager
     def transaction(self, write: bool = False) -> Iterator[Any]:
@@ -69,6 +69,7 @@ class SharedEnvironment:
             environment = self._opened()
             environment.set_mapsize(0)  # another process may have grown the map
             replace_compacted(environment, self.path)
+            self._looked_into = self._file_now()
             self.close_now()
 
     def close(self) -> None:
@@ -131,17 +132,26 @@ class SharedEnvironment:
             self._idle.notify_all()
 
     def _opened(self) -> Any:
-        if self._environment is None:
-            os.makedirs(self.path, exist_ok=True)
-            if not self._is_looked_into:  # later files are compacted ones, which were compared with the one before
-                look_into(self.path, DATA, MAX_READERS)
-            self._file = self._file_now()  # right before it is opened: an inode's number is given again
-            self._environment = lmdb.open(self.path, map_size=self._map_bytes, max_readers=MAX_READERS)
-            self._environment.reader_check()
-            self._is_looked_into = True
-            self._file = self._file or self._file_now()
-            self._files = OpenFiles(self.path, DATA)
+        while self._environment is None:
+            self._open()
         return self._environment
+
+    def _open(self) -> None:
+        """Open the file that the folder holds, unless it is new or another takes its place meanwhile: then not yet.
+
+        The file is held while it is opened, for the number of an inode that nobody holds is given to a later file.
+        """
+        os.makedirs(self.path, exist_ok=True)
+        if self._file_now() != self._looked_into:
+            look_into(self.path, DATA, MAX_READERS)
+        with _held(self._data) as file:
+            environment = lmdb.open(self.path, map_size=self._map_bytes, max_readers=MAX_READERS)
+            if file is None or file != self._file_now():
+                environment.close()
+                return
+            environment.reader_check()
+            self._environment, self._file, self._looked_into = environment, file, file
+            self._files = OpenFiles(self.path, DATA)
 
     def _file_now(self) -> int | None:
         try:
@@ -178,6 +188,20 @@ class SharedEnvironment:
             except BaseException:
                 self._leave()
                 raise
+
+
+@contextmanager
+def _held(path: str) -> Iterator[int | None]:
+    """Hold a file open and give its inode's number; None where there is no file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        yield os.fstat(descriptor).st_ino
+    finally:
+        os.close(descriptor)
 
 
 _abandoned: list[Any] = []

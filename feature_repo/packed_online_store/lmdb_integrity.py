@@ -27,6 +27,7 @@ sys.path.insert(0, sys.argv[2])
 import lmdb
 ends = time.monotonic() + float(sys.argv[3])
 environment = lmdb.open(sys.argv[1], readonly=True, max_readers=int(sys.argv[4]))
+rows = environment.open_db()
 with environment.begin(buffers=True) as transaction:
     total = count = 0
     for key, value in transaction.cursor():
@@ -34,7 +35,7 @@ with environment.begin(buffers=True) as transaction:
         count += 1
         if count % 1000 == 0 and time.monotonic() > ends:
             sys.exit(0)
-    sys.exit(0 if count == environment.stat()["entries"] else 3)
+    sys.exit(0 if count == transaction.stat(rows)["entries"] else 3)
 """
 
 

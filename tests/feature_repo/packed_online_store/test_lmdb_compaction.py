@@ -13,6 +13,7 @@ from feature_repo.packed_online_store import lmdb_compaction
 from feature_repo.packed_online_store.backends import RowBatch
 from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
 from feature_repo.packed_online_store.lmdb_compaction import holds_entity
+from feature_repo.packed_online_store.lmdb_integrity import look_into
 
 SECRET = b"what was known of ann " * 8
 LONG_SECRET = SECRET * 100  # lies on pages of its own
@@ -91,6 +92,7 @@ def test_a_process_that_has_it_open_loses_nothing_while_it_is_scrubbed(tmp_path:
     here, there = spawning.Pipe()
     process = spawning.Process(target=write_and_read, args=(str(tmp_path), there))
     process.start()
+    there.close()  # so that a process that ends early is an error here, not a wait
     assert here.recv() == "began"
     backend.delete([b"ann"])
     for _ in range(30):
@@ -117,3 +119,17 @@ def test_a_copy_that_lacks_something_changes_nothing(tmp_path: Path, monkeypatch
         backend.scrub()
     assert content(tmp_path) == before
     assert backend.read([b"ann"]) == [SECRET]
+
+
+def test_a_look_into_a_file_that_is_written_meanwhile_finds_it_whole(tmp_path: Path) -> None:
+    here, there = spawning.Pipe()
+    process = spawning.Process(target=write_and_read, args=(str(tmp_path), there))
+    process.start()
+    there.close()
+    assert here.recv() == "began"
+    for _ in range(10):
+        look_into(str(tmp_path / "online"), lmdb_compaction.DATA, 100)
+    here.send("stop")
+    assert here.recv() > 0
+    process.join()
+    assert process.exitcode == 0
