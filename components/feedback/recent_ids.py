@@ -10,7 +10,7 @@ class RecentIds:
     """
 
     def __init__(self, remembered: int, read: Callable[[int], Iterable[str]] = lambda _: ()) -> None:
-        """Remember so many ids; ``read`` returns at most so many of those that were known before, oldest first."""
+        """Remember the last ``remembered`` ids; ``read`` returns at most as many known before them, oldest first."""
         self._remembered = remembered
         self._read: Callable[[int], Iterable[str]] | None = read
         self._young: set[str] = set()

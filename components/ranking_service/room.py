@@ -27,7 +27,7 @@ class Room:
         self._idle: dict[Guest, None] = {}  # the one that has waited for longest comes first
 
     def has_place(self, connections: int) -> bool:
-        """Say whether the last of so many connections may stay, be it that another one leaves for it."""
+        """Say whether the newest connection may stay; another one may be closed for it."""
         if connections <= self._limit:
             self._is_full = False
             return True

@@ -19,7 +19,7 @@ FAR_AFTER, FAR_BEFORE = "time far after all others", "time far before all others
 USUAL_DAYS = 28  # days with rows that say how many a usual day has
 HALF = 0.5  # of a usual day's rows: what a shop that opens again sells on one of its first days
 YEAR_DAYS = 365  # before the first rows, sparse ones are more often history than a wrong clock
-ONE_IN = 10  # a handful is at most one row in so many, and at most `contract.tolerated_rows`
+ONE_IN = 10  # a handful is at most one row in ten, and at most `contract.tolerated_rows`
 FEW = 2  # rows a day, or a quarter of a usual day's: a single row never decides where data end
 
 Days = Mapping[date, int]  # rows by day

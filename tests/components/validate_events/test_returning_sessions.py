@@ -1,4 +1,4 @@
-"""A shop whose session ids come back is told so, with counts and the key."""
+"""A run warns of session ids that come back, with counts and the key."""
 
 from pathlib import Path
 

@@ -34,7 +34,7 @@ def sold(days: Iterable[date], rows: int = 3, at: str = "10:00:00") -> str:
         ({OPENED - timedelta(days=100): 1}, []),  # a first sale long before the next
         ({later(30): 1}, []),
         ({later(92 + day): 15 for day in range(2)}, []),  # closed for three months, then open again
-        ({later(92): 6}, [(FAR_AFTER, 6)]),  # not yet to be told from a wrong clock
+        ({later(92): 6}, [(FAR_AFTER, 6)]),  # cannot be distinguished from a wrong clock yet
     ],
 )
 def test_few_rows_behind_a_long_gap_are_set_aside(more: dict[date, int], set_aside: list[tuple[str, int]]) -> None:
