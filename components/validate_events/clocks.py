@@ -20,7 +20,8 @@ USUAL_DAYS = 28  # days with rows that say how many a usual day has
 HALF = 0.5  # of a usual day's rows: what a shop that opens again sells on one of its first days
 YEAR_DAYS = 365  # before the first rows, sparse ones are more often history than a wrong clock
 ONE_IN = 10  # a handful is at most one row in ten, and at most `contract.tolerated_rows`
-FEW = 2  # rows a day, or a quarter of a usual day's: a single row never decides where data end
+FEW = 2  # rows a day, or a quarter of a usual day's: a single row does not decide where data end
+FIRST_DAYS = 2  # too few earlier days to say what a usual day has: a single row may end them
 
 Days = Mapping[date, int]  # rows by day
 
@@ -79,7 +80,8 @@ def last_usual_day(days: Days, contract: Contract) -> date | None:
     for place in range(len(ordered) - 1, -1, -1):
         earlier = [days[day] for day in ordered[:place]]
         usual = _usual(earlier) if earlier else 0.0
-        if days[ordered[place]] >= max(contract.min_day_share * usual, min(FEW, usual / 4)):
+        few = min(FEW, usual / 4) if len(earlier) > FIRST_DAYS else 0.0
+        if days[ordered[place]] >= max(contract.min_day_share * usual, few):
             next_day = ordered[place] + timedelta(days=1)
             return next_day if next_day in days else ordered[place]
     return ordered[-1] if ordered else None

@@ -43,16 +43,21 @@ def _rows_digest(table: Path) -> str:
 
 
 def _online_digest(url: str) -> str:
-    """Digest all keys and values but the marks of writes, which are random; retries may move a row's codes version."""
+    """Digest all keys and values but what is random: the marks of writes, and the token of the run that wrote."""
     backend = open_backend(url)
     keys = [key for key in backend.keys(b"") if not key.startswith(b"rl1-mark/")]
-    cells = [repr((key, _without_codes_version(value))) for key, value in zip(keys, backend.read(keys), strict=True)]
+    cells = [repr((key, _comparable(key, value or b""))) for key, value in zip(keys, backend.read(keys), strict=True)]
     backend.close()
     return _digest(cells)
 
 
-def _without_codes_version(value: bytes | None) -> bytes:
-    value = value or b""
+def _comparable(key: bytes, value: bytes) -> object:
+    if key.startswith(b"rl1-inventory/"):
+        return {name: held for name, held in json.loads(value).items() if name != "token"}
+    return _without_codes_version(value)  # retries may move it
+
+
+def _without_codes_version(value: bytes) -> bytes:
     start = HEADER.fields["item_codes"][1] if HEADER.fields else 0
     return value[:start] + value[start + 4 :]
 
