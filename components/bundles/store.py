@@ -69,10 +69,11 @@ def find_bundle(models: Path, shop: str, reference: str) -> Bundle:
     published = published_folders(models, shop)
     found = [path for path in published if wanted and path.name.startswith(wanted)]
     if len(found) != 1:
-        known = ", ".join(path.name for path in published) or "none"
+        known = ", ".join(path.name for path in published)
+        advice = f"{known}; name one of these" if known else "none"
         raise BundleError(
-            f"{store}: found {len(found)} bundles for {reference!r}, expected one; published are: {known};"
-            " name one of these; `rankloop run` puts back what is lost"
+            f"{store}: found {len(found)} bundles for {reference!r}, expected one; published are: {advice};"
+            " `rankloop run` publishes one, and puts back what is lost"
         )
     bundle = open_bundle(found[0])
     named = found[0].name if reference == LATEST else max(found[0].name, reference.removeprefix(PREFIX), key=len)
