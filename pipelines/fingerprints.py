@@ -1,13 +1,14 @@
 """What a run depends on, as short digests: if none of them changed since the last run, there is nothing new."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 from components.contracts.urls import public_url
 from pipelines.settings import RunSettings
 from pipelines.source_fingerprint import sources_fingerprint
+from pipelines.syntax import syntax_digest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("components", "feature_repo", "pipelines")
@@ -16,14 +17,18 @@ NO_CODE = (Path("pipelines/shops"),)  # a run digests its own shop file and sour
 LIBRARIES = ("bentoml", "deltalake", "duckdb", "feast", "ibis-framework", "numpy", "pyarrow", "xgboost-cpu")
 
 
-def fingerprint(settings: RunSettings) -> dict[str, str]:
+def fingerprint(settings: RunSettings, last: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the digests of code, shop file, sources and moment, and where the online store is.
+
+    Code whose files are those of the ``last`` fingerprint is not read again.
 
     Raises:
         SourceError: a source cannot be reached.
     """
+    files, last = files_digest(), last or {}
     return {
-        "code": code_digest(),
+        "files": files,
+        "code": last["code"] if last.get("files") == files else code_digest(),
         "shop": _digest([settings.shop_file.read_bytes()]),
         "sources": sources_fingerprint(settings.shop, settings.home),
         "as_of": settings.as_of.isoformat() if settings.as_of else "",
@@ -32,9 +37,31 @@ def fingerprint(settings: RunSettings) -> dict[str, str]:
 
 
 def code_digest() -> str:
-    """Digest every file of the project's packages and the versions of the libraries that decide answers."""
+    """Digest the project's packages and the versions of the libraries that decide answers.
+
+    Of Python files what they say, whatever their comments, docstrings and formatting; of other files every byte.
+    """
+    return _digest_of_files(_meaning)
+
+
+def files_digest() -> str:
+    """Digest the same by every byte: equal ones have equal code."""
+    return _digest_of_files(Path.read_bytes)
+
+
+def _meaning(file: Path) -> bytes:
+    content = file.read_bytes()
+    if file.suffix != ".py":
+        return content
+    try:
+        return syntax_digest(content)
+    except (SyntaxError, ValueError):  # no step imports it, or the step will say so
+        return content
+
+
+def _digest_of_files(content: Callable[[Path], bytes]) -> str:
     versions = [f"{name}=={version(name)}".encode() for name in LIBRARIES]
-    files = [part for file in _source_files() for part in (str(file.relative_to(ROOT)).encode(), file.read_bytes())]
+    files = [part for file in _source_files() for part in (str(file.relative_to(ROOT)).encode(), content(file))]
     return _digest(versions + files)
 
 

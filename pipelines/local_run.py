@@ -16,6 +16,7 @@ from components.contracts.errors import ConfigurationError, RankloopError, no_sp
 from components.contracts.home import Home
 from components.contracts.shop_note import ShopNote, read_shop_note, write_shop_note
 from components.contracts.steps import StepRecord, read_records
+from components.lake.resources import usable_processors
 from pipelines.home_links import require_links
 from pipelines.home_lock import hold_lock
 from pipelines.kfp_process import Job
@@ -146,7 +147,7 @@ def _start(job: Job, log: IO[bytes], lock: int, scratch: Path) -> subprocess.Pop
 
 def step_environment(scratch: Path) -> dict[str, str]:
     """Return the environment of the steps: bytecode kept, threads bounded, hashes repeatable, nothing phoned home."""
-    threads = str(min(os.cpu_count() or 1, 4))
+    threads = str(min(usable_processors(), 4))
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return kept | {
         "PYTHONSAFEPATH": "1",

@@ -23,8 +23,8 @@ def train(settings: RunSettings, again: bool, quiet: bool) -> Document:
         SourceError: a source cannot be reached.
         StoreError: nothing is new, and the online store cannot be reached.
     """
-    found = fingerprint(settings)
     done = next((run for run in _training_runs(settings.home) if run.state == "done"), None)
+    found = fingerprint(settings, last=done.fingerprint if done else None)
     if done is None:
         return _run(settings, found, quiet)
     is_new = again or not _is_last(settings.home, done) or not _is_unchanged(done, found)

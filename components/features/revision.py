@@ -3,37 +3,15 @@
 import hashlib
 import json
 from dataclasses import asdict
-from functools import cache
-from pathlib import Path
 
+from components.features.schemas import view_schemas
 from components.features.shape import Shape
 
-DEFINITIONS = (  # every module that decides what a stored value is
-    "moment.py",
-    "shape.py",
-    "local_days.py",
-    "coded.py",
-    "lines.py",
-    "frame.py",
-    "catalogue.py",
-    "neighbours.py",
-    "hazards.py",
-    "user_features.py",
-    "item_features.py",
-    "user_view.py",
-    "item_view.py",
-    "views.py",
-    "snapshot.py",
-    "plan.py",
-)
+VIEWS_VERSION = 1  # raise it when a column of the same name means something else
 
 
 def feature_revision(shape: Shape) -> str:
-    """Hash of the definitions' code and of the settings that shape the columns."""
-    return hashlib.sha256(_code() + json.dumps(asdict(shape), sort_keys=True).encode()).hexdigest()[:16]
-
-
-@cache
-def _code() -> bytes:
-    folder = Path(__file__).parent
-    return b"".join((folder / module).read_bytes() for module in DEFINITIONS)
+    """Return the hash of the views' version, of their columns, and of the settings that shape these."""
+    columns = {view: [(field.name, str(field.type)) for field in schema] for view, schema in view_schemas(shape).items()}
+    content = [VIEWS_VERSION, columns, asdict(shape)]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

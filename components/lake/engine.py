@@ -1,6 +1,5 @@
 """The engine seam: where Ibis expressions over lake tables run. DuckDB on one machine; a cluster brings another."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ import ibis
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
-from components.lake.session import MEMORY_LIMIT, delta_relation, name, spill_folder
+from components.lake.session import delta_relation, engine_settings, name
 
 
 class Engine(Protocol):
@@ -56,12 +55,10 @@ class DuckDBEngine:
 
 
 @contextmanager
-def open_engine(memory_limit: str = MEMORY_LIMIT, threads: int | None = None) -> Iterator[DuckDBEngine]:
-    """Open the embedded engine, in UTC; what does not fit the memory limit spills to a temporary folder."""
-    with spill_folder() as spill:
-        backend = ibis.duckdb.connect(
-            memory_limit=memory_limit, threads=threads or os.cpu_count() or 1, temp_directory=spill
-        )
+def open_engine(memory_limit: str | None = None, threads: int | None = None) -> Iterator[DuckDBEngine]:
+    """Open the embedded engine, in UTC, as ``engine_settings`` says."""
+    with engine_settings(memory_limit, threads) as settings:
+        backend = ibis.duckdb.connect(**settings)
         backend.raw_sql("SET TimeZone = 'UTC'")
         try:
             yield DuckDBEngine(backend)

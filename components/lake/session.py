@@ -1,7 +1,6 @@
 """DuckDB sessions: bounded in memory, in UTC, spilling to a folder of their own, and reading Delta tables."""
 
 import glob
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,21 +11,17 @@ import duckdb
 import pyarrow as pa
 
 from components.contracts.errors import SourceError, is_out_of_space
+from components.lake.resources import MEMORY_VARIABLE, engine_memory, engine_threads
 from components.lake.tables import table_files
 
-MEMORY_LIMIT = "2GB"
+Settings = dict[str, str | bool | int | float | list[str]]
 
 
 @contextmanager
-def duckdb_session(memory_limit: str = MEMORY_LIMIT, threads: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a DuckDB session; what does not fit the memory limit spills to a temporary folder."""
-    with spill_folder() as spill:
-        config: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": memory_limit,
-            "threads": threads or os.cpu_count() or 1,
-            "temp_directory": spill,
-        }
-        session = duckdb.connect(config=config)
+def duckdb_session(memory_limit: str | None = None, threads: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a DuckDB session, as ``engine_settings`` says."""
+    with engine_settings(memory_limit, threads) as settings:
+        session = duckdb.connect(config=settings)
         session.execute("SET TimeZone = 'UTC'")
         try:
             yield session
@@ -35,15 +30,23 @@ def duckdb_session(memory_limit: str = MEMORY_LIMIT, threads: int | None = None)
 
 
 @contextmanager
-def spill_folder() -> Iterator[str]:
-    """Give an engine a folder for what does not fit its memory, gone at the end.
+def engine_settings(memory_limit: str | None = None, threads: int | None = None) -> Iterator[Settings]:
+    """Give DuckDB its settings: memory and threads as asked or as this process may use, and nothing from the network.
+
+    What does not fit the memory limit spills to a temporary folder, gone at the end.
 
     Raises:
         SourceError: the engine ran out of memory or disk.
+        ConfigurationError: a variable holds no size or no number of threads.
     """
     spill = tempfile.mkdtemp(prefix="rankloop-spill-")
     try:
-        yield spill
+        yield {
+            "memory_limit": memory_limit or f"{engine_memory()}B",
+            "threads": threads or engine_threads(),
+            "temp_directory": spill,
+            "autoinstall_known_extensions": False,  # an extension that is missing is an error, never a download
+        }
     except duckdb.Error as error:
         if is_exhausted(error):
             raise exhausted(error) from error
@@ -61,8 +64,8 @@ def exhausted(error: duckdb.Error) -> SourceError:
     """What to do about an engine that ran out of memory or disk."""
     reason = str(error).strip().splitlines()[0]
     return SourceError(
-        f"the engine ran out of memory or disk ({reason}); free memory, and space in {tempfile.gettempdir()}, "
-        "then run again"
+        f"the engine ran out of memory or disk ({reason}); free memory, and space in {tempfile.gettempdir()}, then run"
+        f" again; {MEMORY_VARIABLE} says how much memory it may use"
     )
 
 

@@ -26,6 +26,17 @@ def test_a_file_of_any_kind_makes_a_run_new(package: Path, name: str) -> None:
     assert fingerprints.code_digest() != before
 
 
+def test_comments_docstrings_and_formatting_do_not(package: Path) -> None:
+    before, files = fingerprints.code_digest(), fingerprints.files_digest()
+    (package / "step.py").write_text('"""Answer."""\n\nanswer   =  (42)  # of everything\n')
+    assert (fingerprints.code_digest(), fingerprints.files_digest() == files) == (before, False)
+
+
+def test_a_module_that_is_not_python_is_digested_as_it_is(package: Path) -> None:
+    (package / "step.py").write_text("answer = ")
+    assert fingerprints.code_digest()
+
+
 @pytest.mark.parametrize("name", ["components/__pycache__/step.cpython-311.pyc", "pipelines/shops/other.toml"])
 def test_bytecode_and_other_shops_do_not(package: Path, name: str) -> None:
     before = fingerprints.code_digest()

@@ -1,0 +1,87 @@
+"""What memory and processors this process may use: the container's limits where there are some, else the machine's.
+
+Both versions of Linux control groups are read; a limit of any group above this process's own holds too.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+
+from components.contracts.errors import ConfigurationError
+
+MEMORY_VARIABLE, THREADS_VARIABLE = "RANKLOOP_ENGINE_MEMORY", "RANKLOOP_ENGINE_THREADS"
+ENGINE_SHARE = 0.5  # of the memory: the rest is for Python, Arrow and what the system caches of files
+LEAST_BYTES = 500_000_000
+GROUPS, OWN_GROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+UNITS = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
+
+
+def engine_memory() -> int:
+    """Return the bytes that an engine may use: RANKLOOP_ENGINE_MEMORY, else half of what this process may.
+
+    Raises:
+        ConfigurationError: the variable holds no size.
+    """
+    asked = os.environ.get(MEMORY_VARIABLE, "").strip()
+    if not asked:
+        return max(int(ENGINE_SHARE * usable_memory()), LEAST_BYTES)
+    size = re.fullmatch(r"([\d.]+)\s*([a-z]+)", asked, re.IGNORECASE)
+    try:
+        return int(float(size[1]) * UNITS[size[2].upper()]) if size else int(asked)
+    except (ValueError, KeyError) as error:
+        raise ConfigurationError(f"{MEMORY_VARIABLE}: found {asked!r}, expected a size such as 6GB or 800MB") from error
+
+
+def engine_threads() -> int:
+    """Return how many threads an engine starts: RANKLOOP_ENGINE_THREADS, else one for each usable processor.
+
+    Raises:
+        ConfigurationError: the variable holds no number above 0.
+    """
+    asked = os.environ.get(THREADS_VARIABLE, "").strip()
+    if not asked:
+        return usable_processors()
+    if not asked.isdecimal() or int(asked) < 1:
+        raise ConfigurationError(f"{THREADS_VARIABLE}: found {asked!r}, expected a whole number from 1")
+    return int(asked)
+
+
+def usable_memory() -> int:
+    """Return bytes: the smallest limit of this process's control groups, or the machine's memory."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = [int(text) for text in _limits("memory", "memory.max", "memory.limit_in_bytes") if text.isdecimal()]
+    return min([machine, *limits])
+
+
+def usable_processors() -> int:
+    """Return the processors that this process may run on, or fewer if a quota of time allows for less, rounded up."""
+    processors = len(os.sched_getaffinity(0))
+    quotas = [text.split() for text in _limits("cpu", "cpu.max", "cpu.cfs_quota_us")]
+    shares = [int(quota) / int(period) for quota, period in quotas if quota.isdecimal() and int(period) > 0]
+    return max(1, min([processors, *map(ceil, shares)]))
+
+
+def _limits(controller: str, file: str, older_file: str) -> Iterator[str]:
+    """Yield what the control groups of this process say, its own and those above: ``file`` is version 2's."""
+    try:
+        groups = [line.split(":", 2) for line in OWN_GROUP.read_text().splitlines()]
+    except OSError:  # no Linux
+        return
+    for _, controllers, path in groups:
+        if controllers and controller not in controllers.split(","):
+            continue
+        root = GROUPS / controllers if controllers else GROUPS
+        for folder in (root / path.lstrip("/"), *(root / path.lstrip("/")).parents):
+            if folder.is_relative_to(root):
+                yield from _read(folder, file if not controllers else older_file)
+
+
+def _read(folder: Path, file: str) -> Iterator[str]:
+    try:
+        text = (folder / file).read_text().strip()
+        period = (folder / "cpu.cfs_period_us").read_text().strip() if file == "cpu.cfs_quota_us" else ""
+    except OSError:
+        return
+    yield f"{text} {period}".strip()

@@ -1,0 +1,105 @@
+"""What a process may use: limits of control groups as the kernel writes them, in folders of the test."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from components.contracts.errors import ConfigurationError
+from components.lake import resources
+from components.lake.engine import open_engine
+from components.lake.session import duckdb_session
+
+MIB = 2**20
+MACHINE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+@pytest.fixture
+def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a system's control groups, which are empty."""
+    monkeypatch.setattr(resources, "GROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(resources, "OWN_GROUP", tmp_path / "own")
+    for name in (resources.MEMORY_VARIABLE, resources.THREADS_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
+    return tmp_path / "cgroup"
+
+
+def limited(groups: Path, own: str, **limits: str) -> None:
+    """Put a process into a group, and limits into the files whose paths are named with __ for / and dots as they are."""
+    groups.parent.joinpath("own").write_text(own)
+    for path, limit in limits.items():
+        file = groups / path.replace("__", "/").replace("_dot_", ".")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{limit}\n")
+
+
+def test_without_limits_it_is_the_machines(groups: Path) -> None:
+    assert (resources.usable_memory(), resources.usable_processors()) == (MACHINE, 8)
+    limited(groups, "0::/\n", memory_dot_max="max", cpu_dot_max="max 100000")
+    assert (resources.usable_memory(), resources.usable_processors()) == (MACHINE, 8)
+
+
+def test_the_smallest_limit_of_a_group_and_those_above_it_holds(groups: Path) -> None:
+    limited(
+        groups,
+        "0::/pods/one\n",
+        pods__memory_dot_max=str(600 * MIB),
+        pods__one__memory_dot_max=str(900 * MIB),
+        pods__cpu_dot_max="max 100000",
+        pods__one__cpu_dot_max="150000 100000",
+    )
+    assert (resources.usable_memory(), resources.usable_processors()) == (600 * MIB, 2)
+
+
+def test_groups_of_version_1_are_read_by_their_controllers(groups: Path) -> None:
+    limited(
+        groups,
+        "4:memory:/pod\n2:cpu,cpuacct:/pod\n0::/\n",
+        memory__pod__memory_dot_limit_in_bytes=str(700 * MIB),
+        **{"cpu,cpuacct__pod__cpu_dot_cfs_quota_us": "100000", "cpu,cpuacct__pod__cpu_dot_cfs_period_us": "100000"},
+    )
+    assert (resources.usable_memory(), resources.usable_processors()) == (700 * MIB, 1)
+
+
+def test_a_group_without_a_quota_has_the_machines_processors(groups: Path) -> None:
+    limited(groups, "2:cpu:/\n", cpu__cpu_dot_cfs_quota_us="-1", cpu__cpu_dot_cfs_period_us="100000")
+    assert resources.usable_processors() == 8
+
+
+@pytest.mark.parametrize(
+    ("asked", "size"), [("6GB", 6e9), ("1.5 gb", 1.5e9), ("800MB", 8e8), ("1GiB", 2**30), ("700000000", 7e8)]
+)
+def test_an_engine_takes_what_is_asked(groups: Path, monkeypatch: pytest.MonkeyPatch, asked: str, size: float) -> None:
+    monkeypatch.setenv(resources.MEMORY_VARIABLE, asked)
+    assert resources.engine_memory() == int(size)
+
+
+@pytest.mark.parametrize(
+    ("variable", "asked"),
+    [
+        (resources.MEMORY_VARIABLE, "much"),
+        (resources.MEMORY_VARIABLE, "1.2.3GB"),
+        (resources.MEMORY_VARIABLE, "6 bananas"),
+        (resources.THREADS_VARIABLE, "0"),
+        (resources.THREADS_VARIABLE, "-2"),
+        (resources.THREADS_VARIABLE, "two"),
+    ],
+)
+def test_what_is_no_size_or_number_is_an_error_that_names_the_variable(
+    groups: Path, monkeypatch: pytest.MonkeyPatch, variable: str, asked: str
+) -> None:
+    monkeypatch.setenv(variable, asked)
+    with pytest.raises(ConfigurationError, match=f"{variable}: found '{asked}', expected"):
+        resources.engine_memory()
+        resources.engine_threads()
+
+
+def test_engines_keep_to_it_and_never_ask_the_network(groups: Path) -> None:
+    limited(groups, "0::/\n", memory_dot_max=str(2 * 1024 * MIB), cpu_dot_max="200000 100000")
+    query = "SELECT current_setting('memory_limit'), current_setting('threads'), current_setting('{}')".format(
+        "autoinstall_known_extensions"
+    )
+    with duckdb_session() as session, open_engine() as engine:
+        found = [session.execute(query).fetchone(), engine.backend.con.execute(query).fetchone()]
+    assert found == [("1.0 GiB", 2, False)] * 2

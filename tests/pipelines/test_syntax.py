@@ -1,0 +1,60 @@
+"""The digest of what a module says."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from pipelines.syntax import syntax_digest
+
+SOURCE = '''
+"""Say so."""
+
+LIMIT = 10
+"""How many."""
+
+
+def over(number: int, limit: int = LIMIT) -> bool:
+    """Say whether a number is over a limit."""
+    return number > limit or f"{number:>3}" == "x"
+'''
+SAME = '''
+LIMIT = (10)   # another comment
+
+
+def over(
+    number: int,
+    limit: int = LIMIT,
+) -> bool:
+    return (number > limit) or (
+        f'{number:>3}' == 'x'
+    )
+'''
+
+
+def test_comments_docstrings_and_formatting_say_nothing() -> None:
+    assert syntax_digest(SAME.encode()) == syntax_digest(SOURCE.encode())
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("> limit", ">= limit"),
+        ("= 10", "= 10.0"),
+        ("= 10", "= '10'"),
+        ("LIMIT = 10", "LIMIT = 10; MORE = None"),
+        ("or f", "and f"),
+        (":>3", ":<3"),
+        ("number > limit", "limit > number"),
+        ("limit: int = LIMIT", "*, limit: int = LIMIT"),
+    ],
+)
+def test_what_may_mean_something_else_has_another_digest(before: str, after: str) -> None:
+    assert before in SOURCE
+    assert syntax_digest(SOURCE.replace(before, after).encode()) != syntax_digest(SOURCE.encode())
+
+
+def test_every_module_of_the_project_written_anew_says_the_same() -> None:
+    for path in sorted(Path(__file__).parents[2].joinpath("components").rglob("*.py")):
+        source = path.read_bytes()
+        assert syntax_digest(ast.unparse(ast.parse(source)).encode()) == syntax_digest(source), path

@@ -1,0 +1,105 @@
+"""What each explicit version stands for: the modules that its root reaches, and their syntax without comments.
+
+Where syntax changes, meaning may have changed. Whoever changed it says which: raises the version, or not, and writes the
+new digests with ``python -m tests.versions``.
+"""
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from pipelines.syntax import syntax_digest
+
+ROOT = Path(__file__).parents[1]
+GOLDEN = Path(__file__).with_name("versions.json")
+
+
+@dataclass(frozen=True)
+class Versioned:
+    """A version, the modules whose meaning it stands for, and those within reach that another one stands for."""
+
+    constant: str  # module:NAME
+    roots: tuple[str, ...]
+    rooms: tuple[str, ...]  # what is followed: other modules are not what this version stands for
+
+    @property
+    def version(self) -> object:
+        """The version as the code says it now."""
+        module, _, name = self.constant.partition(":")
+        return getattr(import_module(module), name)
+
+    def modules(self) -> dict[str, Path]:
+        """Return the modules that the roots import, directly or not, by name."""
+        reached: dict[str, Path] = {}
+        waiting = list(self.roots)
+        while waiting:
+            name = waiting.pop()
+            path = _path(name)
+            if name not in reached and path and name.startswith(self.rooms):
+                reached[name] = path
+                waiting += _imports(path)
+        return dict(sorted(reached.items()))
+
+    def syntax(self) -> str:
+        """Digest what the modules say."""
+        total = hashlib.sha256()
+        for name, path in self.modules().items():
+            total.update(name.encode() + syntax_digest(path.read_bytes()))
+        return total.hexdigest()[:16]
+
+
+VERSIONS = (
+    Versioned(
+        "components.ranking.features:FEATURE_LIST_VERSION",
+        ("components.ranking.features", "components.ranking.candidates"),
+        ("components.ranking.",),
+    ),
+    Versioned(
+        "components.features.revision:VIEWS_VERSION",
+        ("components.features.plan",),
+        ("components.features.", "components.lake.zones"),
+    ),
+    Versioned(
+        "components.build_training_set.examples:EXAMPLES_VERSION",
+        ("components.build_training_set.examples",),
+        (
+            "components.build_training_set.",
+            "components.features.calendar",
+            "components.features.successes",
+            "components.ranking.baselines",
+            "feature_repo.point_in_time",
+        ),
+    ),
+    Versioned(
+        "feature_repo.packed_online_store.layout:MAGIC",
+        ("feature_repo.packed_online_store.codec", "feature_repo.packed_online_store.rows"),
+        ("feature_repo.packed_online_store.",),
+    ),
+)
+
+
+def current() -> dict[str, dict[str, object]]:
+    """Return each version and the digest of its modules, as the golden file holds them."""
+    return {each.constant: {"version": each.version, "syntax": each.syntax()} for each in VERSIONS}
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{each.name}" for each in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+
+
+def _path(module: str) -> Path | None:
+    path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    return path if path.exists() else None
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(json.dumps(current(), indent=2) + "\n")
