@@ -59,7 +59,7 @@ def store_config(home: Home, registry: Path, revision: str) -> RepoConfig:
         registry=str(registry),
         offline_store={"type": "duckdb"},
         online_store={
-            "type": "feature_repo.packed_online_store.online_store.PackedOnlineStore",
+            "type": "feature_repo.packed_online_store.feast.online_store.PackedOnlineStore",
             "url": home.online_url,
             "revision": revision,
         },

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pyarrow as pa
 
 from components.contracts.tables import TIME
-from feature_repo.packed_online_store.layout import PackedSchema
+from feature_repo.packed_online_store.arrow_columns import packed_schema
 from feature_repo.packed_online_store.views import PackedView
 
 SESSION_FEATURES = "session_features"
@@ -26,5 +26,5 @@ SESSIONS = pa.schema(
 
 def session_view() -> PackedView:
     """How the store packs it."""
-    schema = PackedSchema.from_arrow(SESSIONS, exclude=("user_id", "event_timestamp"))
+    schema = packed_schema(SESSIONS, exclude=("user_id", "event_timestamp"))
     return PackedView(SESSION_FEATURES, schema, ("user_id",), TTL)

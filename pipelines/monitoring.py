@@ -22,6 +22,7 @@ def monitoring(
         raw = ingest_events(**run).set_caching_options(False).outputs["raw"]
         clean = validate_events(**run, as_of=as_of, raw=raw).set_caching_options(False).outputs["clean"]
         features = build_features(**run, clean=clean).set_caching_options(False).outputs["features"]
-        examples = build_training_set(**run, clean=clean, features=features).outputs["examples"]
+        built = build_training_set(**run, clean=clean, features=features).set_caching_options(False)
+        examples = built.outputs["examples"]
         drift = detect_drift(**run, environment=environment, window=window, examples=examples)
         drift.set_caching_options(False)

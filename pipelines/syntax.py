@@ -40,6 +40,4 @@ def _parts(value: object) -> Iterator[str]:
 
 
 def _is_docstring(node: object) -> bool:
-    return (
-        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-    )
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -20,7 +20,10 @@ from components.write_report.component import write_report
 def training(
     shop: str, home: str, run_id: str, code_revision: str, as_of: str = LATEST, environment: str = "local"
 ) -> None:
-    """Run every step once; the report is written however the others end. Steps that write outside are never cached."""
+    """Run every step once; the report is written however the others end.
+
+    KFP caches nothing: what a step need not do again it knows by the content of its inputs.
+    """
     run = {"shop": shop, "home": home, "run_id": run_id}
     report = write_report(**run).set_caching_options(False)
     with dsl.ExitHandler(report, name="report however it ends"):
@@ -28,10 +31,11 @@ def training(
         clean = validate_events(**run, as_of=as_of, raw=raw).set_caching_options(False).outputs["clean"]
         features = build_features(**run, clean=clean).set_caching_options(False).outputs["features"]
         online = materialize_features(**run, as_of=as_of, features=features).set_caching_options(False)
-        examples = build_training_set(**run, clean=clean, features=features).outputs["examples"]
-        draft = train_ranker(**run, examples=examples).outputs["bundle"]
+        built = build_training_set(**run, clean=clean, features=features).set_caching_options(False)
+        examples = built.outputs["examples"]
+        draft = train_ranker(**run, examples=examples).set_caching_options(False).outputs["bundle"]
         judged = evaluate_ranker(**run, environment=environment, bundle=draft, examples=examples, features=features)
-        evaluation = judged.outputs["evaluation"]
+        evaluation = judged.set_caching_options(False).outputs["evaluation"]
         published = publish_bundle(
             **run, code_revision=code_revision, draft=draft, evaluation=evaluation, features=features
         )

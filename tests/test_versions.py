@@ -11,9 +11,9 @@ from tests.versions import GOLDEN, VERSIONS, Versioned, current
 def test_what_a_version_stands_for_says_what_it_said(versioned: Versioned) -> None:
     golden, now = json.loads(GOLDEN.read_text())[versioned.constant], current()[versioned.constant]
     assert golden == now, (
-        f"the syntax of a module that {versioned.constant} stands for has changed, so its meaning may have, too. If the "
-        "same inputs can give other values, raise the version: bundles, snapshots, examples or rows made before are then "
-        "not used. In both cases write the new digests: python -m tests.versions. The modules are: "
+        f"the syntax of a module that {versioned.constant} stands for has changed, so its meaning may have, too. If the"
+        " same inputs can give other values, raise the version: bundles, snapshots, examples or rows made before are"
+        " not used any more. In both cases write the new digests: python -m tests.versions. The modules are: "
         + ", ".join(versioned.modules())
     )
 

@@ -1,7 +1,7 @@
 """What each explicit version stands for: the modules that its root reaches, and their syntax without comments.
 
-Where syntax changes, meaning may have changed. Whoever changed it says which: raises the version, or not, and writes the
-new digests with ``python -m tests.versions``.
+Where syntax changes, meaning may have changed. Whoever changed it raises the version, or not, and writes the new
+digests with ``python -m tests.versions``.
 """
 
 import ast

@@ -12,6 +12,8 @@ VIEWS_VERSION = 1  # raise it when a column of the same name means something els
 
 def feature_revision(shape: Shape) -> str:
     """Return the hash of the views' version, of their columns, and of the settings that shape these."""
-    columns = {view: [(field.name, str(field.type)) for field in schema] for view, schema in view_schemas(shape).items()}
+    columns = {
+        view: [(field.name, str(field.type)) for field in schema] for view, schema in view_schemas(shape).items()
+    }
     content = [VIEWS_VERSION, columns, asdict(shape)]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

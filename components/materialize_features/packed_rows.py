@@ -12,12 +12,13 @@ from components.contracts.home import Home
 from components.features.sets import VIEWS, FeatureSet
 from components.features.views import CREATED_TIMESTAMP, EVENT_TIMESTAMP
 from feature_repo.online_notes import write_note
+from feature_repo.packed_online_store.arrow_columns import packed_schema
 from feature_repo.packed_online_store.client import PackedClient, WriteReport
 from feature_repo.packed_online_store.clock import HomeClock
 from feature_repo.packed_online_store.inventory import Inventory
 from feature_repo.packed_online_store.keys import clock_key
-from feature_repo.packed_online_store.layout import PackedSchema
 from feature_repo.packed_online_store.views import PackedView
+from feature_repo.packed_online_store.writing import write_view
 from feature_repo.project import PROJECT
 
 NOT_FEATURES = (EVENT_TIMESTAMP, CREATED_TIMESTAMP)
@@ -27,7 +28,7 @@ def packed_view(chosen: FeatureSet, view: str) -> PackedView:
     """How rows of a view are packed: as Feast's plug-in packs the same view."""
     columns = pq.read_schema(chosen.newest(view))
     entity = columns.names[0]
-    schema = PackedSchema.from_arrow(columns, exclude=(entity, *NOT_FEATURES))
+    schema = packed_schema(columns, exclude=(entity, *NOT_FEATURES))
     return PackedView(view, schema, (entity,), timedelta(days=chosen.ttl_days))
 
 
@@ -60,8 +61,8 @@ def write_newest(client: PackedClient, chosen: FeatureSet) -> dict[str, WriteRep
     for view in VIEWS:
         rows = pq.read_table(chosen.newest(view))
         codes = chosen.versions.get("item_codes", 0)
-        reports[view] = client.write_table(
-            packed_view(chosen, view), rows, created=CREATED_TIMESTAMP, item_codes=codes, verify=True
+        reports[view] = write_view(
+            client, packed_view(chosen, view), rows, created=CREATED_TIMESTAMP, item_codes=codes, verify=True
         )
     return reports
 

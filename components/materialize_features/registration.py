@@ -18,7 +18,7 @@ registry: {registry}
 offline_store:
   type: duckdb
 online_store:
-  type: feature_repo.packed_online_store.online_store.PackedOnlineStore
+  type: feature_repo.packed_online_store.feast.online_store.PackedOnlineStore
   url: {online}
   revision: "{revision}"
 entity_key_serialization_version: 3

@@ -22,6 +22,7 @@ from components.ranking.sessions import Session, both, joined
 from components.ranking_service.settings import ServiceSettings
 from feature_repo.packed_online_store.client import PackedClient, microseconds
 from feature_repo.packed_online_store.rows import PackedRows
+from feature_repo.packed_online_store.writing import write_view
 from feature_repo.sessions import SESSIONS, session_view
 
 MOST_EVENTS = 100  # a user
@@ -150,7 +151,7 @@ class Sessions:
         if not changed:
             return 0
         try:
-            client.write_table(session_view(), session_table(changed), verify=False)
+            write_view(client, session_view(), session_table(changed), verify=False)
         except Exception:
             with self._lock:
                 self._unwritten |= {user: None for user in changed if user in self._held}

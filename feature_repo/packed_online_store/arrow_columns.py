@@ -1,5 +1,6 @@
 """Arrow columns as the plain NumPy arrays that the codec lays out."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from components.contracts.errors import StoreError
-from feature_repo.packed_online_store.layout import NO_TIME, PackedField
+from feature_repo.packed_online_store.layout import NO_TIME, PackedField, PackedSchema
 from feature_repo.packed_online_store.text_lists import encode_list
 
 CAN_HOLD_GAPS = ("list<float32>", "list<float64>", "list<timestamp>")
@@ -31,6 +32,15 @@ class RaggedColumn:
     counts: NDArray[np.int64]
     values: NDArray[Any]
     missing: NDArray[np.bool_] | None
+
+
+def packed_schema(schema: pa.Schema, exclude: Iterable[str] = ()) -> PackedSchema:
+    """Describe a row by the columns of an Arrow schema, without those that are keys or timestamps of the row.
+
+    Errors: StoreError for a type that has to be serialized first.
+    """
+    left_out = set(exclude)
+    return PackedSchema.of({field.name: packed_type(field) for field in schema if field.name not in left_out})
 
 
 def packed_type(field: "pa.Field[Any]") -> str:
@@ -118,7 +128,7 @@ def _serialized_lists(column: "pa.ChunkedArray[Any]", field: PackedField) -> "pa
     if not (_is_text(column.type.value_type) or _is_binary(column.type.value_type)):
         raise StoreError(
             f"feature {field.name}: found {column.type}, expected lists of texts or values already serialized; "
-            "write it through feast_views.write_feature_view"
+            "write it through feast.views.write_feature_view"
         )
     rows = [None if items is None else encode_list(items) for items in column.to_pylist()]
     return pa.chunked_array([pa.array(rows, pa.large_binary())])

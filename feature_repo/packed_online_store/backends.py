@@ -4,9 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from components.contracts.errors import StoreError
-from components.contracts.urls import public_url
-
 
 @dataclass(frozen=True)
 class RowBatch:
@@ -56,23 +53,3 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Let go of connections and files; the next use opens them again."""
-
-
-def open_backend(url: str, deadline_seconds: float | None = None) -> Backend:
-    """Choose the backend of a URL: ``lmdb:///path`` or ``redis://host:port/db`` (``rediss://`` with TLS).
-
-    deadline_seconds: how long a server may take to answer a call, which then fails; a file needs none.
-    Errors: StoreError for any other URL.
-    """
-    scheme = url.partition("://")[0]
-    if scheme == "lmdb":
-        from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
-
-        return LmdbBackend(url)
-    if scheme in ("redis", "rediss", "unix"):
-        from feature_repo.packed_online_store.redis_backend import RedisBackend
-
-        return RedisBackend(url, deadline_seconds)
-    raise StoreError(
-        f"online store URL {public_url(url)!r} is not understood; expected lmdb:///path or redis://host:port/db"
-    )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.contracts.errors import StoreError
-from feature_repo.packed_online_store.backends import Backend, RowBatch, open_backend
+from feature_repo.packed_online_store.backends import Backend, RowBatch
 from feature_repo.packed_online_store.clock import HomeClock
 from feature_repo.packed_online_store.held_ids import held_text
 from feature_repo.packed_online_store.inventory import Inventory
@@ -23,11 +23,12 @@ from feature_repo.packed_online_store.keys import (
     is_digest,
     row_keys,
 )
+from feature_repo.packed_online_store.opening import open_backend
 from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.packed_online_store.views import PackedView
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -83,23 +84,6 @@ class PackedClient:
         deadline_seconds: how long a server may take to answer a call; without it, as long as a bulk write may take.
         """
         return cls(open_backend(url, deadline_seconds), project=project, revision=revision, clock=clock)
-
-    def write_table(
-        self,
-        view: PackedView,
-        table: "pa.Table",
-        *,
-        event_time: str = "event_timestamp",
-        created: str | None = None,
-        item_codes: int = 0,
-        verify: bool = True,
-    ) -> WriteReport:
-        """Pack and write an Arrow table; see :func:`feature_repo.packed_online_store.writing.write_view`."""
-        from feature_repo.packed_online_store.writing import write_view
-
-        return write_view(
-            self, view, table, event_time=event_time, created=created, item_codes=item_codes, verify=verify
-        )
 
     def read(self, view: PackedView | str, keys: Keys, damaged_is_missing: bool = False) -> PackedRows:
         """Read rows in the order of their keys; absent and expired ones are missing in every feature.

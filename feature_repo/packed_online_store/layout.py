@@ -13,19 +13,16 @@ it stands an id that is too long for a key, see ``held_ids``.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.contracts.errors import StoreError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 MAGIC = int.from_bytes(b"RLP1", "little")
 NO_TIME = -(2**63)
@@ -109,14 +106,6 @@ class PackedSchema:
     def of(cls, types: Mapping[str, str]) -> "PackedSchema":
         """Describe a row by its features' names and types."""
         return cls(tuple(PackedField(name, kind) for name, kind in types.items()))
-
-    @classmethod
-    def from_arrow(cls, schema: "pa.Schema", exclude: Iterable[str] = ()) -> "PackedSchema":
-        """Describe a row by the columns of an Arrow schema, without those that are keys or timestamps of the row."""
-        from feature_repo.packed_online_store.arrow_columns import packed_type
-
-        left_out = set(exclude)
-        return cls.of({field.name: packed_type(field) for field in schema if field.name not in left_out})
 
     @cached_property
     def hash(self) -> int:

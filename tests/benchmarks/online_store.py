@@ -28,6 +28,7 @@ from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.keys import row_keys
 from feature_repo.packed_online_store.layout import PackedSchema
 from feature_repo.packed_online_store.views import PackedView
+from feature_repo.packed_online_store.writing import write_view
 from tests.servers import redis_server
 
 AS_OF = datetime(2017, 8, 28, tzinfo=UTC)
@@ -82,7 +83,7 @@ def main() -> None:
 def redis_ratios(url: str, table: pa.Table, feast: FeatureStore, feast_write: float) -> Iterator[Ratio]:
     """Compare writing to and reading from Redis."""
     with closing(open_client(url)) as client, redis.Redis.from_url(url) as server:
-        client.write_table(VIEW, table)
+        write_view(client, VIEW, table)
         keys = row_keys(client.namespace("items").rows, VIEW.join_keys, item_ids(len(table)))
         values = client.backend.read(keys)
         raw_keys = [b"raw" + key for key in keys]
@@ -99,9 +100,9 @@ def redis_ratios(url: str, table: pa.Table, feast: FeatureStore, feast_write: fl
 
         ours, raw, checked, raw_checked = best(
             WRITES,
-            lambda: client.write_table(VIEW, table, verify=False),
+            lambda: write_view(client, VIEW, table, verify=False),
             mset,
-            lambda: client.write_table(VIEW, table),
+            lambda: write_view(client, VIEW, table),
             mset_and_mget,
         )
         yield Ratio("write to Redis / Feast's Redis store (sample, scaled)", ours, feast_write, "faster at least 50 x")
@@ -114,7 +115,7 @@ def redis_ratios(url: str, table: pa.Table, feast: FeatureStore, feast_write: fl
 def lmdb_ratios(folder: Path, table: pa.Table, feast: FeatureStore) -> Iterator[Ratio]:
     """Compare reading from LMDB; the bare peer is a second folder with the same rows."""
     with closing(open_client(f"lmdb://{folder / 'online'}")) as client:
-        client.write_table(VIEW, table)
+        write_view(client, VIEW, table)
         keys = row_keys(client.namespace("items").rows, VIEW.join_keys, item_ids(len(table)))
         rows = list(zip(keys, client.backend.read(keys), strict=True))
         with closing(lmdb.open(str(folder / "bare"), map_size=1 << 30)) as environment:
@@ -130,7 +131,7 @@ def lmdb_ratios(folder: Path, table: pa.Table, feast: FeatureStore) -> Iterator[
 
                 return read
 
-            ours, raw = best(WRITES, lambda: client.write_table(VIEW, table, verify=False), put)
+            ours, raw = best(WRITES, lambda: write_view(client, VIEW, table, verify=False), put)
             yield Ratio("write to LMDB / putmulti of the same bytes", ours, raw, "share for comparison")
             yield from read_ratios("LMDB", client, feast, len(table), get)
 

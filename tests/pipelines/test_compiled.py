@@ -52,6 +52,17 @@ def test_every_step_is_one_image_by_digest_and_installs_nothing(tmp_path: Path) 
             assert "pip install" not in " ".join(executor["container"]["command"])
 
 
+def test_no_task_is_answered_from_kfps_cache(tmp_path: Path) -> None:
+    """Each takes the run's id: an answer from the cache would be another run's."""
+    for name in PIPELINES:
+        specification = compile_package(name, tmp_path / f"{name}.yaml")[0]
+        dags = [specification["root"], *specification["components"].values()]
+        tasks = [task for each in dags for task in each.get("dag", {}).get("tasks", {}).values()]
+        steps = [task for task in tasks if "executorLabel" in specification["components"][task["componentRef"]["name"]]]
+        assert len(steps) > 5
+        assert not any(task.get("cachingOptions", {}).get("enableCache") for task in steps)
+
+
 def test_a_stale_file_is_told_by_the_exit_code_until_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

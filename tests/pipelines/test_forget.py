@@ -15,7 +15,7 @@ from components.contracts.errors import SourceError
 from components.contracts.home import Home
 from components.contracts.tombstones import Tombstones
 from components.lake.tables import open_table
-from feature_repo.packed_online_store.backends import open_backend
+from feature_repo.packed_online_store.opening import open_backend
 from pipelines.run_record import list_runs
 from tests.components.feedback.rows import a_list, an_event, log_all
 from tests.pipelines.served_home import served

@@ -1,4 +1,4 @@
-"""Other comments, docstrings and formatting in every module: what was made before is valid, and nothing is made again."""
+"""Other comments, docstrings and formatting everywhere: what was made before is valid, and nothing is made again."""
 
 import ast
 import json

@@ -18,7 +18,7 @@ def over(number: int, limit: int = LIMIT) -> bool:
     """Say whether a number is over a limit."""
     return number > limit or f"{number:>3}" == "x"
 '''
-SAME = '''
+SAME = """
 LIMIT = (10)   # another comment
 
 
@@ -29,7 +29,7 @@ def over(
     return (number > limit) or (
         f'{number:>3}' == 'x'
     )
-'''
+"""
 
 
 def test_comments_docstrings_and_formatting_say_nothing() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from components.contracts.errors import ConfigurationError, StoreError
 from components.contracts.urls import fill_variables, is_ambiguous, public_url, read_url, without_users
-from feature_repo.packed_online_store.backends import open_backend
+from feature_repo.packed_online_store.opening import open_backend
 
 HOST = "redis://127.0.0.1:6379/0"
 

@@ -25,45 +25,35 @@ def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cgroup"
 
 
-def limited(groups: Path, own: str, **limits: str) -> None:
-    """Put a process into a group, and limits into the files whose paths are named with __ for / and dots as they are."""
+def limited(groups: Path, own: str, limits: dict[str, str]) -> None:
+    """Put a process into a group, and write limits, by their paths among the groups."""
     groups.parent.joinpath("own").write_text(own)
     for path, limit in limits.items():
-        file = groups / path.replace("__", "/").replace("_dot_", ".")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"{limit}\n")
+        (groups / path).parent.mkdir(parents=True, exist_ok=True)
+        (groups / path).write_text(f"{limit}\n")
 
 
 def test_without_limits_it_is_the_machines(groups: Path) -> None:
     assert (resources.usable_memory(), resources.usable_processors()) == (MACHINE, 8)
-    limited(groups, "0::/\n", memory_dot_max="max", cpu_dot_max="max 100000")
+    limited(groups, "0::/\n", {"memory.max": "max", "cpu.max": "max 100000"})
     assert (resources.usable_memory(), resources.usable_processors()) == (MACHINE, 8)
 
 
 def test_the_smallest_limit_of_a_group_and_those_above_it_holds(groups: Path) -> None:
-    limited(
-        groups,
-        "0::/pods/one\n",
-        pods__memory_dot_max=str(600 * MIB),
-        pods__one__memory_dot_max=str(900 * MIB),
-        pods__cpu_dot_max="max 100000",
-        pods__one__cpu_dot_max="150000 100000",
-    )
+    memory = {"pods/memory.max": str(600 * MIB), "pods/one/memory.max": str(900 * MIB)}
+    limited(groups, "0::/pods/one\n", memory | {"pods/cpu.max": "max 100000", "pods/one/cpu.max": "150000 100000"})
     assert (resources.usable_memory(), resources.usable_processors()) == (600 * MIB, 2)
 
 
 def test_groups_of_version_1_are_read_by_their_controllers(groups: Path) -> None:
-    limited(
-        groups,
-        "4:memory:/pod\n2:cpu,cpuacct:/pod\n0::/\n",
-        memory__pod__memory_dot_limit_in_bytes=str(700 * MIB),
-        **{"cpu,cpuacct__pod__cpu_dot_cfs_quota_us": "100000", "cpu,cpuacct__pod__cpu_dot_cfs_period_us": "100000"},
-    )
+    memory = {"memory/pod/memory.limit_in_bytes": str(700 * MIB)}
+    quota = {"cpu,cpuacct/pod/cpu.cfs_quota_us": "100000", "cpu,cpuacct/pod/cpu.cfs_period_us": "100000"}
+    limited(groups, "4:memory:/pod\n2:cpu,cpuacct:/pod\n0::/\n", memory | quota)
     assert (resources.usable_memory(), resources.usable_processors()) == (700 * MIB, 1)
 
 
 def test_a_group_without_a_quota_has_the_machines_processors(groups: Path) -> None:
-    limited(groups, "2:cpu:/\n", cpu__cpu_dot_cfs_quota_us="-1", cpu__cpu_dot_cfs_period_us="100000")
+    limited(groups, "2:cpu:/\n", {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"})
     assert resources.usable_processors() == 8
 
 
@@ -90,16 +80,15 @@ def test_what_is_no_size_or_number_is_an_error_that_names_the_variable(
     groups: Path, monkeypatch: pytest.MonkeyPatch, variable: str, asked: str
 ) -> None:
     monkeypatch.setenv(variable, asked)
+    read = resources.engine_memory if variable == resources.MEMORY_VARIABLE else resources.engine_threads
     with pytest.raises(ConfigurationError, match=f"{variable}: found '{asked}', expected"):
-        resources.engine_memory()
-        resources.engine_threads()
+        read()
 
 
 def test_engines_keep_to_it_and_never_ask_the_network(groups: Path) -> None:
-    limited(groups, "0::/\n", memory_dot_max=str(2 * 1024 * MIB), cpu_dot_max="200000 100000")
-    query = "SELECT current_setting('memory_limit'), current_setting('threads'), current_setting('{}')".format(
-        "autoinstall_known_extensions"
-    )
+    limited(groups, "0::/\n", {"memory.max": str(2048 * MIB), "cpu.max": "200000 100000"})
+    names = ("memory_limit", "threads", "autoinstall_known_extensions")
+    query = f"SELECT {', '.join(f'current_setting({name!r})' for name in names)}"
     with duckdb_session() as session, open_engine() as engine:
         found = [session.execute(query).fetchone(), engine.backend.con.execute(query).fetchone()]
     assert found == [("1.0 GiB", 2, False)] * 2

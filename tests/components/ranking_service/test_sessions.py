@@ -25,6 +25,7 @@ from components.ranking_service.sessions import (
 from feature_repo.packed_online_store.client import EPOCH, MICROSECOND, PackedClient
 from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
 from feature_repo.packed_online_store.rows import PackedRows
+from feature_repo.packed_online_store.writing import write_view
 from feature_repo.sessions import TTL, session_view
 
 NOW = datetime(2024, 3, 11, tzinfo=UTC)
@@ -62,7 +63,7 @@ def same(found: Session | None, expected: Session | None) -> None:
 
 def test_a_session_reads_back_from_the_packed_store_as_it_was_written(client: PackedClient) -> None:
     first, second = session_of("view", "purchase", "click"), session_of("add_to_cart")
-    client.write_table(session_view(), session_table({"ann": first, "bob": second}))
+    write_view(client, session_view(), session_table({"ann": first, "bob": second}))
     rows = client.read(session_view(), ["bob", "nobody", "ann"])
     bob, nobody, ann = stored_sessions(rows)
     same(ann, first)
@@ -71,7 +72,7 @@ def test_a_session_reads_back_from_the_packed_store_as_it_was_written(client: Pa
 
 
 def test_a_stored_session_is_forgotten_after_its_time(client: PackedClient) -> None:
-    client.write_table(session_view(), session_table({"ann": session_of("view", at=AT - TTL // MICROSECOND - 1)}))
+    write_view(client, session_view(), session_table({"ann": session_of("view", at=AT - TTL // MICROSECOND - 1)}))
     assert stored_sessions(client.read(session_view(), ["ann"])) == [None]
 
 

@@ -19,6 +19,7 @@ from components.ranking_service.online_rows import OnlineRows
 from components.ranking_service.serving import Serving
 from components.ranking_service.sessions import session_table
 from feature_repo.packed_online_store.client import PackedClient
+from feature_repo.packed_online_store.writing import write_view
 from feature_repo.project import PROJECT
 from feature_repo.sessions import session_view
 from tests.components.ranking_service.answering import (
@@ -104,7 +105,7 @@ def asked(shop: Stocked, url: str) -> Iterator[OnlineRows]:
 
 def test_a_user_and_their_session_are_read_in_one_round_trip(shop: Stocked, server: Server) -> None:
     with asked(shop, server.url) as rows:
-        rows.client.write_table(session_view(), session_table({"u7": session_of("view", "purchase")}))
+        write_view(rows.client, session_view(), session_table({"u7": session_of("view", "purchase")}))
         items = rows.items().rows
         rows.asked("u2", items)
         before = server.calls("mget")

@@ -9,6 +9,7 @@ import pytest
 
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.views import PackedView
+from feature_repo.packed_online_store.writing import write_view
 from tests.feature_repo.packed_online_store.conftest import AS_OF, OpenClient
 from tests.feature_repo.packed_online_store.two_views import ITEMS, items, prices
 
@@ -34,14 +35,14 @@ def test_join_keys_of_every_type_find_their_rows(
     for name, values in columns.items():
         table = table.append_column(name, pa.array(values))
     client = open_client()
-    client.write_table(view, table)
+    write_view(client, view, table)
     assert client.read_matrix(view, keys, ["price"])[:, 0].tolist() == [1, 2]
 
 
 def test_texts_and_numbers_are_different_keys(open_client: OpenClient) -> None:
     client = open_client()
-    client.write_table(ITEMS, items({"1": 1}))
-    client.write_table(ITEMS, items({1: 2}))
+    write_view(client, ITEMS, items({"1": 1}))
+    write_view(client, ITEMS, items({1: 2}))
     assert prices(client, ["1"]) + prices(client, [1]) == [1, 2]
 
 

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 
 from components.contracts.errors import StoreError
+from feature_repo.packed_online_store.arrow_columns import packed_schema
 from feature_repo.packed_online_store.layout import HEADER, PackedSchema
 from feature_repo.packed_online_store.text_lists import decode_list, encode_list
 
@@ -48,9 +49,9 @@ def test_an_arrow_schema_names_its_types() -> None:
             ("brand", pa.large_string()),
         ]
     )
-    assert PackedSchema.from_arrow(schema, exclude=["user_id"]) == PackedSchema.of(TYPES)
+    assert packed_schema(schema, exclude=["user_id"]) == PackedSchema.of(TYPES)
     with pytest.raises(StoreError, match=r"feature m: Arrow type map<.*> cannot be packed"):
-        PackedSchema.from_arrow(pa.schema([("m", pa.map_(pa.string(), pa.string()))]))
+        packed_schema(pa.schema([("m", pa.map_(pa.string(), pa.string()))]))
 
 
 def test_unknown_types_and_names_given_twice_are_refused() -> None:

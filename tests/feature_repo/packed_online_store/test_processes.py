@@ -16,6 +16,7 @@ import pytest
 from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.layout import PackedSchema
 from feature_repo.packed_online_store.views import PackedView
+from feature_repo.packed_online_store.writing import write_view
 from tests.feature_repo.packed_online_store.conftest import AS_OF, OpenClient
 
 VIEW = PackedView("items", PackedSchema.of({"a": "float64", "b": "float64", "h": "list<int64>"}), ("item_id",))
@@ -45,13 +46,13 @@ def racing_seconds(writer: int, turn: int) -> np.ndarray:
 def write_racing(url: str, project: str, writer: int) -> None:
     client = open_store(url, project)
     for turn in range(ROUNDS):
-        client.write_table(VIEW, version_table(racing_seconds(writer, turn)), verify=False)
+        write_view(client, VIEW, version_table(racing_seconds(writer, turn)), verify=False)
 
 
 def write_versions(url: str, project: str) -> None:
     client = open_store(url, project)
     for version in range(1, 100_000):
-        client.write_table(VIEW, version_table(np.full(len(KEYS), version)), verify=False)
+        write_view(client, VIEW, version_table(np.full(len(KEYS), version)), verify=False)
 
 
 def whole_versions(client: PackedClient) -> np.ndarray:
@@ -69,7 +70,7 @@ def whole_versions(client: PackedClient) -> np.ndarray:
 @contextmanager
 def writing_process(url: str, client: PackedClient) -> Iterator[BaseProcess]:
     """Have another process write version after version, and wait until it has begun."""
-    client.write_table(VIEW, version_table(np.zeros(len(KEYS), np.int64)))
+    write_view(client, VIEW, version_table(np.zeros(len(KEYS), np.int64)))
     process = spawning.Process(target=write_versions, args=(url, client.project))
     process.start()
     try:
@@ -116,5 +117,5 @@ def test_a_killed_writer_leaves_whole_rows_and_no_lock(store_url: str, open_clie
         os.kill(process.pid or 0, signal.SIGKILL)
         process.join()
         before = whole_versions(client)
-        assert client.write_table(VIEW, version_table(before + 1)).written == len(KEYS)
+        assert write_view(client, VIEW, version_table(before + 1)).written == len(KEYS)
         np.testing.assert_array_equal(whole_versions(client), before + 1)

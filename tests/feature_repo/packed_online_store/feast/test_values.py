@@ -41,8 +41,8 @@ from feast.value_type import ValueType
 
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.client import PackedClient
-from feature_repo.packed_online_store.feast_views import packed_view, write_feature_view
-from feature_repo.packed_online_store.online_store import PackedOnlineStore
+from feature_repo.packed_online_store.feast.online_store import PackedOnlineStore
+from feature_repo.packed_online_store.feast.views import packed_view, write_feature_view
 from tests.feature_repo.packed_online_store.conftest import AS_OF
 
 ITEM = Entity(name="item", join_keys=["item_id"], value_type=ValueType.STRING)
@@ -99,7 +99,7 @@ def key_of(item: str) -> EntityKey:
 
 @pytest.fixture
 def config(store_url: str, tmp_path: Path) -> RepoConfig:
-    plug_in = "feature_repo.packed_online_store.online_store.PackedOnlineStore"
+    plug_in = "feature_repo.packed_online_store.feast.online_store.PackedOnlineStore"
     return RepoConfig(
         project=f"shop_{uuid.uuid4().hex[:8]}",
         provider="local",

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.clock import HomeClock
-from feature_repo.packed_online_store.feast_views import write_feature_view
+from feature_repo.packed_online_store.feast.views import write_feature_view
 from tests.feature_repo.packed_online_store.conftest import AS_OF
 
 FEAST = Path(sys.executable).with_name("feast")
@@ -38,7 +38,7 @@ def make_repository(folder: Path, store_url: str) -> Path:
         "entity_key_serialization_version": 3,
         "offline_store": {"type": "dask"},  # of Feast's local ones the only that materializes views without entities
         "online_store": {
-            "type": "feature_repo.packed_online_store.online_store.PackedOnlineStore",
+            "type": "feature_repo.packed_online_store.feast.online_store.PackedOnlineStore",
             "url": "lmdb://online" if store_url.startswith("lmdb") else store_url,
             "revision": "r1",
         },
@@ -187,7 +187,7 @@ def test_the_shell_materializes_what_is_new_and_tears_down(tmp_path: Path) -> No
 
 
 def test_settings_that_are_wrong_name_the_key(tmp_path: Path) -> None:
-    plug_in = "feature_repo.packed_online_store.online_store.PackedOnlineStore"
+    plug_in = "feature_repo.packed_online_store.feast.online_store.PackedOnlineStore"
     wrong = {"type": plug_in, "revison": "r1"}
     with pytest.raises(ValidationError, match="revison"):
         RepoConfig(project="p", provider="local", registry=str(tmp_path / "r.db"), online_store=wrong)

@@ -3,7 +3,7 @@
 In ``feature_store.yaml``::
 
     online_store:
-      type: feature_repo.packed_online_store.online_store.PackedOnlineStore
+      type: feature_repo.packed_online_store.feast.online_store.PackedOnlineStore
       url: lmdb://online            # a folder beside the file, or lmdb:///folder, or redis://host:port/db,
                                     # or home:///folder, the store of that home, whose password stays in the home
       revision: "5c1e…"             # of the feature service; left out, the view's tag "revision", else its schema
@@ -28,14 +28,15 @@ from feast.repo_config import FeastConfigBaseModel
 from pydantic import StrictStr
 
 from components.contracts.home import Home
-from feature_repo.packed_online_store.backends import Backend, open_backend
+from feature_repo.packed_online_store.backends import Backend
 from feature_repo.packed_online_store.client import MICROSECOND, PackedClient
 from feature_repo.packed_online_store.clock import HomeClock, wall_clock
 from feature_repo.packed_online_store.codec import RowStamps
-from feature_repo.packed_online_store.feast_values import event_times, feature_values, join_values, value_column
-from feature_repo.packed_online_store.feast_views import packed_view
+from feature_repo.packed_online_store.feast.values import event_times, feature_values, join_values, value_column
+from feature_repo.packed_online_store.feast.views import packed_view
 from feature_repo.packed_online_store.keys import clock_key, entity_key, entity_of, is_digest
 from feature_repo.packed_online_store.layout import NO_TIME
+from feature_repo.packed_online_store.opening import open_backend
 from feature_repo.packed_online_store.views import PackedView
 from feature_repo.packed_online_store.writing import write_packed
 
@@ -47,8 +48,8 @@ REVISION_TAG = "revision"
 class PackedOnlineStoreConfig(FeastConfigBaseModel):
     """Settings under ``online_store`` in ``feature_store.yaml``."""
 
-    type: Literal["feature_repo.packed_online_store.online_store.PackedOnlineStore"] = (
-        "feature_repo.packed_online_store.online_store.PackedOnlineStore"
+    type: Literal["feature_repo.packed_online_store.feast.online_store.PackedOnlineStore"] = (
+        "feature_repo.packed_online_store.feast.online_store.PackedOnlineStore"
     )
     url: StrictStr = "lmdb://online"
     revision: StrictStr | None = None

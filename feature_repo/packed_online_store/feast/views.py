@@ -7,7 +7,7 @@ from feast.type_map import python_values_to_proto_values
 
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.client import PackedClient, WriteReport
-from feature_repo.packed_online_store.feast_values import packed_type, serialized
+from feature_repo.packed_online_store.feast.values import packed_type, serialized
 from feature_repo.packed_online_store.layout import PackedSchema
 from feature_repo.packed_online_store.views import PackedView
 from feature_repo.packed_online_store.writing import write_view
