@@ -78,6 +78,11 @@ def _hazard(p: PairColumns) -> Floats:
     return p.hazard("hazard")
 
 
+def _positive(values: Floats) -> Floats:
+    """Return the values above 0; others are missing."""
+    return np.where(values > 0, values, np.float32(np.nan))
+
+
 def _due(p: PairColumns, group: str) -> Floats:
     """Age of the last purchase in the middle of the coming week, as a multiple of the usual gap."""
     return (p.group(group, "days_since_last") + 3.5) / p.group(group, "gap")
@@ -85,8 +90,7 @@ def _due(p: PairColumns, group: str) -> Floats:
 
 def _used_up(p: PairColumns, group: str) -> Floats:
     """Age of the last purchase as a multiple of how long that many units usually last."""
-    units, purchases = p.group(group, "units_decay_56"), p.group(group, "decay_56")
-    usual_units = np.where((units > 0) & (purchases > 0), units / purchases, np.float32(np.nan))
+    usual_units = _positive(p.group(group, "units_decay_56")) / _positive(p.group(group, "decay_56"))
     return p.group(group, "days_since_last") / (p.group(group, "gap") * p.group(group, "last_units") / usual_units)
 
 
@@ -102,8 +106,8 @@ def _share_of_weeks(p: PairColumns, weeks: Floats, span: str = "") -> Floats:
 
 def _own_share(p: PairColumns, group: str) -> Floats:
     """Return the item's share of what the user bought of its group; missing where they took all of the group back."""
-    own, whole = p.own_count("trip_decay_97"), p.group(group, "trip_decay_97")
-    return np.where(whole > 0, np.clip(own / whole, 0, 1), np.float32(np.nan))
+    share = p.own_count("trip_decay_97") / _positive(p.group(group, "trip_decay_97"))
+    return np.minimum(np.maximum(share, 0), 1)
 
 
 FEATURES: dict[str, Feature] = {

@@ -240,7 +240,7 @@ class Turn:
             self._is_running = False
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class _Place:
     """A place in the line; who leaves it cancels the outcome."""
 

@@ -80,7 +80,10 @@ def _charset(headers: Headers) -> str:
     Raises:
         Problem: it is no JSON, or in an encoding that is not read.
     """
-    kind, _, parameters = headers.get("content-type", "nothing").partition(";")
+    content_type = headers.get("content-type", "nothing")
+    if content_type == JSON:
+        return UTF_8
+    kind, _, parameters = content_type.partition(";")
     if kind.strip().lower() != JSON:
         found = kind.strip().lower()[:MOST_ECHOED]
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"content-type: found {found}, expected {JSON}")
@@ -102,8 +105,8 @@ def _check_is_plain(headers: Headers) -> None:
     Raises:
         Problem: 415, with what is taken.
     """
-    steps = ",".join(headers.getlist("content-encoding")).lower().split(",")
-    packed = [step.strip() for step in steps if step.strip() not in ("", IDENTITY)]
+    steps = ",".join(headers.getlist("content-encoding")).lower()
+    packed = [step.strip() for step in steps.split(",") if step.strip() not in ("", IDENTITY)]
     if packed:
         raise _packed(f"content-encoding: found {', '.join(packed)[:MOST_ECHOED]}")
 

@@ -101,7 +101,8 @@ class OpenFiles:
                     self._folder, f"it was cut from {self._sizes[place]:,} to {size:,} bytes while it was open"
                 )
             self._sizes[place] = size
-        if any(os.pread(self._data, 4, at + META_AT) != MAGIC for at in (0, self._page)):
+        first, second = os.pread(self._data, 4, META_AT), os.pread(self._data, 4, self._page + META_AT)
+        if not first == second == MAGIC:
             raise damaged(self._folder, "its first pages were overwritten while it was open")
 
     def is_lock_whole(self) -> bool:
