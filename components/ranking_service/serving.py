@@ -53,6 +53,8 @@ class Serving:
         self._follower: Follower | None = None
         self._settling = 0  # the round of the log at whose end nothing of forgotten users is under way
         self._putting = Lock()
+        self.long_batch = asyncio.Lock()
+        """Held while a long batch of events is taken: what several at once leave to do would hold everybody up."""
         self._takings: set[asyncio.Task[Taken]] = set()
         self._teller = ThreadPoolExecutor(1, "sessions")  # its own: no slow reader of the store is waited for
         self._most_events = settings.session_events

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -290,3 +291,25 @@ def served_event(event_id: str, user_id: str, live: Serving) -> ServedEvent:
     """A purchase just now."""
     now = live.now()
     return ServedEvent(event_id, now, datetime.now(UTC), "purchase", user_id, "i01", taken_at=now)
+
+
+def test_long_batches_are_taken_one_after_the_other_and_short_ones_beside_them(
+    client: Caller, live: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, under_way, seen = live.take, list[int](), list[list[int]]()
+
+    async def noted(events: Sequence[ServedEvent]) -> Taken:
+        under_way.append(len(events))
+        seen.append(list(under_way))
+        if len(events) > 1:  # until the short one has come
+            while not any(1 in several for several in seen):
+                await asyncio.sleep(0)
+        taken = await take(events)
+        under_way.remove(len(events))
+        return taken
+
+    monkeypatch.setattr(live, "take", noted)
+    batches = [[event(f"{count}-{number}") for number in range(count)] for count in (30, 31, 1)]
+    answers = client.crowd([("/v1/events", {"events": batch}) for batch in batches])
+    assert [answer.json()["accepted"] for answer in answers] == [30, 31, 1]
+    assert not any({30, 31} <= set(several) for several in seen)
