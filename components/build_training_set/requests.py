@@ -13,7 +13,7 @@ from components.build_training_set.slices import request_slices
 from components.contracts.examples import REQUESTS, ROWS, Split
 from components.contracts.shop import Candidates
 from components.ranking.baselines import baseline_scores
-from components.ranking.candidates import SOURCES, generate_candidates
+from components.ranking.candidates import SOURCES, bits_of, generate_candidates
 from components.ranking.features import ranking_features
 from components.ranking.pairs import Pairs
 from components.ranking.rows import MISSING_POSITION, Floats, ItemRows, UserRows
@@ -76,7 +76,7 @@ def indices_in(ids: pa.ChunkedArray, known: NDArray[np.object_]) -> NDArray[np.i
 
 def _recall(pairs: Pairs, labels: NDArray[np.bool_], relevant: int) -> Recall:
     sources = pairs.sources[labels]
-    by_source = {name: int((sources >> bit & 1).sum()) for bit, name in enumerate(SOURCES)}
+    by_source = {name: int(((sources & bits_of([name])) != 0).sum()) for name in SOURCES}
     return Recall(relevant, int(labels.sum()), by_source)
 
 

@@ -19,7 +19,7 @@ from components.features.catalogue import held_at
 from components.features.sets import FeatureSet, read_set
 from components.lake.engine import open_engine
 from components.ranking.pair_columns import PairColumns
-from components.ranking.pairs import Pairs
+from components.ranking.pairs import Pairs, no_sources
 from components.ranking.reasons import kinds_of, reasons
 from components.ranking.recommending import Recommended
 
@@ -72,7 +72,7 @@ def _catalogue(table: Path, version: int, as_of: datetime, mentioned: Sequence[s
 def _example(batch: Batch, part: Recommended, user: int, catalogue: dict[str, dict[str, object]]) -> CustomerExample:
     rows = np.flatnonzero(part.user == user)
     rows = rows[np.argsort(part.rank[rows])]
-    pairs = Pairs(part.user[rows], part.item[rows], np.zeros(len(rows), dtype=np.uint8))
+    pairs = Pairs(part.user[rows], part.item[rows], no_sources(len(rows)))
     kinds = kinds_of(batch.bundle.manifest.feature_names)
     added = batch.ranker.contributions_by(part.features[rows], kinds)
     reasons_of = reasons(PairColumns(batch.users, batch.items, pairs), added)

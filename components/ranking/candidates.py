@@ -1,8 +1,10 @@
 """Candidate generation: a few hundred items a user that are worth ranking, from several sources.
 
-Training, batch and serving call the same function on the same rows, so negatives are what serving would rank.
+Training, batch and serving call the same function on the same rows, so negatives are what serving would rank. To add a
+source, write its function, a line in ``CANDIDATE_SOURCES``, and its limit in ``contracts.shop.Candidates``.
 """
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,15 +13,13 @@ from numpy.typing import NDArray
 
 from components.contracts.shop import Candidates
 from components.ranking.grouping import distinct_keys, ranks_within, sums_by_key, top_within
-from components.ranking.pairs import Pairs
+from components.ranking.pairs import Pairs, SourceBits, no_sources
 from components.ranking.rows import Floats, ItemRows, Positions, Ragged, UserRows
 
-SOURCES = ("history", "popular", "trending", "neighbours", "category", "new", "promoted", "seen")
 CATEGORIES_PER_USER = 5
 SEEDS_PER_USER = 30  # own items whose neighbours are looked at
 NEW_WITHIN_DAYS = 28.0
 
-Bits = NDArray[np.uint8]
 Sourced = tuple[NDArray[np.int32], Positions]  # user indices and item positions, unordered
 
 
@@ -38,9 +38,9 @@ class Assortment:
     shelves: Ragged | None
 
     @cached_property
-    def shared(self) -> tuple[Positions, Bits]:
+    def shared(self) -> tuple[Positions, SourceBits]:
         """Positions of the candidates of everybody, source by source, and the bit of the source of each."""
-        bits = [np.full(len(best), _bit(source)) for source, best in self.best.items()]
+        bits = [np.full(len(best), bits_of([source])) for source, best in self.best.items()]
         return np.concatenate(list(self.best.values())), np.concatenate(bits)
 
 
@@ -48,10 +48,9 @@ def assortment(items: ItemRows, limits: Candidates) -> Assortment:
     """Find what the candidates of all users share."""
     allowed = _allowed(items)
     best = {
-        "popular": _best(items, "purchases_decay_28", limits.popular, allowed),
-        "trending": _best(items, "trend", limits.trending, allowed & _is_sold(items)),
-        "new": _best(items, "purchases_decay_7", limits.new, allowed & _is_new(items)),
-        "promoted": _best(items, "promotion_reach", limits.promoted, allowed),
+        source.name: source.for_all(items, allowed, getattr(limits, source.name))
+        for source in CANDIDATE_SOURCES
+        if source.for_all is not None
     }
     return Assortment(items, limits, allowed, best, _shelves(items, allowed, limits.category))
 
@@ -63,12 +62,10 @@ def generate_candidates(users: UserRows, items: ItemRows, limits: Candidates) ->
 
 def candidates_of(users: UserRows, stock: Assortment) -> Pairs:
     """As ``generate_candidates``, of items that were looked through before."""
-    items, limits = stock.items, stock.limits
     found = {
-        "history": _from_history(users, items, limits.history),
-        "neighbours": _from_neighbours(users, items, limits.neighbours),
-        "category": _from_categories(users, items, stock.shelves),
-        "seen": _from_seen(users, limits.seen),
+        source.name: source.for_each(users, stock, getattr(stock.limits, source.name))
+        for source in CANDIDATE_SOURCES
+        if source.for_each is not None
     }
     return _merge(users, found, stock)
 
@@ -79,7 +76,7 @@ def pairs_with(candidates: Pairs, keys: NDArray[np.int64], items: int) -> Pairs:
     extra = np.setdiff1d(keys, own)
     every = np.r_[own, extra]
     order = np.argsort(every, kind="stable")
-    sources = np.r_[candidates.sources, np.zeros(len(extra), dtype=np.uint8)][order]
+    sources = np.r_[candidates.sources, no_sources(len(extra))][order]
     return Pairs((every[order] // items).astype(np.int32), (every[order] % items).astype(np.int32), sources)
 
 
@@ -97,9 +94,10 @@ def _is_sold(items: ItemRows) -> NDArray[np.bool_]:
     return items.columns["purchases_decay_7"] > 0
 
 
-def _from_history(users: UserRows, items: ItemRows, limit: int) -> Sourced:
+def _from_history(users: UserRows, stock: Assortment, limit: int) -> Sourced:
+    """Return the user's own items, the strongest ones."""
     history = users.arrays["history_item"]
-    keep = users.once(_own_ranks, items) < limit
+    keep = users.once(_own_ranks, stock.items) < limit
     return history.row[keep], history.values[keep].astype(np.int32)
 
 
@@ -108,13 +106,29 @@ def _own_ranks(users: UserRows, items: ItemRows) -> NDArray[np.int32]:
     return ranks_within(users.arrays["history_item"].row, users.arrays["history_decay_112"].values)
 
 
-def _from_seen(users: UserRows, limit: int) -> Sourced:
+def _from_seen(users: UserRows, stock: Assortment, limit: int) -> Sourced:
     """What the user looked at last."""
     if limit == 0 or "seen_item" not in users.arrays:
         return np.empty(0, np.int32), np.empty(0, np.int32)
     seen = users.arrays["seen_item"]
     keep = top_within(seen.row, -users.arrays["seen_days_since_last"].values, limit)
     return seen.row[keep], seen.values[keep].astype(np.int32)
+
+
+def _popular(items: ItemRows, allowed: NDArray[np.bool_], limit: int) -> Positions:
+    return _best(items, "purchases_decay_28", limit, allowed)
+
+
+def _trending(items: ItemRows, allowed: NDArray[np.bool_], limit: int) -> Positions:
+    return _best(items, "trend", limit, allowed & _is_sold(items))
+
+
+def _new(items: ItemRows, allowed: NDArray[np.bool_], limit: int) -> Positions:
+    return _best(items, "purchases_decay_7", limit, allowed & _is_new(items))
+
+
+def _promoted(items: ItemRows, allowed: NDArray[np.bool_], limit: int) -> Positions:
+    return _best(items, "promotion_reach", limit, allowed)
 
 
 def _best(items: ItemRows, column: str, limit: int, allowed: NDArray[np.bool_]) -> Positions:
@@ -126,11 +140,11 @@ def _best(items: ItemRows, column: str, limit: int, allowed: NDArray[np.bool_]) 
     return np.sort(eligible[np.argsort(-values[eligible], kind="stable")[:limit]]).astype(np.int32)
 
 
-def _from_neighbours(users: UserRows, items: ItemRows, limit: int) -> Sourced:
+def _from_neighbours(users: UserRows, stock: Assortment, limit: int) -> Sourced:
     """Items bought together with the user's own, by similarity weighted with the own items' decayed counts."""
-    if limit == 0 or "neighbour_item" not in items.arrays:
+    if limit == 0 or "neighbour_item" not in stock.items.arrays:
         return np.empty(0, np.int32), np.empty(0, np.int32)
-    user, item, weight = neighbour_weights(users, items)
+    user, item, weight = neighbour_weights(users, stock.items)
     keep = top_within(user, weight, limit)
     return user[keep], item[keep]
 
@@ -161,11 +175,12 @@ def _expand(ragged: Ragged, rows: NDArray[np.int32]) -> tuple[NDArray[np.int64],
     return (starts - ends + lengths).take(which) + np.arange(len(which)), which
 
 
-def _from_categories(users: UserRows, items: ItemRows, shelves: Ragged | None) -> Sourced:
-    """Best-selling items of the categories in which the user buys most."""
+def _from_categories(users: UserRows, stock: Assortment, limit: int) -> Sourced:
+    """Best-selling items of the categories in which the user buys most; the shelves hold no more than the limit."""
+    shelves = stock.shelves
     if shelves is None:
         return np.empty(0, np.int32), np.empty(0, np.int32)
-    user, category = _favourite_categories(users, items.columns["category"], width=len(shelves.offsets) - 1)
+    user, category = _favourite_categories(users, stock.items.columns["category"], width=len(shelves.offsets) - 1)
     entries, which = _expand(shelves, category)
     return user[which], shelves.values[entries].astype(np.int32)
 
@@ -199,21 +214,44 @@ def _merge(users: UserRows, found: dict[str, Sourced], stock: Assortment) -> Pai
     shared, shared_bits = stock.shared
     user = [np.arange(len(users), dtype=np.int32).repeat(len(shared)), *(user for user, _ in found.values())]
     item = np.concatenate([*[shared] * len(users), *(item for _, item in found.values())])
-    own_bits = np.array([_bit(source) for source in found]).repeat([len(item) for _, item in found.values()])
+    own_bits = np.array([bits_of([source]) for source in found]).repeat([len(item) for _, item in found.values()])
     bits = np.concatenate([*[shared_bits] * len(users), own_bits])
     allowed = stock.allowed.take(item)
     keys = np.concatenate(user).astype(np.int64) * len(stock.items) + item
     distinct, which = distinct_keys(keys[allowed])
-    sources = np.zeros(len(distinct), dtype=np.uint8)
+    sources = no_sources(len(distinct))
     np.bitwise_or.at(sources, which, bits[allowed])
     return Pairs(*_split(distinct, len(stock.items)), sources)
 
 
-def _bit(source: str) -> np.uint8:
-    return np.uint8(1 << SOURCES.index(source))
+def bits_of(sources: Collection[str]) -> np.uint32:
+    """Return the bits by which pairs say that they come from some sources."""
+    return np.uint32(sum(1 << SOURCES.index(source) for source in set(sources)))
 
 
 def _split(keys: NDArray[np.int64], width: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Take keys of the form row * width + column apart."""
     rows, columns = np.divmod(keys, width)
     return rows.astype(np.int32), columns.astype(np.int32)
+
+
+@dataclass(frozen=True)
+class CandidateSource:
+    """One way to find candidates, with a limit of its name: the same ``for_all`` users, or others ``for_each``."""
+
+    name: str
+    for_all: Callable[[ItemRows, NDArray[np.bool_], int], Positions] | None = None
+    for_each: Callable[[UserRows, Assortment, int], Sourced] | None = None
+
+
+CANDIDATE_SOURCES = (  # their places are the bits of ``Pairs.sources``: a new one comes last
+    CandidateSource("history", for_each=_from_history),
+    CandidateSource("popular", for_all=_popular),
+    CandidateSource("trending", for_all=_trending),
+    CandidateSource("neighbours", for_each=_from_neighbours),
+    CandidateSource("category", for_each=_from_categories),
+    CandidateSource("new", for_all=_new),
+    CandidateSource("promoted", for_all=_promoted),
+    CandidateSource("seen", for_each=_from_seen),
+)
+SOURCES = tuple(source.name for source in CANDIDATE_SOURCES)

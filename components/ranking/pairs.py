@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+SourceBits = NDArray[np.uint32]
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -15,7 +17,7 @@ class Pairs:
 
     user: NDArray[np.int32]
     item: NDArray[np.int32]
-    sources: NDArray[np.uint8]
+    sources: SourceBits
 
     def __len__(self) -> int:
         return len(self.user)
@@ -23,3 +25,8 @@ class Pairs:
     def group_sizes(self, users: int) -> NDArray[np.int64]:
         """Number of candidates of each of ``users`` users."""
         return np.bincount(self.user, minlength=users)
+
+
+def no_sources(pairs: int) -> SourceBits:
+    """Return the sources of pairs that no source brought, uint32 [pairs]."""
+    return np.zeros(pairs, dtype=np.uint32)

@@ -18,9 +18,9 @@ from components.bundles.loading import Bundle
 from components.bundles.scoring import Ranker
 from components.contracts.errors import StoreError
 from components.contracts.shop import Rules
-from components.ranking.candidates import SOURCES, Assortment, assortment, candidates_of, neighbour_weights, pairs_with
+from components.ranking.candidates import Assortment, assortment, bits_of, candidates_of, neighbour_weights, pairs_with
 from components.ranking.pair_columns import PairColumns
-from components.ranking.pairs import Pairs
+from components.ranking.pairs import Pairs, no_sources
 from components.ranking.reasons import kinds_of, reasons
 from components.ranking.recommending import Recommended, Scored, best_allowed, listed, scored_together
 from components.ranking.rows import MISSING_POSITION, Floats, UserRows
@@ -193,7 +193,7 @@ class Recommender:
         sold = np.flatnonzero(allowed)
         best = np.argsort(-sales[sold], kind="stable")[:MOST_SOLD]
         items = np.sort(sold[best]).astype(np.int32)
-        return Pairs(np.zeros(len(items), np.int32), items, np.zeros(len(items), np.uint8))
+        return Pairs(np.zeros(len(items), np.int32), items, no_sources(len(items)))
 
     def _wanted(self, pairs: Pairs, asked: Asked, session: Session | None) -> NDArray[np.bool_] | None:
         """Which candidates may be listed; None: all of them."""
@@ -206,8 +206,7 @@ class Recommender:
         if asked.wanted is not None:
             wanted &= asked.wanted[pairs.item]
         if asked.sources is not None:
-            bits = sum(1 << SOURCES.index(source) for source in set(asked.sources))
-            wanted &= (pairs.sources & np.uint8(bits)) != 0
+            wanted &= (pairs.sources & bits_of(asked.sources)) != 0
         return wanted
 
     def _left_out(self, asked: Asked, session: Session | None) -> Indices:
@@ -229,7 +228,7 @@ class Recommender:
         why: list[tuple[str, ...]] = [()] * len(found.item)
         if explain and self.bundle.manifest.kind == "ranker":  # a baseline weighs no features
             item = found.item[:MOST_EXPLAINED]
-            pairs = Pairs(found.user[:MOST_EXPLAINED], item, np.zeros(len(item), dtype=np.uint8))
+            pairs = Pairs(found.user[:MOST_EXPLAINED], item, no_sources(len(item)))
             added = self._ranker.contributions_by(found.features[:MOST_EXPLAINED], self._kinds)
             why[: len(item)] = reasons(PairColumns(user, self.stock.items, pairs), added)
         ids = self.stock.items.item_ids[found.item]
@@ -244,8 +243,8 @@ def _is_empty(candidates: Pairs, wanted: NDArray[np.bool_] | None) -> bool:
 def _with_neighbours(candidates: Pairs, neighbours: Indices, items: int) -> Pairs:
     """Add neighbours to the candidates of one user, as the source that they come from."""
     pairs = pairs_with(candidates, neighbours, items)
-    bit = np.uint8(1 << SOURCES.index("neighbours"))
-    return replace(pairs, sources=pairs.sources | bit * np.isin(pairs.item, neighbours))
+    added = bits_of(["neighbours"]) * np.isin(pairs.item, neighbours)
+    return replace(pairs, sources=pairs.sources | added)
 
 
 def _lifted(scored: Scored, items: Indices, weights: Floats) -> Scored:

@@ -12,7 +12,7 @@ USERS = np.array([f"u{n}" for n in range(6)], dtype=object)
 def _pairs(sizes: list[int]) -> Pairs:
     user = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
     item = np.concatenate([np.arange(size, dtype=np.int32) for size in sizes]) if sizes else user
-    return Pairs(user, item, np.zeros(len(user), dtype=np.uint8))
+    return Pairs(user, item, np.zeros(len(user), dtype=np.uint32))
 
 
 @given(sizes=st.lists(st.integers(0, 30), min_size=1, max_size=6), negatives=st.integers(0, 9), seed=st.integers(0, 99))

@@ -1,7 +1,8 @@
 import numpy as np
 
 from components.contracts.shop import Candidates
-from components.ranking.candidates import SOURCES, generate_candidates
+from components.ranking.candidates import SOURCES, bits_of, generate_candidates
+from components.ranking.pairs import Pairs, no_sources
 from tests.components.ranking.frames import items_of, users_of
 
 NONE = Candidates(history=0, popular=0, trending=0, neighbours=0, category=0, new=0, promoted=0, seen=0)
@@ -31,7 +32,7 @@ def test_an_item_found_by_two_sources_is_one_pair_with_both_bits() -> None:
     items = items_of({"a": 0}, purchases_decay_28={"a": 1.0})
     users = users_of(items, {"u": {0: 5.0}})
     pairs = generate_candidates(users, items, only(history=5, popular=5))
-    assert pairs.sources.tolist() == [1 << SOURCES.index("history") | 1 << SOURCES.index("popular")]
+    assert pairs.sources.tolist() == [bits_of(["history", "popular"])]
 
 
 def test_neighbours_are_weighted_by_similarity_and_own_strength() -> None:
@@ -69,3 +70,10 @@ def test_item_codes_do_not_change_the_candidates() -> None:
     second = generate_candidates(users_of(other, {"u": {0: 1.0, 7: 1.0}}), other, only(history=1, popular=2))
     np.testing.assert_array_equal(first.item, second.item)
     np.testing.assert_array_equal(first.sources, second.sources)
+
+
+def test_every_source_has_its_limit_and_its_bit() -> None:
+    assert set(SOURCES) == set(Candidates.model_fields)
+    bits = [int(bits_of([source])) for source in SOURCES]
+    assert bits == [1, 2, 4, 8, 16, 32, 64, 128], "examples and bundles tell sources by these: a new one comes last"
+    assert bits_of(SOURCES).dtype == Pairs(*[np.zeros(0, np.int32)] * 2, no_sources(0)).sources.dtype

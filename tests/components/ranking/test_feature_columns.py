@@ -22,7 +22,7 @@ class AskedColumns(PairColumns):
 
     def __init__(self) -> None:
         items = items_of({"a": 0})
-        pairs = Pairs(np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1, np.uint8))
+        pairs = Pairs(np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1, np.uint32))
         super().__init__(users_of(items, {"u": {0: 1.0}}), items, pairs)
         self.asked: set[tuple[str, str]] = set()
 

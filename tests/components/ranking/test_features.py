@@ -11,7 +11,7 @@ from tests.components.ranking.frames import items_of, users_of
 
 def every_pair(users: int, items: int) -> Pairs:
     user, item = np.divmod(np.arange(users * items, dtype=np.int32), np.int32(items))
-    return Pairs(user, item, np.ones(users * items, dtype=np.uint8))
+    return Pairs(user, item, np.ones(users * items, dtype=np.uint32))
 
 
 def column(name: str, matrix: np.ndarray) -> list[float]:

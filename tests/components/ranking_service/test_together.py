@@ -49,7 +49,7 @@ class Scorer:
 def steps(scorer: Scorer, user_id: str, item: int, watch: Stopwatch) -> Steps[float]:
     one = np.zeros(1, dtype=np.int32)
     user = UserRows(np.array([user_id], dtype=object), {}, {})
-    scored = yield Unscored(scorer, user, Pairs(one, one + item, one.astype(np.uint8)), watch)
+    scored = yield Unscored(scorer, user, Pairs(one, one + item, one.astype(np.uint32)), watch)
     return float(scored.score[0])
 
 
