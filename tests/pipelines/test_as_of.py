@@ -31,7 +31,6 @@ from tests.pipelines.tiny_shop import make_tiny_shop
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; Feast warns of itself at import.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:feast"),
     pytest.mark.filterwarnings("ignore::UserWarning:feast"),
 ]

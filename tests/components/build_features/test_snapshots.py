@@ -11,9 +11,6 @@ from components.features.sets import read_set
 from tests.components.build_features.homes import AS_OF, habits, home_of, quiet, small_shop, write_clean
 from tests.components.features.frames import clean_tables, event, on
 
-# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 
 def test_a_set_holds_the_snapshots_of_all_requests_and_of_the_as_of(tmp_path):
     home, clean = home_of(tmp_path)

@@ -12,7 +12,6 @@ from components.contracts.errors import BundleError, PromotionError
 from components.contracts.home import Home
 from tests.components.bundles.drafts import ranker_draft, written
 
-pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")  # bentoml 1.4, at import
 NOW = "2024-06-03T02:00:00+00:00"
 
 

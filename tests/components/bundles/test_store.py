@@ -15,9 +15,6 @@ from components.bundles.store import find_bundle, publish_folder
 from components.contracts.errors import BundleError
 from tests.components.bundles.drafts import baseline_draft, ranker_draft, sealed_folders, written
 
-# bentoml 1.4 builds its ignore patterns with a pathspec style that pathspec 1.0 deprecates, at import
-pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
-
 
 def judged(bundle: Bundle, promote: bool = True) -> Sidecar:
     return replace(bundle.sidecar, published_at="2024-06-03T01:00:00+00:00", verdict={"promote": promote, "checks": []})

@@ -15,9 +15,6 @@ from tests.components.build_features.homes import quiet, small_shop, write_clean
 from tests.components.features.frames import clean_tables, event
 from tests.components.publish_bundle.test_examples import buying_again
 
-# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 NEW_SHOP = [event(66, "ann", "tea"), event(67, "bob", "milk"), event(67, "bob", "tea")]
 LEFT_OUT = [{"item_id": item, "is_merchandise": False} for item in ("tea", "milk")]
 

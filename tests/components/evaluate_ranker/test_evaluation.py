@@ -15,8 +15,6 @@ from components.train_ranker.training import train_ranker
 from tests.components.evaluate_ranker.judging import Bench, check, failed, sale, set_up, write_sales
 from tests.components.train_ranker.synthetic_examples import World
 
-pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")  # bentoml 1.4, at import
-
 
 def test_a_better_challenger_is_promoted_with_every_reason_in_words(bench: Bench) -> None:
     verdict = bench.judge()

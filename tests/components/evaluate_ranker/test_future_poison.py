@@ -1,11 +1,7 @@
 import pyarrow as pa
-import pytest
 
 from components.evaluate_ranker.future_poison import PoisonedWorkspace, poisoned
 from tests.components.features.frames import PLAIN, clean_tables, event, on, workspace
-
-# ibis 12 calls what duckdb 2 deprecates
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
 
 EVENTS = [
     event(1, "ann", "milk", price=2.0, quantity=1.0),

@@ -12,8 +12,6 @@ from components.contracts.examples import read_split
 from components.evaluate_ranker.future_poison import LeakProbe
 from tests.components.evaluate_ranker.judging import Bench, check, failed
 
-pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")  # bentoml 1.4, at import
-
 
 def test_a_feature_that_saw_the_future_is_refused(bench: Bench) -> None:
     verdict = replace(bench, found=LeakProbe(10, 400, 3, ("taste",))).judge()

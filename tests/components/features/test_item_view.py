@@ -4,9 +4,6 @@ import pytest
 
 from tests.components.features.frames import PLAIN, clean_tables, event, item_row, on, snapshots
 
-# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 
 def test_popularity_counts_unknown_users_and_returns_subtract():
     events = [

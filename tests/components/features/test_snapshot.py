@@ -12,9 +12,6 @@ from components.features.coded import coded
 from components.features.schemas import unbound_views, view_schemas
 from tests.components.features.frames import PLAIN, clean_tables, event, on, snapshots
 
-# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 RICH = replace(
     PLAIN,
     browsing=("view", "add_to_cart"),

@@ -4,9 +4,6 @@ import pytest
 
 from tests.components.features.frames import PLAIN, clean_tables, event, snapshots, user_row
 
-# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 
 def test_trips_are_distinct_sessions_and_fall_back_to_the_user_and_day():
     events = [

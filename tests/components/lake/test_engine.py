@@ -4,17 +4,12 @@ from pathlib import Path
 
 import ibis
 import pyarrow as pa
-import pytest
 
 from components.contracts.tables import IMPRESSIONS
 from components.lake.engine import open_engine
 from components.lake.tables import append_rows
 
 SCHEMA = pa.schema([("name", pa.string()), ("size", pa.int64())])
-pytestmark = pytest.mark.filterwarnings(
-    # Ibis 12 still calls what DuckDB 2 deprecates; goes when Ibis calls to_arrow_table.
-    "ignore:fetch_arrow_table:DeprecationWarning"
-)
 
 
 def test_an_expression_runs_over_a_table_at_its_version(tmp_path: Path) -> None:

@@ -11,8 +11,6 @@ from components.publish_bundle.publishing import publish_bundle
 from tests.components.evaluate_ranker.judging import NOW, Bench, set_up
 from tests.components.train_ranker.synthetic_examples import World
 
-pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")  # bentoml 1.4, at import
-
 
 def publish(bench: Bench) -> tuple[Handle, Handle]:
     evaluation = bench.evaluate().evaluation

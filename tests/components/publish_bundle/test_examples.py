@@ -21,9 +21,6 @@ from tests.components.build_features.homes import habits, quiet, small_shop, wri
 from tests.components.bundles.drafts import baseline_draft, small_manifest
 from tests.components.features.frames import clean_tables, event, on
 
-# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 REGULAR = [event(day, user, item) for day in range(0, 69, 7) for user in ("ann", "bob") for item in ("tea", "milk")]
 
 

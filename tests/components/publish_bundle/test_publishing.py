@@ -12,8 +12,6 @@ from tests.components.bundles.drafts import sealed_folders
 from tests.components.evaluate_ranker.judging import NOW, Bench, set_up
 from tests.components.train_ranker.synthetic_examples import World
 
-pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")  # bentoml 1.4, at import
-
 
 def publish(bench: Bench, evaluation: Handle, shop: Shop | None = None) -> Published:
     shop = shop or bench.shop

@@ -14,9 +14,6 @@ from components.ranking.rows import ItemRows, Ragged, UserRows, item_rows, user_
 from components.ranking.sessions import BROWSING, ESTIMATES, Session, both, longer, session_seeds, with_session
 from tests.components.features.frames import DAY_ZERO, PLAIN, clean_tables, event, snapshots
 
-# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 SHAPE = replace(PLAIN, browsing=BROWSING, category_levels=1)
 LATE = 70 - 1 / 86_400  # a second before the snapshot
 ITEMS = [

@@ -30,9 +30,6 @@ from tests.components.ranking_service.answering import (
 )
 from tests.waiting import until
 
-# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 ALL = [fallback.value for fallback in Fallback]
 
 

@@ -24,9 +24,6 @@ from feature_repo.packed_online_store.keys import row_keys
 from feature_repo.project import PROJECT
 from tests.components.build_features.homes import home_of, quiet, small_shop
 
-# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, FeatureSet]:

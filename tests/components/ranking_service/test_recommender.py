@@ -17,9 +17,6 @@ from components.ranking_service.stopwatch import Stopwatch
 from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
 from tests.components.ranking_service.answering import Stocked, item_ids, listed, made, recommender
 
-# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 
 @pytest.fixture
 def asked(shop: Stocked) -> Iterator[Recommender]:

@@ -40,9 +40,6 @@ from tests.components.ranking_service.answering import (
 )
 from tests.waiting import until
 
-# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 TRYING = 'name = "x"\n[arms]\nchampion = {{ share = {champion} }}\nbaseline = {{ share = {baseline} }}\n'
 
 

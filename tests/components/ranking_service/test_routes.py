@@ -18,9 +18,6 @@ from tests.components.ranking_service.answering import (
     recommender,
 )
 
-# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 
 def test_a_list_is_what_the_recommender_says(client: Caller, shop: Stocked) -> None:
     document = client.recommend("u1", k=3, exclude=["i01"])

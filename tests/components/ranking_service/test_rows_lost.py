@@ -17,9 +17,6 @@ from tests.components.ranking_service.answering import Caller, Stocked, caller_o
 from tests.servers import redis_server
 from tests.waiting import until
 
-# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 GENEROUS_MS = 1000.0  # this machine may be busy
 USERS, ITEMS = "rl1/*/user_features/*", "rl1/*/item_features/*"
 

@@ -35,9 +35,6 @@ from tests.components.ranking_service.test_sessions import session_of
 from tests.servers import free_port, redis_server
 from tests.waiting import until
 
-# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 MILLISECONDS = 1000.0  # generous: this machine may be busy; without a deadline a call may take 30 s
 ENDLESS = 20.0
 

@@ -24,9 +24,6 @@ from tests.components.feedback.slow_disk import SlowDisk
 from tests.components.ranking_service.answering import Caller, Stocked, caller_of, serving
 from tests.waiting import PATIENCE_SECONDS, until
 
-# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 
 def event(event_id: str, **changes: Any) -> dict[str, Any]:
     return {"event_id": event_id, "type": "view", "user_id": "u1", "item_id": "i01", **changes}

@@ -15,9 +15,6 @@ from components.ranking_service.stopwatch import Stopwatch
 from components.ranking_service.together import Steps, Unscored, together
 from tests.components.ranking_service.answering import Stocked, made, recommender
 
-# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 EVERY_KIND = (
     Asked("u1", 5),
     Asked("u2", 12, exclude=["i03"]),

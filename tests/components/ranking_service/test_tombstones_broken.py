@@ -22,9 +22,6 @@ from tests.components.ranking_service.answering import (
 )
 from tests.waiting import until
 
-# Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 SEEDS = count(7)  # every promotion is of another bundle
 SAID = "until then who was known to be forgotten stays so"
 
