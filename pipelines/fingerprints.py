@@ -55,7 +55,7 @@ def _meaning(file: Path) -> bytes:
         return content
     try:
         return syntax_digest(content)
-    except (SyntaxError, ValueError):  # no step imports it, or the step will say so
+    except (SyntaxError, ValueError, RecursionError):  # no step imports it, or the step will say so
         return content
 
 

@@ -25,14 +25,14 @@ def _parts(value: object) -> Iterator[str]:
     if isinstance(value, ast.AST):
         yield f"({type(value).__name__}"
         for name, held in ast.iter_fields(value):
-            if held is not None and held != []:
+            if held is not None and held != [] and name != "kind":  # u"a" says "a"
                 yield f" {name}="
                 yield from _parts(held)
         yield ")"
     elif isinstance(value, list):
         yield "["
         for each in value:
-            if not _is_docstring(each):
+            if not (isinstance(each, ast.Pass) or _is_docstring(each)):
                 yield from _parts(each)
         yield "]"
     else:

@@ -22,7 +22,7 @@ def training(
 ) -> None:
     """Run every step once; the report is written however the others end.
 
-    KFP caches nothing: what a step need not do again it knows by the content of its inputs.
+    KFP caches nothing, for each task takes the run's id; snapshots, examples and online rows are reused by content.
     """
     run = {"shop": shop, "home": home, "run_id": run_id}
     report = write_report(**run).set_caching_options(False)

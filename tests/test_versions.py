@@ -1,9 +1,15 @@
 """Versions are raised when meaning changes, and syntax that changed is looked at by somebody."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from components.features import revision
+from components.features.revision import feature_revision
+from components.ranking import features
+from components.ranking.features import feature_list
+from tests.components.features.frames import PLAIN
 from tests.versions import GOLDEN, VERSIONS, Versioned, current
 
 
@@ -30,4 +36,21 @@ def test_versions_stand_for_the_modules_that_compute() -> None:
         "feature_repo.point_in_time",
         "feature_repo.packed_online_store.layout",
         "feature_repo.packed_online_store.held_ids",
+        "feature_repo.packed_online_store.writing",
+        "feature_repo.packed_online_store.feast.values",
+        "components.ranking.sessions",
+        "components.contracts.examples",
     } <= reached
+
+
+def test_another_version_or_name_or_setting_is_another_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    lists, revisions = {feature_list()}, {feature_revision(PLAIN), feature_revision(replace(PLAIN, browsing=("view",)))}
+    monkeypatch.setattr(features, "FEATURE_LIST_VERSION", 2)
+    monkeypatch.setattr(revision, "VIEWS_VERSION", 2)
+    lists.add(feature_list())
+    revisions.add(feature_revision(PLAIN))
+    monkeypatch.setattr(features, "FEATURE_NAMES", features.FEATURE_NAMES[1:])
+    lists.add(feature_list())
+    monkeypatch.setattr(features, "SOURCES", features.SOURCES[1:])
+    lists.add(feature_list())
+    assert (len(lists), len(revisions)) == (4, 3)

@@ -19,13 +19,14 @@ from components.build_training_set.outcomes import outcomes
 from components.build_training_set.shown import ShownBlocks, shown_requests
 from components.build_training_set.splits import SplitBuilder, built_in_order
 from components.contracts.durable import remove_folder
-from components.contracts.examples import SPLITS, ExamplesManifest, write_manifest
+from components.contracts.examples import REQUESTS, ROWS, SPLITS, ExamplesManifest, write_manifest
 from components.contracts.handles import Handle
 from components.contracts.home import Home
 from components.contracts.shop import Shop, Training
 from components.features.calendar import Calendar, calendar
 from components.features.sets import FeatureSet, read_set
 from components.features.workspace import clean_workspace
+from components.lake.engine import default_engine
 from components.lake.tables import table_files
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.features import FEATURE_NAMES, REQUEST_CONSTANT, feature_list
@@ -73,9 +74,10 @@ def build_training_set(
 
 
 def _digest(shop: Shop, chosen: FeatureSet, clean: Handle) -> str:
-    """Digest what decides the examples: their version, snapshots, clean rows, settings."""
+    """Digest what decides the examples: their version, schema, snapshots, clean rows, settings."""
     settings = shop.model_dump_json(include={"success", "horizon_days", "candidates", "training", "gate", "rules"})
-    content = [EXAMPLES_VERSION, chosen.digest, clean.versions, clean.as_of, feature_list(), settings]
+    schema = [str(REQUESTS), str(ROWS), BASELINE_NAMES]
+    content = [EXAMPLES_VERSION, schema, chosen.digest, clean.versions, clean.as_of, feature_list(), settings]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -90,7 +92,11 @@ def _write_examples(
         known = outcomes(space, every, when.horizon, clean.moment, chosen.shape)
     known = {time: _of_known_users(table, chosen, when, time) for time, table in known.items()}
     facts: dict[str, Any] = {"outcomes": sum(len(table) for table in known.values()), "splits": {}}
-    with _logged(shop, when, clean, chosen, times["train"]) as log, point_in_time(chosen, home) as joined:
+    with (
+        _logged(shop, when, clean, chosen, times["train"]) as log,
+        default_engine(),
+        point_in_time(chosen, home) as joined,
+    ):
         weekly = sum(_requests_of(known[time]) for time in times["train"])
         weekly_most, logged_most = _limits(weekly, len(log.requests) if log else 0, shop.training)
         say("joining features point in time")

@@ -52,7 +52,7 @@ class Manifest:
     horizon_days: int
     k: int
     feature_names: tuple[str, ...]
-    feature_list: str  # hash of the ordered feature list and its definitions
+    feature_list: str  # hash of the ordered feature list and its version
     feature_revision: str  # revision of the feature views
     baseline_names: tuple[str, ...]
     baseline: str | None = None  # the one that answers, for kind baseline

@@ -52,7 +52,7 @@ class ExamplesManifest:
     """What the examples hold."""
 
     feature_names: list[str]
-    feature_list: str  # hash of the ordered feature list and its definitions
+    feature_list: str  # hash of the ordered feature list and its version
     feature_revision: str  # revision of the feature views that the rows came from
     baseline_names: list[str]
     as_of: str  # ISO 8601

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from components.contracts.tables import EVENTS
+from components.lake.resources import small_memory
 from components.lake.session import delta_relation, duckdb_session, text
 
 _UNTOLD = {"ingested_at"}  # differs between homes that hold the same data
@@ -33,7 +34,7 @@ def snapshot_digests(events: Path, version: int, moments: Sequence[datetime]) ->
         f"SELECT {_first_moment(known, ordered)} AS moment, count(*), sum(hash({', '.join(columns)})) "
         f"FROM {delta_relation(events, EVENTS, version)} GROUP BY moment HAVING moment < {len(ordered)}"
     )
-    with duckdb_session() as session:
+    with duckdb_session(memory_limit=small_memory()) as session:  # beside the engine of features
         found = {moment: (count, total) for moment, count, total in session.execute(sql).fetchall()}
     digests, rows, content = {}, 0, 0
     for index, moment in enumerate(ordered):

@@ -9,6 +9,7 @@ import ibis
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
+from components.lake.resources import small_memory
 from components.lake.session import delta_relation, engine_settings, name
 
 
@@ -52,6 +53,17 @@ class DuckDBEngine:
     def _next_view(self, stem: str) -> str:
         self._views += 1
         return f"{stem}_{self._views}"
+
+
+@contextmanager
+def default_engine() -> Iterator[None]:
+    """Have what uses Ibis's default backend, as Feast does, use an engine that keeps to the same rules."""
+    with open_engine(small_memory()) as engine:
+        ibis.set_backend(engine.backend)
+        try:
+            yield
+        finally:
+            ibis.options.default_backend = None
 
 
 @contextmanager

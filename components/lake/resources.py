@@ -13,7 +13,8 @@ from components.contracts.errors import ConfigurationError
 
 MEMORY_VARIABLE, THREADS_VARIABLE = "RANKLOOP_ENGINE_MEMORY", "RANKLOOP_ENGINE_THREADS"
 ENGINE_SHARE = 0.5  # of the memory: the rest is for Python, Arrow and what the system caches of files
-LEAST_BYTES = 500_000_000
+SMALL_SHARE = 0.5  # of an engine's memory, for one that works beside another in the same process
+MINIMUM_BYTES = 100_000_000  # below it no engine works
 GROUPS, OWN_GROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 UNITS = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
 
@@ -22,16 +23,24 @@ def engine_memory() -> int:
     """Return the bytes that an engine may use: RANKLOOP_ENGINE_MEMORY, else half of what this process may.
 
     Raises:
-        ConfigurationError: the variable holds no size.
+        ConfigurationError: the variable holds no size, or it is too small to work with.
     """
-    asked = os.environ.get(MEMORY_VARIABLE, "").strip()
-    if not asked:
-        return max(int(ENGINE_SHARE * usable_memory()), LEAST_BYTES)
-    size = re.fullmatch(r"([\d.]+)\s*([a-z]+)", asked, re.IGNORECASE)
-    try:
-        return int(float(size[1]) * UNITS[size[2].upper()]) if size else int(asked)
-    except (ValueError, KeyError) as error:
-        raise ConfigurationError(f"{MEMORY_VARIABLE}: found {asked!r}, expected a size such as 6GB or 800MB") from error
+    setting = os.environ.get(MEMORY_VARIABLE, "").strip()
+    if not setting:
+        return int(ENGINE_SHARE * usable_memory())
+    size = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]+)?)\s*([a-z]+)", setting, re.IGNORECASE)
+    unit = UNITS.get(size[2].upper()) if size else None
+    found = int(float(size[1]) * unit) if size and unit else 0
+    if found < MINIMUM_BYTES:
+        raise ConfigurationError(
+            f"{MEMORY_VARIABLE}: found {setting!r}, expected a size of at least 100MB, such as 6GB or 800MB"
+        )
+    return found
+
+
+def small_memory() -> str:
+    """Return the memory of an engine that works beside another in the same process, as DuckDB reads it."""
+    return f"{int(SMALL_SHARE * engine_memory())}B"
 
 
 def engine_threads() -> int:
@@ -40,12 +49,12 @@ def engine_threads() -> int:
     Raises:
         ConfigurationError: the variable holds no number above 0.
     """
-    asked = os.environ.get(THREADS_VARIABLE, "").strip()
-    if not asked:
+    setting = os.environ.get(THREADS_VARIABLE, "").strip()
+    if not setting:
         return usable_processors()
-    if not asked.isdecimal() or int(asked) < 1:
-        raise ConfigurationError(f"{THREADS_VARIABLE}: found {asked!r}, expected a whole number from 1")
-    return int(asked)
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", setting):
+        raise ConfigurationError(f"{THREADS_VARIABLE}: found {setting!r}, expected a whole number from 1 to 9999")
+    return int(setting)
 
 
 def usable_memory() -> int:
@@ -57,9 +66,10 @@ def usable_memory() -> int:
 
 def usable_processors() -> int:
     """Return the processors that this process may run on, or fewer if a quota of time allows for less, rounded up."""
-    processors = len(os.sched_getaffinity(0))
-    quotas = [text.split() for text in _limits("cpu", "cpu.max", "cpu.cfs_quota_us")]
-    shares = [int(quota) / int(period) for quota, period in quotas if quota.isdecimal() and int(period) > 0]
+    has_affinity = hasattr(os, "sched_getaffinity")  # macOS has none
+    processors = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    quotas = [re.fullmatch(r"([0-9]+) ([1-9][0-9]*)", text) for text in _limits("cpu", "cpu.max", "cpu.cfs_quota_us")]
+    shares = [int(quota[1]) / int(quota[2]) for quota in quotas if quota]
     return max(1, min([processors, *map(ceil, shares)]))
 
 
@@ -72,10 +82,17 @@ def _limits(controller: str, file: str, older_file: str) -> Iterator[str]:
     for _, controllers, path in groups:
         if controllers and controller not in controllers.split(","):
             continue
-        root = GROUPS / controllers if controllers else GROUPS
+        root = _root(controller, controllers)
         for folder in (root / path.lstrip("/"), *(root / path.lstrip("/")).parents):
             if folder.is_relative_to(root):
                 yield from _read(folder, file if not controllers else older_file)
+
+
+def _root(controller: str, controllers: str) -> Path:
+    """Return where a hierarchy is mounted: version 1 has a folder or a link for each controller, in any order."""
+    if not controllers:
+        return GROUPS
+    return GROUPS / controller if (GROUPS / controller).exists() else GROUPS / controllers
 
 
 def _read(folder: Path, file: str) -> Iterator[str]:

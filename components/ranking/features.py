@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from components.ranking.candidates import SOURCES
 from components.ranking.pair_columns import PairColumns, or_zero
 from components.ranking.pairs import Pairs
 from components.ranking.rows import Floats, ItemRows, UserRows
@@ -244,5 +245,5 @@ def features_of(columns: PairColumns) -> Floats:
 
 
 def feature_list() -> str:
-    """Return the hash of the ordered feature list and its version; a bundle made with another one is refused."""
-    return hashlib.sha256(json.dumps([FEATURE_LIST_VERSION, FEATURE_NAMES]).encode()).hexdigest()
+    """Return the hash of the features, the candidate sources and their version; a bundle of another one is refused."""
+    return hashlib.sha256(json.dumps([FEATURE_LIST_VERSION, FEATURE_NAMES, SOURCES]).encode()).hexdigest()

@@ -5,7 +5,10 @@ queueing (Goyal, Vin, Cheng 1996). A place starts, in a time that counts work, w
 the one that starts first is next. Who asks for little never waits for all of who asks for much.
 """
 
+import asyncio
 import heapq
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import count
 from typing import Generic, TypeVar
 
@@ -57,3 +60,46 @@ class FairLine(Generic[Place]):
             self.cost_of.clear()
             self.cost = 0.0
         return place
+
+
+class FairLock:
+    """Lets one in at a time, in the order of a fair line."""
+
+    def __init__(self) -> None:
+        self._line: FairLine[asyncio.Future[None]] = FairLine()
+        self._is_held = False
+
+    @property
+    def waiting(self) -> float:
+        """What all that wait cost."""
+        return self._line.cost
+
+    @asynccontextmanager
+    async def held(self, caller: str, cost: float) -> AsyncIterator[None]:
+        """Wait for the lock, and hold it inside."""
+        if self._is_held:
+            await self._turn(caller, cost)
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    async def _turn(self, caller: str, cost: float) -> None:
+        place = asyncio.get_running_loop().create_future()
+        self._line.append(place, caller, cost)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if not place.cancelled():  # the lock was passed on to who leaves
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        """Let the next one in, who has it from now on; those who have left are passed over."""
+        while self._line:
+            place = self._line.pop()
+            if not place.done():
+                place.set_result(None)
+                return
+        self._is_held = False

@@ -13,10 +13,11 @@ from starlette.requests import Request
 
 from components.contracts.errors import ConfigurationError, RankloopError
 from components.feedback.following import Follower, LastKnown
-from components.feedback.log import FeedbackLog, Taken
+from components.feedback.log import EventsRefusedError, FeedbackLog, Taken
 from components.feedback.reading import LastEvents, last_events
 from components.feedback.records import ServedEvent, ServedList
 from components.ranking_service.admission import Limits, Turn
+from components.ranking_service.lines import FairLock
 from components.ranking_service.live import Live
 from components.ranking_service.measures import Measures
 from components.ranking_service.opening import Opening
@@ -27,6 +28,8 @@ from components.ranking_service.settings import SESSION_EVENTS, SESSION_USERS, S
 from components.ranking_service.unkept import Unkept
 from feature_repo.sessions import TTL
 
+FEW_EVENTS = 20  # of a batch, which is taken at once; longer batches wait for one another
+MOST_WAITING_EVENTS = 20_000  # of long batches
 BUNDLES = "the bundles and the item rows"
 log = logging.getLogger("bentoml.rankloop.serving")
 
@@ -53,8 +56,7 @@ class Serving:
         self._follower: Follower | None = None
         self._settling = 0  # the round of the log at whose end nothing of forgotten users is under way
         self._putting = Lock()
-        self.long_batch = asyncio.Lock()
-        """Held while a long batch of events is taken: what several at once leave to do would hold everybody up."""
+        self._long_batches = FairLock()  # several at once would delay all other requests
         self._takings: set[asyncio.Task[Taken]] = set()
         self._teller = ThreadPoolExecutor(1, "sessions")  # its own: no slow reader of the store is waited for
         self._most_events = settings.session_events
@@ -114,18 +116,29 @@ class Serving:
         if self.log.show(served):
             self.measures.clicks.show(served.request_id, served.arm, served.item_ids)
 
-    async def take(self, events: Sequence[ServedEvent]) -> Taken:
-        """Log events, all or none; they are on disk when it returns.
+    async def take(self, events: Sequence[ServedEvent], caller: str = "") -> Taken:
+        """Log events, all or none; they are on disk when it returns. Long batches are taken one after the other.
 
         It goes on when whoever waits for it is cancelled: what gets to the disk late is known to the next list too.
 
         Raises:
             EventsRefusedError: they could not be put on disk.
         """
-        taking = asyncio.create_task(self._take(events))
+        taking = asyncio.create_task(self._take_in_turn(events, caller))
         self._takings.add(taking)
         taking.add_done_callback(self._has_taken)
         return await asyncio.shield(taking)
+
+    async def _take_in_turn(self, events: Sequence[ServedEvent], caller: str) -> Taken:
+        if len(events) <= FEW_EVENTS:
+            return await self._take(events)
+        waiting = self._long_batches.waiting
+        if waiting + len(events) > MOST_WAITING_EVENTS:
+            raise EventsRefusedError(
+                f"{len(events):,} events were not taken: {waiting:,.0f} events wait already; send them again later"
+            )
+        async with self._long_batches.held(caller, len(events)):
+            return await self._take(events)
 
     async def _take(self, events: Sequence[ServedEvent]) -> Taken:
         taken = await self.log.take(events)

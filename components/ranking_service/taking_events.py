@@ -1,7 +1,6 @@
 """``POST /v1/events``: what was shown, viewed, clicked, added or bought; answered once it is on disk."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
@@ -15,18 +14,17 @@ from components.ranking_service.bodies import JSON, read_body
 from components.ranking_service.problems import Problem
 from components.ranking_service.schemas import FUTURE_SECONDS, Event, EventsRequest
 from components.ranking_service.serving import serving_of
+from components.ranking_service.visits import visit_of
 from feature_repo.packed_online_store.client import EPOCH
-
-FEW_EVENTS = 20  # which are taken at once; longer batches are taken one after the other
 
 
 async def take_events(request: Request) -> Response:
     """Take events, all or none; one whose id is known is not taken again."""
     asked = await read_body(request, EventsRequest)
     serving = serving_of(request)
+    events = _served(asked.events, serving.now())
     try:
-        async with serving.long_batch if len(asked.events) > FEW_EVENTS else nullcontext():
-            taken = await serving.take(_served(asked.events, serving.now()))
+        taken = await serving.take(events, visit_of(request).caller)
     except EventsRefusedError as error:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": "1"}) from error
     return Response(

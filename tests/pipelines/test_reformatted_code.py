@@ -68,6 +68,8 @@ def test_the_same_bundles_serve_are_promoted_and_rolled_back_and_nothing_is_made
 ) -> None:
     living = before.living
     code = list_runs(living.home)[0].fingerprint
+    examples = Path(living.records()["build_training_set"].handles["examples"].uri) / "examples.json"
+    built = examples.stat()
     monkeypatch.setenv("PYTHONPATH", str(reformatted))
 
     assert "Nothing is new" in living.rankloop("run", "--shop", living.shop_file).stderr
@@ -86,6 +88,8 @@ def test_the_same_bundles_serve_are_promoted_and_rolled_back_and_nothing_is_made
     records = living.records()
     assert records["build_features"].facts["computed"] == []
     assert records["materialize_features"].rows_out == 0
+    assert Path(records["build_training_set"].handles["examples"].uri) == examples.parent
+    assert (examples.stat().st_ino, examples.stat().st_mtime_ns) == (built.st_ino, built.st_mtime_ns)
     ran = list_runs(living.home)[0].fingerprint
     assert ran["code"] == code["code"]
     assert ran["files"] != code["files"], "the other code did not run"

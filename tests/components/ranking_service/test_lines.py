@@ -1,9 +1,11 @@
 """A fair line: whose turn is next."""
 
+import asyncio
+
 import pytest
 
 from components.ranking_service import lines
-from components.ranking_service.lines import FairLine
+from components.ranking_service.lines import FairLine, FairLock
 
 
 def taken(line: FairLine[str], many: int) -> list[str]:
@@ -44,3 +46,45 @@ def test_only_so_many_callers_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
         line.append("x", f"caller {number}", 1.0)
         line._now += 1
     assert len(line._ends) <= 4
+
+
+def test_a_lock_lets_one_in_at_a_time_and_callers_by_turns() -> None:
+    order, inside = list[str](), list[str]()
+
+    async def work(lock: FairLock, caller: str) -> None:
+        async with lock.held(caller, 1.0):
+            inside.append(caller)
+            assert len(inside) == 1
+            await asyncio.sleep(0)
+            order.append(inside.pop())
+
+    async def crowd() -> float:
+        lock = FairLock()
+        await asyncio.gather(*(work(lock, caller) for caller in ("much", "much", "much", "much", "little")))
+        return lock.waiting
+
+    assert asyncio.run(crowd()) == 0.0
+    assert order == ["much", "much", "little", "much", "much"]
+
+
+@pytest.mark.parametrize("leaves", ["while it waits", "when its turn has come"])
+def test_who_leaves_a_lock_is_passed_over(leaves: str) -> None:
+    async def crowd() -> bool:
+        lock, entered = FairLock(), asyncio.Event()
+
+        async def enter() -> None:
+            async with lock.held("a", 1.0):
+                entered.set()
+
+        async with lock.held("a", 1.0):
+            gone, stays = asyncio.create_task(enter()), asyncio.create_task(enter())
+            await asyncio.sleep(0)
+            if leaves == "while it waits":
+                gone.cancel()
+        if leaves == "when its turn has come":
+            gone.cancel()
+        await asyncio.gather(gone, stays, return_exceptions=True)
+        async with lock.held("a", 1.0):
+            return gone.cancelled() and entered.is_set()
+
+    assert asyncio.run(crowd())
