@@ -39,9 +39,9 @@ def fingerprint(settings: RunSettings, last: Mapping[str, str] | None = None) ->
 def code_digest() -> str:
     """Digest the project's packages and the versions of the libraries that decide answers.
 
-    Of Python files what they say, whatever their comments, docstrings and formatting; of other files every byte.
+    Of Python files the syntax counts, without comments, docstrings and formatting; of other files every byte.
     """
-    return _digest_of_files(_meaning)
+    return _digest_of_files(_syntax)
 
 
 def files_digest() -> str:
@@ -49,7 +49,7 @@ def files_digest() -> str:
     return _digest_of_files(Path.read_bytes)
 
 
-def _meaning(file: Path) -> bytes:
+def _syntax(file: Path) -> bytes:
     content = file.read_bytes()
     if file.suffix != ".py":
         return content

@@ -16,7 +16,7 @@ from components.contracts.errors import ConfigurationError, RankloopError, no_sp
 from components.contracts.home import Home
 from components.contracts.shop_note import ShopNote, read_shop_note, write_shop_note
 from components.contracts.steps import StepRecord, read_records
-from components.lake.resources import engine_memory, engine_threads, usable_processors
+from components.lake.resources import check_settings, usable_processors
 from pipelines.home_links import require_links
 from pipelines.home_lock import hold_lock
 from pipelines.kfp_process import Job
@@ -45,7 +45,7 @@ def run_pipeline(
         ConfigurationError: the home belongs to another shop or cannot be written, or the engine's limits are wrong.
         RunFailedError: a step failed.
     """
-    engine_memory(), engine_threads()  # wrong settings end the run before it begins
+    check_settings()
     with hold_lock(home, run.run_id) as lock:
         require_links(home.root)
         _claim(home, run)

@@ -1,4 +1,4 @@
-"""What Python source says, whatever its comments, docstrings and formatting: a digest of its syntax tree."""
+"""A digest of the syntax tree of Python source, which comments, docstrings and formatting do not change."""
 
 import ast
 import hashlib

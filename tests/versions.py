@@ -1,4 +1,4 @@
-"""What each explicit version stands for: the modules that its root reaches, and their syntax without comments.
+"""Which modules each explicit version covers, and a digest of their syntax without comments.
 
 Where syntax changes, meaning may have changed. Whoever changed it raises the version, or not, and writes the new
 digests with ``python -m tests.versions``.
@@ -20,32 +20,31 @@ GOLDEN = Path(__file__).with_name("versions.json")
 
 @dataclass(frozen=True)
 class Versioned:
-    """A version, and the modules whose meaning it stands for: the roots, and what these import within its rooms."""
+    """A version, and the modules that it covers: its roots, and what these import from the packages named."""
 
     constant: str  # module:NAME
     roots: tuple[str, ...]
-    rooms: tuple[str, ...]  # what is followed: other modules are not what this version stands for
+    packages: tuple[str, ...]  # how the names of modules begin whose imports are followed
 
-    @property
-    def version(self) -> object:
-        """The version as the code says it now."""
+    def current(self) -> dict[str, object]:
+        """Return the version and the digest as the code has them now, in the form of the golden file."""
         module, _, name = self.constant.partition(":")
-        return getattr(import_module(module), name)
+        return {"version": getattr(import_module(module), name), "syntax": self.syntax()}
 
     def modules(self) -> dict[str, Path]:
-        """Return the modules that the roots import, directly or not, by name."""
+        """Return the roots and the modules that they import, directly or not, by name."""
         reached: dict[str, Path] = {}
         waiting = list(self.roots)
         while waiting:
             name = waiting.pop()
             path = _path(name)
-            if name not in reached and path and name.startswith(self.rooms):
+            if name not in reached and path and name.startswith(self.packages):
                 reached[name] = path
                 waiting += _imports(path)
         return dict(sorted(reached.items()))
 
     def syntax(self) -> str:
-        """Digest what the modules say."""
+        """Digest the syntax of all of them."""
         total = hashlib.sha256()
         for name, path in self.modules().items():
             total.update(name.encode() + syntax_digest(path.read_bytes()))
@@ -90,11 +89,6 @@ VERSIONS = (
 )
 
 
-def current() -> dict[str, dict[str, object]]:
-    """Return each version and the digest of its modules, as the golden file holds them."""
-    return {each.constant: {"version": each.version, "syntax": each.syntax()} for each in VERSIONS}
-
-
 def _imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.ImportFrom):
@@ -111,4 +105,4 @@ def _path(module: str) -> Path | None:
 
 
 if __name__ == "__main__":
-    GOLDEN.write_text(json.dumps(current(), indent=2) + "\n")
+    GOLDEN.write_text(json.dumps({each.constant: each.current() for each in VERSIONS}, indent=2) + "\n")

@@ -30,12 +30,22 @@ def engine_memory() -> int:
         return int(ENGINE_SHARE * usable_memory())
     size = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]+)?)\s*([a-z]+)", setting, re.IGNORECASE)
     unit = UNITS.get(size[2].upper()) if size else None
-    found = int(float(size[1]) * unit) if size and unit else 0
-    if found < MINIMUM_BYTES:
+    memory = int(float(size[1]) * unit) if size and unit else 0
+    if memory < MINIMUM_BYTES:
         raise ConfigurationError(
             f"{MEMORY_VARIABLE}: found {setting!r}, expected a size of at least 100MB, such as 6GB or 800MB"
         )
-    return found
+    return memory
+
+
+def check_settings() -> None:
+    """Check what the environment says of engines, so that a wrong value ends a run before its first step.
+
+    Raises:
+        ConfigurationError: a variable holds no size, or no number of threads.
+    """
+    engine_memory()
+    engine_threads()
 
 
 def small_memory() -> str:
@@ -74,7 +84,7 @@ def usable_processors() -> int:
 
 
 def _limits(controller: str, file: str, older_file: str) -> Iterator[str]:
-    """Yield what the control groups of this process say, its own and those above: ``file`` is version 2's."""
+    """Yield the limits of this process's control group and of those above; ``file`` is the name in version 2."""
     try:
         groups = [line.split(":", 2) for line in OWN_GROUP.read_text().splitlines()]
     except OSError:  # no Linux

@@ -5,6 +5,7 @@ A packed body is refused with what is taken instead (RFC 9110, 15.5.16), for wha
 """
 
 import asyncio
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -36,11 +37,33 @@ PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}  # how such bodies b
 Asked = TypeVar("Asked", bound=Document)
 
 
+@dataclass(frozen=True)
+class Body:
+    """A body that has come whole, and is not parsed yet."""
+
+    content: bytes
+    charset: str
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is parsed at once."""
+        return len(self.content) <= SMALL_BYTES
+
+
 async def read_body(request: Request, kind: type[Asked]) -> Asked:
-    """Read a request's body; a large one is parsed when its caller's turn has come, and counts by its size.
+    """Read a request's body.
 
     Raises:
-        Problem: it is not JSON, packed, too large, too slow, or breaks a limit of its schema.
+        Problem: as ``receive_body`` and ``parse_body``.
+    """
+    return await parse_body(request, await receive_body(request), kind)
+
+
+async def receive_body(request: Request) -> Body:
+    """Receive a request's body.
+
+    Raises:
+        Problem: it is not JSON by its content type, packed, too large or too slow.
     """
     charset = _charset(request.headers)
     _check_is_plain(request.headers)
@@ -50,22 +73,31 @@ async def read_body(request: Request, kind: type[Asked]) -> Asked:
     except TimeoutError as error:
         raise Problem(HTTPStatus.REQUEST_TIMEOUT, f"the body took more than {BODY_SECONDS} s") from error
     _check_begins_plain(content)
-    if len(content) <= SMALL_BYTES:
-        return _parsed(content, charset, kind)
-    visit, cost = visit_of(request), cost_of_body(len(content))
+    return Body(content, charset)
+
+
+async def parse_body(request: Request, body: Body, kind: type[Asked]) -> Asked:
+    """Parse a body: a large one when its caller's turn has come, and it counts by its size.
+
+    Raises:
+        Problem: it is not JSON, or breaks a limit of its schema.
+    """
+    if body.is_small:
+        return _parsed(body, kind)
+    visit, cost = visit_of(request), cost_of_body(len(body.content))
     visit.charge(cost)
-    return await serving_of(request).turn.work(_parsing(content, charset, kind), visit.caller, cost)
+    return await serving_of(request).turn.work(_parsing(body, kind), visit.caller, cost)
 
 
-def _parsing(content: bytes, charset: str, kind: type[Asked]) -> Steps[Asked]:
+def _parsing(body: Body, kind: type[Asked]) -> Steps[Asked]:
     """Steps that parse, of which nothing has to be scored."""
     yield from ()
-    return _parsed(content, charset, kind)
+    return _parsed(body, kind)
 
 
-def _parsed(content: bytes, charset: str, kind: type[Asked]) -> Asked:
+def _parsed(body: Body, kind: type[Asked]) -> Asked:
     try:
-        return kind.model_validate_json(_in_utf_8(content, charset))
+        return kind.model_validate_json(_in_utf_8(body.content, body.charset))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))[:MOST_ECHOED] or "body"

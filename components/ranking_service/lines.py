@@ -71,7 +71,7 @@ class FairLock:
 
     @property
     def waiting(self) -> float:
-        """What all that wait cost."""
+        """Return what all that wait cost."""
         return self._line.cost
 
     @asynccontextmanager

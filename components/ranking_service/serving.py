@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from components.contracts.errors import ConfigurationError, RankloopError
 from components.feedback.following import Follower, LastKnown
-from components.feedback.log import EventsRefusedError, FeedbackLog, Taken
+from components.feedback.log import FeedbackLog, Taken
 from components.feedback.reading import LastEvents, last_events
 from components.feedback.records import ServedEvent, ServedList
 from components.ranking_service.admission import Limits, Turn
@@ -28,8 +28,6 @@ from components.ranking_service.settings import SESSION_EVENTS, SESSION_USERS, S
 from components.ranking_service.unkept import Unkept
 from feature_repo.sessions import TTL
 
-FEW_EVENTS = 20  # of a batch, which is taken at once; longer batches wait for one another
-MOST_WAITING_EVENTS = 20_000  # of long batches
 BUNDLES = "the bundles and the item rows"
 log = logging.getLogger("bentoml.rankloop.serving")
 
@@ -56,7 +54,8 @@ class Serving:
         self._follower: Follower | None = None
         self._settling = 0  # the round of the log at whose end nothing of forgotten users is under way
         self._putting = Lock()
-        self._long_batches = FairLock()  # several at once would delay all other requests
+        self.long_batches = FairLock()
+        """Held while a long batch of events is parsed and taken: several at once would delay all other requests."""
         self._takings: set[asyncio.Task[Taken]] = set()
         self._teller = ThreadPoolExecutor(1, "sessions")  # its own: no slow reader of the store is waited for
         self._most_events = settings.session_events
@@ -116,29 +115,18 @@ class Serving:
         if self.log.show(served):
             self.measures.clicks.show(served.request_id, served.arm, served.item_ids)
 
-    async def take(self, events: Sequence[ServedEvent], caller: str = "") -> Taken:
-        """Log events, all or none; they are on disk when it returns. Long batches are taken one after the other.
+    async def take(self, events: Sequence[ServedEvent]) -> Taken:
+        """Log events, all or none; they are on disk when it returns.
 
         It goes on when whoever waits for it is cancelled: what gets to the disk late is known to the next list too.
 
         Raises:
             EventsRefusedError: they could not be put on disk.
         """
-        taking = asyncio.create_task(self._take_in_turn(events, caller))
+        taking = asyncio.create_task(self._take(events))
         self._takings.add(taking)
         taking.add_done_callback(self._has_taken)
         return await asyncio.shield(taking)
-
-    async def _take_in_turn(self, events: Sequence[ServedEvent], caller: str) -> Taken:
-        if len(events) <= FEW_EVENTS:
-            return await self._take(events)
-        waiting = self._long_batches.waiting
-        if waiting + len(events) > MOST_WAITING_EVENTS:
-            raise EventsRefusedError(
-                f"{len(events):,} events were not taken: {waiting:,.0f} events wait already; send them again later"
-            )
-        async with self._long_batches.held(caller, len(events)):
-            return await self._take(events)
 
     async def _take(self, events: Sequence[ServedEvent]) -> Taken:
         taken = await self.log.take(events)

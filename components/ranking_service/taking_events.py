@@ -1,6 +1,7 @@
 """``POST /v1/events``: what was shown, viewed, clicked, added or bought; answered once it is on disk."""
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
@@ -10,26 +11,45 @@ from starlette.responses import Response
 
 from components.feedback.log import EventsRefusedError
 from components.feedback.records import ServedEvent
-from components.ranking_service.bodies import JSON, read_body
+from components.ranking_service.bodies import JSON, parse_body, receive_body
 from components.ranking_service.problems import Problem
 from components.ranking_service.schemas import FUTURE_SECONDS, Event, EventsRequest
-from components.ranking_service.serving import serving_of
+from components.ranking_service.serving import Serving, serving_of
 from components.ranking_service.visits import visit_of
 from feature_repo.packed_online_store.client import EPOCH
+
+MOST_WAITING_BYTES = 8_000_000  # of long batches: about 35,000 events
 
 
 async def take_events(request: Request) -> Response:
     """Take events, all or none; one whose id is known is not taken again."""
-    asked = await read_body(request, EventsRequest)
-    serving = serving_of(request)
-    events = _served(asked.events, serving.now())
-    try:
-        taken = await serving.take(events, visit_of(request).caller)
-    except EventsRefusedError as error:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": "1"}) from error
+    serving, body = serving_of(request), await receive_body(request)
+    async with nullcontext() if body.is_small else _turn(serving, visit_of(request).caller, len(body.content)):
+        asked = await parse_body(request, body, EventsRequest)
+        try:
+            taken = await serving.take(_served(asked.events, serving.now()))
+        except EventsRefusedError as error:
+            raise _come_again(str(error)) from error
     return Response(
         orjson.dumps({"accepted": taken.accepted, "repeated": taken.repeated}), HTTPStatus.ACCEPTED, media_type=JSON
     )
+
+
+def _turn(serving: Serving, caller: str, size: int) -> AbstractAsyncContextManager[None]:
+    """Wait until a long batch may be taken: one after the other, by turns of their callers.
+
+    Raises:
+        Problem: 503: too much waits already.
+    """
+    waiting = serving.long_batches.waiting
+    if waiting + size > MOST_WAITING_BYTES:
+        found = f"{waiting / 1e6:.1f} MB of events wait already"
+        raise _come_again(f"events were not taken: {found}; send them again later")
+    return serving.long_batches.held(caller, size)
+
+
+def _come_again(why: str) -> Problem:
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, why, {"Retry-After": "1"})
 
 
 def _served(events: Sequence[Event], now: datetime) -> list[ServedEvent]:

@@ -39,7 +39,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> TwoRankers:
 
 
 def _promoted(living: LivingHome) -> str:
-    """Promote the newest bundle, whatever the gate says of a ranker of so few users."""
+    """Promote the newest bundle, although the gate refuses a ranker of 60 users."""
     digest, folder = living.document["bundle"]["digest"], Path(living.document["bundle"]["uri"])
     sidecar = read_sidecar(folder)
     write_sidecar(folder, replace(sidecar, verdict={**(sidecar.verdict or {}), "promote": True}))

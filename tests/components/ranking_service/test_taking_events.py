@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,8 @@ from components.feedback.log import Taken
 from components.feedback.reading import served_events
 from components.feedback.records import ServedEvent
 from components.feedback.segments import SegmentWriter
-from components.ranking_service import serving as serving_module
+from components.ranking_service import taking_events
+from components.ranking_service.bodies import SMALL_BYTES
 from components.ranking_service.serving import Serving
 from components.ranking_service.sessions import Sessions
 from feature_repo.sessions import TTL
@@ -294,34 +296,33 @@ def served_event(event_id: str, user_id: str, live: Serving) -> ServedEvent:
 def test_long_batches_are_taken_one_after_the_other_and_short_ones_beside_them(
     client: Caller, live: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take, in_turn = live._take, live._take_in_turn
-    asked, under_way, seen = list[int](), list[int](), list[set[int]]()
+    take, held = live.take, live.long_batches.held
+    long, under_way, seen = list[float](), list[int](), list[set[int]]()
 
-    async def noted_in_turn(events: Sequence[ServedEvent], caller: str) -> Taken:
-        asked.append(len(events))
-        return await in_turn(events, caller)
+    def noted_turn(caller: str, size: float) -> AbstractAsyncContextManager[None]:
+        long.append(size)
+        return held(caller, size)
 
     async def noted(events: Sequence[ServedEvent]) -> Taken:
         under_way.append(len(events))
         seen.append(set(under_way))
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while len(asked) < 3:  # until all have come
+            while len(long) < 2 or not any(1 in several for several in seen):  # until all have come
                 await asyncio.sleep(0.001)
         taken = await take(events)
         under_way.remove(len(events))
         return taken
 
-    monkeypatch.setattr(live, "_take_in_turn", noted_in_turn)
-    monkeypatch.setattr(live, "_take", noted)
-    batches = [[event(f"{count}-{number}") for number in range(count)] for count in (30, 31, 1)]
+    monkeypatch.setattr(live.long_batches, "held", noted_turn)
+    monkeypatch.setattr(live, "take", noted)
+    batches = [[event(f"{count}-{number}") for number in range(count)] for count in (80, 81, 1)]
     answers = client.crowd([("/v1/events", {"events": batch}) for batch in batches])
-    assert [answer.json()["accepted"] for answer in answers] == [30, 31, 1]
-    assert {30, 1} in seen or {31, 1} in seen
-    assert not any({30, 31} <= several for several in seen)
+    assert [answer.json()["accepted"] for answer in answers] == [80, 81, 1]
+    assert not any({80, 81} <= several for several in seen)
 
 
-def test_more_events_than_may_wait_are_refused(client: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving_module, "MOST_WAITING_EVENTS", 29)
-    assert "events wait already; send them again later" in refused(
-        client, *(event(f"many {number}") for number in range(30)), status=503
-    )
+def test_more_than_may_wait_is_refused(client: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taking_events, "MOST_WAITING_BYTES", SMALL_BYTES)
+    batch = [event(f"many {number}") for number in range(80)]
+    assert "MB of events wait already; send them again later" in refused(client, *batch, status=503)
+    assert send(client, batch[0]) == {"accepted": 1, "repeated": 0}
