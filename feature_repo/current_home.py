@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from components.contracts.errors import ConfigurationError
-from components.features.sets import CURRENT, read_set
+from components.features.snapshots.sets import CURRENT, read_set
 from feature_repo.repository import build_repo
 from feature_repo.sessions import EMPTY_SESSIONS
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 from feast import Entity, FeatureView, Field, FileSource, PushSource
 from feast.types import Array, FeastType, Float32, Int32, Int64, String
 
-from components.features.views import CREATED_TIMESTAMP, EVENT_TIMESTAMP
+from components.features.views.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP
 from feature_repo.sessions import SESSION_FEATURES, SESSIONS, TTL
 
 SCALARS: dict[pa.DataType, FeastType] = {

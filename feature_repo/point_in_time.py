@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from components.contracts.errors import FeatureError
-from components.contracts.home import Home
-from components.features.sets import ENTITIES, FeatureSet
-from components.features.snapshot import snapshot_day
-from components.features.views import CREATED_TIMESTAMP, SNAPSHOT_DAY
+from components.features.snapshots.sets import ENTITIES, FeatureSet
+from components.features.snapshots.snapshot import snapshot_day
+from components.features.views.view import CREATED_TIMESTAMP, SNAPSHOT_DAY
+from components.home.layout import Home
 from feature_repo.feast_import import import_feast
 
 if TYPE_CHECKING:

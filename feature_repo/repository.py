@@ -6,9 +6,9 @@ from typing import Any
 
 from feast import Entity, FeatureService, FeatureView, FileSource, PushSource, RepoConfig
 
-from components.contracts.home import Home
-from components.features.schemas import view_schemas
-from components.features.sets import FeatureSet
+from components.features.snapshots.sets import FeatureSet
+from components.features.views.schemas import view_schemas
+from components.home.layout import Home
 from feature_repo.entities import item_entity, user_entity
 from feature_repo.feature_services import ranking_service
 from feature_repo.feature_views import feature_view, session_feature_view

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 from feast import FileSource, PushSource
 from feast.data_format import ParquetFormat
 
-from components.features.views import CREATED_TIMESTAMP, EVENT_TIMESTAMP
+from components.features.views.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP
 from feature_repo.sessions import SESSION_FEATURES, SESSIONS
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from components.contracts.errors import ConfigurationError
-from components.contracts.home import Home
-from components.ranking_service.api_keys import ApiKey, hash_of, new_key, read_keys, write_keys
+from components.home.layout import Home
+from components.ranking_service.http.api_keys import ApiKey, hash_of, new_key, read_keys, write_keys
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 

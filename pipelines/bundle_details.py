@@ -8,8 +8,8 @@ from rich.text import Text
 
 from components.bundles.environments import PointerFiles
 from components.bundles.loading import Bundle
-from components.contracts.home import Home
-from pipelines.run_details import flat, plain_table, plain_text
+from components.home.layout import Home
+from pipelines.runs.details import flat, plain_table, plain_text
 
 Document = dict[str, Any]
 TOLD_FEATURES = 10

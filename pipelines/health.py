@@ -9,12 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from components.contracts.errors import RankloopError, StoreError
-from components.contracts.home import Home
-from components.contracts.shop import load_shop
-from pipelines.home_links import BETTER, lacking_links
-from pipelines.home_lock import lock_holder
-from pipelines.run_record import list_runs
-from pipelines.source_fingerprint import sources_fingerprint
+from components.home.file_system import BETTER, lacking_links
+from components.home.layout import Home
+from components.home.lock import lock_holder
+from components.home.runs import list_runs
+from components.shop.settings import load_shop
+from pipelines.runs.source_fingerprint import sources_fingerprint
 
 PACKAGES = ("bentoml", "deltalake", "duckdb", "evidently", "feast", "ibis-framework", "kfp", "lmdb", "xgboost-cpu")
 PYTHONS = ((3, 11), (3, 13))
@@ -133,7 +133,7 @@ def _shop(shop_file: Path) -> list[Finding]:
 
 def _outputs(shop_file: Path, home: Home) -> list[Finding]:
     """Look at what the last training run left, unless there was none or its shop cannot be read."""
-    from pipelines.outputs import lost_outputs  # takes a second
+    from pipelines.runs.outputs import lost_outputs  # takes a second
 
     done = next((run for run in list_runs(home) if run.pipeline == "training" and run.state == "done"), None)
     if done is None:

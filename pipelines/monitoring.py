@@ -4,8 +4,8 @@ from kfp import dsl
 
 from components.build_features.component import build_features
 from components.build_training_set.component import build_training_set
-from components.contracts.steps import CONFIGURED, LATEST
 from components.detect_drift.component import detect_drift
+from components.home.step_records import CONFIGURED, LATEST
 from components.ingest_events.component import ingest_events
 from components.validate_events.component import validate_events
 from components.write_report.component import write_report

@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 from components.bundles.batch import recommend_users
 from components.bundles.promotion import named_bundle
 from components.contracts.errors import ConfigurationError
-from components.contracts.finished_runs import trained_features
-from components.contracts.home import Home
-from components.features.sets import FeatureSet, read_set
-from pipelines.homes import shop_of
+from components.features.snapshots.sets import FeatureSet, read_set
+from components.home.finished_runs import trained_features
+from components.home.homes import shop_of
+from components.home.layout import Home
 
 
 def recommendations(home: Home, bundle: str, users: list[str] | None, k: int | None) -> pa.Table:

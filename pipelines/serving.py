@@ -11,15 +11,15 @@ from typing import NoReturn
 import click
 
 from components.contracts.errors import ConfigurationError, StoreError
-from components.contracts.home import Home
 from components.feedback.following import LastKnown
-from components.ranking_service.admission import limits_from
-from components.ranking_service.api_keys import read_keys
-from components.ranking_service.draining import drain_from
-from components.ranking_service.opening import Opening
-from components.ranking_service.sessions import Sessions
+from components.home.layout import Home
+from components.ranking_service.answering.admission import limits_from
+from components.ranking_service.answering.sessions import Sessions
+from components.ranking_service.http.api_keys import read_keys
+from components.ranking_service.http.draining import drain_from
+from components.ranking_service.live.opening import Opening
 from components.ranking_service.settings import ServiceSettings, settings_from
-from components.ranking_service.tracing import TRACES, tracing_from
+from components.ranking_service.telemetry.tracing import TRACES, tracing_from
 
 SERVICE = "components.ranking_service.service:RankingService"
 QUIET = {"BENTOML_DO_NOT_TRACK": "true"}

@@ -5,8 +5,8 @@ from datetime import datetime
 from pathlib import Path
 
 from components.contracts.as_of import read_moment
-from components.contracts.home import Home
-from components.contracts.shop import Shop, load_shop
+from components.home.layout import Home
+from components.shop.settings import Shop, load_shop
 
 
 @dataclass(frozen=True)

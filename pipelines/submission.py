@@ -10,8 +10,8 @@ from kfp.client import Client
 from kfp.client.client import RunPipelineResult
 
 from components.contracts.errors import ConfigurationError
+from components.home.runs import new_run_id
 from pipelines.compiled import compile_package
-from pipelines.fingerprints import code_digest
 from pipelines.kubeflow import (
     PASS_ONE,
     Access,
@@ -21,7 +21,7 @@ from pipelines.kubeflow import (
     shown_host,
     translated_errors,
 )
-from pipelines.run_record import new_run_id
+from pipelines.runs.fingerprints import code_digest
 
 LONGEST_WAIT = timedelta(days=2)
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
-from components.contracts.home import Home
-from components.contracts.shop import Shop, load_shop
+from components.home.layout import Home
 from components.ingest_events.ingestion import IngestReport, ingest_events
+from components.shop.settings import Shop, load_shop
 from components.validate_events.validation import ValidationReport, validate_events
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,6 +1,6 @@
 """The bare loop stays a fair peer of the whole run."""
 
-from components.contracts.shop import Training
+from components.shop.settings import Training
 from tests.benchmarks._bare_loop import ROUNDS
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from components.features import revision
-from components.features.revision import feature_revision
+from components.features.views import revision
+from components.features.views.revision import feature_revision
 from components.ranking import features
 from components.ranking.features import feature_list
 from tests.components.features.frames import PLAIN
@@ -29,8 +29,8 @@ def test_versions_cover_the_modules_that_compute() -> None:
     assert {
         "components.ranking.pair_columns",
         "components.ranking.candidates",
-        "components.features.user_features",
-        "components.features.hazards",
+        "components.features.views.user_features",
+        "components.features.views.hazards",
         "components.lake.zones",
         "components.build_training_set.splits",
         "feature_repo.point_in_time",
@@ -39,7 +39,7 @@ def test_versions_cover_the_modules_that_compute() -> None:
         "feature_repo.packed_online_store.writing",
         "feature_repo.packed_online_store.feast.values",
         "components.ranking.sessions",
-        "components.contracts.examples",
+        "components.contracts.ranking_examples",
     } <= reached
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from pipelines.syntax import syntax_digest
+from pipelines.runs.syntax import syntax_digest
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).with_name("versions.json")
@@ -58,8 +58,8 @@ VERSIONS = (
         ("components.ranking.",),
     ),
     Versioned(
-        "components.features.revision:VIEWS_VERSION",
-        ("components.features.plan",),
+        "components.features.views.revision:VIEWS_VERSION",
+        ("components.features.snapshots.plan",),
         ("components.features.", "components.lake.zones"),
     ),
     Versioned(
@@ -67,12 +67,12 @@ VERSIONS = (
         ("components.build_training_set.examples",),
         (
             "components.build_training_set.",
-            "components.contracts.examples",
-            "components.features.calendar",
-            "components.features.catalogue",
-            "components.features.coded",
-            "components.features.moment",
-            "components.features.successes",
+            "components.contracts.ranking_examples",
+            "components.features.snapshots.calendar",
+            "components.features.inputs.catalogue",
+            "components.features.inputs.coded",
+            "components.features.inputs.moment",
+            "components.features.inputs.successes",
             "components.ranking.baselines",
             "feature_repo.point_in_time",
         ),

@@ -10,7 +10,7 @@ from components.contracts.images import image
 def build_features(shop: str, home: str, run_id: str, clean: Input[Dataset], features: Output[Dataset]) -> None:
     """Build the feature snapshots that the pool lacks."""
     from components.contracts.handles import read_handle
-    from components.contracts.steps import recorded_step
+    from components.home.step_records import recorded_step
 
     with recorded_step("build_features", shop, home, run_id) as step:
         from components.build_features.snapshots import build_features

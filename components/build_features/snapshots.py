@@ -11,18 +11,18 @@ import pyarrow.parquet as pq
 
 from components.build_features.distributions import distributions
 from components.contracts.errors import FeatureError
-from components.contracts.finished_runs import trained_features
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.shop import Shop
-from components.features.calendar import calendar
-from components.features.plan import run_plan, snapshot_plan
-from components.features.pool import pool_path, prune_pool, write_snapshot
-from components.features.revision import feature_revision
-from components.features.rows_digest import rows_digests
-from components.features.sets import VIEWS, FeatureSet, point_current, prune_sets, write_set
-from components.features.shape import Shape, shape_of
-from components.features.workspace import Workspace, clean_workspace
+from components.features.snapshots.calendar import calendar
+from components.features.snapshots.plan import run_plan, snapshot_plan
+from components.features.snapshots.pool import pool_path, prune_pool, write_snapshot
+from components.features.snapshots.rows_digest import rows_digests
+from components.features.snapshots.sets import VIEWS, FeatureSet, point_current, prune_sets, write_set
+from components.features.snapshots.workspace import Workspace, clean_workspace
+from components.features.views.revision import feature_revision
+from components.features.views.shape import Shape, shape_of
+from components.home.finished_runs import trained_features
+from components.home.layout import Home
+from components.shop.settings import Shop
 
 DAYS_AT_ONCE = 2  # each packs and writes in one thread while the engine computes the other
 Files = dict[tuple[str, datetime], Path]

@@ -17,7 +17,7 @@ def build_training_set(
 ) -> None:
     """Build ranking examples: past requests, their candidates, features as they stood, outcomes."""
     from components.contracts.handles import read_handle
-    from components.contracts.steps import recorded_step
+    from components.home.step_records import recorded_step
 
     with recorded_step("build_training_set", shop, home, run_id) as step:
         from components.build_training_set.examples import build_training_set

@@ -18,18 +18,18 @@ from components.build_training_set.impressions import ImpressionLog, Window, imp
 from components.build_training_set.outcomes import outcomes
 from components.build_training_set.shown import ShownBlocks, shown_requests
 from components.build_training_set.splits import SplitBuilder, built_in_order
-from components.contracts.durable import remove_folder
-from components.contracts.examples import REQUESTS, ROWS, SPLITS, ExamplesManifest, write_manifest
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.shop import Shop, Training
-from components.features.calendar import Calendar, calendar
-from components.features.sets import FeatureSet, read_set
-from components.features.workspace import clean_workspace
+from components.contracts.ranking_examples import REQUESTS, ROWS, SPLITS, ExamplesManifest, write_manifest
+from components.features.snapshots.calendar import Calendar, calendar
+from components.features.snapshots.sets import FeatureSet, read_set
+from components.features.snapshots.workspace import clean_workspace
+from components.home.durable import remove_folder
+from components.home.layout import Home
 from components.lake.engine import default_engine
 from components.lake.tables import table_files
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.features import FEATURE_NAMES, REQUEST_CONSTANT, feature_list
+from components.shop.settings import Shop, Training
 from feature_repo.point_in_time import point_in_time
 
 EXAMPLES_VERSION = 1  # raise it when the same snapshots, rows and settings give other examples

@@ -20,11 +20,11 @@ import pyarrow.compute as pc
 from components.build_training_set.sampling import request_hashes
 from components.contracts.handles import Handle
 from components.contracts.tables import CANONICAL
-from components.features.coded import since
-from components.features.moment import MICROSECOND, microseconds
-from components.features.shape import Shape
-from components.features.successes import merchandise, successes
-from components.features.workspace import DuckDBWorkspace, Workspace
+from components.features.inputs.coded import since
+from components.features.inputs.moment import MICROSECOND, microseconds
+from components.features.inputs.successes import merchandise, successes
+from components.features.snapshots.workspace import DuckDBWorkspace, Workspace
+from components.features.views.shape import Shape
 from components.lake.engine import Engine, open_engine
 
 TABLES = ("events", "items", "impressions")

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from components.features.shape import Shape
-from components.features.successes import merchandise, successes
-from components.features.workspace import Workspace
+from components.features.inputs.successes import merchandise, successes
+from components.features.snapshots.workspace import Workspace
+from components.features.views.shape import Shape
 
 
 def outcomes(

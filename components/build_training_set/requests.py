@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from components.build_training_set.sampling import Hashes, sampled_rows
 from components.build_training_set.slices import request_slices
-from components.contracts.examples import REQUESTS, ROWS, Split
-from components.contracts.shop import Candidates
+from components.contracts.ranking_examples import REQUESTS, ROWS, Split
 from components.ranking.baselines import baseline_scores
 from components.ranking.candidates import SOURCES, bits_of, generate_candidates
 from components.ranking.features import ranking_features
 from components.ranking.pairs import Pairs
 from components.ranking.rows import MISSING_POSITION, Floats, ItemRows, UserRows
+from components.shop.settings import Candidates
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from components.build_training_set.impressions import ImpressionLog, served_features
 from components.build_training_set.requests import indices_in
 from components.build_training_set.slices import request_slices
-from components.contracts.examples import REQUESTS, ROWS, Split
-from components.contracts.shop import Candidates, Training
-from components.features.calendar import Calendar
-from components.features.moment import MICROSECOND, microseconds
+from components.contracts.ranking_examples import REQUESTS, ROWS, Split
+from components.features.inputs.moment import MICROSECOND, microseconds
+from components.features.snapshots.calendar import Calendar
 from components.ranking.baselines import BASELINE_NAMES, baseline_scores
 from components.ranking.candidates import generate_candidates, pairs_with
 from components.ranking.features import FEATURE_NAMES, feature_list, ranking_features
 from components.ranking.rows import MISSING_POSITION, ItemRows, item_rows, user_rows
+from components.shop.settings import Candidates, Training
 from feature_repo.point_in_time import PointInTime
 
 BLOCK_REQUESTS = 2000

@@ -15,11 +15,11 @@ import pyarrow.compute as pc
 
 from components.build_training_set.requests import NO_RECALL, Recall, examples_at
 from components.build_training_set.sampling import id_hashes, sampled_requests
-from components.contracts.examples import Split, SplitFiles
-from components.contracts.shop import Shop
+from components.contracts.ranking_examples import Split, SplitFiles
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.features import FEATURE_NAMES
 from components.ranking.rows import item_rows, user_rows
+from components.shop.settings import Shop
 from feature_repo.point_in_time import PointInTime
 
 NEGATIVES = 25  # rows without success kept of a training request, uniformly: more cost time and gain nothing

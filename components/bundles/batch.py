@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 
 from components.bundles.loading import Bundle, check_rankable, load_ranker
 from components.bundles.scoring import Ranker
-from components.contracts.shop import Candidates, Rules
-from components.features.sets import FeatureSet
+from components.features.snapshots.sets import FeatureSet
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.features import feature_list
 from components.ranking.recommending import Recommended, recommend
 from components.ranking.rows import ItemRows, UserRows, item_rows, user_rows
+from components.shop.settings import Candidates, Rules
 
 RECOMMENDATIONS = pa.schema(
     [("user_id", pa.string()), ("rank", pa.int32()), ("item_id", pa.string()), ("score", pa.float32())]

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
 from components.bundles.digest import short
-from components.contracts.durable import write_durably
 from components.contracts.errors import PromotionError
-from components.contracts.home import NAME_ADVICE, is_environment_name
-from components.contracts.presence import content_of, names_in
+from components.home.durable import write_durably
+from components.home.layout import NAME_ADVICE, is_environment_name
+from components.home.presence import content_of, names_in
 
 COPY = ".copy"
 Action = Literal["promote", "rollback"]

@@ -18,8 +18,8 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from components.contracts.errors import BundleError
-from components.contracts.shop import Candidates, Rules
-from components.contracts.shop_document import describe_mistakes
+from components.shop.document import describe_mistakes
+from components.shop.settings import Candidates, Rules
 
 MANIFEST = "manifest.json"
 SKETCHES = "sketches.json"

@@ -7,7 +7,7 @@ from components.bundles.environments import Move, Pointer, PointerFiles, Pointer
 from components.bundles.loading import Bundle, load_ranker
 from components.bundles.store import LATEST, find_bundle, published_folders
 from components.contracts.errors import BundleError, PromotionError
-from components.contracts.home import Home
+from components.home.layout import Home
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from components.bundles.manifest import SIDECAR
-from components.contracts.durable import write_durably
 from components.contracts.errors import BundleError
+from components.home.durable import write_durably
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from components.bundles.digest import PREFIX, folder_digest, sealed_files, short
 from components.bundles.loading import Bundle, open_bundle
 from components.bundles.manifest import SIDECAR
 from components.bundles.sidecar import Sidecar, sidecar_bytes, write_sidecar
-from components.contracts.durable import move_folder_durably, write_durably
 from components.contracts.errors import BundleError
-from components.contracts.presence import content_of, names_in
+from components.home.durable import move_folder_durably, write_durably
+from components.home.presence import content_of, names_in
 
 LATEST = "latest"
 

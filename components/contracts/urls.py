@@ -2,11 +2,9 @@
 
 import os
 import re
-from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from components.contracts.errors import ConfigurationError
-from components.contracts.presence import content_of
 
 FOLDERS = ("lmdb://", "file://", "sqlite://", "home://")  # a path follows: an @ in it is no user
 PLACE_OPTIONS = ("db",)  # of a query: what says where, and is no secret
@@ -29,26 +27,6 @@ def fill_variables(where: str, written: str) -> str:
         return os.environ[match[1]]
 
     return _VARIABLE.sub(value, written)
-
-
-def read_url(file: Path) -> str | None:
-    """Read the URL in a file of one line, its ``${NAME}`` replaced by environment variables; None without the file.
-
-    Raises:
-        ConfigurationError: the file cannot be read, holds no URL, or a variable is not set.
-    """
-    expected = "expected a line such as redis://host:6379/0, or no such file"
-    try:
-        content = content_of(file)
-        if content is None:
-            return None
-        written = content.decode("utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file}: cannot be read ({error}); {expected}") from error
-    url = fill_variables(str(file), written)
-    if "://" not in url:
-        raise ConfigurationError(f"{file}: found no URL in it; {expected}")
-    return url
 
 
 def public_url(url: str) -> str:

@@ -18,7 +18,7 @@ def detect_drift(
 ) -> None:
     """Compare the newest window with the reference of the bundle that serves."""
     from components.contracts.handles import read_handle
-    from components.contracts.steps import asked_days, recorded_step
+    from components.home.step_records import asked_days, recorded_step
 
     with recorded_step("detect_drift", shop, home, run_id) as step:
         from components.detect_drift.newest_window import judge_newest_window

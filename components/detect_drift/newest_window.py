@@ -17,10 +17,8 @@ import pyarrow.compute as pc
 from components.bundles.loading import Bundle, check_revision, load_ranker
 from components.bundles.promotion import named_bundle
 from components.contracts.errors import BundleError
-from components.contracts.examples import ExamplesManifest, Split, read_manifest, read_split
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.shop import Drift, Shop
+from components.contracts.ranking_examples import ExamplesManifest, Split, read_manifest, read_split
 from components.detect_drift.detection import LiveRows, detect_drift
 from components.detect_drift.evidently_report import columns_to_show, evidently_html
 from components.detect_drift.metrics import drift_metrics
@@ -31,7 +29,9 @@ from components.drift.report import DriftReport
 from components.drift.sketch_codec import sketches_from_json
 from components.drift.thresholds import DriftThresholds
 from components.drift.window import window_days
+from components.home.layout import Home
 from components.ranking.metrics import ndcg, ranked_lists
+from components.shop.settings import Drift, Shop
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from components.bundles.scoring import Ranker
-from components.contracts.examples import ExamplesManifest, Split
+from components.contracts.ranking_examples import ExamplesManifest, Split
 
 USER = "user_id"
 

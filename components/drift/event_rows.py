@@ -18,13 +18,13 @@ from pathlib import Path
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from components.contracts.shop import Shop
 from components.contracts.tables import CANONICAL
 from components.drift.kinds import ColumnKind
 from components.drift.sketches import TableSketch, sketch_table
-from components.features.catalogue import category_word, held_at
-from components.features.moment import utc
+from components.features.inputs.catalogue import category_word, held_at
+from components.features.inputs.moment import utc
 from components.lake.engine import open_engine
+from components.shop.settings import Shop
 
 USER = "user_id"
 

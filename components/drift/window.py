@@ -1,7 +1,7 @@
 """How long the live window is."""
 
 from components.contracts.errors import ConfigurationError
-from components.contracts.shop import Shop
+from components.shop.settings import Shop
 
 
 def window_days(shop: Shop, asked: int | None) -> int:

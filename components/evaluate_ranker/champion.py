@@ -9,9 +9,9 @@ from components.bundles.loading import Bundle, check_rankable, load_ranker
 from components.bundles.scoring import Ranker
 from components.bundles.store import find_bundle
 from components.contracts.errors import BundleError
-from components.contracts.examples import ExamplesManifest
-from components.contracts.home import Home
-from components.contracts.shop import Shop
+from components.contracts.ranking_examples import ExamplesManifest
+from components.home.layout import Home
+from components.shop.settings import Shop
 
 
 @dataclass(frozen=True)

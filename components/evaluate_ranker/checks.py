@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from components.bundles.scoring import Ranker
-from components.contracts.shop import Gate
 from components.contracts.verdict import Check, Comparison, Contender, Score
 from components.evaluate_ranker.contenders import CHALLENGER, CHAMPION, Tournament
 from components.evaluate_ranker.heldout import Heldout
 from components.ranking.baselines import BUY_IT_AGAIN, CATALOGUE_ORDER
+from components.shop.settings import Gate
 
 TIMED_REQUESTS = 50
 FEWEST_USERS = 2  # one alone shows no noise, so that any difference would be beyond it

@@ -19,7 +19,7 @@ def evaluate_ranker(
 ) -> None:
     """Judge the draft beside the champion and the baselines on the held-out requests."""
     from components.contracts.handles import read_handle
-    from components.contracts.steps import recorded_step
+    from components.home.step_records import recorded_step
 
     with recorded_step("evaluate_ranker", shop, home, run_id) as step:
         from components.evaluate_ranker.evaluation import evaluate_ranker

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.contracts.shop import Gate
 from components.contracts.verdict import Comparison, Contender, Score
 from components.evaluate_ranker.heldout import Heldout
 from components.ranking.metrics import (
@@ -20,6 +19,7 @@ from components.ranking.metrics import (
     recall,
 )
 from components.ranking.resampling import interval, resampled_means
+from components.shop.settings import Gate
 
 CHALLENGER, CHAMPION = "challenger", "champion"
 ALL = None

@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 from components.bundles.batch import open_batch
 from components.bundles.loading import Bundle
 from components.contracts.handles import Handle
-from components.contracts.shop import Candidates
 from components.contracts.verdict import Check
 from components.evaluate_ranker.lists import check_lists
-from components.features.sets import FeatureSet, read_set
+from components.features.snapshots.sets import FeatureSet, read_set
 from components.ranking.candidates import generate_candidates
 from components.ranking.recommending import scored_pairs
+from components.shop.settings import Candidates
 
 USERS = 500
 

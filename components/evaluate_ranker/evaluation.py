@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.bundles.loading import Bundle, check_revision, load_ranker, open_bundle
-from components.contracts.examples import ExamplesManifest, Split, read_manifest, read_split
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.shop import Shop
+from components.contracts.ranking_examples import ExamplesManifest, Split, read_manifest, read_split
 from components.contracts.verdict import Check, Verdict, write_verdict
 from components.evaluate_ranker.champion import Champion, find_champion
 from components.evaluate_ranker.checks import (
@@ -41,8 +39,10 @@ from components.evaluate_ranker.leaks import (
 from components.evaluate_ranker.lists import check_lists, fault_of
 from components.evaluate_ranker.purchases import check_purchases, count_purchases
 from components.evaluate_ranker.sold import sold_merchandise
+from components.home.layout import Home
 from components.ranking.baselines import CATALOGUE_ORDER
 from components.ranking.rivals import rivals
+from components.shop.settings import Shop
 
 Say = Callable[[str], None]
 Scores = dict[str, NDArray[np.floating]]

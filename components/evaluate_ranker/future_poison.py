@@ -17,16 +17,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from components.contracts.examples import ExamplesManifest, Split
-from components.contracts.shop import Shop
-from components.features.calendar import calendar
-from components.features.moment import utc
-from components.features.plan import run_plan, snapshot_plan
-from components.features.shape import Shape, shape_of
-from components.features.workspace import Workspace, clean_workspace
+from components.contracts.ranking_examples import ExamplesManifest, Split
+from components.features.inputs.moment import utc
+from components.features.snapshots.calendar import calendar
+from components.features.snapshots.plan import run_plan, snapshot_plan
+from components.features.snapshots.workspace import Workspace, clean_workspace
+from components.features.views.shape import Shape, shape_of
 from components.ranking.candidates import generate_candidates
 from components.ranking.features import ranking_features
 from components.ranking.rows import item_rows, user_rows
+from components.shop.settings import Shop
 
 PROBED_USERS = 100
 ABSURD = 1000.0

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from components.contracts.examples import Split
+from components.contracts.ranking_examples import Split
 from components.ranking.metrics import Lists, ranked_lists
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.bundles.xgboost_import import import_xgboost
-from components.contracts.examples import Split
+from components.contracts.ranking_examples import Split
 from components.contracts.verdict import Check
 from components.evaluate_ranker.heldout import Heldout
 from components.ranking.metrics import ndcg, random_ndcg, ranked_lists

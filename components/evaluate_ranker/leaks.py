@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.bundles.scoring import Ranker
-from components.contracts.examples import ExamplesManifest, Split
+from components.contracts.ranking_examples import ExamplesManifest, Split
 from components.contracts.verdict import Check
 from components.evaluate_ranker.future_poison import LeakProbe
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from components.contracts.shop import Shop
 from components.contracts.verdict import Check
-from components.features.calendar import calendar
-from components.features.moment import utc
-from components.features.shape import shape_of
-from components.features.successes import merchandise, successes
-from components.features.workspace import clean_workspace
+from components.features.inputs.moment import utc
+from components.features.inputs.successes import merchandise, successes
+from components.features.snapshots.calendar import calendar
+from components.features.snapshots.workspace import clean_workspace
+from components.features.views.shape import shape_of
+from components.shop.settings import Shop
 
 FEWEST_CUSTOMERS = 2  # a shop with one is a column that is the same in every row
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)  # of any shop's history

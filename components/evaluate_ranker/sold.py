@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from components.contracts.shop import Shop
-from components.features.calendar import calendar
-from components.features.shape import shape_of
-from components.features.successes import merchandise, successes
-from components.features.workspace import clean_workspace
+from components.features.inputs.successes import merchandise, successes
+from components.features.snapshots.calendar import calendar
+from components.features.snapshots.workspace import clean_workspace
+from components.features.views.shape import shape_of
+from components.shop.settings import Shop
 
 
 def sold_merchandise(shop: Shop, clean: Path, versions: Mapping[str, int], as_of: datetime) -> pa.Array:

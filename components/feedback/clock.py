@@ -15,11 +15,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from components.contracts.durable import write_durably
 from components.contracts.errors import ConfigurationError
-from components.contracts.presence import content_of
-from components.feedback.footing import Footing
+from components.feedback.journal.footing import Footing
 from components.feedback.places import Places
+from components.home.durable import write_durably
+from components.home.presence import content_of
 from feature_repo.packed_online_store.clock import wall_clock
 
 log = logging.getLogger("rankloop.feedback")

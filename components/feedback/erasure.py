@@ -11,12 +11,12 @@ from typing import Any
 
 import orjson
 
-from components.contracts.erasure import USER_ID, Erased, Person
-from components.contracts.home import Home
 from components.contracts.id_parts import ID_KEYS
-from components.contracts.presence import status_of
+from components.feedback.journal.segments import LINE_END, held_alone, is_closed, segments
 from components.feedback.places import Places
-from components.feedback.segments import LINE_END, held_alone, is_closed, segments
+from components.home.data_subject import USER_ID, Erased, Person
+from components.home.layout import Home
+from components.home.presence import status_of
 from components.lake.erasure import erase_rows
 
 

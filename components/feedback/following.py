@@ -16,11 +16,11 @@ from pathlib import Path
 from threading import Lock
 
 from components.contracts.errors import ConfigurationError
-from components.contracts.home import Home
-from components.contracts.presence import names_in
-from components.contracts.tombstones import Mark, Tombstones, tombstones_mark
-from components.feedback.footing import Footing, leads_to
+from components.feedback.journal.footing import Footing, leads_to
 from components.feedback.trouble_log import TroubleLog
+from components.home.layout import Home
+from components.home.presence import names_in
+from components.home.tombstones import Mark, Tombstones, tombstones_mark
 
 FOLLOWERS = "followers"
 POLL_SECONDS = 0.1

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.contracts.feedback import SERVED, SERVED_EVENTS
-from components.contracts.home import Home
 from components.contracts.tables import TIME
+from components.feedback.journal.segments import LINE_END, last_line, segments, whole_lines
 from components.feedback.places import Places
 from components.feedback.records import read_events, read_lists
-from components.feedback.segments import LINE_END, last_line, segments, whole_lines
+from components.home.layout import Home
 from components.lake.tables import open_table
 
 

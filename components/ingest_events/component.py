@@ -11,7 +11,7 @@ def ingest_events(shop: str, home: str, run_id: str, raw: Output[Dataset]) -> No
     """Bring what is new in the shop's sources into the raw lake."""
     from datetime import UTC, datetime
 
-    from components.contracts.steps import recorded_step
+    from components.home.step_records import recorded_step
 
     with recorded_step("ingest_events", shop, home, run_id) as step:
         from components.ingest_events.ingestion import ingest_events

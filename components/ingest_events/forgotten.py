@@ -2,7 +2,7 @@
 
 import duckdb
 
-from components.contracts.tombstones import Tombstones
+from components.home.tombstones import Tombstones
 
 
 def leave_out_forgotten(session: duckdb.DuckDBPyConnection, staged: str, forgotten: Tombstones) -> int:

@@ -15,19 +15,19 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from components.contracts.errors import SourceError
-from components.contracts.shop import Source
 from components.contracts.tables import RAW
-from components.contracts.tombstones import Tombstones
-from components.ingest_events.cursors import read_cursor, window_start, write_cursor
-from components.ingest_events.databases import DatabaseTable, open_database
+from components.home.tombstones import Tombstones
+from components.ingest_events.databases.cursors import read_cursor, window_start, write_cursor
+from components.ingest_events.databases.sql_tables import DatabaseTable, open_database
 from components.ingest_events.files.locations import source_files
 from components.ingest_events.files.relations import FileReader, refuse_nothing, unreadable
 from components.ingest_events.forgotten import leave_out_forgotten
-from components.ingest_events.mapping import FILE, Mapping, SourceColumns
+from components.ingest_events.mapping.columns import FILE, Mapping, SourceColumns
 from components.ingest_events.offsets import Offsets
 from components.lake.rows import CountedRows
 from components.lake.session import delta_relation, name, text
 from components.lake.tables import Notes, append_rows, read_notes, replace_rows
+from components.shop.settings import Source
 
 IDENTITY_LETTERS = 20  # of a hexadecimal md5: 80 bits
 

@@ -7,14 +7,13 @@ from functools import partial
 from typing import Any
 
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.presence import status_of
-from components.contracts.shop import ItemSource, PromotionSource, Settings, Shop, UserSource
 from components.contracts.tables import RAW
-from components.contracts.tombstones import Tombstones
-from components.feedback.retention import drop_old_feedback
+from components.feedback.compaction.retention import drop_old_feedback
+from components.home.layout import Home
+from components.home.presence import status_of
+from components.home.tombstones import Tombstones
 from components.ingest_events.growing import GrowingSource, SourceFacts, grow_table
-from components.ingest_events.mapping import SourceColumns, map_events, map_impressions, map_items, map_users
+from components.ingest_events.mapping.columns import SourceColumns, map_events, map_impressions, map_items, map_users
 from components.ingest_events.offsets import settings_digest
 from components.ingest_events.older_layouts import name_sources
 from components.ingest_events.promotions import promotions_sql
@@ -22,6 +21,7 @@ from components.ingest_events.served import read_served
 from components.ingest_events.snapshots import SnapshotSource, replace_table
 from components.lake.session import duckdb_session
 from components.lake.tables import table_version
+from components.shop.settings import ItemSource, PromotionSource, Settings, Shop, UserSource
 
 IMPRESSIONS = "impressions"
 SNAPSHOT_LAYOUT = 2  # of the raw tables: when it changes, a home reads its snapshots again

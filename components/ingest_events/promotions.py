@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from components.contracts.shop import PromotionSource
-from components.ingest_events.mapping import SourceColumns
-from components.ingest_events.times import Reading
+from components.ingest_events.mapping.columns import SourceColumns
+from components.ingest_events.mapping.times import Reading
 from components.lake.session import name, text
 from components.lake.zones import earlier_instant_sql
+from components.shop.settings import PromotionSource
 
 WORD = 62  # places to a BIGINT
 

@@ -16,19 +16,19 @@ from typing import Any
 import duckdb
 
 from components.contracts.feedback import SERVED, SERVED_SOURCE
-from components.contracts.home import Home
-from components.contracts.shop import EventType, Feedback
 from components.contracts.tables import RAW
-from components.contracts.tombstones import Tombstones
+from components.feedback.journal.segments import is_closed, segments
 from components.feedback.places import Places
 from components.feedback.reading import events_of, waiting_lists
-from components.feedback.segments import is_closed, segments
+from components.home.layout import Home
+from components.home.tombstones import Tombstones
 from components.ingest_events.forgotten import leave_out_forgotten
 from components.ingest_events.growing import IDENTITY_LETTERS, SourceFacts, growth_notes
 from components.lake.id_sql import id_sql
 from components.lake.rows import CountedRows
 from components.lake.session import delta_relation, parquet_relation, text
 from components.lake.tables import append_rows, table_files
+from components.shop.settings import EventType, Feedback
 
 LISTS = "served_lists"  # name of the lists among the facts; in raw impressions their source is ``served``
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)

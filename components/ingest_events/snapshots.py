@@ -7,19 +7,19 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from components.contracts.shop import Source
 from components.contracts.tables import RAW
-from components.contracts.tombstones import Tombstones
-from components.ingest_events.databases import open_database
+from components.home.tombstones import Tombstones
+from components.ingest_events.databases.sql_tables import open_database
 from components.ingest_events.files.locations import source_files
 from components.ingest_events.files.relations import FileReader, Layout, refuse_nothing, united, unreadable
 from components.ingest_events.forgotten import leave_out_forgotten
 from components.ingest_events.growing import SourceFacts
-from components.ingest_events.mapping import SourceColumns
+from components.ingest_events.mapping.columns import SourceColumns
 from components.ingest_events.offsets import Offsets
 from components.lake.rows import CountedRows
 from components.lake.session import name
 from components.lake.tables import commit_notes, read_notes, rewrite_table
+from components.shop.settings import Source
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from components.contracts.erasure import USER_ID, Erased, Person
 from components.contracts.id_parts import ID_KEYS
-from components.contracts.presence import files_below
+from components.home.data_subject import USER_ID, Erased, Person
+from components.home.presence import files_below
 from components.lake.id_parts import count_parts, without_parts
 from components.lake.id_sql import id_sql
 from components.lake.rows import stream_rows

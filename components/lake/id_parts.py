@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from components.contracts.erasure import USER_ID, Person
 from components.contracts.id_parts import ID_KEYS, RE2
+from components.home.data_subject import USER_ID, Person
 from components.lake.session import name, text
 
 TEXTS = {"context": True, "found": False, "row": False}  # and whether whole values in them count

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from components.contracts.home import Home
-from components.contracts.presence import names_in
+from components.home.layout import Home
+from components.home.presence import names_in
 
 Versions = dict[str, int]
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError)

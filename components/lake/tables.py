@@ -16,7 +16,7 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Wr
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from components.contracts.errors import SourceError
-from components.contracts.presence import status_of
+from components.home.presence import status_of
 
 NOTES = "rankloop.notes"
 LOG = "_delta_log"  # within a table's folder

@@ -8,7 +8,7 @@ from pathlib import Path
 from deltalake.exceptions import DeltaError
 
 from components.contracts.errors import SourceError
-from components.contracts.home import Home
+from components.home.layout import Home
 from components.lake.named_versions import UNREADABLE, named_versions
 from components.lake.tables import KEEP_HISTORY, LOG, Notes, note_properties, open_table, read_notes
 

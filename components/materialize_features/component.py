@@ -12,7 +12,7 @@ def materialize_features(
 ) -> None:
     """Put the newest snapshot online; a moment that was asked for also over later ones."""
     from components.contracts.handles import read_handle
-    from components.contracts.steps import LATEST, recorded_step
+    from components.home.step_records import LATEST, recorded_step
 
     with recorded_step("materialize_features", shop, home, run_id) as step:
         from components.materialize_features.materialization import materialize_features

@@ -7,10 +7,9 @@ from typing import Any
 
 from components.contracts.errors import DamagedStoreError
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.shop import Shop
 from components.contracts.urls import public_url
-from components.features.sets import VIEWS, FeatureSet, point_current, read_set
+from components.features.snapshots.sets import VIEWS, FeatureSet, point_current, read_set
+from components.home.layout import Home
 from components.materialize_features.old_revisions import drop_old_revisions
 from components.materialize_features.packed_rows import (
     advance_clock,
@@ -21,6 +20,7 @@ from components.materialize_features.packed_rows import (
 )
 from components.materialize_features.registration import register
 from components.materialize_features.standing import gap
+from components.shop.settings import Shop
 from feature_repo.packed_online_store.client import WriteReport
 
 

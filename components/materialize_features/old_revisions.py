@@ -3,8 +3,8 @@
 from components.bundles.manifest import read_manifest
 from components.bundles.store import published_folders
 from components.contracts.errors import BundleError
-from components.contracts.home import Home
-from components.features.sets import CURRENT, VIEWS, FeatureSet, read_set
+from components.features.snapshots.sets import CURRENT, VIEWS, FeatureSet, read_set
+from components.home.layout import Home
 from feature_repo.packed_online_store.client import PackedClient
 
 

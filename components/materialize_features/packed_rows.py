@@ -8,9 +8,9 @@ from datetime import timedelta
 import pyarrow.parquet as pq
 
 from components.contracts.errors import StoreError
-from components.contracts.home import Home
-from components.features.sets import VIEWS, FeatureSet
-from components.features.views import CREATED_TIMESTAMP, EVENT_TIMESTAMP
+from components.features.snapshots.sets import VIEWS, FeatureSet
+from components.features.views.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP
+from components.home.layout import Home
 from feature_repo.online_notes import write_note
 from feature_repo.packed_online_store.arrow_columns import packed_schema
 from feature_repo.packed_online_store.client import PackedClient, WriteReport

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from components.contracts.home import Home
 from components.contracts.urls import public_url
-from components.features.sets import CURRENT, FeatureSet
+from components.features.snapshots.sets import CURRENT, FeatureSet
+from components.home.layout import Home
 from feature_repo.feast_import import import_feast
 from feature_repo.project import PROJECT
 from feature_repo.sessions import EMPTY_SESSIONS

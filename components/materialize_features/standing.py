@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from components.contracts.home import Home
 from components.contracts.urls import public_url
-from components.features.sets import VIEWS, FeatureSet
-from components.features.snapshot import snapshot_day
-from components.features.views import SNAPSHOT_DAY
+from components.features.snapshots.sets import VIEWS, FeatureSet
+from components.features.snapshots.snapshot import snapshot_day
+from components.features.views.view import SNAPSHOT_DAY
+from components.home.layout import Home
 from components.materialize_features.packed_rows import packed_view
 from feature_repo.online_notes import read_note
+from feature_repo.packed_online_store.backends.lmdb_compaction import DATA
+from feature_repo.packed_online_store.backends.lmdb_environments import embedded_folder
 from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.inventory import Inventory
-from feature_repo.packed_online_store.lmdb_compaction import DATA
-from feature_repo.packed_online_store.lmdb_environments import embedded_folder
 from feature_repo.packed_online_store.views import PackedView
 
 ROWS_AT_ONCE = 2_000

@@ -20,7 +20,7 @@ def propose_promotion(
     from datetime import UTC, datetime
 
     from components.contracts.handles import read_handle
-    from components.contracts.steps import recorded_step
+    from components.home.step_records import recorded_step
 
     with recorded_step("propose_promotion", shop, home, run_id) as step:
         from components.propose_promotion.proposal import propose_promotion

@@ -10,9 +10,9 @@ from components.bundles.environments import Pointer, PointerFiles, PointerTarget
 from components.bundles.promotion import promote
 from components.contracts.errors import PromotionError
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.shop import Shop
 from components.contracts.verdict import Verdict, read_verdict
+from components.home.layout import Home
+from components.shop.settings import Shop
 
 
 @dataclass(frozen=True)

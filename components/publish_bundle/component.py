@@ -21,7 +21,7 @@ def publish_bundle(
     from datetime import UTC, datetime
 
     from components.contracts.handles import read_handle
-    from components.contracts.steps import recorded_step
+    from components.home.step_records import recorded_step
 
     with recorded_step("publish_bundle", shop, home, run_id) as step:
         from components.publish_bundle.examples import customer_examples

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from components.bundles.batch import Batch, open_batch
 from components.bundles.loading import open_bundle
+from components.contracts.example_customers import CustomerExample, PastItem, RecommendedItem, examples_as_facts
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.recommendations import CustomerExample, PastItem, RecommendedItem, examples_as_facts
 from components.contracts.tables import ITEMS
-from components.features.catalogue import held_at
-from components.features.sets import FeatureSet, read_set
+from components.features.inputs.catalogue import held_at
+from components.features.snapshots.sets import FeatureSet, read_set
+from components.home.layout import Home
 from components.lake.engine import open_engine
 from components.ranking.pair_columns import PairColumns
 from components.ranking.pairs import Pairs, no_sources

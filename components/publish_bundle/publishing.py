@@ -10,10 +10,10 @@ from components.bundles.loading import Bundle, load_ranker, open_bundle
 from components.bundles.store import model_name, publish_folder
 from components.contracts.errors import BundleError
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.shop import Shop
 from components.contracts.verdict import Verdict, read_verdict
 from components.drift.sketch_codec import sketches_from_json
+from components.home.layout import Home
+from components.shop.settings import Shop
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from components.contracts.shop import Candidates
 from components.ranking.grouping import distinct_keys, ranks_within, sums_by_key, top_within
 from components.ranking.pairs import Pairs, SourceBits, no_sources
 from components.ranking.rows import Floats, ItemRows, Positions, Ragged, UserRows
+from components.shop.settings import Candidates
 
 CATEGORIES_PER_USER = 5
 SEEDS_PER_USER = 30  # own items whose neighbours are looked at

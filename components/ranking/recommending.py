@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.contracts.shop import Candidates, Rules
 from components.ranking.baselines import baselines_of
 from components.ranking.candidates import assortment, candidates_of
 from components.ranking.features import features_of
@@ -15,6 +14,7 @@ from components.ranking.grouping import places_within, ranks_within
 from components.ranking.pair_columns import PairColumns
 from components.ranking.pairs import Pairs
 from components.ranking.rows import Floats, ItemRows, Ragged, UserRows
+from components.shop.settings import Candidates, Rules
 
 Score = Callable[[Floats, Floats], Floats]  # features [n, f], baselines [n, b] -> scores [n]
 USERS_AT_ONCE = 512  # bounds memory: about 300 candidates a user

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from components.contracts.examples import Split
+from components.contracts.ranking_examples import Split
 from components.ranking.baselines import BUY_IT_AGAIN, CATALOGUE_ORDER
 from components.ranking.metrics import ndcg, ranked_lists
 

@@ -15,19 +15,19 @@ from uvicorn.config import HTTP_PROTOCOLS, Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from components.contracts.errors import ConfigurationError
-from components.ranking_service.access import Access
-from components.ranking_service.admission import Rates, limits_from
-from components.ranking_service.connections import BoundedConnection
-from components.ranking_service.draining import drain_from, end_with_parent
-from components.ranking_service.edge import Edge, Gate
-from components.ranking_service.measures import Measures
-from components.ranking_service.readings import show_readings
-from components.ranking_service.request_log import RequestLog
-from components.ranking_service.room import Room, connection_limit
-from components.ranking_service.routes import ranking_app
-from components.ranking_service.serving import Serving
+from components.ranking_service.answering.admission import Rates, limits_from
+from components.ranking_service.http.access import Access
+from components.ranking_service.http.connections import BoundedConnection
+from components.ranking_service.http.draining import drain_from, end_with_parent
+from components.ranking_service.http.edge import Edge, Gate
+from components.ranking_service.http.room import Room, connection_limit
+from components.ranking_service.http.routes import ranking_app
+from components.ranking_service.live.readings import show_readings
+from components.ranking_service.live.serving import Serving
 from components.ranking_service.settings import settings_from
-from components.ranking_service.tracing import tracing_from
+from components.ranking_service.telemetry.measures import Measures
+from components.ranking_service.telemetry.request_log import RequestLog
+from components.ranking_service.telemetry.tracing import tracing_from
 
 START_SECONDS = 5.0  # for a start that is under way when the service is stopped; nothing was promised before its end
 SWITCH_SECONDS = 0.0005  # how long another thread may keep an answer waiting; Python's own 5 ms are two answers

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.contracts.errors import ConfigurationError
-from components.contracts.home import NAME_ADVICE, Home, is_environment_name
-from components.contracts.shop_note import read_shop_note
+from components.home.layout import NAME_ADVICE, Home, is_environment_name
+from components.home.shop_note import read_shop_note
 
 HOME = "RANKLOOP_HOME"
 ENVIRONMENT = "RANKLOOP_ENVIRONMENT"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from components.bundles.xgboost_import import import_xgboost
 from components.contracts.errors import TrainingError
-from components.contracts.shop import Training
+from components.shop.settings import Training
 from components.train_ranker.validation import Judges
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from components.contracts.images import image
 def train_ranker(shop: str, home: str, run_id: str, examples: Input[Dataset], bundle: Output[Model]) -> None:
     """Train the ranker on grouped examples and draft its bundle."""
     from components.contracts.handles import read_handle
-    from components.contracts.steps import recorded_step
+    from components.home.step_records import recorded_step
 
     with recorded_step("train_ranker", shop, home, run_id) as step:
         from components.train_ranker.training import train_ranker

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.contracts.errors import TrainingError
-from components.contracts.examples import ExamplesManifest, Split
+from components.contracts.ranking_examples import ExamplesManifest, Split
 from components.ranking.baselines import CATALOGUE_ORDER
 from components.ranking.metrics import ndcg, ranked_lists
 

@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from components.bundles.scoring import Ranker
 from components.bundles.warmup import Warmup
-from components.contracts.examples import Split
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.shop import Shop
+from components.contracts.ranking_examples import Split
 from components.drift.event_rows import CleanEvents
 from components.drift.kinds import ColumnKind
 from components.drift.sketch_codec import sketches_to_json
 from components.drift.sketches import Sketches, TableSketch, sketch_table
-from components.features.calendar import calendar
+from components.features.snapshots.calendar import calendar
+from components.home.layout import Home
+from components.shop.settings import Shop
 
 REFERENCE_ROWS = 100_000
 WARMUP_ROWS = 64

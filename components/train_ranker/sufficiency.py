@@ -3,8 +3,8 @@
 import numpy as np
 
 from components.contracts.errors import TrainingError
-from components.contracts.examples import ExamplesManifest, Split
-from components.contracts.shop import Shop
+from components.contracts.ranking_examples import ExamplesManifest, Split
+from components.shop.settings import Shop
 
 
 def refuse_unusable(name: str, split: Split) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from components.contracts.examples import Split
+from components.contracts.ranking_examples import Split
 from components.train_ranker.boosting import Targets
 from components.train_ranker.positions import inverse_propensities, position_propensities
 

@@ -13,12 +13,12 @@ from components.bundles.margins import margins
 from components.bundles.scoring import Ranker, ranker_from
 from components.bundles.sidecar import Sidecar
 from components.contracts.errors import TrainingError
-from components.contracts.examples import ExamplesManifest, Split, read_manifest, read_split
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.shop import Shop
+from components.contracts.ranking_examples import ExamplesManifest, Split, read_manifest, read_split
 from components.drift.event_rows import sketch_events
+from components.home.layout import Home
 from components.ranking.rivals import best_rule, rule_ndcg
+from components.shop.settings import Shop
 from components.train_ranker.boosting import (
     Fit,
     Matrices,

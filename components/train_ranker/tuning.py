@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from components.contracts.shop import Training
+from components.shop.settings import Training
 from components.train_ranker.boosting import Matrices, TreeParameters, fit_booster, smoothed
 
 if TYPE_CHECKING:

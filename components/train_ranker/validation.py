@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.contracts.examples import Split
+from components.contracts.ranking_examples import Split
 from components.ranking.metrics import ndcg, ranked_lists
 from components.ranking.rivals import request_ndcg
 

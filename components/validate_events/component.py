@@ -12,7 +12,7 @@ def validate_events(shop: str, home: str, run_id: str, as_of: str, raw: Input[Da
     from datetime import UTC, datetime
 
     from components.contracts.handles import read_handle
-    from components.contracts.steps import asked_moment, recorded_step
+    from components.home.step_records import asked_moment, recorded_step
 
     with recorded_step("validate_events", shop, home, run_id) as step:
         from components.validate_events.validation import validate_events

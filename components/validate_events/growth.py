@@ -7,18 +7,18 @@ from typing import Any
 import duckdb
 
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.shop import Shop
 from components.contracts.tables import CANONICAL, RAW
+from components.home.layout import Home
 from components.lake.rows import stream_rows
 from components.lake.session import delta_relation
 from components.lake.tables import append_rows, read_notes, replace_rows
 from components.lake.zones import local_day_sql
-from components.validate_events.clocks import FarRows, far_rows
-from components.validate_events.identity import with_known_users
-from components.validate_events.judging import REPEATED, judged_events, judged_impressions, within_clocks
+from components.shop.settings import Shop
+from components.validate_events.rows.clocks import FarRows, far_rows
+from components.validate_events.rows.identity import with_known_users
+from components.validate_events.rows.judging import REPEATED, judged_events, judged_impressions, within_clocks
+from components.validate_events.rows.sources import event_sources, first_batches, of_named_sources
 from components.validate_events.rules_digest import digest_settings
-from components.validate_events.sources import event_sources, first_batches, of_named_sources
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import duckdb
 
-from components.contracts.home import Home
 from components.contracts.tables import CANONICAL, ITEM_CODES
+from components.home.layout import Home
 from components.lake.session import delta_relation
 from components.lake.tables import append_rows
 from components.validate_events.growth import Growth

@@ -5,8 +5,8 @@ from datetime import datetime
 
 import duckdb
 
-from components.contracts.home import Home
 from components.contracts.tables import QUARANTINE
+from components.home.layout import Home
 from components.lake.rows import stream_rows
 from components.lake.session import text
 from components.lake.tables import Notes, append_rows, read_notes, replace_rows

@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass
 import duckdb
 
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.shop import Shop
 from components.contracts.tables import CANONICAL, RAW
+from components.home.layout import Home
 from components.lake.rows import stream_rows
 from components.lake.session import delta_relation, parquet_relation
 from components.lake.tables import Notes, read_notes, replace_rows
-from components.validate_events.findings import Findings, measure_snapshot
-from components.validate_events.identity import with_known_users
+from components.shop.settings import Shop
+from components.validate_events.findings.bad_cells import Findings, measure_snapshot
+from components.validate_events.rows.identity import with_known_users
 from components.validate_events.rules_digest import digest_settings
 from components.validate_events.snapshots import clean_columns, excluded_items, judged_snapshot
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 
 from components.contracts.ids import nobody_words
-from components.contracts.shop import Shop
+from components.shop.settings import Shop
 
 JUDGED_ANEW = {"name", "event_type", "types", "lag_minutes", "live"}
 CLEAN_LAYOUT = 2  # of the clean catalogue: when it changes, a home makes its own again

@@ -5,10 +5,10 @@ Whether an item is excluded is asked of every row that names it, also of those t
 
 from collections.abc import Sequence
 
-from components.contracts.shop import Contract, Shop
 from components.lake.session import text
-from components.validate_events.codes import code, flag
-from components.validate_events.identity import id_reasons
+from components.shop.settings import Contract, Shop
+from components.validate_events.rows.codes import code, flag
+from components.validate_events.rows.identity import id_reasons
 
 KEYS = {"items": ("item_id", "valid_from"), "users": ("user_id", "valid_from"), "promotions": ("item_id",)}
 WORDS = {"items": "item", "users": "user", "promotions": "item"}

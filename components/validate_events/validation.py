@@ -10,25 +10,24 @@ import duckdb
 
 from components.contracts.errors import ContractBreach
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.nobody_note import write_nobody
-from components.contracts.shop import Shop
 from components.contracts.tables import CANONICAL, ITEM_CODES, QUARANTINE
+from components.home.layout import Home
+from components.home.nobody_note import write_nobody
 from components.lake.session import duckdb_session
 from components.lake.tables import create_table, read_notes, table_version
 from components.lake.upkeep import tidy_tables
-from components.validate_events.clock_warnings import end_warnings, far_warnings
-from components.validate_events.clocks import last_usual_day
-from components.validate_events.findings import Findings
+from components.shop.settings import Shop
+from components.validate_events.findings.bad_cells import Findings
+from components.validate_events.findings.clock_warnings import end_warnings, far_warnings
+from components.validate_events.findings.known_items import SoldItems, sold_items, unknown_breach, unknown_warnings
+from components.validate_events.findings.limits import Judgement, breaches, judge_rows, rejection_warnings
+from components.validate_events.findings.quality import quality_facts, rows_by_day
+from components.validate_events.findings.references import reference_warnings
+from components.validate_events.findings.snapshot_limits import snapshot_breaches, snapshot_warnings
 from components.validate_events.growth import Growth, growth_of, read_mark, write_clean_rows
-from components.validate_events.heavy_users import heavy_user_warnings
 from components.validate_events.item_codes import extend_item_codes
-from components.validate_events.known_items import SoldItems, sold_items, unknown_breach, unknown_warnings
-from components.validate_events.limits import Judgement, breaches, judge_rows, rejection_warnings
 from components.validate_events.moments import resolve_as_of
-from components.validate_events.quality import quality_facts, rows_by_day
 from components.validate_events.quarantine import quarantine_growth, quarantine_snapshot
-from components.validate_events.references import reference_warnings
 from components.validate_events.refusal import give_back
 from components.validate_events.replacement import (
     Replacement,
@@ -37,9 +36,10 @@ from components.validate_events.replacement import (
     replacement_of,
     write_clean_snapshot,
 )
-from components.validate_events.returning_sessions import returning_session_warnings
-from components.validate_events.snapshot_limits import snapshot_breaches, snapshot_warnings
-from components.validate_events.sources import dropped_sources
+from components.validate_events.rows.clocks import last_usual_day
+from components.validate_events.rows.heavy_users import heavy_user_warnings
+from components.validate_events.rows.returning_sessions import returning_session_warnings
+from components.validate_events.rows.sources import dropped_sources
 
 GROWING = ("events", "impressions")
 SNAPSHOTS = ("items", "users", "promotions")

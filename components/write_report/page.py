@@ -4,7 +4,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from components.write_report import formats
-from components.write_report.glossary import GLOSSARY
+from components.write_report.sections.glossary import GLOSSARY
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -5,32 +5,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.contracts.recommendations import CustomerExample
-from components.contracts.shop import Shop
-from components.contracts.steps import all_warnings, stood_at
+from components.contracts.example_customers import CustomerExample
 from components.contracts.verdict import Verdict
+from components.home.step_records import all_warnings, stood_at
+from components.shop.settings import Shop
 from components.write_report import formats
-from components.write_report.customers import customer_examples
-from components.write_report.data_quality import DataQuality, data_quality
-from components.write_report.drift_section import DriftSection, drift_section
 from components.write_report.facts import facts_of
-from components.write_report.feature_gallery import FeatureGallery, feature_gallery
-from components.write_report.first_screen import Answer, does_it_deserve, what_came_in, what_was_learned
-from components.write_report.gate import Condition, conditions
-from components.write_report.headline import (
+from components.write_report.page import render_page
+from components.write_report.run_files import RunFiles, read_run_files
+from components.write_report.run_outline import Records, StepOutcome, failed_step, step_outcomes
+from components.write_report.sections.customers import customer_examples
+from components.write_report.sections.data_quality import DataQuality, data_quality
+from components.write_report.sections.drift import DriftSection, drift_section
+from components.write_report.sections.feature_gallery import FeatureGallery, feature_gallery
+from components.write_report.sections.first_screen import Answer, does_it_deserve, what_came_in, what_was_learned
+from components.write_report.sections.gate import Condition, conditions
+from components.write_report.sections.headline import (
     Headline,
     failure_headline,
     margin_in_words,
     undecided_headline,
     verdict_headline,
 )
-from components.write_report.lineage import Lineage, lineage
-from components.write_report.model_card import ModelCard, model_card
-from components.write_report.page import render_page
-from components.write_report.quality import Quality, quality
-from components.write_report.run_files import RunFiles, read_run_files
-from components.write_report.run_outline import Records, StepOutcome, failed_step, step_outcomes
-from components.write_report.timeline import Timeline, timeline
+from components.write_report.sections.lineage import Lineage, lineage
+from components.write_report.sections.model_card import ModelCard, model_card
+from components.write_report.sections.quality import Quality, quality
+from components.write_report.sections.timeline import Timeline, timeline
 
 REPORT = "report.html"
 

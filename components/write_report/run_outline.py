@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from components.contracts.steps import StepRecord
+from components.home.step_records import StepRecord
 
 StepEnd = Literal["done", "failed", "interrupted", "not reached", "not run"]
 

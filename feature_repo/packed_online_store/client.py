@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.contracts.errors import StoreError
-from feature_repo.packed_online_store.backends import Backend, RowBatch
+from feature_repo.packed_online_store.backends.backend import Backend, RowBatch
+from feature_repo.packed_online_store.backends.opening import open_backend
 from feature_repo.packed_online_store.clock import HomeClock
 from feature_repo.packed_online_store.held_ids import held_text
 from feature_repo.packed_online_store.inventory import Inventory
@@ -23,7 +24,6 @@ from feature_repo.packed_online_store.keys import (
     is_digest,
     row_keys,
 )
-from feature_repo.packed_online_store.opening import open_backend
 from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.packed_online_store.views import PackedView
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.arrow_columns import microseconds
-from feature_repo.packed_online_store.backends import RowBatch
+from feature_repo.packed_online_store.backends.backend import RowBatch
 from feature_repo.packed_online_store.client import PackedClient, WriteReport
 from feature_repo.packed_online_store.codec import RowStamps, encode_table
 from feature_repo.packed_online_store.held_ids import hold_entities, long_entities

@@ -19,8 +19,8 @@ def command(name: str, home: Path, as_json: bool) -> None:
     from rich.console import Console
 
     from components.bundles.promotion import named_bundle
+    from components.home.homes import open_home, shop_of
     from pipelines.bundle_details import bundle_details, bundle_tables
-    from pipelines.homes import open_home, shop_of
     from pipelines.output import print_json
 
     place = open_home(home)

@@ -15,7 +15,7 @@ from pipelines.commands.options import home_option, json_option, shop_option
 @click.pass_context
 def command(ctx: click.Context, shop_file: Path, home: Path, as_json: bool) -> None:
     """Say what is missing, lost or misconfigured on this machine, and the fix."""
-    from components.contracts.home import Home
+    from components.home.layout import Home
     from pipelines.health import examine
     from pipelines.output import print_json
 

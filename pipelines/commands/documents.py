@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from components.bundles.promotion import PointerChange
-    from components.contracts.home import Home
+    from components.home.layout import Home
 
 
 def print_document(document: dict[str, Any], home: "Home", as_json: bool) -> None:
@@ -21,7 +21,7 @@ def print_document(document: dict[str, Any], home: "Home", as_json: bool) -> Non
         return
     from rich.console import Console
 
-    from pipelines.run_summary import print_summary
+    from pipelines.runs.summary import print_summary
 
     print_summary(document, home, Console())
 

@@ -30,8 +30,8 @@ def command(
 ) -> None:
     """Bring in what is new and compare the newest window with the bundle's reference; exit 3 when it drifted."""
     from pipelines.commands.documents import print_drift
-    from pipelines.monitoring_run import monitor
     from pipelines.output import print_json
+    from pipelines.runs.monitoring_run import monitor
 
     document = monitor(home, environment, window, as_of, quiet=as_json, shop_file=shop_file)
     print_json(document) if as_json else print_drift(document)

@@ -56,10 +56,10 @@ def command(
 
     from rich.console import Console
 
-    from components.contracts.shop import load_shop
-    from pipelines.experiment_readout import read_out
-    from pipelines.experiment_words import print_readout
-    from pipelines.homes import open_home, shop_file_of
+    from components.experiments.readout import read_out
+    from components.home.homes import open_home, shop_file_of
+    from components.shop.settings import load_shop
+    from pipelines.experiment_tables import print_readout
     from pipelines.output import print_json
 
     place = open_home(home)

@@ -19,9 +19,9 @@ def command(ctx: click.Context, user: str, yes: bool, home: Path, as_json: bool)
     A keyed hash stays, so that no later run brings the user back; so does a receipt without the id. What was cut off is
     finished by the same command. Exit 1 when some file still holds the user.
     """
-    from pipelines.forgetting import forget_user
-    from pipelines.forgetting_words import print_receipt, receipt_document
-    from pipelines.homes import open_home
+    from components.erasure.forgetting import forget_user
+    from components.erasure.words import print_receipt, receipt_document
+    from components.home.homes import open_home
     from pipelines.output import print_json
 
     place = open_home(home)

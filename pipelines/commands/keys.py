@@ -21,8 +21,8 @@ def command() -> None:
 @json_option
 def add(name: str, home: Path, as_json: bool) -> None:
     """Make a key for NAME and print it: only now, the home keeps its hash."""
+    from components.home.homes import now_text, open_home
     from pipelines.api_keys import add_key
-    from pipelines.homes import now_text, open_home
     from pipelines.output import print_json, require_written
 
     key = add_key(open_home(home), name, now_text())
@@ -39,8 +39,8 @@ def add(name: str, home: Path, as_json: bool) -> None:
 @json_option
 def list_names(home: Path, as_json: bool) -> None:
     """List the names of the keys, oldest first."""
+    from components.home.homes import open_home
     from pipelines.api_keys import list_keys
-    from pipelines.homes import open_home
     from pipelines.output import print_json
 
     keys = list_keys(open_home(home))
@@ -57,8 +57,8 @@ def list_names(home: Path, as_json: bool) -> None:
 @json_option
 def remove(name: str, home: Path, as_json: bool) -> None:
     """Refuse the key of NAME from now on."""
+    from components.home.homes import open_home
     from pipelines.api_keys import remove_key
-    from pipelines.homes import open_home
     from pipelines.output import print_json
 
     left = remove_key(open_home(home), name)

@@ -18,8 +18,8 @@ def command(bundle: str, environment: str, home: Path, as_json: bool) -> None:
     A bundle that the gate refused is not promoted: exit code 1.
     """
     from components.bundles.promotion import promote
+    from components.home.homes import now_text, open_home, shop_of
     from pipelines.commands.documents import print_change
-    from pipelines.homes import now_text, open_home, shop_of
 
     place = open_home(home)
     print_change(promote(place, shop_of(place), bundle, environment, now_text()), as_json)

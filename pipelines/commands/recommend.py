@@ -23,8 +23,8 @@ def command(
     Users are taken as they stood at the as-of of the last finished run.
     """
     from components.contracts.ids import id_text
+    from components.home.homes import open_home
     from pipelines.commands.documents import print_rows
-    from pipelines.homes import open_home
     from pipelines.output import print_json
     from pipelines.recommendations import recommendations, write_recommendations
 

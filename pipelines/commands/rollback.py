@@ -14,8 +14,8 @@ from pipelines.commands.options import environment_option, home_option, json_opt
 def command(environment: str, home: Path, as_json: bool) -> None:
     """Make an environment serve what it served before its last promotion."""
     from components.bundles.promotion import rollback
+    from components.home.homes import now_text, open_home, shop_of
     from pipelines.commands.documents import print_change
-    from pipelines.homes import now_text, open_home, shop_of
 
     place = open_home(home)
     print_change(rollback(place, shop_of(place), environment, now_text()), as_json)

@@ -19,10 +19,10 @@ def command(shop_file: Path, home: Path, as_of: str | None, again: bool, as_json
     A challenger that the gate refuses is a finished run: the exit code is 0 and the live bundle stays.
     """
     from pipelines.commands.documents import print_document
-    from pipelines.local_run import RunFailedError
     from pipelines.output import print_json
+    from pipelines.runs.local_run import RunFailedError
+    from pipelines.runs.training_run import train
     from pipelines.settings import run_settings
-    from pipelines.training_run import train
 
     settings = run_settings(shop_file, home, as_of)
     try:

@@ -19,10 +19,10 @@ def command(names: tuple[str, ...], home: Path, as_json: bool) -> None:
     """
     from rich.console import Console
 
-    from components.contracts.home import Home
+    from components.home.layout import Home
+    from components.home.runs import find_run, list_runs
     from pipelines.output import print_json
-    from pipelines.run_details import compare_runs, comparison_table, details_tables, run_details, runs_table
-    from pipelines.run_record import find_run, list_runs
+    from pipelines.runs.details import compare_runs, comparison_table, details_tables, run_details, runs_table
 
     if len(names) > 2:
         raise click.UsageError(f"found {len(names)} runs, expected at most two to compare")

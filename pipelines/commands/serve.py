@@ -17,7 +17,7 @@ def command(host: str, port: int, environment: str, home: Path) -> None:
 
     POST /v1/recommend {"user_id": ...} answers with a ranked list; POST /v1/rank orders given items.
     """
-    from pipelines.homes import open_home
+    from components.home.homes import open_home
     from pipelines.serving import serve
 
     serve(open_home(home), environment, host, port)

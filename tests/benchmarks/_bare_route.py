@@ -21,12 +21,12 @@ from starlette.routing import Route
 from components.bundles.batch import Batch, open_batch
 from components.bundles.promotion import named_bundle
 from components.bundles.scoring import BlendRanker
-from components.contracts.home import Home
-from components.contracts.shop import Candidates
-from components.features.sets import read_set
+from components.features.snapshots.sets import read_set
+from components.home.layout import Home
 from components.ranking.candidates import assortment, candidates_of
 from components.ranking.features import ranking_features
 from components.ranking.recommending import users_between
+from components.shop.settings import Candidates
 from tests.benchmarks._served import BY_BUNDLE, BY_LIBRARY
 
 K = 10

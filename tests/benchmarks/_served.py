@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from components.contracts.home import Home
+from components.home.layout import Home
 from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]

@@ -10,10 +10,10 @@ from components.bundles.promotion import named_bundle
 from components.bundles.scoring import ranker_from
 from components.bundles.store import publish_folder
 from components.bundles.warmup import read_warmup
-from components.contracts.home import Home
-from components.contracts.shop import Candidates
-from components.features.sets import read_set
+from components.features.snapshots.sets import read_set
+from components.home.layout import Home
 from components.ranking.candidates import generate_candidates
+from components.shop.settings import Candidates
 
 SHOP = "complete_journey"
 STEPS = 3  # until the mean is met

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow as pa
 
-from components.contracts.home import Home
 from components.contracts.tables import EVENTS
+from components.home.layout import Home
 from tests.components.features.frames import clean_tables, on
 
 USERS, ITEMS, TRIPS, BASKET = 600, 5_000, 40, 8

@@ -18,10 +18,10 @@ from tempfile import TemporaryDirectory
 import httpx
 import pyarrow.parquet as pq
 
-from components.contracts.home import Home
-from components.feedback.lines import event_line
+from components.feedback.journal.lines import event_line
 from components.feedback.places import Places
 from components.feedback.records import ServedEvent
+from components.home.layout import Home
 from tests.benchmarks._served import LOAD_CORE, ROOT, SERVER_CORE, demo_home
 from tests.servers import free_port
 

@@ -21,9 +21,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from components.bundles.batch import open_batch
 from components.bundles.promotion import named_bundle, promote
-from components.contracts.home import Home
-from components.contracts.shop import Candidates
-from components.features.sets import read_set
+from components.features.snapshots.sets import read_set
+from components.home.layout import Home
+from components.shop.settings import Candidates
 from tests.benchmarks._load import Moments, at_random, busy_loop, closed_loop, evenly, open_loop, post
 from tests.benchmarks._served import (
     BIN,

@@ -24,9 +24,9 @@ from numpy.typing import ArrayLike
 
 from components.bundles.batch import open_batch
 from components.bundles.promotion import named_bundle, promote
-from components.contracts.home import Home
-from components.features.sets import read_set
+from components.features.snapshots.sets import read_set
 from components.feedback.reading import served_lists
+from components.home.layout import Home
 from components.materialize_features.packed_rows import advance_clock, open_client, write_newest
 from tests.benchmarks._load import Answers, at_random, closed_loop, open_loop, post
 from tests.benchmarks._served import LOAD_CORE, demo_home, served, users_of

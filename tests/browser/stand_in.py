@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from components.ranking_service.purchases import Bought
-from components.ranking_service.storefront import Arm, Storefront, storefront_routes
+from components.ranking_service.answering.purchases import Bought
+from components.ranking_service.page.storefront import Arm, Storefront, storefront_routes
 
 TITLES = ["Red apple", "Ale", "COLA, 2 L", "Dark bread", "Eggs", "Figs", "Grapes", "Honey"]
 TITLES += ["Ice cream", "Jam", "Kale", "Lemons", "Milk", "Noodles"]

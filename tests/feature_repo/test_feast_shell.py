@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.build_features.snapshots import build_features
-from components.contracts.home import Home
-from components.features.sets import VIEWS, FeatureSet, read_set
+from components.features.snapshots.sets import VIEWS, FeatureSet, read_set
+from components.home.layout import Home
 from components.materialize_features.materialization import materialize_features
 from components.materialize_features.packed_rows import open_client, packed_view
-from components.ranking_service.sessions import SessionEvent, Sessions
+from components.ranking_service.answering.sessions import SessionEvent, Sessions
 from tests.components.build_features.homes import home_of, quiet, small_shop
 from tests.components.features.frames import on
 

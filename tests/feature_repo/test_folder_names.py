@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from components.build_features.snapshots import build_features
-from components.contracts.home import Home
-from components.features.sets import read_set
+from components.features.snapshots.sets import read_set
+from components.home.layout import Home
 from components.materialize_features.materialization import materialize_features
 from components.materialize_features.packed_rows import open_client
 from feature_repo.point_in_time import point_in_time

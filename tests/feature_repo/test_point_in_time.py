@@ -7,7 +7,7 @@ import pytest
 
 from components.build_features.snapshots import build_features
 from components.contracts.errors import FeatureError
-from components.features.sets import read_set
+from components.features.snapshots.sets import read_set
 from feature_repo.point_in_time import point_in_time
 from tests.components.build_features.homes import home_of, quiet, small_shop
 from tests.components.features.frames import on

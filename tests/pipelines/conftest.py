@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from components.contracts.home import Home
-from components.contracts.steps import StepRecord
-from pipelines.local_run import run_pipeline
-from pipelines.run_record import RunRecord, new_run_id
+from components.home.layout import Home
+from components.home.runs import RunRecord, new_run_id
+from components.home.step_records import StepRecord
+from pipelines.runs.local_run import run_pipeline
 
 ROOT = Path(__file__).parents[2]
 

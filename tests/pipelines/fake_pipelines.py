@@ -14,7 +14,7 @@ def first_step(shop: str, home: str, run_id: str, mood: str, raw: Output[Dataset
 
     from components.contracts.errors import SourceError
     from components.contracts.handles import Handle
-    from components.contracts.steps import recorded_step
+    from components.home.step_records import recorded_step
 
     with recorded_step("first_step", shop, home, run_id) as step:
         step.say("looking around")
@@ -34,7 +34,7 @@ def first_step(shop: str, home: str, run_id: str, mood: str, raw: Output[Dataset
 def second_step(shop: str, home: str, run_id: str, raw: Input[Dataset]):
     """Read the handle."""
     from components.contracts.handles import read_handle
-    from components.contracts.steps import recorded_step
+    from components.home.step_records import recorded_step
 
     with recorded_step("second_step", shop, home, run_id) as step:
         step.report(rows_in=len(read_handle(raw.path, "raw").uri))
@@ -43,7 +43,7 @@ def second_step(shop: str, home: str, run_id: str, raw: Input[Dataset]):
 @dsl.component(base_image=image("monitoring"), install_kfp_package=False)
 def last_step(shop: str, home: str, run_id: str, status: dsl.PipelineTaskFinalStatus):
     """Note how the others did."""
-    from components.contracts.steps import recorded_step
+    from components.home.step_records import recorded_step
 
     with recorded_step("last_step", shop, home, run_id) as step:
         step.report(state=status.state)

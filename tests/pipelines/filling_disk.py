@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from components.contracts.home import Home
-from components.contracts.steps import read_records
-from pipelines.home_lock import lock_holder
+from components.home.layout import Home
+from components.home.lock import lock_holder
+from components.home.step_records import read_records
 from tests.pipelines.tiny_shop import make_tiny_shop, rankloop
 
 # kilobytes of a home's disk that run out in the command itself, while the lake is written, and while features are

@@ -7,11 +7,11 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from components.contracts.home import Home
-from components.contracts.steps import read_records
+from components.home.layout import Home
+from components.home.runs import list_runs
+from components.home.step_records import read_records
+from feature_repo.packed_online_store.backends.opening import open_backend
 from feature_repo.packed_online_store.layout import HEADER
-from feature_repo.packed_online_store.opening import open_backend
-from pipelines.run_record import list_runs
 
 OF_THE_WALL_CLOCK = ("ingested_at",)
 

@@ -13,10 +13,10 @@ from typing import Literal
 
 import psutil
 
-from components.contracts.home import Home
-from components.contracts.steps import read_records
-from pipelines.run_record import list_runs
-from pipelines.step_order import TRAINING
+from components.home.layout import Home
+from components.home.runs import list_runs
+from components.home.step_records import read_records
+from pipelines.runs.step_order import TRAINING
 
 Victim = Literal["everything", "command", "step"]
 VICTIMS: tuple[Victim, ...] = ("everything", "command", "step")

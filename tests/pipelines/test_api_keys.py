@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from components.contracts.errors import ConfigurationError
-from components.contracts.home import Home
-from components.contracts.shop_note import ShopNote, write_shop_note
-from components.ranking_service.api_keys import hash_of, read_keys
+from components.home.layout import Home
+from components.home.shop_note import ShopNote, write_shop_note
+from components.ranking_service.http.api_keys import hash_of, read_keys
 from pipelines.api_keys import add_key, list_keys, remove_key
 from tests.pipelines.tiny_shop import rankloop, the_one_line
 

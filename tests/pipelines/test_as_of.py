@@ -21,10 +21,10 @@ from components.build_features.snapshots import build_features
 from components.build_training_set.examples import build_training_set
 from components.bundles.batch import recommend_users
 from components.bundles.loading import open_bundle
-from components.contracts.home import Home
-from components.contracts.shop import load_shop
-from components.features.sets import read_set
+from components.features.snapshots.sets import read_set
+from components.home.layout import Home
 from components.ingest_events.ingestion import ingest_events
+from components.shop.settings import load_shop
 from components.train_ranker.training import train_ranker
 from components.validate_events.validation import validate_events
 from tests.pipelines.tiny_shop import make_tiny_shop

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.contracts.home import Home
+from components.home.layout import Home
 from tests.pipelines.tiny_shop import make_tiny_shop, rankloop, the_one_line
 
 Ended = subprocess.CompletedProcess[str]

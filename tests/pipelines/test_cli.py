@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from components.contracts.home import Home
+from components.home.layout import Home
+from components.home.runs import list_runs
 from pipelines.cli import COMMANDS
-from pipelines.run_record import list_runs
 from tests.pipelines.conftest import RunFake
 from tests.pipelines.tiny_shop import rankloop, the_one_line
 

@@ -9,7 +9,7 @@ import yaml
 
 from pipelines import cli
 from pipelines.compiled import MANIFESTS, PIPELINES, Resource, compile_package, compiled_resources
-from pipelines.step_order import MONITORING, TRAINING
+from pipelines.runs.step_order import MONITORING, TRAINING
 
 
 @pytest.fixture(scope="module")

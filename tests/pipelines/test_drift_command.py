@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.run_record import list_runs
+from components.home.runs import list_runs
 from tests.pipelines.tiny_shop import LivingHome, make_tiny_shop, the_one_line
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.contracts.durable import write_durably
-from components.contracts.experiment import Experiment, experiment_file, read_experiment
-from components.contracts.home import Home
-from components.feedback.log import FeedbackLog, ServedEvent, ServedList
-from components.ranking_service.arms import arm_of, shadow_of
+from components.experiments.experiment import Experiment, experiment_file, read_experiment
+from components.feedback.journal.log import FeedbackLog, ServedEvent, ServedList
+from components.home.durable import write_durably
+from components.home.layout import Home
+from components.ranking_service.live.arms import arm_of, shadow_of
 from pipelines.commands.experiment import EXAMPLE
 from tests.pipelines.tiny_shop import rankloop, the_one_line
 

@@ -12,11 +12,11 @@ import pytest
 from deltalake import DeltaTable
 
 from components.contracts.errors import SourceError
-from components.contracts.home import Home
-from components.contracts.tombstones import Tombstones
+from components.home.layout import Home
+from components.home.runs import list_runs
+from components.home.tombstones import Tombstones
 from components.lake.tables import open_table
-from feature_repo.packed_online_store.opening import open_backend
-from pipelines.run_record import list_runs
+from feature_repo.packed_online_store.backends.opening import open_backend
 from tests.components.feedback.rows import a_list, an_event, log_all
 from tests.pipelines.served_home import served
 from tests.pipelines.test_serving import ask

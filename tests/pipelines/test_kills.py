@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from components.contracts.home import Home
-from components.contracts.steps import read_records
-from pipelines.home_lock import lock_holder
-from pipelines.run_record import list_runs
-from pipelines.step_order import TRAINING
+from components.home.layout import Home
+from components.home.lock import lock_holder
+from components.home.runs import list_runs
+from components.home.step_records import read_records
+from pipelines.runs.step_order import TRAINING
 from tests.pipelines.home_content import content_of
 from tests.pipelines.killing import planned_kills, run_and_kill, states_of
 from tests.pipelines.tiny_shop import command, make_tiny_shop, rankloop

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from components.contracts.home import Home
-from pipelines.home_lock import lock_holder
+from components.home.layout import Home
+from components.home.lock import lock_holder
 from tests.pipelines.tiny_shop import LivingHome, command, make_tiny_shop, rankloop, the_one_line
 
 ODD_ORDERS = """\

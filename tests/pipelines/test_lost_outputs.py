@@ -12,10 +12,10 @@ import redis
 from components.bundles.environments import PointerFiles
 from components.bundles.store import find_bundle
 from components.contracts.errors import StoreError
+from components.home.runs import list_runs
 from pipelines.health import examine
-from pipelines.run_record import list_runs
+from pipelines.runs.training_run import train
 from pipelines.settings import run_settings
-from pipelines.training_run import train
 from tests.pipelines.tiny_shop import LivingHome, make_tiny_shop
 from tests.servers import redis_server
 

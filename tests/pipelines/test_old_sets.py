@@ -5,7 +5,7 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 
-from components.features.sets import KEPT_SETS, read_set
+from components.features.snapshots.sets import KEPT_SETS, read_set
 from tests.pipelines.tiny_shop import FEW, LivingHome, make_tiny_shop
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.contracts.home import Home
+from components.home.layout import Home
 from pipelines.output import lasting_stream, print_json
 from tests.pipelines.conftest import RunFake
 from tests.pipelines.tiny_shop import command

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from components.contracts.home import Home
-from components.contracts.shop_note import ShopNote, write_shop_note
+from components.home.layout import Home
+from components.home.shop_note import ShopNote, write_shop_note
 from pipelines.serving import SERVICE, address_of, serve
 from tests.pipelines.served_home import PATIENCE_SECONDS, served, serving
 from tests.pipelines.tiny_shop import FEW, LivingHome, command, make_tiny_shop, the_one_line

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from kfp_server_api.exceptions import ApiException
 
-from pipelines.fingerprints import code_digest
 from pipelines.kubeflow import Access, SubmissionError, final_state, open_client, translated_errors
+from pipelines.runs.fingerprints import code_digest
 
 
 class FakeKfp(ThreadingHTTPServer):

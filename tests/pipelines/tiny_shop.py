@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from components.contracts.home import Home
-from components.contracts.steps import StepRecord, read_records
-from pipelines.run_record import list_runs
-from pipelines.synthetic_shop import Size, write_shop
+from components.home.layout import Home
+from components.home.runs import list_runs
+from components.home.step_records import StepRecord, read_records
+from pipelines.shops.synthetic_shop import Size, write_shop
 
 TINY = Size(users=60, items=30, weeks=9)
 FEW = Size(users=8, items=25, weeks=3)  # too few to train on

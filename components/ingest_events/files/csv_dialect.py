@@ -15,10 +15,10 @@ import numpy as np
 from components.contracts.encodings import UTF_8
 from components.contracts.errors import SourceError
 from components.contracts.ids import trimmed
-from components.contracts.shop import Source
 from components.ingest_events.files.csv_cells import Syntax
 from components.ingest_events.files.csv_text import CsvText, open_text
 from components.ingest_events.files.locations import SourceFile
+from components.shop.settings import Source
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SAID_BY_FILE = re.compile(r'"?sep=(.)"?[ ]*(?:\r\n|\r|\n)')  # Excel's own first line

@@ -12,7 +12,7 @@ from components.contracts.encodings import UTF_8
 from components.ingest_events.files.csv_cells import read_rows
 from components.ingest_events.files.csv_dialect import CsvFile
 from components.ingest_events.files.csv_text import BLOCK, TextStream
-from components.ingest_events.mapping import FILE, PROBLEM, ROW
+from components.ingest_events.mapping.columns import FILE, PROBLEM, ROW
 
 FURTHER_CELLS = "more cells than columns"
 OPEN_QUOTE = "a quote that does not close"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from components.contracts.errors import SourceError
-from components.contracts.shop import Source
 from components.ingest_events.files.table_folders import open_delta, refuse_table_folder
+from components.shop.settings import Source
 
 PACKAGE = "package:"
 SUFFIXES = {"parquet": (".parquet", ".pq", ".parq"), "csv": (".csv", ".tsv", ".txt")}

@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from components.contracts.errors import SourceError
-from components.contracts.shop import Source
 from components.ingest_events.files.csv_dialect import open_csv, refuse_repeated_names
 from components.ingest_events.files.csv_rows import csv_rows
 from components.ingest_events.files.locations import EMPTY, SourceFile, locate
 from components.ingest_events.files.table_folders import delta_rows
-from components.ingest_events.instants import with_instants
-from components.ingest_events.mapping import FILE, SourceColumns
-from components.ingest_events.times import INT96
+from components.ingest_events.mapping.columns import FILE, SourceColumns
+from components.ingest_events.mapping.instants import with_instants
+from components.ingest_events.mapping.times import INT96
 from components.lake.session import exhausted, is_exhausted, name, path_text, text
+from components.shop.settings import Source
 
 CSV_ROWS, DELTA_ROWS = "csv_rows", "delta_rows"
 Ask = Callable[[SourceColumns], object]  # asks the columns for all that a mapping needs

@@ -27,8 +27,9 @@ from feast.protos.feast.types.Value_pb2 import Value
 from feast.repo_config import FeastConfigBaseModel
 from pydantic import StrictStr
 
-from components.contracts.home import Home
-from feature_repo.packed_online_store.backends import Backend
+from components.home.layout import Home
+from feature_repo.packed_online_store.backends.backend import Backend
+from feature_repo.packed_online_store.backends.opening import open_backend
 from feature_repo.packed_online_store.client import MICROSECOND, PackedClient
 from feature_repo.packed_online_store.clock import HomeClock, wall_clock
 from feature_repo.packed_online_store.codec import RowStamps
@@ -36,7 +37,6 @@ from feature_repo.packed_online_store.feast.values import event_times, feature_v
 from feature_repo.packed_online_store.feast.views import packed_view
 from feature_repo.packed_online_store.keys import clock_key, entity_key, entity_of, is_digest
 from feature_repo.packed_online_store.layout import NO_TIME
-from feature_repo.packed_online_store.opening import open_backend
 from feature_repo.packed_online_store.views import PackedView
 from feature_repo.packed_online_store.writing import write_packed
 

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.shop import EventColumns, EventSource, Shop, Source
+from components.home.layout import Home
 from components.lake.tables import append_rows, create_table, table_version
+from components.shop.settings import EventColumns, EventSource, Shop, Source
 from tests.components.features.frames import clean_tables, event, on
 
 AS_OF = on(70)

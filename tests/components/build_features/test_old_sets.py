@@ -9,10 +9,10 @@ import pytest
 
 from components.build_features.snapshots import build_features
 from components.contracts.errors import FeatureError
-from components.contracts.steps import StepRecord
-from components.features.sets import FeatureSet, point_current, read_set, write_set
+from components.features.snapshots.sets import FeatureSet, point_current, read_set, write_set
+from components.home.runs import RunRecord, save_run, write_json
+from components.home.step_records import StepRecord
 from pipelines.recommendations import last_features
-from pipelines.run_record import RunRecord, save_run, write_json
 from tests.components.build_features.homes import home_of, quiet, small_shop
 from tests.components.features.frames import PLAIN, on
 
@@ -51,7 +51,7 @@ def test_a_current_set_of_other_definitions_is_replaced(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis 12 on DuckDB 2
 def test_monitoring_leaves_the_set_that_recommendations_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("components.features.sets.KEPT_SETS", 1)
+    monkeypatch.setattr("components.features.snapshots.sets.KEPT_SETS", 1)
     home, clean = home_of(tmp_path)
 
     def run(run_id: str, pipeline: str, day: int, state: str = "done") -> FeatureSet:

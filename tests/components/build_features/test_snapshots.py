@@ -7,7 +7,7 @@ import pytest
 
 from components.build_features.snapshots import build_features
 from components.contracts.errors import FeatureError
-from components.features.sets import read_set
+from components.features.snapshots.sets import read_set
 from tests.components.build_features.homes import AS_OF, habits, home_of, quiet, small_shop, write_clean
 from tests.components.features.frames import clean_tables, event, on
 

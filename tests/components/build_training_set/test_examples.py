@@ -6,7 +6,7 @@ import pytest
 
 from components.build_features.snapshots import build_features
 from components.build_training_set.examples import build_training_set
-from components.contracts.examples import read_manifest, read_split
+from components.contracts.ranking_examples import read_manifest, read_split
 from tests.components.build_features.homes import AS_OF, home_of, quiet, small_shop
 from tests.components.features.frames import on
 

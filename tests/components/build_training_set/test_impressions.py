@@ -8,10 +8,10 @@ import pytest
 
 from components.build_features.snapshots import build_features
 from components.build_training_set.examples import BuiltExamples, build_training_set
-from components.contracts.examples import Split, read_split
-from components.contracts.shop import ImpressionSource, Source
+from components.contracts.ranking_examples import Split, read_split
 from components.contracts.tables import IMPRESSIONS
 from components.ranking.features import FEATURE_NAMES, feature_list
+from components.shop.settings import ImpressionSource, Source
 from tests.components.build_features.homes import habits, quiet, small_shop, write_clean
 from tests.components.features.frames import clean_tables, event, on
 
@@ -40,7 +40,7 @@ def shown(request: str, user: str, day: float, items: list[str] | None = None, *
 
 
 def built(folder: Path, rows: Impressions, more: list[dict[str, Any]] | None = None, **training: Any) -> BuiltExamples:
-    from components.contracts.home import Home
+    from components.home.layout import Home
 
     tables = clean_tables(habits() + (more or []), codes=ITEMS)
     tables["impressions"] = pa.Table.from_pylist(rows, IMPRESSIONS)

@@ -14,9 +14,9 @@ from components.bundles.scoring import ranker_from
 from components.bundles.sidecar import Sidecar
 from components.bundles.store import model_name
 from components.bundles.warmup import Warmup
-from components.contracts.shop import Candidates, Rules
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.features import FEATURE_NAMES, feature_list
+from components.shop.settings import Candidates, Rules
 
 ROWS = np.random.default_rng(4).normal(size=(40, 3)).astype(np.float32)
 ROWS[::7, 1] = np.nan

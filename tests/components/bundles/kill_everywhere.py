@@ -16,7 +16,7 @@ from components.bundles.environments import PointerFiles
 from components.bundles.loading import Bundle, open_bundle
 from components.bundles.promotion import promote
 from components.bundles.store import find_bundle, publish_folder
-from components.contracts.home import Home
+from components.home.layout import Home
 from tests.components.bundles.drafts import sealed_folders
 
 FILE_OPERATIONS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.copyfile", "shutil.rmtree"}

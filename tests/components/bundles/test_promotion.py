@@ -9,7 +9,7 @@ from components.bundles.environments import Pointer, PointerFiles
 from components.bundles.promotion import named_bundle, promote, rollback
 from components.bundles.store import publish_folder
 from components.contracts.errors import BundleError, PromotionError
-from components.contracts.home import Home
+from components.home.layout import Home
 from tests.components.bundles.drafts import ranker_draft, written
 
 NOW = "2024-06-03T02:00:00+00:00"
@@ -160,7 +160,7 @@ def test_a_reader_never_sees_half_a_pointer_when_the_disk_is_full(home: Home, mo
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("components.contracts.durable.os.fsync", full)
+        patch.setattr("components.home.durable.os.fsync", full)
         with pytest.raises(OSError, match="No space left"):
             promote(home, "corner", second, "local", NOW)
     assert live(home) == first

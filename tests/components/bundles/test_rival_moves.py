@@ -10,7 +10,7 @@ from threading import BrokenBarrierError
 from components.bundles.environments import Pointer, PointerFiles
 from components.bundles.promotion import promote
 from components.bundles.store import publish_folder
-from components.contracts.home import Home
+from components.home.layout import Home
 from tests.components.bundles.drafts import ranker_draft, written
 
 NOW = "2024-06-03T02:00:00+00:00"

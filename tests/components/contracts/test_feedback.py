@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from components.contracts.feedback import SERVED, SERVED_EVENTS
-from components.feedback.experiment_readout import find_hits
+from components.experiments.outcomes import find_hits
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ITEMS = ["a", "b", "c", "d"]

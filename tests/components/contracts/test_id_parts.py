@@ -3,8 +3,8 @@
 import duckdb
 import pytest
 
-from components.contracts.erasure import Person
 from components.contracts.id_parts import RE2
+from components.home.data_subject import Person
 
 PARTS = [
     ("12", "12"),

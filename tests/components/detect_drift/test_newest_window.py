@@ -15,12 +15,12 @@ from components.bundles.loading import open_bundle
 from components.bundles.promotion import promote
 from components.bundles.store import publish_folder
 from components.contracts.errors import BundleError, ConfigurationError
-from components.contracts.examples import Split, read_split
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.shop import Drift, ItemSource, Shop, Source
+from components.contracts.ranking_examples import Split, read_split
 from components.contracts.tables import EVENTS, ITEMS
 from components.detect_drift.newest_window import Detected, judge_newest_window
+from components.home.layout import Home
+from components.shop.settings import Drift, ItemSource, Shop, Source
 from components.train_ranker.training import train_ranker
 from tests.components.train_ranker.synthetic_examples import AS_OF, World, small_shop, write_examples, write_split
 

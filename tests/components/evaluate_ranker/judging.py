@@ -12,14 +12,14 @@ from deltalake import DeltaTable, write_deltalake
 from components.bundles.loading import open_bundle
 from components.bundles.promotion import promote
 from components.bundles.store import publish_folder
-from components.contracts.examples import Split, read_manifest, read_split, write_manifest
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.shop import Shop
+from components.contracts.ranking_examples import Split, read_manifest, read_split, write_manifest
 from components.contracts.tables import EVENTS
 from components.contracts.verdict import Check, Verdict, read_verdict
 from components.evaluate_ranker.evaluation import Evaluated, evaluate_ranker
 from components.evaluate_ranker.future_poison import LeakProbe
+from components.home.layout import Home
+from components.shop.settings import Shop
 from components.train_ranker.training import train_ranker
 from tests.components.train_ranker.synthetic_examples import World, small_shop, write_examples, write_split
 

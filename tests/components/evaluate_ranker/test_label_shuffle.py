@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components.contracts.examples import Split
+from components.contracts.ranking_examples import Split
 from components.contracts.verdict import Check
 from components.evaluate_ranker import label_shuffle
 from components.evaluate_ranker.heldout import heldout_requests

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from components.contracts.examples import read_split
+from components.contracts.ranking_examples import read_split
 from components.evaluate_ranker.future_poison import LeakProbe
 from tests.components.evaluate_ranker.judging import Bench, check, failed
 

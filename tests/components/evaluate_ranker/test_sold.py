@@ -7,10 +7,10 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from components.contracts.home import Home
-from components.contracts.shop import Rules
 from components.contracts.tables import ITEMS
 from components.evaluate_ranker.sold import sold_merchandise
+from components.home.layout import Home
+from components.shop.settings import Rules
 from tests.components.evaluate_ranker.judging import HELDOUT_START, sale, write_sales
 from tests.components.train_ranker.synthetic_examples import AS_OF, small_shop
 

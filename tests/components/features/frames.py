@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 
 from components.contracts.tables import EVENTS, ITEM_CODES, ITEMS, PROMOTIONS, USERS
-from components.features.plan import run_plan, snapshot_plan
-from components.features.shape import Shape
-from components.features.workspace import DuckDBWorkspace
+from components.features.snapshots.plan import run_plan, snapshot_plan
+from components.features.snapshots.workspace import DuckDBWorkspace
+from components.features.views.shape import Shape
 from components.lake.engine import open_engine
 
 DAY_ZERO = datetime(2024, 1, 1, tzinfo=UTC)

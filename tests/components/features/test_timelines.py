@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.features.coded import coded
-from components.features.lines import are_steady
-from components.features.plan import run_plan, snapshot_plan
+from components.features.inputs.coded import coded
+from components.features.inputs.lines import are_steady
+from components.features.snapshots.plan import run_plan, snapshot_plan
 from tests.components.features.frames import PLAIN, clean_tables, event, on, snapshots, workspace
 
 DAYS = (20, 40, 60)

@@ -13,12 +13,12 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-from components.contracts.home import Home
 from components.feedback.clock import ServiceClock
 from components.feedback.following import Follower, LastKnown, await_followers
-from components.feedback.log import EventsRefusedError, FeedbackLog, Pace
+from components.feedback.journal.log import EventsRefusedError, FeedbackLog, Pace
 from components.feedback.places import Places
 from components.feedback.reading import served_events, served_lists
+from components.home.layout import Home
 from tests.components.feedback.rows import MOMENT, a_list, an_event
 from tests.pipelines.filling_disk import disk_of, expect, resize
 

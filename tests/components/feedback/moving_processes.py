@@ -4,7 +4,7 @@ from pathlib import Path
 
 import psutil
 
-from components.feedback import moving_aside
+from components.feedback.compaction import moving_aside
 
 
 def helpers(folder: Path) -> list[psutil.Process]:

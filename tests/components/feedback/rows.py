@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from components.feedback.log import FeedbackLog
+from components.feedback.journal.log import FeedbackLog
 from components.feedback.records import ServedEvent, ServedList
 
 MOMENT = datetime(2017, 8, 28, 12, 0, 0, 123456, tzinfo=UTC)

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from components.contracts.erasure import Erased, Person
-from components.contracts.home import Home
-from components.contracts.tombstones import bury
 from components.feedback.erasure import erase_feedback, holds_part
 from components.feedback.following import Follower, LastKnown, await_followers
-from components.feedback.log import FeedbackLog, Pace
+from components.feedback.journal.log import FeedbackLog, Pace
+from components.feedback.journal.segments import segments
 from components.feedback.places import Places
 from components.feedback.reading import served_events, served_lists
-from components.feedback.segments import segments
+from components.home.data_subject import Erased, Person
+from components.home.layout import Home
+from components.home.tombstones import bury
 from tests.components.feedback.rows import a_list, an_event, log_all
 
 ODD = 'ä "1"\n'

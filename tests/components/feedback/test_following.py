@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from components.contracts.errors import ConfigurationError
-from components.contracts.home import Home
-from components.contracts.tombstones import bury
 from components.feedback.following import Follower, LastKnown, await_followers
+from components.home.layout import Home
+from components.home.tombstones import bury
 from tests.components.contracts.spoiling import SPOILING, tear
 
 

@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory
 import psutil
 import pytest
 
-from components.contracts.home import Home
-from components.feedback.log import FeedbackLog
+from components.feedback.journal.log import FeedbackLog
+from components.feedback.journal.segments import segments
 from components.feedback.places import Places
 from components.feedback.reading import served_events, served_lists
-from components.feedback.segments import segments
+from components.home.layout import Home
 from tests.components.feedback.moving_processes import helpers
 from tests.waiting import until
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from components.contracts.home import Home
-from components.feedback.lines import list_line
-from components.feedback.log import FeedbackLog
-from components.feedback.moving import move_lists
+from components.feedback.compaction.moving import move_lists
+from components.feedback.compaction.retention import drop_old_feedback
+from components.feedback.journal.lines import list_line
+from components.feedback.journal.log import FeedbackLog
+from components.feedback.journal.segments import SegmentWriter, segments
 from components.feedback.places import Places
 from components.feedback.reading import served_events, served_lists
-from components.feedback.retention import drop_old_feedback
-from components.feedback.segments import SegmentWriter, segments
+from components.home.layout import Home
 from tests.components.feedback.rows import LOGGED, a_list, an_event, log_all
 
 DAY = timedelta(days=1)

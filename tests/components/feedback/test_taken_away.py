@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from components.contracts.home import Home
-from components.contracts.tombstones import bury
 from components.feedback.clock import ServiceClock
+from components.feedback.compaction.moving import move_lists
 from components.feedback.following import Follower, LastKnown, await_followers
-from components.feedback.footing import Footing
-from components.feedback.journal import EventLine, EventsRefusedError, Journal, ListLine, Pace, Taken
-from components.feedback.moving import move_lists
+from components.feedback.journal.footing import Footing
+from components.feedback.journal.recent_ids import RecentIds
+from components.feedback.journal.segments import SegmentWriter, segments, whole_lines
+from components.feedback.journal.writer import EventLine, EventsRefusedError, Journal, ListLine, Pace, Taken
 from components.feedback.places import Places
-from components.feedback.recent_ids import RecentIds
-from components.feedback.segments import SegmentWriter, segments, whole_lines
+from components.home.layout import Home
+from components.home.tombstones import bury
 from tests.waiting import until
 
 QUICK = Pace(write_seconds=0.01, retry_seconds=0.01, close_seconds=0.01)

@@ -10,10 +10,10 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from components.feedback.journal import EventLine, EventsRefusedError, Journal, Pace
+from components.feedback.journal.recent_ids import RecentIds
+from components.feedback.journal.segments import segments, whole_lines
+from components.feedback.journal.writer import EventLine, EventsRefusedError, Journal, Pace
 from components.feedback.places import Places
-from components.feedback.recent_ids import RecentIds
-from components.feedback.segments import segments, whole_lines
 
 PATIENCE_SECONDS = 30
 

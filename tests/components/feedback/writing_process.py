@@ -13,7 +13,7 @@ import time
 from itertools import count
 from pathlib import Path
 
-from components.feedback.log import FeedbackLog, Pace
+from components.feedback.journal.log import FeedbackLog, Pace
 from tests.components.feedback.rows import a_list, an_event
 
 PACE = Pace(segment_bytes=20_000)  # so that segments are closed and moved under load

@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from components.contracts.erasure import person_of
-from components.contracts.tombstones import bury
-from components.feedback.log import FeedbackLog
+from components.feedback.journal.log import FeedbackLog
+from components.home.data_subject import person_of
+from components.home.tombstones import bury
 from components.lake.erasure import erase_rows
 from tests.components.feedback.rows import LOGGED, a_list, an_event
 from tests.shop_files import PURCHASES, ShopFolder, shop_folder

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.contracts.errors import SourceError
-from components.contracts.shop import EventSource, Source
 from components.contracts.tables import RAW
 from components.ingest_events.ingestion import ingest_events
+from components.shop.settings import EventSource, Source
 from tests.shop_files import NOW, PURCHASES, ShopFolder, shop_folder, table_rows
 
 HEADER = "customer,article,bought_at\n"

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.contracts.erasure import Person
 from components.contracts.tables import RAW
 from components.feedback.erasure import erase_feedback
-from components.feedback.log import FeedbackLog
+from components.feedback.journal.log import FeedbackLog
+from components.feedback.journal.segments import segments
 from components.feedback.places import Places
-from components.feedback.segments import segments
+from components.home.data_subject import Person
 from components.ingest_events.served import LISTS
 from components.lake.erasure import erase_rows
 from components.lake.tables import commit_notes, read_notes, table_files, table_version

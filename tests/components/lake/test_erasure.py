@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from components.contracts.erasure import Erased, Person
 from components.contracts.errors import SourceError
+from components.home.data_subject import Erased, Person
 from components.lake.erasure import erase_rows, holds_user, parts_in_file
 from components.lake.tables import append_rows, create_table, open_table, read_notes, replace_rows, table_version
 from components.lake.upkeep import vacuum_table

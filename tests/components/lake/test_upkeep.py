@@ -13,8 +13,8 @@ from deltalake import DeltaTable
 
 from components.bundles.manifest import SIDECAR
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.steps import StepRecord
+from components.home.layout import Home
+from components.home.step_records import StepRecord
 from components.lake.tables import append_rows, read_notes, replace_rows
 from components.lake.upkeep import LAST_VACUUM, SMALL_FILES, tidy_tables
 from tests.shop_files import shop_folder

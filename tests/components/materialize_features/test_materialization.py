@@ -8,7 +8,7 @@ from redis import Redis
 
 from components.build_features.snapshots import build_features
 from components.bundles.store import publish_folder
-from components.features.sets import VIEWS, read_set
+from components.features.snapshots.sets import VIEWS, read_set
 from components.materialize_features.materialization import materialize_features
 from components.materialize_features.packed_rows import open_client, packed_view, write_newest
 from feature_repo.packed_online_store.clock import HomeClock

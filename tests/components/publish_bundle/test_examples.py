@@ -10,10 +10,10 @@ import pytest
 from components.build_features.snapshots import build_features
 from components.bundles.drafting import Draft, write_draft
 from components.bundles.warmup import Warmup
+from components.contracts.example_customers import CustomerExample, examples_from_facts
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.recommendations import CustomerExample, examples_from_facts
-from components.features.sets import read_set
+from components.features.snapshots.sets import read_set
+from components.home.layout import Home
 from components.publish_bundle.examples import customer_examples
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.features import FEATURE_NAMES

@@ -6,8 +6,8 @@ import pytest
 from components.bundles.promotion import named_bundle
 from components.contracts.errors import BundleError
 from components.contracts.handles import Handle
-from components.contracts.shop import Shop
 from components.publish_bundle.publishing import Published, publish_bundle
+from components.shop.settings import Shop
 from tests.components.bundles.drafts import sealed_folders
 from tests.components.evaluate_ranker.judging import NOW, Bench, set_up
 from tests.components.train_ranker.synthetic_examples import World

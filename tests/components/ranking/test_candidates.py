@@ -1,8 +1,8 @@
 import numpy as np
 
-from components.contracts.shop import Candidates
 from components.ranking.candidates import SOURCES, bits_of, generate_candidates
 from components.ranking.pairs import Pairs, no_sources
+from components.shop.settings import Candidates
 from tests.components.ranking.frames import items_of, users_of
 
 NONE = Candidates(history=0, popular=0, trending=0, neighbours=0, category=0, new=0, promoted=0, seen=0)

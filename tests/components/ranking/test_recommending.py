@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from components.contracts.shop import Candidates, Rules
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.candidates import generate_candidates
 from components.ranking.recommending import (
@@ -14,6 +13,7 @@ from components.ranking.recommending import (
     users_joined,
 )
 from components.ranking.rows import Floats, Ragged
+from components.shop.settings import Candidates, Rules
 from tests.components.ranking.frames import items_of, users_of
 
 LIMITS = Candidates(history=10, popular=10)

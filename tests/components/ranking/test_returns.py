@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.contracts.shop import Candidates
 from components.ranking.candidates import assortment, generate_candidates
 from components.ranking.features import FEATURE_NAMES, ranking_features
 from components.ranking.rows import ItemRows, UserRows, item_rows, user_rows
+from components.shop.settings import Candidates
 from tests.components.features.frames import PLAIN, clean_tables, event, snapshots
 
 SHAPE = replace(PLAIN, category_levels=1, dated_catalogue=False)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from components.contracts.examples import Split
+from components.contracts.ranking_examples import Split
 from components.ranking.rivals import best_rule, rivals
 
 NAMES = ("popularity", "buy_it_again", "buy_it_again_slow", "buy_it_again_count", "no_op")

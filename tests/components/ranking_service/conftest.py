@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.ranking_service.serving import Serving
-from tests.components.ranking_service.answering import Caller, Stocked, caller_of, serving, stocked
+from components.ranking_service.live.serving import Serving
+from tests.components.ranking_service.served_shop import Caller, Stocked, caller_of, serving, stocked
 
 
 @pytest.fixture(scope="module")

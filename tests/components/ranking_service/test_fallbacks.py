@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from components.contracts.errors import StoreError
-from components.contracts.shop import Candidates
-from components.contracts.shop_note import ShopNote, write_shop_note
+from components.home.shop_note import ShopNote, write_shop_note
 from components.ranking.candidates import assortment
-from components.ranking_service import recommender as recommenders
-from components.ranking_service.answers import Asked, Fallback
-from components.ranking_service.recommender import Recommender
-from components.ranking_service.sessions import SessionEvent, Sessions
-from components.ranking_service.stopwatch import Stopwatch
-from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
-from tests.components.ranking_service.answering import (
+from components.ranking_service.answering import recommender as recommenders
+from components.ranking_service.answering.answers import Asked, Fallback
+from components.ranking_service.answering.recommender import Recommender
+from components.ranking_service.answering.sessions import SessionEvent, Sessions
+from components.ranking_service.telemetry.stopwatch import Stopwatch
+from components.shop.settings import Candidates
+from feature_repo.packed_online_store.backends.lmdb_backend import LmdbBackend
+from tests.components.ranking_service.served_shop import (
     Stocked,
     caller_of,
     item_ids,

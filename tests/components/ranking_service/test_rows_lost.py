@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import redis
 
-from components.ranking_service import reloading
-from components.ranking_service.readings import show_readings
-from components.ranking_service.serving import Serving
-from tests.components.ranking_service.answering import Caller, Stocked, caller_of, put_online, serving, stocked
+from components.ranking_service.live import reloading
+from components.ranking_service.live.readings import show_readings
+from components.ranking_service.live.serving import Serving
+from tests.components.ranking_service.served_shop import Caller, Stocked, caller_of, put_online, serving, stocked
 from tests.servers import redis_server
 from tests.waiting import until
 

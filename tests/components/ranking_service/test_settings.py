@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.contracts.errors import ConfigurationError
-from components.contracts.home import Home
+from components.home.layout import Home
 from components.ranking_service.settings import ServiceSettings, settings_from
 
 

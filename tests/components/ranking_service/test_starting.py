@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 
-from components.contracts.home import Home
 from components.feedback import reading
-from components.feedback.lines import event_line
+from components.feedback.journal.lines import event_line
 from components.feedback.places import Places
 from components.feedback.reading import LastEvents
 from components.feedback.records import ServedEvent
-from components.ranking_service import serving as module
-from components.ranking_service.admission import Limits
-from components.ranking_service.measures import Measures
-from components.ranking_service.readings import show_readings
-from components.ranking_service.serving import Serving
+from components.home.layout import Home
+from components.ranking_service.answering.admission import Limits
+from components.ranking_service.live import serving as module
+from components.ranking_service.live.readings import show_readings
+from components.ranking_service.live.serving import Serving
 from components.ranking_service.settings import ServiceSettings
+from components.ranking_service.telemetry.measures import Measures
 from feature_repo.packed_online_store.client import EPOCH, MICROSECOND
-from tests.components.ranking_service.answering import Stocked, caller_of, serving
+from tests.components.ranking_service.served_shop import Stocked, caller_of, serving
 
 
 def happened(shop: Stocked, number: int, user: str, days_ago: float = 0, kind: str = "view") -> ServedEvent:

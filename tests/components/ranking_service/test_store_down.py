@@ -13,16 +13,16 @@ import redis
 
 from components.bundles.promotion import promote, rollback
 from components.contracts.errors import StoreError
-from components.ranking_service.answers import Fallback
-from components.ranking_service.breaker import Breaker, State
-from components.ranking_service.online_rows import OnlineRows
-from components.ranking_service.serving import Serving
-from components.ranking_service.sessions import session_table
+from components.ranking_service.answering.answers import Fallback
+from components.ranking_service.answering.breaker import Breaker, State
+from components.ranking_service.answering.online_rows import OnlineRows
+from components.ranking_service.answering.sessions import session_table
+from components.ranking_service.live.serving import Serving
 from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.writing import write_view
 from feature_repo.project import PROJECT
 from feature_repo.sessions import session_view
-from tests.components.ranking_service.answering import (
+from tests.components.ranking_service.served_shop import (
     Stocked,
     caller_of,
     published,
@@ -31,7 +31,7 @@ from tests.components.ranking_service.answering import (
     serving,
     stocked,
 )
-from tests.components.ranking_service.test_sessions import session_of
+from tests.components.ranking_service.answering.test_sessions import session_of
 from tests.servers import free_port, redis_server
 from tests.waiting import until
 

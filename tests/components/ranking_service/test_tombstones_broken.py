@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from components.bundles.promotion import promote
-from components.contracts.tombstones import bury
 from components.feedback.reading import served_events, served_lists
-from components.ranking_service.serving import Serving
+from components.home.tombstones import bury
+from components.ranking_service.live.serving import Serving
 from tests.components.contracts.spoiling import SPOILING
-from tests.components.ranking_service.answering import (
+from tests.components.ranking_service.served_shop import (
     PROMOTED_AT,
     Caller,
     Stocked,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from components.contracts.shop import Training
+from components.shop.settings import Training
 from components.train_ranker.boosting import Matrices, Targets, bin_rows
 from components.train_ranker.validation import Judges
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from components.contracts.examples import ExamplesManifest, Split, SplitFiles, write_manifest
 from components.contracts.handles import Handle
-from components.contracts.shop import EventColumns, EventSource, Gate, Shop, Source, Training
+from components.contracts.ranking_examples import ExamplesManifest, Split, SplitFiles, write_manifest
+from components.shop.settings import EventColumns, EventSource, Gate, Shop, Source, Training
 
 AS_OF = datetime(2024, 6, 3, tzinfo=UTC)
 WEEK = timedelta(days=7)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.contracts.errors import TrainingError
-from components.contracts.shop import Training
+from components.shop.settings import Training
 from components.train_ranker.boosting import Matrices, fit_booster, tree_parameters
 from tests.components.train_ranker.random_matrices import random_matrices
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from components.contracts.examples import Split, read_split
+from components.contracts.ranking_examples import Split, read_split
 from components.train_ranker.positions import inverse_propensities, position_propensities
 from components.train_ranker.targets import training_targets
 from tests.components.train_ranker.synthetic_examples import write_examples

@@ -7,11 +7,11 @@ import pytest
 
 from components.bundles.loading import load_ranker, open_bundle
 from components.contracts.errors import TrainingError
-from components.contracts.examples import Split, read_manifest, read_split, write_manifest
 from components.contracts.handles import Handle
-from components.contracts.home import Home
-from components.contracts.shop import Shop
+from components.contracts.ranking_examples import Split, read_manifest, read_split, write_manifest
 from components.drift.sketch_codec import sketches_from_json
+from components.home.layout import Home
+from components.shop.settings import Shop
 from components.train_ranker.boosting import kept_rounds
 from components.train_ranker.training import Drafted, train_ranker
 from tests.components.train_ranker.synthetic_examples import World, small_shop, write_examples, write_split

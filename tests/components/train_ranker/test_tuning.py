@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.contracts.shop import Training
+from components.shop.settings import Training
 from components.train_ranker.boosting import Matrices, TreeParameters, fit_booster, smoothed, tree_parameters
 from components.train_ranker.tuning import Tuned, tune_parameters
 from tests.components.train_ranker.random_matrices import random_matrices

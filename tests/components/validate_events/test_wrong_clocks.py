@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from components.contracts.shop import Contract
-from components.validate_events.clocks import FAR_AFTER, FAR_BEFORE, far_rows, last_usual_day
+from components.shop.settings import Contract
+from components.validate_events.rows.clocks import FAR_AFTER, FAR_BEFORE, far_rows, last_usual_day
 from tests.components.validate_events.purchases import HEADER
 from tests.shop_files import PURCHASES, ShopFolder, shop_folder
 

@@ -1,6 +1,6 @@
 """Three customers of the made-up grocer and their lists."""
 
-from components.contracts.recommendations import CustomerExample, PastItem, RecommendedItem
+from components.contracts.example_customers import CustomerExample, PastItem, RecommendedItem
 
 BANANAS = PastItem("1082185", "Bananas", 28, "2017-08-24")
 MILK = PastItem("1029743", "Fluid milk white only, Private", 31, "2017-08-24")

@@ -4,8 +4,8 @@ import math
 import random
 from typing import Any
 
+from components.contracts.example_customers import examples_as_facts
 from components.contracts.handles import Handle
-from components.contracts.recommendations import examples_as_facts
 from tests.components.write_report.sample_customers import CUSTOMERS
 
 AS_OF = "2017-08-28T00:00:00+00:00"

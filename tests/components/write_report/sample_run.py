@@ -4,9 +4,9 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from components.contracts.shop import Shop
-from components.contracts.steps import StepRecord
 from components.contracts.verdict import Check, Comparison, Contender, Score, Verdict
+from components.home.step_records import StepRecord
+from components.shop.settings import Shop
 from tests.components.write_report.sample_facts import AS_OF, FACTS, HANDLES
 
 STARTED = 1_700_000_000.0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.contracts.errors import StoreError
-from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
+from feature_repo.packed_online_store.backends.lmdb_backend import LmdbBackend
 
 SMALL_MAP = 64 * 1024
 LARGE = os.urandom(300_000)

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from components.contracts.errors import DamagedStoreError
-from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
+from feature_repo.packed_online_store.backends.lmdb_backend import LmdbBackend
 
 KEYS = [b"%04d" % number for number in range(400)]
 READ = """
 import sys
 from components.contracts.errors import StoreError
-from feature_repo.packed_online_store.lmdb_backend import LmdbBackend
+from feature_repo.packed_online_store.backends.lmdb_backend import LmdbBackend
 backend = LmdbBackend(sys.argv[1])
 try:
     print(sum(row is not None for row in backend.read([b"%04d" % number for number in range(400)])))

@@ -9,9 +9,9 @@ import pytest
 import redis
 
 from components.contracts.errors import StoreError
-from feature_repo.packed_online_store import redis_commands
-from feature_repo.packed_online_store.backends import RowBatch
-from feature_repo.packed_online_store.redis_backend import RedisBackend
+from feature_repo.packed_online_store.backends import redis_commands
+from feature_repo.packed_online_store.backends.backend import RowBatch
+from feature_repo.packed_online_store.backends.redis_backend import RedisBackend
 from tests.servers import free_port, redis_server
 
 

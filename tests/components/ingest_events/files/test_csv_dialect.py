@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from components.contracts.errors import SourceError
-from components.contracts.shop import Source
 from components.ingest_events.files.csv_cells import Syntax
 from components.ingest_events.files.csv_dialect import CsvFile, QuoteCheck, open_csv
 from components.ingest_events.files.locations import SourceFile
+from components.shop.settings import Source
 
 
 def opened(folder: Path, content: str, **said: str) -> CsvFile:

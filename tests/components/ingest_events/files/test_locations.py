@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from components.contracts.errors import SourceError
-from components.contracts.shop import Source
 from components.ingest_events.files.locations import source_files
+from components.shop.settings import Source
 
 
 def listed(path: Path, kind: str = "csv") -> tuple[list[str], dict[str, str]]:

@@ -1,0 +1,1 @@
+"""Forgetting a user everywhere: the tombstone first, then each target, then a search of every file."""

@@ -1,0 +1,154 @@
+"""Forget a user: the tombstone first, then every place, then a look at every file; the receipt says what was done.
+
+A kill at any moment leaves a receipt that says what was under way, and the same command finishes it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from components.contracts.errors import ConfigurationError, SourceError
+from components.contracts.ids import id_text
+from components.erasure.sweep import is_item, sweep
+from components.erasure.targets import Place, places_of
+from components.feedback.following import await_followers
+from components.home.data_subject import Erased, person_of
+from components.home.homes import shop_file_of
+from components.home.layout import Home
+from components.home.lock import hold_lock
+from components.home.runs import read_json, write_json
+from components.home.tombstones import bury
+from components.shop.settings import load_shop
+
+LOCK_NAME = "forget"
+FOLLOWING_SECONDS = 40.0
+KEPT = (
+    "counts and sums over many users, such as an item's popularity or a run's row counts: they name nobody",
+    "models that were trained before: they hold no ids; the next run trains without this user",
+    "the shop's own sources: the tombstone keeps what they say of this user out of every later run",
+    "ids in rows of others that are read or logged from now on: where they hold this one, forget the user again",
+)
+UNREPEATABLE = "runs before this one cannot be repeated: the versions of the tables that they read are gone"
+ON_A_SERVER = (
+    "files that the Redis server saved (RDB, AOF): they hold deleted rows until it saves anew (BGSAVE, BGREWRITEAOF)"
+)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What was done to forget one user, over all times that it was asked; it holds no id."""
+
+    tombstone: str
+    began: str
+    state: str = "under way"  # then done, or incomplete
+    ended: str | None = None
+    at: str | None = None  # the place that is being erased
+    rows: int = 0  # erased this time
+    places: dict[str, dict[str, int]] = field(default_factory=dict)
+    services: dict[str, int] = field(default_factory=dict)
+    sweep: dict[str, Any] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
+
+    def with_place(self, name: str, erased: Erased) -> "Receipt":
+        """Add what was erased in a place to what was erased there before."""
+        before = Erased(**self.places.get(name, {}))
+        total = replace(before + erased, searched=erased.searched)
+        return replace(self, at=None, rows=self.rows + erased.rows, places=self.places | {name: asdict(total)})
+
+
+def forget_user(home: Home, user_id: str, say: Callable[[str], None]) -> Receipt:
+    """Erase a user from a home and keep them out of it; return the receipt, which lies in ``home.forgotten``.
+
+    Raises:
+        ConfigurationError: the id is none, or the home's shop file cannot be read.
+        HomeBusyError: a run is at work in the home.
+        SourceError, StoreError: a place cannot be written; what was done stays done, and the command finishes it later.
+    """
+    user_id = id_text(user_id)
+    _check(user_id)
+    shop = load_shop(shop_file_of(home))
+    with hold_lock(home, LOCK_NAME):
+        tombstone = bury(home.tombstones, user_id)
+        person = person_of(shop, user_id, tombstone)
+        person = replace(person, is_item=is_item(home, person))
+        path = home.forgotten / f"{tombstone}.json"
+        receipt, cut_off = _opened(path, tombstone)
+        _save(path, receipt)
+        say("waiting for services to know")
+        with _readable("followers"):
+            followed, silent = await_followers(home, FOLLOWING_SECONDS)
+        receipt = replace(receipt, services={"followed": followed, "silent": silent})
+        with _readable("lake"):
+            places = list(places_of(home, shop, person))
+        for place in places:
+            receipt = _erase(place, path, receipt, again=place.name == cut_off, say=say)
+        say("searching every file")
+        with _readable("every file"):
+            swept = sweep(home, person)
+        state = "incomplete" if swept.held_by or silent else "done"
+        receipt = replace(receipt, state=state, ended=_now(), sweep=asdict(swept), kept=_kept(home, receipt))
+        _save(path, receipt)
+    return receipt
+
+
+def _check(user_id: str) -> None:
+    try:
+        unfit = not user_id or "\0" in user_id or not user_id.encode()
+    except UnicodeEncodeError:
+        unfit = True
+    if unfit:
+        raise ConfigurationError(
+            f"user {user_id!r}: found no id, expected the text by which the shop's sources name them"
+        )
+
+
+def _opened(path: Path, tombstone: str) -> tuple[Receipt, str | None]:
+    """The receipt to go on with, and the place where an earlier erasure was cut off."""
+    if not path.exists():
+        return Receipt(tombstone, began=_now()), None
+    before = Receipt(**read_json(path))
+    return replace(before, state="under way", ended=None, rows=0, sweep={}), before.at
+
+
+def _erase(place: Place, path: Path, receipt: Receipt, again: bool, say: Callable[[str], None]) -> Receipt:
+    say(f"erasing from {place.name}")
+    if not again:
+        receipt = replace(receipt, at=place.name)
+        _save(path, receipt)
+    with _readable(place.name):
+        receipt = receipt.with_place(place.name, place.erase(again))
+    _save(path, receipt)
+    return receipt
+
+
+@contextmanager
+def _readable(place: str) -> Iterator[None]:
+    """Say what to do where a place cannot be searched: not to see the user there is not to have erased them.
+
+    Raises:
+        SourceError: it cannot.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise SourceError(
+            f"{place}: cannot be searched ({error}); make it readable, then forget the user again: the same command"
+            " finishes what was begun"
+        ) from error
+
+
+def _kept(home: Home, receipt: Receipt) -> tuple[str, ...]:
+    lake = any(erased["files"] for name, erased in receipt.places.items() if name.startswith("lake"))
+    on_a_server = not home.online_url.startswith("lmdb://")
+    return (*KEPT, *((UNREPEATABLE,) if lake else ()), *((ON_A_SERVER,) if on_a_server else ()))
+
+
+def _save(path: Path, receipt: Receipt) -> None:
+    write_json(path, asdict(receipt))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

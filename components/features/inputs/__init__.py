@@ -1,0 +1,1 @@
+"""What the views are computed from: clean tables with integer keys, purchase lines, trips, the catalogue."""

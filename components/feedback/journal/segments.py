@@ -1,0 +1,179 @@
+"""Segments: files of whole lines that one process appends to, each for a while, and that others read.
+
+A segment that its process holds carries a lock, which the system takes away when the process dies: what is not locked
+is closed for ever. A process opens segments of its own only, so that nothing follows a line which a kill tore.
+
+A segment that lost its name while it was open (its folder was moved, removed or mounted over) is left at once: lines
+count as written only if their segment's name still leads to them afterwards.
+"""
+
+import errno
+import fcntl
+import logging
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from components.feedback.journal.footing import Footing, leads_to
+from components.home.durable import sync_folder
+from components.home.presence import names_in
+
+ENDING = ".jsonl"
+LINE_END = b"\n"
+LAST_BYTES = 64 * 1024  # in which a segment's last line lies: an event has 5 KB at most
+log = logging.getLogger("rankloop.feedback")
+
+
+class SegmentWriter:
+    """Appends lines to segments of a folder: a new one after so many bytes, so many seconds, or a failed write."""
+
+    def __init__(self, folder: Path, most_bytes: int, most_seconds: float) -> None:
+        self.folder, self._most_bytes, self._most_seconds = folder, most_bytes, most_seconds
+        self._footing = Footing(folder)
+        self._file: int | None = None
+        self._path = folder
+        self._opened_at = 0.0
+        self._written = self._synced = 0
+
+    def write(self, lines: bytes) -> None:
+        """Append whole lines and wait until they are on disk, by name; after an error none of them is promised.
+
+        Raises:
+            OSError: the disk refuses, or was taken away.
+        """
+        self.leave_lost()
+        try:
+            file = self._open_file()
+            rest = memoryview(lines)
+            while rest:
+                rest = rest[os.write(file, rest) :]
+            os.fsync(file)
+            if not leads_to(self._path, file):
+                raise OSError(errno.ENOENT, "was taken away while it was written", str(self._path))
+        except BaseException:
+            self._abandon()
+            raise
+        self._written += len(lines)
+        self._synced = self._written
+
+    def rotate(self) -> bool:
+        """Close the open segment if it is large or old; say whether it was."""
+        due = self._file is not None and (
+            self._written >= self._most_bytes or time.monotonic() - self._opened_at >= self._most_seconds
+        )
+        if due:
+            self.close()
+        return due
+
+    def leave_lost(self) -> None:
+        """Close the open segment if its name does not lead to it any more; what it holds went where it went."""
+        if self._file is not None and not leads_to(self._path, self._file):
+            log.warning("%s was taken away; what comes goes to a new segment", self._path)
+            self.close()
+
+    def close(self) -> None:
+        """Close the open segment, if there is one."""
+        if self._file is not None:
+            with suppress(OSError):  # what was promised is synced
+                os.close(self._file)
+        self._file, self._written, self._synced = None, 0, 0
+
+    def _open_file(self) -> int:
+        if self._file is None:
+            self._footing.stand()
+            self._file, self._path = _new_segment(self.folder)
+            self._opened_at = time.monotonic()
+        return self._file
+
+    def _abandon(self) -> None:
+        """Take back what was not promised, and never append to this segment again."""
+        if self._file is not None:
+            with suppress(OSError):
+                os.ftruncate(self._file, self._synced)
+        self.close()
+
+
+def _new_segment(folder: Path) -> tuple[int, Path]:
+    """Create a segment that is locked before it has its name; names sort by opening, not by the clock."""
+    newest = max((_number(segment) for segment in segments(folder)[-1:]), default=0)
+    path = folder / f"{max(time.time_ns(), newest + 1):020}-{uuid.uuid4().hex[:8]}{ENDING}"
+    draft = path.with_name(f".{path.name}")
+    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        draft.rename(path)
+        sync_folder(folder)
+    except BaseException:
+        os.close(file)
+        draft.unlink(missing_ok=True)
+        raise
+    return file, path
+
+
+def segments(folder: Path) -> list[Path]:
+    """The segments of a folder, oldest first; none if there is no such folder.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return [folder / name for name in names_in(folder) if name[0].isdigit() and name.endswith(ENDING)]
+
+
+def _number(segment: Path) -> int:
+    begins = segment.name.partition("-")[0]
+    return int(begins) if begins.isdecimal() else 0
+
+
+def is_closed(segment: Path) -> bool:
+    """Whether no process appends to a segment any more; one that is gone is closed."""
+    try:
+        with segment.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except FileNotFoundError:
+        return True
+    return True
+
+
+def whole_lines(segment: Path, start: int = 0, most: int | None = None) -> bytes:
+    """The lines of a segment from a byte on, without a last one that is not whole; none if the segment is gone.
+
+    Args:
+        most: stop at the first line end after so many bytes.
+    """
+    try:
+        with segment.open("rb") as file:
+            file.seek(start)
+            found = file.read() if most is None else file.read(most) + file.readline()
+    except FileNotFoundError:
+        return b""
+    return found[: found.rfind(LINE_END) + 1]
+
+
+def last_line(segment: Path, limit: int = LAST_BYTES) -> bytes:
+    """Return the last whole line of a segment without its end; nothing if longer than ``limit`` bytes, or gone."""
+    try:
+        with segment.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - limit))
+            content = file.read()
+    except FileNotFoundError:
+        return b""
+    _, end, last = content[: content.rfind(LINE_END) + 1].removesuffix(LINE_END).rpartition(LINE_END)
+    return last if end or len(content) < limit else b""
+
+
+@contextmanager
+def held_alone(lock: Path, wait: bool = False) -> Iterator[bool]:
+    """Hold a lock file while the block runs; False if another process, or thread, holds it and is not waited for."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

@@ -1,0 +1,41 @@
+"""Open a home that earlier runs have made."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from components.home.layout import Home
+from components.home.shop_note import read_shop_note
+
+
+def open_home(path: Path) -> Home:
+    """Return the home at a path.
+
+    Raises:
+        ConfigurationError: no run has made a home there, or its note of its shop cannot be read.
+    """
+    home = Home(path.expanduser().resolve())
+    read_shop_note(home)
+    return home
+
+
+def shop_of(home: Home) -> str:
+    """Return the name of the shop whose home this is.
+
+    Raises:
+        ConfigurationError: the home's note of it cannot be read.
+    """
+    return read_shop_note(home).shop
+
+
+def shop_file_of(home: Home) -> Path:
+    """Return the shop file that the last run of a home used.
+
+    Raises:
+        ConfigurationError: the home's note of it cannot be read.
+    """
+    return Path(read_shop_note(home).shop_file)
+
+
+def now_text() -> str:
+    """Return this moment, for the history of an environment."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,152 @@
+"""A home: one shop's folder, and where everything lies in it."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.contracts.errors import ConfigurationError
+from components.home.url_file import read_url
+
+# Delta tables do not work below a folder with these in its path: deltalake 1.6 takes paths for URLs.
+UNFIT = re.compile(r"[\x00-\x1f\[\]\\^|]|%[0-9A-Fa-f]{2}")
+
+NAME_ADVICE = "expected ASCII letters, digits, - and _; name it differently"
+
+
+def is_environment_name(name: str) -> bool:
+    """Whether an environment can be called that: a name is a part of the names of files."""
+    return name.isascii() and name.replace("-", "").replace("_", "").isalnum()
+
+
+@dataclass(frozen=True)
+class Home:
+    """The layout of a home.
+
+    ::
+
+        lake/raw/<table>          what was ingested, append-only (Delta)
+        lake/clean/<table>        what passed the data contract (Delta), with item_codes
+        lake/quarantine           what did not, a reason each (Delta)
+        lake/**/.last_vacuum      touched when old versions of the tables beside it were last let go
+        features/pool/…           one file a view and day, content-addressed
+        features/sets/<digest>/   immutable snapshot sets (hard links into the pool) that Feast reads
+        feature_store/            Feast's registry and generated feature_store.yaml
+        online/                   the packed online store (LMDB)
+        feature_store/online/     what a run put online: place, mark and counts, a feature revision each
+        online_url                another place for it, such as redis://:${PASSWORD}@host:6379/0; written by hand
+        models/                   BentoML's model store
+        environments/<env>.json   which bundle an environment serves, and its history
+        experiments/<env>.toml    the arms that an environment's service shows, and their shares
+        feedback/                 what the service showed and what came back; see ``contracts/feedback.py``
+        tombstones.json           keyed hashes of users who were forgotten, with their key
+        forgotten/<hash>.json     the receipt of each erasure, named by the tombstone
+        api_keys.json             hashes of the keys that callers of the service must show
+        runs/<run_id>/            run.json, steps/ (records), log.txt, report, kfp/ (KFP's own files)
+        lock                      held by a run for as long as any of its processes lives
+        shop.json                 which shop this home belongs to
+        nobody.json               the shop's own words for nobody, if it has any
+
+    Raises:
+        ConfigurationError: its path holds what Delta tables cannot live under.
+    """
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        unfit = UNFIT.search(str(self.root))
+        if unfit:
+            raise ConfigurationError(
+                f"home {self.root}: found {unfit[0]!r} in its path, expected none of [ ] \\ ^ | nor % before two "
+                "hexadecimal digits; name another --home"
+            )
+
+    @property
+    def raw(self) -> Path:
+        return self.root / "lake" / "raw"
+
+    @property
+    def clean(self) -> Path:
+        return self.root / "lake" / "clean"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.root / "lake" / "quarantine"
+
+    def handed_table(self, kind: str, table: str) -> Path:
+        """Folder of a table whose version a handle of a kind carries: only ``raw`` ones speak of raw tables."""
+        if kind == "raw":
+            return self.raw / table
+        return self.quarantine if table == "quarantine" else self.clean / table
+
+    @property
+    def features(self) -> Path:
+        return self.root / "features"
+
+    @property
+    def feature_store(self) -> Path:
+        return self.root / "feature_store"
+
+    @property
+    def online_url(self) -> str:
+        """Where the packed store lies: what ``online_url`` says, else a folder of the home.
+
+        The folder stands in the URL as it is, nothing is percent-encoded.
+
+        Raises:
+            ConfigurationError: the file cannot be read, or an environment variable that it names is not set.
+        """
+        return read_url(self.online_url_file) or f"lmdb://{self.root / 'online'}"
+
+    @property
+    def online_url_file(self) -> Path:
+        """Return the file that names another online store than the home's own; it may hold a password."""
+        return self.root / "online_url"
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    @property
+    def environments(self) -> Path:
+        return self.root / "environments"
+
+    @property
+    def experiments(self) -> Path:
+        return self.root / "experiments"
+
+    @property
+    def feedback(self) -> Path:
+        return self.root / "feedback"
+
+    @property
+    def tombstones(self) -> Path:
+        return self.root / "tombstones.json"
+
+    @property
+    def forgotten(self) -> Path:
+        return self.root / "forgotten"
+
+    @property
+    def api_keys(self) -> Path:
+        return self.root / "api_keys.json"
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
+
+    @property
+    def shop_note(self) -> Path:
+        return self.root / "shop.json"
+
+    @property
+    def nobody_note(self) -> Path:
+        """Return the shop's own words for nobody."""
+        return self.root / "nobody.json"
+
+    def run(self, run_id: str) -> Path:
+        """Folder of one run."""
+        return self.runs / run_id

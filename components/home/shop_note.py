@@ -1,0 +1,59 @@
+"""The note in a home of the shop that it belongs to: one home is one shop."""
+
+import json
+import shlex
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from components.contracts.errors import ConfigurationError
+from components.home.durable import write_durably
+from components.home.layout import Home
+
+
+@dataclass(frozen=True)
+class ShopNote:
+    """The shop's name, and the shop file that the last run of its home used."""
+
+    shop: str
+    shop_file: str
+
+
+def read_shop_note(home: Home) -> ShopNote:
+    """Read whose home it is.
+
+    Raises:
+        ConfigurationError: no run has made a home there, or its note cannot be read.
+    """
+    try:
+        return _note(json.loads(home.shop_note.read_bytes()))
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"home {home.root}: no run has made a home there; `rankloop run --shop FILE --home {home.root}` does"
+        ) from error
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise ConfigurationError(
+            f'{home.shop_note}: found what is not the note of a shop ({error}), expected {{"shop": NAME, "shop_file":'
+            f" PATH}}; restore it, or remove it and run `rankloop run --shop FILE --home {home.root}`, which writes it"
+        ) from error
+
+
+def run_command(home: Home) -> str:
+    """Return the command that runs a home's shop, for messages; it needs the shop file, for another is the default."""
+    try:
+        shop_file = shlex.quote(read_shop_note(home).shop_file)
+    except ConfigurationError:
+        shop_file = "FILE"
+    return f"`rankloop run --shop {shop_file} --home {shlex.quote(str(home.root))}`"
+
+
+def write_shop_note(home: Home, note: ShopNote) -> None:
+    """Write whose home it is."""
+    write_durably(home.shop_note, json.dumps(asdict(note), indent=1).encode())
+
+
+def _note(found: Any) -> ShopNote:
+    note = ShopNote(**found)
+    for name, value in asdict(note).items():
+        if not isinstance(value, str):
+            raise TypeError(f"{name} is {value!r:.80}")
+    return note

@@ -1,0 +1,1 @@
+"""SQL tables as sources."""

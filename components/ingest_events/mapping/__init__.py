@@ -1,0 +1,1 @@
+"""From a source's columns to the canonical ones, in SQL."""

@@ -1,0 +1,1 @@
+"""From a request to a list: online rows, sessions, one recommender an arm, answers scored together."""

@@ -1,0 +1,43 @@
+"""What a customer bought, told from their online row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.ranking.rows import UserRows
+from components.ranking_service.answering.catalogue import Catalogue
+
+
+@dataclass(frozen=True)
+class Bought:
+    """A product in a customer's history: on how many shopping trips, and how long ago last."""
+
+    item_id: str
+    title: str
+    category: str | None
+    trips: int
+    days_since_last: float
+
+
+def purchases(
+    user: UserRows, item_ids: NDArray[np.object_], catalogue: Catalogue, most: int | None = None
+) -> Sequence[Bought]:
+    """Tell the history of the one user in ``user``, newest first, then by trips; ``most`` limits how much."""
+    positions = user.arrays["history_item"].values
+    trips = user.arrays["history_trips"].values
+    days = user.arrays["history_days_since_last"].values
+    newest = np.lexsort((positions, -trips, days))[:most]
+    return [
+        Bought(
+            item_id=str(item_ids[position]),
+            title=catalogue.title(position),
+            category=catalogue.categories.of(position),
+            trips=round(count),
+            days_since_last=round(age, 2),
+        )
+        for position, count, age in zip(
+            positions[newest].tolist(), trips[newest].tolist(), days[newest].tolist(), strict=True
+        )
+    ]

@@ -1,0 +1,1 @@
+"""What callers meet: routes, bodies, documents, access and the edge around them."""

@@ -1,0 +1,128 @@
+"""Bounds on how many connections there are, what each may send, how far ahead, and how long it may take.
+
+A head or a trailer without end would cost more with each byte and hold up every other caller; one that never comes
+would hold a file handle for ever. So would what comes while nothing is being answered, such as the rest of a body after
+its answer: uvicorn's keep-alive timer is stopped by any byte, and only an answer starts it. Requests that run ahead of
+their answers, and answers that are never read, would fill the memory. It can go once uvicorn has such limits itself.
+
+A connection that waits for a request, its first one too, is kept for longer than load balancers and clients do:
+who closes first must be the one who asks, else a request meets a connection that is being closed.
+"""
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from components.ranking_service.http.room import ENOUGH, Room
+from components.ranking_service.settings import ServiceSettings
+
+MOST_HEAD_BYTES = 64 * 1024
+REST_SECONDS = 10.0  # for the rest of a head, or for whatever comes while nothing is being answered
+MOST_AHEAD = 100  # requests that wait for the answers to earlier ones
+READ_SECONDS = 30.0  # for a caller to read on, once more waits for it than is sent at once
+FULL_TEXT = b"All connections are taken; come again in 1 s."
+FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (len(FULL_TEXT), FULL_TEXT)
+)
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """uvicorn's connection, cut off when what comes without being answered is too much or too slow.
+
+    ``room`` and ``keep_alive_seconds`` are the process's: they are set before the first connection.
+    """
+
+    room = Room(ENOUGH)
+    keep_alive_seconds = ServiceSettings.keep_alive_seconds
+    _is_silent = True  # nothing has come yet
+    _steps = 0
+    _unfinished = 0  # bytes since the last step towards a whole request
+    _head_is_open = True
+    _deadline: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
+        super().connection_made(transport)
+        self.timeout_keep_alive = self.keep_alive_seconds  # type: ignore[assignment] # uvicorn hands it to call_later
+        if not self.room.has_place(len(self.connections)):
+            transport.write(FULL)
+            transport.close()
+            return
+        self._deadline = self.loop.call_later(self.keep_alive_seconds, self._cut)
+        self.room.is_idle(self)
+
+    def leave(self) -> None:
+        """Close the connection, on which nothing is under way."""
+        self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget_deadline()
+        self._forget_reading()
+        self.room.is_busy(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        steps = self._steps
+        self.room.is_busy(self)
+        if self._is_silent:
+            self._is_silent = False
+            self._forget_deadline()
+        super().data_received(data)
+        self._unfinished = self._unfinished + len(data) if steps == self._steps else 0
+        if self.transport.is_closing():
+            return
+        if len(self.pipeline) > MOST_AHEAD:
+            self._cut()
+        elif self._unfinished > MOST_HEAD_BYTES:
+            self.send_400_response(f"The request's head or trailer has more than {MOST_HEAD_BYTES:,} bytes.")
+        elif self._deadline is None and (self._head_is_open or self._is_idle()):
+            self._deadline = self.loop.call_later(REST_SECONDS, self._cut)
+
+    def on_message_begin(self) -> None:
+        self._steps, self._head_is_open = self._steps + 1, True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._steps, self._head_is_open = self._steps + 1, False
+        self._forget_deadline()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._steps += 1
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._steps += 1
+        self._forget_deadline()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.timeout_keep_alive_task is not None and not self.transport.is_closing():
+            self.room.is_idle(self)
+
+    def pause_writing(self) -> None:
+        self._reading = self._reading or self.loop.call_later(READ_SECONDS, self._cut)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._forget_reading()
+        super().resume_writing()
+
+    def _is_idle(self) -> bool:
+        """Whether nothing is being answered, as after an early answer, or while a WebSocket's request is not whole."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _cut(self) -> None:
+        self.transport.abort()  # without waiting until what is left is read
+
+    def _forget_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _forget_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None

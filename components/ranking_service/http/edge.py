@@ -1,0 +1,226 @@
+"""The service's edge: every request passes here once on its way in and once on its way out.
+
+::
+
+    request ──▶ its id ──▶ key ──▶ rate ──▶ room? ──▶ application
+    response ◀── X-Request-Id ◀── measures, log, trace ◀──┘
+
+What is refused here is a problem document like any other. A WebSocket is closed before it opens, whoever asks for it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from components.ranking_service.answering.admission import REFUSAL_SECONDS, Rates, Turn
+from components.ranking_service.answering.together import nothing_to_score
+from components.ranking_service.http.access import Access, check_is_here, is_open
+from components.ranking_service.http.draining import Drain
+from components.ranking_service.http.problems import Problem
+from components.ranking_service.telemetry.measures import Measures
+from components.ranking_service.telemetry.request_log import RequestLog
+from components.ranking_service.telemetry.tracing import Tracing
+from components.ranking_service.telemetry.visits import REQUEST_ID, SCOPE_KEY, Visit, request_id_of
+
+ANSWERS = ("/v1/recommend", "/v1/rank")
+EVENTS = "/v1/events"
+ROUTES = frozenset(
+    {*ANSWERS, EVENTS, "/v1/shop", "/v1/customers", "/openapi.json", "/metrics", "/livez", "/readyz", "/"}
+)
+FOLDERS = {"/page/": "/page/{asset}", "/v1/customers/": "/v1/customers/{id}"}
+OTHER_ROUTE = "other"
+READING_COST = 2.0  # of what is neither a list nor events, such as the metrics
+LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+CLOSED = "the handler is closed"  # uvloop, of a caller who sent several requests at once and left
+CALLER_LEFT = 499  # what nginx logs for it
+ANSWER_SECONDS = 1.8  # an answer takes a hundredth of it, and a body may take half
+CLOSE = (b"connection", b"close")  # tells callers to send nothing more here: the service is about to stop
+POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1
+QUIET_ROUTES = ("/livez", "/readyz", "/metrics")  # not logged: probes would fill the log
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What the edge asks and tells; one for the life of the service."""
+
+    access: Access
+    rates: Rates
+    turn: Turn
+    drain: Drain
+    measures: Measures
+    log: RequestLog
+    tracing: Tracing | None = None
+    origins: Sequence[str] = ()  # of pages on other hosts that may ask
+    starting: Callable[[], str | None] = lambda: None
+    """Says what a service that cannot answer yet is still reading."""
+
+
+class Edge:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self._app, self._gate = app, gate
+        self._answering = _with_cors(self._admitted, gate.origins)
+        self._late = _with_cors(_problem(_too_late()), gate.origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or follow the server's start and end.
+
+        Raises:
+            NotImplementedError: the server speaks a protocol that the service does not.
+        """
+        kind = scope["type"]
+        if kind == "http":
+            await self._answer(scope, receive, send)
+        elif kind == "lifespan":
+            await self._live(scope, receive, send)
+        elif kind == "websocket":
+            await self._refuse(scope, receive, send)
+        else:
+            raise NotImplementedError(f"ASGI scope: found {kind!r}, expected http, websocket or lifespan")
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Close a WebSocket before it opens, which servers answer 403."""
+        visit = _visit_of(scope)
+        visit.status = HTTPStatus.FORBIDDEN
+        try:
+            await receive()
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+        finally:
+            self._report({**scope, "method": "GET"}, visit)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        visit = _visit_of(scope)
+        scope[SCOPE_KEY] = visit
+        stamp = (REQUEST_ID, visit.request_id.encode())
+
+        limit = asyncio.timeout(ANSWER_SECONDS)
+
+        async def stamped(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                if not limit.expired():
+                    limit.reschedule(None)  # an answer that has begun is brought to its end
+                visit.status = message["status"]
+                closing = (CLOSE,) if self._gate.drain.begun else ()
+                message = {**message, "headers": [*message.get("headers", ()), stamp, *closing]}
+            try:
+                await send(message)
+            except RuntimeError as error:
+                if CLOSED not in str(error):
+                    raise
+                visit.status = CALLER_LEFT
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                visit.ended_ns = time.perf_counter_ns()
+
+        try:
+            async with limit:
+                await self._answering(scope, receive, stamped)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            await self._late(scope, receive, stamped)
+        finally:
+            self._report(scope, visit)
+
+    async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the application answer a request, or the problem that refuses it."""
+        app = self._app
+        try:
+            self._admit(scope, scope[SCOPE_KEY])
+            await self._wait(scope["path"], scope[SCOPE_KEY])
+        except HTTPException as refused:
+            app = _problem(refused)
+            if refused.status_code in LATER and not is_open(scope["path"]):
+                await asyncio.sleep(REFUSAL_SECONDS)
+        await app(scope, receive, send)
+
+    def _admit(self, scope: Scope, visit: Visit) -> None:
+        gate, path = self._gate, scope["path"]
+        if path == "/readyz" and gate.drain.begun:
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "the service is about to stop", {"Retry-After": "1"})
+        if is_open(path):
+            return
+        caller = gate.access.caller(scope["headers"])
+        if caller is not None:
+            visit.caller = caller
+        else:
+            check_is_here(visit.caller, scope["headers"])
+        reading = gate.starting()
+        if reading is not None:
+            detail = f"the service starts, and is still reading {reading}"
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
+        gate.rates.admit(visit.caller)
+        visit.charge = partial(gate.rates.charge, visit.caller)
+        if path in ANSWERS:
+            gate.turn.check(visit.caller)
+
+    async def _wait(self, path: str, visit: Visit) -> None:
+        """Let what is answered at once wait for its turn; answers and events wait later, once they are read."""
+        if not (is_open(path) or path in ANSWERS or path == EVENTS):
+            await self._gate.turn.work(nothing_to_score(), visit.caller, READING_COST)
+
+    def _report(self, scope: Scope, visit: Visit) -> None:
+        """Tell of a request whose answer was sent; what the application did after that is not its time."""
+        visit.ended_ns = visit.ended_ns or time.perf_counter_ns()
+        self._gate.measures.take(visit)
+        if visit.route not in QUIET_ROUTES:
+            self._gate.log.put(visit)
+        if self._gate.tracing is not None:
+            self._gate.tracing.trace(scope, visit)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._gate.drain.follow_signals()
+        self._gate.log.start()
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._gate.log.stop()
+            if self._gate.tracing is not None:
+                self._gate.tracing.stop()
+
+
+def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """Let pages of some origins ask; what a browser asks beforehand carries no key, and is answered here."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=("Authorization", "Content-Type", "X-Request-Id"),
+        expose_headers=("X-Request-Id", "Retry-After"),
+        allow_private_network=True,  # such as a page of the shop that asks a service on this machine
+    )
+
+
+def _visit_of(scope: Scope) -> Visit:
+    return Visit(request_id_of(scope["headers"]), _route_of(scope["path"]), _address(scope))
+
+
+def _route_of(path: str) -> str:
+    """What metrics and the log call a path: one of a few names, whatever callers ask for."""
+    if path in ROUTES:
+        return path
+    return next((route for folder, route in FOLDERS.items() if path.startswith(folder)), OTHER_ROUTE)
+
+
+def _address(scope: Scope) -> str:
+    """Where a request comes from; a server without addresses (a socket file) serves this machine."""
+    client = scope.get("client")
+    return str(client[0]) if client else "127.0.0.1"
+
+
+def _too_late() -> HTTPException:
+    found = f"the answer took more than {ANSWER_SECONDS} s; ask again, and send events again: none is taken twice"
+    return HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, found, {"Retry-After": "1"})
+
+
+def _problem(refused: HTTPException) -> ASGIApp:
+    return Problem(HTTPStatus(refused.status_code), refused.detail, refused.headers).response

@@ -1,0 +1,1 @@
+"""What answers come from: opened from the home, watched, and replaced whole."""

@@ -1,0 +1,216 @@
+"""One process's service: what the routes share, from its start to its end."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from threading import Lock
+
+import pyarrow as pa
+from starlette.requests import Request
+
+from components.contracts.errors import ConfigurationError, RankloopError
+from components.feedback.following import Follower, LastKnown
+from components.feedback.journal.log import FeedbackLog, Taken
+from components.feedback.reading import LastEvents, last_events
+from components.feedback.records import ServedEvent, ServedList
+from components.ranking_service.answering.admission import Limits, Turn
+from components.ranking_service.answering.fair_queue import FairLock
+from components.ranking_service.answering.sessions import EVENT_COLUMNS, Sessions, journal_sessions, session_events
+from components.ranking_service.answering.unkept import Unkept
+from components.ranking_service.live.opening import Opening
+from components.ranking_service.live.reloading import Reloading
+from components.ranking_service.live.row_counts import RowCount
+from components.ranking_service.live.state import Live
+from components.ranking_service.settings import SESSION_EVENTS, SESSION_USERS, ServiceSettings
+from components.ranking_service.telemetry.measures import Measures
+from feature_repo.sessions import TTL
+
+BUNDLES = "the bundles and the item rows"
+log = logging.getLogger("bentoml.rankloop.serving")
+
+
+class Serving:
+    """``live`` is replaced whole, and is None for as long as there is nothing to rank with."""
+
+    def __init__(self, settings: ServiceSettings, limits: Limits, measures: Measures) -> None:
+        """Open nothing yet.
+
+        Raises:
+            ConfigurationError: no run has made a home there, or its tombstones cannot be read.
+        """
+        self.live: Live | None = None
+        self.turn = Turn(limits)
+        self.measures = measures
+        self._known = LastKnown(settings.home.tombstones)
+        self._unkept = Unkept(settings.home, self._known)
+        self.sessions = Sessions(self._unkept, settings.session_users)
+        self._opening = Opening(settings, self.sessions, self._known)
+        self.reloading = Reloading(self._opening, self._put, self._follow)
+        self._log: FeedbackLog | None = None
+        self._home = settings.home
+        self._follower: Follower | None = None
+        self._settling = 0  # the round of the log at whose end nothing of forgotten users is under way
+        self._putting = Lock()
+        self.long_batches = FairLock()
+        """Held while a long batch of events is parsed and taken: several at once would delay all other requests."""
+        self._takings: set[asyncio.Task[Taken]] = set()
+        self._teller = ThreadPoolExecutor(1, "sessions")  # its own: no slow reader of the store is waited for
+        self._most_events = settings.session_events
+        self._is_restored = False
+        self.is_started = False
+        """Whether requests are answered: all that is there was opened, and the log is."""
+        self.reading: str | None = BUNDLES
+        """What is being read before the service is ready, in words."""
+        self.events_left = 0  # of the journal, beyond what a start reads
+
+    def start(self) -> None:
+        """Open what was promoted, and begin to log and to follow; nothing that is missing stops it."""
+        self._follower = Follower(self._home, self._known)
+        self._log = FeedbackLog(self._home.feedback, forgotten=self._known)
+        try:
+            self._unkept.follow()
+        except ConfigurationError as error:
+            log.warning("the service begins with the usual words for nobody alone: %s", error)
+        self.reloading.start()
+        self.is_started, self.reading = True, None
+
+    def stop(self) -> None:
+        """Put everything that was shown on disk."""
+        self._teller.shutdown()
+        if self._log is not None:
+            self._log.close()
+        self.reloading.stop()
+        self._opening.time.keep()
+        if self._follower is not None:
+            self._follower.close()
+
+    @property
+    def starting(self) -> str | None:
+        """Return what is being read before requests are answered, in words; None once they are."""
+        return None if self.is_started else self.reading
+
+    @property
+    def log(self) -> FeedbackLog:
+        """The feedback log of a service that was started."""
+        assert self._log is not None, "the service was not started"
+        return self._log
+
+    def now(self) -> datetime:
+        """The home's present moment.
+
+        Raises:
+            StoreError: it is not known yet, for the store could not be reached since the start.
+        """
+        return self._opening.time()
+
+    def row_counts(self) -> Mapping[str, RowCount]:
+        """Return rows that should be online and those that are, by view; nothing while nothing is live."""
+        return self._opening.row_counts(self.live) if self.live is not None else {}
+
+    def show(self, served: ServedList) -> None:
+        """Log a list that was shown."""
+        if self.log.show(served):
+            self.measures.clicks.show(served.request_id, served.arm, served.item_ids)
+
+    async def take(self, events: Sequence[ServedEvent]) -> Taken:
+        """Log events, all or none; they are on disk when it returns.
+
+        It goes on when whoever waits for it is cancelled: what gets to the disk late is known to the next list too.
+
+        Raises:
+            EventsRefusedError: they could not be put on disk.
+        """
+        taking = asyncio.create_task(self._take(events))
+        self._takings.add(taking)
+        taking.add_done_callback(self._has_taken)
+        return await asyncio.shield(taking)
+
+    async def _take(self, events: Sequence[ServedEvent]) -> Taken:
+        taken = await self.log.take(events)
+        fresh = _once(events, taken.fresh)
+        for event in fresh:
+            self.measures.clicks.tell(event.event_type, event.request_id, event.item_id)
+        await asyncio.get_running_loop().run_in_executor(self._teller, self._remember, fresh)
+        return taken
+
+    def _has_taken(self, taking: "asyncio.Task[Taken]") -> None:
+        self._takings.discard(taking)
+        if not taking.cancelled():
+            taking.exception()  # who waits is told; who was cancelled has been told to send again
+
+    def _remember(self, events: Sequence[ServedEvent]) -> None:
+        """Let the next list of these users know."""
+        with self._putting:
+            live = self.live
+        if live is None:
+            return  # the journal has them, and is read once something is live
+        self.sessions.add(session_events(events, live.codes), live.champion.rows.stored_sessions)
+
+    def _restore(self, live: Live) -> None:
+        """Give sessions the last events of the journal, once; events that they hold already count once.
+
+        What cannot be read this time is tried again with what is live next.
+        """
+        began = time.perf_counter()
+        try:
+            last = self._last_events()
+            dropped = self.sessions.restore(journal_sessions(last.rows, live.champion.stock.items))
+        except (OSError, RankloopError, pa.ArrowException) as error:
+            log.warning("sessions begin without the last events: the journal cannot be read (%s)", error)
+            return
+        finally:
+            self.reading = None if self.is_started else BUNDLES
+        self._is_restored, self.events_left = True, last.left
+        _say_restored(self.sessions.users, len(last.rows), dropped, last.left, time.perf_counter() - began)
+
+    def _last_events(self) -> LastEvents:
+        def progress(read: int, all_of_them: int) -> None:
+            self.reading = f"the events of the last days, {read} of {all_of_them} files of the journal"
+
+        progress(0, 0)
+        return last_events(self._home, self.now() - TTL, self._most_events, EVENT_COLUMNS, progress)
+
+    def _follow(self) -> None:
+        self._opening.time.follow()
+        if self._follower is not None:
+            self._follower.follow(self._drop_forgotten, lambda: self.log.rounds >= self._settling)
+        self._unkept.follow()
+
+    def _drop_forgotten(self) -> None:
+        """Let go of who was forgotten; the log and the sessions take nothing of them from now on."""
+        self.sessions.drop_forgotten()
+        self._settling = self.log.rounds + 1
+
+    def _put(self, live: Live) -> None:
+        with self._putting:
+            was, self.live = self.live, live
+        if was is None or not self._is_restored:
+            self._restore(live)
+
+
+def _say_restored(users: int, events: int, dropped: int, left: int, seconds: float) -> None:
+    if users:
+        log.info("sessions of %s users restored from %s events in %.1f s", f"{users:,}", f"{events:,}", seconds)
+    if dropped or left:
+        log.warning(
+            "sessions of %s users and about %s older events are not restored: more than %s and %s allow",
+            *(f"{dropped:,}", f"{left:,}", SESSION_USERS, SESSION_EVENTS),
+        )
+
+
+def _once(events: Sequence[ServedEvent], fresh: Collection[str]) -> list[ServedEvent]:
+    """Events that are new, the first of each id."""
+    first: dict[str, ServedEvent] = {}
+    for event in events:
+        if event.event_id in fresh:
+            first.setdefault(event.event_id, event)
+    return list(first.values())
+
+
+def serving_of(request: Request) -> Serving:
+    """Return the service that a request came to."""
+    found: Serving = request.app.state.serving
+    return found

@@ -1,0 +1,52 @@
+"""What answers come from at one time: the arms over one moment's items. It is replaced whole, never changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from components.experiments.experiment import CHAMPION, ArmName, Experiment
+from components.ranking_service.answering.catalogue import Catalogue
+from components.ranking_service.answering.recommender import Recommender
+from components.ranking_service.live.arms import arm_of, shadow_of
+from components.ranking_service.page.storefront import Storefront
+
+
+@dataclass(frozen=True)
+class Live:
+    """``arms`` has at least a champion; ``trouble`` says in words what is not as it should be, by what it is about."""
+
+    arms: Mapping[ArmName, Recommender]
+    experiment: Experiment | None
+    catalogue: Catalogue
+    storefront: Storefront
+    items_at: int  # event time of the newest item row, microseconds since 1970
+    trouble: Mapping[str, str]
+
+    def is_like(self, other: "Live") -> bool:
+        """Whether the same answers come from another one, and the same is said of it."""
+        mine, others = ((found.arms, found.experiment, found.trouble) for found in (self, other))
+        return mine == others
+
+    @property
+    def champion(self) -> Recommender:
+        """The recommender of the promoted bundle."""
+        return self.arms[CHAMPION]
+
+    def arm_for(self, user_id: str, forced: ArmName | None = None) -> ArmName:
+        """The arm that ranks for a user: the one asked for, else the experiment's."""
+        return forced or arm_of(self.experiment, user_id)
+
+    def recommender(self, arm: ArmName) -> tuple[Recommender, bool]:
+        """The recommender of an arm; the champion's, and False, where the arm's bundle could not be opened."""
+        return (self.arms[arm], True) if arm in self.arms else (self.champion, False)
+
+    def shadow_for(self, request_id: str, arm: ArmName) -> ArmName | None:
+        """The arm that ranks a request unseen, if one does and can."""
+        found = shadow_of(self.experiment, request_id, arm)
+        return found if found in self.arms else None
+
+    @cached_property
+    def codes(self) -> Mapping[str, int]:
+        """Item codes by item id."""
+        items = self.champion.stock.items
+        return dict(zip(items.item_ids.tolist(), items.codes.tolist(), strict=True))

@@ -1,0 +1,1 @@
+"""The storefront page: its assets and the read-only routes that only it needs."""

@@ -1,0 +1,132 @@
+"""OpenTelemetry spans, one a request with its stages below, when somebody asks for them.
+
+Spans are made of the times that a visit carries anyway, once it is answered: while they are off they cost nothing, and
+nothing is handed from one part of the service to another for their sake. The standard OTEL_ variables hold: sampling
+(OTEL_TRACES_SAMPLER), names (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES), batches (OTEL_BSP_…), the collector's
+address (OTEL_EXPORTER_OTLP_…).
+"""
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
+from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from starlette.types import Scope
+
+from components.contracts.errors import ConfigurationError
+from components.ranking_service.telemetry.visits import Visit
+
+TRACES = "RANKLOOP_TRACES"
+TRACE_HEADERS = (b"traceparent", b"tracestate")
+FIRST_SERVER_ERROR = 500
+NAMELESS = "unknown_service"  # what the SDK calls a service that no variable names
+
+
+class Tracing:
+    """Turns visits into spans; a thread of the SDK exports them."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        resource = Resource.create()
+        if str(resource.attributes.get(SERVICE_NAME, NAMELESS)).startswith(NAMELESS):
+            resource = resource.merge(Resource({SERVICE_NAME: "rankloop"}))
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._tracer = self._provider.get_tracer("rankloop")
+        self._propagator = TraceContextTextMapPropagator()
+
+    def trace(self, scope: Scope, visit: Visit) -> None:
+        """Make the spans of one request, below the caller's where a ``traceparent`` header names it."""
+        to_wall = time.time_ns() - time.perf_counter_ns()
+        method = scope["method"]
+        span = self._tracer.start_span(
+            f"{method} {visit.route}",
+            self._parent(scope),
+            SpanKind.SERVER,
+            _attributes(method, visit),
+            start_time=visit.began_ns + to_wall,
+        )
+        below = set_span_in_context(span, Context())
+        for stage, began, ended in visit.stopwatch.laps:
+            self._tracer.start_span(stage, below, start_time=began + to_wall).end(ended + to_wall)
+        if visit.status >= FIRST_SERVER_ERROR:
+            span.set_status(Status(StatusCode.ERROR))
+        span.end(visit.ended_ns + to_wall)
+
+    def stop(self) -> None:
+        """Export what is left."""
+        self._provider.shutdown()
+
+    def _parent(self, scope: Scope) -> Context:
+        given = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in TRACE_HEADERS}
+        return self._propagator.extract(given, Context())
+
+
+class FileSpanExporter(ConsoleSpanExporter):
+    """Appends spans to a file, one JSON document a line."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", encoding="utf-8")
+        super().__init__(out=self._file, formatter=_line)
+
+    def shutdown(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def tracing_from(variables: Mapping[str, str]) -> Tracing | None:
+    """Read where spans go: ``console`` (standard error), ``otlp`` (a collector), or a file's path; None: nowhere.
+
+    Raises:
+        ConfigurationError: the exporter is not installed, or the file cannot be written.
+    """
+    target = variables.get(TRACES)
+    return Tracing(_exporter(target)) if target else None
+
+
+def _exporter(target: str) -> SpanExporter:
+    if target == "console":
+        return ConsoleSpanExporter(out=sys.stderr, formatter=_line)
+    if target == "otlp":
+        return _otlp_exporter()
+    try:
+        return FileSpanExporter(Path(target).expanduser())
+    except (OSError, RuntimeError) as error:
+        raise ConfigurationError(
+            f"{TRACES}: found {target!r}, which cannot be written ({error}); expected console, otlp or the path"
+            " of a file"
+        ) from error
+
+
+def _otlp_exporter() -> SpanExporter:
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{TRACES}: otlp needs the package opentelemetry-exporter-otlp-proto-http, which is not installed; install"
+            " it, or name console or a file"
+        ) from error
+    exporter: SpanExporter = OTLPSpanExporter()
+    return exporter
+
+
+def _attributes(method: str, visit: Visit) -> dict[str, str | int]:
+    told: dict[str, str | int | None] = {
+        "http.request.method": method,
+        "http.route": visit.route,
+        "http.response.status_code": int(visit.status),
+        "rankloop.request_id": visit.request_id,
+        "rankloop.arm": visit.arm,
+        "rankloop.bundle": visit.bundle,
+        "rankloop.fallback": visit.fallback,
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _line(span: ReadableSpan) -> str:
+    return span.to_json(indent=None) + "\n"

@@ -1,0 +1,1 @@
+"""The shop file: its settings types, how it is read, and the reference made from them."""

@@ -1,0 +1,1 @@
+"""What the data contract found: counts, limits, warnings and their words."""

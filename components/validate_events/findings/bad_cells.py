@@ -1,0 +1,112 @@
+"""What the rows of a snapshot table hold that cannot be used: counted, with examples, when the table is judged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+import duckdb
+
+from components.lake.id_sql import means_nobody_sql
+from components.shop.settings import Shop
+from components.validate_events.rows.codes import flag
+from components.validate_events.snapshots import excluded_by, implausible_price, rule_value, stock_cell
+
+EXAMPLES = 3
+VALUES = 5  # of a stock flag that are named
+COMPARED_VALUES = 2_000  # of a column, with a rule's value that it lacks
+SIMILAR = 0.8  # of difflib's ratio
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Counts of one snapshot table, JSON-able: they stay in the notes of the clean table that came of it."""
+
+    rows: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)  # rows set aside
+    examples: dict[str, list[str]] = field(default_factory=dict)  # of these, as JSON
+    bad_cells: dict[str, int] = field(default_factory=dict)  # unreadable optional cells by column
+    cells: dict[str, list[str]] = field(default_factory=dict)  # of these, what they held
+    implausible_prices: int = 0
+    prices: list[float] = field(default_factory=list)  # of these, examples
+    stock: dict[str, int] = field(default_factory=dict)  # the newest rows of items: yes, no, missing, unknown
+    unknown_stock: dict[str, int] = field(default_factory=dict)  # rows by value, the most frequent values
+    unused_rules: dict[str, dict[str, str]] = field(default_factory=dict)  # values that no row has, beside near ones
+
+
+def measure_snapshot(session: duckdb.DuckDBPyConnection, shop: Shop, table: str, judged: str) -> Findings:
+    """Count what cannot be used of a judged snapshot table."""
+    facts = _reasons(session, judged)
+    if table in ("items", "users"):
+        facts |= _bad_cells(session, judged)
+    if table == "items":
+        facts |= _prices(session, shop, judged) | _stock(session, shop, judged) | _rules(session, shop, judged)
+    return Findings(**facts)
+
+
+def _reasons(session: duckdb.DuckDBPyConnection, judged: str) -> dict[str, Any]:
+    sql = f"SELECT reason, count(*), min(row, {EXAMPLES}) FROM {judged} GROUP BY reason ORDER BY reason"
+    counted = session.execute(sql).fetchall()
+    return {
+        "rows": sum(rows for _, rows, _ in counted),
+        "reasons": {reason: rows for reason, rows, _ in counted if reason is not None},
+        "examples": {reason: examples for reason, _, examples in counted if reason is not None},
+    }
+
+
+def _bad_cells(session: duckdb.DuckDBPyConnection, judged: str) -> dict[str, Any]:
+    entries = f"(SELECT unnest(map_entries(bad_cells)) AS cell FROM {judged})"
+    sql = f"SELECT cell.key, count(*), min(DISTINCT cell.value, {EXAMPLES}) FROM {entries} GROUP BY 1 ORDER BY 1"
+    counted = session.execute(sql).fetchall()
+    return {
+        "bad_cells": {column: rows for column, rows, _ in counted},
+        "cells": {column: examples for column, _, examples in counted},
+    }
+
+
+def _prices(session: duckdb.DuckDBPyConnection, shop: Shop, judged: str) -> dict[str, Any]:
+    sql = f"SELECT count(*), min(DISTINCT price, {EXAMPLES}) FROM {judged} WHERE {implausible_price(shop.contract)}"
+    rows, prices = session.execute(sql).fetchall()[0]
+    return {"implausible_prices": rows, "prices": prices or []}
+
+
+def _stock(session: duckdb.DuckDBPyConnection, shop: Shop, judged: str) -> dict[str, Any]:
+    if shop.rules.in_stock_only is None:
+        return {}
+    cell = stock_cell(shop)
+    means = flag(cell, shop.rules)
+    read = (
+        f"SELECT {cell} AS cell, CASE WHEN coalesce({means_nobody_sql(cell)}, true) THEN 'missing' "
+        f"WHEN {means} THEN 'yes' WHEN NOT {means} THEN 'no' ELSE 'unknown' END AS stock FROM {judged} "
+        "WHERE reason IS NULL QUALIFY row_number() OVER (PARTITION BY item_id ORDER BY valid_from DESC) = 1"
+    )
+    counted = dict(session.execute(f"SELECT stock, count(*) FROM ({read}) GROUP BY 1 ORDER BY 1").fetchall())
+    values = session.execute(
+        f"SELECT cell, count(*) FROM ({read}) WHERE stock = 'unknown' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {VALUES}"
+    ).fetchall()
+    return {"stock": counted, "unknown_stock": dict(values)}
+
+
+def _rules(session: duckdb.DuckDBPyConnection, shop: Shop, judged: str) -> dict[str, Any]:
+    """Values of exclusion rules that no row has, if it has another one like it, or none of that rule's values."""
+    unused: dict[str, dict[str, str]] = {}
+    for column, values in shop.rules.not_merchandise.items():
+        if values and rule_value(shop, column) != "item_id":
+            missing = _missing_values(session, shop, judged, column, values)
+            if len(missing) < len(values):
+                missing = {value: near for value, near in missing.items() if near}
+            unused |= {column: missing} if missing else {}
+    return {"unused_rules": unused}
+
+
+def _missing_values(
+    session: duckdb.DuckDBPyConnection, shop: Shop, judged: str, column: str, values: Sequence[str]
+) -> dict[str, str]:
+    """Return the values that no row has in a column, each with the most similar one that some row has."""
+    tests = ", ".join(f"bool_or({excluded_by(shop, column, [value])})" for value in values)
+    met = session.execute(f"SELECT {tests} FROM {judged}").fetchall()[0]
+    missing = [value for value, is_met in zip(values, met, strict=True) if not is_met]
+    cell = rule_value(shop, column)
+    sql = f"SELECT DISTINCT {cell} FROM {judged} WHERE {cell} IS NOT NULL ORDER BY 1 LIMIT {COMPARED_VALUES}"
+    present = [value for (value,) in session.execute(sql).fetchall()] if missing else []
+    return {value: next(iter(get_close_matches(value, present, 1, SIMILAR)), "") for value in missing}

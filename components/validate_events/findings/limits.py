@@ -1,0 +1,110 @@
+"""Counts of what was judged, and the hard limits that they must keep."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+
+from components.shop.settings import Contract, Shop
+from components.validate_events.findings.reasons import Values, commonest_values, reason_words
+from components.validate_events.growth import Growth
+from components.validate_events.rows.judging import LEFT_OUT, NO_ITEM, REPEATED
+
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What was found in the new rows of a growing table."""
+
+    table: str
+    rows: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)  # a few rows as JSON, by reason
+    without_user: int = 0
+    returns: int = 0
+    values: Values = field(default_factory=dict)  # the commonest values behind a reason, with their rows
+
+    @property
+    def quarantined(self) -> int:
+        return sum(self.reasons.values())
+
+    @property
+    def valid(self) -> int:
+        return self.rows - self.quarantined
+
+    @property
+    def unusable(self) -> dict[str, int]:
+        """Return the reasons of rows that are set aside though nobody asked for it."""
+        return {reason: rows for reason, rows in self.reasons.items() if reason != LEFT_OUT}
+
+
+def judge_rows(session: duckdb.DuckDBPyConnection, shop: Shop, growth: Growth) -> Judgement:
+    """Count the new rows by reason."""
+    if growth.is_empty:
+        return Judgement(growth.table)
+    returns = "count(*) FILTER (event_type = 'return')" if growth.table == "events" else "0"
+    found: list[tuple[Any, ...]] = session.execute(
+        f"SELECT reason, count(*), count(*) FILTER (user_id IS NULL), {returns} "
+        f"FROM {growth.judged} GROUP BY reason ORDER BY reason"
+    ).fetchall()
+    reasons = {row[0]: row[1] for row in found if row[0] is not None}
+    return Judgement(
+        table=growth.table,
+        rows=sum(row[1] for row in found),
+        reasons=reasons,
+        examples=_examples(session, growth) if reasons else {},
+        without_user=sum(row[2] for row in found),
+        returns=sum(row[3] for row in found if row[0] is None),
+        values=commonest_values(session, shop, _rejected(growth)) if reasons else {},
+    )
+
+
+def _examples(session: duckdb.DuckDBPyConnection, growth: Growth) -> dict[str, list[str]]:
+    sql = f"SELECT reason, min(row, {EXAMPLES}) FROM ({_rejected(growth)}) GROUP BY reason"
+    return dict(session.execute(sql).fetchall())
+
+
+def _rejected(growth: Growth) -> str:
+    return f"SELECT reason, row FROM {growth.judged} WHERE reason IS NOT NULL"
+
+
+def breaches(contract: Contract, judgement: Judgement) -> list[str]:
+    """Say in words which limits the new rows pass; so few rows as the contract tolerates pass none."""
+    if judgement.rows == 0:
+        return []
+    limits = [
+        ("have no item", judgement.reasons.get(NO_ITEM, 0), contract.max_missing_items, "max_missing_items"),
+        ("have no user", judgement.without_user, contract.max_missing_users, "max_missing_users"),
+        ("repeat an event id", judgement.reasons.get(REPEATED, 0), contract.max_duplicates, "max_duplicates"),
+        (
+            f"cannot be used: {reason_words(judgement.unusable, contract, judgement.values)}",
+            sum(judgement.unusable.values()),
+            contract.max_quarantined,
+            "max_quarantined",
+        ),
+    ]
+    return [
+        f"{judgement.table}: {count:,} of {judgement.rows:,} new rows {what} ({limit_words(limit, key)})"
+        for what, count, limit, key in limits
+        if is_passed(contract, limit, count, judgement.rows)
+    ]
+
+
+def rejection_warnings(contract: Contract, judgement: Judgement) -> Iterator[str]:
+    """Warn of new rows that are set aside, though they pass no limit; repeated ones are as if never sent."""
+    reasons = {reason: rows for reason, rows in judgement.unusable.items() if reason != REPEATED}
+    if reasons:
+        count, words = sum(reasons.values()), reason_words(reasons, contract, judgement.values)
+        yield f"{judgement.table}: {count:,} of {judgement.rows:,} new rows are set aside: {words}"
+
+
+def is_passed(contract: Contract, limit: float, count: int, rows: int) -> bool:
+    """Say whether a count is above its limit, a share of the rows, and above the rows that the contract tolerates."""
+    return count > max(limit * rows, contract.tolerated_rows)
+
+
+def limit_words(limit: float, key: str) -> str:
+    """Name a limit of the contract by its key and value."""
+    return f"limit {limit:.4g}, contract.{key}"

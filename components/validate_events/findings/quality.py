@@ -1,0 +1,137 @@
+"""The data-quality facts of a run's report."""
+
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from components.contracts.tables import CANONICAL, QUARANTINE
+from components.home.layout import Home
+from components.lake.session import delta_relation, text
+from components.lake.zones import local_day_sql
+from components.shop.settings import Shop
+from components.validate_events.findings.limits import Judgement
+from components.validate_events.findings.reasons import commonest_values, in_words
+
+OPTIONAL = ("user_id", "quantity", "price", "list_price", "session_id", "request_id")
+
+
+def quality_facts(
+    session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, judgements: dict[str, Judgement], as_of: datetime
+) -> dict[str, Any]:
+    """What the clean data are like at a moment, and what was new in this run."""
+    known = (
+        f"event_time < TIMESTAMPTZ {text(as_of.isoformat())} AND available_at <= TIMESTAMPTZ {text(as_of.isoformat())}"
+    )
+    events = delta_relation(home.clean / "events", CANONICAL["events"])
+    session.execute(f"CREATE TEMP VIEW known_events AS SELECT * FROM {events} WHERE {known}")
+    return {
+        "new": {table: _new_facts(judgement) for table, judgement in judgements.items()},
+        "quarantine": _quarantine_facts(session, shop, home),
+        "events": _event_facts(session),
+        "days": _day_facts(session, shop),
+        "references": _reference_facts(session, shop, home),
+        "tables": _table_sizes(session, home),
+    }
+
+
+def _new_facts(judgement: Judgement) -> dict[str, Any]:
+    return {
+        "rows": judgement.rows,
+        "clean": judgement.valid,
+        "quarantined": judgement.quarantined,
+        "unusable": sum(judgement.unusable.values()),
+        "reasons": judgement.reasons,
+        "examples": judgement.examples,
+        "without_user": judgement.without_user,
+        "returns": judgement.returns,
+        "values": judgement.values,
+    }
+
+
+def _quarantine_facts(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home) -> list[dict[str, Any]]:
+    """Return rows in quarantine by table, source and reason, with a few examples, and the reason in words."""
+    quarantine = delta_relation(home.quarantine, QUARANTINE)
+    reasons = _records(
+        session,
+        'SELECT "table", source, reason, count(*) AS rows, min(row, 3) AS examples '
+        f"FROM {quarantine} GROUP BY ALL ORDER BY ALL",
+    )
+    values = commonest_values(session, shop, f"SELECT reason, row FROM {quarantine}") if reasons else {}
+    words = {
+        each["reason"]: in_words(each["reason"], shop.contract, values.get(each["reason"], ())) for each in reasons
+    }
+    return [each | {"words": words[each["reason"]]} for each in reasons]
+
+
+def _event_facts(session: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """Rows by type, first and last event, users, items, and the missing share of each optional column."""
+    missing = ", ".join(f"count(*) FILTER ({column} IS NULL) AS {column}" for column in OPTIONAL)
+    counted = _records(
+        session,
+        "SELECT count(*) AS rows, count(DISTINCT user_id) AS users, count(DISTINCT item_id) AS items, "
+        "CAST(min(event_time) AS VARCHAR) AS first, CAST(max(event_time) AS VARCHAR) AS last, "
+        f"{missing} FROM known_events",
+    )[0]
+    types = session.execute("SELECT event_type, count(*) FROM known_events GROUP BY 1 ORDER BY 1").fetchall()
+    rows = max(counted["rows"], 1)
+    shares = {column: counted.pop(column) / rows for column in OPTIONAL}
+    return counted | {"types": dict(types), "missing": shares}
+
+
+def _day_facts(session: duckdb.DuckDBPyConnection, shop: Shop) -> dict[str, Any]:
+    """Rows of every day of the shop's zone from the first on, days without rows included."""
+    local_day = local_day_sql("event_time", shop.zone)
+    span = "generate_series((SELECT min(day) FROM counted), (SELECT max(day) FROM counted), INTERVAL 1 DAY)"
+    days = session.execute(
+        f"WITH counted AS (SELECT {local_day} AS day, count(*) AS rows FROM known_events GROUP BY day) "
+        f"SELECT CAST(day AS VARCHAR), coalesce(rows, 0) FROM (SELECT CAST(unnest({span}) AS DATE) AS day) "
+        "LEFT JOIN counted USING (day) ORDER BY day"
+    ).fetchall()
+    return {
+        "first": days[0][0] if days else None,
+        "rows": [rows for _, rows in days],
+        "empty": [day for day, rows in days if rows == 0],
+    }
+
+
+def rows_by_day(session: duckdb.DuckDBPyConnection, home: Home, zone: ZoneInfo) -> dict[date, int]:
+    """Clean events of each day of a zone that has any, whenever they were known."""
+    events = delta_relation(home.clean / "events", CANONICAL["events"])
+    local_day = local_day_sql("event_time", zone)
+    return dict(session.execute(f"SELECT {local_day} AS day, count(*) FROM {events} GROUP BY day").fetchall())
+
+
+def _reference_facts(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home) -> dict[str, Any]:
+    """Shares of event rows whose item or user is unknown, and rows of items that are not merchandise."""
+    items = delta_relation(home.clean / "items", CANONICAL["items"])
+    users = delta_relation(home.clean / "users", CANONICAL["users"])
+    found = _records(
+        session,
+        f"WITH catalogue AS (SELECT item_id, bool_and(is_merchandise) AS sold FROM {items} GROUP BY 1), "
+        f"people AS (SELECT DISTINCT user_id, true AS known FROM {users}) "
+        "SELECT count(*) AS rows, count(*) FILTER (sold IS NULL) AS unknown_items, "
+        "count(*) FILTER (user_id IS NOT NULL AND known IS NULL) AS unknown_users, "
+        "count(*) FILTER (NOT sold) AS not_merchandise "
+        "FROM known_events LEFT JOIN catalogue USING (item_id) LEFT JOIN people USING (user_id)",
+    )[0]
+    rows = max(found["rows"], 1)
+    return {
+        "unknown_items": found["unknown_items"] / rows if shop.items else None,
+        "unknown_users": found["unknown_users"] / rows if shop.users else None,
+        "not_merchandise_rows": found["not_merchandise"],
+    }
+
+
+def _table_sizes(session: duckdb.DuckDBPyConnection, home: Home) -> dict[str, int]:
+    return {
+        table: session.execute(f"SELECT count(*) FROM {delta_relation(home.clean / table, schema)}").fetchall()[0][0]
+        for table, schema in CANONICAL.items()
+    }
+
+
+def _records(session: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
+    result = session.execute(sql)
+    names = [column[0] for column in result.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

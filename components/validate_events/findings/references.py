@@ -1,0 +1,77 @@
+"""Tables that do not fit one another: ids that nothing else has, rows that hold only after the run's moment."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import duckdb
+
+from components.contracts.tables import CANONICAL
+from components.home.layout import Home
+from components.lake.session import delta_relation, text
+from components.shop.settings import Shop
+
+EXAMPLES = 3
+
+
+def reference_warnings(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, moment: datetime) -> Iterator[str]:
+    """Warn of customers and promotions that no event knows, of rules for ids that none has, and of a later catalogue.
+
+    The session holds the events that are known at the moment as ``known_events``.
+    """
+    if shop.users is not None:
+        yield from _unused_table(session, home, "users", "user_id")
+    if shop.promotions is not None:
+        yield from _unused_table(session, home, "promotions", "item_id")
+    yield from _nearly_excluded(session, shop)
+    if shop.items is not None and shop.items.valid_from is not None:
+        yield from _later_catalogue(session, home, moment)
+
+
+def _unused_table(session: duckdb.DuckDBPyConnection, home: Home, table: str, key: str) -> Iterator[str]:
+    """Warn of a table none of whose ids occurs in the events."""
+    rows = delta_relation(home.clean / table, CANONICAL[table])
+    events = f"(SELECT DISTINCT {key} FROM known_events WHERE {key} IS NOT NULL)"
+    listed, known, theirs, ours = session.execute(
+        f"SELECT (SELECT count(*) FROM {rows}), (SELECT count(*) FROM {events} SEMI JOIN {rows} AS t USING ({key})), "
+        f"(SELECT min({key}, {EXAMPLES}) FROM {rows}), (SELECT min({key}, {EXAMPLES}) FROM {events})"
+    ).fetchall()[0]
+    if listed and ours and not known:
+        yield (
+            f"{table}: none of its {listed:,} rows has an id that occurs in the events: it has {_listed(theirs)}, "
+            f"the events {_listed(ours)}; export both alike, or correct the column that `{table}` names"
+        )
+
+
+def _nearly_excluded(session: duckdb.DuckDBPyConnection, shop: Shop) -> Iterator[str]:
+    """Warn of excluded ids that never occur, while one occurs that differs by its zeros or its case."""
+    named = ", ".join(text(item) for item in shop.rules.not_merchandise.get("item", ()))
+    if not named:
+        return
+    bare = "ltrim(lower(item_id), '0')"
+    events = f"(SELECT DISTINCT item_id, {bare} AS bare FROM known_events)"
+    rules = f"(SELECT item_id, {bare} AS bare FROM (SELECT unnest([{named}]) AS item_id))"
+    near = session.execute(
+        f"SELECT rule.item_id, min(event.item_id) FROM {rules} AS rule JOIN {events} AS event USING (bare) "
+        f"GROUP BY 1 HAVING NOT bool_or(event.item_id = rule.item_id) ORDER BY 1"
+    ).fetchall()
+    for item, other in near:
+        yield f"rules.not_merchandise.item: no event has the item {item!r}, some have {other!r}, which is not excluded"
+
+
+def _later_catalogue(session: duckdb.DuckDBPyConnection, home: Home, moment: datetime) -> Iterator[str]:
+    """Warn of a catalogue most of whose rows hold only after the moment of the run."""
+    items = delta_relation(home.clean / "items", CANONICAL["items"])
+    first = f"(SELECT item_id, min(valid_from) AS since FROM {items} GROUP BY item_id)"
+    rows, later, since = session.execute(
+        f"SELECT count(*), count(*) FILTER (since > TIMESTAMPTZ {text(moment.isoformat())}), min(since) FROM {first}"
+    ).fetchall()[0]
+    if later * 2 > rows:
+        yield (
+            f"items: {later:,} of {rows:,} items hold only after the run's moment {moment:%Y-%m-%d %H:%M} UTC, the "
+            f"first from {since:%Y-%m-%d} on, so that until then they have no category, price or stock; is "
+            "`items.valid_from` the day of the export? Leave it out, then rows hold since always"
+        )
+
+
+def _listed(ids: list[str]) -> str:
+    return ", ".join(map(repr, ids))

@@ -1,0 +1,1 @@
+"""Which raw rows are valid, and what the valid ones become."""

@@ -1,0 +1,26 @@
+"""Whose row it is: the shop's own words for nobody, and ids that are too long for the interface."""
+
+from collections.abc import Sequence
+
+from components.contracts.ids import MAX_ID_CHARACTERS, nobody_words
+from components.lake.id_sql import lowered_sql
+from components.lake.session import text
+from components.shop.settings import Contract
+
+
+def with_known_users(contract: Contract, rows: str) -> str:
+    """Return SQL of rows whose ``user_id`` is null where the shop file says that it means nobody."""
+    if not contract.no_user:
+        return rows
+    words = ", ".join(map(text, sorted(nobody_words(contract.no_user))))
+    known = f"CASE WHEN {lowered_sql('user_id')} NOT IN ({words}) THEN user_id END"
+    return f"(SELECT * REPLACE ({known} AS user_id) FROM {rows})"
+
+
+def id_reasons(columns: Sequence[str]) -> str:
+    """SQL cases that name ids that the interface does not take; ``columns`` are ``user_id`` and ``item_id`` or one."""
+    return " ".join(
+        f"WHEN length({column}) > {MAX_ID_CHARACTERS} "
+        f"THEN '{column.replace('_', ' ')} longer than {MAX_ID_CHARACTERS} characters'"
+        for column in columns
+    )

@@ -1,0 +1,65 @@
+"""Which raw rows count: those of sources that the shop file names; and which of them were there from the start.
+
+A source that left the shop file, or was renamed, keeps its raw rows, in case it comes back.
+"""
+
+import duckdb
+
+from components.contracts.feedback import SERVED_SOURCE
+from components.contracts.handles import Handle
+from components.contracts.tables import RAW
+from components.home.layout import Home
+from components.lake.session import delta_relation, text
+from components.lake.tables import read_notes
+from components.shop.settings import EventColumns, EventSource, Shop, Source
+
+SERVED_EVENTS = EventSource(
+    name=SERVED_SOURCE,
+    source=Source(kind="parquet", path="feedback"),  # where it lies is the home's affair
+    columns=EventColumns(
+        user="user_id", item="item_id", time="event_time", event_type="event_type", quantity="quantity"
+    ),
+    live=True,
+)
+NO_HISTORY = {SERVED_SOURCE: 0}  # batches count from 1: each of its rows was known when the service took it
+
+
+def of_named_sources(shop: Shop, table: str) -> str:
+    """SQL that is true for the rows of a growing raw table whose source the shop file names."""
+    return f"source IN ({', '.join(map(text, source_names(shop, table)))})"
+
+
+def source_names(shop: Shop, table: str) -> list[str]:
+    """The names of the sources that the shop file gives to a growing table, and that of the service's own."""
+    if table == "events":
+        return [source.name for source in event_sources(shop)]
+    return [SERVED_SOURCE] if shop.impressions is None else [table, SERVED_SOURCE]
+
+
+def event_sources(shop: Shop) -> tuple[EventSource, ...]:
+    """The sources of events that the shop file names, and the service's own."""
+    return *shop.events, SERVED_EVENTS
+
+
+def dropped_sources(
+    session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, raw: Handle, tables: list[str]
+) -> dict[str, int]:
+    """Raw rows of every source that was read once and that the shop file no longer names."""
+    dropped = {}
+    for table in tables:
+        version = raw.versions[table]
+        gone = sorted(set(read_notes(home.raw / table, version)["sources"]) - set(source_names(shop, table)))
+        rows = delta_relation(home.raw / table, RAW[table], version)
+        for source in gone:
+            mine = f"SELECT count(*) FROM {rows} WHERE source = {text(source)}"
+            dropped[source] = session.execute(mine).fetchall()[0][0]
+    return dropped
+
+
+def first_batches(session: duckdb.DuckDBPyConnection, shop: Shop, raw: str) -> dict[str, int]:
+    """The batch that brought the history of each live source, by its name; ``raw`` is SQL of all raw events."""
+    live = [text(source.name) for source in shop.events if source.live]
+    if not live:
+        return NO_HISTORY
+    sql = f"SELECT source, min(batch) FROM {raw} WHERE source IN ({', '.join(live)}) GROUP BY source"
+    return dict(session.execute(sql).fetchall()) | NO_HISTORY

@@ -1,0 +1,1 @@
+"""The sections of the report: each turns step records into what its template shows."""

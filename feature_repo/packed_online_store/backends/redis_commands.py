@@ -1,0 +1,100 @@
+"""Reads and bulk writes over a bare connection of redis-py's, which packs a command of many keys slowly.
+
+Bulk writes compare nothing, for as long as the mark shows that nothing newer can stand there.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+
+from feature_repo.packed_online_store.backends.backend import RowBatch
+
+HEADS = tuple(b"\r\n$%d\r\n" % size for size in range(1024))
+"""What stands before an argument of each length in Redis's protocol; no key of the store is longer."""
+
+
+def read_values(connections: redis.ConnectionPool, keys: Sequence[bytes]) -> list[bytes | None]:
+    """Return the values of keys, None where there is none."""
+    arguments = b"".join([part for key in keys for part in (HEADS[len(key)], key)])
+    with _held_connection(connections) as connection:
+        connection.send_packed_command([b"*%d\r\n$4\r\nMGET%b\r\n" % (len(keys) + 1, arguments)])
+        values: list[bytes | None] = connection.read_response()
+    return values
+
+
+def overwrite(
+    connections: redis.ConnectionPool, mark: bytes, record: bytes, batches: Iterable[RowBatch], oldest: bytes
+) -> Iterator[RowBatch]:
+    """Write batches whole and give back those that were not written, because another writer's rows may be newer.
+
+    record: what the mark holds while this write is alone, its newest stamp and a token of its own; oldest: its oldest
+    stamp. Each batch goes in one transaction that fails if the mark has changed since it was last looked at; while the
+    server works at one batch, the next is packed.
+    """
+    with _held_connection(connections) as connection:
+        watch = [("WATCH", mark), ("MGET", mark)]  # GET fails where the key is of another type
+        connection.send_packed_command(connection.pack_commands(watch))
+        sent: RowBatch | None = None
+        unopposed = True
+        for batch in batches:
+            if unopposed:
+                before = connection.pack_commands([("MULTI",), ("SET", mark, record)])
+                after = connection.pack_commands([("EXEC",), *watch])
+                commands = [*before, _mset(batch), *after]
+                written = sent is None or _is_written(connection)
+                unopposed = _may_overwrite(connection, record, oldest) and written
+                if sent is not None and not written:
+                    yield sent
+            if unopposed:
+                connection.send_packed_command(commands)
+                sent = batch
+            else:
+                yield batch
+        if unopposed:
+            written = sent is None or _is_written(connection)
+            _may_overwrite(connection, record, oldest)
+            if sent is not None and not written:
+                yield sent
+        connection.send_command("UNWATCH")
+        connection.read_response()
+
+
+def stamp(record: bytes) -> tuple[int, int]:
+    """Return (event time, created time) of a mark, or of a stamp in a row's header."""
+    first, second = record[:8], record[8:16]
+    return int.from_bytes(first, "little", signed=True), int.from_bytes(second, "little", signed=True)
+
+
+def _mset(batch: RowBatch) -> bytes:
+    """Pack the command that writes a batch."""
+    sizes = map(len, batch.values)
+    heads = [HEADS[size] if size < len(HEADS) else b"\r\n$%d\r\n" % size for size in sizes]
+    rows = zip(batch.keys, heads, batch.values, strict=True)
+    arguments = b"".join([part for key, head, value in rows for part in (HEADS[len(key)], key, head, value)])
+    return b"*%d\r\n$4\r\nMSET%b\r\n" % (2 * len(batch.keys) + 1, arguments)
+
+
+def _is_written(connection: Any) -> bool:
+    """Take the answers to MULTI, SET, MSET and EXEC; the last is empty if the mark had changed."""
+    return [connection.read_response() for _ in range(4)][-1] is not None
+
+
+def _may_overwrite(connection: Any, record: bytes, oldest: bytes) -> bool:
+    """Take the answers to WATCH and MGET: the mark is this write's own, or older than all its rows."""
+    [standing] = [connection.read_response() for _ in range(2)][-1]
+    return standing is None or standing == record or stamp(standing) <= stamp(oldest)
+
+
+@contextmanager
+def _held_connection(connections: redis.ConnectionPool) -> Iterator[Any]:
+    """Hold a connection, and cut it on an error: answers may be left on it."""
+    connection = connections.get_connection()
+    try:
+        yield connection
+    except BaseException:
+        connection.disconnect()
+        raise
+    finally:
+        connections.release(connection)

@@ -1,0 +1,216 @@
+"""What a finished run left: whether it is still there, and how it is put back without a new training.
+
+::
+
+    environments/<env>.json ◀── its copy, else the record of propose_promotion
+    models/…/<bundle>       ◀── the draft and the verdict in the folder of the run that made it
+    online store            ◀── the feature set of the run
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from components.bundles.digest import short
+from components.bundles.environments import Move, Pointer, PointerFiles
+from components.bundles.store import find_bundle, model_folder, point_latest
+from components.contracts.errors import BundleError, DamagedStoreError, FeatureError, PromotionError, RankloopError
+from components.contracts.handles import Handle
+from components.contracts.urls import public_url
+from components.features.snapshots.sets import FeatureSet, read_set
+from components.home.durable import remove_folder
+from components.home.layout import Home
+from components.home.runs import RunRecord, list_runs
+from components.home.shop_note import ShopNote, write_shop_note
+from components.home.step_records import StepRecord, read_records
+from components.materialize_features.materialization import materialize_features, put_rows
+from components.materialize_features.packed_rows import open_client
+from components.materialize_features.standing import gap
+from components.publish_bundle.publishing import publish_bundle
+from components.shop.settings import Shop
+from feature_repo.online_notes import read_note
+
+NO_SUCH_FILE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+ANSWER_SECONDS = 5.0  # a store that stands still is not waited for longer, a call
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Something that is not as a run left it.
+
+    ``put_back`` does so; None: it cannot be. Only a new run can then replace what ``needs_run``.
+    """
+
+    subject: str
+    found: str
+    put_back: Callable[[Say], object] | None
+    needs_run: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.found}"
+
+
+def lost_outputs(home: Home, shop: Shop, run: RunRecord) -> Iterator[Lost]:
+    """Look at each output once those before it were put back.
+
+    Raises:
+        StoreError: the online store cannot be reached.
+    """
+    yield from lost_decisions(home, shop, run)
+    yield from lost_rows(home, shop, run)
+
+
+def lost_decisions(home: Home, shop: Shop, run: RunRecord) -> Iterator[Lost]:
+    """Look at what a new run builds on: the note of the shop, the environments, their bundles and the newest one."""
+    if not home.shop_note.exists():
+        note = ShopNote(run.shop, run.shop_file)
+        yield Lost("shop.json", "it is gone", lambda _: write_shop_note(home, note))
+    yield from _lost_pointers(home, run)
+    yield from _lost_bundles(home, shop, run)
+
+
+def lost_rows(home: Home, shop: Shop, run: RunRecord) -> Iterator[Lost]:
+    """Look at the online rows of the run's features, and of the bundles that are live.
+
+    Raises:
+        StoreError: the online store cannot be reached.
+    """
+    subject = f"online store {public_url(home.online_url)}"
+    handle = _handle(read_records(home.run(run.run_id)), "build_features", "features")
+    try:
+        newest = read_set(Path(handle.uri)) if handle else None
+    except FeatureError as error:
+        newest = None
+        yield Lost("features", str(error), None, needs_run=True)
+    if newest is not None and handle is not None:
+        missing = _gap(home, newest)
+        if missing:
+            yield Lost(subject, missing, partial(materialize_features, shop, home, handle))
+    for revision in sorted(_live_revisions(home, shop) - {newest.revision if newest else ""}):
+        yield from _lost_rows_of(home, subject, revision)
+
+
+def _lost_rows_of(home: Home, subject: str, revision: str) -> Iterator[Lost]:
+    """Look at the rows of an older feature revision that a live bundle reads."""
+    note = read_note(home, revision)
+    if note is None:
+        return
+    try:
+        chosen = read_set(home.features / "sets" / note.inventory.digest)
+    except FeatureError:
+        return
+    missing = _gap(home, chosen)
+    if missing:
+        yield Lost(f"{subject}, revision {revision}", missing, partial(put_rows, home, chosen))
+
+
+def _gap(home: Home, chosen: FeatureSet) -> str | None:
+    with open_client(home, chosen, ANSWER_SECONDS) as client:
+        try:
+            return gap(home, client, chosen)
+        except DamagedStoreError as error:
+            return str(error)
+
+
+def _live_revisions(home: Home, shop: Shop) -> set[str]:
+    revisions = set()
+    for digest in _live_digests(home):
+        try:
+            revisions.add(find_bundle(home.models, shop.name, digest).manifest.feature_revision)
+        except BundleError:
+            continue
+    return revisions
+
+
+def _lost_pointers(home: Home, run: RunRecord) -> Iterator[Lost]:
+    pointers = PointerFiles(home.environments)
+    recorded = _recorded_pointer(home, run)
+    expected = {recorded.environment: recorded} if recorded else {}
+    expected |= {copy.environment: copy for copy in pointers.copies()}
+    for environment, pointer in sorted(expected.items()):
+        try:
+            is_there = pointers.has(environment) and pointers.read(environment) is not None
+            reason = "it is gone"
+        except PromotionError as error:
+            if _is_unknown(error):
+                raise
+            is_there, reason = False, str(error)
+        if not is_there:
+            yield Lost(f"environment {environment}", reason, lambda _, pointer=pointer: pointers.restore(pointer))  # type: ignore[misc]
+
+
+def _recorded_pointer(home: Home, run: RunRecord) -> Pointer | None:
+    """Return what the run's own record knows of its environment: the bundle that was served when the run ended."""
+    record = read_records(home.run(run.run_id)).get("propose_promotion")
+    if record is None or not record.facts.get("after"):
+        return None
+    move = Move("promote", record.facts["after"], run.run_id, datetime.fromtimestamp(record.started, UTC).isoformat())
+    return Pointer(record.facts["environment"], (move,))
+
+
+def _lost_bundles(home: Home, shop: Shop, run: RunRecord) -> Iterator[Lost]:
+    published = _handle(read_records(home.run(run.run_id)), "publish_bundle", "bundle")
+    newest = published.digest if published else None
+    for digest in [*sorted(_live_digests(home) - {newest}), newest]:
+        if digest is None:
+            continue
+        try:
+            find_bundle(home.models, shop.name, digest)
+        except BundleError as error:
+            if _is_unknown(error):
+                raise
+            put_back = _republishing(home, shop, digest, newest)
+            yield Lost(f"bundle {short(digest)}", str(error), put_back, needs_run=digest == newest)
+    if newest is not None and not _is_latest_there(home, shop):
+        yield Lost("the newest bundle's name", "it is gone", lambda _: point_latest(home.models, shop.name, newest))
+
+
+def _is_latest_there(home: Home, shop: Shop) -> bool:
+    try:
+        find_bundle(home.models, shop.name, "latest")
+    except BundleError:
+        return False
+    return True
+
+
+def _live_digests(home: Home) -> set[str]:
+    pointers, digests = PointerFiles(home.environments), set()
+    for environment in pointers.environments():
+        try:
+            digests.add(pointers.read(environment).bundle)
+        except PromotionError:
+            continue
+    return {digest for digest in digests if digest is not None}
+
+
+def _republishing(home: Home, shop: Shop, digest: str, newest: str | None) -> Callable[[Say], object] | None:
+    """How a bundle is sealed again from the draft of the run that made it; None where no run's folder holds one."""
+    for run in list_runs(home):
+        records = read_records(home.run(run.run_id))
+        draft, verdict = _handle(records, "train_ranker", "bundle"), _handle(records, "evaluate_ranker", "evaluation")
+        if draft is not None and verdict is not None and draft.digest == digest and Path(draft.uri).is_dir():
+            return partial(_republish, home, shop, run, draft, verdict, newest)
+    return None
+
+
+def _republish(
+    home: Home, shop: Shop, run: RunRecord, draft: Handle, verdict: Handle, newest: str | None, say: Say
+) -> None:
+    remove_folder(model_folder(home.models, shop.name, draft.digest or ""))
+    now = datetime.now(UTC).isoformat()
+    publish_bundle(shop, home, draft, verdict, run.run_id, now, run.fingerprint.get("code"), say)
+    if newest is not None:
+        point_latest(home.models, shop.name, newest)
+
+
+def _is_unknown(error: RankloopError) -> bool:
+    """Say whether something could not be looked at, and may be as it should be."""
+    return isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, NO_SUCH_FILE)
+
+
+def _handle(records: dict[str, StepRecord], step: str, kind: str) -> Handle | None:
+    return records[step].handles.get(kind) if step in records else None
