@@ -1,18 +1,27 @@
 """Real servers for tests: started on a free loopback port, stopped by their process id."""
 
+import json
 import os
 import secrets
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import obstore
+import obstore.exceptions
+from obstore.store import S3Store
 
 START_SECONDS = 120  # and STOP_SECONDS: a machine that builds images meanwhile takes its time
 STOP_SECONDS = 60
+PATIENCE: dict[str, Any] = {"client_options": {"allow_http": True}, "retry_config": {"max_retries": 0}}
 PORTS = range(20_000, 32_000)  # below those that Linux gives to whoever asks for any
 
 
@@ -29,6 +38,49 @@ def redis_server(folder: Path, port: int | None = None) -> Iterator[str]:
     command += ["--save", "", "--appendonly", "no"]
     with running(command, folder / "redis.log", ready=lambda: _answers(port)):
         yield f"redis://127.0.0.1:{port}/0"
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """A running SeaweedFS: its endpoint, and the variables by which every client reaches it."""
+
+    endpoint: str
+    environment: dict[str, str]
+
+
+@contextmanager
+def s3_server(folder: Path) -> Iterator[S3Server]:
+    """Run an empty SeaweedFS in a folder; a bucket comes into being with its first object."""
+    key, secret, rights = "tests", secrets.token_hex(8), ["Admin", "Read", "Write", "List", "Tagging"]
+    identity = {"name": key, "credentials": [{"accessKey": key, "secretKey": secret}], "actions": rights}
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    s3_port = free_port()
+    options = [f"-{part}.port.grpc={free_port()}" for part in ("master", "volume", "filer", "s3")]
+    options += [f"-{part}.port={free_port()}" for part in ("master", "volume", "filer")] + [f"-s3.port={s3_port}"]
+    options += ["-filer", "-s3", f"-s3.config={folder / 's3.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+    options += [f"-filer.localSocket={folder}/filer.sock", f"-s3.localSocket={folder}/s3.sock"]
+    options += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"]
+    options += ["-volume.max=20", "-master.volumeSizeLimitMB=256"]
+    command = [str(Path(sys.executable).with_name("weed")), "server", f"-dir={folder}", *options]
+    endpoint = f"http://127.0.0.1:{s3_port}"
+    variables = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_ENDPOINT_URL": endpoint}
+    with running(
+        [*command, "-ip.bind=127.0.0.1", *options], folder / "weed.log", ready=lambda: _takes_objects(variables)
+    ) as process:
+        try:
+            yield S3Server(endpoint, variables | {"AWS_REGION": "us-east-1"})
+        finally:
+            process.kill()  # it keeps nothing, and would take half a minute to end by itself
+
+
+def _takes_objects(variables: dict[str, str]) -> bool:
+    """Say whether an object can be put: the gateway answers before its volumes do."""
+    store = S3Store("ready", config={name.lower(): value for name, value in variables.items()}, **PATIENCE)
+    try:
+        obstore.put(store, "ready", b"ready")
+    except (obstore.exceptions.BaseError, OSError):
+        return False
+    return True
 
 
 @contextmanager

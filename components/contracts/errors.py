@@ -7,6 +7,7 @@
     ├── SourceError               a source that cannot be read or mapped
     ├── ContractBreach            data that breaks a hard rule of the data contract
     ├── FeatureError              features from the future, empty windows, Feast refusals
+    ├── StorageError              the home's bucket: unreachable, throttling, full
     ├── StoreError                the online store: wrong schema, lost rows, unreachable
     │   └── DamagedStoreError     its files are damaged; a run replaces them
     ├── TrainingError             too few groups, label leakage, NaN loss
@@ -43,6 +44,10 @@ class ContractBreach(RankloopError):  # noqa: N818 - "breach" is the term of the
 
 class FeatureError(RankloopError):
     """Features that cannot be built or served as defined."""
+
+
+class StorageError(RankloopError):
+    """A bucket that cannot be read or written now."""
 
 
 class StoreError(RankloopError):

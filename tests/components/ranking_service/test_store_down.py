@@ -22,6 +22,7 @@ from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.writing import write_view
 from feature_repo.project import PROJECT
 from feature_repo.sessions import session_view
+from tests.components.ranking_service.answering.test_sessions import session_of
 from tests.components.ranking_service.served_shop import (
     Stocked,
     caller_of,
@@ -31,7 +32,6 @@ from tests.components.ranking_service.served_shop import (
     serving,
     stocked,
 )
-from tests.components.ranking_service.answering.test_sessions import session_of
 from tests.servers import free_port, redis_server
 from tests.waiting import until
 

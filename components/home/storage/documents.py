@@ -1,0 +1,137 @@
+"""Small documents: replaced whole, created once, or changed by compare-and-swap.
+
+In a folder a document is a file that is written durably, and changes are made under a lock beside it. In a bucket it is
+an object whose entity tag is compared by the server.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, PreconditionError
+
+from components.contracts.errors import StorageError
+from components.home.durable import write_durably
+from components.home.presence import content_of, names_in
+from components.home.storage.bucket import readable_errors, store_of
+from components.home.storage.folder_lock import folder_lock
+from components.home.storage.locations import BucketPath, Location
+
+ATTEMPTS = 30
+PAUSE_SECONDS = 0.05
+
+
+def read_document(location: Location) -> bytes | None:
+    """Read a document; None if there is none.
+
+    Raises:
+        OSError: a file cannot be read.
+        ConfigurationError, StorageError: the bucket cannot be used.
+    """
+    if isinstance(location, Path):
+        return content_of(location)
+    content = read_tagged(location)
+    return content[0] if content else None
+
+
+def read_tagged(location: BucketPath) -> tuple[bytes, str] | None:
+    """Read a document of a bucket with its entity tag; None if there is none."""
+    try:
+        with readable_errors(location):
+            answer = obstore.get(store_of(location), location.key)
+            return bytes(answer.bytes()), answer.meta["e_tag"] or ""
+    except FileNotFoundError:
+        return None
+
+
+def write_document(location: Location, content: bytes) -> None:
+    """Replace a document that has one writer, or create it."""
+    if isinstance(location, Path):
+        write_durably(location, content)
+        return
+    with readable_errors(location):
+        obstore.put(store_of(location), location.key, content)
+
+
+def create_document(location: Location, content: bytes) -> bool:
+    """Create a document unless there is one; say whether this call made it. Of several callers one does."""
+    if isinstance(location, Path):
+        with folder_lock(location):
+            if content_of(location) is not None:
+                return False
+            write_durably(location, content)
+            return True
+    return put_tagged(location, content, tag=None)
+
+
+def put_tagged(location: BucketPath, content: bytes, tag: str | None) -> bool:
+    """Write a document of a bucket if its entity tag is still the one given, None for no document; say if it was."""
+    try:
+        with readable_errors(location):
+            mode: Any = "create" if tag is None else {"e_tag": tag}
+            obstore.put(store_of(location), location.key, content, mode=mode, use_multipart=False)
+            return True
+    except (AlreadyExistsError, PreconditionError, FileNotFoundError):
+        return False
+
+
+def update_document(location: Location, change: Callable[[bytes | None], bytes]) -> bytes:
+    """Change a document by a function of its content (None where there is none), whoever else does; return the new one.
+
+    The function may be called again with newer content, so it must have no other effect.
+
+    Raises:
+        StorageError: others changed it each time.
+    """
+    if isinstance(location, Path):
+        with folder_lock(location):
+            content = change(content_of(location))
+            write_durably(location, content)
+            return content
+    for attempt in range(ATTEMPTS):
+        current = read_tagged(location)
+        content = change(current[0] if current else None)
+        if put_tagged(location, content, current[1] if current else None):
+            return content
+        time.sleep(PAUSE_SECONDS * attempt)
+    raise StorageError(f"{location}: others changed it {ATTEMPTS} times in a row; run again when they have ended")
+
+
+def remove_document(location: Location) -> None:
+    """Remove a document, if there is one."""
+    if isinstance(location, Path):
+        location.unlink(missing_ok=True)
+        return
+    with suppress(FileNotFoundError), readable_errors(location):
+        obstore.delete(store_of(location), location.key)
+
+
+def list_names(location: Location) -> list[str]:
+    """Return the names directly below a location, sorted; none where there is nothing.
+
+    Raises:
+        OSError: a folder cannot be read.
+        ConfigurationError, StorageError: the bucket cannot be used.
+    """
+    if isinstance(location, Path):
+        return names_in(location)
+    prefix = f"{location.key}/" if location.key else ""
+    with readable_errors(location):
+        listing = obstore.list_with_delimiter(store_of(location), prefix or None)
+    names = [BucketPath(location.bucket, place).name for place in listing["common_prefixes"]]
+    return sorted(names + [BucketPath(location.bucket, each["path"]).name for each in listing["objects"]])
+
+
+def has_document(location: Location) -> bool:
+    """Say whether there is a document, without reading it."""
+    if isinstance(location, Path):
+        return location.exists()
+    try:
+        with readable_errors(location):
+            obstore.head(store_of(location), location.key)
+            return True
+    except FileNotFoundError:
+        return False

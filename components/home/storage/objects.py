@@ -1,0 +1,133 @@
+"""Immutable objects: created once, and read as a file of this machine.
+
+In a folder home an object is a file, used where it lies. In a bucket it carries its SHA-256 with it, and is read
+through the cache. A folder of objects is published with ``.folder.json`` last, which names its files and their digests:
+a folder without it was cut off, and is not there.
+"""
+
+import json
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import obstore
+from obstore.exceptions import AlreadyExistsError
+
+from components.contracts.errors import StorageError
+from components.home.durable import move_durably, move_folder_durably
+from components.home.storage.bucket import readable_errors, store_of
+from components.home.storage.cache import object_cache, sha256_of
+from components.home.storage.documents import create_document, list_names, read_document
+from components.home.storage.locations import BucketPath, Location
+
+DIGEST = "sha256"  # the object's metadata
+LISTING = ".folder.json"
+
+
+def publish_file(draft: Path, target: Location) -> None:
+    """Give a finished file its place; an object that is there already is kept. The draft is gone afterwards.
+
+    Raises:
+        ConfigurationError, StorageError: the bucket cannot be used.
+    """
+    if isinstance(target, Path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        move_durably(draft, target)
+        return
+    _put(draft, target, sha256_of(draft))
+    draft.unlink()
+
+
+def fetch_file(location: Location, digest: str | None = None) -> Path:
+    """Return an object as a file of this machine; ``digest`` is its SHA-256 where the caller knows it.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ConfigurationError, StorageError: the bucket or the cache cannot be used, or the content is damaged.
+    """
+    if isinstance(location, Path):
+        if not location.exists():
+            raise FileNotFoundError(location)
+        return location
+    return object_cache().file(digest or _digest_of(location), lambda path: _download(location, path))
+
+
+def publish_folder(draft: Path, target: Location) -> None:
+    """Give a finished folder its place, whole or not at all; one that is there already is kept."""
+    if isinstance(target, Path):
+        move_folder_durably(draft, target)
+        return
+    files = sorted(path for path in draft.rglob("*") if path.is_file())
+    digests = {path.relative_to(draft).as_posix(): sha256_of(path) for path in files}
+    for name, digest in digests.items():
+        _put(draft / name, target / name, digest)
+    create_document(target / LISTING, json.dumps(digests, indent=1, sort_keys=True).encode())
+    shutil.rmtree(draft)
+
+
+def fetch_folder(location: Location, to: Path) -> Path:
+    """Return a folder of objects as one of this machine: itself, or a copy at ``to``, which is made when it is missing.
+
+    Raises:
+        FileNotFoundError: there is none, or its publication was cut off.
+    """
+    if isinstance(location, Path):
+        if not location.is_dir():
+            raise FileNotFoundError(location)
+        return location
+    listing = read_document(location / LISTING)
+    if listing is None:
+        raise FileNotFoundError(str(location))
+    if not to.exists():
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=to.parent) as folder:
+            for name, digest in json.loads(listing).items():
+                _place(fetch_file(location / name, digest), Path(folder, "files", name))
+            with suppress(OSError):  # another process made it meanwhile
+                Path(folder, "files").replace(to)
+    return to
+
+
+def remove_folder(location: BucketPath) -> None:
+    """Remove a folder of objects; its listing goes first, so that no part of it is taken for the whole."""
+    with readable_errors(location):
+        store = store_of(location)
+        with suppress(FileNotFoundError):
+            obstore.delete(store, (location / LISTING).key)
+        for batch in obstore.list(store, f"{location.key}/"):
+            obstore.delete(store, [each["path"] for each in batch])
+
+
+def has_folder(location: Location) -> bool:
+    """Say whether a folder of objects is there, whole."""
+    return location.is_dir() if isinstance(location, Path) else LISTING in list_names(location)
+
+
+def _put(file: Path, target: BucketPath, digest: str) -> None:
+    with suppress(AlreadyExistsError), readable_errors(target):
+        obstore.put(store_of(target), target.key, file, attributes={DIGEST: digest}, mode="create", use_multipart=False)
+
+
+def _digest_of(location: BucketPath) -> str:
+    with readable_errors(location):
+        attributes = obstore.get(store_of(location), location.key, options={"head": True}).attributes
+    digest = attributes.get(DIGEST)
+    if not digest:
+        raise StorageError(f"{location}: it carries no digest, so Rankloop did not write it; remove or restore it")
+    return str(digest)
+
+
+def _download(location: BucketPath, path: Path) -> None:
+    with readable_errors(location), path.open("wb") as file:
+        for chunk in obstore.get(store_of(location), location.key).stream():
+            file.write(chunk)
+
+
+def _place(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

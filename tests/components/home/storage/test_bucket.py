@@ -1,0 +1,100 @@
+"""What a bucket refuses is one clear error; the servers are real, or a socket where none behaves so badly."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from components.contracts.errors import ConfigurationError, RankloopError, StorageError
+from components.home.storage import bucket as bucket_module
+from components.home.storage.documents import read_document
+from components.home.storage.locations import BucketPath
+
+
+def refusal(location: BucketPath) -> RankloopError:
+    with pytest.raises(RankloopError) as raised:
+        read_document(location)
+    assert "\n" not in str(raised.value)
+    return raised.value
+
+
+def test_a_bucket_that_does_not_exist_is_named(bucket: BucketPath) -> None:
+    with pytest.raises(ConfigurationError, match="has no bucket no-such-bucket; create it, or name another"):
+        read_document(BucketPath("no-such-bucket", "a"))
+
+
+def test_refused_credentials_are_said(bucket: BucketPath, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    error = refusal(bucket)
+    assert isinstance(error, ConfigurationError)
+    assert "the credentials are refused (SignatureDoesNotMatch" in str(error)
+    assert "another" not in str(error)
+
+
+@contextmanager
+def answering(status: int, code: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run a server that answers everything with one S3 error."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length", 0)))
+            body = f"<Error><Code>{code}</Code><Message>as told</Message></Error>".encode()
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_PUT = answer  # noqa: N815 - names of the base class
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind", "words"),
+    [
+        (503, "SlowDown", StorageError, "was throttling"),
+        (403, "ExpiredToken", ConfigurationError, "credentials are refused (ExpiredToken"),
+        (507, "QuotaExceeded", StorageError, "the store is full"),
+    ],
+)
+def test_what_the_server_says_becomes_advice(
+    status: int, code: str, kind: type[RankloopError], words: str, monkeypatch: pytest.MonkeyPatch, impatient: None
+) -> None:
+    with answering(status, code, monkeypatch):
+        error = refusal(BucketPath("b", "k"))
+    assert (type(error), words in str(error)) == (kind, True), error
+
+
+def test_a_server_that_hangs_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch, impatient: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:  # takes connections, and never answers
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        error = refusal(BucketPath("b", "k"))
+    assert isinstance(error, StorageError)
+    assert "check AWS_ENDPOINT_URL and that the server answers" in str(error)
+
+
+def test_missing_credentials_are_said(monkeypatch: pytest.MonkeyPatch, impatient: None) -> None:
+    error = bucket_module._translated(BucketPath("b", "k"), OSError("PUT http://169.254.169.254/latest/api/token"))
+    assert "there are no credentials" in str(error)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for no server: the bounds are the client's, their lengths are not what is tested."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "tests")
+    monkeypatch.setattr(bucket_module, "REQUEST_SECONDS", 1)
+    monkeypatch.setattr(bucket_module, "MAX_RETRIES", 1)

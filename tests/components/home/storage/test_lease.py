@@ -1,0 +1,84 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from components.contracts.errors import HomeBusyError
+from components.home.storage import lease as lease_module
+from components.home.storage.lease import lease_holder, resume_lease, take_lease
+from components.home.storage.locations import BucketPath
+
+
+class Server:
+    """The server's clock as the lease sees it, some seconds ahead."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ahead = 0.0
+        real = lease_module._server_time
+        monkeypatch.setattr(lease_module, "_server_time", lambda place: real(place) + timedelta(seconds=self.ahead))
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Server:
+    return Server(monkeypatch)
+
+
+def test_one_run_holds_a_home(bucket: BucketPath) -> None:
+    lease = take_lease(bucket / "lock", "run-1")
+    with pytest.raises(HomeBusyError, match="run run-1 is at work in it"):
+        take_lease(bucket / "lock", "run-2")
+    assert (lease_holder(bucket / "lock") or lease.document).run_id == "run-1"
+    lease.release()
+    assert lease_holder(bucket / "lock") is None
+    assert take_lease(bucket / "lock", "run-2").epoch == 1
+
+
+def test_the_steps_of_a_run_share_its_lease(bucket: BucketPath) -> None:
+    first = take_lease(bucket / "lock", "run-1")
+    second = resume_lease(bucket / "lock", "run-1")
+    first.renew()
+    second.renew()
+    assert first.epoch == second.epoch == 1
+
+
+def test_a_lease_that_has_expired_goes_to_another_run(bucket: BucketPath, server: Server) -> None:
+    lost = take_lease(bucket / "lock", "run-1", seconds=60)
+    server.ahead = 61
+    assert lease_holder(bucket / "lock") is None
+    taken = take_lease(bucket / "lock", "run-2", seconds=60)
+    assert taken.epoch == 2
+    with pytest.raises(HomeBusyError, match="run run-1 has lost its lease, and run run-2 has it now"):
+        lost.renew()
+    lost.release()
+    taken.renew()
+    with pytest.raises(HomeBusyError, match="has lost its lease"):
+        resume_lease(bucket / "lock", "run-1")
+
+
+def test_a_holder_that_was_paused_past_its_time_finds_out_before_it_commits(
+    bucket: BucketPath, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused = take_lease(bucket / "lock", "run-1", seconds=60)
+    paused.check()
+    server.ahead = 61
+    take_lease(bucket / "lock", "run-2", seconds=60)
+    real = lease_module._seconds
+    monkeypatch.setattr(lease_module, "_seconds", lambda: real() + 61)
+    with pytest.raises(HomeBusyError, match="nothing more is written"):
+        paused.check()
+
+
+def test_a_lease_that_was_removed_is_lost(bucket: BucketPath) -> None:
+    lease = take_lease(bucket / "lock", "run-1")
+    replace(lease).release()
+    with pytest.raises(HomeBusyError, match="nobody has it now"):
+        lease.renew()
+
+
+def test_a_lease_is_renewed_beside_the_work_of_a_step(bucket: BucketPath) -> None:
+    lease = take_lease(bucket / "lock", "run-1", seconds=0.6)
+    before = lease.document
+    with lease.kept_alive():
+        while lease.document == before:
+            pass
+    assert (lease.document.epoch, lease.document.run_id) == (1, "run-1")
