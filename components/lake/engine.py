@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Protocol
 
 import ibis
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
+from components.home.storage.locations import Location
 from components.lake.resources import small_memory
 from components.lake.session import delta_relation, engine_settings, name
 
@@ -16,7 +16,7 @@ from components.lake.session import delta_relation, engine_settings, name
 class Engine(Protocol):
     """What steps need of an engine."""
 
-    def delta_table(self, uri: Path, schema: pa.Schema, version: int | None = None) -> ibis.Table:
+    def delta_table(self, uri: Location, schema: pa.Schema, version: int | None = None) -> ibis.Table:
         """A Delta table at a version, as an Ibis table; no rows if the table is missing or empty."""
         ...
 
@@ -36,7 +36,7 @@ class DuckDBEngine:
         self.backend = backend
         self._views = 0
 
-    def delta_table(self, uri: Path, schema: pa.Schema, version: int | None = None) -> ibis.Table:
+    def delta_table(self, uri: Location, schema: pa.Schema, version: int | None = None) -> ibis.Table:
         view = self._next_view(uri.name)
         self.backend.raw_sql(f"CREATE TEMP VIEW {name(view)} AS FROM {delta_relation(uri, schema, version)}")
         return self.backend.table(view)

@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from components.contracts.errors import SourceError, is_out_of_space
+from components.home.storage.locations import Location
 from components.lake.resources import MEMORY_VARIABLE, engine_memory, engine_threads
 from components.lake.tables import table_files
 
@@ -69,7 +70,7 @@ def exhausted(error: duckdb.Error) -> SourceError:
     )
 
 
-def delta_relation(uri: Path, schema: pa.Schema, version: int | None = None) -> str:
+def delta_relation(uri: Location, schema: pa.Schema, version: int | None = None) -> str:
     """SQL that reads a Delta table at a version; a table that is missing or empty has no rows.
 
     The files of the version are read by DuckDB itself: three times as fast as through a pyarrow dataset.

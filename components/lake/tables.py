@@ -16,7 +16,10 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Wr
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from components.contracts.errors import SourceError
-from components.home.presence import status_of
+from components.home.storage.bucket import delta_options
+from components.home.storage.documents import list_names, read_document
+from components.home.storage.locations import Location
+from components.home.storage.objects import fetch_named
 
 NOTES = "rankloop.notes"
 LOG = "_delta_log"  # within a table's folder
@@ -27,14 +30,14 @@ Notes = dict[str, Any]
 Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 
 
-def open_table(uri: Path, version: int | None = None) -> DeltaTable | None:
+def open_table(uri: Location, version: int | None = None) -> DeltaTable | None:
     """Open a table at a version (by default the newest); None if there is no table yet.
 
     Raises:
         SourceError: the version is gone, or the folder is not a Delta table that can be read.
     """
     try:
-        return DeltaTable(uri, version=version)
+        return DeltaTable(address(uri), version=version, storage_options=options(uri))
     except TableNotFoundError as error:
         if not _has_log(uri, version) or version is None:
             return None
@@ -43,36 +46,44 @@ def open_table(uri: Path, version: int | None = None) -> DeltaTable | None:
         raise _unreadable(uri, version, error) from error
 
 
-def _has_log(uri: Path, version: int | None) -> bool:
+def _has_log(uri: Location, version: int | None) -> bool:
     try:
-        return status_of(uri / LOG) is not None
+        return bool(list_names(uri / LOG))
     except OSError as error:
         raise _unreadable(uri, version, error) from error
 
 
-def _unreadable(uri: Path, version: int | None, error: Exception) -> SourceError:
+def _unreadable(uri: Location, version: int | None, error: Exception) -> SourceError:
     wanted = "its newest version" if version is None else f"version {version}"
     return SourceError(f"{uri}: {wanted} cannot be read ({error}); a run that names it cannot be repeated")
 
 
-def table_version(uri: Path) -> int | None:
+def table_version(uri: Location) -> int | None:
     """The newest version of a table; None if there is no table yet."""
     table = open_table(uri)
     return None if table is None else table.version()
 
 
-def table_files(uri: Path, version: int | None = None) -> list[str]:
-    """The Parquet files that make up a table at a version; none if there is no table yet."""
+def table_files(uri: Location, version: int | None = None) -> list[str]:
+    """Paths of the Parquet files that make up a table at a version; none if there is no table yet.
+
+    Those of a bucket are fetched into the cache: an engine reads local files.
+    """
     table = open_table(uri, version)
-    return [] if table is None else [unquote(file) for file in table.file_uris()]  # paths, not parts of a URL
+    if table is None:
+        return []
+    names = [unquote(file) for file in table.file_uris()]  # not parts of a URL
+    if isinstance(uri, Path):
+        return names
+    return [str(fetch_named(uri / name.removeprefix(f"{uri}/"))) for name in names]
 
 
-def read_notes(uri: Path, version: int | None = None) -> Notes:
+def read_notes(uri: Location, version: int | None = None) -> Notes:
     """The notes of the newest commit up to a version that carries any; empty if none does."""
     return next((notes for number, notes in noted_commits(uri) if version is None or number <= version), {})
 
 
-def noted_commits(uri: Path) -> Iterator[tuple[int, Notes]]:
+def noted_commits(uri: Location) -> Iterator[tuple[int, Notes]]:
     """The versions of a table whose own commits carry notes, with these, from the newest on."""
     newest = table_version(uri)
     for number in range(-1 if newest is None else newest, -1, -1):
@@ -81,57 +92,80 @@ def noted_commits(uri: Path) -> Iterator[tuple[int, Notes]]:
             yield number, notes
 
 
-def _commit_notes(commit: Path) -> Notes | None:
+def _commit_notes(commit: Location) -> Notes | None:
     """The notes in a commit's file, read without deltalake 1.6: it finds no history below a folder with # or ?."""
-    if not commit.exists():  # another program has shortened the log
+    content = read_document(commit)
+    if content is None:  # another program has shortened the log
         return None
-    for action in commit.read_text(encoding="utf-8").splitlines():
+    for action in content.decode().splitlines():
         written = json.loads(action).get("commitInfo", {}).get(NOTES)
         if written is not None:
             return dict(json.loads(written))
     return None
 
 
-def create_table(uri: Path, schema: pa.Schema) -> None:
+def create_table(uri: Location, schema: pa.Schema) -> None:
     """Create an empty table unless there is one."""
     if open_table(uri) is None:
-        uri.parent.mkdir(parents=True, exist_ok=True)
-        DeltaTable.create(uri, schema, mode="ignore", configuration=CONFIGURATION)
+        _make_parent(uri)
+        DeltaTable.create(
+            address(uri), schema, mode="ignore", configuration=CONFIGURATION, storage_options=options(uri)
+        )
 
 
-def append_rows(uri: Path, rows: Rows, notes: Notes) -> int:
+def append_rows(uri: Location, rows: Rows, notes: Notes) -> int:
     """Append rows and notes in one transaction; return the new version."""
     return _write(uri, rows, notes, mode="append")
 
 
-def replace_rows(uri: Path, rows: Rows, notes: Notes, where: str | None = None) -> int:
+def replace_rows(uri: Location, rows: Rows, notes: Notes, where: str | None = None) -> int:
     """Replace all rows, or those of a predicate that the new rows fulfil too, in one commit; return the new version."""
     return _write(uri, rows, notes, mode="overwrite", predicate=where)
 
 
-def rewrite_table(uri: Path, rows: Rows, notes: Notes) -> int:
+def rewrite_table(uri: Location, rows: Rows, notes: Notes) -> int:
     """Replace all rows, and the schema by theirs, in one commit; return the new version."""
     return _write(uri, rows, notes, mode="overwrite", schema_mode="overwrite")
 
 
-def commit_notes(uri: Path, notes: Notes, schema: pa.Schema) -> int:
+def commit_notes(uri: Location, notes: Notes, schema: pa.Schema) -> int:
     """Commit notes without rows, to a table that exists or is created; return the new version."""
     create_table(uri, schema)
     return append_rows(uri, schema.empty_table(), notes)
 
 
-def note_properties(notes: Notes) -> CommitProperties:
-    """Commit properties that carry notes."""
-    return CommitProperties(custom_metadata={NOTES: json.dumps(notes, sort_keys=True)})
+def note_properties(uri: Location, notes: Notes) -> CommitProperties:
+    """Commit properties that carry notes.
+
+    In a bucket a commit that another writer was faster than is not tried again: one of both has lost the home's lease.
+    """
+    retries = None if isinstance(uri, Path) else 0
+    return CommitProperties(custom_metadata={NOTES: json.dumps(notes, sort_keys=True)}, max_commit_retries=retries)
 
 
-def _write(uri: Path, rows: Rows, notes: Notes, **how: Any) -> int:
-    uri.parent.mkdir(parents=True, exist_ok=True)
+def address(uri: Location) -> str | Path:
+    """Return a table's address as delta-rs takes it: the path, or the encoded URL."""
+    return uri if isinstance(uri, Path) else uri.url
+
+
+def options(uri: Location) -> dict[str, str] | None:
+    """Return what delta-rs needs to reach a table."""
+    return None if isinstance(uri, Path) else delta_options(uri)
+
+
+def _make_parent(uri: Location) -> None:
+    if isinstance(uri, Path):
+        uri.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _write(uri: Location, rows: Rows, notes: Notes, **how: Any) -> int:
+    _make_parent(uri)
     try:
         write_deltalake(
-            uri,
+            address(uri),
             rows,
-            commit_properties=note_properties(notes),
+            storage_options=options(uri),
+            commit_properties=note_properties(uri, notes),
             writer_properties=WriterProperties(compression="SNAPPY"),
             configuration=CONFIGURATION,
             post_commithook_properties=KEEP_HISTORY,

@@ -1,14 +1,15 @@
 """Upkeep of Delta tables: small files become large ones, and versions that nobody names are let go."""
 
 import sys
-import time
 from collections.abc import Collection
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 
 from deltalake.exceptions import DeltaError
 
 from components.contracts.errors import SourceError
 from components.home.layout import Home
+from components.home.storage.documents import list_names, read_document, write_document
+from components.home.storage.locations import Location
 from components.lake.named_versions import UNREADABLE, named_versions
 from components.lake.tables import KEEP_HISTORY, LOG, Notes, note_properties, open_table, read_notes
 
@@ -18,7 +19,7 @@ RETENTION_HOURS = 24 * 7
 LAST_VACUUM = ".last_vacuum"
 
 
-def compact_table(uri: Path, small_files: int = SMALL_FILES) -> bool:
+def compact_table(uri: Location, small_files: int = SMALL_FILES) -> bool:
     """Merge a table's small files once there are many; rows, notes and older versions stay what they are.
 
     Returns:
@@ -29,37 +30,44 @@ def compact_table(uri: Path, small_files: int = SMALL_FILES) -> bool:
         return False
     notes: Notes = read_notes(uri)
     table.optimize.compact(
-        target_size=TARGET_BYTES, commit_properties=note_properties(notes), post_commithook_properties=KEEP_HISTORY
+        target_size=TARGET_BYTES, commit_properties=note_properties(uri, notes), post_commithook_properties=KEEP_HISTORY
     )
     return True
 
 
-def tidy_tables(home: Home, folder: Path, retention_hours: int = RETENTION_HOURS) -> None:
+def tidy_tables(home: Home, folder: Location, retention_hours: int = RETENTION_HOURS) -> None:
     """Merge the small files of the tables directly below a folder of a home, and now and then let go of old versions.
 
     What nobody names goes once in a retention. Never fails: what could not be done this time is done another time.
     """
-    tables = sorted(log.parent for log in folder.glob(f"*/{LOG}"))
     try:
+        tables = [folder / name for name in list_names(folder) if list_names(folder / name / LOG)]
         for uri in tables:
             compact_table(uri)
         if tables and _is_time(folder / LAST_VACUUM, retention_hours):
             named = named_versions(home)
             for uri in tables:
                 vacuum_table(uri, named.get(uri, ()), retention_hours)
-            (folder / LAST_VACUUM).touch()
+            write_document(folder / LAST_VACUUM, _now().isoformat().encode())
     except (*UNREADABLE, DeltaError, SourceError) as error:
         print(f"{folder}: small files and old versions are kept for now ({error})", file=sys.stderr)
 
 
-def _is_time(last: Path, hours: int) -> bool:
-    """Whether so long has passed since a file was touched last; a file that is not there begins the time."""
-    if not last.exists():
-        last.touch()
-    return time.time() - last.stat().st_mtime > hours * 3600
+def _is_time(last: Location, hours: int) -> bool:
+    """Say whether so many hours have passed since the moment in a document; one that has none begins the time."""
+    try:
+        moment = datetime.fromisoformat((read_document(last) or b"").decode())
+    except ValueError:
+        moment = _now()
+        write_document(last, moment.isoformat().encode())
+    return _now() - moment >= timedelta(hours=hours)
 
 
-def vacuum_table(uri: Path, named: Collection[int], retention_hours: int = RETENTION_HOURS) -> list[str]:
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def vacuum_table(uri: Location, named: Collection[int], retention_hours: int = RETENTION_HOURS) -> list[str]:
     """Delete the files that neither the newest version, a named version, nor a recent one reads.
 
     Args:
@@ -79,15 +87,15 @@ def vacuum_table(uri: Path, named: Collection[int], retention_hours: int = RETEN
         enforce_retention_duration=False,
         full=True,
         keep_versions=kept or None,
-        commit_properties=note_properties(notes),
+        commit_properties=note_properties(uri, notes),
         post_commithook_properties=KEEP_HISTORY,
     )
     return deleted
 
 
-def _oldest_version(uri: Path) -> int:
+def _oldest_version(uri: Location) -> int:
     """The version that a table's log begins with: the first, or that of a checkpoint once a log was cut."""
-    log = uri / LOG
-    if (log / f"{0:020}.json").exists():
+    names = list_names(uri / LOG)
+    if f"{0:020}.json" in names:
         return 0
-    return min((int(path.name.partition(".")[0]) for path in log.glob("*.checkpoint.parquet")), default=0)
+    return min((int(name.partition(".")[0]) for name in names if name.endswith(".checkpoint.parquet")), default=0)

@@ -1,20 +1,20 @@
 """Back to an earlier version of a Delta table: its rows and notes again, as a new commit."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from deltalake.exceptions import DeltaError
 
 from components.contracts.errors import SourceError
+from components.home.storage.locations import Location
 from components.lake.tables import KEEP_HISTORY, Notes, note_properties, noted_commits, open_table, read_notes
 
 
-def noted_version(uri: Path, fits: Callable[[Notes], bool]) -> int | None:
+def noted_version(uri: Location, fits: Callable[[Notes], bool]) -> int | None:
     """The newest version of a table whose own notes fit; None if there is none."""
     return next((version for version, notes in noted_commits(uri) if fits(notes)), None)
 
 
-def restore_version(uri: Path, version: int) -> None:
+def restore_version(uri: Location, version: int) -> None:
     """Make a table what it was at a version; the versions since then stay readable.
 
     Raises:
@@ -22,7 +22,7 @@ def restore_version(uri: Path, version: int) -> None:
     """
     table = open_table(uri)
     assert table is not None
-    properties = note_properties(read_notes(uri, version))
+    properties = note_properties(uri, read_notes(uri, version))
     try:
         table.restore(version, commit_properties=properties, post_commithook_properties=KEEP_HISTORY)
     except (DeltaError, OSError) as error:

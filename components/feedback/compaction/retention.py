@@ -41,7 +41,7 @@ def _drop_lists(places: Places, before: datetime) -> None:
     table = open_table(places.impressions)
     if table is None:
         return
-    properties = note_properties(read_notes(places.impressions))
+    properties = note_properties(places.impressions, read_notes(places.impressions))
     oldest = table.to_pyarrow_table(columns=["logged_at"], filters=[("logged_at", "<", before)])
     if len(oldest):
         moment = before.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -7,14 +7,15 @@ The folder is ``RANKLOOP_CACHE``, else ``rankloop`` below the user's cache folde
 import hashlib
 import os
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
 from components.contracts.errors import ConfigurationError, StorageError, is_out_of_space
+from components.home.durable import write_durably
 
 FOLDER_VARIABLE = "RANKLOOP_CACHE"
 BYTES_VARIABLE = "RANKLOOP_CACHE_BYTES"
@@ -48,6 +49,30 @@ class ObjectCache:
             self._make_room()
         return path
 
+    def named(self, name: str, download: Callable[[Path], None]) -> Path:
+        """Return the local file of an object that is known by a name alone, which never stands for other content.
+
+        The digest of its first download is noted beside the files, and checked from then on.
+        """
+        note = self.folder / "names" / hashlib.sha256(name.encode()).hexdigest()
+        try:
+            digest = note.read_text()
+        except OSError:
+            digest = self._first_digest(note, download)
+        return self.file(digest, download)
+
+    def _first_digest(self, note: Path, download: Callable[[Path], None]) -> str:
+        draft = note.with_name(f".{uuid4().hex}")
+        with self._writing(draft):
+            download(draft)
+            digest = sha256_of(draft)
+            path = self.folder / digest[:2] / digest
+            path.parent.mkdir(exist_ok=True)
+            draft.replace(path)
+            write_durably(note, digest.encode())
+        self._make_room()
+        return digest
+
     def _holds(self, path: Path, digest: str) -> bool:
         """Say whether the file is here and whole; each process reads it once for that."""
         try:
@@ -64,8 +89,7 @@ class ObjectCache:
 
     def _fetch(self, path: Path, digest: str, download: Callable[[Path], None]) -> None:
         draft = path.with_name(f".{uuid4().hex}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        with self._writing(draft):
             download(draft)
             actual = sha256_of(draft)
             if actual != digest:
@@ -74,7 +98,16 @@ class ObjectCache:
                     " the bucket: run again, and if it stays so, restore the object"
                 )
             draft.replace(path)
+
+    @contextmanager
+    def _writing(self, draft: Path) -> Iterator[None]:
+        """Make the draft's folder, say what kept it from being written, and leave no draft."""
+        try:
+            draft.parent.mkdir(parents=True, exist_ok=True)
+            yield
         except OSError as error:
+            if error.errno is None:  # what the bucket's client raises for an object that is not there
+                raise
             reason = "is full" if is_out_of_space(error) else f"cannot be written ({error.strerror})"
             raise StorageError(
                 f"cache {self.folder}: {reason}; free space there, or set {FOLDER_VARIABLE} to another folder"

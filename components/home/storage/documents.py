@@ -117,7 +117,9 @@ def list_names(location: Location) -> list[str]:
         ConfigurationError, StorageError: the bucket cannot be used.
     """
     if isinstance(location, Path):
-        return names_in(location)
+        with suppress(NotADirectoryError):  # nothing lies below a file, or below what would lie there
+            return names_in(location)
+        return []
     prefix = f"{location.key}/" if location.key else ""
     with readable_errors(location):
         listing = obstore.list_with_delimiter(store_of(location), prefix or None)

@@ -54,6 +54,15 @@ def fetch_file(location: Location, digest: str | None = None) -> Path:
     return object_cache().file(digest or _digest_of(location), lambda path: _download(location, path))
 
 
+def fetch_named(location: BucketPath) -> Path:
+    """Return an object that another program wrote as a file of this machine; its name never stands for other content.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    return object_cache().named(location.url, lambda path: _download(location, path))
+
+
 def publish_folder(draft: Path, target: Location) -> None:
     """Give a finished folder its place, whole or not at all; one that is there already is kept."""
     if isinstance(target, Path):

@@ -1,18 +1,24 @@
 """Delta tables whose rows and notes are one commit, and that Spark could read."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import write_deltalake
 
 from components.contracts.errors import SourceError
 from components.contracts.tables import CANONICAL, ITEM_CODES, QUARANTINE, RAW
+from components.home.storage.locations import BucketPath, Location
 from components.lake.tables import (
+    address,
     append_rows,
     commit_notes,
     create_table,
     open_table,
+    options,
     read_notes,
     replace_rows,
     table_files,
@@ -27,12 +33,12 @@ def rows(*names: str) -> pa.Table:
     return pa.table({"name": list(names), "size": list(range(len(names)))}, SCHEMA)
 
 
-def names(uri: Path, version: int | None = None) -> list[str]:
-    return sorted(DeltaTable(uri, version=version).to_pyarrow_table()["name"].to_pylist())
+def names(uri: Location, version: int | None = None) -> list[str]:
+    return sorted(name for file in table_files(uri, version) for name in pq.read_table(file)["name"].to_pylist())
 
 
-def test_a_table_that_is_not_there_has_no_version_files_or_notes(tmp_path: Path) -> None:
-    uri = tmp_path / "lake" / "table"
+def test_a_table_that_is_not_there_has_no_version_files_or_notes(location: Location) -> None:
+    uri = location / "lake" / "table"
 
     assert (open_table(uri), table_version(uri), table_files(uri), read_notes(uri)) == (None, None, [], {})
 
@@ -45,8 +51,8 @@ def test_a_table_that_cannot_be_reached_is_not_a_new_one(tmp_path: Path) -> None
         open_table(tmp_path / "table")
 
 
-def test_rows_and_notes_are_read_at_their_version(tmp_path: Path) -> None:
-    uri = tmp_path / "table"
+def test_rows_and_notes_are_read_at_their_version(location: Location) -> None:
+    uri = location / "table"
     assert append_rows(uri, rows("a"), {"offset": 1}) == 0
     assert append_rows(uri, rows("b"), {"offset": 2}) == 1
     assert replace_rows(uri, rows("a", "a"), {"offset": 3}, where="name = 'a'") == 2
@@ -56,32 +62,34 @@ def test_rows_and_notes_are_read_at_their_version(tmp_path: Path) -> None:
     assert [read_notes(uri, version)["offset"] for version in range(4)] == [1, 2, 3, 4]
 
 
-def test_notes_outlive_commits_that_carry_none(tmp_path: Path) -> None:
-    uri = tmp_path / "table"
+def test_notes_outlive_commits_that_carry_none(location: Location) -> None:
+    uri = location / "table"
     commit_notes(uri, {"offset": 7}, SCHEMA)
     for _ in range(6):
-        DeltaTable(uri).delete("size = 99")
+        table = open_table(uri)
+        assert table
+        table.delete("size = 99")
         append_without_notes(uri)
 
     assert read_notes(uri) == {"offset": 7}
 
 
-def append_without_notes(uri: Path) -> None:
-    write_deltalake(uri, rows("x"), mode="append")
+def append_without_notes(uri: Location) -> None:
+    write_deltalake(address(uri), rows("x"), mode="append", storage_options=options(uri))
 
 
-def test_an_empty_stream_commits_its_notes(tmp_path: Path) -> None:
-    append_rows(tmp_path / "table", rows().to_reader(), {"offset": 1})
+def test_an_empty_stream_commits_its_notes(location: Location) -> None:
+    append_rows(location / "table", rows().to_reader(), {"offset": 1})
 
-    assert (table_version(tmp_path / "table"), read_notes(tmp_path / "table")) == (0, {"offset": 1})
+    assert (table_version(location / "table"), read_notes(location / "table")) == (0, {"offset": 1})
 
 
 @pytest.mark.parametrize("schema", [*CANONICAL.values(), *RAW.values(), ITEM_CODES, QUARANTINE])
-def test_every_table_is_reader_1_writer_2_with_utc_microseconds(tmp_path: Path, schema: pa.Schema) -> None:
-    create_table(tmp_path / "table", schema)
-    append_rows(tmp_path / "table", schema.empty_table(), {})
-    table = DeltaTable(tmp_path / "table")
-
+def test_every_table_is_reader_1_writer_2_with_utc_microseconds(location: Location, schema: pa.Schema) -> None:
+    create_table(location / "table", schema)
+    append_rows(location / "table", schema.empty_table(), {})
+    table = open_table(location / "table")
+    assert table
     assert (table.protocol().min_reader_version, table.protocol().min_writer_version) == (1, 2)
     assert not table.protocol().reader_features
     assert [field.type.type for field in table.schema().fields if "time" in field.name] in (
@@ -90,15 +98,15 @@ def test_every_table_is_reader_1_writer_2_with_utc_microseconds(tmp_path: Path, 
     )
 
 
-def test_a_version_that_is_gone_is_one_clear_error(tmp_path: Path) -> None:
-    append_rows(tmp_path / "table", rows("a"), {})
+def test_a_version_that_is_gone_is_one_clear_error(location: Location) -> None:
+    append_rows(location / "table", rows("a"), {})
 
     with pytest.raises(SourceError, match="version 9 cannot be read"):
-        open_table(tmp_path / "table", 9)
+        open_table(location / "table", 9)
 
 
-def test_compaction_merges_files_and_keeps_rows_notes_and_versions(tmp_path: Path) -> None:
-    uri = tmp_path / "table"
+def test_compaction_merges_files_and_keeps_rows_notes_and_versions(location: Location) -> None:
+    uri = location / "table"
     for number in range(5):
         append_rows(uri, rows(str(number)), {"offset": number})
 
@@ -108,8 +116,8 @@ def test_compaction_merges_files_and_keeps_rows_notes_and_versions(tmp_path: Pat
     assert names(uri, 1) == ["0", "1"]
 
 
-def test_vacuum_keeps_the_newest_and_the_named_versions(tmp_path: Path) -> None:
-    uri = tmp_path / "table"
+def test_vacuum_keeps_the_newest_and_the_named_versions(location: Location) -> None:
+    uri = location / "table"
     for number in range(4):
         replace_rows(uri, rows(str(number)), {"offset": number})
 
@@ -121,8 +129,22 @@ def test_vacuum_keeps_the_newest_and_the_named_versions(tmp_path: Path) -> None:
         names(uri, 0)
 
 
-def test_vacuum_keeps_recent_files(tmp_path: Path) -> None:
-    replace_rows(tmp_path / "table", rows("a"), {})
-    replace_rows(tmp_path / "table", rows("b"), {})
+def test_vacuum_keeps_recent_files(location: Location) -> None:
+    replace_rows(location / "table", rows("a"), {})
+    replace_rows(location / "table", rows("b"), {})
 
-    assert vacuum_table(tmp_path / "table", named=[]) == []
+    assert vacuum_table(location / "table", named=[]) == []
+
+
+def test_of_two_writers_of_a_bucket_the_slower_is_refused(bucket: BucketPath) -> None:
+    uri = bucket / "table"
+    append_rows(uri, rows("a"), {"offset": 1})
+
+    def late() -> Iterator[pa.RecordBatch]:  # the commit of another run falls between its beginning and its end
+        with ThreadPoolExecutor(1) as other:
+            other.submit(append_rows, uri, rows("b"), {"offset": 2}).result()
+        yield from rows("c").to_batches()
+
+    with pytest.raises(SourceError, match="rows could not be written"):
+        append_rows(uri, pa.RecordBatchReader.from_batches(SCHEMA, late()), {"offset": 2})
+    assert (names(uri), read_notes(uri)) == (["a", "b"], {"offset": 2})
