@@ -4,7 +4,6 @@ import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,13 +12,10 @@ import click
 from components.contracts.errors import ConfigurationError, StoreError
 from components.feedback.following import LastKnown
 from components.home.layout import Home
-from components.ranking_service.answering.admission import limits_from
 from components.ranking_service.answering.sessions import Sessions
 from components.ranking_service.http.api_keys import read_keys
-from components.ranking_service.http.draining import drain_from
 from components.ranking_service.live.opening import Opening
-from components.ranking_service.settings import ServiceSettings, settings_from
-from components.ranking_service.telemetry.tracing import TRACES, tracing_from
+from components.ranking_service.settings import ENVIRONMENT, HOME, ServiceSettings, settings_from
 
 SERVICE = "components.ranking_service.service:RankingService"
 QUIET = {"BENTOML_DO_NOT_TRACK": "true"}
@@ -37,40 +33,17 @@ def serve(home: Home, environment: str, host: str, port: int) -> NoReturn:
     """
     _check_host(home, host)
     _check_port(host, port)
-    variables = os.environ | ServiceSettings(home, environment).variables
-    settings = _settings(variables)
+    settings = settings_from(os.environ | {HOME: str(home.root), ENVIRONMENT: environment})
     _say(settings, address_of(host, port))
     command = str(Path(sys.executable).with_name("bentoml"))
     arguments = ["serve", SERVICE, "--host", host, "--port", str(port), "--working-dir", str(Path(__file__).parents[1])]
-    silence = QUIET if variables.get(TRACES) else QUIET | UNTRACED
-    os.execve(command, [command, *arguments], variables | _traces(variables) | silence | settings.variables)
+    silence = QUIET if settings.telemetry.traces else QUIET | UNTRACED
+    os.execve(command, [command, *arguments], os.environ | silence | settings.variables)
 
 
 def address_of(host: str, port: int) -> str:
     """Where a browser finds what listens on an IP address."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _traces(variables: Mapping[str, str]) -> dict[str, str]:
-    """Where spans go, for the service's process, which runs in another folder."""
-    target = variables.get(TRACES)
-    if not target or target in ("console", "otlp"):
-        return {}
-    return {TRACES: str(Path(target).expanduser().absolute())}
-
-
-def _settings(variables: Mapping[str, str]) -> ServiceSettings:
-    """Read all that the service's process is going to read, and return what is needed here.
-
-    Raises:
-        ConfigurationError: a variable is wrong.
-    """
-    limits_from(variables)
-    drain_from(variables)
-    tracing = tracing_from(variables)
-    if tracing is not None:
-        tracing.stop()
-    return settings_from(variables)
 
 
 def _say(settings: ServiceSettings, address: str) -> None:

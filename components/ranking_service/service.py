@@ -15,10 +15,10 @@ from uvicorn.config import HTTP_PROTOCOLS, Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from components.contracts.errors import ConfigurationError
-from components.ranking_service.answering.admission import Rates, limits_from
+from components.ranking_service.answering.admission import Rates
 from components.ranking_service.http.access import Access
 from components.ranking_service.http.connections import BoundedConnection
-from components.ranking_service.http.draining import drain_from, end_with_parent
+from components.ranking_service.http.draining import Drain, end_with_parent
 from components.ranking_service.http.edge import Edge, Gate
 from components.ranking_service.http.room import Room, connection_limit
 from components.ranking_service.http.routes import ranking_app
@@ -27,7 +27,7 @@ from components.ranking_service.live.serving import Serving
 from components.ranking_service.settings import settings_from
 from components.ranking_service.telemetry.measures import Measures
 from components.ranking_service.telemetry.request_log import RequestLog
-from components.ranking_service.telemetry.tracing import tracing_from
+from components.ranking_service.telemetry.tracing import tracing_to
 
 START_SECONDS = 5.0  # for a start that is under way when the service is stopped; nothing was promised before its end
 SWITCH_SECONDS = 0.0005  # how long another thread may keep an answer waiting; Python's own 5 ms are two answers
@@ -63,14 +63,21 @@ def gate() -> Gate:
 
 
 def _gate() -> Gate:
-    settings, limits, measures = settings_from(os.environ), limits_from(os.environ), Measures()
-    Connection.keep_alive_seconds = settings.keep_alive_seconds
-    serving = app.state.serving = Serving(settings, limits, measures)
+    settings, measures = settings_from(os.environ), Measures()
+    Connection.keep_alive_seconds = settings.http.keep_alive_seconds
+    serving = app.state.serving = Serving(settings, measures)
     show_readings(measures, serving)
-    access = Access(settings.home.api_keys)
-    tracing = tracing_from(os.environ)
-    drain, starting = drain_from(os.environ), lambda: serving.starting
-    return Gate(access, Rates(limits), serving.turn, drain, measures, RequestLog(), tracing, settings.origins, starting)
+    return Gate(
+        Access(settings.home.api_keys),
+        Rates(settings.admission),
+        serving.turn,
+        Drain(settings.http.drain_seconds),
+        measures,
+        RequestLog(),
+        tracing_to(settings.telemetry.traces),
+        settings.http.origins,
+        lambda: serving.starting,
+    )
 
 
 class Connection(BoundedConnection):

@@ -1,123 +1,270 @@
-"""What the service is told: from environment variables, read once, by the service's edge."""
+"""The settings of the service: one frozen object, read once from environment variables at the edge of a process.
+
+A setting is one line of a section: its variable, its default as a user would write it, how its text is read, and its
+row of the table in ``docs/serving.md``, which ``python -m components.ranking_service.reference`` writes.
+"""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, TypeVar
 
 from components.contracts.errors import ConfigurationError
 from components.home.layout import NAME_ADVICE, Home, is_environment_name
-from components.home.shop_note import read_shop_note
 
 HOME = "RANKLOOP_HOME"
 ENVIRONMENT = "RANKLOOP_ENVIRONMENT"
-KEEP_ALIVE = "RANKLOOP_KEEP_ALIVE_SECONDS"
-ORIGINS = "RANKLOOP_CORS_ORIGINS"
-DEADLINE = "RANKLOOP_STORE_DEADLINE_MS"
-STALE = "RANKLOOP_STALE_AFTER_DAYS"
+TRACES = "RANKLOOP_TRACES"
 SESSION_USERS = "RANKLOOP_SESSION_USERS"
 SESSION_EVENTS = "RANKLOOP_SESSION_EVENTS"
+
+CONSOLE, OTLP = "console", "otlp"
+OTLP_MODULE = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
+MAX_DRAIN_SECONDS = 600
 ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
+Section = TypeVar("Section")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A variable: its default as text (None: it must be set), how a text is read, and what it means, in Markdown."""
+
+    variable: str
+    default: str | None
+    parse: Callable[[str, str], Any]
+    meaning: str
+
+    def read(self, variables: Mapping[str, str]) -> Any:
+        """Read the value; an empty variable counts as one that is not set.
+
+        Raises:
+            ConfigurationError: it is not set and must be, or its text is none of those expected.
+        """
+        text = variables.get(self.variable) or self.default
+        if text is None:
+            raise ConfigurationError(
+                f"{self.variable} is not set; expected the folder of a home: `rankloop serve --home DIR` sets it"
+            )
+        return self.parse(self.variable, text)
+
+
+def setting(variable: str, default: str | None, parse: Callable[[str, str], Any], meaning: str) -> Any:
+    """Declare a field of a section."""
+    metadata = {"setting": Setting(variable, default, parse, meaning)}
+    return field(metadata=metadata) if default is None else field(default=parse(variable, default), metadata=metadata)
+
+
+def _positive_number(variable: str, text: str) -> float:
+    """Read a finite number above 0."""
+    number = _number(text)
+    if not 0 < number < float("inf"):
+        raise ConfigurationError(f"{variable}: found {text!r}, expected a positive number")
+    return number
+
+
+def _whole_number(variable: str, text: str) -> int:
+    number = _positive_number(variable, text)
+    if number != int(number):
+        raise ConfigurationError(f"{variable}: found {text!r}, expected a whole number above 0")
+    return int(number)
+
+
+def _at_least_one(variable: str, text: str) -> float:
+    return max(1.0, _positive_number(variable, text))
+
+
+def _milliseconds(variable: str, text: str) -> float:
+    """Read milliseconds as seconds."""
+    return _positive_number(variable, text) / 1000
+
+
+def _drain_seconds(variable: str, text: str) -> float:
+    seconds = _number(text)
+    if not 0 <= seconds <= MAX_DRAIN_SECONDS:
+        raise ConfigurationError(f"{variable}: found {text!r}, expected seconds from 0 to {MAX_DRAIN_SECONDS}")
+    return seconds
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def _home(_: str, text: str) -> Home:
+    return Home(Path(text).resolve())
+
+
+def _environment(_: str, text: str) -> str:
+    if not is_environment_name(text):
+        raise ConfigurationError(f"environment {text!r}: {NAME_ADVICE}")
+    return text
+
+
+def _origins(variable: str, text: str) -> tuple[str, ...]:
+    """Read origins as browsers write them."""
+    origins = [origin for origin in re.split(r"[\s,]+", text) if origin]
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin.lower()):
+            raise ConfigurationError(
+                f"{variable}: found {origin!r}, expected origins such as https://shop.example or http://localhost:3000,"
+                " with commas between them; list every one, there is no sign for all"
+            )
+    return tuple(origin.lower() for origin in origins)
+
+
+def _trace_target(variable: str, text: str) -> str | None:
+    """Read where spans go; a file's path becomes absolute, for the service's process runs in another folder."""
+    if text == OTLP and not _has_otlp():
+        raise ConfigurationError(
+            f"{variable}: otlp needs the package opentelemetry-exporter-otlp-proto-http, which is not installed;"
+            " install it, or name console or a file"
+        )
+    if text in ("", CONSOLE, OTLP):
+        return text or None
+    try:
+        path = Path(text).expanduser().absolute()
+        path.open("ab").close()
+    except (OSError, RuntimeError) as error:
+        raise ConfigurationError(
+            f"{variable}: found {text!r}, which cannot be written ({error}); expected console, otlp or the path"
+            " of a file"
+        ) from error
+    return str(path)
+
+
+def _has_otlp() -> bool:
+    try:
+        return find_spec(OTLP_MODULE) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@dataclass(frozen=True)
+class LiveSettings:
+    """What answers come from.
+
+    ``store_deadline_ms`` holds for a store that is a server. The age of item rows is told by the home's clock.
+    """
+
+    store_deadline_ms: float = setting(
+        "RANKLOOP_STORE_DEADLINE_MS", "20", _positive_number, "how long a Redis may take for a user's row"
+    )
+    stale_after_days: float = setting(
+        "RANKLOOP_STALE_AFTER_DAYS", "8", _positive_number, "age of item rows that is called stale"
+    )
+    session_users: int = setting(
+        SESSION_USERS, "200000", _whole_number, "users whose sessions are held in memory, about 1 KB each"
+    )
+    session_events: int = setting(
+        SESSION_EVENTS,
+        "1000000",
+        _whole_number,
+        "events of the last seven days that a start reads from the journal for them",
+    )
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one caller may ask, and how long a request may wait for its turn.
+
+    A plain list counts as one, what costs more as more. The rate lies below what one core answers, so that a caller who
+    asks for all it can get leaves something; what the machine cannot answer in time is shed.
+    """
+
+    per_second: float = setting(
+        "RANKLOOP_REQUESTS_PER_SECOND", "400", _positive_number, "requests of one caller, counted by what they cost"
+    )
+    burst: float = setting(
+        "RANKLOOP_REQUESTS_AT_ONCE", "2000", _at_least_one, "requests of one caller at once, counted by what they cost"
+    )
+    waiting_seconds: float = setting(
+        "RANKLOOP_WAITING_MS",
+        "250",
+        _milliseconds,
+        "longest wait for an answer's turn; what would wait longer is refused",
+    )
+
+
+@dataclass(frozen=True)
+class HttpSettings:
+    """Connections: how long they are kept, and which pages may ask."""
+
+    keep_alive_seconds: float = setting(
+        "RANKLOOP_KEEP_ALIVE_SECONDS",
+        "75",  # usual load balancers keep idle connections for 60 s
+        _positive_number,
+        "how long a connection may wait for a request",
+    )
+    origins: tuple[str, ...] = setting(
+        "RANKLOOP_CORS_ORIGINS", "", _origins, "origins of pages that may ask, with commas between them"
+    )
+    drain_seconds: float = setting(
+        "RANKLOOP_DRAIN_SECONDS",
+        "0",
+        _drain_seconds,
+        "how long to go on answering after SIGTERM, while `/readyz` says 503",
+    )
+
+
+@dataclass(frozen=True)
+class TelemetrySettings:
+    """Where spans go: ``console``, ``otlp``, the absolute path of a file, or None."""
+
+    traces: str | None = setting(
+        TRACES, "", _trace_target, "where OpenTelemetry spans go: `console`, a file, or `otlp`"
+    )
 
 
 @dataclass(frozen=True)
 class ServiceSettings:
-    """Which home's bundle is served, and for which environment it was promoted.
+    """Which home's bundle is served, for which environment it was promoted, and how."""
 
-    ``store_deadline_ms``: how long a store that is a server may take for a user's row. ``stale_after_days``: age of the
-    newest item row, by the home's clock, from which answers say that they rest on stale features.
-    ``keep_alive_seconds``: how long a connection may wait for a request. ``origins``: of pages on other hosts whose
-    scripts may ask, such as ``https://shop.example``. ``session_users``: users whose sessions are
-    held in memory. ``session_events``: events of the journal that a start reads for them.
-    """
-
-    home: Home
-    environment: str = "local"
-    store_deadline_ms: float = 20.0
-    stale_after_days: float = 8.0
-    keep_alive_seconds: float = 75.0  # usual load balancers keep idle connections for 60 s
-    origins: tuple[str, ...] = ()
-    session_users: int = 200_000
-    session_events: int = 1_000_000
-
-    @property
-    def shop(self) -> str:
-        """Name of the shop whose home it is.
-
-        Raises:
-            ConfigurationError: no run has made a home there, or its note of the shop cannot be read.
-        """
-        return read_shop_note(self.home).shop
+    home: Home = setting(  # noqa: RUF009 - it declares a field
+        HOME, None, _home, "the home that is served; `rankloop serve` sets it, `bentoml serve` needs it"
+    )
+    environment: str = setting(
+        ENVIRONMENT, "local", _environment, "whose promoted bundle is served; `rankloop serve` sets it"
+    )
+    live: LiveSettings = LiveSettings()
+    admission: Limits = Limits()
+    http: HttpSettings = HttpSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @property
     def variables(self) -> dict[str, str]:
-        """The settings as environment variables, for the processes of the service."""
-        return {HOME: str(self.home.root), ENVIRONMENT: self.environment}
+        """The settings that name places, as environment variables for a process in another folder."""
+        places = {HOME: str(self.home.root), ENVIRONMENT: self.environment}
+        return places | ({TRACES: self.telemetry.traces} if self.telemetry.traces else {})
 
 
 def settings_from(variables: Mapping[str, str]) -> ServiceSettings:
-    """Read the settings.
+    """Read all settings.
 
     Raises:
-        ConfigurationError: no home is named, an environment cannot be called that, or a number is none.
+        ConfigurationError: no home is named, or a variable's text is none of those expected.
     """
-    if not variables.get(HOME):
-        raise ConfigurationError(
-            f"{HOME} is not set; expected the folder of a home: `rankloop serve --home DIR` sets it"
-        )
-    environment = variables.get(ENVIRONMENT) or ServiceSettings.environment
-    if not is_environment_name(environment):
-        raise ConfigurationError(f"environment {environment!r}: {NAME_ADVICE}")
-    return ServiceSettings(
-        Home(Path(variables[HOME]).resolve()),
-        environment,
-        positive_number(variables, DEADLINE, ServiceSettings.store_deadline_ms),
-        positive_number(variables, STALE, ServiceSettings.stale_after_days),
-        positive_number(variables, KEEP_ALIVE, ServiceSettings.keep_alive_seconds),
-        tuple(_origin(each) for each in re.split(r"[\s,]+", variables.get(ORIGINS, "")) if each),
-        whole_number(variables, SESSION_USERS, ServiceSettings.session_users),
-        whole_number(variables, SESSION_EVENTS, ServiceSettings.session_events),
-    )
+    return _read(ServiceSettings, variables)
 
 
-def _origin(given: str) -> str:
-    """Return an origin as browsers write it.
-
-    Raises:
-        ConfigurationError: it is none.
-    """
-    origin = given.lower()
-    if not ORIGIN.fullmatch(origin):
-        raise ConfigurationError(
-            f"{ORIGINS}: found {given!r}, expected origins such as https://shop.example or http://localhost:3000, with"
-            " commas between them; list every one, there is no sign for all"
-        )
-    return origin
+def declared_settings(section: type = ServiceSettings) -> Iterator[Setting]:
+    """Yield every setting of a section and of those below it."""
+    for each in fields(section):
+        if "setting" in each.metadata:
+            yield each.metadata["setting"]
+        else:
+            yield from declared_settings(type(each.default))
 
 
-def whole_number(variables: Mapping[str, str], name: str, standard: int) -> int:
-    """Read a whole number above 0; ``standard`` where the variable is not set or empty.
-
-    Raises:
-        ConfigurationError: it is none.
-    """
-    number = positive_number(variables, name, standard)
-    if number != int(number):
-        raise ConfigurationError(f"{name}: found {variables[name]!r}, expected a whole number above 0")
-    return int(number)
+def _read(section: type[Section], variables: Mapping[str, str]) -> Section:
+    return section(**{each.name: _value(each, variables) for each in fields(section)})  # type: ignore[arg-type]
 
 
-def positive_number(variables: Mapping[str, str], name: str, standard: float) -> float:
-    """Read a number above 0; ``standard`` where the variable is not set or empty.
-
-    Raises:
-        ConfigurationError: it is none.
-    """
-    given = variables.get(name) or str(standard)
-    try:
-        found = float(given)
-    except ValueError:
-        found = -1.0
-    if not 0 < found < float("inf"):
-        raise ConfigurationError(f"{name}: found {given!r}, expected a positive number")
-    return found
+def _value(each: Field[Any], variables: Mapping[str, str]) -> Any:
+    """Read the setting that a field declares, or the section that it holds."""
+    if "setting" in each.metadata:
+        return each.metadata["setting"].read(variables)
+    return _read(type(each.default), variables)

@@ -24,9 +24,14 @@ def reference_tables() -> str:
 
 def page_with_reference(page: str) -> str:
     """A page whose part between the two markers is the reference as it is now."""
+    return between_markers(page, reference_tables())
+
+
+def between_markers(page: str, content: str) -> str:
+    """Replace the part of a page that stands between the two markers."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{reference_tables()}\n\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{content}\n\n{END}{after}"
 
 
 def _sections(path: str, section: type[Settings]) -> Iterator[tuple[str, type[Settings]]]:

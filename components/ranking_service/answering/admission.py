@@ -8,7 +8,6 @@ import asyncio
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -17,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from components.ranking_service.answering.fair_queue import FairLine
 from components.ranking_service.answering.together import Steps, together
-from components.ranking_service.settings import positive_number
+from components.ranking_service.settings import Limits
 
 MOST_CALLERS = 10_000  # remembered at once; of more, those that asked longest ago start afresh
 MOST_NAME = 64  # characters of a caller's name or address that tell it apart
@@ -29,37 +28,7 @@ LOOKS = 3  # turns of the loop between two rounds: what was received is read, th
 ABOUT = 0.5  # of a plain answer, by which a group may cost more
 NEW_SHARE = 0.05  # of the mean time of an answer: about the last 20 count
 
-PER_SECOND = "RANKLOOP_REQUESTS_PER_SECOND"
-BURST = "RANKLOOP_REQUESTS_AT_ONCE"
-WAITING = "RANKLOOP_WAITING_MS"
 Found = TypeVar("Found")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one caller may ask, and how long a request may wait for its turn.
-
-    A plain list counts as one, what costs more as more. The rate lies below what one core answers, so that a caller who
-    asks for all it can get leaves something; what the machine cannot answer in time is shed.
-    """
-
-    per_second: float = 400.0
-    burst: float = 2000.0
-    waiting_seconds: float = 0.25
-
-
-def limits_from(variables: Mapping[str, str]) -> Limits:
-    """Read the limits from environment variables.
-
-    Raises:
-        ConfigurationError: one is not a positive number.
-    """
-    standard = Limits()
-    return Limits(
-        positive_number(variables, PER_SECOND, standard.per_second),
-        max(1.0, positive_number(variables, BURST, standard.burst)),
-        positive_number(variables, WAITING, standard.waiting_seconds * 1000) / 1000,
-    )
 
 
 class Rates:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from components.feedback.records import ServedEvent
 from components.ranking.rows import ItemRows
 from components.ranking.sessions import Session, both, joined
-from components.ranking_service.settings import ServiceSettings
+from components.ranking_service.settings import LiveSettings
 from feature_repo.packed_online_store.client import PackedClient, microseconds
 from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.packed_online_store.writing import write_view
@@ -48,7 +48,7 @@ class Sessions:
     Of more than ``most_users`` those whose last event was taken longest ago are let go of, and counted.
     """
 
-    def __init__(self, forgotten: Container[str] = (), most_users: int = ServiceSettings.session_users) -> None:
+    def __init__(self, forgotten: Container[str] = (), most_users: int = LiveSettings.session_users) -> None:
         self._forgotten, self._most_users = forgotten, most_users
         self._lock = threading.Lock()
         self._held: OrderedDict[str, Session] = OrderedDict()

@@ -14,7 +14,7 @@ import asyncio
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from components.ranking_service.http.room import ENOUGH, Room
-from components.ranking_service.settings import ServiceSettings
+from components.ranking_service.settings import HttpSettings
 
 MOST_HEAD_BYTES = 64 * 1024
 REST_SECONDS = 10.0  # for the rest of a head, or for whatever comes while nothing is being answered
@@ -34,7 +34,7 @@ class BoundedConnection(HttpToolsProtocol):
     """
 
     room = Room(ENOUGH)
-    keep_alive_seconds = ServiceSettings.keep_alive_seconds
+    keep_alive_seconds = HttpSettings.keep_alive_seconds
     _is_silent = True  # nothing has come yet
     _steps = 0
     _unfinished = 0  # bytes since the last step towards a whole request

@@ -4,14 +4,10 @@ import asyncio
 import ctypes
 import logging
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import FrameType
 
-from components.contracts.errors import ConfigurationError
-
 PR_SET_PDEATHSIG = 1
-DRAIN_SECONDS = "RANKLOOP_DRAIN_SECONDS"
-MOST_SECONDS = 600.0
 Handler = Callable[[int, FrameType | None], None]
 log = logging.getLogger("bentoml.rankloop.draining")
 
@@ -52,19 +48,3 @@ class Drain:
             loop.call_soon_threadsafe(loop.call_later, self._seconds, stop, number, None)
 
         return handle
-
-
-def drain_from(variables: Mapping[str, str]) -> Drain:
-    """Read for how long to drain.
-
-    Raises:
-        ConfigurationError: it is no number of seconds from 0 to 600.
-    """
-    given = variables.get(DRAIN_SECONDS) or "0"
-    try:
-        seconds = float(given)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= MOST_SECONDS:
-        raise ConfigurationError(f"{DRAIN_SECONDS}: found {given!r}, expected seconds from 0 to {MOST_SECONDS:.0f}")
-    return Drain(seconds)

@@ -12,7 +12,6 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from components.ranking_service.answering.admission import Limits
 from components.ranking_service.http.answer_schemas import (
     Customer,
     Customers,
@@ -24,6 +23,7 @@ from components.ranking_service.http.answer_schemas import (
 from components.ranking_service.http.bodies import BODY_SECONDS, JSON, MOST_BYTES
 from components.ranking_service.http.schemas import ID_DOCUMENT, EventsRequest, RankRequest, RecommendRequest
 from components.ranking_service.page.storefront import MOST_CUSTOMERS, SOME_CUSTOMERS
+from components.ranking_service.settings import Limits
 
 Document = dict[str, Any]
 TEXT = "text/plain"

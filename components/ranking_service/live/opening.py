@@ -21,7 +21,7 @@ from components.bundles.store import find_bundle, published_folders
 from components.contracts.errors import BundleError, ConfigurationError, PromotionError, StoreError
 from components.experiments.experiment import LATEST, ArmName, Experiment, experiment_file, read_experiment
 from components.feedback.following import LastKnown
-from components.home.shop_note import run_command
+from components.home.shop_note import read_shop_note, run_command
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.candidates import Assortment, assortment
 from components.ranking.features import feature_list
@@ -76,7 +76,7 @@ class Opening:
             ConfigurationError: no run has made a home there.
         """
         self.settings, self.sessions, self._forgotten = settings, sessions, forgotten
-        self.shop = settings.shop
+        self.shop = read_shop_note(settings.home).shop
         self._advice = f"{run_command(settings.home)} writes them again"
         self.time = HomeTime(settings.home.feedback, lambda: self._client("", bounded=True), self._advice)
         self._shelves: dict[str, _Shelf] = {}
@@ -207,7 +207,7 @@ class Opening:
         return microseconds(self.time())
 
     def _staleness(self, newest: int) -> Callable[[], bool]:
-        bound = timedelta(days=self.settings.stale_after_days) // MICROSECOND
+        bound = timedelta(days=self.settings.live.stale_after_days) // MICROSECOND
         return lambda: self.now() - newest > bound
 
     def _shelf(self, revision: str) -> _Shelf:
@@ -291,7 +291,7 @@ class Opening:
         return int.from_bytes((mark or b"")[:8], "little", signed=True)
 
     def _client(self, revision: str, bounded: bool = False) -> PackedClient:
-        home, deadline = self.settings.home, self.settings.store_deadline_ms / 1000
+        home, deadline = self.settings.home, self.settings.live.store_deadline_ms / 1000
         return PackedClient.open(
             home.online_url,
             project=PROJECT,

@@ -16,7 +16,7 @@ from components.feedback.following import Follower, LastKnown
 from components.feedback.journal.log import FeedbackLog, Taken
 from components.feedback.reading import LastEvents, last_events
 from components.feedback.records import ServedEvent, ServedList
-from components.ranking_service.answering.admission import Limits, Turn
+from components.ranking_service.answering.admission import Turn
 from components.ranking_service.answering.fair_queue import FairLock
 from components.ranking_service.answering.sessions import EVENT_COLUMNS, Sessions, journal_sessions, session_events
 from components.ranking_service.answering.unkept import Unkept
@@ -35,18 +35,18 @@ log = logging.getLogger("bentoml.rankloop.serving")
 class Serving:
     """``live`` is replaced whole, and is None for as long as there is nothing to rank with."""
 
-    def __init__(self, settings: ServiceSettings, limits: Limits, measures: Measures) -> None:
+    def __init__(self, settings: ServiceSettings, measures: Measures) -> None:
         """Open nothing yet.
 
         Raises:
             ConfigurationError: no run has made a home there, or its tombstones cannot be read.
         """
         self.live: Live | None = None
-        self.turn = Turn(limits)
+        self.turn = Turn(settings.admission)
         self.measures = measures
         self._known = LastKnown(settings.home.tombstones)
         self._unkept = Unkept(settings.home, self._known)
-        self.sessions = Sessions(self._unkept, settings.session_users)
+        self.sessions = Sessions(self._unkept, settings.live.session_users)
         self._opening = Opening(settings, self.sessions, self._known)
         self.reloading = Reloading(self._opening, self._put, self._follow)
         self._log: FeedbackLog | None = None
@@ -58,7 +58,7 @@ class Serving:
         """Held while a long batch of events is parsed and taken: several at once would delay all other requests."""
         self._takings: set[asyncio.Task[Taken]] = set()
         self._teller = ThreadPoolExecutor(1, "sessions")  # its own: no slow reader of the store is waited for
-        self._most_events = settings.session_events
+        self._most_events = settings.live.session_events
         self._is_restored = False
         self.is_started = False
         """Whether requests are answered: all that is there was opened, and the log is."""

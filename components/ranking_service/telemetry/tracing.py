@@ -8,7 +8,6 @@ address (OTEL_EXPORTER_OTLP_…).
 
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from opentelemetry.context import Context
@@ -19,10 +18,9 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_contex
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.types import Scope
 
-from components.contracts.errors import ConfigurationError
+from components.ranking_service.settings import CONSOLE, OTLP
 from components.ranking_service.telemetry.visits import Visit
 
-TRACES = "RANKLOOP_TRACES"
 TRACE_HEADERS = (b"traceparent", b"tracestate")
 FIRST_SERVER_ERROR = 500
 NAMELESS = "unknown_service"  # what the SDK calls a service that no variable names
@@ -79,40 +77,20 @@ class FileSpanExporter(ConsoleSpanExporter):
         self._file.close()
 
 
-def tracing_from(variables: Mapping[str, str]) -> Tracing | None:
-    """Read where spans go: ``console`` (standard error), ``otlp`` (a collector), or a file's path; None: nowhere.
-
-    Raises:
-        ConfigurationError: the exporter is not installed, or the file cannot be written.
-    """
-    target = variables.get(TRACES)
+def tracing_to(target: str | None) -> Tracing | None:
+    """Send spans to ``console`` (standard error), ``otlp`` (a collector) or a file's path; None: make none."""
     return Tracing(_exporter(target)) if target else None
 
 
 def _exporter(target: str) -> SpanExporter:
-    if target == "console":
+    if target == CONSOLE:
         return ConsoleSpanExporter(out=sys.stderr, formatter=_line)
-    if target == "otlp":
-        return _otlp_exporter()
-    try:
-        return FileSpanExporter(Path(target).expanduser())
-    except (OSError, RuntimeError) as error:
-        raise ConfigurationError(
-            f"{TRACES}: found {target!r}, which cannot be written ({error}); expected console, otlp or the path"
-            " of a file"
-        ) from error
-
-
-def _otlp_exporter() -> SpanExporter:
-    try:
+    if target == OTLP:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    except ImportError as error:
-        raise ConfigurationError(
-            f"{TRACES}: otlp needs the package opentelemetry-exporter-otlp-proto-http, which is not installed; install"
-            " it, or name console or a file"
-        ) from error
-    exporter: SpanExporter = OTLPSpanExporter()
-    return exporter
+
+        exporter: SpanExporter = OTLPSpanExporter()
+        return exporter
+    return FileSpanExporter(Path(target))
 
 
 def _attributes(method: str, visit: Visit) -> dict[str, str | int]:

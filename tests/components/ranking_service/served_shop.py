@@ -28,7 +28,6 @@ from components.materialize_features.packed_rows import advance_clock, leave_inv
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.candidates import assortment
 from components.ranking.features import FEATURE_NAMES
-from components.ranking_service.answering.admission import Limits
 from components.ranking_service.answering.answers import Answer, Asked
 from components.ranking_service.answering.catalogue import read_catalogue
 from components.ranking_service.answering.online_rows import OnlineRows
@@ -37,7 +36,7 @@ from components.ranking_service.answering.sessions import Sessions
 from components.ranking_service.answering.together import Found, Steps, together
 from components.ranking_service.http.routes import ranking_app
 from components.ranking_service.live.serving import Serving
-from components.ranking_service.settings import ServiceSettings
+from components.ranking_service.settings import LiveSettings, ServiceSettings
 from components.ranking_service.telemetry.measures import Measures
 from components.ranking_service.telemetry.stopwatch import Stopwatch
 from components.shop.settings import Candidates
@@ -157,9 +156,9 @@ def item_ids(answer: Answer) -> Sequence[str]:
 
 
 @contextmanager
-def serving(home: Home, **settings: Any) -> Iterator[Serving]:
+def serving(home: Home, **live: Any) -> Iterator[Serving]:
     """Start a home's service, and stop it at the end."""
-    found = Serving(ServiceSettings(home, **settings), Limits(), Measures())
+    found = Serving(ServiceSettings(home, live=LiveSettings(**live)), Measures())
     found.start()
     try:
         yield found

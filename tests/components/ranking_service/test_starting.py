@@ -15,7 +15,6 @@ from components.feedback.places import Places
 from components.feedback.reading import LastEvents
 from components.feedback.records import ServedEvent
 from components.home.layout import Home
-from components.ranking_service.answering.admission import Limits
 from components.ranking_service.live import serving as module
 from components.ranking_service.live.readings import show_readings
 from components.ranking_service.live.serving import Serving
@@ -86,7 +85,7 @@ def test_what_is_beyond_the_limits_is_counted(shop: Stocked, caplog: pytest.LogC
 
 def test_a_start_says_what_it_reads_and_is_ready_at_its_end(shop: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
     write_journal(shop.home, [happened(shop, 1, "ann")])
-    found = Serving(ServiceSettings(shop.home), Limits(), Measures())
+    found = Serving(ServiceSettings(shop.home), Measures())
     client = caller_of(found)
     said = [client.ask("GET", "/readyz").text]
     read = module.last_events
@@ -123,7 +122,7 @@ def test_a_journal_that_cannot_be_read_is_tried_again(shop: Stocked, monkeypatch
     write_journal(shop.home, [happened(shop, 1, "ann")])
     with monkeypatch.context() as patch:
         patch.setattr(module, "last_events", broken)
-        found = Serving(ServiceSettings(shop.home), Limits(), Measures())
+        found = Serving(ServiceSettings(shop.home), Measures())
         found.start()
     try:
         assert sessions_of(found, "ann") == [0]

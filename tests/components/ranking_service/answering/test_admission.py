@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from starlette.exceptions import HTTPException
 
-from components.contracts.errors import ConfigurationError
 from components.ranking_service.answering import admission
-from components.ranking_service.answering.admission import Limits, Rates, Turn, _Place, limits_from
+from components.ranking_service.answering.admission import Rates, Turn, _Place
 from components.ranking_service.answering.together import Steps, nothing_to_score
+from components.ranking_service.settings import Limits
 
 
 def test_a_caller_may_send_a_burst_and_then_its_rate() -> None:
@@ -321,15 +321,3 @@ def test_other_work_waits_for_rounds_of_its_own_and_teaches_nothing_of_answers()
 
     found, turn, groups = asyncio.run(asked())
     assert (found, turn.mean_seconds, turn.shed, groups) == ([None] * 10, 10.0, 0, [1] * 10)
-
-
-def test_limits_come_from_variables() -> None:
-    assert limits_from({}) == Limits()
-    given = {"RANKLOOP_REQUESTS_PER_SECOND": "50", "RANKLOOP_REQUESTS_AT_ONCE": "5", "RANKLOOP_WAITING_MS": "100"}
-    assert limits_from(given) == Limits(50, 5, 0.1)
-
-
-@pytest.mark.parametrize("given", ["0", "-1", "nan", "inf", "many"])
-def test_a_limit_that_is_no_positive_number_is_refused(given: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"RANKLOOP_WAITING_MS: found '{given}'"):
-        limits_from({"RANKLOOP_WAITING_MS": given})

@@ -20,12 +20,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Message, Scope
 
-from components.ranking_service.answering.admission import Limits, Rates, Turn
+from components.ranking_service.answering.admission import Rates, Turn
 from components.ranking_service.http import edge
 from components.ranking_service.http.access import Access
 from components.ranking_service.http.api_keys import ApiKey, hash_of, write_keys
 from components.ranking_service.http.draining import Drain
 from components.ranking_service.http.edge import Edge, Gate
+from components.ranking_service.settings import Limits
 from components.ranking_service.telemetry import request_log
 from components.ranking_service.telemetry.measures import Measures
 from components.ranking_service.telemetry.request_log import MOST_LINES, RequestLog

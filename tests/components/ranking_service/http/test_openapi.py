@@ -7,9 +7,9 @@ import schemathesis
 from starlette.routing import Route
 
 from components.contracts.ids import MAX_ID_CHARACTERS
-from components.ranking_service.answering.admission import Limits
 from components.ranking_service.http.openapi import openapi_document
 from components.ranking_service.http.routes import ranking_app
+from components.ranking_service.settings import Limits
 
 PAGE = {"/", "/page/{asset}"}  # for people, not for programs
 BODY_PROBLEMS = {"400", "401", "405", "408", "413", "415", "422", "429", "503"}

@@ -18,13 +18,14 @@ from components.experiments.experiment import experiment_file
 from components.feedback.reading import served_lists
 from components.ranking.candidates import SOURCES, candidates_of
 from components.ranking.features import FEATURE_NAMES
-from components.ranking_service.answering.admission import Limits, Rates
+from components.ranking_service.answering.admission import Rates
 from components.ranking_service.answering.recommender import Recommender
 from components.ranking_service.http.access import Access
 from components.ranking_service.http.draining import Drain
 from components.ranking_service.http.edge import Edge, Gate
 from components.ranking_service.http.routes import ranking_app
 from components.ranking_service.live.serving import Serving
+from components.ranking_service.settings import Limits
 from components.ranking_service.telemetry.request_log import RequestLog
 from tests.components.ranking_service.served_shop import (
     CATALOGUE,
