@@ -1,15 +1,15 @@
 """How much is let in: rates of callers, and turns."""
 
 import asyncio
-import time
-from types import SimpleNamespace
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 from starlette.exceptions import HTTPException
 
 from components.ranking_service.answering import admission
-from components.ranking_service.answering.admission import Rates, Turn, _Place
+from components.ranking_service.answering.admission import Rates, Turn
 from components.ranking_service.answering.together import Steps, nothing_to_score
 from components.ranking_service.settings import Limits
 
@@ -49,13 +49,42 @@ def test_only_so_many_callers_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_caller_is_known_by_so_many_characters() -> None:
     rates = Rates(Limits(per_second=0.1, burst=1))
-    rates.admit("x" * 10_000, now=0.0)
-    assert all(len(name) <= admission.MOST_NAME for name in rates._full_at)
+    rates.admit("x" * admission.MOST_NAME + "y" * 10_000, now=0.0)
+    with pytest.raises(HTTPException):
+        rates.admit("x" * admission.MOST_NAME + "z", now=0.0)
+
+
+class Clock:
+    """The time that admission sees; it passes only when a test lets it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    monotonic = perf_counter
 
 
 @pytest.fixture
-def no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "time", SimpleNamespace(perf_counter=lambda: 0.0, monotonic=lambda: 0.0))
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(admission, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def groups(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many answers were made at once, each time."""
+    sizes: list[int] = []
+    together = admission.together
+
+    def counted(group: Sequence[Steps[Any]]) -> list[Any]:
+        sizes.append(len(group))
+        return together(group)
+
+    monkeypatch.setattr(admission, "together", counted)
+    return sizes
 
 
 def answer(number: int, made: list[int]) -> Steps[int]:
@@ -65,19 +94,31 @@ def answer(number: int, made: list[int]) -> Steps[int]:
     yield
 
 
+def lasting(seconds: float, clock: Clock) -> Steps[None]:
+    """An answer that takes some time."""
+    clock.now += seconds
+    return None
+    yield
+
+
+async def taught(seconds: float, clock: Clock) -> Turn:
+    """A turn that has learned how long its answers take."""
+    turn = Turn(Limits(waiting_seconds=1000))
+    for _ in range(300):
+        await turn.answer(lasting(seconds, clock))
+    for _ in range(admission.LOOKS + 1):  # then nothing runs any more
+        await asyncio.sleep(0)
+    return turn
+
+
 def failing() -> Steps[int]:
     raise ValueError("bad")
     yield
 
 
-@pytest.mark.usefixtures("no_time_passes")
-def test_answers_are_made_in_order_and_the_loop_runs_between_rounds() -> None:
+def test_answers_are_made_in_order_and_the_loop_runs_between_rounds(clock: Clock) -> None:
     async def all_of_them() -> tuple[list[int], list[int]]:
-        turn, made, seen = Turn(Limits(waiting_seconds=9)), [], []
-        turn._answer_seconds = admission.MOST_ROUND_SECONDS / 8  # of which a round holds as many as a group
-
-        async def ask(number: int) -> int:
-            return await turn.answer(answer(number, made))
+        turn, made, seen = await taught(admission.MOST_ROUND_SECONDS / 8, clock), [], []  # a round holds a group
 
         async def look() -> None:
             while len(made) < 20:
@@ -85,7 +126,7 @@ def test_answers_are_made_in_order_and_the_loop_runs_between_rounds() -> None:
                 assert turn.ahead == (20 - len(made) if made else 0)
                 await asyncio.sleep(0)
 
-        tasks = [asyncio.create_task(ask(number)) for number in range(20)]
+        tasks = [asyncio.create_task(turn.answer(answer(number, made))) for number in range(20)]
         await asyncio.gather(look(), *tasks)
         assert [task.result() for task in tasks] == list(range(20))
         assert turn.ahead == 0
@@ -131,61 +172,45 @@ def test_a_slow_answer_never_closes_an_idle_service() -> None:
     asyncio.run(alone())
 
 
-def test_answers_made_together_share_the_time_that_they_took(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter(range(10**6))  # a second a look
-    monkeypatch.setattr(admission, "time", SimpleNamespace(perf_counter=lambda: float(next(clock))))
+def test_answers_made_together_share_the_time_that_they_took(clock: Clock, groups: list[int]) -> None:
+    async def some_wait() -> tuple[Turn, float]:
+        turn = await taught(0.001, clock)
+        groups.clear()
+        before = turn.mean_seconds
+        await asyncio.gather(*(turn.answer(lasting(0.002, clock)) for _ in range(1 + 4)))
+        return turn, before
 
-    async def some_wait() -> Turn:
-        turn = Turn(Limits(waiting_seconds=1000))
-        turn.mean_seconds = turn._answer_seconds = 0.001
-        group = [_Place(answer(0, []), 100.0, asyncio.get_running_loop().create_future()) for _ in range(4)]
-        turn.ahead, turn._exited = 4, 90.0
-        turn._make(group)
-        assert [await place.outcome for place in group] == [0] * 4
-        return turn
-
-    turn = asyncio.run(some_wait())
+    turn, before = asyncio.run(some_wait())
+    assert groups == [1, 4]
+    alone = before + admission.NEW_SHARE * (0.002 - before)
     share = 1 - (1 - admission.NEW_SHARE) ** 4
-    assert turn.ahead == 0
-    assert turn._answer_seconds == pytest.approx(0.001 + share * (1 / 4 - 0.001)), "one second for four"
-    assert turn.mean_seconds == pytest.approx(0.001 + share * ((1 - 100) / 4 - 0.001)), "since they came"
+    assert turn.mean_seconds == pytest.approx(alone + share * (0.008 / 4 - alone)), "since the one before them"
 
 
-@pytest.mark.usefixtures("no_time_passes")
-def test_slow_answers_are_made_in_smaller_groups() -> None:
-    assert groups_of(answer_seconds=0.001, waiting=20) == [1, 8, 8, 4]
-    assert groups_of(answer_seconds=0.00625, waiting=12) == [1, 4, 4, 4]
-    assert groups_of(answer_seconds=3.0, waiting=3) == [1, 1, 1, 1]
+@pytest.mark.parametrize(
+    ("answer_seconds", "waiting", "expected"),
+    [(0.001, 20, [1, 8, 8, 4]), (0.0063, 12, [1, 4, 4, 4]), (3.0, 3, [1, 1, 1, 1])],
+)
+def test_slow_answers_are_made_in_smaller_groups(
+    clock: Clock, groups: list[int], answer_seconds: float, waiting: int, expected: list[int]
+) -> None:
+    async def asked() -> None:
+        turn = await taught(answer_seconds, clock)
+        groups.clear()
+        await asyncio.gather(*(turn.answer(lasting(answer_seconds, clock)) for _ in range(waiting + 1)))
+
+    asyncio.run(asked())
+    assert groups == expected
 
 
-def groups_of(answer_seconds: float, waiting: int) -> list[int]:
-    """How many answers are made at once, when some come while the first is made."""
-
-    async def asked() -> list[int]:
-        turn, groups = Turn(Limits(waiting_seconds=1000)), []
-        make = turn._make
-
-        def made(group: list[_Place]) -> None:
-            groups.append(len(group))
-            make(group)
-            turn._answer_seconds = answer_seconds
-
-        turn._make, turn._answer_seconds = made, answer_seconds  # type: ignore[method-assign]
-        await asyncio.gather(*(turn.answer(answer(number, [])) for number in range(waiting + 1)))
-        return groups
-
-    return asyncio.run(asked())
-
-
-def test_when_the_loop_is_busy_answers_get_as_long_as_all_else() -> None:
+def test_when_the_loop_is_busy_answers_get_as_long_as_all_else(clock: Clock) -> None:
     async def busy() -> list[int]:
-        turn, made, seen = Turn(Limits(waiting_seconds=1000)), [], []
+        turn, made, seen = await taught(0.001, clock), [], []
 
         async def crowd() -> None:
             while len(made) < 60:
                 seen.append(len(made))
-                turn._answer_seconds = 0.001
-                time.sleep(0.03)  # refusing, say
+                clock.now += 0.03  # refusing, say
                 await asyncio.sleep(0)
 
         await asyncio.gather(crowd(), *(turn.answer(answer(number, made)) for number in range(60)))
@@ -215,14 +240,13 @@ def test_what_no_answer_may_raise_stops_nobody_else() -> None:
 def test_who_leaves_once_the_answer_is_made_is_counted_once() -> None:
     async def too_late() -> None:
         turn = Turn(Limits())
-        tasks = [asyncio.create_task(turn.answer(answer(number, []))) for number in range(3)]
-        make = turn._make
 
-        def made(group: list[_Place]) -> None:
-            make(group)
-            tasks[2].cancel()
+        def leaving() -> Steps[int]:
+            asyncio.get_running_loop().call_soon(tasks[2].cancel)  # before its task is told
+            return 1
+            yield
 
-        turn._make = made  # type: ignore[method-assign]
+        tasks = [asyncio.create_task(turn.answer(steps)) for steps in (answer(0, []), leaving(), answer(2, []))]
         found = await asyncio.gather(*tasks, return_exceptions=True)
         assert found[:2] == [0, 1]
         assert isinstance(found[2], asyncio.CancelledError)
@@ -258,7 +282,7 @@ def test_an_answer_that_fails_fails_alone() -> None:
     asyncio.run(one_fails())
 
 
-@pytest.mark.usefixtures("no_time_passes")
+@pytest.mark.usefixtures("clock")
 def test_a_caller_pays_for_what_its_requests_cost() -> None:
     rates = Rates(Limits(per_second=10, burst=3))
     rates.admit("web")
@@ -269,11 +293,9 @@ def test_a_caller_pays_for_what_its_requests_cost() -> None:
     assert refused.value.headers == {"Retry-After": "2"}, "two seconds for twenty, less a burst of three"
 
 
-@pytest.mark.usefixtures("no_time_passes")
-def test_who_asks_for_little_is_answered_before_all_of_who_asks_for_much() -> None:
+def test_who_asks_for_little_is_answered_before_all_of_who_asks_for_much(clock: Clock) -> None:
     async def asked() -> list[int]:
-        turn, made = Turn(Limits(waiting_seconds=1000)), []
-        turn._answer_seconds = admission.MOST_ROUND_SECONDS  # a group is one answer
+        turn, made = await taught(admission.MOST_ROUND_SECONDS, clock), []  # a group is one answer
         much = [turn.answer(answer(number, made), "much", cost=20) for number in range(5)]
         little = [turn.answer(answer(number, made), "little") for number in (100, 101)]
         await asyncio.gather(*much, *little)
@@ -282,7 +304,7 @@ def test_who_asks_for_little_is_answered_before_all_of_who_asks_for_much() -> No
     assert asyncio.run(asked()) == [0, 1, 100, 101, 2, 3, 4]
 
 
-@pytest.mark.usefixtures("no_time_passes")
+@pytest.mark.usefixtures("clock")
 def test_callers_are_shed_by_their_own_lines() -> None:
     async def asked() -> list[object]:
         turn = Turn(Limits(waiting_seconds=0.25))
@@ -305,19 +327,12 @@ def test_a_crowd_of_callers_waits_for_no_longer_than_the_budget_either() -> None
     assert [isinstance(one, HTTPException) for one in asyncio.run(asked())] == [False] * 4 + [True] * 6
 
 
-def test_other_work_waits_for_rounds_of_its_own_and_teaches_nothing_of_answers() -> None:
-    async def asked() -> tuple[list[None], Turn, list[int]]:
-        turn, groups = Turn(Limits(waiting_seconds=0.25)), []
+def test_other_work_waits_for_rounds_of_its_own_and_teaches_nothing_of_answers(groups: list[int]) -> None:
+    async def asked() -> tuple[list[None], Turn]:
+        turn = Turn(Limits(waiting_seconds=0.25))
         turn.mean_seconds = 10.0
-        make = turn._make
-
-        def made(group: list[_Place]) -> None:
-            groups.append(len(group))
-            make(group)
-
-        turn._make = made  # type: ignore[method-assign]
         works = (turn.work(nothing_to_score(), "web", 2.0) for _ in range(10))
-        return await asyncio.gather(*works), turn, groups
+        return await asyncio.gather(*works), turn
 
-    found, turn, groups = asyncio.run(asked())
+    found, turn = asyncio.run(asked())
     assert (found, turn.mean_seconds, turn.shed, groups) == ([None] * 10, 10.0, 0, [1] * 10)
