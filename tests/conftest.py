@@ -1,5 +1,6 @@
-"""What holds for all tests."""
+"""What holds for all tests, and the homes that they share."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -8,6 +9,8 @@ import pytest
 from hypothesis import settings
 
 from components.home.storage.locations import BucketPath, Location
+from tests.pipelines.finished_home import REFUSING, FinishedHome
+from tests.pipelines.tiny_shop import FEW, TINY, LivingHome
 from tests.servers import S3Server, s3_server
 
 settings.register_profile("any machine", deadline=None)  # no test is judged by how long the machine took
@@ -33,3 +36,33 @@ def bucket(s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Buc
 def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
     """Give a place for a home, once in a folder and once in a bucket."""
     return tmp_path / "home" if request.param == "folder" else request.getfixturevalue("bucket")
+
+
+@pytest.fixture(scope="session")
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="rankloop-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def finished_with_ranker(open_folder: Path) -> FinishedHome:
+    return FinishedHome(open_folder / "ranker", TINY, REFUSING)
+
+
+@pytest.fixture(scope="session")
+def finished_with_baseline(open_folder: Path) -> FinishedHome:
+    return FinishedHome(open_folder / "baseline", FEW)
+
+
+@pytest.fixture(scope="module")
+def ranker_home(finished_with_ranker: FinishedHome) -> LivingHome:
+    """A home whose one run trained a ranker, which the gate refused; each file of tests gets it as that run left it."""
+    return finished_with_ranker.restored()
+
+
+@pytest.fixture(scope="module")
+def baseline_home(finished_with_baseline: FinishedHome) -> LivingHome:
+    """A home whose one run had too few users to train on, and promoted a baseline; fresh for each file of tests."""
+    return finished_with_baseline.restored()

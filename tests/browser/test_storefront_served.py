@@ -6,12 +6,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.pipelines.served_home import served
-from tests.pipelines.tiny_shop import FEW, LivingHome, make_tiny_shop
+from tests.pipelines.tiny_shop import LivingHome
 
 
 @pytest.fixture(scope="module")
-def living(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
-    return LivingHome(make_tiny_shop(tmp_path_factory.mktemp("shown") / "shop", FEW))
+def living(baseline_home: LivingHome) -> LivingHome:
+    return baseline_home
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.container.asking import is_ready, recommend, wait_until
 from tests.container.images import ROOT
-from tests.pipelines.tiny_shop import FEW, LivingHome, make_tiny_shop
+from tests.pipelines.tiny_shop import LivingHome
 from tests.servers import free_port
 
 BENTOML = str(Path(sys.executable).with_name("bentoml"))
@@ -65,8 +65,10 @@ def test_a_bento_is_the_service_its_locked_packages_and_a_recipe_for_an_image(be
     assert "env/python/requirements.txt" in recipe
 
 
-def test_a_bento_answers_from_the_home_that_it_is_told(bento: Path, variables: dict[str, str], tmp_path: Path) -> None:
-    living = LivingHome(make_tiny_shop(tmp_path / "shop", FEW))
+def test_a_bento_answers_from_the_home_that_it_is_told(
+    bento: Path, variables: dict[str, str], tmp_path: Path, baseline_home: LivingHome
+) -> None:
+    living = baseline_home
     key = living.answer("keys", "add", "caller")["key"]
     port, log = free_port(), tmp_path / "log"
     words = [BENTOML, "serve", f"rankloop:{bento.name}", "--host", "127.0.0.1", "--port", str(port)]

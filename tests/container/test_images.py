@@ -5,7 +5,6 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from tests.container.asking import is_ready, recommend, wait_until
 from tests.container.docker_engine import Docker, docker_engine
 from tests.container.images import ROOT, Images, images_of
-from tests.pipelines.tiny_shop import FEW, LivingHome, command, make_tiny_shop
+from tests.pipelines.tiny_shop import LivingHome, command
 
 OWNER = 12345  # of the home, on this machine and in the container
 ANYONE = ("--user", f"{OWNER}:0", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
@@ -47,16 +46,14 @@ def serving(images: Images) -> str:
 
 
 @pytest.fixture(scope="module")
-def living() -> Iterator[LivingHome]:
-    """A home whose owner has no privileges; pytest's own folders would let nobody else in."""
-    with TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        living = LivingHome(make_tiny_shop(Path(folder) / "shop", FEW))
-        for name in WRITTEN:
-            (living.home.root / name).mkdir(exist_ok=True)
-        for place in (living.home.root, *living.home.root.rglob("*")):
-            os.chown(place, OWNER, 0)
-        yield living
+def living(baseline_home: LivingHome) -> LivingHome:
+    """A home whose owner has no privileges."""
+    home = baseline_home.home.root
+    for name in WRITTEN:
+        (home / name).mkdir(exist_ok=True)
+    for place in (home, *home.rglob("*")):
+        os.chown(place, OWNER, 0)
+    return baseline_home
 
 
 def as_owner(living: LivingHome, *words: str) -> Any:

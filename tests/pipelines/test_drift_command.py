@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from components.home.runs import list_runs
-from tests.pipelines.tiny_shop import LivingHome, make_tiny_shop, the_one_line
+from tests.pipelines.tiny_shop import LivingHome, the_one_line
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
-    return LivingHome(make_tiny_shop(tmp_path_factory.mktemp("drifting") / "shop"))
+def tiny(ranker_home: LivingHome) -> LivingHome:
+    return ranker_home
 
 
 def test_a_shop_that_goes_on_as_it_was_has_not_drifted(tiny: LivingHome) -> None:

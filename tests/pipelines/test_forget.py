@@ -20,16 +20,16 @@ from feature_repo.packed_online_store.backends.opening import open_backend
 from tests.components.feedback.rows import a_list, an_event, log_all
 from tests.pipelines.served_home import served
 from tests.pipelines.test_serving import ask
-from tests.pipelines.tiny_shop import EASY, FEW, LivingHome, command, make_tiny_shop, rankloop, the_one_line
+from tests.pipelines.tiny_shop import LivingHome, command, rankloop, the_one_line
 
 OLD_LISTS = "\n[contract]\nmax_gap_days = 9999\n"  # what the service logged here is older than the shop's orders
 
 
 @pytest.fixture(scope="module")
-def living(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
+def living(baseline_home: LivingHome) -> LivingHome:
     """A home with two runs, and a log of what a service showed to the customers of the report and to others."""
-    folder = tmp_path_factory.mktemp("forgetting") / "shop"
-    home = LivingHome(make_tiny_shop(folder, FEW, EASY + OLD_LISTS))
+    home = baseline_home
+    home.shop_file.write_text(home.shop_file.read_text() + OLD_LISTS)
     shown = [a_list(f"r{number}", user_id=user) for number, user in enumerate(customers(home))]
     clicks = [an_event(f"e{number}", user_id=user) for number, user in enumerate(customers(home))]
     first, second, *_ = customers(home)

@@ -13,12 +13,10 @@ import pytest
 
 from components.home.layout import Home
 from components.home.lock import lock_holder
-from components.home.runs import list_runs
-from components.home.step_records import read_records
 from pipelines.runs.step_order import TRAINING
 from tests.pipelines.home_content import content_of
 from tests.pipelines.killing import planned_kills, run_and_kill, states_of
-from tests.pipelines.tiny_shop import command, make_tiny_shop, rankloop
+from tests.pipelines.tiny_shop import LivingHome, command, rankloop
 
 ROUNDS = int(os.environ.get("RANKLOOP_KILL_ROUNDS", "1"))
 FIRST_SEED = int(os.environ.get("RANKLOOP_KILL_SEED", "1"))
@@ -34,13 +32,9 @@ class Undisturbed:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    shop_file, home = make_tiny_shop(folder / "shop"), Home(folder / "home")
-    ended = rankloop("run", "--shop", shop_file, "--home", home.root)
-    assert ended.returncode == 0, ended.stderr
-    records = read_records(home.run(list_runs(home)[0].run_id))
-    return Undisturbed(shop_file, content_of(home), {name: record.seconds for name, record in records.items()})
+def undisturbed(ranker_home: LivingHome) -> Undisturbed:
+    seconds = {name: record.seconds for name, record in ranker_home.records().items()}
+    return Undisturbed(ranker_home.shop_file, content_of(ranker_home.home), seconds)
 
 
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + ROUNDS))

@@ -12,7 +12,7 @@ import pytest
 
 from components.home.layout import Home
 from components.home.lock import lock_holder
-from tests.pipelines.tiny_shop import LivingHome, command, make_tiny_shop, rankloop, the_one_line
+from tests.pipelines.tiny_shop import LivingHome, command, rankloop, the_one_line
 
 ODD_ORDERS = """\
 u0001,i0001,2025-03-08 09:00:00,sale,two,3.5,v9,,blue
@@ -27,8 +27,8 @@ ODD_ITEMS = 'i9999,Robots,Butlers,Acme,99.0,A butler,"true",2025-03-01 00:00:00\
 
 
 @pytest.fixture(scope="module")
-def living(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
-    return LivingHome(make_tiny_shop(tmp_path_factory.mktemp("living") / "shop"))
+def living(ranker_home: LivingHome) -> LivingHome:
+    return ranker_home
 
 
 @contextmanager

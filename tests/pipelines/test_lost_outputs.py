@@ -16,7 +16,7 @@ from components.home.runs import list_runs
 from pipelines.health import examine
 from pipelines.runs.training_run import train
 from pipelines.settings import run_settings
-from tests.pipelines.tiny_shop import LivingHome, make_tiny_shop
+from tests.pipelines.tiny_shop import LivingHome
 from tests.servers import redis_server
 
 pytestmark = [  # of Feast's import, where its registry has to be applied
@@ -26,11 +26,10 @@ pytestmark = [  # of Feast's import, where its registry has to be applied
 
 
 @pytest.fixture(scope="module")
-def living(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
+def living(ranker_home: LivingHome) -> LivingHome:
     """A home whose only bundle was promoted."""
-    found = LivingHome(make_tiny_shop(tmp_path_factory.mktemp("lost") / "shop"))
-    promote(found)
-    return found
+    promote(ranker_home)
+    return ranker_home
 
 
 @pytest.fixture(scope="module")

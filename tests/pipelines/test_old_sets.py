@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from components.features.snapshots.sets import KEPT_SETS, read_set
-from tests.pipelines.tiny_shop import FEW, LivingHome, make_tiny_shop
+from tests.pipelines.tiny_shop import LivingHome
 
 
 def leave_later_sets(trained_on: Path) -> None:
@@ -17,8 +17,8 @@ def leave_later_sets(trained_on: Path) -> None:
         os.utime(later / "set.json", (written + number + 1, written + number + 1))
 
 
-def test_lists_can_be_made_after_many_drift_runs(tmp_path: Path) -> None:
-    living = LivingHome(make_tiny_shop(tmp_path / "shop", FEW))
+def test_lists_can_be_made_after_many_drift_runs(baseline_home: LivingHome) -> None:
+    living = baseline_home
     before = living.answer("recommend", "--all-users")
     trained_on = Path(living.records()["build_features"].handles["features"].uri)
     leave_later_sets(trained_on)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.pipelines.tiny_shop import FEW, LivingHome, make_tiny_shop, the_one_line
+from tests.pipelines.tiny_shop import LivingHome, the_one_line
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class TwoRuns:
 
 
 @pytest.fixture(scope="module")
-def two_runs(tmp_path_factory: pytest.TempPathFactory) -> TwoRuns:
-    living = LivingHome(make_tiny_shop(tmp_path_factory.mktemp("few") / "shop", FEW))
+def two_runs(baseline_home: LivingHome) -> TwoRuns:
+    living = baseline_home
     reason = living.document["verdict"]["reasons"][0]
     assert reason.startswith("no model was trained: found ")
     assert "(training.min_requests)" in reason

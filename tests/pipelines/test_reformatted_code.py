@@ -12,7 +12,7 @@ import pytest
 from components.bundles.sidecar import read_sidecar, write_sidecar
 from components.home.runs import list_runs
 from tests.pipelines.served_home import serving
-from tests.pipelines.tiny_shop import LivingHome, make_tiny_shop
+from tests.pipelines.tiny_shop import LivingHome
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("components", "feature_repo", "pipelines")
@@ -29,8 +29,8 @@ class TwoRankers:
 
 
 @pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> TwoRankers:
-    living = LivingHome(make_tiny_shop(tmp_path_factory.mktemp("before") / "shop"))
+def before(ranker_home: LivingHome) -> TwoRankers:
+    living = ranker_home
     first = _promoted(living)
     living.shop_file.write_text(f"k = 5\n{living.shop_file.read_text()}")
     living.document = living.run()

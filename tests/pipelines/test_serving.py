@@ -20,7 +20,7 @@ from components.home.layout import Home
 from components.home.shop_note import ShopNote, write_shop_note
 from pipelines.serving import SERVICE, address_of, serve
 from tests.pipelines.served_home import PATIENCE_SECONDS, served, serving
-from tests.pipelines.tiny_shop import FEW, LivingHome, command, make_tiny_shop, the_one_line
+from tests.pipelines.tiny_shop import LivingHome, command, the_one_line
 from tests.servers import free_port
 from tests.waiting import until
 
@@ -29,8 +29,8 @@ README_ADDRESS = "http://127.0.0.1:8080"
 
 
 @pytest.fixture(scope="module")
-def living(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
-    return LivingHome(make_tiny_shop(tmp_path_factory.mktemp("served") / "shop", FEW))
+def living(baseline_home: LivingHome) -> LivingHome:
+    return baseline_home
 
 
 def ask(address: str, path: str, **body: Any) -> Any:

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipelines.api_keys import add_key, remove_key
 from tests.pipelines.served_home import PATIENCE_SECONDS, Server, serving
-from tests.pipelines.tiny_shop import FEW, LivingHome, make_tiny_shop
+from tests.pipelines.tiny_shop import LivingHome
 from tests.waiting import until
 
 CHECKS = (
@@ -62,8 +62,8 @@ NEVER_WHOLE = [
 
 
 @pytest.fixture(scope="module")
-def living(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
-    return LivingHome(make_tiny_shop(tmp_path_factory.mktemp("edge") / "shop", FEW))
+def living(baseline_home: LivingHome) -> LivingHome:
+    return baseline_home
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 
 from components.feedback.reading import served_events, served_lists
 from tests.pipelines.served_home import PATIENCE_SECONDS, Server, serving
-from tests.pipelines.tiny_shop import FEW, LivingHome, make_tiny_shop
+from tests.pipelines.tiny_shop import LivingHome
 
 UNLIMITED = {"RANKLOOP_REQUESTS_PER_SECOND": "1000000", "RANKLOOP_REQUESTS_AT_ONCE": "1000000"}
 CALLERS = 4
@@ -65,8 +65,8 @@ class Load:
 
 
 @pytest.fixture(scope="module")
-def living(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
-    return LivingHome(make_tiny_shop(tmp_path_factory.mktemp("logged") / "shop", FEW))
+def living(baseline_home: LivingHome) -> LivingHome:
+    return baseline_home
 
 
 def kill(server: Server) -> None:

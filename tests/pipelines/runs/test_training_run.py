@@ -15,15 +15,12 @@ from components.home.layout import Home
 from components.home.lock import lock_holder
 from components.home.runs import list_runs
 from pipelines.runs.step_order import TRAINING
-from tests.pipelines.tiny_shop import EASY, LivingHome, command, make_tiny_shop, rankloop, the_one_line
-
-# No ranker is that quick: every challenger is refused, whatever it learned.
-HOPELESS = EASY.replace("[gate]", "[gate]\nlatency_budget_ms = 1e-6")
+from tests.pipelines.tiny_shop import LivingHome, command, make_tiny_shop, rankloop, the_one_line
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> LivingHome:
-    return LivingHome(make_tiny_shop(tmp_path_factory.mktemp("tiny") / "shop", settings=HOPELESS))
+def tiny(ranker_home: LivingHome) -> LivingHome:
+    return ranker_home
 
 
 def test_a_run_ends_with_its_document(tiny: LivingHome) -> None:
