@@ -13,6 +13,9 @@ from components.home.file_system import BETTER, lacking_links
 from components.home.layout import Home
 from components.home.lock import lock_holder
 from components.home.runs import list_runs
+from components.home.storage.cache import FOLDER_VARIABLE, object_cache
+from components.home.storage.locations import BucketPath, Location
+from components.home.storage.proof import prove_store
 from components.shop.settings import load_shop
 from pipelines.runs.source_fingerprint import sources_fingerprint
 
@@ -32,21 +35,43 @@ class Finding:
     needed: bool = True
 
 
-def examine(shop_file: Path, home: Home) -> list[Finding]:
-    """Examine Python, packages, the disk, the home, the shop file and its sources, and optional servers."""
+def examine(shop_file: Path, home: Location) -> list[Finding]:
+    """Examine Python, packages, the home and what it lies on, the shop file and its sources, and optional servers."""
     return [
         _python(),
         _bytecode(),
         _packages(),
-        _disk(home),
-        _writable(home),
-        _links(home),
-        _lock(home),
+        *(_folder(shop_file, Home(home)) if isinstance(home, Path) else _bucket(home)),
         *_shop(shop_file),
-        *_outputs(shop_file, home),
         _program("redis-server", "Redis"),
         _program("psql", "PostgreSQL"),
     ]
+
+
+def _folder(shop_file: Path, home: Home) -> list[Finding]:
+    return [_disk(home), _writable(home), _links(home), _lock(home), *_outputs(shop_file, home)]
+
+
+def _bucket(home: BucketPath) -> list[Finding]:
+    """Race for the store's promises, and look at the cache that its objects are read through."""
+    try:
+        promises = prove_store(home)
+    except RankloopError as error:
+        return [Finding("store", False, str(error))]
+    store = [Finding("store", not one.broken, f"{one.name}: {one.seen}", one.broken or "") for one in promises]
+    return [*store, _cache()]
+
+
+def _cache() -> Finding:
+    try:
+        cache = object_cache()
+    except RankloopError as error:
+        return Finding("cache", False, str(error))
+    folder = _existing(cache.folder)
+    seen = f"{cache.folder}, at most {cache.max_bytes / 1e9:.1f} GB, {shutil.disk_usage(folder).free / 1e9:.1f} GB free"
+    if not os.access(folder, os.W_OK):
+        return Finding("cache", False, f"{folder} cannot be written", f"set {FOLDER_VARIABLE} to a folder that can")
+    return Finding("cache", True, seen)
 
 
 def _python() -> Finding:

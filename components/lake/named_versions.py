@@ -51,5 +51,5 @@ def _read(document: Location) -> dict[str, Any]:
     content = read_document(document)
     if content is None:
         raise FileNotFoundError(str(document))
-    document: dict[str, Any] = json.loads(content)
-    return document
+    named: dict[str, Any] = json.loads(content)
+    return named

@@ -5,21 +5,21 @@ from pathlib import Path
 
 import click
 
-from pipelines.commands.options import home_option, json_option, shop_option
+from components.home.storage.locations import Location
+from pipelines.commands.options import home_or_bucket_option, json_option, shop_option
 
 
 @click.command("doctor")
 @shop_option
-@home_option
+@home_or_bucket_option
 @json_option
 @click.pass_context
-def command(ctx: click.Context, shop_file: Path, home: Path, as_json: bool) -> None:
-    """Say what is missing, lost or misconfigured on this machine, and the fix."""
-    from components.home.layout import Home
+def command(ctx: click.Context, shop_file: Path, home: Location, as_json: bool) -> None:
+    """Say what is missing, lost or misconfigured on this machine or in a bucket, and the fix."""
     from pipelines.health import examine
     from pipelines.output import print_json
 
-    findings = examine(shop_file.expanduser().resolve(), Home(home.expanduser().resolve()))
+    findings = examine(shop_file.expanduser().resolve(), home)
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

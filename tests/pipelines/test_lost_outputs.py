@@ -58,7 +58,7 @@ def run(living: LivingHome) -> list[str]:
 
 def failures(living: LivingHome) -> dict[str, str]:
     """What doctor finds wrong, by its subject."""
-    found = examine(living.shop_file, living.home)
+    found = examine(living.shop_file, living.home.root)
     return {one.subject: one.found for one in found if one.needed and not one.well}
 
 
@@ -134,7 +134,7 @@ def test_an_environment_is_put_back_from_its_copy(living: LivingHome, loss: str)
 
 def test_doctor_says_when_the_shop_file_is_not_that_of_the_home(living: LivingHome) -> None:
     packaged = Path("pipelines/shops/complete_journey.toml")
-    (outputs,) = [one for one in examine(packaged, living.home) if one.subject == "outputs"]
+    (outputs,) = [one for one in examine(packaged, living.home.root) if one.subject == "outputs"]
     assert (outputs.well, outputs.needed) == (False, False)
     assert outputs.found.startswith("not examined: the last run was of shop synthetic")
 

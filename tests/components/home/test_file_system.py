@@ -36,6 +36,6 @@ def test_a_home_without_links_is_refused_before_any_work(
     with pytest.raises(ConfigurationError, match=rf"has no {kind} \(Operation not permitted\); name another --home"):
         run_pipeline(home, run, "none:none", {}, lambda _: None)
     assert [path.name for path in home.root.iterdir()] == [home.lock.name]
-    (finding,) = [finding for finding in examine(tmp_path / "shop.toml", home) if finding.subject == "links"]
+    (finding,) = [finding for finding in examine(tmp_path / "shop.toml", home.root) if finding.subject == "links"]
     assert not finding.well
     assert kind in finding.found
