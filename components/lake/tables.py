@@ -18,6 +18,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from components.contracts.errors import SourceError
 from components.home.storage.bucket import delta_options
 from components.home.storage.documents import list_names, read_document
+from components.home.storage.lease import check_held
 from components.home.storage.locations import Location
 from components.home.storage.objects import fetch_named
 
@@ -160,9 +161,11 @@ def _make_parent(uri: Location) -> None:
 
 def _write(uri: Location, rows: Rows, notes: Notes, **how: Any) -> int:
     _make_parent(uri)
+    table = None if isinstance(uri, Path) else open_table(uri)
+    check_held(uri)
     try:
         write_deltalake(
-            address(uri),
+            table or address(uri),
             rows,
             storage_options=options(uri),
             commit_properties=note_properties(uri, notes),
@@ -172,9 +175,11 @@ def _write(uri: Location, rows: Rows, notes: Notes, **how: Any) -> int:
             **how,
         )
     except (DeltaError, OSError) as error:
+        reasons = (
+            "free disk space and permissions" if isinstance(uri, Path) else "another run's commit and a full store"
+        )
         raise SourceError(
-            f"{uri}: rows could not be written ({error}); free disk space and permissions are the usual reasons, "
-            "and the table is as it was"
+            f"{uri}: rows could not be written ({error}); {reasons} are the usual reasons, and the table is as it was"
         ) from error
     version = table_version(uri)
     assert version is not None

@@ -9,6 +9,7 @@ from deltalake.exceptions import DeltaError
 from components.contracts.errors import SourceError
 from components.home.layout import Home
 from components.home.storage.documents import list_names, read_document, write_document
+from components.home.storage.lease import check_held
 from components.home.storage.locations import Location
 from components.lake.named_versions import UNREADABLE, named_versions
 from components.lake.tables import KEEP_HISTORY, LOG, Notes, note_properties, open_table, read_notes
@@ -29,6 +30,7 @@ def compact_table(uri: Location, small_files: int = SMALL_FILES) -> bool:
     if table is None or len(table.file_uris()) < small_files:
         return False
     notes: Notes = read_notes(uri)
+    check_held(uri)
     table.optimize.compact(
         target_size=TARGET_BYTES, commit_properties=note_properties(uri, notes), post_commithook_properties=KEEP_HISTORY
     )
@@ -81,6 +83,7 @@ def vacuum_table(uri: Location, named: Collection[int], retention_hours: int = R
         return []
     notes = read_notes(uri)
     kept = sorted(version for version in set(named) if _oldest_version(uri) <= version <= table.version())
+    check_held(uri)
     deleted: list[str] = table.vacuum(
         retention_hours=retention_hours,
         dry_run=False,

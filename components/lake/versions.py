@@ -5,6 +5,7 @@ from collections.abc import Callable
 from deltalake.exceptions import DeltaError
 
 from components.contracts.errors import SourceError
+from components.home.storage.lease import check_held
 from components.home.storage.locations import Location
 from components.lake.tables import KEEP_HISTORY, Notes, note_properties, noted_commits, open_table, read_notes
 
@@ -23,6 +24,7 @@ def restore_version(uri: Location, version: int) -> None:
     table = open_table(uri)
     assert table is not None
     properties = note_properties(uri, read_notes(uri, version))
+    check_held(uri)
     try:
         table.restore(version, commit_properties=properties, post_commithook_properties=KEEP_HISTORY)
     except (DeltaError, OSError) as error:

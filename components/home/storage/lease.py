@@ -5,8 +5,9 @@ compare-and-swap. Whether it has expired is decided by the server's clock alone:
 lease, beside the time at which it wrote a probe just now. Clocks of machines may differ by any amount.
 
 A holder goes by a clock of its machine that nobody sets, from before its last renewal, so that it stops before others
-begin. It checks right before each commit. A commit of Delta tables is a conditional put itself, so that a holder that
-was paused between check and commit is refused where another run has committed.
+begin. The lease is checked right before each commit (``check_held``), after the table's version was read. A commit is
+a conditional put itself, and whoever takes a lease that expired commits to every table first (``lake.fencing``): a
+holder that was paused between check and commit finds its version taken.
 """
 
 import json
@@ -23,7 +24,7 @@ import obstore
 from components.contracts.errors import HomeBusyError, RankloopError
 from components.home.storage.bucket import readable_errors, store_of
 from components.home.storage.documents import put_tagged, remove_document, write_document
-from components.home.storage.locations import BucketPath
+from components.home.storage.locations import BucketPath, Location
 
 SECONDS = 1800.0  # pods of a run wait for quota between two steps
 SAFETY = 0.9  # of the time, after which a holder no longer relies on its lease
@@ -101,7 +102,7 @@ class Lease:
 
     @contextmanager
     def kept_alive(self) -> Iterator[None]:
-        """Renew the lease beside the work of a step; what stops renewals is found by the next check."""
+        """Renew the lease beside the work of a step, whose commits to the home check it (``check_held``)."""
         ended = threading.Event()
 
         def beat() -> None:
@@ -111,14 +112,31 @@ class Lease:
 
         thread = threading.Thread(target=beat, name="lease", daemon=True)
         thread.start()
+        _held[self.location.parent] = self
         try:
             yield
         finally:
+            del _held[self.location.parent]
             ended.set()
             thread.join()
 
     def _adopt(self, written: "_Written", since: float) -> None:
         self.document, self._tag, self._since = written.document, written.tag, since
+
+
+_held: dict[BucketPath, Lease] = {}  # by home: the leases that this process works under
+
+
+def check_held(location: Location) -> None:
+    """Make sure, before a commit below a home that this process works in under a lease, that it still has it.
+
+    Raises:
+        HomeBusyError: the lease went to another run.
+    """
+    if isinstance(location, BucketPath):
+        for home, lease in _held.items():
+            if location.bucket == home.bucket and f"{location.key}/".startswith(f"{home.key}/"):
+                lease.check()
 
 
 def take_lease(location: BucketPath, run_id: str, seconds: float = SECONDS) -> Lease:
