@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 UV := $(shell command -v uv || echo .tools/bin/uv)
 BIN := .venv/bin
 SYNC := sync --locked --extra all --compile-bytecode --quiet
-PYTEST := pytest --numprocesses 2 --dist loadfile
+PYTEST := pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 OTHER_PYTHONS := 3.12 3.13
 RUN_ARGUMENTS ?=
 
@@ -22,8 +22,13 @@ run: .venv/.synced ## Run the whole loop on the demo shop and show what came of 
 	@$(BIN)/rankloop run $(RUN_ARGUMENTS)
 
 .PHONY: test
-test: check servers ## Check the code and run all tests.
+test: .venv/.synced ## Check the code and run all tests.
+	@$(MAKE) --no-print-directory --jobs 2 check servers
 	$(BIN)/$(PYTEST)
+
+.PHONY: unit
+unit: .venv/.synced ## Run the tests that need no server and no whole run.
+	$(BIN)/$(PYTEST) -m "not slow"
 
 .PHONY: test-all
 test-all: test ## Run all tests on the other Pythons too.
@@ -35,10 +40,16 @@ test-all: test ## Run all tests on the other Pythons too.
 	done
 
 .PHONY: check
-check: .venv/.synced ## Check style, types, layers and the compiled pipelines.
+check: check-types check-rest ## Check style, types, layers and the compiled pipelines.
+
+.PHONY: check-types
+check-types: .venv/.synced
+	$(BIN)/mypy
+
+.PHONY: check-rest
+check-rest: .venv/.synced
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check --quiet
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/rankloop compile --check
 

@@ -1,4 +1,4 @@
-"""What holds for all tests, and the homes that they share."""
+"""What holds for all tests: which are slow, and the servers and homes that they share."""
 
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +16,25 @@ from tests.servers import S3Server, s3_server
 settings.register_profile("any machine", deadline=None)  # no test is judged by how long the machine took
 settings.load_profile("any machine")
 
+STARTS_A_SERVER = {"s3", "bucket", "redis_url", "browser", "docker"}
+STARTS_A_RUN = {"ranker_home", "baseline_home"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m "not slow"` is applied
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts servers or runs as slow, and begin with the longest files, so that both workers end together."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & (STARTS_A_SERVER | STARTS_A_RUN) and not item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=_seconds, reverse=True)
+
+
+def _seconds(item: pytest.Item) -> int:
+    """Return how long the file of a test takes, by its mark."""
+    slow = item.get_closest_marker("slow")
+    return int(slow.kwargs.get("seconds", 0)) if slow else 0
+
 
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
@@ -32,7 +51,7 @@ def bucket(s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Buc
     return BucketPath("ready", f"a home ü/{uuid4().hex}")
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.slow)])
 def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
     """Give a place for a home, once in a folder and once in a bucket."""
     return tmp_path / "home" if request.param == "folder" else request.getfixturevalue("bucket")

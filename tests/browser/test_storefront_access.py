@@ -9,6 +9,8 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Storefront
 from tests.browser.stand_in import K
 
+pytestmark = pytest.mark.slow(seconds=40)
+
 # For every piece of visible text: its words, and the contrast of its colour with what lies beneath (WCAG 2.2, 1.4.3).
 CONTRASTS = """() => {
   const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });

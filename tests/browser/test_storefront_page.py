@@ -1,9 +1,12 @@
 """The storefront page in a real browser: choosing, reading, acting, comparing."""
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Storefront
 from tests.browser.stand_in import HOSTILE, K
+
+pytestmark = pytest.mark.slow(seconds=60)
 
 
 def test_typing_offers_customers_and_the_chosen_one_is_shown(storefront: Storefront) -> None:

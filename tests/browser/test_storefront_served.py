@@ -8,6 +8,8 @@ from playwright.sync_api import Browser, Page, expect
 from tests.pipelines.served_home import served
 from tests.pipelines.tiny_shop import LivingHome
 
+pytestmark = pytest.mark.slow(seconds=40)
+
 
 @pytest.fixture(scope="module")
 def living(baseline_home: LivingHome) -> LivingHome:

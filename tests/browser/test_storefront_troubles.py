@@ -7,6 +7,8 @@ from starlette.responses import JSONResponse, Response
 from tests.browser.conftest import Storefront
 from tests.browser.stand_in import K, StandIn, served
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 RECOMMEND, EVENTS = "/v1/recommend", "/v1/events"
 
 

@@ -13,6 +13,8 @@ from tests.container.images import ROOT
 from tests.pipelines.tiny_shop import LivingHome
 from tests.servers import free_port
 
+pytestmark = pytest.mark.slow(seconds=60)
+
 BENTOML = str(Path(sys.executable).with_name("bentoml"))
 REQUIREMENTS = "components/ranking_service/requirements.txt"
 EXPORT = "export --locked --no-dev --no-emit-project --no-annotate --no-hashes --extra serving --quiet"

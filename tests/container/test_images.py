@@ -14,6 +14,8 @@ from tests.container.docker_engine import Docker, docker_engine
 from tests.container.images import ROOT, Images, images_of
 from tests.pipelines.tiny_shop import LivingHome, command
 
+pytestmark = pytest.mark.slow(seconds=150)
+
 OWNER = 12345  # of the home, on this machine and in the container
 ANYONE = ("--user", f"{OWNER}:0", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 LIMITS = ("--tmpfs", "/tmp:size=64m", "--memory", "1g", "--pids-limit", "64")

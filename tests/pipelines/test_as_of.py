@@ -31,6 +31,7 @@ from tests.pipelines.tiny_shop import make_tiny_shop
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; Feast warns of itself at import.
 pytestmark = [
+    pytest.mark.slow(seconds=60),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:feast"),
     pytest.mark.filterwarnings("ignore::UserWarning:feast"),
 ]

@@ -9,6 +9,8 @@ import pytest
 from components.home.layout import Home
 from tests.pipelines.tiny_shop import make_tiny_shop, rankloop, the_one_line
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 Ended = subprocess.CompletedProcess[str]
 
 

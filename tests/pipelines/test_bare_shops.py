@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.pipelines.tiny_shop import EASY, LivingHome, the_one_line
+
+pytestmark = pytest.mark.slow(seconds=80)
 
 SHOP = """
 name = "gift_shop"

@@ -8,6 +8,8 @@ import pytest
 
 from tests.pipelines.conftest import ROOT
 
+pytestmark = pytest.mark.slow(seconds=80)
+
 # A namespace in which anybody may mount; where users may have none, one that root may.
 NAMESPACES = (["unshare", "--map-root-user", "--mount"], ["unshare", "--mount"])
 

@@ -9,6 +9,8 @@ import pytest
 from components.home.runs import list_runs
 from tests.pipelines.tiny_shop import LivingHome, the_one_line
 
+pytestmark = pytest.mark.slow(seconds=40)
+
 
 @pytest.fixture(scope="module")
 def tiny(ranker_home: LivingHome) -> LivingHome:

@@ -19,6 +19,8 @@ from components.ranking_service.live.arms import arm_of, shadow_of
 from pipelines.commands.experiment import EXAMPLE
 from tests.pipelines.tiny_shop import rankloop, the_one_line
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HALVES = 'name = "halves"\nshadow = "challenger"\n[arms.champion]\nshare = 0.5\n[arms.challenger]\nshare = 0.5\n'
 LIKED = {"champion": 0.1, "challenger": 0.3, "baseline": 0.1}

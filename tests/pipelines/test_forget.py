@@ -22,6 +22,8 @@ from tests.pipelines.served_home import served
 from tests.pipelines.test_serving import ask
 from tests.pipelines.tiny_shop import LivingHome, command, rankloop, the_one_line
 
+pytestmark = pytest.mark.slow(seconds=120)
+
 OLD_LISTS = "\n[contract]\nmax_gap_days = 9999\n"  # what the service logged here is older than the shop's orders
 
 

@@ -14,6 +14,8 @@ from components.home.layout import Home
 from components.home.lock import lock_holder
 from tests.pipelines.tiny_shop import LivingHome, command, rankloop, the_one_line
 
+pytestmark = pytest.mark.slow(seconds=70)
+
 ODD_ORDERS = """\
 u0001,i0001,2025-03-08 09:00:00,sale,two,3.5,v9,,blue
 u0002,i0001,2025-03-08 10:00:00,sale,1,3.5,v9,,red

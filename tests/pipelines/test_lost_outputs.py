@@ -19,7 +19,8 @@ from pipelines.settings import run_settings
 from tests.pipelines.tiny_shop import LivingHome
 from tests.servers import redis_server
 
-pytestmark = [  # of Feast's import, where its registry has to be applied
+pytestmark = [
+    pytest.mark.slow(seconds=20),  # of Feast's import, where its registry has to be applied
     pytest.mark.filterwarnings("ignore::DeprecationWarning:feast"),
     pytest.mark.filterwarnings("ignore::UserWarning:feast"),
 ]

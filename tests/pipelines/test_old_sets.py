@@ -5,8 +5,12 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from components.features.snapshots.sets import KEPT_SETS, read_set
 from tests.pipelines.tiny_shop import LivingHome
+
+pytestmark = pytest.mark.slow(seconds=15)
 
 
 def leave_later_sets(trained_on: Path) -> None:

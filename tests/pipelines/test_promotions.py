@@ -10,6 +10,8 @@ import pytest
 
 from tests.pipelines.tiny_shop import LivingHome, the_one_line
 
+pytestmark = pytest.mark.slow(seconds=25)
+
 
 @dataclass(frozen=True)
 class TwoRuns:

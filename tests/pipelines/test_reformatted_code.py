@@ -14,6 +14,8 @@ from components.home.runs import list_runs
 from tests.pipelines.served_home import serving
 from tests.pipelines.tiny_shop import LivingHome
 
+pytestmark = pytest.mark.slow(seconds=100)
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("components", "feature_repo", "pipelines")
 

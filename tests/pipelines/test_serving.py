@@ -24,6 +24,8 @@ from tests.pipelines.tiny_shop import LivingHome, command, the_one_line
 from tests.servers import free_port
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow(seconds=60)
+
 README = Path(__file__).parents[2] / "README.md"
 README_ADDRESS = "http://127.0.0.1:8080"
 

@@ -21,6 +21,8 @@ from tests.pipelines.served_home import PATIENCE_SECONDS, Server, serving
 from tests.pipelines.tiny_shop import LivingHome
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow(seconds=60)
+
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",

@@ -15,6 +15,8 @@ from components.feedback.reading import served_events, served_lists
 from tests.pipelines.served_home import PATIENCE_SECONDS, Server, serving
 from tests.pipelines.tiny_shop import LivingHome
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 UNLIMITED = {"RANKLOOP_REQUESTS_PER_SECOND": "1000000", "RANKLOOP_REQUESTS_AT_ONCE": "1000000"}
 CALLERS = 4
 ENOUGH = 300  # answers before the server is stopped

@@ -19,6 +19,8 @@ from kfp_server_api.exceptions import ApiException
 from pipelines.kubeflow import Access, SubmissionError, final_state, open_client, translated_errors
 from pipelines.runs.fingerprints import code_digest
 
+pytestmark = pytest.mark.slow(seconds=20)
+
 
 class FakeKfp(ThreadingHTTPServer):
     """Answers what a submission asks, and keeps the run that was posted."""

@@ -3,7 +3,11 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.pipelines.tiny_shop import FEW, command, make_tiny_shop
+
+pytestmark = pytest.mark.slow(seconds=25)
 
 NAMESPACES = (["unshare", "--map-root-user", "--net"], ["unshare", "--net"])
 

@@ -17,6 +17,8 @@ from tests.components.ranking_service.served_shop import Caller, Stocked, caller
 from tests.servers import redis_server
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 GENEROUS_MS = 1000.0  # this machine may be busy
 USERS, ITEMS = "rl1/*/user_features/*", "rl1/*/item_features/*"
 

@@ -35,6 +35,8 @@ from tests.components.ranking_service.served_shop import (
 from tests.servers import free_port, redis_server
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 MILLISECONDS = 1000.0  # generous: this machine may be busy; without a deadline a call may take 30 s
 ENDLESS = 20.0
 

@@ -18,6 +18,8 @@ from components.home.step_records import read_records
 from pipelines.runs.local_run import RunFailedError, step_environment
 from tests.pipelines.conftest import ROOT, RunFake
 
+pytestmark = pytest.mark.slow(seconds=15)
+
 
 def test_steps_pass_handles_and_keep_records(run_fake: RunFake, home: Home) -> None:
     records = run_fake()

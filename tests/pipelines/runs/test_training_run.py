@@ -17,6 +17,8 @@ from components.home.runs import list_runs
 from pipelines.runs.step_order import TRAINING
 from tests.pipelines.tiny_shop import LivingHome, command, make_tiny_shop, rankloop, the_one_line
 
+pytestmark = pytest.mark.slow(seconds=50)
+
 
 @pytest.fixture(scope="module")
 def tiny(ranker_home: LivingHome) -> LivingHome:

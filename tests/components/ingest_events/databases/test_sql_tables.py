@@ -11,6 +11,8 @@ from components.contracts.errors import ConfigurationError, SourceError
 from tests.servers import postgresql_server
 from tests.shop_files import NOW, ShopFolder, shop_folder
 
+pytestmark = pytest.mark.slow(seconds=15)
+
 SHOP = """
 name = "corner_shop"
 [[events]]

@@ -22,6 +22,8 @@ from feature_repo.packed_online_store.clock import HomeClock
 from feature_repo.packed_online_store.feast.views import write_feature_view
 from tests.feature_repo.packed_online_store.conftest import AS_OF
 
+pytestmark = pytest.mark.slow(seconds=60)
+
 FEAST = Path(sys.executable).with_name("feast")
 DAY = timedelta(days=1)
 ROWS = 2_500
