@@ -70,7 +70,7 @@ def _gate() -> Gate:
     return Gate(
         Access(settings.home.api_keys),
         Rates(settings.admission),
-        serving.turn,
+        serving.queue,
         Drain(settings.http.drain_seconds),
         measures,
         RequestLog(),

@@ -117,7 +117,7 @@ class OnlineRows:
         rows = None if user is None or user.damaged else self._row_of(user_id, user, items)
         if user is None or rows is None:
             self.damaged += user is not None
-            return replace(self.stranger(user_id, items), session=session)
+            return replace(self.unknown_user(user_id, items), session=session)
         return AskedUser(rows, True, int(user.event_time[0]), session)
 
     def _row_of(self, user_id: str, user: PackedRows, items: ItemRows) -> UserRows | None:
@@ -128,7 +128,7 @@ class OnlineRows:
             return None
         return _rows_of(user_id, user, arrays, items)
 
-    def stranger(self, user_id: str, items: ItemRows) -> AskedUser:
+    def unknown_user(self, user_id: str, items: ItemRows) -> AskedUser:
         """Take a user as if the store had no row of them; it is not asked."""
         nothing = PackedRows(self._users.schema, [None], self.client.namespace(self._users.name).revision_hash)
         arrays = [_ragged(nothing, name) for name in _features(nothing.schema)[1]]

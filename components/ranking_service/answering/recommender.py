@@ -2,13 +2,14 @@
 
 ::
 
-    user id ──OnlineRows──▶ UserRows ◀── session ─┐
-                                      ├─▶ candidates ──▶ features ──▶ scores ──▶ rules ──▶ Answer
-    item rows in memory ──────────────┘
+    RankingQuery ──┐                 ┌── prepare ──┐         score          ┌───── finish ─────┐
+    online row ────┼─▶ user, session ├─ candidates ┼─▶ features ──▶ scores ─┼─▶ rules, reasons ┼──▶ Answer
+    item rows ─────┘                 └─────────────┘ (of several users at   └──────────────────┘
+                                                      once: ``batching``)
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from components.bundles.loading import Bundle
 from components.bundles.scoring import Ranker
 from components.contracts.errors import StoreError
+from components.experiments.experiment import CHAMPION, ArmName
 from components.ranking.candidates import Assortment, assortment, bits_of, candidates_of, neighbour_weights, pairs_with
 from components.ranking.pair_columns import PairColumns
 from components.ranking.pairs import Pairs, no_sources
@@ -24,12 +26,10 @@ from components.ranking.reasons import kinds_of, reasons
 from components.ranking.recommending import Recommended, Scored, best_allowed, listed, scored_together
 from components.ranking.rows import MISSING_POSITION, Floats, UserRows
 from components.ranking.sessions import PURCHASE, Session, longer, session_seeds, with_session
-from components.ranking_service.answering.answers import Answer, Asked, Fallback, RankedItem
+from components.ranking_service.answering.answers import Answer, Fallback, Filters, RankedItem, RankingQuery
 from components.ranking_service.answering.catalogue import Catalogue
 from components.ranking_service.answering.online_rows import AskedUser, OnlineRows
 from components.ranking_service.answering.sessions import Sessions
-from components.ranking_service.answering.together import Steps, Unscored
-from components.ranking_service.telemetry.stopwatch import Stopwatch
 from components.shop.settings import Rules
 from feature_repo.packed_online_store.client import MICROSECOND
 from feature_repo.packed_online_store.rows import PackedRows
@@ -37,9 +37,12 @@ from feature_repo.sessions import TTL
 
 WITHOUT_ROW = (Fallback.UNKNOWN_USER, Fallback.SESSION_NEIGHBOURS)
 HOUR = 3_600_000_000  # microseconds
-MOST_EXPLAINED = 50  # items of a list, the best, that reasons are given for: everybody waits for them
-MOST_SOLD = 200  # candidates, where there are no others
+MOST_EXPLAINED = 50  # items of a list, the best, that reasons are given for: everyone else waits meanwhile
+BEST_SELLERS = 200  # candidates, where there are no others
+NO_FILTERS = Filters()
+NO_ITEMS = np.empty(0, dtype=np.int64)
 Indices = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
 class Recommender:
@@ -71,54 +74,70 @@ class Recommender:
 
     def warm_up(self) -> None:
         """Rank for nobody, so that no request is the first to look at these items."""
-        nobody = self.rows.stranger("", self.stock.items).rows
-        (scored,) = self.scored([(nobody, candidates_of(nobody, self.stock))])
+        nobody = self.rows.unknown_user("", self.stock.items).rows
+        query = RankingQuery("")
+        (scored,) = self.score([Prepared(self, query, nobody, candidates_of(nobody, self.stock), None)])
         self._ranker.contributions_by(scored.features[:1], self._kinds)
 
-    def recommend(self, asked: Asked, watch: Stopwatch) -> Steps[Answer]:
-        """Steps that rank a user's candidates and keep the best ``k`` that the shop's rules and the caller allow."""
-        with watch("features"):
-            user, session, fallback = self._user(asked.user_id, asked.viewed)
-        with watch("candidates"):
-            candidates = candidates_of(user, self._any_stock if asked.any_stock else self.stock)
-            neighbours = self._neighbours(session) if fallback is Fallback.SESSION_NEIGHBOURS else None
-            if neighbours is not None:
-                candidates = _with_neighbours(candidates, neighbours[0], len(self.stock.items))
-            wanted = self._wanted(candidates, asked, session)
-            if _is_empty(candidates, wanted) and asked.sources is None:
-                candidates, wanted = self._sold_most(asked, session), None
-                fallback = Fallback.gravest(fallback, Fallback.EMPTY_CANDIDATES)
-        scored = yield Unscored(self, user, candidates, watch)
-        with watch("scoring"):
-            if neighbours is not None:
-                scored = _lifted(scored, *neighbours)
-            rules = self._rules_of(asked)
-            best = best_allowed(scored.pairs, scored.score, self.stock.items, rules, asked.k, wanted)
-            found = listed(scored, best)
-            told = self._told(user, found, asked.explain)
-        return self._answer(told, fallback, found.features)
+    def prepare(self, query: RankingQuery) -> "Prepared":
+        """Read the user's row and find what is to be scored: their candidates, with the items to order among them."""
+        with query.stopwatch("features"):
+            user, session, fallback = self._user(query.user_id, query.viewed)
+        with query.stopwatch("candidates"):
+            if query.items is not None:
+                given = self._known(dict.fromkeys(query.items))
+                pairs = pairs_with(candidates_of(user, self.stock), given, len(self.stock.items))
+                return Prepared(self, query, user, pairs, fallback, given=given)
+            return self._prepare_list(query, user, session, fallback)
 
-    def rank(self, asked: Asked, item_ids: Sequence[str], watch: Stopwatch) -> Steps[Answer]:
-        """Steps that order given items, each once, as they stand beside the user's candidates; unknown ones last."""
-        with watch("features"):
-            user, _, fallback = self._user(asked.user_id, asked.viewed)
-        with watch("candidates"):
-            once = list(dict.fromkeys(item_ids))
-            known = self._known(once)
-            pairs = pairs_with(candidates_of(user, self.stock), known, len(self.stock.items))
-        scored = yield Unscored(self, user, pairs, watch)
-        with watch("scoring"):
-            wanted = np.flatnonzero(np.isin(scored.pairs.item, known))
-            order = wanted[np.lexsort((scored.pairs.item[wanted], -scored.score[wanted]))]
-            found = listed(scored, order)
-            strangers = tuple(RankedItem(item, None) for item in once if item not in self.positions)
-            told = self._told(user, found, asked.explain) + strangers
-        return self._answer(told, fallback, found.features)
+    def _prepare_list(
+        self, query: RankingQuery, user: UserRows, session: Session | None, fallback: Fallback | None
+    ) -> "Prepared":
+        """Find the candidates that may be listed; where there are none, the items that sell best."""
+        filters = query.filters or NO_FILTERS
+        stock = self._any_stock if filters.in_stock_only is False else self.stock
+        candidates = candidates_of(user, stock)
+        neighbours = self._neighbours(session) if fallback is Fallback.SESSION_NEIGHBOURS else None
+        if neighbours is not None:
+            candidates = _with_neighbours(candidates, neighbours[0], len(self.stock.items))
+        matching = self._matching(filters) if query.filters is not None else None
+        excluded = self._excluded(query, session)
+        allowed = _allowed(candidates, excluded, matching, filters.sources)
+        if _is_empty(candidates, allowed) and filters.sources is None:
+            candidates, allowed = self._best_sellers(stock, excluded, matching), None
+            fallback = Fallback.most_severe(fallback, Fallback.EMPTY_CANDIDATES)
+        return Prepared(self, query, user, candidates, fallback, allowed=allowed, neighbours=neighbours)
 
-    def scored(self, asked: Sequence[tuple[UserRows, Pairs]]) -> list[Scored]:
-        """Score pairs of several users at once."""
+    def score(self, several: Sequence["Prepared"]) -> list[Scored]:
+        """Score what was prepared of several queries at once: the same bits as of each alone."""
         is_baseline = self.bundle.manifest.kind == "baseline"
-        return scored_together(self._ranker.score, asked, self.stock.items, with_baselines=is_baseline)
+        pairs = [(prepared.user, prepared.pairs) for prepared in several]
+        return scored_together(self._ranker.score, pairs, self.stock.items, with_baselines=is_baseline)
+
+    def finish(self, prepared: "Prepared", scored: Scored) -> Answer:
+        """Order what was scored: the given items, or the best ``k`` that the shop's rules and the caller allow."""
+        query = prepared.query
+        with query.stopwatch("scoring"):
+            if prepared.given is not None:
+                chosen = _in_order(scored, prepared.given)
+            else:
+                scored = _lifted(scored, *prepared.neighbours) if prepared.neighbours is not None else scored
+                limit = self.bundle.manifest.k if query.k is None else query.k
+                rules = self._rules_for(query.filters)
+                chosen = best_allowed(scored.pairs, scored.score, self.stock.items, rules, limit, prepared.allowed)
+            ranked = listed(scored, chosen)
+            items = self._ranked_items(prepared.user, ranked, query.explain)
+            if query.items is not None:
+                items += self._unknown_items(query.items, query.explain)
+        return Answer(
+            items,
+            self.bundle.digest,
+            self._fallback(prepared),
+            ranked.features,
+            self.bundle.manifest.feature_list,
+            prepared.arm,
+            prepared.experiment,
+        )
 
     def known_user(self, user_id: str) -> UserRows | None:
         """A user's row, with what they just did laid over it; None for one without a row.
@@ -136,21 +155,23 @@ class Recommender:
         told = {name: values for name, values in items.columns.items() if name != "in_stock"}
         return replace(assortment(replace(items, columns=told), self.stock.limits), items=items)
 
-    def _rules_of(self, asked: Asked) -> Rules:
-        if asked.max_per_category is None:
+    def _rules_for(self, filters: Filters | None) -> Rules:
+        if filters is None or filters.max_per_category is None:
             return self._rules
-        return self._rules.model_copy(update={"max_per_category": asked.max_per_category})
+        return self._rules.model_copy(update={"max_per_category": filters.max_per_category})
 
-    def _answer(self, items: tuple[RankedItem, ...], fallback: Fallback | None, features: Floats) -> Answer:
+    def _fallback(self, prepared: "Prepared") -> Fallback | None:
+        """The most severe of what the answer lacks."""
         stale = Fallback.STALE_FEATURES if self._is_stale() else None
-        lost = Fallback.ROWS_MISSING if fallback in WITHOUT_ROW and self.rows.lacks_users() else self._lacks
-        return Answer(items, self.bundle.digest, Fallback.gravest(self.degraded, stale, lost, fallback), features)
+        without_row = prepared.fallback in WITHOUT_ROW
+        lost = Fallback.ROWS_MISSING if without_row and self.rows.lacks_users() else self._lacks
+        return Fallback.most_severe(self.degraded, prepared.arm_fallback, stale, lost, prepared.fallback)
 
     def _user(self, user_id: str, viewed: Sequence[str]) -> tuple[UserRows, Session | None, Fallback | None]:
         try:
             asked, fallback = self.rows.asked(user_id, self.stock.items), None
         except StoreError:
-            asked, fallback = self.rows.stranger(user_id, self.stock.items), Fallback.STORE_UNAVAILABLE
+            asked, fallback = self.rows.unknown_user(user_id, self.stock.items), Fallback.STORE_UNAVAILABLE
         user, session = self._laid_over(user_id, viewed, asked)
         if fallback is None and not asked.found:
             fallback = Fallback.UNKNOWN_USER if session is None else Fallback.SESSION_NEIGHBOURS
@@ -182,41 +203,34 @@ class Recommender:
         allowed = self.stock.allowed[item]
         return item[allowed].astype(np.int64), weight[allowed]
 
-    def _sold_most(self, asked: Asked, session: Session | None) -> Pairs:
-        """The items that sell best of those that may be listed, whoever asks."""
-        stock = self._any_stock if asked.any_stock else self.stock
+    def _best_sellers(self, stock: Assortment, excluded: Indices, matching: Mask | None) -> Pairs:
+        """The items that sell best of those that may be listed, the same for every user."""
         sales = self.stock.items.columns["purchases_decay_7"]
         allowed = stock.allowed & (sales > 0)
-        if asked.wanted is not None:
-            allowed &= asked.wanted
-        allowed[self._left_out(asked, session)] = False
+        if matching is not None:
+            allowed &= matching
+        allowed[excluded] = False
         sold = np.flatnonzero(allowed)
-        best = np.argsort(-sales[sold], kind="stable")[:MOST_SOLD]
+        best = np.argsort(-sales[sold], kind="stable")[:BEST_SELLERS]
         items = np.sort(sold[best]).astype(np.int32)
         return Pairs(np.zeros(len(items), np.int32), items, no_sources(len(items)))
 
-    def _wanted(self, pairs: Pairs, asked: Asked, session: Session | None) -> NDArray[np.bool_] | None:
-        """Which candidates may be listed; None: all of them."""
-        if session is None and not asked.exclude and asked.wanted is None and asked.sources is None:
-            return None
-        wanted = np.ones(len(pairs.item), dtype=bool)
-        left_out = self._left_out(asked, session)
-        if len(left_out):
-            wanted &= ~np.isin(pairs.item, left_out)
-        if asked.wanted is not None:
-            wanted &= asked.wanted[pairs.item]
-        if asked.sources is not None:
-            wanted &= (pairs.sources & bits_of(asked.sources)) != 0
-        return wanted
+    def _matching(self, filters: Filters) -> Mask:
+        """Which items a caller's filters let through, bool [items]."""
+        matching = self.catalogue.matching(filters.categories, filters.brands, filters.max_price)
+        in_stock = self.stock.items.columns.get("in_stock")
+        return matching & (in_stock != 0) if filters.in_stock_only and in_stock is not None else matching
 
-    def _left_out(self, asked: Asked, session: Session | None) -> Indices:
-        """Items that the caller, or what the user just bought, keeps out of the list."""
-        return np.r_[self._known(asked.exclude), self._just_bought(session)]
+    def _excluded(self, query: RankingQuery, session: Session | None) -> Indices:
+        """Items that the caller excludes, or that the user has just bought."""
+        if session is None and not query.exclude:
+            return NO_ITEMS
+        return np.concatenate([self._known(query.exclude), self._just_bought(session)])
 
     def _just_bought(self, session: Session | None) -> Indices:
         """Items that the user bought so lately that the shop's rules leave them out; a snapshot knows no hours."""
         if session is None or not self._rules.hours_after_purchase:
-            return np.empty(0, dtype=np.int64)
+            return NO_ITEMS
         bought = session.of_kinds((PURCHASE,)).since(self._now() - self._rules.hours_after_purchase * HOUR)
         at = self.stock.items.positions(bought.codes)
         return at[at != MISSING_POSITION].astype(np.int64)
@@ -224,20 +238,76 @@ class Recommender:
     def _known(self, item_ids: Collection[str]) -> Indices:
         return np.array([self.positions[item] for item in item_ids if item in self.positions], dtype=np.int64)
 
-    def _told(self, user: UserRows, found: Recommended, explain: bool) -> tuple[RankedItem, ...]:
-        why: list[tuple[str, ...]] = [()] * len(found.item)
-        if explain and self.bundle.manifest.kind == "ranker":  # a baseline weighs no features
-            item = found.item[:MOST_EXPLAINED]
-            pairs = Pairs(found.user[:MOST_EXPLAINED], item, no_sources(len(item)))
-            added = self._ranker.contributions_by(found.features[:MOST_EXPLAINED], self._kinds)
-            why[: len(item)] = reasons(PairColumns(user, self.stock.items, pairs), added)
-        ids = self.stock.items.item_ids[found.item]
-        scores = found.score.tolist()
-        return tuple(RankedItem(str(item), score, words) for item, score, words in zip(ids, scores, why, strict=True))
+    def _ranked_items(self, user: UserRows, ranked: Recommended, explain: bool) -> tuple[RankedItem, ...]:
+        ids, scores = self.stock.items.item_ids[ranked.item], ranked.score.tolist()
+        if not explain:
+            return tuple(RankedItem(str(item), score) for item, score in zip(ids, scores, strict=True))
+        words, positions = self.catalogue, ranked.item.tolist()
+        return tuple(
+            RankedItem(str(item), score, reasons, words.title(position), words.categories.of(position))
+            for item, score, reasons, position in zip(ids, scores, self._reasons(user, ranked), positions, strict=True)
+        )
+
+    def _reasons(self, user: UserRows, ranked: Recommended) -> list[tuple[str, ...]]:
+        """Why items are listed, in words, for the best ``MOST_EXPLAINED``; a baseline weighs no features."""
+        words: list[tuple[str, ...]] = [()] * len(ranked.item)
+        if self.bundle.manifest.kind == "ranker":
+            item = ranked.item[:MOST_EXPLAINED]
+            pairs = Pairs(ranked.user[:MOST_EXPLAINED], item, no_sources(len(item)))
+            added = self._ranker.contributions_by(ranked.features[:MOST_EXPLAINED], self._kinds)
+            words[: len(item)] = reasons(PairColumns(user, self.stock.items, pairs), added)
+        return words
+
+    def _unknown_items(self, item_ids: Sequence[str], explain: bool) -> tuple[RankedItem, ...]:
+        """Given items that are not known, each once, without a score."""
+        unknown = (item for item in dict.fromkeys(item_ids) if item not in self.positions)
+        return tuple(RankedItem(item, None, title=item if explain else "") for item in unknown)
 
 
-def _is_empty(candidates: Pairs, wanted: NDArray[np.bool_] | None) -> bool:
-    return not (len(candidates.item) if wanted is None else wanted.any())
+@dataclass(slots=True, eq=False)
+class Prepared:
+    """A query up to its scoring: one user's row, and their pairs with items.
+
+    ``allowed`` bool [pairs] says which may be listed (None: all); ``neighbours`` are items with weights that stand
+    before all others; ``given`` are the positions of the items to order, None for a list. ``arm`` and what follows
+    are set by whatever chose the recommender.
+    """
+
+    recommender: Recommender
+    query: RankingQuery
+    user: UserRows
+    pairs: Pairs
+    fallback: Fallback | None
+    allowed: Mask | None = None
+    neighbours: tuple[Indices, Floats] | None = None
+    given: Indices | None = None
+    arm: ArmName = CHAMPION
+    arm_fallback: Fallback | None = None
+    experiment: str | None = None
+
+
+def _allowed(candidates: Pairs, excluded: Indices, matching: Mask | None, sources: Sequence[str] | None) -> Mask | None:
+    """Which candidates may be listed; None: all of them."""
+    if not len(excluded) and matching is None:
+        return None
+    allowed = np.ones(len(candidates.item), dtype=bool)
+    if len(excluded):
+        allowed &= ~np.isin(candidates.item, excluded)
+    if matching is not None:
+        allowed &= matching[candidates.item]
+    if sources is not None:
+        allowed &= (candidates.sources & bits_of(sources)) != 0
+    return allowed
+
+
+def _in_order(scored: Scored, given: Indices) -> Indices:
+    """Places of the pairs of given items, best first; of equal scores the first item by id comes first."""
+    places = np.flatnonzero(np.isin(scored.pairs.item, given))
+    return places[np.lexsort((scored.pairs.item[places], -scored.score[places]))]
+
+
+def _is_empty(candidates: Pairs, allowed: Mask | None) -> bool:
+    return not (len(candidates.item) if allowed is None else allowed.any())
 
 
 def _with_neighbours(candidates: Pairs, neighbours: Indices, items: int) -> Pairs:

@@ -6,6 +6,7 @@ A packed body is refused with what is taken instead (RFC 9110, 15.5.16), for wha
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -14,7 +15,6 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from components.contracts.encodings import MARKS, UTF_8, mark_of
-from components.ranking_service.answering.together import Steps
 from components.ranking_service.http.costs import cost_of_body
 from components.ranking_service.http.problems import Problem
 from components.ranking_service.http.schemas import Document
@@ -86,13 +86,7 @@ async def parse_body(request: Request, body: Body, kind: type[Asked]) -> Asked:
         return _parsed(body, kind)
     visit, cost = visit_of(request), cost_of_body(len(body.content))
     visit.charge(cost)
-    return await serving_of(request).turn.work(_parsing(body, kind), visit.caller, cost)
-
-
-def _parsing(body: Body, kind: type[Asked]) -> Steps[Asked]:
-    """Steps that parse, of which nothing has to be scored."""
-    yield from ()
-    return _parsed(body, kind)
+    return await serving_of(request).queue.run(partial(_parsed, body, kind), visit.caller, cost)
 
 
 def _parsed(body: Body, kind: type[Asked]) -> Asked:

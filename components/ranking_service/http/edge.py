@@ -19,8 +19,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from components.ranking_service.answering.admission import REFUSAL_SECONDS, Rates, Turn
-from components.ranking_service.answering.together import nothing_to_score
+from components.ranking_service.answering.admission import REFUSAL_SECONDS, Rates
+from components.ranking_service.answering.answer_queue import AnswerQueue
 from components.ranking_service.http.access import Access, check_is_here, is_open
 from components.ranking_service.http.draining import Drain
 from components.ranking_service.http.problems import Problem
@@ -52,7 +52,7 @@ class Gate:
 
     access: Access
     rates: Rates
-    turn: Turn
+    queue: AnswerQueue
     drain: Drain
     measures: Measures
     log: RequestLog
@@ -159,12 +159,12 @@ class Edge:
         gate.rates.admit(visit.caller)
         visit.charge = partial(gate.rates.charge, visit.caller)
         if path in ANSWERS:
-            gate.turn.check(visit.caller)
+            gate.queue.check(visit.caller)
 
     async def _wait(self, path: str, visit: Visit) -> None:
         """Let what is answered at once wait for its turn; answers and events wait later, once they are read."""
         if not (is_open(path) or path in ANSWERS or path == EVENTS):
-            await self._gate.turn.work(nothing_to_score(), visit.caller, READING_COST)
+            await self._gate.queue.turn(visit.caller, READING_COST)
 
     def _report(self, scope: Scope, visit: Visit) -> None:
         """Tell of a request whose answer was sent; what the application did after that is not its time."""

@@ -1,10 +1,17 @@
-"""``POST /v1/recommend`` and ``POST /v1/rank``: an answer to everybody, logged unless it is a preview."""
+"""``POST /v1/recommend`` and ``POST /v1/rank``: every request is answered, and logged unless it is a preview.
+
+::
+
+    body ──▶ RankingQuery ──queue──▶ Serving.prepare ─▶ scored with others ─▶ Recommender.finish ──▶ Answer ──▶ document
+                                                                                                        └──▶ log
+"""
 
 import logging
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,9 +22,9 @@ from starlette.responses import Response
 
 from components.experiments.experiment import ArmName
 from components.feedback.records import ServedList
-from components.ranking_service.answering.answers import Answer, Asked, Fallback, RankedItem
-from components.ranking_service.answering.recommender import Recommender
-from components.ranking_service.answering.together import Steps
+from components.ranking.rows import Floats
+from components.ranking_service.answering.answers import Answer, Filters, RankedItem, RankingQuery
+from components.ranking_service.http import schemas
 from components.ranking_service.http.bodies import JSON, read_body
 from components.ranking_service.http.costs import cost_of_list, cost_of_rank
 from components.ranking_service.http.schemas import RankRequest, RecommendRequest, Request
@@ -26,51 +33,58 @@ from components.ranking_service.telemetry.stopwatch import Stopwatch
 from components.ranking_service.telemetry.visits import Visit, visit_of
 
 log = logging.getLogger("bentoml.rankloop.rankings")
-Ranking = Callable[[Recommender, Asked, Stopwatch], Steps[Answer]]
-NOTHING = Answer((), "", Fallback.STORE_UNAVAILABLE, np.empty((0, 0), dtype=np.float32))
-
-
-@dataclass(frozen=True)
-class Given:
-    """An answer, by which arm, and the recommender that made it (None: there was nothing to rank with)."""
-
-    answer: Answer
-    arm: ArmName
-    experiment: str | None
-    recommender: Recommender | None
 
 
 async def recommend(request: HttpRequest) -> Response:
     """Answer with a user's ranked list."""
-    asked = await read_body(request, RecommendRequest)
-
-    def ranking(recommender: Recommender, wish: Asked, watch: Stopwatch) -> Steps[Answer]:
-        return (yield from recommender.recommend(_narrowed(wish, asked, recommender), watch))
-
-    return await _answered(request, asked, ranking, cost_of_list(asked))
+    body = await read_body(request, RecommendRequest)
+    query = _query(request, body)
+    query.k, query.exclude, query.filters = body.k, body.exclude, _filters(body.filters)
+    return await _answer(request, body, query, cost_of_list(body))
 
 
 async def rank(request: HttpRequest) -> Response:
     """Answer with given items in order."""
-    asked = await read_body(request, RankRequest)
-
-    def ranking(recommender: Recommender, wish: Asked, watch: Stopwatch) -> Steps[Answer]:
-        return recommender.rank(wish, asked.items, watch)
-
-    return await _answered(request, asked, ranking, cost_of_rank(asked))
+    body = await read_body(request, RankRequest)
+    query = _query(request, body)
+    query.items = body.items
+    return await _answer(request, body, query, cost_of_rank(body))
 
 
-async def _answered(request: HttpRequest, asked: Request, ranking: Ranking, cost: float) -> Response:
+async def _answer(request: HttpRequest, body: Request, query: RankingQuery, cost: float) -> Response:
     serving, visit = serving_of(request), visit_of(request)
-    wish = Asked(asked.user_id, viewed=asked.context.items if asked.context else (), explain=asked.explain)
     visit.charge(cost)
-    given = await serving.turn.answer(_given(serving, asked, wish, ranking, visit.stopwatch), visit.caller, cost)
-    _note(visit, asked, given)
+    answer = await serving.queue.answer(partial(serving.prepare, query), visit.caller, cost)
+    _note(visit, body, answer)
     request_id = _list_id(request, visit)
-    response = Response(orjson.dumps(_document(given, request_id, asked.explain)), media_type=JSON)
-    if asked.arm is None and given.recommender is not None:
-        response.background = _logging(serving, asked, wish, given, ranking, request_id)
+    response = Response(orjson.dumps(_document(answer, request_id, body.explain)), media_type=JSON)
+    if body.arm is None and answer.bundle:
+        response.background = _logging(serving, body, query, answer, request_id)
     return response
+
+
+def _query(request: HttpRequest, body: Request) -> RankingQuery:
+    """What both routes ask alike."""
+    return RankingQuery(
+        body.user_id,
+        viewed=body.context.items if body.context else (),
+        explain=body.explain,
+        arm=body.arm,
+        stopwatch=visit_of(request).stopwatch,
+    )
+
+
+def _filters(given: schemas.Filters | None) -> Filters | None:
+    if given is None:
+        return None
+    return Filters(
+        categories=[name if isinstance(name, str) else tuple(name) for name in given.categories or ()],
+        brands=given.brands or (),
+        max_price=given.max_price,
+        sources=given.sources,
+        max_per_category=given.max_per_category,
+        in_stock_only=given.in_stock_only,
+    )
 
 
 def _list_id(request: HttpRequest, visit: Visit) -> str:
@@ -79,118 +93,86 @@ def _list_id(request: HttpRequest, visit: Visit) -> str:
     return f"{visit.request_id}-{uuid.uuid4().hex[:12]}" if given else visit.request_id
 
 
-def _given(serving: Serving, asked: Request, wish: Asked, ranking: Ranking, watch: Stopwatch) -> Steps[Given]:
-    live = serving.live  # as it is when the turn has come
-    if live is None:
-        return Given(NOTHING, asked.arm or "champion", None, None)
-    arm = live.arm_for(asked.user_id, asked.arm)
-    recommender, is_its_own = live.recommender(arm)
-    answer = yield from ranking(recommender, wish, watch)
-    if not is_its_own:
-        answer = replace(answer, fallback=Fallback.gravest(answer.fallback, Fallback.ARM_UNAVAILABLE))
-    return Given(answer, arm, live.experiment.name if live.experiment else None, recommender)
+def _note(visit: Visit, body: Request, answer: Answer) -> None:
+    visit.arm, visit.bundle, visit.fallback = answer.arm, answer.bundle, answer.fallback
+    visit.user_id, visit.is_counted = body.user_id, body.arm is None
 
 
-def _narrowed(wish: Asked, asked: RecommendRequest, recommender: Recommender) -> Asked:
-    """The wish with its length and filters, in terms of a recommender's items."""
-    wish = replace(wish, k=asked.k or recommender.bundle.manifest.k, exclude=asked.exclude)
-    filters = asked.filters
-    if filters is None:
-        return wish
-    wanted = recommender.catalogue.matching(_named(filters.categories or ()), filters.brands or (), filters.max_price)
-    stock = recommender.stock.items.columns.get("in_stock")
-    if filters.in_stock_only and stock is not None:
-        wanted = wanted & (stock != 0)
-    return replace(
-        wish,
-        wanted=wanted,
-        sources=filters.sources,
-        max_per_category=filters.max_per_category,
-        any_stock=filters.in_stock_only is False,
-    )
-
-
-def _named(categories: Sequence[str | list[str]]) -> list[str | tuple[str, ...]]:
-    return [name if isinstance(name, str) else tuple(name) for name in categories]
-
-
-def _note(visit: Visit, asked: Request, given: Given) -> None:
-    visit.arm, visit.bundle, visit.fallback = given.arm, given.answer.bundle, given.answer.fallback
-    visit.user_id, visit.is_counted = asked.user_id, asked.arm is None
-
-
-def _document(given: Given, request_id: str, explain: bool) -> dict[str, Any]:
-    answer = given.answer
-    items = [_item(item, given.recommender if explain else None) for item in answer.items]
+def _document(answer: Answer, request_id: str, explain: bool) -> dict[str, Any]:
     return {
         "request_id": request_id,
         "bundle": answer.bundle or None,
-        "arm": given.arm,
-        "experiment": given.experiment,
+        "arm": answer.arm,
+        "experiment": answer.experiment,
         "fallback": answer.fallback,
-        "items": items,
+        "items": [_item(item, explain) for item in answer.items],
     }
 
 
-def _item(item: RankedItem, explained_by: Recommender | None) -> dict[str, Any]:
-    told: dict[str, Any] = {"item_id": item.item_id, "score": item.score}
-    if explained_by is None:
-        return told
-    place, words = explained_by.positions.get(item.item_id), explained_by.catalogue
-    named = {"title": item.item_id, "category": None}
-    if place is not None:
-        named = {"title": words.title(place), "category": words.categories.of(place)}
-    return told | named | {"reasons": item.reasons}
+def _item(item: RankedItem, explain: bool) -> dict[str, Any]:
+    document: dict[str, Any] = {"item_id": item.item_id, "score": item.score}
+    if explain:
+        document |= {"title": item.title, "category": item.category, "reasons": item.reasons}
+    return document
 
 
-def _logging(
-    serving: Serving, asked: Request, wish: Asked, given: Given, ranking: Ranking, request_id: str
-) -> BackgroundTask:
+def _logging(serving: Serving, body: Request, query: RankingQuery, answer: Answer, request_id: str) -> BackgroundTask:
     """What is left to do once the caller has the answer: the shadow's list, and the log."""
-    at = serving.now()
-    shadow = serving.live.shadow_for(request_id, given.arm) if serving.live else None
-
-    async def finish() -> None:
-        shadowed = await _shadowed(serving, shadow, wish, ranking) if shadow else None
-        serving.show(_record(request_id, at, asked, given, shadow, shadowed))
-
-    return BackgroundTask(finish)
+    shadow = serving.live.shadow_for(request_id, answer.arm) if serving.live else None
+    return BackgroundTask(_log_list, serving, body, query, answer, request_id, serving.now(), shadow)
 
 
-async def _shadowed(serving: Serving, shadow: ArmName, wish: Asked, ranking: Ranking) -> Answer | None:
+async def _log_list(
+    serving: Serving,
+    body: Request,
+    query: RankingQuery,
+    answer: Answer,
+    request_id: str,
+    at: datetime,
+    shadow: ArmName | None,
+) -> None:
+    unseen = await _unseen_answer(serving, shadow, query) if shadow else None
+    serving.show(_record(request_id, at, body, answer, shadow, unseen))
+
+
+async def _unseen_answer(serving: Serving, shadow: ArmName, query: RankingQuery) -> Answer | None:
     """What an arm ranks unseen; None where it is gone, fails, or answers have to wait."""
     live = serving.live
-    if live is None or shadow not in live.arms or not serving.turn.has_room:
+    if live is None or shadow not in live.arms or not serving.queue.has_capacity:
         return None
+    query = replace(query, explain=False, stopwatch=Stopwatch())
     try:
-        return await serving.turn.answer(ranking(live.arms[shadow], replace(wish, explain=False), Stopwatch()))
+        return await serving.queue.answer(partial(live.arms[shadow].prepare, query))
     except Exception:
         log.exception("the %s could not rank unseen; the list is logged without it", shadow)
         return None
 
 
 def _record(
-    request_id: str, at: datetime, asked: Request, given: Given, shadow: ArmName | None, shadowed: Answer | None
+    request_id: str, at: datetime, body: Request, answer: Answer, shadow: ArmName | None, unseen: Answer | None
 ) -> ServedList:
-    answer, recommender = given.answer, given.recommender
     ranked = [item for item in answer.items if item.score is not None]
-    unseen = [item for item in shadowed.items if item.score is not None] if shadowed else []
+    ranked_unseen = [item for item in unseen.items if item.score is not None] if unseen else []
     return ServedList(
         request_id=request_id,
         event_time=at,
         logged_at=datetime.now(UTC),
-        user_id=asked.user_id,
+        user_id=body.user_id,
         bundle=answer.bundle,
-        arm=given.arm,
+        arm=answer.arm,
         item_ids=[item.item_id for item in ranked],
-        scores=np.array([item.score for item in ranked], dtype=np.float32),
+        scores=_scores(ranked),
         propensities=np.ones(len(ranked)),
         features=answer.features,
-        feature_list=recommender.bundle.manifest.feature_list if recommender else "",
-        experiment=given.experiment,
+        feature_list=answer.feature_list,
+        experiment=answer.experiment,
         fallback=answer.fallback,
-        context=asked.context.model_dump_json(exclude_defaults=True) if asked.context else None,
-        shadow_arm=shadow if shadowed else None,
-        shadow_item_ids=[item.item_id for item in unseen] if shadowed else None,
-        shadow_scores=np.array([item.score for item in unseen], dtype=np.float32) if shadowed else None,
+        context=body.context.model_dump_json(exclude_defaults=True) if body.context else None,
+        shadow_arm=shadow if unseen else None,
+        shadow_item_ids=[item.item_id for item in ranked_unseen] if unseen else None,
+        shadow_scores=_scores(ranked_unseen) if unseen else None,
     )
+
+
+def _scores(items: Sequence[RankedItem]) -> Floats:
+    return np.array([item.score for item in items], dtype=np.float32)

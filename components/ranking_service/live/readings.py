@@ -73,8 +73,8 @@ def _show_sessions(show: Readers, serving: Serving) -> None:
 
 def _show_changes(show: Readers, serving: Serving) -> None:
     """Show what waits for an answer, and how often what is live changed."""
-    show.gauge("rankloop_requests_waiting", "Requests that wait or are answered.", lambda: serving.turn.ahead)
-    show.counter("rankloop_requests_shed", "Requests refused for want of time.", lambda: float(serving.turn.shed))
+    show.gauge("rankloop_requests_waiting", "Requests that wait or are answered.", lambda: serving.queue.pending)
+    show.counter("rankloop_requests_shed", "Requests refused for want of time.", lambda: float(serving.queue.shed))
     show.counter(
         "rankloop_live_changes", "Times that what is live was replaced.", lambda: float(serving.reloading.reloads)
     )

@@ -16,8 +16,10 @@ from components.feedback.following import Follower, LastKnown
 from components.feedback.journal.log import FeedbackLog, Taken
 from components.feedback.reading import LastEvents, last_events
 from components.feedback.records import ServedEvent, ServedList
-from components.ranking_service.answering.admission import Turn
+from components.ranking_service.answering.answer_queue import AnswerQueue
+from components.ranking_service.answering.answers import Answer, RankingQuery, empty_answer
 from components.ranking_service.answering.fair_queue import FairLock
+from components.ranking_service.answering.recommender import Prepared
 from components.ranking_service.answering.sessions import EVENT_COLUMNS, Sessions, journal_sessions, session_events
 from components.ranking_service.answering.unkept import Unkept
 from components.ranking_service.live.opening import Opening
@@ -42,7 +44,7 @@ class Serving:
             ConfigurationError: no run has made a home there, or its tombstones cannot be read.
         """
         self.live: Live | None = None
-        self.turn = Turn(settings.admission)
+        self.queue = AnswerQueue(settings.admission)
         self.measures = measures
         self._known = LastKnown(settings.home.tombstones)
         self._unkept = Unkept(settings.home, self._known)
@@ -105,6 +107,11 @@ class Serving:
             StoreError: it is not known yet, for the store could not be reached since the start.
         """
         return self._opening.time()
+
+    def prepare(self, query: RankingQuery) -> Prepared | Answer:
+        """Prepare a query for scoring by what is live now; an empty answer while nothing is."""
+        live = self.live
+        return live.prepare(query) if live is not None else empty_answer(query)
 
     def row_counts(self) -> Mapping[str, RowCount]:
         """Return rows that should be online and those that are, by view; nothing while nothing is live."""

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from components.experiments.experiment import CHAMPION, ArmName, Experiment
+from components.ranking_service.answering.answers import Fallback, RankingQuery
 from components.ranking_service.answering.catalogue import Catalogue
-from components.ranking_service.answering.recommender import Recommender
+from components.ranking_service.answering.recommender import Prepared, Recommender
 from components.ranking_service.live.arms import arm_of, shadow_of
 from components.ranking_service.page.storefront import Storefront
 
@@ -31,6 +32,15 @@ class Live:
     def champion(self) -> Recommender:
         """The recommender of the promoted bundle."""
         return self.arms[CHAMPION]
+
+    def prepare(self, query: RankingQuery) -> Prepared:
+        """Prepare a query by the arm that ranks for its user, or by the champion where that arm is unavailable."""
+        arm = self.arm_for(query.user_id, query.arm)
+        recommender, is_own = self.recommender(arm)
+        prepared = recommender.prepare(query)
+        prepared.arm, prepared.arm_fallback = arm, None if is_own else Fallback.ARM_UNAVAILABLE
+        prepared.experiment = self.experiment.name if self.experiment else None
+        return prepared
 
     def arm_for(self, user_id: str, forced: ArmName | None = None) -> ArmName:
         """The arm that ranks for a user: the one asked for, else the experiment's."""

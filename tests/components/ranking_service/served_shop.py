@@ -5,6 +5,7 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +29,16 @@ from components.materialize_features.packed_rows import advance_clock, leave_inv
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.candidates import assortment
 from components.ranking.features import FEATURE_NAMES
-from components.ranking_service.answering.answers import Answer, Asked
+from components.ranking_service.answering.answers import Answer, RankingQuery
+from components.ranking_service.answering.batching import answer_together
 from components.ranking_service.answering.catalogue import read_catalogue
 from components.ranking_service.answering.online_rows import OnlineRows
 from components.ranking_service.answering.recommender import Recommender
 from components.ranking_service.answering.sessions import Sessions
-from components.ranking_service.answering.together import Found, Steps, together
 from components.ranking_service.http.routes import ranking_app
 from components.ranking_service.live.serving import Serving
 from components.ranking_service.settings import LiveSettings, ServiceSettings
 from components.ranking_service.telemetry.measures import Measures
-from components.ranking_service.telemetry.stopwatch import Stopwatch
 from components.shop.settings import Candidates
 from feature_repo.packed_online_store.client import EPOCH, MICROSECOND
 from tests.components.build_features.homes import habits, quiet, small_shop, write_clean
@@ -139,15 +139,21 @@ def recommender(shop: Stocked, sessions: Sessions | None = None) -> Iterator[Rec
 
 def listed(found: Recommender, user_id: str, k: int = 5, **more: Any) -> Answer:
     """Ask a recommender for a list."""
-    return made(found.recommend(Asked(user_id, k=k, **more), Stopwatch()))
+    return answered(found, RankingQuery(user_id, k=k, **more))
 
 
-def made(steps: Steps[Found]) -> Found:
-    """Make one answer alone."""
-    (outcome,) = together([steps])
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
+def ordered(found: Recommender, user_id: str, items: Sequence[str]) -> Answer:
+    """Ask a recommender for the order of given items."""
+    return answered(found, RankingQuery(user_id, items=items))
+
+
+def answered(found: Recommender, query: RankingQuery) -> Answer:
+    """Answer one query alone."""
+    (answer,) = answer_together([partial(found.prepare, query)])
+    if isinstance(answer, Exception):
+        raise answer
+    assert isinstance(answer, Answer)
+    return answer
 
 
 def item_ids(answer: Answer) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""What an answer does without is defined, named, and the gravest lack comes first."""
+"""What an answer does without is defined, named, and the most severe lack comes first."""
 
 import json
 from collections.abc import Iterator
@@ -12,10 +12,9 @@ from components.contracts.errors import StoreError
 from components.home.shop_note import ShopNote, write_shop_note
 from components.ranking.candidates import assortment
 from components.ranking_service.answering import recommender as recommenders
-from components.ranking_service.answering.answers import Asked, Fallback
+from components.ranking_service.answering.answers import Fallback, Filters
 from components.ranking_service.answering.recommender import Recommender
 from components.ranking_service.answering.sessions import SessionEvent, Sessions
-from components.ranking_service.telemetry.stopwatch import Stopwatch
 from components.shop.settings import Candidates
 from feature_repo.packed_online_store.backends.lmdb_backend import LmdbBackend
 from tests.components.ranking_service.served_shop import (
@@ -23,7 +22,7 @@ from tests.components.ranking_service.served_shop import (
     caller_of,
     item_ids,
     listed,
-    made,
+    ordered,
     put_online,
     recommender,
     serving,
@@ -43,11 +42,11 @@ def gone(*_: object) -> None:
     raise StoreError("gone")
 
 
-def test_the_gravest_of_several_is_named() -> None:
-    assert Fallback.gravest() is None
-    assert Fallback.gravest(None, Fallback.UNKNOWN_USER, None) is Fallback.UNKNOWN_USER
+def test_the_most_severe_of_several_is_named() -> None:
+    assert Fallback.most_severe() is None
+    assert Fallback.most_severe(None, Fallback.UNKNOWN_USER, None) is Fallback.UNKNOWN_USER
     for place, fallback in enumerate(Fallback):
-        assert Fallback.gravest(*reversed(list(Fallback)[place:])) is fallback
+        assert Fallback.most_severe(*reversed(list(Fallback)[place:])) is fallback
     assert ALL[0] == "no_bundle"
     assert ALL[-1] == "unknown_user"
 
@@ -70,7 +69,7 @@ def test_a_stranger_is_shown_what_sells_and_what_they_look_at_comes_with_its_nei
     assert item_ids(looking)[len(neighbours) :] == rest
     scores = [item.score or 0.0 for item in looking.items]
     assert scores == sorted(scores, reverse=True)
-    only = listed(asked, "nobody", 50, viewed=["i03"], sources=["neighbours"])
+    only = listed(asked, "nobody", 50, viewed=["i03"], filters=Filters(sources=["neighbours"]))
     assert item_ids(only) == neighbours
 
 
@@ -85,19 +84,21 @@ def test_a_store_that_cannot_be_read_still_knows_what_is_looked_at(
     with recommender(shop) as fresh:
         monkeypatch.setattr(LmdbBackend, "read", gone)
         found = listed(fresh, "u1", viewed=["i03"])
-        ordered = made(fresh.rank(Asked("u1"), ["i01", "i02"], Stopwatch()))
+        answer = ordered(fresh, "u1", ["i01", "i02"])
     assert found.fallback is Fallback.STORE_UNAVAILABLE
     assert len(found.items) == 5
-    assert ordered.fallback is Fallback.STORE_UNAVAILABLE
-    assert sorted(item_ids(ordered)) == ["i01", "i02"]
+    assert answer.fallback is Fallback.STORE_UNAVAILABLE
+    assert sorted(item_ids(answer)) == ["i01", "i02"]
 
 
 def test_a_list_may_be_empty(asked: Recommender) -> None:
-    nothing = np.zeros(len(asked.stock.items), dtype=bool)
-    found = listed(asked, "u1", wanted=nothing, explain=True)
+    nothing = Filters(brands=["no such brand"])
+    found = listed(asked, "u1", filters=nothing, explain=True)
     assert (found.items, found.fallback, found.features.shape[0]) == ((), Fallback.EMPTY_CANDIDATES, 0)
-    assert listed(asked, "nobody", wanted=nothing).fallback is Fallback.EMPTY_CANDIDATES, "the gravest is named"
-    assert listed(asked, "u1", wanted=nothing, sources=["seen"]).fallback is None, "sources are the caller's choice"
+    assert listed(asked, "nobody", filters=nothing).fallback is Fallback.EMPTY_CANDIDATES, "the most severe"
+    assert listed(asked, "u1", filters=replace(nothing, sources=["seen"])).fallback is None, (
+        "sources are the caller's choice"
+    )
 
 
 def test_a_filter_that_no_candidate_passes_lists_what_sells_best_of_what_does(asked: Recommender) -> None:
@@ -107,8 +108,7 @@ def test_a_filter_that_no_candidate_passes_lists_what_sells_best_of_what_does(as
     )
     (own,) = item_ids(listed(asked, "u1", 100))
     others = [item for item in every if item != own]
-    wanted = np.isin(asked.stock.items.item_ids, others)
-    found = listed(asked, "u1", 3, wanted=wanted)
+    found = listed(asked, "u1", 3, exclude=[own])
     sold = asked.stock.items.columns["purchases_decay_7"]
     assert found.fallback is Fallback.EMPTY_CANDIDATES
     assert len(found.items) == 3
@@ -117,22 +117,21 @@ def test_a_filter_that_no_candidate_passes_lists_what_sells_best_of_what_does(as
 
 
 def test_what_is_left_out_takes_no_place_among_what_sells_best(shop: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recommenders, "MOST_SOLD", 2)
+    monkeypatch.setattr(recommenders, "BEST_SELLERS", 2)
     held = Sessions()
     with recommender(shop, held) as found:
         sold = found.stock.items.columns["purchases_decay_7"]
         best = [str(item) for item in found.stock.items.item_ids[np.argsort(-sold, kind="stable")]][:5]
         none = Candidates(**dict.fromkeys(Candidates.model_fields, 0))
         found.stock = assortment(found.stock.items, none)
-        every = np.ones(len(sold), dtype=bool)
-        assert sorted(item_ids(listed(found, "u1", wanted=every))) == sorted(best[:2])
-        excluded = listed(found, "u1", wanted=every, exclude=best[:2])
+        assert sorted(item_ids(listed(found, "u1"))) == sorted(best[:2])
+        excluded = listed(found, "u1", exclude=best[:2])
         assert excluded.fallback is Fallback.EMPTY_CANDIDATES
         assert sorted(item_ids(excluded)) == sorted(best[2:4])
         codes = found.stock.items.codes
         bought = [SessionEvent("u1", int(codes[found.positions[item]]), "purchase", shop.now) for item in best[::2][:2]]
         held.add(bought, lambda _: None)
-        assert sorted(item_ids(listed(found, "u1", wanted=every, exclude=best[1:2]))) == sorted(best[3:5])
+        assert sorted(item_ids(listed(found, "u1", exclude=best[1:2]))) == sorted(best[3:5])
 
 
 def test_rows_that_are_too_old_rank_and_are_told(shop: Stocked) -> None:

@@ -11,11 +11,10 @@ from components.bundles.batch import recommend_users
 from components.contracts.errors import StoreError
 from components.ranking.candidates import assortment
 from components.ranking_service.answering import recommender as recommender_module
-from components.ranking_service.answering.answers import Asked, Fallback
+from components.ranking_service.answering.answers import Fallback, Filters
 from components.ranking_service.answering.recommender import Recommender
-from components.ranking_service.telemetry.stopwatch import Stopwatch
 from feature_repo.packed_online_store.backends.lmdb_backend import LmdbBackend
-from tests.components.ranking_service.served_shop import Stocked, item_ids, listed, made, recommender
+from tests.components.ranking_service.served_shop import Stocked, item_ids, listed, ordered, recommender
 
 
 @pytest.fixture
@@ -49,20 +48,20 @@ def test_what_is_out_of_stock_is_listed_only_where_the_rule_is_set_aside(asked: 
     in_stock[asked.positions[every[0]]] = 0
     asked.stock = assortment(replace(items, columns=items.columns | {"in_stock": in_stock}), limits)
     assert every[0] not in item_ids(listed(asked, "u1", 100))
-    assert item_ids(listed(asked, "u1", 4, any_stock=True)) == every
+    assert item_ids(listed(asked, "u1", 4, filters=Filters(in_stock_only=False))) == every
 
 
 def test_given_items_stand_as_among_all_candidates_and_unknown_ones_last(asked: Recommender) -> None:
     every = listed(asked, "u1", 100).items
     some = [every[5], every[1], every[3]]
     given = ["no such item", *(item.item_id for item in some), some[0].item_id]
-    ordered = made(asked.rank(Asked("u1"), given, Stopwatch()))
-    assert [(item.item_id, item.score) for item in ordered.items] == [
+    answer = ordered(asked, "u1", given)
+    assert [(item.item_id, item.score) for item in answer.items] == [
         *((item.item_id, item.score) for item in sorted(some, key=every.index)),
         ("no such item", None),
     ]
-    assert len(ordered.features) == len(some)
-    assert made(asked.rank(Asked("u1"), [], Stopwatch())).items == ()
+    assert len(answer.features) == len(some)
+    assert ordered(asked, "u1", []).items == ()
 
 
 def test_each_item_tells_its_reasons_when_asked(asked: Recommender) -> None:

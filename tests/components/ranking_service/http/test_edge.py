@@ -6,8 +6,9 @@ import socket
 import threading
 from contextlib import nullcontext
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
@@ -20,7 +21,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Message, Scope
 
-from components.ranking_service.answering.admission import Rates, Turn
+from components.ranking_service.answering.admission import Rates, retry_later
+from components.ranking_service.answering.answer_queue import AnswerQueue
 from components.ranking_service.http import edge
 from components.ranking_service.http.access import Access
 from components.ranking_service.http.api_keys import ApiKey, hash_of, write_keys
@@ -41,7 +43,14 @@ SHOWN = {"authorization": f"Bearer {KEY}"}
 def gate(tmp_path: Path) -> Gate:
     limits = Limits()
     access = Access(tmp_path / "api_keys.json")
-    return Gate(access, Rates(limits), Turn(limits), Drain(), Measures(), RequestLog(lambda lines: None))
+    return Gate(access, Rates(limits), AnswerQueue(limits), Drain(), Measures(), RequestLog(lambda lines: None))
+
+
+class FullQueue(AnswerQueue):
+    """A queue in which 100 requests wait."""
+
+    def check(self, caller: str = "", cost: float = 1.0) -> None:
+        raise retry_later(HTTPStatus.SERVICE_UNAVAILABLE, "100 requests are waiting already", 1.5)
 
 
 def closed(gate: Gate, tmp_path: Path) -> Gate:
@@ -173,9 +182,7 @@ def test_a_caller_that_asks_too_often_is_told_when_to_come_again(gate: Gate) -> 
 
 
 def test_what_would_wait_too_long_is_refused_before_it_is_read(gate: Gate) -> None:
-    gate.turn.ahead, gate.turn.mean_seconds = 100, 0.02
-    for place in range(100):
-        gate.turn._waiting.append(cast(Any, place), "127.0.0.1", 1.0)
+    gate = replace(gate, queue=FullQueue(Limits()))
     answered = ask(gate, "POST", "/v1/recommend")
     assert "100 requests are waiting already; come again in 2 s" in refused(answered, 503)
     assert answered.headers["retry-after"] == "2"

@@ -156,7 +156,7 @@ def test_a_preview_is_neither_logged_nor_counted(client: Caller, shop: Stocked, 
 def test_a_lists_id_begins_with_the_callers_request_id_and_is_never_given_twice(shop: Stocked, live: Serving) -> None:
     limits = Limits()
     gate = Gate(
-        Access(shop.home.api_keys), Rates(limits), live.turn, Drain(), live.measures, RequestLog(lambda _: None)
+        Access(shop.home.api_keys), Rates(limits), live.queue, Drain(), live.measures, RequestLog(lambda _: None)
     )
     app = ranking_app()
     app.state.serving = live
@@ -204,7 +204,7 @@ def test_a_shadow_that_fails_costs_the_log_no_list(shadowed: Stocked, monkeypatc
 
     with serving(shadowed.home) as live:
         assert live.live is not None
-        monkeypatch.setattr(live.live.arms["challenger"], "recommend", fail)
+        monkeypatch.setattr(live.live.arms["challenger"], "prepare", fail)
         shown = caller_of(live).recommend("u1")
         row = logged(shadowed, shown["request_id"])
     assert (row["item_ids"], row["shadow_arm"], row["shadow_item_ids"]) == (ids(shown), None, None)

@@ -8,9 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
+from components.ranking_service.answering.answer_queue import AnswerQueue
 from components.ranking_service.http import bodies
 from components.ranking_service.http.bodies import MOST_BYTES
 from components.ranking_service.live.serving import Serving
+from components.ranking_service.settings import Limits
 from tests.components.ranking_service.served_shop import (
     Caller,
     Stocked,
@@ -117,7 +119,7 @@ def test_another_method_is_refused_with_those_allowed(client: Caller) -> None:
 def test_a_crowd_is_answered_like_each_of_it_alone(
     client: Caller, live: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live.turn, "_budget", 60.0)  # nobody is refused, however slow this machine is just now
+    monkeypatch.setattr(live, "queue", AnswerQueue(Limits(waiting_seconds=60)))  # none refused, however slow it is
     asked: list[tuple[str, dict[str, Any]]] = [
         *(("/v1/recommend", {"user_id": user, "k": 5}) for user in ("u1", "u2", "u3", "nobody")),
         ("/v1/recommend", {"user_id": "u1", "explain": True}),
