@@ -1,12 +1,9 @@
 """Add, list and remove the keys that callers of the ranking service show."""
 
-import fcntl
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from components.contracts.errors import ConfigurationError
+from components.home.file_lock import FileLock
 from components.home.layout import Home
 from components.ranking_service.http.api_keys import ApiKey, hash_of, new_key, read_keys, write_keys
 
@@ -30,7 +27,7 @@ def add_key(home: Home, name: str, now: str) -> str:
     """
     if not NAME.fullmatch(name):
         raise ConfigurationError(f"key {name!r}: found no name, expected 1 to 63 letters, digits, dots, _ or -")
-    with _only_writer(home):
+    with FileLock(home.root).held():
         keys = list_keys(home)
         if any(key.name == name for key in keys):
             raise ConfigurationError(
@@ -47,7 +44,7 @@ def remove_key(home: Home, name: str) -> int:
     Raises:
         ConfigurationError: there is no such key; the keys file is broken.
     """
-    with _only_writer(home):
+    with FileLock(home.root).held():
         keys = list_keys(home)
         left = [key for key in keys if key.name != name]
         if len(left) == len(keys):
@@ -55,13 +52,3 @@ def remove_key(home: Home, name: str) -> int:
             raise ConfigurationError(f"key {name}: there is no such key; those there are: {names}")
         write_keys(home.api_keys, left)
     return len(left)
-
-
-@contextmanager
-def _only_writer(home: Home) -> Iterator[None]:
-    descriptor = os.open(home.root, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -10,8 +10,8 @@ from typing import NoReturn
 import click
 
 from components.contracts.errors import ConfigurationError, StoreError
-from components.feedback.following import LastKnown
 from components.home.layout import Home
+from components.home.tombstones import TombstoneView
 from components.ranking_service.answering.sessions import Sessions
 from components.ranking_service.http.api_keys import read_keys
 from components.ranking_service.live.opening import Opening
@@ -48,7 +48,7 @@ def address_of(host: str, port: int) -> str:
 
 def _say(settings: ServiceSettings, address: str) -> None:
     try:
-        live = Opening(settings, Sessions(), LastKnown(settings.home.tombstones)).live()
+        live = Opening(settings, Sessions(), TombstoneView(settings.home.tombstones)).live()
     except StoreError as error:
         click.echo(f"nothing to rank with yet, it is tried again and again: {error}", err=True)
     else:

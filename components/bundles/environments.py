@@ -4,11 +4,9 @@ Promotion and rollback are one write of one small document. ``PointerTarget`` sa
 the home on one machine, a file in the Git repository of a cluster.
 """
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
@@ -16,6 +14,7 @@ from typing import Any, Literal, Protocol, get_args
 from components.bundles.digest import short
 from components.contracts.errors import PromotionError
 from components.home.durable import write_durably
+from components.home.file_lock import FileLock
 from components.home.layout import NAME_ADVICE, is_environment_name
 from components.home.presence import content_of, names_in
 
@@ -128,16 +127,14 @@ class PointerFiles:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Hold a lock on a file of its own, which, unlike a pointer's, no write replaces; it ends with its process."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError as error:
-            raise PromotionError(f"{self.folder}: cannot be locked ({error}); make it writable, then again") from error
-        try:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(FileLock(self.folder / ".lock").held())
+            except OSError as error:
+                raise PromotionError(
+                    f"{self.folder}: cannot be locked ({error}); make it writable, then again"
+                ) from error
             yield
-        finally:
-            os.close(descriptor)
 
     def _path(self, environment: str) -> Path:
         if not is_environment_name(environment):

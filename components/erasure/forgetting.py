@@ -14,13 +14,13 @@ from components.contracts.errors import ConfigurationError, SourceError
 from components.contracts.ids import id_text
 from components.erasure.sweep import is_item, sweep
 from components.erasure.targets import Place, places_of
-from components.feedback.following import await_followers
+from components.feedback.acknowledgements import await_acknowledgements
 from components.home.data_subject import Erased, person_of
 from components.home.homes import shop_file_of
 from components.home.layout import Home
 from components.home.lock import hold_lock
 from components.home.runs import read_json, write_json
-from components.home.tombstones import bury
+from components.home.tombstones import add_tombstone
 from components.shop.settings import load_shop
 
 LOCK_NAME = "forget"
@@ -71,7 +71,7 @@ def forget_user(home: Home, user_id: str, say: Callable[[str], None]) -> Receipt
     _check(user_id)
     shop = load_shop(shop_file_of(home))
     with hold_lock(home, LOCK_NAME):
-        tombstone = bury(home.tombstones, user_id)
+        tombstone = add_tombstone(home.tombstones, user_id)
         person = person_of(shop, user_id, tombstone)
         person = replace(person, is_item=is_item(home, person))
         path = home.forgotten / f"{tombstone}.json"
@@ -79,7 +79,7 @@ def forget_user(home: Home, user_id: str, say: Callable[[str], None]) -> Receipt
         _save(path, receipt)
         say("waiting for services to know")
         with _readable("followers"):
-            followed, silent = await_followers(home, FOLLOWING_SECONDS)
+            followed, silent = await_acknowledgements(home, FOLLOWING_SECONDS)
         receipt = replace(receipt, services={"followed": followed, "silent": silent})
         with _readable("lake"):
             places = list(places_of(home, shop, person))

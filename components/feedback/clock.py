@@ -20,6 +20,7 @@ from components.feedback.journal.footing import Footing
 from components.feedback.places import Places
 from components.home.durable import write_durably
 from components.home.presence import content_of
+from components.home.trouble_log import TroubleLog
 from feature_repo.packed_online_store.clock import wall_clock
 
 log = logging.getLogger("rankloop.feedback")
@@ -76,7 +77,7 @@ class ServiceClock:
         """
         self._path, self._machine = Places(folder).clock, MachineTime(wall, monotonic)
         self._footing = Footing(folder)
-        self._is_written = True
+        self._troubles = TroubleLog(log)
         self._anchor = _read(self._path) or (datetime.min.replace(tzinfo=UTC), self._machine())
         self._doubt()
         self.advance(as_of, anchored_at)
@@ -111,7 +112,7 @@ class ServiceClock:
     def follow(self) -> None:
         """Follow the machine, and write down what the disk refused before; until it does, a restart may fall behind."""
         self._machine.follow()
-        if not self._is_written:
+        if "file" in self._troubles:
             self.keep()
 
     def keep(self) -> None:
@@ -138,11 +139,9 @@ class ServiceClock:
             self._footing.stand()
             write_durably(self._path, json.dumps(document).encode())
         except OSError as error:
-            if self._is_written:
-                log.warning("%s cannot be written (%s); it is tried again and again", self._path, error)
-            self._is_written = False
+            self._troubles.report("file", f"{self._path} cannot be written ({error}); it is tried again and again")
         else:
-            self._is_written = True
+            self._troubles.report("file", None)
 
 
 def is_kept(folder: Path) -> bool:

@@ -12,9 +12,10 @@ from typing import Any
 import orjson
 
 from components.contracts.id_parts import ID_KEYS
-from components.feedback.journal.segments import LINE_END, held_alone, is_closed, segments
+from components.feedback.journal.segments import LINE_END, is_closed, segments
 from components.feedback.places import Places
 from components.home.data_subject import USER_ID, Erased, Person
+from components.home.file_lock import FileLock
 from components.home.layout import Home
 from components.home.presence import status_of
 from components.lake.erasure import erase_rows
@@ -28,7 +29,7 @@ def erase_feedback(home: Home, person: Person, again: bool = False) -> Erased:
     places = Places(home.feedback)
     if status_of(home.feedback) is None:
         return Erased()
-    with held_alone(places.lock, wait=True):
+    with FileLock(places.lock).held():
         journal = [blank_lines(path, person) for folder in (places.lists, places.events) for path in segments(folder)]
         return sum(journal, erase_rows(places.impressions, person, again))
 

@@ -8,6 +8,25 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+
+class FileStamp(NamedTuple):
+    """What changes whenever a file is written or another takes its place; equal on all machines that share its disk."""
+
+    modified_ns: int
+    size: int
+    inode: int
+
+
+def file_stamp(path: Path) -> FileStamp | None:
+    """Return a file's stamp; None if nothing has that name.
+
+    Raises:
+        OSError: the look failed, so that neither answer is known.
+    """
+    status = status_of(path)
+    return None if status is None else FileStamp(status.st_mtime_ns, status.st_size, status.st_ino)
 
 
 def status_of(path: Path) -> os.stat_result | None:

@@ -6,26 +6,29 @@ owner may read it. Without the file nobody was forgotten.
 
 import hmac
 import json
+import logging
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 
 from components.contracts.errors import ConfigurationError
 from components.home.durable import write_durably
-from components.home.presence import content_of, status_of
+from components.home.presence import FileStamp, content_of, file_stamp
+from components.home.trouble_log import TroubleLog
 
 OWNER_ONLY = 0o600
 KEY_BYTES = 32
-Mark = tuple[int, int]
+log = logging.getLogger("rankloop.tombstones")
 
 
 @dataclass(frozen=True)
 class _Known:
-    """What the file held at a moment; ``mark`` is None where there was none."""
+    """What the file held at a moment; ``stamp`` is None where there was none."""
 
-    mark: Mark | None = None
+    stamp: FileStamp | None = None
     key: bytes = b""
     hashes: frozenset[str] = frozenset()
 
@@ -40,25 +43,25 @@ class Tombstones:
             ConfigurationError: the file cannot be read.
         """
         self._path = path
-        self._known = _Known()  # replaced whole: no thread meets the hashes of one moment with the mark of another
+        self._known = _Known()  # replaced whole: no thread meets the hashes of one moment with the stamp of another
         self.follow()
 
     def __bool__(self) -> bool:
-        """Whether anybody was forgotten."""
+        """Say whether anybody was forgotten."""
         return bool(self._known.hashes)
 
     def __contains__(self, user_id: str | None) -> bool:
-        """Whether a user was forgotten, as far as the file was followed."""
+        """Say whether a user was forgotten, as far as the file was followed."""
         known = self._known
         return user_id is not None and bool(known.hashes) and _hash(known.key, user_id) in known.hashes
 
     @property
-    def mark(self) -> Mark | None:
-        """Which state of the file is known; None: there was none so far."""
-        return self._known.mark
+    def stamp(self) -> FileStamp | None:
+        """Return which state of the file is known; None: there was none so far."""
+        return self._known.stamp
 
-    def among(self, user_ids: Iterable[str | None]) -> list[str]:
-        """Those of some users who were forgotten."""
+    def filter_forgotten(self, user_ids: Iterable[str | None]) -> list[str]:
+        """Return those of some users who were forgotten."""
         return [user_id for user_id in user_ids if user_id is not None and user_id in self]
 
     def follow(self) -> bool:
@@ -68,40 +71,72 @@ class Tombstones:
             ConfigurationError: it cannot be read, or was there before and is gone; who was known to be forgotten stays
                 so.
         """
-        mark = tombstones_mark(self._path)
-        if mark == self.mark:
+        stamp = tombstones_stamp(self._path)
+        if stamp == self.stamp:
             return False
-        found = None if mark is None else _read(self._path)
-        if found is not None:
-            self._known = _Known(mark, found[0], frozenset(found[1]))
+        content = None if stamp is None else _read(self._path)
+        if content is not None:
+            self._known = _Known(stamp, content[0], frozenset(content[1]))
             return True
-        if self.mark is None:
+        if self.stamp is None:
             return False
         raise ConfigurationError(
             f"{self._path}: is gone; bring the file back: without it users who were forgotten return with their data "
-            "once this process starts anew"
+            "once this process starts again"
         )
 
 
-def tombstones_mark(path: Path) -> Mark | None:
-    """What changes whenever the file does; None without one.
+class TombstoneView:
+    """The tombstones as they were when last read whole, shared by all parts of a process; any thread may ask.
+
+    A file that breaks, is gone or cannot be reached changes nothing, and is logged once for as long as its trouble
+    stays the same.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read ``home.tombstones``.
+
+        Raises:
+            ConfigurationError: the file cannot be read.
+        """
+        self._tombstones = Tombstones(path)
+        self._following = Lock()
+        self._troubles = TroubleLog(log)
+
+    def __contains__(self, user_id: object) -> bool:
+        """Say whether a user was forgotten, as far as the file was followed."""
+        return isinstance(user_id, str) and user_id in self._tombstones
+
+    def follow(self) -> FileStamp | None:
+        """Look at the file: microseconds. Return which state of it is known."""
+        with self._following:
+            trouble = None
+            try:
+                self._tombstones.follow()
+            except ConfigurationError as error:
+                trouble = f"{error}; until then who was known to be forgotten stays so"
+            self._troubles.report("tombstones", trouble)
+            return self._tombstones.stamp
+
+
+def tombstones_stamp(path: Path) -> FileStamp | None:
+    """Return the stamp of the file; None without one.
 
     Raises:
         ConfigurationError: whether there is one cannot be told.
     """
     try:
-        status = status_of(path)
+        return file_stamp(path)
     except OSError as error:
         raise ConfigurationError(
             f"{path}: cannot be looked at ({error.strerror}); repair its disk, or set the rights of its folder"
         ) from error
-    return None if status is None else (status.st_mtime_ns, status.st_ino)
 
 
-def bury(path: Path, user_id: str) -> str:
+def add_tombstone(path: Path, user_id: str) -> str:
     """Enter a user, durably, unless they are there; return the name of their tombstone (64 hexadecimal digits).
 
-    One process at a time may do so: whoever holds the home's lock.
+    One process at a time may do so: the holder of the home's lock.
 
     Raises:
         ConfigurationError: the file cannot be read or written.

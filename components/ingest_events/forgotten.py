@@ -10,7 +10,7 @@ def leave_out_forgotten(session: duckdb.DuckDBPyConnection, staged: str, forgott
     if not forgotten:
         return 0
     users = session.execute(f"SELECT DISTINCT user_id FROM {staged} WHERE user_id IS NOT NULL").fetchall()
-    gone = forgotten.among(user_id for (user_id,) in users)
+    gone = forgotten.filter_forgotten(user_id for (user_id,) in users)
     if not gone:
         return 0
     deleted = session.execute(f"DELETE FROM {staged} WHERE user_id IN (SELECT unnest(?))", [gone]).fetchall()

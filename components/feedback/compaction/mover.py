@@ -21,6 +21,7 @@ from components.feedback.compaction import moving_aside
 from components.feedback.compaction.moving import move_lists
 from components.feedback.journal.segments import is_closed, segments
 from components.feedback.places import Places
+from components.home.trouble_log import TroubleLog
 
 PATIENCE_SECONDS = 5.0  # at the end, for a move that has begun
 A_MOMENT = 0.1
@@ -35,7 +36,7 @@ class Mover:
         """Begin to look, every so many seconds."""
         self._places, self._seconds = places, seconds
         self.rows_moved = self.failures = 0
-        self._is_stuck = False
+        self._troubles = TroubleLog(log)
         self._helper: subprocess.Popen[str] | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feedback-mover", daemon=True)
@@ -59,14 +60,11 @@ class Mover:
         try:
             self.rows_moved += moved()
         except (RankloopError, DeltaError, OSError) as error:
-            if not self._is_stuck:
-                log.warning("lists stay in the journal for now (%s)", _one_line(error))
+            if "lists" not in self._troubles:
+                self._troubles.report("lists", f"lists stay in the journal for now ({_one_line(error)})")
             self.failures += 1
-            self._is_stuck = True
             return
-        if self._is_stuck:
-            log.warning("lists are moved again")
-        self._is_stuck = False
+        self._troubles.report("lists", None, ended="lists are moved again")
 
     def _moved_aside(self) -> int:
         """Have the helper move what is closed, and return how many rows it moved.

@@ -10,9 +10,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from components.contracts.feedback import SERVED
-from components.feedback.journal.segments import held_alone, is_closed, segments, whole_lines
+from components.feedback.journal.segments import is_closed, segments, whole_lines
 from components.feedback.places import Places
 from components.feedback.records import read_lists
+from components.home.file_lock import FileLock
 from components.lake.tables import append_rows, create_table, read_notes
 
 MOVED = "moved"
@@ -28,10 +29,8 @@ def move_lists(places: Places) -> int:
     """
     if not _closed(places):
         return 0
-    with held_alone(places.lock) as alone:
-        if not alone:
-            return 0
-        closed = _closed(places)
+    with FileLock(places.lock).tried() as lock:
+        closed = _closed(places) if lock is not None else []
         if not closed:
             return 0
         create_table(places.impressions, SERVED)

@@ -10,8 +10,9 @@ from deltalake.exceptions import DeltaError
 
 from components.contracts.errors import SourceError
 from components.feedback.compaction.moving import move_lists
-from components.feedback.journal.segments import held_alone, is_closed, segments
+from components.feedback.journal.segments import is_closed, segments
 from components.feedback.places import Places
+from components.home.file_lock import FileLock
 from components.home.layout import Home
 from components.lake.tables import KEEP_HISTORY, note_properties, open_table, read_notes
 from components.lake.upkeep import compact_table
@@ -29,7 +30,7 @@ def drop_old_feedback(home: Home, days: int, now: datetime) -> None:
         return
     try:
         move_lists(places)
-        with held_alone(places.lock, wait=True):
+        with FileLock(places.lock).held():
             compact_table(places.impressions)
             _drop_lists(places, before)
             _drop_events(places, before)

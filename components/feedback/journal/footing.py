@@ -20,10 +20,9 @@ Identity = tuple[int, int]
 def leads_to(path: Path, file: int) -> bool:
     """Say whether a path names an open file, and not another file or none."""
     try:
-        named, held = os.stat(path), os.fstat(file)
+        return os.path.samestat(os.stat(path), os.fstat(file))
     except OSError:
         return False
-    return (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)
 
 
 class Footing:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Container, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -72,10 +73,9 @@ class FeedbackLog:
         done = self._journal.hand_in([EventLine(one.event_id, one.user_id, event_line(one)) for one in events])
         return await asyncio.wrap_future(done)
 
-    @property
-    def rounds(self) -> int:
-        """How often all that waited was looked at: one more, and what was being written before now is on disk."""
-        return self._journal.rounds
+    def drained(self) -> "Future[None]":
+        """Return a future that ends once all that was being written when it was asked for is on disk, or refused."""
+        return self._journal.drained()
 
     @property
     def facts(self) -> LogFacts:

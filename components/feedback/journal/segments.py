@@ -8,17 +8,15 @@ count as written only if their segment's name still leads to them afterwards.
 """
 
 import errno
-import fcntl
 import logging
 import os
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from components.feedback.journal.footing import Footing, leads_to
-from components.home.durable import sync_folder
+from components.home.file_lock import FileLock, create_locked
 from components.home.presence import names_in
 
 ENDING = ".jsonl"
@@ -100,17 +98,7 @@ def _new_segment(folder: Path) -> tuple[int, Path]:
     """Create a segment that is locked before it has its name; names sort by opening, not by the clock."""
     newest = max((_number(segment) for segment in segments(folder)[-1:]), default=0)
     path = folder / f"{max(time.time_ns(), newest + 1):020}-{uuid.uuid4().hex[:8]}{ENDING}"
-    draft = path.with_name(f".{path.name}")
-    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        draft.rename(path)
-        sync_folder(folder)
-    except BaseException:
-        os.close(file)
-        draft.unlink(missing_ok=True)
-        raise
-    return file, path
+    return create_locked(path, mode=0o640), path
 
 
 def segments(folder: Path) -> list[Path]:
@@ -128,15 +116,11 @@ def _number(segment: Path) -> int:
 
 
 def is_closed(segment: Path) -> bool:
-    """Whether no process appends to a segment any more; one that is gone is closed."""
+    """Say whether no process appends to a segment any more; one that is gone is closed."""
     try:
-        with segment.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return not FileLock(segment).is_held()
     except FileNotFoundError:
         return True
-    return True
 
 
 def whole_lines(segment: Path, start: int = 0, most: int | None = None) -> bytes:
@@ -164,16 +148,3 @@ def last_line(segment: Path, limit: int = LAST_BYTES) -> bytes:
         return b""
     _, end, last = content[: content.rfind(LINE_END) + 1].removesuffix(LINE_END).rpartition(LINE_END)
     return last if end or len(content) < limit else b""
-
-
-@contextmanager
-def held_alone(lock: Path, wait: bool = False) -> Iterator[bool]:
-    """Hold a lock file while the block runs; False if another process, or thread, holds it and is not waited for."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-        else:
-            yield True

@@ -19,6 +19,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Container, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ from components.contracts.errors import StoreError
 from components.feedback.journal.recent_ids import RecentIds
 from components.feedback.journal.segments import SegmentWriter
 from components.feedback.places import Places
-from components.feedback.trouble_log import TroubleLog
+from components.home.trouble_log import TroubleLog
 
 log = logging.getLogger("rankloop.feedback")
 PIECE_BYTES = 4 * 2**20  # of lists that are joined and synced at once
@@ -109,14 +110,12 @@ class Journal:
         self._list_segments = SegmentWriter(places.lists, pace.segment_bytes, pace.lists_seconds)
         self._event_segments = SegmentWriter(places.events, pace.segment_bytes, pace.events_seconds)
         self.counters = Counters()
-        self.rounds = 0  # of the thread: each looks once at all that waits
+        self._draining: deque[Future[None]] = deque()  # each ends with the round of the thread that is under way
         self._wake, self._closing = threading.Event(), threading.Event()
         self._handing_in = threading.Lock()
         self._next_write = time.monotonic() + pace.write_seconds
         self._all_synced_at = time.monotonic()
-        self._refusing: set[SegmentWriter] = set()
-        self._failing: set[str] = set()
-        self._reading_known = TroubleLog(log)
+        self._troubles, self._failures = TroubleLog(log), TroubleLog(log, logging.ERROR)
         self._thread = threading.Thread(target=self._run, name="feedback-journal", daemon=True)
         self._thread.start()
 
@@ -171,8 +170,24 @@ class Journal:
             if time.monotonic() >= self._next_write:
                 self._do("writing lists", self._write_lists)
             self._do("closing segments", self._rotate)
-            self.rounds += 1
+            self._end_round()
         self._finish()
+
+    def drained(self) -> "Future[None]":
+        """Return a future that ends once all that was being written when it was asked for is written, or refused.
+
+        What begins to be written afterwards asks again who was forgotten.
+        """
+        done: Future[None] = Future()
+        self._draining.append(done)
+        if not self._thread.is_alive():
+            self._end_round()
+        return done
+
+    def _end_round(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._draining.popleft().set_result(None)
 
     def _do(self, what: str, duty: Callable[[], None]) -> bool:
         """Do what is done again and again, and say whether it went well; nothing that goes wrong ends the thread."""
@@ -181,11 +196,9 @@ class Journal:
         except OSError:  # which is told of where it is met
             return False
         except Exception:
-            if what not in self._failing:
-                log.exception("%s fails; it is tried again and again", what)
-            self._failing.add(what)
+            self._failures.report(what, f"{what} fails; it is tried again and again", exc_info=True)
             return False
-        self._failing.discard(what)
+        self._failures.report(what, None)
         return True
 
     def _finish(self) -> None:
@@ -202,6 +215,7 @@ class Journal:
         self.counters.lists_dropped += self.queued
         self._list_segments.close()
         self._event_segments.close()
+        self._end_round()
 
     def _rotate(self) -> None:
         for writer in (self._list_segments, self._event_segments):
@@ -235,9 +249,9 @@ class Journal:
         try:
             self._known.load()
         except OSError as error:
-            self._reading_known.say(f"known events cannot be read ({error}); it is tried again and again")
+            self._troubles.report("known", f"known events cannot be read ({error}); it is tried again and again")
             raise
-        self._reading_known.end("known events can be read again")
+        self._troubles.report("known", None, ended="known events can be read again")
 
     def _write_events(self) -> None:
         with self._handing_in:
@@ -286,19 +300,17 @@ class Journal:
         """Write lines, and say once when the disk begins to refuse, and when it takes them again."""
         if not lines:
             return
+        folder = str(writer.folder)
         try:
             writer.write(b"".join(lines))
         except OSError as error:
-            if writer not in self._refusing:
-                log.warning("%s cannot be written (%s); it is tried again and again", writer.folder, error)
-            self._refusing.add(writer)
+            if folder not in self._troubles:
+                self._troubles.report(folder, f"{folder} cannot be written ({error}); it is tried again and again")
             raise
         except Exception:
             writer.close()  # nothing follows a line that may be torn
             raise
-        if writer in self._refusing:
-            self._refusing.remove(writer)
-            log.warning("%s can be written again", writer.folder)
+        self._troubles.report(folder, None, ended=f"{folder} can be written again")
 
     def _refused_events(self, events: int, why: str) -> EventsRefusedError:
         self.counters.events_refused += events

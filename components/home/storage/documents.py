@@ -6,7 +6,7 @@ an object whose entity tag is compared by the server.
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from obstore.exceptions import AlreadyExistsError, PreconditionError
 
 from components.contracts.errors import StorageError
 from components.home.durable import write_durably
+from components.home.file_lock import FileLock
 from components.home.presence import content_of, names_in
 from components.home.storage.bucket import readable_errors, store_of
-from components.home.storage.folder_lock import folder_lock
 from components.home.storage.locations import BucketPath, Location
 
 ATTEMPTS = 30
@@ -59,7 +59,7 @@ def write_document(location: Location, content: bytes) -> None:
 def create_document(location: Location, content: bytes) -> bool:
     """Create a document unless there is one; say whether this call made it. Of several callers one does."""
     if isinstance(location, Path):
-        with folder_lock(location):
+        with _lock(location):
             if content_of(location) is not None:
                 return False
             write_durably(location, content)
@@ -87,7 +87,7 @@ def update_document(location: Location, change: Callable[[bytes | None], bytes])
         StorageError: others changed it each time.
     """
     if isinstance(location, Path):
-        with folder_lock(location):
+        with _lock(location):
             content = change(content_of(location))
             write_durably(location, content)
             return content
@@ -98,6 +98,11 @@ def update_document(location: Location, change: Callable[[bytes | None], bytes])
             return content
         time.sleep(PAUSE_SECONDS * attempt)
     raise StorageError(f"{location}: others changed it {ATTEMPTS} times in a row; run again when they have ended")
+
+
+def _lock(document: Path) -> AbstractContextManager[int]:
+    """Hold the lock of a document in a folder, on a file of its own that no write replaces."""
+    return FileLock(document.with_name(f".{document.name}.lock")).held()
 
 
 def remove_document(location: Location) -> None:

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 
 from components.contracts.errors import ConfigurationError
-from components.feedback.trouble_log import TroubleLog
-from components.home.presence import status_of
+from components.home.presence import FileStamp, file_stamp
+from components.home.trouble_log import TroubleLog
 from components.ranking_service.http.api_keys import ApiKey, hash_of, read_keys
 
 AUTHORIZATION, HOST = b"authorization", b"host"
@@ -25,7 +25,6 @@ LOOK_SECONDS = 1.0
 OPEN_PATHS = ("/", "/livez", "/readyz")
 OPEN_FOLDER = "/page/"  # the page's static files
 Headers = Iterable[tuple[bytes, bytes]]
-Stamp = tuple[int, int, int]
 log = logging.getLogger("bentoml.rankloop.access")
 
 ADVICE = "expected one header `Authorization: Bearer KEY` with a key of `rankloop keys add`"
@@ -84,7 +83,7 @@ class Access:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._keys: list[ApiKey] | None = None
-        self._stamp: Stamp | None = None
+        self._stamp: FileStamp | None = None
         self._looked = -LOOK_SECONDS
         self._troubles = TroubleLog(log, logging.ERROR)
         self._is_unreadable = False
@@ -129,34 +128,36 @@ class Access:
             if stamp is None or stamp != self._stamp:
                 self._take(read_keys(self._path), stamp)
             else:
-                self._troubles.end(f"{self._path}: is followed again")
+                self._say(None)
             self._is_unreadable = False
         except ConfigurationError as error:
             self._is_unreadable = True
             if not isinstance(error.__cause__, OSError):  # it was read: somebody meant to ask for keys
                 self._keys = self._keys or []
             known = len(self._keys or ())
-            self._troubles.say(f"{error}; until then the keys known before stay good, {known} of them")
+            self._say(f"{error}; until then the keys known before stay good, {known} of them")
 
-    def _take(self, keys: list[ApiKey] | None, stamp: Stamp | None) -> None:
+    def _take(self, keys: list[ApiKey] | None, stamp: FileStamp | None) -> None:
         if keys is None and self._keys is not None:
-            self._troubles.say(f"{self._path}: is gone; the keys known before stay good until the service starts again")
+            self._say(f"{self._path}: is gone; the keys known before stay good until the service starts again")
             return
         self._keys, self._stamp = keys, stamp
-        self._troubles.end(f"{self._path}: is followed again")
+        self._say(None)
+
+    def _say(self, trouble: str | None) -> None:
+        self._troubles.report("keys", trouble, ended=f"{self._path}: is followed again")
 
 
-def _stamp(path: Path) -> Stamp | None:
-    """What changes whenever the file does; None if there is none.
+def _stamp(path: Path) -> FileStamp | None:
+    """Return the stamp of the keys file; None if there is none.
 
     Raises:
         ConfigurationError: the file cannot be looked at.
     """
     try:
-        status = status_of(path)
+        return file_stamp(path)
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be looked at ({error.strerror}); bring its disk back") from error
-    return None if status is None else (status.st_mtime_ns, status.st_size, status.st_ino)
 
 
 def _key_in(value: bytes) -> bytes | None:

@@ -20,8 +20,8 @@ from components.bundles.scoring import Ranker, ranker_from
 from components.bundles.store import find_bundle, published_folders
 from components.contracts.errors import BundleError, ConfigurationError, PromotionError, StoreError
 from components.experiments.experiment import LATEST, ArmName, Experiment, experiment_file, read_experiment
-from components.feedback.following import LastKnown
 from components.home.shop_note import read_shop_note, run_command
+from components.home.tombstones import TombstoneView
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.candidates import Assortment, assortment
 from components.ranking.features import feature_list
@@ -69,7 +69,7 @@ class _Shelf:
 class Opening:
     """Makes ``Live``, again whenever something changes; rows, models and catalogues that did not change are kept."""
 
-    def __init__(self, settings: ServiceSettings, sessions: Sessions, forgotten: LastKnown) -> None:
+    def __init__(self, settings: ServiceSettings, sessions: Sessions, forgotten: TombstoneView) -> None:
         """Open nothing yet; the page does not list who is ``forgotten``.
 
         Raises:

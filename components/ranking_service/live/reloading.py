@@ -3,17 +3,16 @@
 import gc
 import logging
 import math
-import os
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
 from components.bundles.store import LATEST, model_folder
 from components.contracts.errors import RankloopError, StoreError
 from components.experiments.experiment import experiment_file
-from components.feedback.trouble_log import TroubleLog
+from components.home.presence import FileStamp, file_stamp
+from components.home.trouble_log import TroubleLog
 from components.ranking_service.live.opening import Opening
 from components.ranking_service.live.state import Live
 
@@ -34,7 +33,7 @@ class Reloading:
         self._opening, self._put, self._often = opening, put, often
         self._live: Live | None = None
         self._seen: Signature | None = None
-        self._troubles: dict[str, TroubleLog] = defaultdict(lambda: TroubleLog(log))
+        self._troubles = TroubleLog(log)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="reloading", daemon=True)
         self._try_again = math.inf
@@ -133,15 +132,12 @@ class Reloading:
 
     def _say(self, about: str, trouble: str | None, unexpected: bool = False) -> None:
         """Log a trouble once for as long as it stays the same, and its end; an unexpected one with its traceback."""
-        if trouble:
-            self._troubles[about].say(f"{about}: {trouble}", exc_info=unexpected)
-        else:
-            self._troubles[about].end(f"{about}: good again")
+        message = f"{about}: {trouble}" if trouble else None
+        self._troubles.report(about, message, ended=f"{about}: good again", exc_info=unexpected)
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def _stamp(path: Path) -> FileStamp | None:
     try:
-        found = os.stat(path)
+        return file_stamp(path)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_ino

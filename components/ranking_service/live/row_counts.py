@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from components.contracts.errors import FeatureError, StoreError
 from components.features.snapshots.sets import VIEWS, FeatureSet, read_set
-from components.feedback.trouble_log import TroubleLog
 from components.home.layout import Home
+from components.home.trouble_log import TroubleLog
 from feature_repo.online_notes import OnlineNote, read_note
 from feature_repo.packed_online_store.client import PackedClient
 
@@ -103,9 +103,9 @@ class RowCounts:
 
     def _say(self, client: PackedClient) -> None:
         """Log a gap once for as long as it stays the same, and its end."""
+        url, trouble = client.backend.url, None
         short = {view: count for view, count in self.counts.items() if count.is_short}
-        said = " and ".join(f"{count.there:,} of {count.expected:,} {view}" for view, count in short.items())
         if short:
-            self._troubles.say(f"{client.backend.url}: only {said} rows are there; {self._advice}")
-        else:
-            self._troubles.end(f"{client.backend.url}: all rows are there again")
+            counts = " and ".join(f"{count.there:,} of {count.expected:,} {view}" for view, count in short.items())
+            trouble = f"{url}: only {counts} rows are there; {self._advice}"
+        self._troubles.report("rows", trouble, ended=f"{url}: all rows are there again")

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from threading import Lock
 
@@ -12,10 +12,11 @@ import pyarrow as pa
 from starlette.requests import Request
 
 from components.contracts.errors import ConfigurationError, RankloopError
-from components.feedback.following import Follower, LastKnown
+from components.feedback.acknowledgements import TombstoneAcknowledger
 from components.feedback.journal.log import FeedbackLog, Taken
 from components.feedback.reading import LastEvents, last_events
 from components.feedback.records import ServedEvent, ServedList
+from components.home.tombstones import TombstoneView
 from components.ranking_service.answering.answer_queue import AnswerQueue
 from components.ranking_service.answering.answers import Answer, RankingQuery, empty_answer
 from components.ranking_service.answering.fair_queue import FairLock
@@ -46,15 +47,14 @@ class Serving:
         self.live: Live | None = None
         self.queue = AnswerQueue(settings.admission)
         self.measures = measures
-        self._known = LastKnown(settings.home.tombstones)
+        self._known = TombstoneView(settings.home.tombstones)
         self._unkept = Unkept(settings.home, self._known)
         self.sessions = Sessions(self._unkept, settings.live.session_users)
         self._opening = Opening(settings, self.sessions, self._known)
         self.reloading = Reloading(self._opening, self._put, self._follow)
         self._log: FeedbackLog | None = None
         self._home = settings.home
-        self._follower: Follower | None = None
-        self._settling = 0  # the round of the log at whose end nothing of forgotten users is under way
+        self._acknowledger: TombstoneAcknowledger | None = None
         self._putting = Lock()
         self.long_batches = FairLock()
         """Held while a long batch of events is parsed and taken: several at once would delay all other requests."""
@@ -70,7 +70,7 @@ class Serving:
 
     def start(self) -> None:
         """Open what was promoted, and begin to log and to follow; nothing that is missing stops it."""
-        self._follower = Follower(self._home, self._known)
+        self._acknowledger = TombstoneAcknowledger(self._home, self._known)
         self._log = FeedbackLog(self._home.feedback, forgotten=self._known)
         try:
             self._unkept.follow()
@@ -86,8 +86,8 @@ class Serving:
             self._log.close()
         self.reloading.stop()
         self._opening.time.keep()
-        if self._follower is not None:
-            self._follower.close()
+        if self._acknowledger is not None:
+            self._acknowledger.close()
 
     @property
     def starting(self) -> str | None:
@@ -182,14 +182,14 @@ class Serving:
 
     def _follow(self) -> None:
         self._opening.time.follow()
-        if self._follower is not None:
-            self._follower.follow(self._drop_forgotten, lambda: self.log.rounds >= self._settling)
+        if self._acknowledger is not None:
+            self._acknowledger.follow(self._drop_forgotten)
         self._unkept.follow()
 
-    def _drop_forgotten(self) -> None:
-        """Let go of who was forgotten; the log and the sessions take nothing of them from now on."""
+    def _drop_forgotten(self) -> "Future[None]":
+        """Let go of forgotten users; the log and the sessions take nothing of them from now on."""
         self.sessions.drop_forgotten()
-        self._settling = self.log.rounds + 1
+        return self.log.drained()
 
     def _put(self, live: Live) -> None:
         with self._putting:

@@ -5,8 +5,8 @@ from concurrent.futures import Future
 from threading import Lock
 
 from components.experiments.experiment import CHAMPION, ArmName, Experiment
-from components.feedback.following import LastKnown
-from components.home.tombstones import Mark
+from components.home.presence import FileStamp
+from components.home.tombstones import TombstoneView
 from components.ranking.candidates import SOURCES
 from components.ranking_service.answering.catalogue import Catalogue
 from components.ranking_service.answering.online_rows import OnlineRows
@@ -24,7 +24,7 @@ def storefront_of(
     arms: Mapping[ArmName, Recommender],
     experiment: Experiment | None,
     catalogue: Catalogue,
-    forgotten: LastKnown,
+    forgotten: TombstoneView,
 ) -> Storefront:
     """Describe the arms, and read customers when they are asked for."""
     champion = arms[CHAMPION]
@@ -56,10 +56,10 @@ class _Customers:
     One read of the store serves all who wait for it, also with its error; the next caller after an error reads again.
     """
 
-    def __init__(self, rows: OnlineRows, forgotten: LastKnown) -> None:
+    def __init__(self, rows: OnlineRows, forgotten: TombstoneView) -> None:
         self._rows, self._forgotten = rows, forgotten
         self._choosing = Lock()
-        self._read: tuple[Mark | None, Future[Sequence[str]]] | None = None
+        self._read: tuple[FileStamp | None, Future[Sequence[str]]] | None = None
 
     def __call__(self) -> Sequence[str]:
         """Read the ids unless they are known.
@@ -75,12 +75,12 @@ class _Customers:
                 found.set_exception(error)
         return found.result()
 
-    def _newest(self, mark: Mark | None) -> tuple[Future[Sequence[str]], bool]:
+    def _newest(self, stamp: FileStamp | None) -> tuple[Future[Sequence[str]], bool]:
         """The read to wait for, and whether it is the caller's to do."""
         with self._choosing:
-            if self._read is not None and self._read[0] == mark and not _has_failed(self._read[1]):
+            if self._read is not None and self._read[0] == stamp and not _has_failed(self._read[1]):
                 return self._read[1], False
-            self._read = mark, Future()
+            self._read = stamp, Future()
             return self._read[1], True
 
 

@@ -13,13 +13,14 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
+from components.feedback.acknowledgements import TombstoneAcknowledger, await_acknowledgements
 from components.feedback.clock import ServiceClock
-from components.feedback.following import Follower, LastKnown, await_followers
 from components.feedback.journal.log import EventsRefusedError, FeedbackLog, Pace
 from components.feedback.places import Places
 from components.feedback.reading import served_events, served_lists
 from components.home.layout import Home
-from tests.components.feedback.rows import MOMENT, a_list, an_event
+from components.home.tombstones import TombstoneView
+from tests.components.feedback.rows import MOMENT, a_list, an_event, nothing_is_held
 from tests.pipelines.filling_disk import disk_of, expect, resize
 
 SMALL, LARGER, ENOUGH = 200, 400, 100_000  # kilobytes
@@ -60,14 +61,14 @@ def go_on(home: Home) -> None:
     with suppress(OSError), filler.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(4096))
-    followed, clock = Follower(home, LastKnown(home.tombstones)), ServiceClock(home.feedback, MOMENT)
-    expect(await_followers(home, 0) == (0, 1), "a process said what it could not write")
+    followed, clock = TombstoneAcknowledger(home, TombstoneView(home.tombstones)), ServiceClock(home.feedback, MOMENT)
+    expect(await_acknowledgements(home, 0) == (0, 1), "a process said what it could not write")
     expect(not Places(home.feedback).clock.exists(), "the clock was written")
     filler.unlink()
     clock.follow()
     ends = time.monotonic() + PATIENCE_SECONDS
-    while await_followers(home, 0) != (1, 0):
-        followed.follow(lambda: None, lambda: True)
+    while await_acknowledgements(home, 0) != (1, 0):
+        followed.follow(nothing_is_held)
         expect(time.monotonic() < ends, "a process does not say what it has done")
     expect(Places(home.feedback).clock.exists(), "the clock was not written")
     followed.close()

@@ -1,19 +1,20 @@
 """A user is erased from the log while a service writes it; nothing of others is lost."""
 
 import asyncio
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
+from components.feedback.acknowledgements import TombstoneAcknowledger, await_acknowledgements
 from components.feedback.erasure import erase_feedback, holds_part
-from components.feedback.following import Follower, LastKnown, await_followers
 from components.feedback.journal.log import FeedbackLog, Pace
 from components.feedback.journal.segments import segments
 from components.feedback.places import Places
 from components.feedback.reading import served_events, served_lists
 from components.home.data_subject import Erased, Person
 from components.home.layout import Home
-from components.home.tombstones import bury
+from components.home.tombstones import TombstoneView, add_tombstone
 from tests.components.feedback.rows import a_list, an_event, log_all
 
 ODD = 'ä "1"\n'
@@ -111,35 +112,36 @@ def test_a_segment_of_one_user_alone_is_empty_to_its_readers(home: Home) -> None
 
 def test_a_home_that_never_served_has_nothing(home: Home) -> None:
     assert erase_feedback(home, Person("ann")) == Erased()
-    assert await_followers(home, 0.0) == (0, 0)
+    assert await_acknowledgements(home, 0.0) == (0, 0)
 
 
 def test_a_process_says_that_it_knows_once_it_has_dropped_a_user_and_settled(home: Home) -> None:
-    known = LastKnown(home.tombstones)
-    held, under_way = ["ann", "bob"], ["a write"]
+    known = TombstoneView(home.tombstones)
+    held, write = ["ann", "bob"], Future[None]()
 
-    def drop() -> None:
+    def drop() -> Future[None]:
         held[:] = [user for user in held if user not in known]
+        return write
 
-    process = Follower(home, known)
-    assert await_followers(home, 0.0) == (1, 0)
-    bury(home.tombstones, "ann")
+    process = TombstoneAcknowledger(home, known)
+    assert await_acknowledgements(home, 0.0) == (1, 0)
+    add_tombstone(home.tombstones, "ann")
     for _ in range(3):
-        process.follow(drop, lambda: not under_way)
+        process.follow(drop)
         assert held == ["bob"]
-        assert await_followers(home, 0.0) == (0, 1)
-    under_way.clear()
-    process.follow(drop, lambda: not under_way)
-    assert await_followers(home, 0.0) == (1, 0)
+        assert await_acknowledgements(home, 0.0) == (0, 1)
+    write.set_result(None)
+    process.follow(drop)
+    assert await_acknowledgements(home, 0.0) == (1, 0)
     process.close()
-    assert await_followers(home, 0.0) == (0, 0)
+    assert await_acknowledgements(home, 0.0) == (0, 0)
 
 
 def test_a_process_that_was_killed_is_not_waited_for(home: Home) -> None:
-    process = Follower(home, LastKnown(home.tombstones))
+    process = TombstoneAcknowledger(home, TombstoneView(home.tombstones))
     left = process._path.read_bytes()
     process.close()
     process._path.write_bytes(left)  # as a kill leaves it: the note stays, the lock goes
-    bury(home.tombstones, "ann")
-    assert await_followers(home, 5.0) == (0, 0)
+    add_tombstone(home.tombstones, "ann")
+    assert await_acknowledgements(home, 5.0) == (0, 0)
     assert not process._path.exists()

@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from components.feedback.acknowledgements import TombstoneAcknowledger, await_acknowledgements
 from components.feedback.clock import ServiceClock
 from components.feedback.compaction.moving import move_lists
-from components.feedback.following import Follower, LastKnown, await_followers
 from components.feedback.journal.footing import Footing
 from components.feedback.journal.recent_ids import RecentIds
 from components.feedback.journal.segments import SegmentWriter, segments, whole_lines
 from components.feedback.journal.writer import EventLine, EventsRefusedError, Journal, ListLine, Pace, Taken
 from components.feedback.places import Places
 from components.home.layout import Home
-from components.home.tombstones import bury
+from components.home.tombstones import TombstoneView, add_tombstone
+from tests.components.feedback.rows import nothing_is_held
 from tests.waiting import until
 
 QUICK = Pace(write_seconds=0.01, retry_seconds=0.01, close_seconds=0.01)
@@ -106,12 +107,12 @@ def test_a_segment_that_lost_its_name_is_left(
     assert segments(places.events)[-1] != segment
 
 
-def test_lists_wait_for_their_folder(places: Places, journal: Journal) -> None:
+def test_lists_wait_for_their_folder(places: Places, journal: Journal, caplog: pytest.LogCaptureFixture) -> None:
     assert journal.show(ListLine("ann", b"l0\n"))
     until(lambda: not journal.queued)
     moved(places.lists)
     assert journal.show(ListLine("ann", b"l1\n"))
-    until(lambda: bool(journal._refusing))
+    until(lambda: "cannot be written" in caplog.text)
     assert journal.queued == 1
     places.lists.with_name("aside").rename(places.lists)
     until(lambda: not journal.queued)
@@ -140,10 +141,13 @@ def test_what_was_refused_is_not_left_in_a_segment_that_was_taken_away(
 
 def test_nothing_else_makes_the_folder_again(tmp_path: Path, places: Places, journal: Journal) -> None:
     home = Home(tmp_path)
-    clock, follower = ServiceClock(places.root, datetime.now(UTC)), Follower(home, LastKnown(home.tombstones))
+    clock, follower = (
+        ServiceClock(places.root, datetime.now(UTC)),
+        TombstoneAcknowledger(home, TombstoneView(home.tombstones)),
+    )
     moved(places.root)
     clock.keep()
-    follower.follow(lambda: None, lambda: True)
+    follower.follow(nothing_is_held)
     assert move_lists(places) == 0
     assert not places.root.exists()
     places.root.with_name("aside").rename(places.root)
@@ -154,20 +158,20 @@ def test_nothing_else_makes_the_folder_again(tmp_path: Path, places: Places, jou
 
 def test_a_process_whose_note_was_taken_away_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     home = Home(tmp_path)
-    follower = Follower(home, LastKnown(home.tombstones))
+    follower = TombstoneAcknowledger(home, TombstoneView(home.tombstones))
     moved(home.feedback)
     for _ in range(2):
-        follower.follow(lambda: None, lambda: True)
+        follower.follow(nothing_is_held)
     assert caplog.text.count("cannot count on this process") == 1
     home.feedback.mkdir()
-    bury(home.tombstones, "ann")
-    follower.follow(lambda: None, lambda: True)
-    assert await_followers(home, 0.0) == (0, 1)
-    follower.follow(lambda: None, lambda: True)
-    assert await_followers(home, 0.0) == (1, 0)
+    add_tombstone(home.tombstones, "ann")
+    follower.follow(nothing_is_held)
+    assert await_acknowledgements(home, 0.0) == (0, 1)
+    follower.follow(nothing_is_held)
+    assert await_acknowledgements(home, 0.0) == (1, 0)
     follower.close()
-    follower.follow(lambda: None, lambda: True)
-    assert await_followers(home, 0.0) == (0, 0)
+    follower.follow(nothing_is_held)
+    assert await_acknowledgements(home, 0.0) == (0, 0)
 
 
 def test_a_folder_whose_disk_is_not_mounted_is_not_written(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from components.contracts.errors import ConfigurationError
 from components.home import tombstones
-from components.home.tombstones import Tombstones, bury
+from components.home.tombstones import Tombstones, add_tombstone
 
 ODD = ["user 12", 'o\'hara "x"', "ä 𝄞", "a\nb", "  x "]  # none stands in the file by chance, as 12 in a time
 
@@ -24,12 +24,12 @@ def test_without_the_file_nobody_was_forgotten(path: Path) -> None:
     known = Tombstones(path)
     assert not known
     assert "12" not in known
-    assert known.among(["12", None]) == []
+    assert known.filter_forgotten(["12", None]) == []
 
 
 @pytest.mark.parametrize("user_id", ODD)
 def test_a_tombstone_holds_no_id_and_is_its_owners_alone(path: Path, user_id: str) -> None:
-    name = bury(path, user_id)
+    name = add_tombstone(path, user_id)
     assert (len(name), set(json.loads(path.read_bytes())["forgotten"])) == (64, {name})
     assert json.dumps(user_id)[1:-1] not in path.read_text()
     assert path.stat().st_mode & 0o777 == 0o600
@@ -38,25 +38,25 @@ def test_a_tombstone_holds_no_id_and_is_its_owners_alone(path: Path, user_id: st
 
 
 def test_a_second_burial_changes_nothing_and_a_second_user_joins(path: Path) -> None:
-    name, content = bury(path, "ann"), path.read_bytes()
-    assert bury(path, "ann") == name
+    name, content = add_tombstone(path, "ann"), path.read_bytes()
+    assert add_tombstone(path, "ann") == name
     assert path.read_bytes() == content
-    assert bury(path, "bob") != name
-    assert Tombstones(path).among(["ann", "cid", "bob", None]) == ["ann", "bob"]
+    assert add_tombstone(path, "bob") != name
+    assert Tombstones(path).filter_forgotten(["ann", "cid", "bob", None]) == ["ann", "bob"]
 
 
 def test_two_homes_know_a_user_by_different_names(tmp_path: Path) -> None:
-    assert bury(tmp_path / "one.json", "ann") != bury(tmp_path / "other.json", "ann")
+    assert add_tombstone(tmp_path / "one.json", "ann") != add_tombstone(tmp_path / "other.json", "ann")
 
 
 def test_the_file_is_followed_when_it_is_looked_at(path: Path) -> None:
     known = Tombstones(path)
     assert not known.follow()
-    bury(path, "ann")
+    add_tombstone(path, "ann")
     assert "ann" not in known
     assert known.follow()
     assert "ann" in known
-    bury(path, "bob")
+    add_tombstone(path, "bob")
     assert known.follow()
     assert "bob" in known
 
@@ -66,12 +66,12 @@ def test_the_file_is_followed_when_it_is_looked_at(path: Path) -> None:
 )
 def test_a_broken_file_is_one_clear_error_and_is_not_overwritten(path: Path, content: bytes) -> None:
     known = Tombstones(path)
-    bury(path, "ann")
+    add_tombstone(path, "ann")
     known.follow()
     path.write_bytes(content)
     os.utime(path, (1, 1))
     with pytest.raises(ConfigurationError, match=r"tombstones\.json: expected the key and hashes"):
-        bury(path, "bob")
+        add_tombstone(path, "bob")
     with pytest.raises(ConfigurationError):
         known.follow()
     assert "ann" in known
@@ -94,7 +94,7 @@ def refuse_to_look(path: Path, number: int, patch: pytest.MonkeyPatch) -> None:
 def test_a_file_that_cannot_be_looked_at_is_one_clear_error(
     path: Path, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bury(path, "ann")
+    add_tombstone(path, "ann")
     known = Tombstones(path)
     with monkeypatch.context() as patch:
         refuse_to_look(path, number, patch)
@@ -115,29 +115,29 @@ def test_a_folder_that_is_none_is_one_clear_error(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_gone_is_an_error_to_who_knew_it_and_to_nobody_else(path: Path) -> None:
-    bury(path, "ann")
+    add_tombstone(path, "ann")
     known = Tombstones(path)
     aside = path.rename(path.with_name("aside"))
     for _ in range(2):
         with pytest.raises(ConfigurationError, match=r"tombstones\.json: is gone; bring the file back"):
             known.follow()
     assert "ann" in known
-    assert known.mark is not None
+    assert known.stamp is not None
     assert not Tombstones(path)
 
     aside.rename(path)
     assert not known.follow()
-    bury(path, "bob")
+    add_tombstone(path, "bob")
     assert known.follow()
-    assert known.among(["ann", "bob"]) == ["ann", "bob"]
+    assert known.filter_forgotten(["ann", "bob"]) == ["ann", "bob"]
 
 
 def test_a_file_that_goes_between_the_look_and_the_read_was_not_there(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tombstones, "tombstones_mark", lambda _: (1, 1))
+    monkeypatch.setattr(tombstones, "tombstones_stamp", lambda _: (1, 1))
     known = Tombstones(path)
-    assert (known.mark, bool(known)) == (None, False)
+    assert (known.stamp, bool(known)) == (None, False)
 
 
 def test_a_file_that_cannot_be_reached_does_not_say_that_nobody_was_forgotten(path: Path) -> None:

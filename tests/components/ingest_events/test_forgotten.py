@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from components.feedback.journal.log import FeedbackLog
 from components.home.data_subject import person_of
-from components.home.tombstones import bury
+from components.home.tombstones import add_tombstone
 from components.lake.erasure import erase_rows
 from tests.components.feedback.rows import LOGGED, a_list, an_event
 from tests.shop_files import PURCHASES, ShopFolder, shop_folder
@@ -27,7 +27,7 @@ FILE = 'source = { kind = "csv", path = "people.csv" }\n'
 
 
 def forget(shop: ShopFolder, user_id: str) -> None:
-    bury(shop.home.tombstones, user_id)
+    add_tombstone(shop.home.tombstones, user_id)
     for log in sorted((shop.home.root / "lake").rglob("_delta_log")):
         erase_rows(log.parent, person_of(shop.shop(), user_id, "tombstone"))
 
@@ -75,7 +75,7 @@ def test_a_table_that_is_read_whole_each_time_settles(tmp_path: Path) -> None:
 
 def test_what_the_service_logged_of_them_is_left_out(tmp_path: Path) -> None:
     shop = shop_folder(tmp_path, purchases=HEADER + FIRST.replace("no time", "2024-03-01"))
-    bury(shop.home.tombstones, "17")
+    add_tombstone(shop.home.tombstones, "17")
     with FeedbackLog(shop.home.feedback) as log:
         asyncio.run(log.take([an_event("e1", user_id="17"), an_event("e2", user_id="171")]))
         assert log.show(a_list("r1", user_id="17"))

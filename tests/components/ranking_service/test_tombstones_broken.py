@@ -8,7 +8,7 @@ import pytest
 
 from components.bundles.promotion import promote
 from components.feedback.reading import served_events, served_lists
-from components.home.tombstones import bury
+from components.home.tombstones import add_tombstone
 from components.ranking_service.live.serving import Serving
 from tests.components.contracts.spoiling import SPOILING
 from tests.components.ranking_service.served_shop import (
@@ -30,7 +30,7 @@ SAID = "until then who was known to be forgotten stays so"
 def broken(request: pytest.FixtureRequest, shop: Stocked) -> Iterator[Serving]:
     """A service that knew that u1 was forgotten before their file went bad."""
     spoil: Callable[[Path], None] = request.param
-    bury(shop.home.tombstones, "u1")
+    add_tombstone(shop.home.tombstones, "u1")
     content = shop.home.tombstones.read_bytes()
     with serving(shop.home) as found:
         spoil(shop.home.tombstones)

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -119,8 +118,8 @@ def test_nothing_of_who_was_forgotten_is_written_however_long_it_waited(tmp_path
     with FeedbackLog(tmp_path, Pace(write_seconds=0.01, retry_seconds=0.01), forgotten=forgotten) as log:
         log.show(a_list("r1", user_id="ann"))
         log.show(a_list("r2", user_id="bob"))
-        tries = log.rounds
-        until(lambda: log.rounds > tries + 1)
+        for _ in range(2):
+            log.drained().result(PATIENCE_SECONDS)
         forgotten.add("ann")
         taken = asyncio.run(log.take([an_event("e1", user_id="ann"), an_event("e2", user_id="bob")]))
         lists.unlink()
@@ -130,17 +129,17 @@ def test_nothing_of_who_was_forgotten_is_written_however_long_it_waited(tmp_path
     assert (log.facts.lists_written, log.facts.events_written) == (1, 1)
 
 
-def test_a_round_ends_once_what_it_writes_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_has_drained_once_what_it_was_writing_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disk = SlowDisk(monkeypatch)
     with FeedbackLog(tmp_path, Pace(write_seconds=0.01)) as log:
         log.show(a_list())
         assert disk.writing.wait(PATIENCE_SECONDS)
-        before = log.rounds
-        time.sleep(0.1)
-        assert log.rounds == before
+        drained = log.drained()
+        assert not drained.done()
         disk.go_on.set()
-        until(lambda: log.rounds > before)
+        drained.result(PATIENCE_SECONDS)
         assert log.facts.lists_written == 1
+    assert log.drained().done()
 
 
 def test_too_many_events_at_once_are_refused_and_none_of_them_is_logged(tmp_path: Path) -> None:

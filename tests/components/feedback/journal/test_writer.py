@@ -74,14 +74,14 @@ def test_large_lists_that_wait_are_bounded_by_their_bytes(tmp_path: Path, disk: 
 
 
 def test_what_has_waited_is_written_in_pieces_and_in_order(
-    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(journals, "PIECE_BYTES", 300)
     lines = [f"{number:099}\n".encode() for number in range(20)]
     disk.trouble = OSError("no space")
     with writing(tmp_path) as journal:
         assert all(journal.show(ListLine("ann", line)) for line in lines)
-        until(lambda: bool(journal._refusing))
+        until(lambda: "cannot be written" in caplog.text)
         disk.trouble = None
         until(lambda: not journal.queued)
         assert journal.counters.lists_written == len(lines)

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from components.feedback.following import await_followers
+from components.feedback.acknowledgements import await_acknowledgements
 from components.feedback.journal.log import Taken
 from components.feedback.journal.segments import SegmentWriter
 from components.feedback.reading import served_events
 from components.feedback.records import ServedEvent
 from components.home.nobody_note import write_nobody
-from components.home.tombstones import bury
+from components.home.tombstones import add_tombstone
 from components.ranking_service.answering.sessions import Sessions
 from components.ranking_service.http import taking_events
 from components.ranking_service.http.bodies import SMALL_BYTES
@@ -259,13 +259,13 @@ def test_an_event_under_way_when_its_user_is_forgotten_is_waited_for_and_known_t
     async def forgotten_meanwhile() -> None:
         taking = asyncio.create_task(live.take([served_event("under way", "who is forgotten", live)]))
         assert await asyncio.to_thread(disk.writing.wait, PATIENCE_SECONDS)
-        bury(shop.home.tombstones, "who is forgotten")
+        add_tombstone(shop.home.tombstones, "who is forgotten")
         try:
-            assert await asyncio.to_thread(await_followers, shop.home, 1.0) == (0, 1)
+            assert await asyncio.to_thread(await_acknowledgements, shop.home, 1.0) == (0, 1)
         finally:
             disk.go_on.set()
         await taking
-        assert await asyncio.to_thread(await_followers, shop.home, PATIENCE_SECONDS) == (1, 0)
+        assert await asyncio.to_thread(await_acknowledgements, shop.home, PATIENCE_SECONDS) == (1, 0)
 
     asyncio.run(forgotten_meanwhile())
     assert live.sessions.of("who is forgotten", None) is None

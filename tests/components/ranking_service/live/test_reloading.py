@@ -373,7 +373,7 @@ def test_what_the_gate_refused_is_tried_on_nobody_but_may_rank_unseen(shop: Stoc
     assert now(live).arms["challenger"].bundle.digest == tried.digest
 
 
-@pytest.mark.parametrize("part", ["sessions", "_follower"])
+@pytest.mark.parametrize("part", ["sessions", "_acknowledger"])
 def test_nothing_that_goes_wrong_ends_the_following(
     shop: Stocked,
     other: Bundle,
@@ -388,7 +388,7 @@ def test_nothing_that_goes_wrong_ends_the_following(
         failed.set()
         raise ValueError("not thought of")
 
-    monkeypatch.setattr(getattr(live, part), {"sessions": "write", "_follower": "follow"}[part], fail)
+    monkeypatch.setattr(getattr(live, part), {"sessions": "write", "_acknowledger": "follow"}[part], fail)
     assert failed.wait(PATIENCE_SECONDS)
     move_to(shop, other)
     until(lambda: serves(live, other.digest))

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from components.contracts.errors import StoreError
-from components.feedback.following import LastKnown
 from components.home.layout import Home
-from components.home.tombstones import bury
+from components.home.tombstones import TombstoneView, add_tombstone
 from components.ranking_service.page import shop_window
 from components.ranking_service.page.shop_window import storefront_of
 from components.ranking_service.settings import ServiceSettings
@@ -41,7 +40,7 @@ def customers_of(home: Home, store: SlowStore) -> Callable[[], Sequence[str]]:
     bundle = SimpleNamespace(digest="sha256:1", manifest=SimpleNamespace(k=5, rules={}))
     champion: Any = SimpleNamespace(rows=store, bundle=bundle, stock=nothing)
     catalogue: Any = SimpleNamespace(sections=lambda _: ())
-    forgotten = LastKnown(home.tombstones)
+    forgotten = TombstoneView(home.tombstones)
     return storefront_of(ServiceSettings(home), "small", {"champion": champion}, None, catalogue, forgotten).customers
 
 
@@ -105,5 +104,5 @@ def test_who_is_forgotten_is_left_out_from_then_on(home: Home) -> None:
     store.gate.set()
     customers = customers_of(home, store)
     assert customers() == ["ann", "bob"]
-    bury(home.tombstones, "ann")
+    add_tombstone(home.tombstones, "ann")
     assert customers() == ["bob"]

@@ -1,25 +1,26 @@
 """A process that serves keeps to the tombstones that it knew, whatever happens to their file, and says so once."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
 from components.contracts.errors import ConfigurationError
-from components.feedback.following import Follower, LastKnown, await_followers
+from components.feedback.acknowledgements import TombstoneAcknowledger, await_acknowledgements
 from components.home.layout import Home
-from components.home.tombstones import bury
+from components.home.tombstones import TombstoneView, add_tombstone
 from tests.components.contracts.spoiling import SPOILING, tear
 
 
-def follow(process: Follower) -> None:
-    process.follow(lambda: None, lambda: True)
+def follow(process: TombstoneAcknowledger) -> None:
+    process.follow(Future)
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     found = Home(tmp_path)
-    bury(found.tombstones, "ann")
+    add_tombstone(found.tombstones, "ann")
     return found
 
 
@@ -27,8 +28,8 @@ def home(tmp_path: Path) -> Home:
 def test_what_was_known_stays_and_is_said_once(
     home: Home, spoil: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    shared = LastKnown(home.tombstones)
-    process, content = Follower(home, shared), home.tombstones.read_bytes()
+    shared = TombstoneView(home.tombstones)
+    process, content = TombstoneAcknowledger(home, shared), home.tombstones.read_bytes()
     for _ in range(2):
         caplog.clear()
         spoil(home.tombstones)
@@ -41,41 +42,41 @@ def test_what_was_known_stays_and_is_said_once(
         home.tombstones.unlink(missing_ok=True)
         home.tombstones.write_bytes(content)
         follow(process)
-    bury(home.tombstones, "bob")
+    add_tombstone(home.tombstones, "bob")
     follow(process)
     assert "bob" in shared
     process.close()
 
 
 def test_a_process_does_not_say_that_it_has_acted_on_what_it_could_not_read(home: Home) -> None:
-    process = Follower(home, LastKnown(home.tombstones))
-    assert await_followers(home, 0.0) == (1, 0)
+    process = TombstoneAcknowledger(home, TombstoneView(home.tombstones))
+    assert await_acknowledgements(home, 0.0) == (1, 0)
     tear(home.tombstones)
     follow(process)
-    assert await_followers(home, 0.0) == (0, 1)
+    assert await_acknowledgements(home, 0.0) == (0, 1)
     process.close()
 
 
 def test_a_note_that_cannot_be_read_is_of_a_process_that_has_not_acted(home: Home) -> None:
-    process = Follower(home, LastKnown(home.tombstones))
+    process = TombstoneAcknowledger(home, TombstoneView(home.tombstones))
     process._path.unlink()
     process._path.mkdir()
-    assert await_followers(home, 0.0) == (0, 1)
+    assert await_acknowledgements(home, 0.0) == (0, 1)
     process._path.rmdir()
     process.close()
 
 
 def test_what_a_process_knew_ends_with_it(home: Home) -> None:
-    known = LastKnown(home.tombstones)
+    known = TombstoneView(home.tombstones)
     home.tombstones.unlink()
-    process = Follower(home, known)
+    process = TombstoneAcknowledger(home, known)
     follow(process)
     assert "ann" in known
     process.close()
-    assert "ann" not in LastKnown(home.tombstones)
+    assert "ann" not in TombstoneView(home.tombstones)
 
 
 def test_a_file_that_is_broken_from_the_start_is_one_clear_error(home: Home) -> None:
     tear(home.tombstones)
     with pytest.raises(ConfigurationError, match="expected the key and hashes"):
-        LastKnown(home.tombstones)
+        TombstoneView(home.tombstones)
