@@ -54,7 +54,7 @@ check-rest: .venv/.synced
 	$(BIN)/rankloop compile --check
 
 .PHONY: format
-format: .venv/.synced ## Format the code and mend what can be mended.
+format: .venv/.synced ## Format the code and fix what can be fixed.
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
