@@ -66,12 +66,13 @@ def _gate() -> Gate:
     settings, measures = settings_from(os.environ), Measures()
     Connection.keep_alive_seconds = settings.http.keep_alive_seconds
     serving = app.state.serving = Serving(settings, measures)
+    drain = app.state.drain = Drain(settings.http.drain_seconds)
     show_readings(measures, serving)
     return Gate(
         Access(settings.home.api_keys),
         Rates(settings.admission),
         serving.queue,
-        Drain(settings.http.drain_seconds),
+        drain,
         measures,
         RequestLog(),
         tracing_to(settings.telemetry.traces),

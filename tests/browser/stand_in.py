@@ -4,7 +4,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,10 +12,11 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from components.ranking_service.answering.purchases import Bought
-from components.ranking_service.page.storefront import Arm, Storefront, storefront_routes
+from components.ranking_service.http.route import RouteTable
+from components.ranking_service.http.routes import ROUTES, ranking_app
+from components.ranking_service.page.storefront import Arm, Shop, Storefront
 
 TITLES = ["Red apple", "Ale", "COLA, 2 L", "Dark bread", "Eggs", "Figs", "Grapes", "Honey"]
 TITLES += ["Ice cream", "Jam", "Kale", "Lemons", "Milk", "Noodles"]
@@ -39,12 +40,10 @@ class StandIn:
 
     def app(self) -> Starlette:
         """The application over this state."""
-        routes = [
-            Route("/v1/recommend", self._recommend, methods=["POST"]),
-            Route("/v1/events", self._events, methods=["POST"]),
-            *storefront_routes(),
-        ]
-        app = Starlette(routes=routes)
+        own = {"/v1/recommend": self._recommend, "/v1/events": self._events}
+        app = ranking_app(
+            RouteTable(*(replace(route, endpoint=own.get(route.path, route.endpoint)) for route in ROUTES))
+        )
         app.state.serving = SimpleNamespace(live=self)
         return app
 
@@ -70,7 +69,7 @@ class StandIn:
         arms = [Arm("champion", "sha256:" + "c" * 64, 0.9), Arm("baseline", "sha256:" + "b" * 64, 0.1)]
         if self.challenger:
             arms.insert(1, Arm("challenger", "sha256:" + "d" * 64, 0.0))
-        return Storefront(
+        shop = Shop(
             shop="corner_shop",
             environment="local",
             k=K,
@@ -78,9 +77,8 @@ class StandIn:
             sources=("history", "popular", "seen"),
             rules={"in_stock_only": "stocked", "max_per_category": 3},
             categories=SECTIONS,
-            customers=lambda: sorted(CUSTOMERS),
-            bought=bought,
         )
+        return Storefront(shop, customers=lambda: sorted(CUSTOMERS), bought=bought)
 
     async def _recommend(self, request: Request) -> Response:
         asked = await request.json()

@@ -17,22 +17,17 @@ from components.contracts.errors import ConfigurationError
 from components.home.presence import FileStamp, file_stamp
 from components.home.trouble_log import TroubleLog
 from components.ranking_service.http.api_keys import ApiKey, hash_of, read_keys
+from components.ranking_service.http.problems import unavailable
 
 AUTHORIZATION, HOST = b"authorization", b"host"
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="rankloop"'}
 MOST_KEY_BYTES = 512
 LOOK_SECONDS = 1.0
-OPEN_PATHS = ("/", "/livez", "/readyz")
-OPEN_FOLDER = "/page/"  # the page's static files
 Headers = Iterable[tuple[bytes, bytes]]
 log = logging.getLogger("bentoml.rankloop.access")
 
+UNREADABLE = "the API keys of the home cannot be read, so that nobody can be told apart; come again in 1 s"
 ADVICE = "expected one header `Authorization: Bearer KEY` with a key of `rankloop keys add`"
-
-
-def is_open(path: str) -> bool:
-    """Whether a path is answered without a key: health, and the page's files."""
-    return path in OPEN_PATHS or path.startswith(OPEN_FOLDER)
 
 
 def check_is_here(address: str, headers: Headers) -> None:
@@ -97,7 +92,7 @@ class Access:
         """
         self._look(time.monotonic() if now is None else now)
         if self._keys is None and self._is_unreadable:
-            raise _come_again()
+            raise unavailable(UNREADABLE)
         if self._keys is None:
             return None
         shown = [value for name, value in headers if name == AUTHORIZATION]
@@ -108,7 +103,7 @@ class Access:
             raise _refusal("found a header that shows no API key")
         name = self._name_of(hash_of(key))
         if name is None:
-            raise _come_again() if self._is_unreadable else _refusal("found an API key that is not known")
+            raise unavailable(UNREADABLE) if self._is_unreadable else _refusal("found an API key that is not known")
         return name
 
     def _name_of(self, shown: str) -> str | None:
@@ -168,8 +163,3 @@ def _key_in(value: bytes) -> bytes | None:
 
 def _refusal(found: str) -> HTTPException:
     return HTTPException(HTTPStatus.UNAUTHORIZED, f"{found}, {ADVICE}", CHALLENGE)
-
-
-def _come_again() -> HTTPException:
-    detail = "the API keys of the home cannot be read, so that nobody can be told apart; come again in 1 s"
-    return HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})

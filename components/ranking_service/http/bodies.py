@@ -12,11 +12,11 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from components.contracts.encodings import MARKS, UTF_8, mark_of
 from components.ranking_service.http.costs import cost_of_body
-from components.ranking_service.http.problems import Problem
 from components.ranking_service.http.schemas import Document
 from components.ranking_service.live.serving import serving_of
 from components.ranking_service.telemetry.visits import visit_of
@@ -54,7 +54,7 @@ async def read_body(request: Request, kind: type[Asked]) -> Asked:
     """Read a request's body.
 
     Raises:
-        Problem: as ``receive_body`` and ``parse_body``.
+        HTTPException: as ``receive_body`` and ``parse_body``.
     """
     return await parse_body(request, await receive_body(request), kind)
 
@@ -63,7 +63,7 @@ async def receive_body(request: Request) -> Body:
     """Receive a request's body.
 
     Raises:
-        Problem: it is not JSON by its content type, packed, too large or too slow.
+        HTTPException: it is not JSON by its content type, packed, too large or too slow.
     """
     charset = _charset(request.headers)
     _check_is_plain(request.headers)
@@ -71,7 +71,7 @@ async def receive_body(request: Request) -> Body:
         async with asyncio.timeout(BODY_SECONDS):
             content = await _content(request)
     except TimeoutError as error:
-        raise Problem(HTTPStatus.REQUEST_TIMEOUT, f"the body took more than {BODY_SECONDS} s") from error
+        raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, f"the body took more than {BODY_SECONDS} s") from error
     _check_begins_plain(content)
     return Body(content, charset)
 
@@ -80,7 +80,7 @@ async def parse_body(request: Request, body: Body, kind: type[Asked]) -> Asked:
     """Parse a body: a large one when its caller's turn has come, and it counts by its size.
 
     Raises:
-        Problem: it is not JSON, or breaks a limit of its schema.
+        HTTPException: it is not JSON, or breaks a limit of its schema.
     """
     if body.is_small:
         return _parsed(body, kind)
@@ -97,14 +97,14 @@ def _parsed(body: Body, kind: type[Asked]) -> Asked:
         place = ".".join(map(str, first["loc"]))[:MOST_ECHOED] or "body"
         malformed = first["type"] == "json_invalid"
         status = HTTPStatus.BAD_REQUEST if malformed else HTTPStatus.UNPROCESSABLE_ENTITY
-        raise Problem(status, f"{place}: {first['msg']}") from error
+        raise HTTPException(status, f"{place}: {first['msg']}") from error
 
 
 def _charset(headers: Headers) -> str:
     """Return the encoding that a JSON body's content type names, UTF-8 if it names none.
 
     Raises:
-        Problem: it is no JSON, or in an encoding that is not read.
+        HTTPException: it is no JSON, or in an encoding that is not read.
     """
     content_type = headers.get("content-type", "nothing")
     if content_type == JSON:
@@ -112,12 +112,12 @@ def _charset(headers: Headers) -> str:
     kind, _, parameters = content_type.partition(";")
     if kind.strip().lower() != JSON:
         found = kind.strip().lower()[:MOST_ECHOED]
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"content-type: found {found}, expected {JSON}")
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"content-type: found {found}, expected {JSON}")
     named = [value for name, _, value in (each.partition("=") for each in parameters.split(";")) if _is_charset(name)]
     given = named[0].strip().strip("\"'").lower() if named else UTF_8
     if given not in CHARSETS:
         found = f"content-type: found charset {given[:MOST_ECHOED]}, expected {UTF_8}, which all JSON is in"
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, found)
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, found)
     return CHARSETS[given]
 
 
@@ -129,7 +129,7 @@ def _check_is_plain(headers: Headers) -> None:
     """Refuse a packed body.
 
     Raises:
-        Problem: 415, with what is taken.
+        HTTPException: 415, with what is taken.
     """
     steps = ",".join(headers.getlist("content-encoding")).lower()
     packed = [step.strip() for step in steps.split(",") if step.strip() not in ("", IDENTITY)]
@@ -141,23 +141,23 @@ def _check_begins_plain(body: bytes) -> None:
     """Refuse a packed body whose head does not say so.
 
     Raises:
-        Problem: 415, with what is taken.
+        HTTPException: 415, with what is taken.
     """
     for begin, name in PACKED.items():
         if body.startswith(begin):
             raise _packed(f"body: found what begins as {name} does")
 
 
-def _packed(description: str) -> Problem:
+def _packed(description: str) -> HTTPException:
     detail = f"{description}, expected a body that is not packed"
-    return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, {"Accept-Encoding": IDENTITY})
+    return HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, {"Accept-Encoding": IDENTITY})
 
 
 def _in_utf_8(body: bytes, charset: str) -> bytes:
     """Return a body in UTF-8 without a byte order mark; the mark tells more than the content type.
 
     Raises:
-        Problem: it is in no such encoding.
+        HTTPException: it is in no such encoding.
     """
     mark = mark_of(body)
     encoding = MARKS.get(mark, charset)
@@ -166,7 +166,7 @@ def _in_utf_8(body: bytes, charset: str) -> bytes:
     try:
         return body.removeprefix(mark).decode(encoding).encode()
     except UnicodeError as error:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"body: found what is not {encoding}, expected {UTF_8}") from error
+        raise HTTPException(HTTPStatus.BAD_REQUEST, f"body: found what is not {encoding}, expected {UTF_8}") from error
 
 
 async def _content(request: Request) -> bytes:
@@ -174,5 +174,5 @@ async def _content(request: Request) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > MOST_BYTES:
-            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {MOST_BYTES:,} bytes")
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {MOST_BYTES:,} bytes")
     return bytes(body)

@@ -21,21 +21,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.ranking_service.answering.admission import REFUSAL_SECONDS, Rates
 from components.ranking_service.answering.answer_queue import AnswerQueue
-from components.ranking_service.http.access import Access, check_is_here, is_open
+from components.ranking_service.http.access import Access, Headers, check_is_here
 from components.ranking_service.http.draining import Drain
-from components.ranking_service.http.problems import Problem
+from components.ranking_service.http.problems import problem_response, unavailable
+from components.ranking_service.http.route import Admission, RouteTable
+from components.ranking_service.http.routes import ROUTES
 from components.ranking_service.telemetry.measures import Measures
 from components.ranking_service.telemetry.request_log import RequestLog
 from components.ranking_service.telemetry.tracing import Tracing
 from components.ranking_service.telemetry.visits import REQUEST_ID, SCOPE_KEY, Visit, request_id_of
 
-ANSWERS = ("/v1/recommend", "/v1/rank")
-EVENTS = "/v1/events"
-ROUTES = frozenset(
-    {*ANSWERS, EVENTS, "/v1/shop", "/v1/customers", "/openapi.json", "/metrics", "/livez", "/readyz", "/"}
-)
-FOLDERS = {"/page/": "/page/{asset}", "/v1/customers/": "/v1/customers/{id}"}
-OTHER_ROUTE = "other"
 READING_COST = 2.0  # of what is neither a list nor events, such as the metrics
 LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 CLOSED = "the handler is closed"  # uvloop, of a caller who sent several requests at once and left
@@ -43,7 +38,6 @@ CALLER_LEFT = 499  # what nginx logs for it
 ANSWER_SECONDS = 1.8  # an answer takes a hundredth of it, and a body may take half
 CLOSE = (b"connection", b"close")  # tells callers to send nothing more here: the service is about to stop
 POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1
-QUIET_ROUTES = ("/livez", "/readyz", "/metrics")  # not logged: probes would fill the log
 
 
 @dataclass(frozen=True)
@@ -60,6 +54,7 @@ class Gate:
     origins: Sequence[str] = ()  # of pages on other hosts that may ask
     starting: Callable[[], str | None] = lambda: None
     """Says what a service that cannot answer yet is still reading."""
+    routes: RouteTable = ROUTES
 
 
 class Edge:
@@ -68,7 +63,7 @@ class Edge:
     def __init__(self, app: ASGIApp, gate: Gate) -> None:
         self._app, self._gate = app, gate
         self._answering = _with_cors(self._admitted, gate.origins)
-        self._late = _with_cors(_problem(_too_late()), gate.origins)
+        self._late = _with_cors(problem_response(_too_late()), gate.origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or follow the server's start and end.
@@ -88,7 +83,7 @@ class Edge:
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Close a WebSocket before it opens, which servers answer 403."""
-        visit = _visit_of(scope)
+        visit = self._visit_of(scope)
         visit.status = HTTPStatus.FORBIDDEN
         try:
             await receive()
@@ -97,7 +92,7 @@ class Edge:
             self._report({**scope, "method": "GET"}, visit)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = _visit_of(scope)
+        visit = self._visit_of(scope)
         scope[SCOPE_KEY] = visit
         stamp = (REQUEST_ID, visit.request_id.encode())
 
@@ -131,46 +126,42 @@ class Edge:
 
     async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Have the application answer a request, or the problem that refuses it."""
-        app = self._app
+        app, route = self._app, self._gate.routes.find(scope["path"])
         try:
-            self._admit(scope, scope[SCOPE_KEY])
-            await self._wait(scope["path"], scope[SCOPE_KEY])
+            if not route.is_open:
+                await self._admit(route.admission, scope["headers"], scope[SCOPE_KEY])
         except HTTPException as refused:
-            app = _problem(refused)
-            if refused.status_code in LATER and not is_open(scope["path"]):
+            app = problem_response(refused)
+            if refused.status_code in LATER:
                 await asyncio.sleep(REFUSAL_SECONDS)
         await app(scope, receive, send)
 
-    def _admit(self, scope: Scope, visit: Visit) -> None:
-        gate, path = self._gate, scope["path"]
-        if path == "/readyz" and gate.drain.begun:
-            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "the service is about to stop", {"Retry-After": "1"})
-        if is_open(path):
-            return
-        caller = gate.access.caller(scope["headers"])
+    async def _admit(self, admission: Admission, headers: Headers, visit: Visit) -> None:
+        gate = self._gate
+        caller = gate.access.caller(headers)
         if caller is not None:
             visit.caller = caller
         else:
-            check_is_here(visit.caller, scope["headers"])
+            check_is_here(visit.caller, headers)
         reading = gate.starting()
         if reading is not None:
-            detail = f"the service starts, and is still reading {reading}"
-            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
+            raise unavailable(f"the service starts, and is still reading {reading}")
         gate.rates.admit(visit.caller)
         visit.charge = partial(gate.rates.charge, visit.caller)
-        if path in ANSWERS:
+        if admission is Admission.SHED:
             gate.queue.check(visit.caller)
+        elif admission is Admission.QUEUED:
+            await gate.queue.turn(visit.caller, READING_COST)
 
-    async def _wait(self, path: str, visit: Visit) -> None:
-        """Let what is answered at once wait for its turn; answers and events wait later, once they are read."""
-        if not (is_open(path) or path in ANSWERS or path == EVENTS):
-            await self._gate.queue.turn(visit.caller, READING_COST)
+    def _visit_of(self, scope: Scope) -> Visit:
+        label = self._gate.routes.find(scope["path"]).label
+        return Visit(request_id_of(scope["headers"]), label, _address(scope))
 
     def _report(self, scope: Scope, visit: Visit) -> None:
         """Tell of a request whose answer was sent; what the application did after that is not its time."""
         visit.ended_ns = visit.ended_ns or time.perf_counter_ns()
         self._gate.measures.take(visit)
-        if visit.route not in QUIET_ROUTES:
+        if self._gate.routes.find(scope["path"]).is_logged:
             self._gate.log.put(visit)
         if self._gate.tracing is not None:
             self._gate.tracing.trace(scope, visit)
@@ -200,17 +191,6 @@ def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     )
 
 
-def _visit_of(scope: Scope) -> Visit:
-    return Visit(request_id_of(scope["headers"]), _route_of(scope["path"]), _address(scope))
-
-
-def _route_of(path: str) -> str:
-    """What metrics and the log call a path: one of a few names, whatever callers ask for."""
-    if path in ROUTES:
-        return path
-    return next((route for folder, route in FOLDERS.items() if path.startswith(folder)), OTHER_ROUTE)
-
-
 def _address(scope: Scope) -> str:
     """Where a request comes from; a server without addresses (a socket file) serves this machine."""
     client = scope.get("client")
@@ -218,9 +198,5 @@ def _address(scope: Scope) -> str:
 
 
 def _too_late() -> HTTPException:
-    found = f"the answer took more than {ANSWER_SECONDS} s; ask again, and send events again: none is taken twice"
-    return HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, found, {"Retry-After": "1"})
-
-
-def _problem(refused: HTTPException) -> ASGIApp:
-    return Problem(HTTPStatus(refused.status_code), refused.detail, refused.headers).response
+    limit = f"the answer took more than {ANSWER_SECONDS} s"
+    return unavailable(f"{limit}; ask again, and send events again: none is taken twice")

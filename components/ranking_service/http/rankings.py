@@ -12,18 +12,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Annotated, NotRequired
 
 import numpy as np
 import orjson
+from pydantic import Field
 from starlette.background import BackgroundTask
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
+from typing_extensions import TypedDict  # pydantic reads that of ``typing`` from Python 3.12 on
 
 from components.experiments.experiment import ArmName
 from components.feedback.records import ServedList
 from components.ranking.rows import Floats
-from components.ranking_service.answering.answers import Answer, Filters, RankedItem, RankingQuery
+from components.ranking_service.answering.answers import Answer, Fallback, Filters, RankedItem, RankingQuery
+from components.ranking_service.answering.recommender import MOST_EXPLAINED
 from components.ranking_service.http import schemas
 from components.ranking_service.http.bodies import JSON, read_body
 from components.ranking_service.http.costs import cost_of_list, cost_of_rank
@@ -33,6 +36,32 @@ from components.ranking_service.telemetry.stopwatch import Stopwatch
 from components.ranking_service.telemetry.visits import Visit, visit_of
 
 log = logging.getLogger("bentoml.rankloop.rankings")
+REASONS = f"What spoke most for the item, in the shop's words; of the best {MOST_EXPLAINED} items only."
+
+
+class Ranked(TypedDict):
+    """One place of a list. Title, category and reasons are there when the request said `explain`."""
+
+    item_id: str
+    score: Annotated[
+        float | None, Field(description="Higher is better, within one answer; null for an item that is not known.")
+    ]
+    title: NotRequired[str]
+    category: NotRequired[str | None]
+    reasons: NotRequired[Annotated[Sequence[str], Field(description=REASONS)]]
+
+
+class RankedList(TypedDict):
+    """A ranked list, best first."""
+
+    request_id: Annotated[str, Field(description="Send it with every event that answers this list.")]
+    bundle: Annotated[
+        str | None, Field(description="Digest of the bundle that ranked; null: there was nothing to rank with.")
+    ]
+    arm: ArmName
+    experiment: Annotated[str | None, Field(description="Name of the experiment that chose the arm.")]
+    fallback: Annotated[Fallback | None, Field(description="What the answer had to do without.")]
+    items: Sequence[Ranked]
 
 
 async def recommend(request: HttpRequest) -> Response:
@@ -98,7 +127,7 @@ def _note(visit: Visit, body: Request, answer: Answer) -> None:
     visit.user_id, visit.is_counted = body.user_id, body.arm is None
 
 
-def _document(answer: Answer, request_id: str, explain: bool) -> dict[str, Any]:
+def _document(answer: Answer, request_id: str, explain: bool) -> RankedList:
     return {
         "request_id": request_id,
         "bundle": answer.bundle or None,
@@ -109,8 +138,8 @@ def _document(answer: Answer, request_id: str, explain: bool) -> dict[str, Any]:
     }
 
 
-def _item(item: RankedItem, explain: bool) -> dict[str, Any]:
-    document: dict[str, Any] = {"item_id": item.item_id, "score": item.score}
+def _item(item: RankedItem, explain: bool) -> Ranked:
+    document: Ranked = {"item_id": item.item_id, "score": item.score}
     if explain:
         document |= {"title": item.title, "category": item.category, "reasons": item.reasons}
     return document

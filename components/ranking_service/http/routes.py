@@ -1,54 +1,168 @@
-"""The HTTP interface: a Starlette application over ``app.state.serving``."""
+"""The HTTP interface: the table of routes, and the Starlette application over ``app.state.serving``."""
 
 from http import HTTPStatus
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
-from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route as StarletteRoute
 
 from components.contracts.errors import StoreError
-from components.ranking_service.http.health import livez, metrics, readyz
-from components.ranking_service.http.openapi import openapi
-from components.ranking_service.http.problems import Problem
-from components.ranking_service.http.rankings import rank, recommend
-from components.ranking_service.http.taking_events import take_events
-from components.ranking_service.page.storefront import storefront_routes
+from components.ranking_service.http.bodies import JSON
+from components.ranking_service.http.draining import Drain
+from components.ranking_service.http.openapi import openapi_content
+from components.ranking_service.http.problems import problem_response, unavailable
+from components.ranking_service.http.rankings import RankedList, rank, recommend
+from components.ranking_service.http.route import Admission, Parameter, Route, RouteTable
+from components.ranking_service.http.schemas import ID_DOCUMENT, EventsRequest, RankRequest, RecommendRequest
+from components.ranking_service.http.taking_events import EventsTaken, events
+from components.ranking_service.live.serving import serving_of
+from components.ranking_service.page.endpoints import (
+    DEFAULT_CUSTOMERS,
+    MAX_CUSTOMERS,
+    Customer,
+    Customers,
+    asset,
+    customer,
+    customers,
+    page,
+    page_assets,
+    shop,
+)
+from components.ranking_service.page.storefront import Shop
+from components.ranking_service.telemetry.measures import CONTENT_TYPE
 
-ENDPOINTS = {"/v1/recommend": recommend, "/v1/rank": rank, "/v1/events": take_events}
-READINGS = {"/livez": livez, "/readyz": readyz, "/metrics": metrics, "/openapi.json": openapi}
+
+async def livez(_: Request) -> Response:
+    """Say that the process answers."""
+    return PlainTextResponse("alive")
 
 
-def ranking_app() -> Starlette:
-    """Make the application; whoever serves it sets ``state.serving``."""
-    routes = [Route(path, endpoint, methods=["POST"]) for path, endpoint in ENDPOINTS.items()]
-    routes += [Route(path, endpoint, methods=["GET"]) for path, endpoint in READINGS.items()]
-    routes += storefront_routes()
-    handlers: dict[Any, Any] = {Problem: _problem, HTTPException: _refused, ClientDisconnect: _left, StoreError: _later}
-    app = Starlette(routes=routes, exception_handlers=handlers | {Exception: _unexpected})
+async def readyz(request: Request) -> Response:
+    """Say whether there is something to rank with."""
+    serving = serving_of(request)
+    if request.app.state.drain.begun:
+        raise unavailable("the service is about to stop")
+    if serving is not None and serving.reading:
+        raise unavailable(f"still reading {serving.reading}")
+    if serving is None or serving.live is None:
+        raise unavailable("there is nothing to rank with yet")
+    return PlainTextResponse("ready")
+
+
+async def metrics(request: Request) -> Response:
+    """Show what Prometheus reads."""
+    return Response(serving_of(request).measures.page(), media_type=CONTENT_TYPE)
+
+
+async def openapi(request: Request) -> Response:
+    """Describe the routes of the application."""
+    return Response(openapi_content(request.app.state.routes), media_type=JSON)
+
+
+USER_ID = Parameter("user_id", "path", ID_DOCUMENT)
+LIKE = Parameter("like", "query", {"type": "string", "default": ""})
+LIMIT = Parameter(
+    "limit", "query", {"type": "integer", "minimum": 1, "maximum": MAX_CUSTOMERS, "default": DEFAULT_CUSTOMERS}
+)
+
+ROUTES = RouteTable(
+    Route(
+        "POST",
+        "/v1/recommend",
+        recommend,
+        "Rank products for a user.",
+        request=RecommendRequest,
+        answer=RankedList,
+        admission=Admission.SHED,
+    ),
+    Route(
+        "POST",
+        "/v1/rank",
+        rank,
+        "Order given items for a user.",
+        request=RankRequest,
+        answer=RankedList,
+        admission=Admission.SHED,
+    ),
+    Route(
+        "POST",
+        "/v1/events",
+        events,
+        "Say what was shown and what came of it.",
+        request=EventsRequest,
+        answer=EventsTaken,
+        status=202,
+        admission=Admission.READ_FIRST,
+    ),
+    Route("GET", "/v1/shop", shop, "What there is to choose from.", answer=Shop),
+    Route(
+        "GET",
+        "/v1/customers",
+        customers,
+        "Customers whose ids begin with a text.",
+        answer=Customers,
+        problems=(422,),
+        parameters=(LIKE, LIMIT),
+    ),
+    Route(
+        "GET",
+        "/v1/customers/{user_id:text}",
+        customer,
+        "What a customer bought.",
+        answer=Customer,
+        problems=(422,),
+        parameters=(USER_ID,),
+    ),
+    Route("GET", "/metrics", metrics, "Numbers for Prometheus.", is_logged=False),
+    Route("GET", "/openapi.json", openapi, "This document.", answer=dict[str, Any]),
+    Route("GET", "/livez", livez, "Whether the process answers.", admission=Admission.OPEN, is_logged=False),
+    Route(
+        "GET",
+        "/readyz",
+        readyz,
+        "Whether to send requests here.",
+        problems=(503,),
+        admission=Admission.OPEN,
+        is_logged=False,
+    ),
+    Route("GET", "/", page, admission=Admission.OPEN),
+    Route("GET", "/page/{asset}", asset, admission=Admission.OPEN),
+)
+
+
+def ranking_app(routes: RouteTable = ROUTES) -> Starlette:
+    """Make the application; who serves it sets ``state.serving`` and ``state.drain``."""
+    handlers: dict[Any, Any] = {
+        HTTPException: _refused,
+        ClientDisconnect: _client_disconnected,
+        StoreError: _store_unavailable,
+        Exception: _unexpected,
+    }
+    app = Starlette(
+        routes=[StarletteRoute(route.path, route.endpoint, methods=[route.method]) for route in routes],
+        exception_handlers=handlers,
+    )
     app.router.redirect_slashes = False
-    app.state.serving = None
+    page_assets()  # read now, while there surely are file descriptors
+    app.state.serving, app.state.drain, app.state.routes = None, Drain(), routes
     return app
 
 
-async def _problem(_: HttpRequest, error: Problem) -> Response:
-    return error.response
+async def _refused(_: Request, error: HTTPException) -> Response:
+    return problem_response(error)
 
 
-async def _refused(_: HttpRequest, error: HTTPException) -> Response:
-    return Problem(HTTPStatus(error.status_code), error.detail, error.headers).response
+async def _client_disconnected(_: Request, error: ClientDisconnect) -> Response:
+    return problem_response(HTTPException(HTTPStatus.BAD_REQUEST, "the body ended early"))
 
 
-async def _left(_: HttpRequest, error: ClientDisconnect) -> Response:
-    return Problem(HTTPStatus.BAD_REQUEST, "the body ended early").response
+async def _store_unavailable(_: Request, error: StoreError) -> Response:
+    return problem_response(unavailable("the feature store cannot be reached"))
 
 
-async def _later(_: HttpRequest, error: StoreError) -> Response:
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "the feature store cannot be reached", {"Retry-After": "1"}).response
-
-
-async def _unexpected(_: HttpRequest, error: Exception) -> Response:
-    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error; the service's log has it").response
+async def _unexpected(_: Request, error: Exception) -> Response:
+    detail = "an unexpected error; the service's log has it"
+    return problem_response(HTTPException(HTTPStatus.INTERNAL_SERVER_ERROR, detail))

@@ -4,15 +4,19 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from typing import Annotated
 
 import orjson
+from pydantic import Field
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from typing_extensions import TypedDict  # pydantic reads that of ``typing`` from Python 3.12 on
 
 from components.feedback.journal.log import EventsRefusedError
 from components.feedback.records import ServedEvent
 from components.ranking_service.http.bodies import JSON, parse_body, receive_body
-from components.ranking_service.http.problems import Problem
+from components.ranking_service.http.problems import unavailable
 from components.ranking_service.http.schemas import FUTURE_SECONDS, Event, EventsRequest
 from components.ranking_service.live.serving import Serving, serving_of
 from components.ranking_service.telemetry.visits import visit_of
@@ -21,7 +25,14 @@ from feature_repo.packed_online_store.client import EPOCH
 MOST_WAITING_BYTES = 8_000_000  # of long batches: about 35,000 events
 
 
-async def take_events(request: Request) -> Response:
+class EventsTaken(TypedDict):
+    """Events that are on disk now."""
+
+    accepted: int
+    repeated: Annotated[int, Field(description="Events whose id was known already; they are not taken again.")]
+
+
+async def events(request: Request) -> Response:
     """Take events, all or none; one whose id is known is not taken again."""
     serving, body = serving_of(request), await receive_body(request)
     async with nullcontext() if body.is_small else _turn(serving, visit_of(request).caller, len(body.content)):
@@ -29,34 +40,29 @@ async def take_events(request: Request) -> Response:
         try:
             taken = await serving.take(_served(asked.events, serving.now()))
         except EventsRefusedError as error:
-            raise _come_again(str(error)) from error
-    return Response(
-        orjson.dumps({"accepted": taken.accepted, "repeated": taken.repeated}), HTTPStatus.ACCEPTED, media_type=JSON
-    )
+            raise unavailable(str(error)) from error
+    answer = EventsTaken(accepted=taken.accepted, repeated=taken.repeated)
+    return Response(orjson.dumps(answer), HTTPStatus.ACCEPTED, media_type=JSON)
 
 
 def _turn(serving: Serving, caller: str, size: int) -> AbstractAsyncContextManager[None]:
     """Wait until a long batch may be taken: one after the other, by turns of their callers.
 
     Raises:
-        Problem: 503: too much waits already.
+        HTTPException: 503: too much waits already.
     """
     waiting = serving.long_batches.waiting
     if waiting + size > MOST_WAITING_BYTES:
         found = f"{waiting / 1e6:.1f} MB of events wait already"
-        raise _come_again(f"events were not taken: {found}; send them again later")
+        raise unavailable(f"events were not taken: {found}; send them again later")
     return serving.long_batches.held(caller, size)
-
-
-def _come_again(why: str) -> Problem:
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, why, {"Retry-After": "1"})
 
 
 def _served(events: Sequence[Event], now: datetime) -> list[ServedEvent]:
     """Events as they are logged, with the service's time where the caller gave none.
 
     Raises:
-        Problem: one lies in the future, or before 1970.
+        HTTPException: one lies in the future, or before 1970.
     """
     received = datetime.now(UTC)
     return [
@@ -82,7 +88,7 @@ def _time(place: int, event: Event, now: datetime) -> datetime:
         return now
     ahead = event.time - now
     if ahead > timedelta(seconds=FUTURE_SECONDS) or event.time < EPOCH:
-        raise Problem(
+        raise HTTPException(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             f"events.{place}.time: found {event.time.isoformat()}, expected a time from {EPOCH.year} to"
             f" {FUTURE_SECONDS} s after the service's own ({now.isoformat(timespec='seconds')}); leave it out for now",

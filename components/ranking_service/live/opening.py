@@ -34,7 +34,7 @@ from components.ranking_service.live.home_time import HomeTime
 from components.ranking_service.live.row_counts import RowCount, RowCounts
 from components.ranking_service.live.stand_in import baseline_of, stand_in
 from components.ranking_service.live.state import Live
-from components.ranking_service.page.shop_window import storefront_of
+from components.ranking_service.page.storefront import storefront_of
 from components.ranking_service.settings import ServiceSettings
 from components.shop.settings import Candidates
 from feature_repo.packed_online_store.client import MICROSECOND, PackedClient, microseconds

@@ -1,76 +1,38 @@
-"""The storefront page, and the read-only routes that only it needs.
+"""What the storefront page shows of the service, made whenever something else becomes live."""
 
-::
-
-    GET /                     the page
-    GET /page/<asset>         its script and style
-    GET /v1/shop              what there is to choose from
-    GET /v1/customers         ids that begin with ``like``, at most ``limit``
-    GET /v1/customers/{id}    what a customer bought
-"""
-
-import asyncio
-import hashlib
-from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from http import HTTPStatus
-from importlib.resources import files
-from itertools import takewhile
-from pathlib import PurePath
-from typing import Any, TypeVar
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Lock
+from typing import Annotated, Any
 
-import orjson
-from starlette.convertors import PathConvertor, register_url_convertor
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from pydantic import Field
 
-from components.contracts.errors import StoreError
-from components.contracts.ids import MAX_ID_CHARACTERS, id_text
-from components.ranking_service.answering.purchases import Bought
+from components.experiments.experiment import CHAMPION, ArmName, Experiment
+from components.home.presence import FileStamp
+from components.home.tombstones import TombstoneView
+from components.ranking.candidates import SOURCES
+from components.ranking_service.answering.catalogue import Catalogue
+from components.ranking_service.answering.online_rows import OnlineRows
+from components.ranking_service.answering.purchases import Bought, purchases
+from components.ranking_service.answering.recommender import Recommender
+from components.ranking_service.settings import ServiceSettings
 
-PAGE = "index.html"
-MOST_CUSTOMERS = 100
-SOME_CUSTOMERS = 20
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",  # a browser asks each time, and is told that nothing changed
-}
-JSON = "application/json"
-MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-Found = TypeVar("Found")
-
-
-class TextConvertor(PathConvertor):
-    """All the rest of a path, line breaks too: an id may hold any text."""
-
-    regex = r"[\s\S]*"
-
-
-register_url_convertor("text", TextConvertor())
+MAX_BOUGHT = 200
 
 
 @dataclass(frozen=True)
 class Arm:
-    """A way to rank that can be asked for: its bundle (None when it has none), and its share of the customers."""
+    """One way of ranking."""
 
-    name: str
+    name: ArmName
     bundle: str | None
-    share: float
+    share: Annotated[float, Field(description="Of the customers.")]
 
 
 @dataclass(frozen=True)
-class Storefront:
-    """What the page shows of the service; whoever answers requests makes it anew when something changes.
-
-    ``rules`` are those of the live bundle. ``customers`` are all known ids, sorted. ``bought`` tells a customer's
-    purchases, newest first, or None for an unknown one; it raises StoreError when that cannot be known.
-    """
+class Shop:
+    """What there is to choose from."""
 
     shop: str
     environment: str
@@ -79,111 +41,85 @@ class Storefront:
     sources: Sequence[str]
     rules: Mapping[str, Any]
     categories: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Storefront:
+    """What the page shows.
+
+    ``customers`` returns all known ids, sorted. ``bought`` returns a customer's purchases, newest first, or None for an
+    unknown one. Both raise StoreError when the store cannot be read.
+    """
+
+    shop: Shop
     customers: Callable[[], Sequence[str]]
     bought: Callable[[str], Sequence[Bought] | None]
 
 
-@dataclass(frozen=True)
-class Asset:
-    """A file of the page, as it is sent."""
+def storefront_of(
+    settings: ServiceSettings,
+    shop: str,
+    arms: Mapping[ArmName, Recommender],
+    experiment: Experiment | None,
+    catalogue: Catalogue,
+    forgotten: TombstoneView,
+) -> Storefront:
+    """Describe the arms, and read customers when they are asked for."""
+    champion = arms[CHAMPION]
+    shares = experiment.shares if experiment else {CHAMPION: 1.0}
+    manifest = champion.bundle.manifest
 
-    content: bytes
-    media_type: str
-    etag: str
+    def bought(user_id: str) -> Sequence[Bought] | None:
+        user = champion.known_user(user_id)
+        if user is None:
+            return None
+        return purchases(user, champion.stock.items.item_ids, catalogue, MAX_BOUGHT)
 
-    def answer(self, request: Request) -> Response:
-        """Send it, unless the browser has it already."""
-        headers = HEADERS | {"ETag": self.etag}
-        if self.etag in request.headers.get("if-none-match", ""):
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return Response(self.content, headers=headers, media_type=self.media_type)
-
-
-def storefront_routes() -> list[Route]:
-    """Make the routes; the page's files are read now, ``request.app.state.serving.live`` at each request."""
-    assets = read_assets()
-
-    async def page(request: Request) -> Response:
-        return assets[PAGE].answer(request)
-
-    async def asset(request: Request) -> Response:
-        found = assets.get(request.path_params["asset"])
-        if found is None:
-            raise HTTPException(HTTPStatus.NOT_FOUND)
-        return found.answer(request)
-
-    endpoints = {
-        "/": page,
-        "/page/{asset}": asset,
-        "/v1/shop": shop,
-        "/v1/customers": customers,
-        "/v1/customers/{user_id:text}": customer,
-    }
-    return [Route(path, endpoint, methods=["GET"]) for path, endpoint in endpoints.items()]
+    described = Shop(
+        shop=shop,
+        environment=settings.environment,
+        k=manifest.k,
+        arms=[Arm(name, arm.bundle.digest, shares.get(name, 0.0)) for name, arm in arms.items()],
+        sources=SOURCES,
+        rules=manifest.rules,
+        categories=catalogue.sections(champion.stock.allowed),
+    )
+    return Storefront(described, _Customers(champion.rows, forgotten), bought)
 
 
-def read_assets() -> dict[str, Asset]:
-    """Read the page's files, by name."""
-    found = {}
-    for file in files("components.ranking_service.page").joinpath("assets").iterdir():
-        content = file.read_bytes()
-        kind = MEDIA_TYPES[PurePath(file.name).suffix]
-        found[file.name] = Asset(content, kind, f'"{hashlib.sha256(content).hexdigest()[:16]}"')
-    return found
+class _Customers:
+    """Ids of the users that have rows, sorted, without those who were forgotten; any thread may ask.
+
+    One read of the store serves all who wait for it, also with its error; the next caller after an error reads again.
+    """
+
+    def __init__(self, rows: OnlineRows, forgotten: TombstoneView) -> None:
+        self._rows, self._forgotten = rows, forgotten
+        self._choosing = Lock()
+        self._read: tuple[FileStamp | None, Future[Sequence[str]]] | None = None
+
+    def __call__(self) -> Sequence[str]:
+        """Read the ids unless they are known.
+
+        Raises:
+            StoreError: the store cannot be reached.
+        """
+        read, is_ours = self._newest(self._forgotten.follow())
+        if is_ours:
+            try:
+                read.set_result([user_id for user_id in self._rows.user_ids() if user_id not in self._forgotten])
+            except BaseException as error:
+                read.set_exception(error)
+        return read.result()
+
+    def _newest(self, stamp: FileStamp | None) -> tuple[Future[Sequence[str]], bool]:
+        """The read to wait for, and whether it is the caller's to do."""
+        with self._choosing:
+            if self._read is not None and self._read[0] == stamp and not _has_failed(self._read[1]):
+                return self._read[1], False
+            self._read = stamp, Future()
+            return self._read[1], True
 
 
-async def shop(request: Request) -> Response:
-    """Answer with what there is to choose from."""
-    live = _live(request)
-    arms = [asdict(arm) for arm in live.arms]
-    told = {"shop": live.shop, "environment": live.environment, "k": live.k, "arms": arms, "sources": live.sources}
-    return _json(told | {"rules": live.rules, "categories": live.categories})
-
-
-async def customers(request: Request) -> Response:
-    """Answer with customers whose ids begin with a text."""
-    like = request.query_params.get("like", "")
-    limit = _limit(request.query_params.get("limit", str(SOME_CUSTOMERS)))
-    every = await asyncio.to_thread(_known, _live(request).customers)  # the first time it reads the whole store
-    first = bisect_left(every, like)
-    beginning = takewhile(lambda found: found.startswith(like), every[first : first + limit])
-    return _json({"customers": list(beginning)})
-
-
-async def customer(request: Request) -> Response:
-    """Answer with what a customer bought; one who is not known bought nothing yet."""
-    user_id = id_text(request.path_params["user_id"])
-    if not 0 < len(user_id) <= MAX_ID_CHARACTERS:
-        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"user_id: expected 1 to {MAX_ID_CHARACTERS} characters")
-    live = _live(request)
-    bought = _known(lambda: live.bought(user_id))
-    return _json({"user_id": user_id, "known": bought is not None, "bought": [asdict(row) for row in bought or ()]})
-
-
-def _live(request: Request) -> Storefront:
-    live = request.app.state.serving.live
-    if live is None:
-        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "there is nothing to rank with yet", {"Retry-After": "1"})
-    found: Storefront = live.storefront
-    return found
-
-
-def _limit(given: str) -> int:
-    if not (given.isascii() and given.isdigit() and len(given) < 10 and 1 <= int(given) <= MOST_CUSTOMERS):
-        raise HTTPException(
-            HTTPStatus.UNPROCESSABLE_ENTITY, f"limit: expected a whole number from 1 to {MOST_CUSTOMERS}"
-        )
-    return int(given)
-
-
-def _known(read: Callable[[], Found]) -> Found:
-    try:
-        return read()
-    except StoreError as error:
-        raise HTTPException(
-            HTTPStatus.SERVICE_UNAVAILABLE, "the feature store cannot be reached", {"Retry-After": "1"}
-        ) from error
-
-
-def _json(document: Mapping[str, Any]) -> Response:
-    return Response(orjson.dumps(document), media_type=JSON, headers={"Cache-Control": "no-store"})
+def _has_failed(read: Future[Sequence[str]]) -> bool:
+    return read.done() and read.exception() is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.exceptions import HTTPException
 
-from components.ranking_service.http.access import LOOK_SECONDS, Access, is_open
+from components.ranking_service.http.access import LOOK_SECONDS, Access
 from components.ranking_service.http.api_keys import ApiKey, hash_of, write_keys
 
 KEY, OTHER = b"rk_the_first", b"rk_the_second"
@@ -148,15 +148,3 @@ def refusal(access: Access, headers: list[tuple[bytes, bytes]], now: float) -> i
     with pytest.raises(HTTPException) as refused:
         access.caller(headers, now)
     return refused.value.status_code
-
-
-@pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/page/app.js"])
-def test_health_and_the_page_are_open(path: str) -> None:
-    assert is_open(path)
-
-
-@pytest.mark.parametrize(
-    "path", ["", "//", "/metrics", "/page", "/pages/x", "/v1/recommend", "/livez/", "/openapi.json"]
-)
-def test_nothing_else_is_open(path: str) -> None:
-    assert not is_open(path)

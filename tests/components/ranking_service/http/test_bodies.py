@@ -7,11 +7,11 @@ import json
 from collections.abc import Sequence
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message
 
 from components.ranking_service.http.bodies import read_body
-from components.ranking_service.http.problems import Problem
 from components.ranking_service.http.schemas import Document
 
 TEXT = json.dumps({"name": "Zoë"}, ensure_ascii=False)
@@ -56,13 +56,13 @@ def test_a_body_is_read_in_the_encoding_that_it_has(body: bytes, parameter: str)
     [(TEXT.encode("latin-1"), ""), (codecs.BOM_UTF16_LE + b"{", ""), (b'{"name": "a"}', "; charset=utf-32")],
 )
 def test_a_body_in_no_such_encoding_is_malformed(body: bytes, parameter: str) -> None:
-    assert refusal(body, f"application/json{parameter}").status == 400
+    assert refusal(body, f"application/json{parameter}").status_code == 400
 
 
 @pytest.mark.parametrize("charset", ["ebcdic-us", "zip", "x" * 5000, ""])
 def test_an_encoding_that_is_not_read_is_named(charset: str) -> None:
     found = refusal(TEXT.encode(), f"application/json; charset={charset}")
-    assert (found.status, len(found.detail) < 250) == (415, True)
+    assert (found.status_code, len(found.detail) < 250) == (415, True)
     assert f"found charset {charset[:100]}, expected utf-8" in found.detail
 
 
@@ -71,14 +71,14 @@ def test_an_encoding_that_is_not_read_is_named(charset: str) -> None:
 )
 def test_a_packed_body_is_refused_with_what_is_taken(packed: Sequence[str]) -> None:
     found = refusal(gzip.compress(TEXT.encode()), packed=packed)
-    assert (found.status, found.headers) == (415, {"Accept-Encoding": "identity"})
+    assert (found.status_code, found.headers) == (415, {"Accept-Encoding": "identity"})
     assert "expected a body that is not packed" in found.detail
 
 
 @pytest.mark.parametrize("body", [gzip.compress(b"{}", mtime=0), b"\x28\xb5\x2f\xfd\x04"])
 def test_a_packed_body_that_does_not_say_so_is_refused_too(body: bytes) -> None:
     found = refusal(body)
-    assert (found.status, found.headers) == (415, {"Accept-Encoding": "identity"})
+    assert (found.status_code, found.headers) == (415, {"Accept-Encoding": "identity"})
 
 
 @pytest.mark.parametrize("packed", [["identity"], [""], ["Identity", "identity"]])
@@ -86,7 +86,7 @@ def test_a_body_that_says_it_is_not_packed_is_read(packed: Sequence[str]) -> Non
     assert read(TEXT.encode(), packed=packed) == "Zoë"
 
 
-def refusal(body: bytes, content_type: str = "application/json", packed: Sequence[str] = ()) -> Problem:
-    with pytest.raises(Problem) as found:
+def refusal(body: bytes, content_type: str = "application/json", packed: Sequence[str] = ()) -> HTTPException:
+    with pytest.raises(HTTPException) as found:
         read(body, content_type, packed)
     return found.value

@@ -11,6 +11,7 @@ import pytest
 from components.ranking_service.answering.answer_queue import AnswerQueue
 from components.ranking_service.http import bodies
 from components.ranking_service.http.bodies import MOST_BYTES
+from components.ranking_service.http.routes import ranking_app
 from components.ranking_service.live.serving import Serving
 from components.ranking_service.settings import Limits
 from tests.components.ranking_service.served_shop import (
@@ -109,6 +110,17 @@ def test_what_a_caller_sent_is_not_repeated_at_length(client: Caller) -> None:
     answered = client.post("/v1/recommend", json={"user_id": "u1", "x" * 5000: 1})
     assert answered.status_code == 422
     assert len(answered.content) < 500
+
+
+def test_a_service_that_stops_is_not_ready_but_answers(live: Serving) -> None:
+    app = ranking_app()
+    app.state.serving, app.state.drain.begun = live, True
+    client = Caller(app)
+    refused = client.ask("GET", "/readyz")
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert "about to stop" in refused.json()["detail"]
+    assert client.ask("GET", "/livez").status_code == 200
+    assert client.recommend("u1")["items"]
 
 
 def test_another_method_is_refused_with_those_allowed(client: Caller) -> None:

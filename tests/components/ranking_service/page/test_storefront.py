@@ -1,150 +1,108 @@
-"""The storefront's own routes, over the small shop."""
+"""The customers that the page may choose from: one read of the store serves all who wait for it."""
 
-import asyncio
-import re
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import quote
 
-import httpx
 import pytest
-from starlette.applications import Starlette
 
 from components.contracts.errors import StoreError
-from components.ranking_service.answering.purchases import Bought
-from components.ranking_service.page.storefront import Arm, Storefront, read_assets, storefront_routes
+from components.home.layout import Home
+from components.home.tombstones import TombstoneView, add_tombstone
+from components.ranking_service.page import storefront
+from components.ranking_service.page.storefront import storefront_of
+from components.ranking_service.settings import ServiceSettings
 
-CUSTOMERS = ["u/1", "u1", "u10", "u2", "<b>"]
-
-
-def known_customer(user_id: str) -> list[Bought] | None:
-    return [Bought("i01", "Red apple", "FRUIT", 3, 1.5)] if user_id in CUSTOMERS else None
-
-
-def storefront(**changes: object) -> Storefront:
-    found = {
-        "shop": "small",
-        "environment": "local",
-        "k": 5,
-        "arms": (Arm("champion", "sha256:1", 0.9), Arm("baseline", None, 0.1)),
-        "sources": ("history", "popular"),
-        "rules": {"max_per_category": None},
-        "categories": ("FRUIT",),
-        "customers": lambda: sorted(CUSTOMERS),
-        "bought": known_customer,
-    }
-    return Storefront(**found | changes)  # type: ignore[arg-type]
+CALLERS, PATIENCE_SECONDS = 8, 60
 
 
-class Visitor:
-    """Gets from the routes over one storefront."""
+class SlowStore:
+    """Rows whose ids take as long to read as is asked for; it counts the reads."""
 
-    def __init__(self, front: Storefront) -> None:
-        app = Starlette(routes=storefront_routes())
-        app.state.serving = SimpleNamespace(live=SimpleNamespace(storefront=front))
-        self._transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    def __init__(self, *broken: int) -> None:
+        self.reads, self.broken, self.gate = 0, broken, threading.Event()
 
-    def get(self, path: str, **request: Any) -> httpx.Response:
-        async def answered() -> httpx.Response:
-            async with httpx.AsyncClient(transport=self._transport, base_url="http://localhost") as client:
-                return await client.get(path, **request)
-
-        return asyncio.run(answered())
-
-
-@pytest.fixture(scope="module")
-def client() -> Visitor:
-    return Visitor(storefront())
+    def user_ids(self) -> Sequence[str]:
+        self.reads += 1
+        number = self.reads
+        assert self.gate.wait(PATIENCE_SECONDS)
+        if number in self.broken:
+            raise StoreError("redis://nowhere: no answer")
+        return ["ann", "bob"]
 
 
-@pytest.mark.parametrize("path", ["/", *(f"/page/{name}" for name in read_assets())])
-def test_each_file_of_the_page_is_sent_once_and_runs_nothing_from_elsewhere(client: Visitor, path: str) -> None:
-    answered = client.get(path)
-    assert answered.status_code == 200
-    assert answered.content
-    policy = answered.headers["content-security-policy"]
-    assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
-    assert "unsafe" not in policy
-    again = client.get(path, headers={"if-none-match": answered.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
+def customers_of(home: Home, store: SlowStore) -> Callable[[], Sequence[str]]:
+    """What a storefront over a store alone knows of customers."""
+    nothing = SimpleNamespace(allowed=(), items=SimpleNamespace(item_ids=()))
+    bundle = SimpleNamespace(digest="sha256:1", manifest=SimpleNamespace(k=5, rules={}))
+    champion: Any = SimpleNamespace(rows=store, bundle=bundle, stock=nothing)
+    catalogue: Any = SimpleNamespace(sections=lambda _: ())
+    forgotten = TombstoneView(home.tombstones)
+    return storefront_of(ServiceSettings(home), "small", {"champion": champion}, None, catalogue, forgotten).customers
 
 
-@pytest.mark.parametrize("name", read_assets())
-def test_nothing_of_the_page_is_elsewhere_or_inline(name: str) -> None:
-    content = read_assets()[name].content.decode()
-    addresses = set(re.findall(r"https?://[^\s\"')]+", content))
-    assert addresses <= {"http://www.w3.org/2000/svg"}
-    assert not re.search(r"\son\w+=|\sstyle=|<style|innerHTML|insertAdjacentHTML|document\.write|eval\(", content)
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    (tmp_path / "shop.json").write_text('{"shop": "small", "shop_file": "small.toml"}')
+    return Home(tmp_path)
 
 
-@pytest.mark.parametrize("path", ["/page/nothing.js", "/page/..%2Fservice.py", "/page/"])
-def test_no_other_file_is_sent(client: Visitor, path: str) -> None:
-    assert client.get(path).status_code == 404
+class CountedFuture(Future[Sequence[str]]):
+    """A future that counts those who wait for it."""
+
+    waiting = threading.Semaphore(0)
+
+    def result(self, timeout: float | None = None) -> Sequence[str]:
+        self.waiting.release()
+        return super().result(timeout)
 
 
-def test_the_shop_says_what_there_is_to_choose_from(client: Visitor) -> None:
-    assert client.get("/v1/shop").json() == {
-        "shop": "small",
-        "environment": "local",
-        "k": 5,
-        "arms": [
-            {"name": "champion", "bundle": "sha256:1", "share": 0.9},
-            {"name": "baseline", "bundle": None, "share": 0.1},
-        ],
-        "sources": ["history", "popular"],
-        "rules": {"max_per_category": None},
-        "categories": ["FRUIT"],
-    }
+@pytest.fixture(autouse=True)
+def counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CountedFuture, "waiting", threading.Semaphore(0))
+    monkeypatch.setattr(storefront, "Future", CountedFuture)
 
 
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ("", ["<b>", "u/1", "u1", "u10", "u2"]),
-        ("?like=u1", ["u1", "u10"]),
-        ("?like=u&limit=2", ["u/1", "u1"]),
-        ("?like=x", []),
-        ("?like=%3Cb", ["<b>"]),
-    ],
-)
-def test_customers_are_found_by_how_their_id_begins(client: Visitor, query: str, found: list[str]) -> None:
-    assert client.get(f"/v1/customers{query}").json() == {"customers": found}
+def ask_at_once(customers: Callable[[], Sequence[str]], store: SlowStore) -> list[object]:
+    """Ask from many threads; let the store answer once one reads and all others wait."""
+
+    def outcome() -> object:
+        try:
+            return customers()
+        except StoreError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(CALLERS) as callers:
+        found = [callers.submit(outcome) for _ in range(CALLERS)]
+        for _ in range(CALLERS - 1):
+            assert CountedFuture.waiting.acquire(timeout=PATIENCE_SECONDS)
+        store.gate.set()
+        return [each.result() for each in found]
 
 
-@pytest.mark.parametrize("limit", ["0", "101", "-1", "1.5", "", "many", "1" * 5000, "٣"])
-def test_a_limit_is_a_small_whole_number(client: Visitor, limit: str) -> None:
-    assert client.get("/v1/customers", params={"limit": limit}).status_code == 422
+def test_one_read_serves_all_who_ask_at_once_and_later(home: Home) -> None:
+    store = SlowStore()
+    customers = customers_of(home, store)
+    assert ask_at_once(customers, store) == [["ann", "bob"]] * CALLERS
+    assert customers() == ["ann", "bob"]
+    assert store.reads == 1
 
 
-@pytest.mark.parametrize("user_id", ["u1", "u%2F1", "%3Cb%3E"])
-def test_a_customer_is_shown_with_what_they_bought(client: Visitor, user_id: str) -> None:
-    document = client.get(f"/v1/customers/{user_id}").json()
-    bought = {"item_id": "i01", "title": "Red apple", "category": "FRUIT", "trips": 3, "days_since_last": 1.5}
-    assert (document["known"], document["bought"]) == (True, [bought])
+def test_one_failed_read_fails_all_who_waited_and_the_next_caller_reads_again(home: Home) -> None:
+    store = SlowStore(1)
+    customers = customers_of(home, store)
+    assert ask_at_once(customers, store) == ["redis://nowhere: no answer"] * CALLERS
+    assert customers() == ["ann", "bob"]
+    assert store.reads == 2
 
 
-def test_an_unknown_customer_bought_nothing(client: Visitor) -> None:
-    assert client.get("/v1/customers/who").json() == {"user_id": "who", "known": False, "bought": []}
-    assert client.get(f"/v1/customers/{'u' * 300}").status_code == 422
-
-
-@pytest.mark.parametrize("user_id", ["u1\n", "\ufeffu1", " u1"])
-def test_blanks_around_an_id_make_no_other_customer(client: Visitor, user_id: str) -> None:
-    document = client.get(f"/v1/customers/{quote(user_id)}").json()
-    assert (document["user_id"], document["known"]) == ("u1", True)
-
-
-@pytest.mark.parametrize("user_id", ["u\r\n1", "u 1", "u1?"])
-def test_another_id_is_another_customer_whatever_it_holds(client: Visitor, user_id: str) -> None:
-    document = client.get(f"/v1/customers/{quote(user_id)}").json()
-    assert (document["user_id"], document["known"]) == (user_id, False)
-
-
-@pytest.mark.parametrize("path", ["/v1/customers", "/v1/customers/u1"])
-def test_a_store_that_is_down_is_told_with_when_to_try_again(path: str) -> None:
-    def down(*_: object) -> None:
-        raise StoreError("redis://nowhere: no answer")
-
-    answered = Visitor(storefront(customers=down, bought=down)).get(path)
-    assert (answered.status_code, answered.headers["retry-after"]) == (503, "1")
-    assert "redis" not in answered.text
+def test_who_is_forgotten_is_left_out_from_then_on(home: Home) -> None:
+    store = SlowStore()
+    store.gate.set()
+    customers = customers_of(home, store)
+    assert customers() == ["ann", "bob"]
+    add_tombstone(home.tombstones, "ann")
+    assert customers() == ["bob"]
