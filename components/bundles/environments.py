@@ -7,12 +7,13 @@ the home on one machine, a file in the Git repository of a cluster.
 import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Literal, Protocol
 
 from components.bundles.digest import short
 from components.contracts.errors import PromotionError
+from components.contracts.json_documents import closed, parse_json
 from components.home.durable import write_durably
 from components.home.file_lock import FileLock
 from components.home.layout import NAME_ADVICE, is_environment_name
@@ -22,6 +23,7 @@ COPY = ".copy"
 Action = Literal["promote", "rollback"]
 
 
+@closed
 @dataclass(frozen=True)
 class Move:
     """One change of what an environment serves; ``at`` is ISO 8601."""
@@ -151,8 +153,8 @@ def _content(path: Path) -> bytes | None:
 
 def _pointer(path: Path, environment: str, content: bytes) -> Pointer:
     try:
-        return Pointer(environment, _moves(json.loads(content)["moves"]))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        return Pointer(environment, _moves(content))
+    except ValueError as error:
         raise PromotionError(
             f"{path}: unreadable ({error}); `rankloop run` restores it from its copy, or from the last run"
         ) from error
@@ -169,15 +171,13 @@ def _is_pointer(name: str) -> bool:
     return name.endswith(".json") and not name.startswith(".")
 
 
-def _moves(found: Any) -> tuple[Move, ...]:
-    """The moves of a document.
+def _moves(content: bytes) -> tuple[Move, ...]:
+    """Return the moves of a document.
 
     Raises:
-        TypeError, ValueError: they are no moves, or one goes back to nothing.
+        ValueError: they are no moves, or one goes back to nothing.
     """
-    if not isinstance(found, list):
-        raise TypeError(f"moves: found {found!r:.80}, expected a list")
-    moves = tuple(_move(number, move) for number, move in enumerate(found, start=1))
+    moves = parse_json(_Moves, content).moves
     standing = 0
     for number, move in enumerate(moves, start=1):
         standing += 1 if move.action == "promote" else -1
@@ -186,15 +186,8 @@ def _moves(found: Any) -> tuple[Move, ...]:
     return moves
 
 
-def _move(number: int, found: Any) -> Move:
-    try:
-        move = Move(**found)
-    except TypeError as error:
-        names = ", ".join(field.name for field in fields(Move))
-        raise TypeError(f"move {number}: found {found!r:.80}, expected an object of {names}") from error
-    for name, value in asdict(move).items():
-        if not isinstance(value, str):
-            raise TypeError(f"move {number}: {name}: found {value!r:.80}, expected text")
-    if move.action not in get_args(Action):
-        raise ValueError(f"move {number}: action: found {move.action!r:.80}, expected {' or '.join(get_args(Action))}")
-    return move
+@dataclass(frozen=True)
+class _Moves:
+    """What is read of a pointer's document; the rest of it is for people."""
+
+    moves: tuple[Move, ...]

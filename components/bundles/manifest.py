@@ -18,6 +18,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from components.contracts.errors import BundleError
+from components.contracts.json_documents import closed, parse_json
 from components.shop.document import describe_mistakes
 from components.shop.settings import Candidates, Rules
 
@@ -28,6 +29,7 @@ SIDECAR = "sidecar.json"
 FORMAT = 1
 
 
+@closed
 @dataclass(frozen=True)
 class Part:
     """One booster of a blend: it adds ``weight * (margin - centre) / scale`` to the score."""
@@ -43,6 +45,7 @@ class Part:
         return f"{self.name}.ubj"
 
 
+@closed
 @dataclass(frozen=True)
 class Manifest:
     """What a bundle is and what it needs: equal manifests and equal files answer alike."""
@@ -79,15 +82,12 @@ def read_manifest(folder: Path) -> Manifest:
         BundleError: there is none, it was written in another format, or it has limits or rules that are not known.
     """
     try:
-        found = json.loads((folder / MANIFEST).read_bytes())
-        found["blend"] = tuple(Part(**part) for part in found["blend"])
-        found |= {key: tuple(found[key]) for key in ("feature_names", "baseline_names")}
-        manifest = Manifest(**found)
+        manifest = parse_json(Manifest, (folder / MANIFEST).read_bytes())
     except FileNotFoundError as error:
         raise BundleError(
             f"{folder}: found no {MANIFEST}; expected a bundle; `rankloop run` puts it back, or makes one"
         ) from error
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise BundleError(f"{folder / MANIFEST}: unreadable ({error}); `rankloop run` puts the bundle back") from error
     if manifest.format != FORMAT:
         raise BundleError(
@@ -99,9 +99,9 @@ def read_manifest(folder: Path) -> Manifest:
 
 def _check_settings(manifest: Manifest, place: Path) -> None:
     """Check that what decides which items are ranked is known to this code."""
-    for kind, found in ((Candidates, manifest.candidates), (Rules, manifest.rules)):
+    for kind, settings in ((Candidates, manifest.candidates), (Rules, manifest.rules)):
         try:
-            kind.model_validate(found)
+            kind.model_validate(settings)
         except ValidationError as error:
             raise BundleError(
                 f"{place}: {kind.__name__.lower()}: {describe_mistakes(error, kind)}; `rankloop run"

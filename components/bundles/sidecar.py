@@ -5,11 +5,25 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict
+from typing_extensions import TypedDict
+
 from components.bundles.manifest import SIDECAR
 from components.contracts.errors import BundleError
+from components.contracts.json_documents import closed, parse_json
 from components.home.durable import write_durably
 
 
+class VerdictDocument(TypedDict, total=False):
+    """What is read of a verdict's JSON; all else of it is kept as it is."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]  # a TypedDict holds keys, this is pydantic's way
+
+    checks: list[dict[str, Any]]
+    contenders: list[dict[str, Any]]
+
+
+@closed
 @dataclass(frozen=True)
 class Sidecar:
     """Where a bundle comes from and how it was judged; times are ISO 8601."""
@@ -22,7 +36,7 @@ class Sidecar:
     training: dict[str, Any] = field(default_factory=dict)  # parameters, curve, gain importance
     code_revision: str | None = None
     published_at: str | None = None
-    verdict: dict[str, Any] | None = None  # None until it is published
+    verdict: VerdictDocument | None = None  # None until it is published
 
     @property
     def promotable(self) -> bool:
@@ -47,22 +61,8 @@ def read_sidecar(folder: Path) -> Sidecar:
         BundleError: it is missing or unreadable, or holds what is no verdict.
     """
     try:
-        sidecar = Sidecar(**json.loads((folder / SIDECAR).read_bytes()))
-        _check_verdict(sidecar.verdict)
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+        return parse_json(Sidecar, (folder / SIDECAR).read_bytes())
+    except (OSError, ValueError) as error:
         raise BundleError(
             f"{folder / SIDECAR}: missing or unreadable ({error}); `rankloop run` puts the bundle back"
         ) from error
-    return sidecar
-
-
-def _check_verdict(verdict: Any) -> None:
-    """Check what is read of a verdict: an object, whose checks and contenders are lists of objects."""
-    if verdict is None:
-        return
-    if not isinstance(verdict, dict):
-        raise TypeError(f"verdict: found {verdict!r:.80}, expected an object or null")
-    for name in ("checks", "contenders"):
-        found = verdict.get(name, [])
-        if not (isinstance(found, list) and all(isinstance(one, dict) for one in found)):
-            raise TypeError(f"verdict.{name}: found {found!r:.80}, expected a list of objects")

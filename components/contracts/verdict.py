@@ -3,9 +3,11 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+
+from components.contracts.json_documents import closed, parse_json
 
 
+@closed
 @dataclass(frozen=True)
 class Score:
     """A mean over users with its bootstrap interval."""
@@ -15,6 +17,7 @@ class Score:
     high: float
 
 
+@closed
 @dataclass(frozen=True)
 class Contender:
     """How one contender did on the held-out requests."""
@@ -27,6 +30,7 @@ class Contender:
     intervals: dict[str, Score] = field(default_factory=dict)  # of the metrics that have one
 
 
+@closed
 @dataclass(frozen=True)
 class Comparison:
     """The challenger's NDCG less another contender's, on the same requests; paired, so narrower than either's own."""
@@ -38,6 +42,7 @@ class Comparison:
     users: int = 0
 
 
+@closed
 @dataclass(frozen=True)
 class Check:
     """One condition of the gate: whether it holds, and the reason in words."""
@@ -47,6 +52,7 @@ class Check:
     reason: str
 
 
+@closed
 @dataclass(frozen=True)
 class Verdict:
     """Whether the challenger deserves to go live, and why."""
@@ -75,20 +81,9 @@ def write_verdict(path: Path, verdict: Verdict) -> None:
 
 
 def read_verdict(path: Path) -> Verdict:
-    """Read a verdict written by ``write_verdict``."""
-    found: dict[str, Any] = json.loads(path.read_text())
-    checks = tuple(Check(**check) for check in found.pop("checks"))
-    contenders = tuple(_contender(contender) for contender in found.pop("contenders"))
-    comparisons = tuple(_comparison(comparison) for comparison in found.pop("comparisons"))
-    return Verdict(checks=checks, contenders=contenders, comparisons=comparisons, **found)
+    """Read a verdict written by ``write_verdict``.
 
-
-def _contender(found: dict[str, Any]) -> Contender:
-    slices, intervals = (
-        {name: Score(**score) for name, score in found.pop(key).items()} for key in ("slices", "intervals")
-    )
-    return Contender(ndcg=Score(**found.pop("ndcg")), slices=slices, intervals=intervals, **found)
-
-
-def _comparison(found: dict[str, Any]) -> Comparison:
-    return Comparison(difference=Score(**found.pop("difference")), **found)
+    Raises:
+        ValueError: the file holds no verdict.
+    """
+    return parse_json(Verdict, path.read_bytes())

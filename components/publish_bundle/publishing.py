@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from components.bundles.digest import short
 from components.bundles.loading import Bundle, load_ranker, open_bundle
+from components.bundles.sidecar import VerdictDocument
 from components.bundles.store import model_name, publish_folder
 from components.contracts.errors import BundleError
 from components.contracts.handles import Handle
@@ -48,7 +49,11 @@ def publish_bundle(
     verdict = _agreed_verdict(shop, bundle, evaluation)
     say(f"sealing {short(bundle.digest)} in the model store")
     sidecar = replace(
-        bundle.sidecar, run_id=run_id, code_revision=code_revision, published_at=now, verdict=asdict(verdict)
+        bundle.sidecar,
+        run_id=run_id,
+        code_revision=code_revision,
+        published_at=now,
+        verdict=cast(VerdictDocument, asdict(verdict)),
     )
     sealed = publish_folder(home.models, bundle, sidecar)
     handle = Handle("bundle", str(sealed.folder), draft.versions, sealed.digest, draft.as_of)

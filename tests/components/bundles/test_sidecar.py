@@ -23,12 +23,12 @@ def test_a_sidecar_is_read_as_it_was_written(tmp_path: Path, verdict: Any) -> No
 @pytest.mark.parametrize(
     ("verdict", "message"),
     [
-        ([1], "verdict: found [1], expected an object or null"),
-        ("promote", "verdict: found 'promote', expected an object or null"),
-        (False, "verdict: found False, expected an object or null"),
-        ({"checks": 5}, "verdict.checks: found 5, expected a list of objects"),
-        ({"checks": ["superiority"]}, "verdict.checks: found ['superiority'], expected a list of objects"),
-        ({"contenders": {}}, "verdict.contenders: found {}, expected a list of objects"),
+        ([1], "verdict: found [1], expected an object"),
+        ("promote", "verdict: found 'promote', expected an object"),
+        (False, "verdict: found False, expected an object"),
+        ({"checks": 5}, "verdict.checks: found 5, expected a valid array"),
+        ({"checks": ["superiority"]}, "verdict.checks.0: found 'superiority', expected an object"),
+        ({"contenders": {}}, "verdict.contenders: found {}, expected a valid array"),
     ],
 )
 def test_what_is_no_verdict_is_named(tmp_path: Path, verdict: Any, message: str) -> None:
