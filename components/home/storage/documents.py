@@ -142,3 +142,8 @@ def has_document(location: Location) -> bool:
             return True
     except FileNotFoundError:
         return False
+
+
+def _lock_of(document: Path) -> FileLock:
+    """Return the lock for changes of a document: a file of its own, which no write replaces."""
+    return FileLock(document.with_name(f".{document.name}.lock"))
