@@ -58,15 +58,18 @@ class Rules(Settings):
         description="Items never recommended: a catalogue column (`item` for the id itself) and its values.",
     )
     max_per_category: int | None = Field(
-        None, ge=1, description="At most so many items of one category (the finest level) in a list."
+        None, ge=1, description="Largest number of items of one category (the finest level) in a list."
     )
     hours_after_purchase: int = Field(
-        12, ge=0, description="The service leaves out what the user bought so few hours ago; 0 leaves out nothing."
+        12,
+        ge=0,
+        description="The service leaves out items that the user bought in the last so many hours; 0 leaves out "
+        "nothing.",
     )
     in_stock_only: str | None = Field(
         None,
         description="An item attribute that says whether the item may be recommended: a number above 0, or a word for "
-        "yes (see above). What is missing or not understood is out of stock.",
+        "yes (see above). Missing or unknown values mean out of stock.",
     )
     in_stock_words: tuple[str, ...] = Field((), description="Further values of `in_stock_only` that mean yes.")
     out_of_stock_words: tuple[str, ...] = Field((), description="Further values of `in_stock_only` that mean no.")
@@ -91,8 +94,8 @@ class Contract(Settings):
     max_missing_users: Share = Field(1.0, description="Largest share of new event rows without a user.")
     max_unknown_items: Share = Field(
         0.5,
-        description="Largest share that the catalogue may lack of what was sold in the last four horizons, counted by "
-        "rows and by distinct items; 1 sets no limit.",
+        description="Largest share of what was sold in the last four horizons that may be missing in the catalogue, "
+        "counted by rows and by distinct items; 1 sets no limit.",
     )
     max_duplicates: Share = Field(
         1.0,
@@ -112,24 +115,29 @@ class Contract(Settings):
     left_out_users: tuple[str, ...] = Field(
         (),
         description="Users whose events count for nothing: not for popularity, training or the gate (bots, tests, "
-        "resellers). Their rows are set aside; a change judges all rows again.",
+        "resellers). Their rows go to quarantine; a change validates all rows again.",
     )
     tolerated_rows: int = Field(
-        10, ge=0, description="So few bad new rows never stop a run, whatever their share; they go to quarantine."
+        10,
+        ge=0,
+        description="Up to this number, bad new rows never stop a run, even if they exceed a share; they go to "
+        "quarantine.",
     )
     max_quantity: float = Field(1e6, gt=0, description="Largest plausible number of units in a row.")
     max_price: float = Field(1e7, gt=0, description="Largest plausible price of a row.")
     no_user: tuple[str, ...] = Field(
         (),
-        description="Words that your data write for nobody, in any case, such as `0` or `guest`, beside the usual ones "
-        "(`null`, `NA`, `\\N`, …): such rows count for popularity only, and the service knows no such user.",
+        description="Words that mean nobody in your data, in upper or lower case, such as `0` or `guest`, in addition "
+        "to the usual ones (`null`, `NA`, `\\N`, …). Such rows count for popularity only, and the service "
+        "knows no such user.",
     )
     earliest_year: int = Field(1990, ge=1900, le=2100, description="First year whose events are plausible.")
     max_gap_days: int = Field(
         30,
         ge=1,
-        description="Rows after so many days without any are set aside, unless they are more than a handful and one "
-        "of their days has half of a usual day's rows; a handful more than a year before all others is set aside too.",
+        description="Rows after a gap of more than this number of days go to quarantine, unless they are more than a "
+        "few and one of their days has half of a usual day's rows. A few rows more than a year before all "
+        "others go there too.",
     )
     min_day_share: Share = Field(
         0.1,
@@ -157,14 +165,14 @@ class Features(Settings):
 class Candidates(Settings):
     """How many items each candidate source contributes."""
 
-    history: int = Field(200, ge=0, description="Of the user's own items.")
-    popular: int = Field(60, ge=0, description="Of the best-selling items.")
-    trending: int = Field(10, ge=0, description="Of the items that sell faster than before.")
-    neighbours: int = Field(30, ge=0, description="Of the items bought together with the user's own.")
-    category: int = Field(20, ge=0, description="Of the best-selling items in the user's categories.")
-    new: int = Field(10, ge=0, description="Of the items first sold lately.")
-    promoted: int = Field(10, ge=0, description="Of the items on promotion.")
-    seen: int = Field(30, ge=0, description="Of the items that the user looked at last.")
+    history: int = Field(200, ge=0, description="Largest number of the user's own items.")
+    popular: int = Field(60, ge=0, description="Largest number of best-selling items.")
+    trending: int = Field(10, ge=0, description="Largest number of items that sell faster than before.")
+    neighbours: int = Field(30, ge=0, description="Largest number of items bought together with the user's own.")
+    category: int = Field(20, ge=0, description="Largest number of best-selling items in the user's categories.")
+    new: int = Field(10, ge=0, description="Largest number of items first sold lately.")
+    promoted: int = Field(10, ge=0, description="Largest number of items on promotion.")
+    seen: int = Field(30, ge=0, description="Largest number of items that the user looked at last.")
 
 
 class Training(Settings):
@@ -175,25 +183,31 @@ class Training(Settings):
         40_000, ge=1, description="Largest number of training requests; beyond it requests are sampled by seed."
     )
     impressions: float = Field(
-        0.2, ge=0, description="Most logged requests (impressions) to train on for each weekly one; 0 uses none."
+        0.2,
+        ge=0,
+        description="Largest number of logged requests (impressions) to train on for each weekly request; 0 uses none.",
     )
     min_requests: int = Field(
-        200, ge=1, description="Fewest training requests to train on; below it the run ends with a baseline bundle."
+        200, ge=1, description="Smallest number of training requests; with fewer, the run ends with a baseline bundle."
     )
     rounds: int = Field(100, ge=1, description="Largest number of trees of the pairwise model.")
     logit_rounds: int = Field(150, ge=1, description="Largest number of trees of the logistic model.")
     seed: int = Field(7, description="Seed of every random choice.")
     tuning_trials: int = Field(
-        0, ge=0, description="Optuna trials over the model's parameters, judged on the validation slice; 0 is none."
+        0, ge=0, description="Optuna trials over the model's parameters, compared on the validation slice; 0 is none."
     )
-    threads: int = Field(2, ge=1, description="Threads of training; part of what makes a model repeatable.")
-    stop_after: int = Field(60, ge=1, description="Trees without a validation NDCG that holds before training stops.")
+    threads: int = Field(2, ge=1, description="Threads of training; another number can give another model.")
+    stop_after: int = Field(
+        60, ge=1, description="Training stops after so many trees without a validation NDCG near the best."
+    )
     depth: int = Field(5, ge=1, le=12, description="Depth of a tree.")
     learning_rate: float = Field(0.1, gt=0, le=1, description="Share of each tree's correction that is used.")
     columns_per_tree: float = Field(0.15, gt=0, le=1, description="Share of the features that each tree may use.")
     min_child_weight: float = Field(10.0, ge=0, description="Smallest sum of second derivatives in a leaf.")
     l2: float = Field(5.0, ge=0, description="L2 penalty on the leaves.")
-    pairs: int = Field(20, ge=1, description="Places of each list from whose top the pairs of a round are drawn.")
+    pairs: int = Field(
+        20, ge=1, description="Number of places at the top of each list from which the pairs of a round are drawn."
+    )
     bins: int = Field(64, ge=2, description="Bins that each feature's values are sorted into.")
     logit_weight: float = Field(
         1.0, ge=0, description="Weight of the logistic model beside the pairwise one; 0 trains the pairwise one alone."
@@ -204,12 +218,12 @@ class Gate(Settings):
     """What a challenger must show to be promoted."""
 
     heldout_horizons: int = Field(3, ge=1, description="Held-out weeks (horizons) on which all contenders are scored.")
-    min_users: int = Field(100, ge=1, description="Fewest held-out users to judge on; never fewer than two.")
+    min_users: int = Field(100, ge=1, description="Smallest number of held-out users for a verdict; at least two.")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Confidence of the bootstrap intervals.")
     resamples: int = Field(2000, ge=100, description="Bootstrap resamples over users.")
     champion_margin: Share = Field(0.01, description="Relative loss against the champion that is still not inferior.")
     slice_allowance: Share = Field(0.05, description="Largest relative loss in any named slice, unless within noise.")
-    min_slice_users: int = Field(50, ge=1, description="Fewest users of a slice to judge on.")
+    min_slice_users: int = Field(50, ge=1, description="Smallest number of users of a slice for a verdict on it.")
     min_coverage: Share = Field(
         0.0, description="Smallest share of the merchandise sold in the training weeks that the lists must show."
     )
@@ -226,7 +240,7 @@ class Drift(Settings):
     """When a window counts as drifted."""
 
     window_days: int | None = Field(
-        None, ge=1, description="Days of the live window, from one horizon to all held-out ones; by itself one horizon."
+        None, ge=1, description="Days of the live window, from one horizon to all held-out ones. Default: one horizon."
     )
     psi: float = Field(0.2, gt=0, description="Population stability index beyond which a column has drifted.")
     ks: float = Field(0.1, gt=0, description="Kolmogorov-Smirnov distance beyond which a column has drifted.")
@@ -235,21 +249,23 @@ class Drift(Settings):
         0.05, description="Share of rows in new or vanished categories beyond which a column has drifted."
     )
     quality: Share = Field(0.1, description="Relative loss of NDCG beyond which quality has drifted.")
-    min_users: int = Field(100, ge=1, description="Fewest users of a window, and of the reference, to judge on.")
+    min_users: int = Field(
+        100, ge=1, description="Smallest number of users of a window, and of the reference, for a verdict on drift."
+    )
 
 
 class Feedback(Settings):
     """What becomes of the lists that the service showed, and of the events that came back."""
 
     session_minutes: int = Field(
-        30, ge=0, description="How long a list waits for events that say what was seen of it, before it is ingested."
+        30, ge=0, description="How long a list waits for events about it before it is ingested."
     )
     events: tuple[EventType, ...] = Field(
         ("view", "click", "add_to_cart", "purchase"),
         description="Event types that are ingested from the service; leave out those that the shop's own sources "
         "bring, or they count twice.",
     )
-    keep_days: int = Field(180, ge=1, description="Days that the service's own log is kept; what was ingested stays.")
+    keep_days: int = Field(180, ge=1, description="Days for which the service's own log is kept; ingested rows stay.")
 
 
 class Shop(Settings):
@@ -277,7 +293,7 @@ class Shop(Settings):
     training: Training = Field(default_factory=Training, description="How the ranker is trained.")
     gate: Gate = Field(default_factory=Gate, description="What a challenger must show.")
     drift: Drift = Field(default_factory=Drift, description="When a window counts as drifted.")
-    feedback: Feedback = Field(default_factory=Feedback, description="What becomes of what the service logged.")
+    feedback: Feedback = Field(default_factory=Feedback, description="How the service's log is ingested and kept.")
 
     @field_validator("time_zone")
     @classmethod
