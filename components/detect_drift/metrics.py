@@ -1,64 +1,65 @@
-"""A drift report as flat metrics, named as Prometheus wants them."""
+"""A drift report as metrics of the catalogue."""
 
-import re
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any, TypeAlias
 
+from components.contracts import metrics
+from components.contracts.metrics import Metric
 from components.drift.report import ColumnDrift, DriftReport, QualityDrift, TableDrift, Verdict
 
-PREFIX = "rankloop_drift"
-_UNSAFE = re.compile(r"[^a-zA-Z0-9_]+")
+Sample: TypeAlias = tuple[Metric, tuple[str, ...], float]  # the values of the metric's labels, and its own
+QUALITY = "quality"
 
 
-def drift_metrics(report: DriftReport) -> dict[str, float]:
-    """Return metric name → value: the verdicts, per table sums, and every statistic of every column.
+def drift_metrics(report: DriftReport) -> dict[str, list[dict[str, Any]]]:
+    """Return the samples of each metric by its name, for JSON: a sample is its labels and ``value``.
 
-    Flags are 1.0 or 0.0; shares are in 0..1. A statistic that was not computed has no entry. Of columns whose names
-    differ only in characters that Prometheus does not take, the larger value stands. NDCG is cut at the shop's k, which
-    is not part of a name: an alert is written once for all shops.
+    A statistic that was not computed, and a verdict on what is too small to judge, have no sample.
     """
-    metrics = {
-        _name("drifted"): float(report.drifted),
-        _name("judged"): float(report.verdict is not Verdict.TOO_SMALL),
-    }
+    samples: dict[str, list[dict[str, Any]]] = {}
+    for metric, labels, value in _samples(report):
+        sample = {**dict(zip(metric.labels, labels, strict=True)), "value": value}
+        samples.setdefault(metric.name, []).append(sample)
+    return samples
+
+
+def _samples(report: DriftReport) -> Iterator[Sample]:
+    yield from _verdict(metrics.DRIFT_WINDOW_VERDICT, (), report.verdict)
     for table in report.tables:
-        metrics |= _table_metrics(table)
-    return metrics | _quality_metrics(report.quality) if report.quality is not None else metrics
+        yield from _table(table)
+    if report.quality is not None:
+        yield from _quality(report.quality)
 
 
-def _table_metrics(table: TableDrift) -> dict[str, float]:
-    metrics = {
-        _name(table.name, "judged"): float(table.verdict is not Verdict.TOO_SMALL),
-        _name(table.name, "drifted"): float(table.verdict is Verdict.DRIFTED),
-        _name(table.name, "drifted_columns"): float(len(table.drifted_columns)),
-        _name(table.name, "columns"): float(len(table.columns)),
-        _name(table.name, "rows"): float(table.live_rows),
-    }
+def _table(table: TableDrift) -> Iterator[Sample]:
+    yield from _verdict(metrics.DRIFT_TABLE_VERDICT, (table.name,), table.verdict)
+    yield metrics.DRIFT_ROWS, (table.name,), float(table.live_rows)
+    counts = Counter(column.verdict for column in table.columns)
+    for verdict in Verdict:
+        yield metrics.DRIFT_COLUMNS, (table.name, verdict), float(counts[verdict])
     for column in table.columns:
-        for statistic, value in _column_values(column):
-            name = _name(table.name, column.column, statistic)
-            metrics[name] = max(value, metrics.get(name, value))
-    return metrics
+        yield from _column(table.name, column)
 
 
-def _column_values(column: ColumnDrift) -> Iterator[tuple[str, float]]:
-    yield "drifted", float(column.verdict is Verdict.DRIFTED)
+def _column(table: str, column: ColumnDrift) -> Iterator[Sample]:
+    yield from _verdict(metrics.DRIFT_VERDICT, (table, column.column), column.verdict)
     for measure in column.measures:
-        yield measure.name, measure.value
+        labels = table, column.column, measure.name
+        yield metrics.DRIFT_STATISTIC, labels, measure.value
+        yield metrics.DRIFT_LIMIT, labels, measure.limit
     if column.live_missing is not None:
-        yield "missing_share", column.live_missing
+        yield metrics.DRIFT_STATISTIC, (table, column.column, "missing_share"), column.live_missing
 
 
-def _quality_metrics(quality: QualityDrift) -> dict[str, float]:
-    metrics = {
-        _name("quality", "judged"): float(quality.verdict is not Verdict.TOO_SMALL),
-        _name("quality", "drifted"): float(quality.verdict is Verdict.DRIFTED),
-        _name("quality", "users"): float(quality.users),
-        _name("quality", "reference_ndcg"): quality.reference_mean,
-    }
+def _quality(quality: QualityDrift) -> Iterator[Sample]:
+    yield from _verdict(metrics.DRIFT_TABLE_VERDICT, (QUALITY,), quality.verdict)
+    yield metrics.DRIFT_QUALITY_USERS, (), float(quality.users)
+    yield metrics.DRIFT_QUALITY_NDCG, ("reference",), quality.reference_mean
     if quality.live_mean is not None:
-        metrics[_name("quality", "live_ndcg")] = quality.live_mean
-    return metrics
+        yield metrics.DRIFT_QUALITY_NDCG, ("live",), quality.live_mean
 
 
-def _name(*parts: str) -> str:
-    return "_".join([PREFIX, *(_UNSAFE.sub("_", part) for part in parts)])
+def _verdict(metric: Metric, labels: tuple[str, ...], verdict: Verdict) -> Iterator[Sample]:
+    if verdict is not Verdict.TOO_SMALL:
+        yield metric, labels, float(verdict is Verdict.DRIFTED)

@@ -200,9 +200,9 @@ def mean_stage(port: int, stage: str) -> float:
         sample.name.rpartition("_")[2]: sample.value
         for family in text_string_to_metric_families(page)
         for sample in family.samples
-        if family.name == "rankloop_stage_milliseconds" and sample.labels["stage"] == stage
+        if family.name == "rankloop_stage_duration_seconds" and sample.labels["stage"] == stage
     }
-    return found["sum"] / found["count"]
+    return 1e3 * found["sum"] / found["count"]
 
 
 def _items(home: Home) -> list[str]:

@@ -8,7 +8,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.ranking_service.telemetry.counters import Counters
+from components.contracts.metrics import LISTS_CLICKED, LISTS_SHOWN, RECIPROCAL_RANK
+from components.ranking_service.telemetry.counters import Counter
 
 MOST_LISTS = 20_000  # remembered at once: at 100 lists a second, the last three minutes; about 30 MB at ten items each
 MOST_POSITIONS = 50  # of a list that are remembered; a click further down counts for next to nothing
@@ -28,11 +29,9 @@ class ClickThrough:
 
     def __init__(self) -> None:
         self._lists: OrderedDict[str, _Shown] = OrderedDict()
-        self.shown = Counters("rankloop_lists_shown", "Lists that were logged; previews are not.", ["arm"])
-        self.clicked = Counters("rankloop_lists_clicked", "Lists of which an item was clicked or bought.", ["arm"])
-        self.reciprocal_ranks = Counters(
-            "rankloop_reciprocal_rank", "Sum over clicked lists of 1 / best position clicked.", ["arm"]
-        )
+        self.shown, self.clicked = Counter(LISTS_SHOWN), Counter(LISTS_CLICKED)
+        self.reciprocal_ranks = Counter(RECIPROCAL_RANK)
+        self.counters = (self.shown, self.clicked, self.reciprocal_ranks)
 
     def show(self, request_id: str, arm: str, item_ids: Sequence[str]) -> None:
         """Remember a list that a caller was given."""

@@ -80,7 +80,7 @@ class RequestLog:
             "request_id": visit.request_id,
             "route": visit.route,
             "status": int(visit.status),
-            "ms": round(visit.milliseconds, 3),
+            "ms": round(visit.seconds * 1000, 3),
             "caller": visit.caller,
             "arm": visit.arm,
             "fallback": visit.fallback,

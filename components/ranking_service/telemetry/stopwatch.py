@@ -30,9 +30,9 @@ class Stopwatch:
     ) -> None:
         self.laps.append((self._stage, self._began, time.perf_counter_ns()))
 
-    def milliseconds(self) -> dict[str, float]:
+    def seconds(self) -> dict[str, float]:
         """Return the time of each stage."""
-        found: dict[str, float] = {}
+        taken: dict[str, float] = {}
         for stage, began, ended in self.laps:
-            found[stage] = found.get(stage, 0.0) + (ended - began) / 1e6
-        return found
+            taken[stage] = taken.get(stage, 0.0) + (ended - began) / 1e9
+        return taken

@@ -39,9 +39,9 @@ class Visit:
     """Takes what the request costs, once it is read, from what its caller may ask."""
 
     @property
-    def milliseconds(self) -> float:
+    def seconds(self) -> float:
         """Time from the request's head to the answer's end."""
-        return (self.ended_ns - self.began_ns) / 1e6
+        return (self.ended_ns - self.began_ns) / 1e9
 
 
 def visit_of(request: Request) -> Visit:

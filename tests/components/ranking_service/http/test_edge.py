@@ -201,7 +201,10 @@ def test_requests_are_counted_by_routes_that_are_few(gate: Gate) -> None:
         ("other", "404"): 3,
         ("other", "500"): 1,
     }
-    assert counted(gate, "rankloop_stage_milliseconds_count") == {("champion", "scoring"): 1, ("champion", "total"): 1}
+    assert counted(gate, "rankloop_stage_duration_seconds_count") == {
+        ("champion", "scoring"): 1,
+        ("champion", "total"): 1,
+    }
 
 
 def test_each_request_is_one_line_without_the_users_id(gate: Gate) -> None:

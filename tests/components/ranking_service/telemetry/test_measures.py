@@ -1,23 +1,32 @@
 """What Prometheus reads: parsed by its own client library."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
-from prometheus_client import Metric
+from prometheus_client import Metric as MetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
+from components.contracts import metrics
+from components.contracts.metrics import ANSWER_SECONDS, Metric, MetricKind, MetricSource
 from components.ranking_service.telemetry import click_through
-from components.ranking_service.telemetry.counters import Counters, Histograms
-from components.ranking_service.telemetry.measures import BOUNDS_MS, Measures
+from components.ranking_service.telemetry.counters import Counter, Histogram
+from components.ranking_service.telemetry.measures import Measures
 from components.ranking_service.telemetry.visits import Visit
 
 
-def families(measures: Measures) -> dict[str, Metric]:
+def metric(**changes: Any) -> Metric:
+    return replace(Metric(MetricSource.SERVICE, MetricKind.COUNTER, "odd_total", "Odd."), **changes)
+
+
+def families(measures: Measures) -> dict[str, MetricFamily]:
     found = list(text_string_to_metric_families(measures.page().decode()))
     names = [family.name for family in found]
     assert len(names) == len(set(names)), "each metric once"
     return {family.name: family for family in found}
 
 
-def values(family: Metric) -> dict[tuple[str, ...], float]:
+def values(family: MetricFamily) -> dict[tuple[str, ...], float]:
     return {tuple(sample.labels.values()): sample.value for sample in family.samples}
 
 
@@ -28,26 +37,29 @@ def visit(total_ms: float = 1.0, fallback: str | None = None, **laps_ms: float) 
     return found
 
 
-def test_stages_lie_in_buckets_of_milliseconds() -> None:
+def test_stages_lie_in_buckets_that_tell_milliseconds_apart() -> None:
     measures = Measures()
     for taken in (0.2, 0.25, 3.5, 2000):
         measures.take(visit(scoring=taken))
-    found = families(measures)["rankloop_stage_milliseconds"]
+    found = families(measures)["rankloop_stage_duration_seconds"]
     scoring = [sample for sample in found.samples if sample.labels["stage"] == "scoring"]
     buckets = {sample.labels["le"]: sample.value for sample in scoring if sample.name.endswith("_bucket")}
-    assert list(map(float, buckets)) == [*BOUNDS_MS, float("inf")]
-    assert (buckets["0.25"], buckets["3.0"], buckets["4.0"], buckets["1000.0"], buckets["+Inf"]) == (2, 2, 3, 3, 4)
+    assert list(map(float, buckets)) == [*ANSWER_SECONDS, float("inf")]
+    assert (buckets["0.00025"], buckets["0.003"], buckets["0.004"], buckets["1.0"], buckets["+Inf"]) == (2, 2, 3, 3, 4)
     last = {sample.name: sample.value for sample in scoring}
-    assert last["rankloop_stage_milliseconds_count"] == 4
-    assert last["rankloop_stage_milliseconds_sum"] == pytest.approx(2003.95)
+    assert last["rankloop_stage_duration_seconds_count"] == 4
+    assert last["rankloop_stage_duration_seconds_sum"] == pytest.approx(2.00395)
 
 
 def test_a_stage_that_comes_twice_counts_as_one() -> None:
     measures, seen = Measures(), visit(3.0, features=1.0)
     seen.stopwatch.laps *= 2
     measures.take(seen)
-    samples = families(measures)["rankloop_stage_milliseconds"].samples
-    assert {(s.labels["stage"], s.value) for s in samples if s.name.endswith("_sum")} == {("features", 2), ("total", 3)}
+    samples = families(measures)["rankloop_stage_duration_seconds"].samples
+    assert {(s.labels["stage"], s.value) for s in samples if s.name.endswith("_sum")} == {
+        ("features", 0.002),
+        ("total", 0.003),
+    }
 
 
 def test_fallbacks_are_counted_and_previews_are_not() -> None:
@@ -63,7 +75,7 @@ def test_fallbacks_are_counted_and_previews_are_not() -> None:
 
 def test_a_bundle_that_answers_no_more_leaves_the_page() -> None:
     measures, now = Measures(), {"champion": "sha256:1", "challenger": "sha256:2"}
-    measures.bundles = lambda: now
+    measures.readers.show(metrics.BUNDLE_INFO, lambda: dict.fromkeys(now.items(), 1))
     info = "rankloop_bundle_info"
     assert values(families(measures)[info]) == {("champion", "sha256:1"): 1, ("challenger", "sha256:2"): 1}
     now = {"champion": "sha256:2"}
@@ -72,18 +84,18 @@ def test_a_bundle_that_answers_no_more_leaves_the_page() -> None:
 
 def test_other_parts_show_their_numbers_and_one_that_fails_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
     measures = Measures()
-    measures.readers.gauge("rankloop_item_rows_age_seconds", "Age.", lambda: 12.5)
-    measures.readers.gauge("rankloop_nothing", "Nothing yet.", lambda: None)
-    measures.readers.gauge("rankloop_broken", "Broken.", lambda: 1 / 0)
-    measures.readers.counter("rankloop_feedback_written", "Written.", lambda: 7)
-    measures.readers.gauges("rankloop_breaker", "State.", ["state"], lambda: {("open",): 1.0, ("closed",): 0.0})
+    measures.readers.show(metrics.ITEM_ROWS_AGE, lambda: 12.5)
+    measures.readers.show(metrics.FEEDBACK_SYNC_AGE, lambda: None)
+    measures.readers.show(metrics.SESSIONS, lambda: 1 / 0)
+    measures.readers.show(metrics.SESSIONS_DROPPED, lambda: 7)
+    measures.readers.show(metrics.STORE_BREAKER, lambda: {("open",): 1.0, ("closed",): 0.0})
     found = families(measures)
     assert values(found["rankloop_item_rows_age_seconds"]) == {(): 12.5}
-    assert values(found["rankloop_nothing"]) == {}
-    assert values(found["rankloop_feedback_written"]) == {(): 7}
-    assert values(found["rankloop_breaker"]) == {("open",): 1, ("closed",): 0}
-    assert "rankloop_broken" not in found
-    assert "rankloop_broken cannot be read" in caplog.text
+    assert values(found["rankloop_feedback_sync_age_seconds"]) == {}
+    assert values(found["rankloop_sessions_dropped"]) == {(): 7}
+    assert values(found["rankloop_store_breaker"]) == {("open",): 1, ("closed",): 0}
+    assert "rankloop_sessions" not in found
+    assert "rankloop_sessions cannot be read" in caplog.text
 
 
 def test_the_process_shows_its_memory_and_its_garbage() -> None:
@@ -121,13 +133,13 @@ def test_only_the_last_lists_are_remembered(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_labels_are_escaped() -> None:
-    counters = Counters("odd", "Odd.", ["label"])
+    counters = Counter(metric(labels=("label",)))
     counters.add('a"\n\\')
     assert [sample.labels for sample in counters.collect().samples] == [{"label": 'a"\n\\'}]
 
 
 def test_a_bound_belongs_to_its_bucket() -> None:
-    histograms = Histograms("h", "H.", [1, 2])
+    histograms = Histogram(metric(buckets=(1.0, 2.0)))
     histograms.observe(1.0)
     histograms.observe(2.1)
     counts = {sample.labels.get("le"): sample.value for sample in histograms.collect().samples}
