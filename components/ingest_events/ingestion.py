@@ -1,9 +1,10 @@
 """Bring a shop's sources into the raw lake: each row once, with the offsets in the same commit."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 from components.contracts.handles import Handle
@@ -12,20 +13,13 @@ from components.feedback.compaction.retention import drop_old_feedback
 from components.home.layout import Home
 from components.home.presence import status_of
 from components.home.tombstones import Tombstones
-from components.ingest_events.growing import GrowingSource, SourceFacts, grow_table
-from components.ingest_events.mapping.columns import SourceColumns, map_events, map_impressions, map_items, map_users
-from components.ingest_events.offsets import settings_digest
+from components.ingest_events.full_refresh import refresh_table
+from components.ingest_events.incremental import SourceFacts, append_new_rows
 from components.ingest_events.older_layouts import name_sources
-from components.ingest_events.promotions import promotions_sql
-from components.ingest_events.served import read_served
-from components.ingest_events.snapshots import SnapshotSource, replace_table
+from components.ingest_events.shop_sources import IMPRESSIONS, ShopSources
 from components.lake.session import duckdb_session
 from components.lake.tables import table_version
-from components.shop.settings import ItemSource, PromotionSource, Settings, Shop, UserSource
-
-IMPRESSIONS = "impressions"
-SNAPSHOT_LAYOUT = 2  # of the raw tables: when it changes, a home reads its snapshots again
-Select = Callable[[SourceColumns, str], str]
+from components.shop.settings import Shop
 
 
 @dataclass(frozen=True)
@@ -47,72 +41,29 @@ def ingest_events(shop: Shop, home: Home, now: datetime, say: Callable[[str], No
     Raises:
         SourceError: a source cannot be read, lacks a mapped column, or moved backwards.
     """
-    read: dict[str, SourceFacts] = {}
-    forgotten = Tombstones(home.tombstones)
-    with duckdb_session() as session:
-        name_sources(session, home.raw / IMPRESSIONS)
-        for grower in growing_sources(shop):
-            say(f"reading {grower.name}")
-            read[grower.name] = grow_table(
-                session, home.raw / grower.table, grower, grower.source.zone or shop.zone, now, forgotten
-            )
-        for snapshot in snapshot_sources(shop):
-            say(f"reading {snapshot.table}")
-            zone = snapshot.source.zone or shop.zone
-            read[snapshot.table] = replace_table(session, home.raw / snapshot.table, snapshot, zone, forgotten)
-        if status_of(home.feedback) is not None:
-            say("reading what the service logged")
-            read |= read_served(session, shop.feedback, home, now)
-            drop_old_feedback(home, shop.feedback.keep_days, now)
+    with tempfile.TemporaryDirectory(prefix="rankloop-sources-") as scratch:
+        facts = _read_sources(ShopSources(shop, home, now, Path(scratch)), say)
+    if status_of(home.feedback) is not None:
+        drop_old_feedback(home, shop.feedback.keep_days, now)
     versions = {table: version for table in RAW if (version := table_version(home.raw / table)) is not None}
     return IngestReport(
         raw=Handle(kind="raw", uri=str(home.raw), versions=versions),
-        rows_in=sum(facts.rows_read for facts in read.values()),
-        rows_out=sum(facts.rows_new for facts in read.values()),
-        facts={"sources": {name: asdict(facts) for name, facts in read.items()}},
+        rows_in=sum(each.rows_read for each in facts.values()),
+        rows_out=sum(each.rows_new for each in facts.values()),
+        facts={"sources": {name: asdict(each) for name, each in facts.items()}},
     )
 
 
-def growing_sources(shop: Shop) -> Iterator[GrowingSource]:
-    """The sources of events and impressions."""
-    for events in shop.events:
-        settings = _reading(shop, events, only={"columns", "source"})
-        yield GrowingSource("events", events.name, events.source, settings, _mapper(map_events, events))
-    if shop.impressions is not None:
-        settings, mapper = _reading(shop, shop.impressions), _mapper(map_impressions, shop.impressions)
-        yield GrowingSource(IMPRESSIONS, IMPRESSIONS, shop.impressions.source, settings, mapper)
-
-
-def snapshot_sources(shop: Shop) -> Iterator[SnapshotSource]:
-    """The sources of items, users and promotions."""
-    if shop.items is not None:
-        yield _snapshot("items", shop, shop.items, _select(map_items, shop.items))
-    if shop.users is not None:
-        yield _snapshot("users", shop, shop.users, _select(map_users, shop.users))
-    if shop.promotions is not None:
-        promotions = _snapshot("promotions", shop, shop.promotions, partial(promotions_sql, shop.promotions))
-        yield replace(promotions, of_all_rows=True)
-
-
-def _snapshot(
-    table: str, shop: Shop, described: ItemSource | UserSource | PromotionSource, select: Select
-) -> SnapshotSource:
-    settings = settings_digest(SNAPSHOT_LAYOUT, _reading(shop, described))
-    return SnapshotSource(table, described.source, settings, select)
-
-
-def _reading(shop: Shop, described: Settings, only: set[str] | None = None) -> str:
-    """Digest how a source is read, by what differs from the defaults: a key that comes to be changes no digest.
-
-    Where it lies is left out, so that a source that was moved is the same source.
-    """
-    written = described.model_dump(include=only, exclude={"source": {"path", "url"}}, exclude_defaults=True)
-    return settings_digest(written, shop.time_zone)
-
-
-def _mapper(map_columns: Callable[..., Any], source: Any) -> Callable[[SourceColumns], Any]:
-    return lambda found: map_columns(source, found)
-
-
-def _select(map_columns: Callable[..., Any], source: Any) -> Select:
-    return lambda found, relation: map_columns(source, found).select(relation)
+def _read_sources(sources: ShopSources, say: Callable[[str], None]) -> dict[str, SourceFacts]:
+    """Return the facts of each source by its label."""
+    raw, forgotten = sources.home.raw, Tombstones(sources.home.tombstones)
+    facts: dict[str, SourceFacts] = {}
+    with duckdb_session() as session:
+        name_sources(session, raw / IMPRESSIONS)
+        for source in sources.incremental():
+            say(f"reading {source.label}")
+            facts[source.label] = append_new_rows(session, raw / source.table, source, sources.now, forgotten)
+        for refreshed in sources.full_refresh():
+            say(f"reading {refreshed.table}")
+            facts[refreshed.table] = refresh_table(session, raw / refreshed.table, refreshed, forgotten)
+    return facts

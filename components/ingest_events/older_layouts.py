@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from components.contracts.tables import RAW
 from components.lake.rows import stream_rows
-from components.lake.session import delta_relation, text
+from components.lake.session import delta_relation, quote_literal
 from components.lake.tables import open_table, read_notes, rewrite_table
 
 SOURCE = "source"
@@ -20,6 +20,6 @@ def name_sources(session: duckdb.DuckDBPyConnection, uri: Path) -> None:
         return
     schema = RAW[uri.name]
     before = pa.schema([field for field in schema if field.name != SOURCE])
-    columns = ", ".join(f"{text(uri.name)} AS {name}" if name == SOURCE else name for name in schema.names)
+    columns = ", ".join(f"{quote_literal(uri.name)} AS {name}" if name == SOURCE else name for name in schema.names)
     rows = stream_rows(session, f"SELECT {columns} FROM {delta_relation(uri, before)}", schema)
     rewrite_table(uri, rows, read_notes(uri))

@@ -14,7 +14,7 @@ import duckdb
 
 from components.contracts.tables import EVENTS
 from components.lake.resources import small_memory
-from components.lake.session import delta_relation, duckdb_session, text
+from components.lake.session import delta_relation, duckdb_session, quote_literal
 
 _UNTOLD = {"ingested_at"}  # differs between homes that hold the same data
 
@@ -51,7 +51,7 @@ def _first_moment(known: str, moments: Sequence[datetime], start: int = 0) -> st
     middle = len(moments) // 2
     earlier = _first_moment(known, moments[:middle], start)
     later = _first_moment(known, moments[middle + 1 :], start + middle + 1)
-    boundary = f"{known} <= TIMESTAMPTZ {text(moments[middle].isoformat())}"
+    boundary = f"{known} <= TIMESTAMPTZ {quote_literal(moments[middle].isoformat())}"
     return f"CASE WHEN {boundary} THEN {earlier} ELSE {later} END"
 
 

@@ -10,7 +10,7 @@ from ibis.backends.duckdb import Backend
 
 from components.home.storage.locations import Location
 from components.lake.resources import small_memory
-from components.lake.session import delta_relation, engine_settings, name
+from components.lake.session import delta_relation, engine_settings, quote_identifier
 
 
 class Engine(Protocol):
@@ -38,7 +38,8 @@ class DuckDBEngine:
 
     def delta_table(self, uri: Location, schema: pa.Schema, version: int | None = None) -> ibis.Table:
         view = self._next_view(uri.name)
-        self.backend.raw_sql(f"CREATE TEMP VIEW {name(view)} AS FROM {delta_relation(uri, schema, version)}")
+        relation = delta_relation(uri, schema, version)
+        self.backend.raw_sql(f"CREATE TEMP VIEW {quote_identifier(view)} AS FROM {relation}")
         return self.backend.table(view)
 
     def memory_table(self, rows: pa.Table) -> ibis.Table:

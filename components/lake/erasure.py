@@ -21,7 +21,14 @@ from components.home.presence import files_below
 from components.lake.id_parts import count_parts, without_parts
 from components.lake.id_sql import id_sql
 from components.lake.rows import stream_rows
-from components.lake.session import duckdb_session, json_cell, name, parquet_relation, path_text, text
+from components.lake.session import (
+    duckdb_session,
+    json_cell,
+    parquet_relation,
+    path_text,
+    quote_identifier,
+    quote_literal,
+)
 from components.lake.tables import LOG, Notes, open_table, read_notes, replace_rows, table_files, table_version
 from components.lake.versions import noted_version
 
@@ -95,8 +102,8 @@ def _plain_rows(path: Path, person: Person) -> int:
 
 def _is_of(person: Person, columns: Sequence[str]) -> str:
     """SQL that is true for the rows of a user."""
-    wanted = text(person.user_id)
-    tests = [f"{name(USER_ID)} = {wanted}"] if USER_ID in columns else []
+    wanted = quote_literal(person.user_id)
+    tests = [f"{quote_identifier(USER_ID)} = {wanted}"] if USER_ID in columns else []
     for column in JSON_COLUMNS:
         if column in columns:
             tests += [_names(json_cell(column, key), person) for key in person.columns]
@@ -105,7 +112,7 @@ def _is_of(person: Person, columns: Sequence[str]) -> str:
 
 def _names(cell: str, person: Person) -> str:
     """Return SQL of whether a cell of a source is the user's id; see ``Person.is_named_by``."""
-    return f"{text(person.user_id)} IN ({cell}, {id_sql(cell)})"
+    return f"{quote_literal(person.user_id)} IN ({cell}, {id_sql(cell)})"
 
 
 def _rewrite(uri: Path, person: Person, accepted: Fits | None) -> tuple[int, int]:
@@ -136,7 +143,8 @@ def _write_without(uri: Path, version: int, person: Person) -> int:
     with duckdb_session() as session:
         every = parquet_relation(table_files(uri, version), schema)
         replaced = without_parts(person, schema.names)
-        columns = ", ".join(f"{replaced.get(column, name(column))} AS {name(column)}" for column in schema.names)
+        quoted = {column: quote_identifier(column) for column in schema.names}
+        columns = ", ".join(f"{replaced.get(column, cell)} AS {cell}" for column, cell in quoted.items())
         others = f"SELECT {columns} FROM {every} WHERE NOT {_is_of(person, schema.names)}"
         return replace_rows(uri, stream_rows(session, others, schema), read_notes(uri, version))
 

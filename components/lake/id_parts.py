@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from components.contracts.id_parts import ID_KEYS, RE2
 from components.home.data_subject import USER_ID, Person
-from components.lake.session import name, text
+from components.lake.session import quote_identifier, quote_literal
 
 TEXTS = {"context": True, "found": False, "row": False}  # and whether whole values in them count
 ATTRIBUTES = "attributes"
@@ -17,9 +17,15 @@ def without_parts(person: Person, columns: Sequence[str]) -> dict[str, str]:
     Rows of a user whose own id holds it are theirs, and stay as they are.
     """
     has_users = USER_ID in columns
-    own = f"coalesce(regexp_matches({name(USER_ID)}, {text(person.part.in_id(RE2))}), false)" if has_users else "false"
+    own_id = f"regexp_matches({quote_identifier(USER_ID)}, {quote_literal(person.part.in_id(RE2))})"
+    own = f"coalesce({own_id}, false)" if has_users else "false"
     return {
-        column: f"CASE WHEN {own} THEN {name(column)} ELSE {_unless_counter(person, column, has_users, cell)} END"
+        column: f"""
+            CASE
+                WHEN {own} THEN {quote_identifier(column)}
+                ELSE {_unless_counter(person, column, has_users, cell)}
+            END
+            """
         for column, cell in _replaced(person, columns)
     }
 
@@ -28,16 +34,18 @@ def _unless_counter(person: Person, column: str, has_users: bool, replaced: str)
     """Return SQL of a cell with the stand-in, looked for where the id stands at all; see ``IdPart.is_counter``."""
     if column not in ID_KEYS:
         return replaced
-    cell, tests = name(column), [f"NOT contains({name(column)}, {text(person.user_id)})"]
+    cell = quote_identifier(column)
+    tests = [f"NOT contains({cell}, {quote_literal(person.user_id)})"]
     if has_users and not person.part.is_telling:
-        tests.append(f"list_contains(regexp_split_to_array({cell}, {text(RE2.outside)}), {name(USER_ID)})")
+        parts = f"regexp_split_to_array({cell}, {quote_literal(RE2.outside)})"
+        tests.append(f"list_contains({parts}, {quote_identifier(USER_ID)})")
     return f"CASE {' '.join(f'WHEN {test} THEN {cell}' for test in tests)} ELSE {replaced} END"
 
 
 def count_parts(person: Person, columns: Sequence[str]) -> str:
     """Return SQL of how many cells of other rows hold the id as a part."""
     changed = [
-        f"count(*) FILTER (WHERE ({cell}) IS DISTINCT FROM {name(column)})"
+        f"count(*) FILTER (WHERE ({cell}) IS DISTINCT FROM {quote_identifier(column)})"
         for column, cell in without_parts(person, columns).items()
     ]
     return " + ".join(changed) or "0"
@@ -47,18 +55,18 @@ def _replaced(person: Person, columns: Sequence[str]) -> Iterator[tuple[str, str
     part = person.part
     for column in columns:
         if column in ID_KEYS:
-            yield column, _without(name(column), [part.in_id(RE2)], part.stand_in)
+            yield column, _without(quote_identifier(column), [part.in_id(RE2)], part.stand_in)
         elif column in TEXTS:
-            yield column, _without(name(column), part.in_text(RE2, TEXTS[column]), part.stand_in)
+            yield column, _without(quote_identifier(column), part.in_text(RE2, TEXTS[column]), part.stand_in)
         elif column == ATTRIBUTES and part.is_telling:
             value = _without("each.value", part.in_text(RE2), part.stand_in)
             entries = f"lambda each: {{'key': each.key, 'value': {value}}}"
-            yield column, f"map_from_entries(list_transform(map_entries({name(column)}), {entries}))"
+            yield column, f"map_from_entries(list_transform(map_entries({quote_identifier(column)}), {entries}))"
 
 
 def _without(cell: str, patterns: Sequence[str], stand_in: str) -> str:
-    kept = text(rf"\1{stand_in}\2")
+    kept = quote_literal(rf"\1{stand_in}\2")
     for pattern in patterns:
         for _ in range(TIMES):
-            cell = f"regexp_replace({cell}, {text(pattern)}, {kept}, 'g')"
+            cell = f"regexp_replace({cell}, {quote_literal(pattern)}, {kept}, 'g')"
     return cell

@@ -3,14 +3,14 @@
 import re
 
 from components.contracts.ids import BLANKS, NOBODY, WHOLE_FRACTION
-from components.lake.session import text
+from components.lake.session import quote_literal
 
 PLAIN = "[0-9A-Za-z_-]+"
 """Ids that no rule but the words for nobody changes: most are, and this is the cheapest look at them."""
-_TIDY = text("[!-~]|[!-~].*[!-~]")  # printable ASCII at both ends: nothing to trim, and far cheaper to see
-_ENDS = text(rf"\A[{BLANKS}]+|[{BLANKS}]+\z")
-_NOBODY = ", ".join(text(word) for word in sorted(NOBODY))
-_PLAIN_NOBODY = ", ".join(text(word) for word in sorted(NOBODY) if re.fullmatch(PLAIN, word))
+_TIDY = quote_literal("[!-~]|[!-~].*[!-~]")  # printable ASCII at both ends: nothing to trim, and far cheaper to see
+_ENDS = quote_literal(rf"\A[{BLANKS}]+|[{BLANKS}]+\z")
+_NOBODY = ", ".join(quote_literal(word) for word in sorted(NOBODY))
+_PLAIN_NOBODY = ", ".join(quote_literal(word) for word in sorted(NOBODY) if re.fullmatch(PLAIN, word))
 
 
 def trimmed_sql(cell: str) -> str:
@@ -35,7 +35,7 @@ def means_nobody_sql(trimmed: str) -> str:
 def whole_sql(trimmed: str) -> str:
     """Return SQL of a trimmed text; a whole number written as a fraction loses it."""
     return (
-        f"CASE WHEN contains({trimmed}, '.0') AND regexp_full_match({trimmed}, {text(WHOLE_FRACTION)}) "
+        f"CASE WHEN contains({trimmed}, '.0') AND regexp_full_match({trimmed}, {quote_literal(WHOLE_FRACTION)}) "
         f"THEN split_part({trimmed}, '.', 1) ELSE {trimmed} END"
     )
 
@@ -43,7 +43,7 @@ def whole_sql(trimmed: str) -> str:
 def id_sql(cell: str) -> str:
     """Return SQL of the id that a text is; null where it means nobody."""
     trimmed = trimmed_sql(cell)
-    plain = f"regexp_full_match({cell}, {text(PLAIN)}) AND lower({cell}) NOT IN ({_PLAIN_NOBODY})"
+    plain = f"regexp_full_match({cell}, {quote_literal(PLAIN)}) AND lower({cell}) NOT IN ({_PLAIN_NOBODY})"
     tidy = f"{_is_tidy(cell)} AND NOT contains({cell}, '.0') AND NOT {means_nobody_sql(cell)}"
     return (
         f"CASE WHEN ({plain}) OR ({tidy}) THEN {cell} "

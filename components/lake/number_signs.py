@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from components.lake.session import text
+from components.lake.session import quote_literal
 
 SPACES, APOSTROPHES = " \u00a0\u2009\u202f", "'\u2019"  # signs that exports write in several forms
 
@@ -35,9 +35,11 @@ class NumberSigns:
         """Return SQL of a text as a number; null where it is none."""
         if self == PLAIN:
             return f"TRY_CAST({cell} AS DOUBLE)"
-        bare = cell if self.thousands is None else f"regexp_replace({cell}, {text(f'[{self._groups}]')}, '', 'g')"
-        plain = f"replace({bare}, {text(self.decimal)}, '.')"
-        return f"CASE WHEN regexp_full_match({cell}, {text(self.pattern)}) THEN TRY_CAST({plain} AS DOUBLE) END"
+        groups = quote_literal(f"[{self._groups}]")
+        bare = cell if self.thousands is None else f"regexp_replace({cell}, {groups}, '', 'g')"
+        plain = f"replace({bare}, {quote_literal(self.decimal)}, '.')"
+        is_number = f"regexp_full_match({cell}, {quote_literal(self.pattern)})"
+        return f"CASE WHEN {is_number} THEN TRY_CAST({plain} AS DOUBLE) END"
 
 
 PLAIN = NumberSigns()
@@ -65,10 +67,10 @@ OTHER_SIGNS = (
 def unreadable_number(cell: str, what: str) -> str:
     """Return SQL of the problem of a number that cannot be read, with the key that would read it."""
     hints = " ".join(
-        f"WHEN regexp_full_match({cell}, {text(pattern)}) THEN {text(f'unreadable {what} ({hint})')}"
+        f"WHEN regexp_full_match({cell}, {quote_literal(pattern)}) THEN {quote_literal(f'unreadable {what} ({hint})')}"
         for pattern, hint in OTHER_SIGNS
     )
-    return f"CASE {hints} ELSE {text(f'unreadable {what}')} END"
+    return f"CASE {hints} ELSE {quote_literal(f'unreadable {what}')} END"
 
 
 def number_hint(cells: Iterable[str]) -> str | None:

@@ -89,17 +89,17 @@ def parquet_relation(files: list[str], schema: pa.Schema, filename: bool = False
     return f"(SELECT {', '.join(nothing)} WHERE false)"
 
 
-def text(value: str) -> str:
+def quote_literal(value: str) -> str:
     """A string as an SQL literal."""
     return "'" + value.replace("'", "''") + "'"
 
 
 def path_text(path: str | Path) -> str:
     """A path as an SQL literal that no file reader takes for a pattern."""
-    return text(glob.escape(str(path)))
+    return quote_literal(glob.escape(str(path)))
 
 
-def name(column: str) -> str:
+def quote_identifier(column: str) -> str:
     """A column's name as an SQL identifier."""
     return '"' + column.replace('"', '""') + '"'
 
@@ -107,7 +107,7 @@ def name(column: str) -> str:
 def json_cell(column: str, key: str) -> str:
     """Return SQL of the text at a key of a column that holds JSON objects."""
     path = '$."' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return f"json_extract_string({name(column)}, {text(path)})"
+    return f"json_extract_string({quote_identifier(column)}, {quote_literal(path)})"
 
 
 def _duckdb_type(kind: pa.DataType) -> str:

@@ -1,6 +1,7 @@
-"""A shop file as a document: reading it, resolving its paths, and saying in one line what is wrong with it."""
+"""A shop file as a document: read it, and say in one line what is wrong with it."""
 
 import tomllib
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
@@ -9,8 +10,6 @@ from pydantic import BaseModel, ValidationError
 
 from components.contracts.errors import ConfigurationError
 from components.contracts.urls import without_users
-
-SQLITE = "sqlite:///"
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -29,30 +28,6 @@ def read_document(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{path}: this is not TOML: {error}") from error
 
 
-def resolve_sources(document: Any, folder: Path) -> Any:
-    """Return the document with every relative source path, and SQLite file, made absolute against a folder."""
-    if isinstance(document, list):
-        return [resolve_sources(entry, folder) for entry in document]
-    if not isinstance(document, dict):
-        return document
-    return {
-        key: _resolve_source(value, folder)
-        if key == "source" and isinstance(value, dict)
-        else resolve_sources(value, folder)
-        for key, value in document.items()
-    }
-
-
-def _resolve_source(source: dict[str, Any], folder: Path) -> dict[str, Any]:
-    path, url = source.get("path"), source.get("url")
-    resolved = dict(source)
-    if isinstance(path, str) and path and not path.startswith("package:"):
-        resolved["path"] = str(folder / path)
-    if isinstance(url, str) and url.startswith(SQLITE) and len(url) > len(SQLITE):
-        resolved["url"] = SQLITE + str(folder / url.removeprefix(SQLITE))
-    return resolved
-
-
 def describe_mistakes(error: ValidationError, settings: type[BaseModel]) -> str:
     """Say the first mistake in one line (key, found, expected), and how many more there are."""
     mistakes = error.errors(include_url=False)
@@ -61,34 +36,56 @@ def describe_mistakes(error: ValidationError, settings: type[BaseModel]) -> str:
 
 
 def _describe_mistake(mistake: Any, settings: type[BaseModel]) -> str:
-    key = _dotted(mistake["loc"])
+    location, section = _locate(mistake["loc"], settings)
+    key = _dotted(location)
     if mistake["type"] == "extra_forbidden":
-        return f"`{key}`: found an unknown key, expected {_expected_keys(mistake['loc'], settings)}"
+        return f"`{key}`: found an unknown key, expected {_expected_keys(str(location[-1]), section)}"
     if mistake["type"] == "missing":
         return f"`{key}`: found nothing, expected this key; it has no default"
+    if mistake["type"].startswith("union_tag"):
+        return _describe_kind(key, mistake)
     expected = mistake["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if mistake["type"] == "value_error":
         return f"`{key}`: {expected}" if key else expected
     return f"`{key}`: found {without_users(repr(mistake['input']))}, expected {expected}"
 
 
-def _dotted(location: tuple[str | int, ...]) -> str:
+def _describe_kind(key: str, mistake: Any) -> str:
+    """Say which kinds a section may be of, whose key ``kind`` decides the other keys."""
+    if mistake["type"] == "union_tag_not_found":
+        return f"`{key}.kind`: found nothing, expected this key; it has no default"
+    kinds = " or ".join(mistake["ctx"]["expected_tags"].rsplit(", ", 1))
+    return f"`{key}.kind`: found {mistake['ctx']['tag']!r}, expected {kinds}"
+
+
+def _locate(location: tuple[str | int, ...], settings: type[BaseModel]) -> tuple[list[str | int], type[BaseModel]]:
+    """Return a mistake's place as the file has it, and the section it is in: pydantic names the kind of one, too."""
+    keys: list[str | int] = []
+    section, parts = settings, iter(location)
+    for part in parts:
+        keys.append(part)
+        field = section.model_fields.get(part) if isinstance(part, str) else None
+        sections = sections_of(field.annotation) if field else []
+        if len(sections) > 1:
+            kind = next(parts, None)
+            sections = [each for each in sections if kind in get_args(each.model_fields["kind"].annotation)]
+        section = sections[0] if sections else section
+    return keys, section
+
+
+def _dotted(location: Sequence[str | int]) -> str:
     words = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location]
     return "".join(words).removeprefix(".")
 
 
-def _expected_keys(location: tuple[str | int, ...], settings: type[BaseModel]) -> str:
-    section: Any = settings
-    for part in location[:-1]:
-        if isinstance(part, str):
-            section = section_of(section.model_fields[part].annotation)
+def _expected_keys(unknown: str, section: type[BaseModel]) -> str:
     known = sorted(section.model_fields)
-    close = get_close_matches(str(location[-1]), known, n=1)
+    close = get_close_matches(unknown, known, n=1)
     return f"`{close[0]}`?" if close else f"one of {', '.join(known)}"
 
 
-def section_of(annotation: Any) -> type[BaseModel] | None:
-    """The settings type inside an annotation such as ``tuple[EventSource, ...]`` or ``ItemSource | None``."""
+def sections_of(annotation: Any) -> list[type[BaseModel]]:
+    """Return the settings types inside an annotation: several, where the key ``kind`` decides between them."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for part in get_args(annotation) if (found := section_of(part))), None)
+        return [annotation]
+    return [section for part in get_args(annotation) for section in sections_of(part)]

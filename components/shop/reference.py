@@ -1,25 +1,26 @@
 """The reference table of the shop file's keys, made from the settings types."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from pydantic import BeforeValidator
+from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
-from components.shop.document import section_of
+from components.shop.document import sections_of
 from components.shop.settings import Settings, Shop
+from components.shop.sources import CellSource
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "shop-file.md"
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
 PIPE = "\\|"  # within a table's cell
+Fields = Mapping[str, FieldInfo]
 WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 
 
 def reference_tables() -> str:
     """Markdown: one table a section of the shop file, each section once."""
-    sections = [f"### {title}\n\n{_table(section)}" for title, section in _sections("", Shop)]
-    return "\n\n".join(sections)
+    return "\n\n".join(f"### {title}\n\n{_table(fields)}" for title, fields in _sections("", Shop))
 
 
 def page_with_reference(page: str) -> str:
@@ -34,12 +35,23 @@ def between_markers(page: str, content: str) -> str:
     return f"{before}{BEGIN}\n\n{content}\n\n{END}{after}"
 
 
-def _sections(path: str, section: type[Settings]) -> Iterator[tuple[str, type[Settings]]]:
-    yield f"`{path}`" if path else "The file", section
+def _sections(path: str, section: type[Settings]) -> Iterator[tuple[str, Fields]]:
+    yield f"`{path}`" if path else "The file", section.model_fields
     for key, field in section.model_fields.items():
-        below = section_of(field.annotation)
-        if below is not None and (below.__name__ != "Source" or path.startswith("[[events")):
-            yield from _sections(_header(path, key, field), below)  # type: ignore[arg-type]  # all are Settings
+        below = sections_of(field.annotation)
+        if len(below) == 1:
+            yield from _sections(_header(path, key, field), below[0])  # type: ignore[arg-type]  # all are Settings
+        elif below and path.startswith("[[events"):  # the same wherever a source stands
+            yield from _kinds(_header(path, key, field), below)
+
+
+def _kinds(path: str, kinds: Sequence[type[BaseModel]]) -> Iterator[tuple[str, Fields]]:
+    """Yield the keys that sections of every kind have, then the others of each kind."""
+    shared = CellSource.model_fields
+    for kind in kinds:
+        names = " or ".join(f"`{name}`" for name in get_args(kind.model_fields["kind"].annotation))
+        yield f"`{path}` of kind {names}", {key: field for key, field in kind.model_fields.items() if key not in shared}
+    yield f"`{path}` of any kind", shared
 
 
 def _header(path: str, key: str, field: FieldInfo) -> str:
@@ -47,10 +59,11 @@ def _header(path: str, key: str, field: FieldInfo) -> str:
     return f"[[{dotted}]]" if get_origin(field.annotation) is tuple else f"[{dotted}]"
 
 
-def _table(section: type[Settings]) -> str:
+def _table(fields: Fields) -> str:
     rows = [
         f"| `{key}` | {_kind_of(field)} | {_default(field)} | {(field.description or '').replace('|', PIPE)} |"
-        for key, field in section.model_fields.items()
+        for key, field in fields.items()
+        if not field.exclude
     ]
     return "\n".join(["| key | kind | default | what it says |", "|---|---|---|---|", *rows])
 
@@ -61,7 +74,7 @@ def _kind_of(field: FieldInfo) -> str:
 
 
 def _kind(annotation: Any) -> str:
-    if section_of(annotation) is not None:
+    if sections_of(annotation):
         return "sections" if get_origin(annotation) is tuple else "section"
     if annotation in WORDS:
         return WORDS[annotation]

@@ -12,17 +12,19 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from components.contracts.errors import ConfigurationError
 from components.contracts.feedback import SERVED_SOURCE
 from components.contracts.ids import id_text, trimmed
-from components.shop.document import describe_mistakes, read_document, resolve_sources
+from components.shop.document import describe_mistakes, read_document
 from components.shop.sources import (
     EventColumns,
     EventSource,
+    EventStream,
     EventType,
+    FeedbackSource,
+    FileSource,
     ImpressionSource,
     ItemSource,
     PromotionSource,
     Settings,
     Share,
-    Source,
     UserSource,
     known_zone,
 )
@@ -33,9 +35,11 @@ __all__ = [
     "Drift",
     "EventColumns",
     "EventSource",
+    "EventStream",
     "EventType",
     "Features",
-    "Feedback",
+    "FeedbackSource",
+    "FileSource",
     "Gate",
     "ImpressionSource",
     "ItemSource",
@@ -43,7 +47,6 @@ __all__ = [
     "Rules",
     "Settings",
     "Shop",
-    "Source",
     "Training",
     "UserSource",
     "load_shop",
@@ -254,20 +257,6 @@ class Drift(Settings):
     )
 
 
-class Feedback(Settings):
-    """What becomes of the lists that the service showed, and of the events that came back."""
-
-    session_minutes: int = Field(
-        30, ge=0, description="How long a list waits for events about it before it is ingested."
-    )
-    events: tuple[EventType, ...] = Field(
-        ("view", "click", "add_to_cart", "purchase"),
-        description="Event types that are ingested from the service; leave out those that the shop's own sources "
-        "bring, or they count twice.",
-    )
-    keep_days: int = Field(180, ge=1, description="Days for which the service's own log is kept; ingested rows stay.")
-
-
 class Shop(Settings):
     """A whole shop file."""
 
@@ -293,7 +282,9 @@ class Shop(Settings):
     training: Training = Field(default_factory=Training, description="How the ranker is trained.")
     gate: Gate = Field(default_factory=Gate, description="What a challenger must show.")
     drift: Drift = Field(default_factory=Drift, description="When a window counts as drifted.")
-    feedback: Feedback = Field(default_factory=Feedback, description="How the service's log is ingested and kept.")
+    feedback: FeedbackSource = Field(
+        default_factory=FeedbackSource, description="How the service's log is ingested and kept."
+    )
 
     @field_validator("time_zone")
     @classmethod
@@ -371,8 +362,7 @@ def load_shop(path: Path) -> Shop:
     Raises:
         ConfigurationError: the file is missing, is not TOML, or a key is wrong; the message names the key.
     """
-    document = resolve_sources(read_document(path), path.resolve().parent)
     try:
-        return Shop.model_validate(document)
+        return Shop.model_validate(read_document(path), context={"folder": path.resolve().parent})
     except ValidationError as error:
         raise ConfigurationError(f"{path}: {describe_mistakes(error, Shop)}") from error

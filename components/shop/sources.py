@@ -1,7 +1,7 @@
 """The part of the shop file that says where data are and which of their columns are the canonical ones."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -16,7 +16,9 @@ from pydantic import (
 
 EventType = Literal["view", "click", "add_to_cart", "purchase", "return"]
 Share = Annotated[float, Field(ge=0, le=1)]
-Columns = Annotated[tuple[str, ...], BeforeValidator(lambda found: (found,) if isinstance(found, str) else found)]
+Columns = Annotated[tuple[str, ...], BeforeValidator(lambda names: (names,) if isinstance(names, str) else names)]
+PACKAGE = "package:"  # before a path inside an installed Python package
+SQLITE = "sqlite:///"
 
 
 def known_zone(value: str) -> str:
@@ -36,26 +38,92 @@ CSV_KEYS = ("delimiter", "quote", "escape")
 LINE_BREAKS = ("\r", "\n")
 
 
-class Source(Settings):
-    """Where rows come from: Parquet or CSV files, a Delta table, or a SQL table."""
+def one_character(value: str | None, info: ValidationInfo) -> str | None:
+    """Return a sign of one character, or refuse it by ``ValueError``; ``quote`` may be nothing."""
+    if value is not None and len(value) != 1 and not (info.field_name == "quote" and not value):
+        raise ValueError(f"found {value!r}, expected one character")
+    if value is not None and value in LINE_BREAKS:
+        raise ValueError(f"found {value!r}, expected a character that is no line break")
+    return value
 
-    kind: Literal["parquet", "csv", "delta", "sql"] = Field(description="Kind of source.")
-    path: str | None = Field(
-        None,
-        description="Parquet or CSV: a file, folder or glob; Delta: the table's folder; relative to the shop file; "
-        "`package:NAME/FILE` is a file inside an installed Python package.",
+
+class CellSource(Settings):
+    """What sources of every kind say: how their cells are read."""
+
+    decimal: str = Field(
+        ".",
+        description="The decimal sign of numbers in text, such as `,`. Nothing is guessed: `2,55` is unreadable unless "
+        "this is set.",
     )
-    url: str | None = Field(
+    thousands: str | None = Field(
         None,
-        description="SQL: an SQLAlchemy URL; `${NAME}` is replaced by that environment variable, "
-        "so that secrets stay out of the file.",
+        description="The sign between groups of digits in numbers in text, such as `,`, `.`, `'` or a space. By itself "
+        "none: `1,250.00` is unreadable unless this is set.",
     )
-    table: str | None = Field(None, description="SQL: the table or view to read.")
-    cursor: str | None = Field(
+    time_format: str | None = Field(
         None,
-        description="SQL: a column that only grows (an id, a change time); rows beyond the last committed value "
-        "are read, with a window of a day (of 10,000) behind it and all rows without a value. Without it the whole "
-        "table is read each time.",
+        description="How times are written, as text or as whole numbers: a strptime format such as `%m/%d/%Y %H:%M` or "
+        "`%Y%m%d`, or `seconds`, `milliseconds` or `microseconds` since 1970. Without it times are timestamps, dates "
+        "or ISO 8601 text.",
+    )
+    time_zone: str | None = Field(
+        None,
+        description="Zone of this source's times that carry none, such as `UTC`; without it the shop's. Parquet's "
+        "INT96 (Spark, Impala) are instants in UTC unless a zone is given here.",
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        return None if value is None else known_zone(value)
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """Return the zone of its own, if it has one."""
+        return None if self.time_zone is None else ZoneInfo(self.time_zone)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_of_its_kind(cls, written: Any) -> Any:
+        """Refuse a source that does not say where it lies, and keys of another kind."""
+        if not isinstance(written, dict):
+            return written
+        required = [key for key, field in cls.model_fields.items() if key != "kind" and field.is_required()]
+        if not all(written.get(key) for key in required):
+            needed = " and ".join(f"`{key}`" for key in required)
+            raise ValueError(f"a source of kind `{written.get('kind')}` needs {needed}")
+        for other in SHOP_KINDS:
+            for key in written.keys() & other.model_fields.keys() - cls.model_fields.keys():
+                kinds = " and ".join(f"`{kind}`" for kind in get_args(other.model_fields["kind"].annotation))
+                raise ValueError(f"`{key}` is a key of {kinds} sources, and this one is of kind `{written['kind']}`")
+        return written
+
+    _one_sign = field_validator("decimal", "thousands")(one_character)
+
+    @model_validator(mode="after")
+    def _distinct_signs(self) -> Self:
+        if self.decimal == self.thousands:
+            raise ValueError(f"`decimal` and `thousands` are both {self.decimal!r}; give two characters")
+        for sign in (self.decimal, self.thousands or self.decimal):
+            if sign.isalnum() or sign in "+-":
+                raise ValueError(f"found {sign!r} for `decimal` or `thousands`, expected a sign such as `,` or `.`")
+        return self
+
+
+def absolute_path(path: str, info: ValidationInfo) -> str:
+    """Resolve a relative path against the folder of the shop file, which is the context of a validation."""
+    if info.context is None or path.startswith(PACKAGE) or "://" in path:
+        return path
+    return str(info.context["folder"] / path)
+
+
+class FileSource(CellSource):
+    """Parquet or CSV files."""
+
+    kind: Literal["parquet", "csv"] = Field(description="Kind of source.")
+    path: str = Field(
+        description="A file, folder or glob, relative to the shop file; `package:NAME/FILE` is a file inside an "
+        "installed Python package; `s3://BUCKET/…` lies in a bucket.",
     )
     encoding: str = Field(
         "utf-8",
@@ -76,46 +144,9 @@ class Source(Settings):
         None,
         description="CSV: the character before a quote within quotes, such as `\\\\`. By itself the quote, doubled.",
     )
-    decimal: str = Field(
-        ".",
-        description="The decimal sign of numbers in text, such as `,`. Nothing is guessed: `2,55` is unreadable unless "
-        "this is set.",
-    )
-    thousands: str | None = Field(
-        None,
-        description="The sign between groups of digits in numbers in text, such as `,`, `.`, `'` or a space. By itself "
-        "none: `1,250.00` is unreadable unless this is set.",
-    )
-    time_format: str | None = Field(
-        None,
-        description="How times are written, as text or as whole numbers: a strptime format such as `%m/%d/%Y %H:%M` or "
-        "`%Y%m%d`, or `seconds`, `milliseconds` or `microseconds` since 1970. Without it times are timestamps, dates "
-        "or ISO 8601 text.",
-    )
 
-    time_zone: str | None = Field(
-        None,
-        description="Zone of this source's times that carry none, such as `UTC`; without it the shop's. Parquet's "
-        "INT96 (Spark, Impala) are instants in UTC unless a zone is given here.",
-    )
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str | None) -> str | None:
-        return None if value is None else known_zone(value)
-
-    @property
-    def zone(self) -> ZoneInfo | None:
-        """Return the zone of its own, if it has one."""
-        return None if self.time_zone is None else ZoneInfo(self.time_zone)
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if self.kind == "sql" and not (self.url and self.table):
-            raise ValueError("a source of kind `sql` needs `url` and `table`")
-        if self.kind != "sql" and not self.path:
-            raise ValueError(f"a source of kind `{self.kind}` needs `path`")
-        return self
+    _absolute_path = field_validator("path")(absolute_path)
+    _one_character = field_validator("delimiter", "quote", "escape")(one_character)
 
     @field_validator("encoding")
     @classmethod
@@ -126,32 +157,69 @@ class Source(Settings):
             raise ValueError(f"found {value!r}, expected an encoding such as utf-8, windows-1252 or utf-16") from error
         return value
 
-    @field_validator("delimiter", "escape", "decimal", "thousands", "quote")
-    @classmethod
-    def _one_character(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is not None and len(value) != 1 and not (info.field_name == "quote" and not value):
-            raise ValueError(f"found {value!r}, expected one character")
-        if value is not None and value in LINE_BREAKS:
-            raise ValueError(f"found {value!r}, expected a character that is no line break")
-        return value
-
-    @model_validator(mode="after")
-    def _distinct_signs(self) -> Self:
-        if self.delimiter is not None and self.delimiter == self.quote:
-            raise ValueError(f"`delimiter` and `quote` are both {self.quote!r}; give two characters")
-        if self.decimal == self.thousands:
-            raise ValueError(f"`decimal` and `thousands` are both {self.decimal!r}; give two characters")
-        for sign in (self.decimal, self.thousands or self.decimal):
-            if sign.isalnum() or sign in "+-":
-                raise ValueError(f"found {sign!r} for `decimal` or `thousands`, expected a sign such as `,` or `.`")
-        return self
-
     @model_validator(mode="after")
     def _keys_of_csv(self) -> Self:
+        if self.delimiter is not None and self.delimiter == self.quote:
+            raise ValueError(f"`delimiter` and `quote` are both {self.quote!r}; give two characters")
         written = [key for key in CSV_KEYS if key in self.model_fields_set]
         if written and self.kind != "csv":
             raise ValueError(f"`{written[0]}` is a key of `csv` sources, and this one is of kind `{self.kind}`")
         return self
+
+
+class DeltaSource(CellSource):
+    """A Delta table, read by its log."""
+
+    kind: Literal["delta"] = Field(description="Kind of source.")
+    path: str = Field(description="The table's folder, relative to the shop file.")
+
+    _absolute_path = field_validator("path")(absolute_path)
+
+
+class SqlSource(CellSource):
+    """A table or view of a database."""
+
+    kind: Literal["sql"] = Field(description="Kind of source.")
+    url: str = Field(
+        description="An SQLAlchemy URL; `${NAME}` is replaced by that environment variable, so that secrets stay out "
+        "of the file.",
+    )
+    table: str = Field(description="The table or view to read.")
+    cursor: str | None = Field(
+        None,
+        description="A column that only grows (an id, a change time); rows beyond the last committed value "
+        "are read, with a window of a day (of 10,000) behind it and all rows without a value. Without it the whole "
+        "table is read each time.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _absolute_database(cls, url: str, info: ValidationInfo) -> str:
+        """Resolve the file of a relative SQLite URL against the folder of the shop file."""
+        if info.context is None or not url.startswith(SQLITE) or url == SQLITE:
+            return url
+        return SQLITE + str(info.context["folder"] / url.removeprefix(SQLITE))
+
+
+class FeedbackSource(Settings):
+    """What becomes of the lists that the service showed, and of the events that came back."""
+
+    kind: Literal["feedback"] = Field("feedback", exclude=True, repr=False)  # no shop file needs to say it
+    session_minutes: int = Field(
+        30, ge=0, description="How long a list waits for events about it before it is ingested."
+    )
+    events: tuple[EventType, ...] = Field(
+        ("view", "click", "add_to_cart", "purchase"),
+        description="Event types that are ingested from the service; leave out those that the shop's own sources "
+        "bring, or they count twice.",
+    )
+    keep_days: int = Field(180, ge=1, description="Days for which the service's own log is kept; ingested rows stay.")
+
+
+SHOP_KINDS = (FileSource, DeltaSource, SqlSource)
+ShopSource = Annotated[FileSource | DeltaSource | SqlSource, Field(discriminator="kind")]
+Source = Annotated[FileSource | DeltaSource | SqlSource | FeedbackSource, Field(discriminator="kind")]
+"""The kinds of sources; `components.ingest_events.sources` has a reader of each."""
 
 
 class EventColumns(Settings):
@@ -187,11 +255,10 @@ class EventColumns(Settings):
         return self
 
 
-class EventSource(Settings):
-    """One source of events, such as purchases or browsing."""
+class EventStream(Settings):
+    """Events of one origin, such as purchases or browsing: what their rows mean."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Name of the source, unique in the shop.")
-    source: Source = Field(description="Where its rows are.")
     columns: EventColumns = Field(description="Which of its columns are the canonical ones.")
     event_type: EventType | None = Field(None, description="Type of every row, for a source without a type column.")
     types: dict[str, EventType] = Field(
@@ -220,10 +287,16 @@ class EventSource(Settings):
         return frozenset(get_args(EventType) if self.event_type is None else (self.event_type,))
 
 
+class EventSource(EventStream):
+    """One source of events."""
+
+    source: ShopSource = Field(description="Where its rows are.")
+
+
 class ItemSource(Settings):
     """The catalogue."""
 
-    source: Source = Field(description="Where its rows are.")
+    source: ShopSource = Field(description="Where its rows are.")
     item: str = Field(description="Column of the item id.")
     category: tuple[str, ...] = Field((), description="Columns of the category path, widest first.")
     brand: str | None = Field(None, description="Column of the brand.")
@@ -236,7 +309,7 @@ class ItemSource(Settings):
 class UserSource(Settings):
     """What is known of users beside their events."""
 
-    source: Source = Field(description="Where its rows are.")
+    source: ShopSource = Field(description="Where its rows are.")
     user: str = Field(description="Column of the user id.")
     attributes: tuple[str, ...] = Field((), description="Columns to keep, as strings.")
     valid_from: str | None = Field(None, description="Column of the time from which the row holds; without it, always.")
@@ -245,7 +318,7 @@ class UserSource(Settings):
 class PromotionSource(Settings):
     """Which items were promoted when: exposure, aggregated over places at ingestion."""
 
-    source: Source = Field(description="Where its rows are.")
+    source: ShopSource = Field(description="Where its rows are.")
     item: str = Field(description="Column of the item id.")
     starts: str | None = Field(None, description="Column of the first moment of the promotion.")
     ends: str | None = Field(None, description="Column of the first moment after the promotion.")
@@ -281,7 +354,7 @@ class PromotionSource(Settings):
 class ImpressionSource(Settings):
     """What earlier rankings showed, one row an item shown."""
 
-    source: Source = Field(description="Where its rows are.")
+    source: ShopSource = Field(description="Where its rows are.")
     request: str = Field(description="Column of the request id.")
     user: str = Field(description="Column of the user id.")
     item: str = Field(description="Column of the item id.")

@@ -8,7 +8,7 @@ import duckdb
 from components.contracts.tables import QUARANTINE
 from components.home.layout import Home
 from components.lake.rows import stream_rows
-from components.lake.session import text
+from components.lake.session import quote_literal
 from components.lake.tables import Notes, append_rows, read_notes, replace_rows
 from components.validate_events.growth import Growth, read_mark
 from components.validate_events.replacement import Replacement
@@ -36,18 +36,23 @@ def quarantine_snapshot(
     notes = read_notes(home.quarantine)
     if notes.get(replacement.table) == replacement.origin:
         return
-    rejected = (
-        f"SELECT reason, {text(replacement.table)} AS source, row, TIMESTAMPTZ {text(now.isoformat())} AS ingested_at "
-        f"FROM {replacement.judged} WHERE reason IS NOT NULL"
-    )
+    rejected = f"""
+        SELECT
+            reason,
+            {quote_literal(replacement.table)} AS source,
+            row,
+            TIMESTAMPTZ {quote_literal(now.isoformat())} AS ingested_at
+        FROM {replacement.judged}
+        WHERE reason IS NOT NULL
+        """
     after = notes | {replacement.table: replacement.origin}
     _write(session, home, replacement.table, rejected, after, anew=replacement.table in notes)
 
 
 def _write(session: duckdb.DuckDBPyConnection, home: Home, table: str, rejected: str, notes: Notes, anew: bool) -> None:
-    sql = f'SELECT {text(table)} AS "table", source, reason, row, ingested_at FROM ({rejected})'
+    sql = f'SELECT {quote_literal(table)} AS "table", source, reason, row, ingested_at FROM ({rejected})'
     rows = stream_rows(session, sql, QUARANTINE)
     if anew:
-        replace_rows(home.quarantine, rows, notes, where=f'"table" = {text(table)}')
+        replace_rows(home.quarantine, rows, notes, where=f'"table" = {quote_literal(table)}')
     else:
         append_rows(home.quarantine, rows, notes)

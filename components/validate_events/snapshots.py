@@ -5,7 +5,7 @@ Whether an item is excluded is asked of every row that names it, also of those t
 
 from collections.abc import Sequence
 
-from components.lake.session import text
+from components.lake.session import quote_literal
 from components.shop.settings import Contract, Shop
 from components.validate_events.rows.codes import code, flag
 from components.validate_events.rows.identity import id_reasons
@@ -38,7 +38,7 @@ def judged_snapshot(shop: Shop, table: str, raw: str) -> str:
     extra = f", {_is_merchandise(shop)} AS is_merchandise" if table == "items" else ""
     return (
         f"SELECT *{extra}, CASE WHEN first_reason IS NOT NULL THEN first_reason "
-        f"WHEN {place} > 1 THEN {text(repeated(table))} END AS reason FROM ({shown})"
+        f"WHEN {place} > 1 THEN {quote_literal(repeated(table))} END AS reason FROM ({shown})"
     )
 
 
@@ -76,7 +76,7 @@ def implausible_price(contract: Contract) -> str:
 
 def stock_cell(shop: Shop) -> str:
     """Return SQL of the cell that says whether an item is in stock, as it was found."""
-    return f"attributes[{text(str(shop.rules.in_stock_only))}]"
+    return f"attributes[{quote_literal(str(shop.rules.in_stock_only))}]"
 
 
 def _attributes(shop: Shop) -> str:
@@ -84,7 +84,7 @@ def _attributes(shop: Shop) -> str:
     if shop.rules.in_stock_only is None:
         return "attributes"
     read = (
-        f"struct_pack(key := entry.key, value := CASE WHEN entry.key = {text(shop.rules.in_stock_only)} "
+        f"struct_pack(key := entry.key, value := CASE WHEN entry.key = {quote_literal(shop.rules.in_stock_only)} "
         f"THEN CAST({flag('entry.value', shop.rules)} AS VARCHAR) ELSE entry.value END)"
     )
     entries = f"list_transform(map_entries(attributes), lambda entry: {read})"
@@ -97,7 +97,7 @@ def excluded_items(shop: Shop, judged: str) -> str:
     These are ids that the rules list and the catalogue lacks, items whose rows are all set aside, and items whose
     first row is dated and excludes them.
     """
-    listed = ", ".join(text(item) for item in shop.rules.not_merchandise.get("item", ()))
+    listed = ", ".join(quote_literal(item) for item in shop.rules.not_merchandise.get("item", ()))
     valid = f"(SELECT * FROM {judged} WHERE reason IS NULL)"
     named = f"SELECT unnest(CAST([{listed}] AS VARCHAR[])) AS item_id"
     aside = f"SELECT item_id FROM {judged} WHERE item_id IS NOT NULL AND NOT is_merchandise"
@@ -121,8 +121,8 @@ def excluded_by(shop: Shop, column: str, values: Sequence[str]) -> str:
     """Return SQL that is true for the catalogue rows that a rule excludes; what a bad cell held counts too."""
     value = rule_value(shop, column)
     if value == "item_id":
-        return f"coalesce(item_id IN ({', '.join(map(text, values))}), false)"
-    return f"coalesce({code(value)} IN ({', '.join(code(text(each)) for each in values)}), false)"
+        return f"coalesce(item_id IN ({', '.join(map(quote_literal, values))}), false)"
+    return f"coalesce({code(value)} IN ({', '.join(code(quote_literal(each)) for each in values)}), false)"
 
 
 def rule_value(shop: Shop, column: str) -> str:
@@ -133,6 +133,6 @@ def rule_value(shop: Shop, column: str) -> str:
     if column in items.category:
         return f"category[{items.category.index(column) + 1}]"
     if column in items.attributes:
-        return f"attributes[{text(column)}]"
+        return f"attributes[{quote_literal(column)}]"
     price = "coalesce(CAST(price AS VARCHAR), bad_cells['price'])"
     return {items.brand: "brand", items.title: "title", items.price: price}[column]

@@ -18,7 +18,7 @@ from components.contracts.ids import trimmed
 from components.ingest_events.files.csv_cells import Syntax
 from components.ingest_events.files.csv_text import CsvText, open_text
 from components.ingest_events.files.locations import SourceFile
-from components.shop.settings import Source
+from components.shop.sources import FileSource
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SAID_BY_FILE = re.compile(r'"?sep=(.)"?[ ]*(?:\r\n|\r|\n)')  # Excel's own first line
@@ -56,7 +56,7 @@ class CsvFile:
             passed += len(block)
 
 
-def open_csv(where: str, file: SourceFile, source: Source) -> CsvFile | None:
+def open_csv(where: str, file: SourceFile, source: FileSource) -> CsvFile | None:
     """Look through a CSV file; None for one that holds nothing, not even a header.
 
     Raises:
@@ -97,7 +97,7 @@ def refuse_repeated_names(where: str, file: CsvFile, used: Iterable[str]) -> Non
             )
 
 
-def _syntax(where: str, file: SourceFile, source: Source, head: str) -> tuple[int, Syntax]:
+def _syntax(where: str, file: SourceFile, source: FileSource, head: str) -> tuple[int, Syntax]:
     """Where the header begins, and the characters that structure the file."""
     start = len(head) - len(head.lstrip("\r\n"))
     said = _SAID_BY_FILE.match(head, start)

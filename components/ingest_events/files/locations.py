@@ -7,13 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-
 from components.contracts.errors import SourceError
-from components.ingest_events.files.table_folders import open_delta, refuse_table_folder
-from components.shop.settings import Source
+from components.ingest_events.files.table_folders import refuse_table_folder
+from components.shop.sources import PACKAGE, FileSource
 
-PACKAGE = "package:"
 SUFFIXES = {"parquet": (".parquet", ".pq", ".parq"), "csv": (".csv", ".tsv", ".txt")}
 PACKED = (".gz", ".bz2", ".zst")  # may follow the suffix of a CSV
 HIDDEN, EMPTY = "a hidden name", "empty"
@@ -55,20 +52,6 @@ class SourceFile:
 
 
 @dataclass(frozen=True)
-class LoggedFile(SourceFile):
-    """A file of a Delta table as its log describes it; it never changes, and only the log knows where it is."""
-
-    size: int
-    modified_ms: int
-
-    def state(self) -> tuple[int, int]:
-        return self.size, self.modified_ms * 1_000_000
-
-    def digest(self) -> str:
-        return f"delta:{self.key}"
-
-
-@dataclass(frozen=True)
 class SourceFiles:
     """The files of a source, sorted by key, and those beside them that are no data, with the reason."""
 
@@ -76,16 +59,13 @@ class SourceFiles:
     left_out: dict[str, str]
 
 
-def source_files(name: str, source: Source) -> SourceFiles:
-    """List the files of a Parquet, CSV or Delta source; a path that does not exist is taken for a pattern.
+def source_files(name: str, source: FileSource) -> SourceFiles:
+    """List the files of a source; a path that does not exist is taken for a pattern.
 
     Raises:
-        SourceError: there is no such file, folder, match or Python package, or the folder is a table with a log that
-            the source's kind does not read.
+        SourceError: there is no such file, folder, match or Python package, or the folder is a table with a log.
     """
-    path = locate(name, source.path or "")
-    if source.kind == "delta":
-        return SourceFiles(_logged_files(name, path), {})
+    path = locate(name, source.path)
     search = _search(path, source.kind)
     refuse_table_folder(name, path, search.files)
     reasons = {file: search.reason_to_leave_out(file) for file in sorted(search.files, key=lambda file: file.key)}
@@ -93,13 +73,6 @@ def source_files(name: str, source: Source) -> SourceFiles:
     if len(left_out) == len(reasons) and EMPTY not in left_out.values():
         raise SourceError(_no_data_message(name, source.kind, path, left_out))
     return SourceFiles([file for file, reason in reasons.items() if reason is None], left_out)
-
-
-def _logged_files(name: str, folder: Path) -> list[SourceFile]:
-    """Return the files that make up a Delta table at its newest version."""
-    added = pa.table(open_delta(name, folder).get_add_actions())
-    listed = zip(*(added[key].to_pylist() for key in ("path", "size_bytes", "modification_time")), strict=True)
-    return sorted((LoggedFile(key, folder, size, time) for key, size, time in listed), key=lambda file: file.key)
 
 
 @dataclass(frozen=True)

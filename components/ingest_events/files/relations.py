@@ -1,6 +1,6 @@
 """Files of one source as relations of the engine: each file is mapped by itself, then the rows are united."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 from zoneinfo import ZoneInfo
@@ -8,26 +8,17 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from components.contracts.errors import SourceError
-from components.ingest_events.files.csv_dialect import open_csv, refuse_repeated_names
+from components.ingest_events.files.csv_dialect import CsvFile, open_csv, refuse_repeated_names
 from components.ingest_events.files.csv_rows import csv_rows
-from components.ingest_events.files.locations import EMPTY, SourceFile, locate
-from components.ingest_events.files.table_folders import delta_rows
+from components.ingest_events.files.locations import EMPTY, SourceFile
 from components.ingest_events.mapping.columns import FILE, SourceColumns
 from components.ingest_events.mapping.instants import with_instants
 from components.ingest_events.mapping.times import INT96
-from components.lake.session import exhausted, is_exhausted, name, path_text, text
-from components.shop.settings import Source
+from components.ingest_events.sources.reader import Ask, Layout
+from components.lake.session import exhausted, is_exhausted, path_text, quote_identifier, quote_literal
+from components.shop.sources import FileSource
 
-CSV_ROWS, DELTA_ROWS = "csv_rows", "delta_rows"
-Ask = Callable[[SourceColumns], object]  # asks the columns for all that a mapping needs
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Files whose columns have the same names and types: they are mapped, and read, in the same way."""
-
-    columns: SourceColumns  # as the mapping has asked for them
-    relation: str
+CSV_ROWS = "csv_rows"
 
 
 @dataclass(frozen=True)
@@ -40,12 +31,12 @@ class Relations:
 
 
 @dataclass(frozen=True)
-class FileReader:
-    """Reads files of one source; ``where`` names it in errors."""
+class FileRelations:
+    """Opens files of one source; ``where`` names it in errors."""
 
     session: duckdb.DuckDBPyConnection
     where: str
-    source: Source
+    source: FileSource
     zone: ZoneInfo
 
     def relations(self, files: Sequence[SourceFile], ask: Ask) -> Relations:
@@ -56,9 +47,7 @@ class FileReader:
         """
         if not files:
             return Relations()
-        if self.source.kind == "csv":
-            return self._csv(files, ask)
-        return self._delta(ask) if self.source.kind == "delta" else self._parquet(files, ask)
+        return self._csv(files, ask) if self.source.kind == "csv" else self._parquet(files, ask)
 
     def _csv(self, files: Sequence[SourceFile], ask: Ask) -> Relations:
         opened = {file.key: open_csv(self.where, file, self.source) for file in files}
@@ -66,7 +55,7 @@ class FileReader:
         left_out = {key: EMPTY for key, file in opened.items() if file is None}
         if not filled:
             return Relations(left_out=left_out)
-        asked = {file.columns: self._columns(dict.fromkeys(file.columns, "VARCHAR"), file.file.key) for file in filled}
+        asked = {file.columns: self._csv_columns(file) for file in filled}
         for columns in asked.values():
             ask(columns)
         for file in filled:
@@ -75,6 +64,10 @@ class FileReader:
         self.session.register(CSV_ROWS, csv_rows(filled, list(columns.used)))
         return Relations((Layout(columns, CSV_ROWS),), _all_columns(asked.values()), left_out)
 
+    def _csv_columns(self, file: CsvFile) -> SourceColumns:
+        kinds = dict.fromkeys(file.columns, "VARCHAR")
+        return SourceColumns(self.where, kinds, self.source, self.zone, file.file.key, has_row_problems=True)
+
     def _parquet(self, files: Sequence[SourceFile], ask: Ask) -> Relations:
         alike: dict[frozenset[tuple[str, str]], list[SourceFile]] = {}
         asked: dict[frozenset[tuple[str, str]], SourceColumns] = {}
@@ -82,22 +75,12 @@ class FileReader:
             kinds = relation_columns(self.session, self.where, _parquet_relation([file]))
             kinds = with_instants(self.source, [file.path], kinds)
             alike.setdefault(frozenset(kinds.items()), []).append(file)
-            asked.setdefault(frozenset(kinds.items()), self._columns(kinds, file.key))
+            columns = SourceColumns(self.where, kinds, self.source, self.zone, file.key)
+            asked.setdefault(frozenset(kinds.items()), columns)
         for columns in asked.values():
             ask(columns)
         layouts = (Layout(asked[kinds], _parquet_relation(group)) for kinds, group in alike.items())
         return Relations(tuple(layouts), _all_columns(asked.values()))
-
-    def _delta(self, ask: Ask) -> Relations:
-        folder = locate(self.where, self.source.path or "")
-        self.session.register(DELTA_ROWS, delta_rows(self.where, folder))
-        relation = f"(SELECT *, '' AS {FILE} FROM {DELTA_ROWS})"
-        columns = self._columns(relation_columns(self.session, self.where, relation))
-        ask(columns)
-        return Relations((Layout(columns, relation),), tuple(columns.kinds))
-
-    def _columns(self, kinds: dict[str, str], file: str | None = None) -> SourceColumns:
-        return SourceColumns(self.where, kinds, self.source, self.zone, file)
 
 
 def _all_columns(columns: Iterable[SourceColumns]) -> tuple[str, ...]:
@@ -106,7 +89,8 @@ def _all_columns(columns: Iterable[SourceColumns]) -> tuple[str, ...]:
 
 def _parquet_relation(files: Sequence[SourceFile]) -> str:
     listed = ", ".join(path_text(file.path) for file in files)
-    return f"read_parquet([{listed}], union_by_name = true, hive_types_autocast = false, filename = {text(FILE)})"
+    file = quote_literal(FILE)
+    return f"read_parquet([{listed}], union_by_name = true, hive_types_autocast = false, filename = {file})"
 
 
 def refuse_nothing(where: str, left_out: Mapping[str, str]) -> NoReturn:
@@ -129,11 +113,12 @@ def united(session: duckdb.DuckDBPyConnection, layouts: Sequence[Layout]) -> Lay
 
 def _as_text(columns: SourceColumns) -> str:
     """Return SQL of the used columns as text; instants keep their zone."""
-    cells = {
-        column: f"timezone('UTC', {name(column)})" if columns.kinds[column] == INT96 else name(column)
-        for column in sorted(columns.used)
-    }
-    return ", ".join(f"CAST({cell} AS VARCHAR) AS {name(column)}" for column, cell in cells.items())
+    return ", ".join(_cell_as_text(quote_identifier(column), columns.kinds[column]) for column in sorted(columns.used))
+
+
+def _cell_as_text(column: str, kind: str) -> str:
+    cell = f"timezone('UTC', {column})" if kind == INT96 else column
+    return f"CAST({cell} AS VARCHAR) AS {column}"
 
 
 def relation_columns(session: duckdb.DuckDBPyConnection, where: str, relation: str) -> dict[str, str]:

@@ -4,10 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-import pyarrow.dataset as ds
-from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
-
 from components.contracts.errors import SourceError
 from components.lake.tables import LOG
 
@@ -39,40 +35,3 @@ def refuse_table_folder(name: str, path: Path, files: Sequence[Located]) -> None
                     f"{name}: {folder} is {kind}, whose files hold deleted and rewritten rows, too, and whose log is "
                     "not read; write its rows to plain Parquet files for `source.path`, or read it over SQL"
                 )
-
-
-def open_delta(name: str, folder: Path) -> DeltaTable:
-    """Open a shop's own Delta table at its newest version.
-
-    Raises:
-        SourceError: there is none that can be read.
-    """
-    try:
-        return DeltaTable(folder)
-    except TableNotFoundError as error:
-        raise SourceError(
-            f"{name}: found no Delta table at {folder}, expected a folder with a `{LOG}`; correct `source.path` "
-            "or `source.kind` in the shop file"
-        ) from error
-    except (DeltaError, OSError) as error:
-        raise unreadable_table(name, folder, error) from error
-
-
-def delta_rows(name: str, folder: Path) -> ds.Dataset:
-    """Return the rows of a shop's own Delta table, with the types and partitions that its log says.
-
-    Raises:
-        SourceError: the table asks for what is not supported, such as deletion vectors.
-    """
-    try:
-        return open_delta(name, folder).to_pyarrow_dataset()
-    except (DeltaError, OSError) as error:
-        raise unreadable_table(name, folder, error) from error
-
-
-def unreadable_table(name: str, folder: Path, error: Exception) -> SourceError:
-    """Return an error of the Delta library as one line about the source."""
-    return SourceError(
-        f"{name}: the Delta table {folder} cannot be read ({str(error).splitlines()[0]}); a table that uses deletion "
-        "vectors or column mapping must be rewritten without them first, or be exported as Parquet"
-    )

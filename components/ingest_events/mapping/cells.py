@@ -7,7 +7,7 @@ from components.ingest_events.mapping.times import Reading, text_of
 from components.lake.id_sql import PLAIN as PLAIN_ID
 from components.lake.id_sql import id_sql, means_nobody_sql, trimmed_sql
 from components.lake.number_signs import PLAIN, NumberSigns, unreadable_number
-from components.lake.session import name, text
+from components.lake.session import quote_identifier, quote_literal
 
 FRACTIONS = ("FLOAT", "DOUBLE", "DECIMAL")
 EXACT_BELOW = {"FLOAT": 2**24, "DOUBLE": 2**53}
@@ -19,21 +19,20 @@ NO_TEXT = r"[\x{1}-\x{8}\x{e}-\x{1f}]|\x{0}[^\x{0}]"
 
 def id_reading(column: str, kind: str, what: str) -> Reading:
     """Read ids as text; a number that stands for several ids, and what is no text in one line, are a problem."""
-    cell = name(column)
+    cell = quote_identifier(column)
     if kind.startswith(FRACTIONS):
         return _fraction_as_id(cell, kind, what)
     if kind not in ("VARCHAR", "BLOB"):
         return Reading(f"CAST({cell} AS VARCHAR)")
     written = text_of(column, kind)
     trimmed = trimmed_sql(written)
-    rounded = f"contains({written}, '.') AND regexp_full_match({trimmed}, {text(ROUNDED)})"
-    broken = (
-        f"NOT regexp_full_match({written}, {text(PLAIN_ID)}) AND regexp_matches({trimmed}, {text(f'[{CONTROLS}]')})"
-    )
+    rounded = f"contains({written}, '.') AND regexp_full_match({trimmed}, {quote_literal(ROUNDED)})"
+    plain, control = quote_literal(PLAIN_ID), quote_literal(f"[{CONTROLS}]")
+    broken = f"NOT regexp_full_match({written}, {plain}) AND regexp_matches({trimmed}, {control})"
     cases = [(rounded, ROUNDED_NUMBER), (broken, "a line break or control character inside")]
     if kind == "BLOB":
         cases.append((f"{cell} IS NOT NULL AND {written} IS NULL", "bytes of no UTF-8"))
-        cases.append((f"regexp_matches({written}, {text(NO_TEXT)})", "bytes that are no text"))
+        cases.append((f"regexp_matches({written}, {quote_literal(NO_TEXT)})", "bytes that are no text"))
     return Reading(id_sql(written), _problem(what, cases))
 
 
@@ -48,7 +47,7 @@ def _fraction_as_id(cell: str, kind: str, what: str) -> Reading:
 
 def _problem(what: str, cases: Sequence[tuple[str, str]]) -> str:
     """Return SQL of the problem of an unreadable id, by the conditions under which it is one, and why."""
-    listed = [f"WHEN {case} THEN {text(f'unreadable {what} ({why})')}" for case, why in cases]
+    listed = [f"WHEN {case} THEN {quote_literal(f'unreadable {what} ({why})')}" for case, why in cases]
     return f"CASE {' '.join(listed)} END"
 
 
@@ -59,7 +58,7 @@ def text_value(column: str, kind: str) -> str:
 
 def number_reading(column: str, kind: str, what: str, signs: NumberSigns = PLAIN) -> Reading:
     """Read a number; NaN and blanks are null, other text is a problem."""
-    cell = name(column)
+    cell = quote_identifier(column)
     if kind not in ("VARCHAR", "BLOB"):
         number = f"TRY_CAST({cell} AS DOUBLE)"
         return Reading(f"CASE WHEN isnan({number}) THEN NULL ELSE {number} END")

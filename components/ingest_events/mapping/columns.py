@@ -1,22 +1,31 @@
 """From a source's columns to the canonical ones: SQL that maps rows and marks those it cannot read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from components.contracts.errors import SourceError
+from components.contracts.tables import RAW
 from components.ingest_events.mapping.cells import id_reading, number_reading, sum_reading, text_value
 from components.ingest_events.mapping.times import Reading, time_reading, words_for_times
 from components.lake.id_sql import means_nobody_sql, trimmed_sql
 from components.lake.number_signs import NumberSigns
-from components.lake.session import name, text
-from components.shop.settings import EventSource, ImpressionSource, ItemSource, Source, UserSource
+from components.lake.session import quote_identifier, quote_literal
+from components.shop.settings import EventSource, ImpressionSource, ItemSource, UserSource
+from components.shop.sources import CellSource
 
 FILE = "__file"  # which file a row comes from; nothing for tables
 PROBLEM, ROW = "__problem", "__row"  # of a CSV: what is wrong with a row as a whole, and the row as it was found
 NESTED = ("STRUCT", "MAP", "UNION")
+ADDED = ("batch", "row_id", "problem", "found")  # columns of a raw table beside what a row says
 ROW_KEY = '"the whole row"'
 ALWAYS = "TIMESTAMPTZ '1970-01-01 00:00:00+00'"
+IDENTITY_LETTERS = 20  # of a hexadecimal md5: 80 bits
+
+
+def row_identity(cells: Iterable[str]) -> str:
+    """Return SQL of a row's identity: a hash of cells as text."""
+    return f"left(md5(concat_ws(chr(31), {', '.join(cells)})), {IDENTITY_LETTERS})"
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,7 @@ class Mapping:
     readings: dict[str, Reading]
     source: "SourceColumns"
     optional: dict[str, str] | None = None  # source columns, by canonical name, whose bad cells cost the cell alone
+    row_id: str | None = None  # SQL of the row's identity, for rows that have one; others are known by their content
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -46,7 +56,7 @@ class Mapping:
         problems = self.source.problems(
             reading.problem for key, reading in self.readings.items() if key not in optional
         )
-        values = [f"{reading.value} AS {name(canonical)}" for canonical, reading in self.readings.items()]
+        values = [f"{reading.value} AS {quote_identifier(canonical)}" for canonical, reading in self.readings.items()]
         if self.optional is not None:
             values.append(f"{self._bad_cells()} AS bad_cells")
         return (
@@ -56,11 +66,15 @@ class Mapping:
         )
 
     def _bad_cells(self) -> str:
-        cells = [
-            f"struct_pack(k := {text(canonical)}, v := CASE WHEN ({self.readings[canonical].problem}) IS NOT NULL "
-            f"THEN CAST({name(column)} AS VARCHAR) END)"
+        cells = {
+            canonical: f"""
+                CASE
+                    WHEN ({self.readings[canonical].problem}) IS NOT NULL
+                    THEN CAST({quote_identifier(column)} AS VARCHAR)
+                END
+                """
             for canonical, column in (self.optional or {}).items()
-        ]
+        }
         return _present_entries(cells)
 
 
@@ -68,9 +82,16 @@ class SourceColumns:
     """The columns that a source, or one file of it, has, by name and DuckDB type; and those that a mapping has used."""
 
     def __init__(
-        self, where: str, kinds: dict[str, str], source: Source, zone: ZoneInfo, file: str | None = None
+        self,
+        where: str,
+        kinds: dict[str, str],
+        source: CellSource,
+        zone: ZoneInfo,
+        file: str | None = None,
+        has_row_problems: bool = False,
     ) -> None:
         self.where, self.kinds, self.source, self.zone, self.file = where, kinds, source, zone, file
+        self.has_row_problems = has_row_problems
         self.used: dict[str, None] = {}
         self.times: dict[str, None] = {}
 
@@ -81,7 +102,7 @@ class SourceColumns:
     @property
     def of_rows(self) -> tuple[str, ...]:
         """Return what the relation says of each row as a whole, beside the source's columns."""
-        return (PROBLEM, ROW) if self.source.kind == "csv" else ()
+        return (PROBLEM, ROW) if self.has_row_problems else ()
 
     def problems(self, of_cells: Iterable[str]) -> str:
         """Return SQL of the first problem of a row: as a whole, then of its cells."""
@@ -89,7 +110,7 @@ class SourceColumns:
 
     def as_found(self, columns: Iterable[str], extra: str = "") -> str:
         """Return SQL of a row's cells as JSON; where the row as a whole is wrong, with the whole row."""
-        cells = ", ".join(f"{name(column)} := {name(column)}" for column in columns) + extra
+        cells = ", ".join(f"{quote_identifier(column)} := {quote_identifier(column)}" for column in columns) + extra
         as_json = f"CAST(to_json(struct_pack({cells})) AS VARCHAR)"
         if not self.of_rows:
             return as_json
@@ -98,9 +119,8 @@ class SourceColumns:
 
     def as_text(self) -> "SourceColumns":
         """Return the same columns, all of them as text."""
-        text_columns = SourceColumns(
-            self.where, dict.fromkeys(self.kinds, "VARCHAR"), self.source, self.zone, self.file
-        )
+        kinds = dict.fromkeys(self.kinds, "VARCHAR")
+        text_columns = SourceColumns(self.where, kinds, self.source, self.zone, self.file, self.has_row_problems)
         text_columns.used = dict(self.used)
         return text_columns
 
@@ -160,23 +180,22 @@ class SourceColumns:
         if column is None:
             return Reading(ALWAYS)
         reading = self.time("valid_from", column)
-        is_empty = f"coalesce({means_nobody_sql(trimmed_sql(f'CAST({name(column)} AS VARCHAR)'))}, true)"
+        is_empty = f"coalesce({means_nobody_sql(trimmed_sql(f'CAST({quote_identifier(column)} AS VARCHAR)'))}, true)"
         problem = f"CASE WHEN NOT {is_empty} THEN {reading.problem} END"
         return Reading(f"coalesce({reading.value}, {ALWAYS})", problem)
 
     def attributes(self, columns: tuple[str, ...]) -> Reading:
         """A map of those attributes that are present."""
         values = {column: text_value(column, self.kind("attributes", column)) for column in columns}
-        return Reading(
-            _present_entries([f"struct_pack(k := {text(column)}, v := {value})" for column, value in values.items()])
-        )
+        return Reading(_present_entries(values))
 
 
-def _present_entries(pairs: Sequence[str]) -> str:
-    """Return SQL of a map of those pairs, structs of k and v, whose v is not null."""
-    if not pairs:
+def _present_entries(values: dict[str, str]) -> str:
+    """Return SQL of a map of those values, by key, that are not null."""
+    if not values:
         return "CAST(MAP {} AS MAP(VARCHAR, VARCHAR))"
-    return f"map_from_entries(list_filter([{', '.join(pairs)}], lambda pair: pair.v IS NOT NULL))"
+    pairs = ", ".join(f"struct_pack(k := {quote_literal(key)}, v := {value})" for key, value in values.items())
+    return f"map_from_entries(list_filter([{pairs}], lambda pair: pair.v IS NOT NULL))"
 
 
 def map_events(source: EventSource, found: SourceColumns) -> Mapping:
@@ -198,7 +217,7 @@ def map_events(source: EventSource, found: SourceColumns) -> Mapping:
         "list_price": found.total("list_price", columns.list_price),
         "session_id": found.id("session", columns.session),
         "request_id": found.id("request", columns.request),
-        "source": Reading(text(source.name)),
+        "source": Reading(quote_literal(source.name)),
     }
     return Mapping(readings, found)
 
@@ -222,6 +241,14 @@ def map_impressions(source: ImpressionSource, found: SourceColumns) -> Mapping:
     return Mapping(readings, found)
 
 
+def map_logged(table: str, columns: SourceColumns) -> Mapping:
+    """Map what the service logged: its rows have the columns of the raw table, and an identity of their own."""
+    names = [name for name in RAW[table].names if name not in ADDED]
+    for name in names:
+        columns.kind(name, name)
+    return Mapping({name: Reading(name, "CAST(NULL AS VARCHAR)") for name in names}, columns, row_id="row_id")
+
+
 def _position(source: ImpressionSource, columns: SourceColumns) -> Reading:
     """Return the position, from 1."""
     reading = _cast(columns.number("position", source.position), "INTEGER")
@@ -232,7 +259,7 @@ def _features(source: ImpressionSource, found: SourceColumns) -> Reading:
     if source.features is None:
         return Reading("CAST(NULL AS FLOAT[])")
     found.kind("features", source.features)
-    return Reading(f"TRY_CAST({name(source.features)} AS FLOAT[])")
+    return Reading(f"TRY_CAST({quote_identifier(source.features)} AS FLOAT[])")
 
 
 def _cast(reading: Reading, kind: str) -> Reading:

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.ingest_events.mapping.times import INT96, ZONED, ZONED_NANOSECONDS
-from components.shop.settings import Source
+from components.shop.sources import FileSource
 
 
-def with_instants(source: Source, paths: Iterable[Path], kinds: dict[str, str]) -> dict[str, str]:
+def with_instants(source: FileSource, paths: Iterable[Path], kinds: dict[str, str]) -> dict[str, str]:
     """Return the kinds of a source's columns, ``INT96`` where its files hold instants that the engine takes for local.
 
     Files that disagree are each what they are: a column is an instant if it is one in every file that has it.
@@ -26,7 +26,7 @@ def with_instants(source: Source, paths: Iterable[Path], kinds: dict[str, str]) 
         for column, kind in kinds.items()
         if kind.startswith("TIMESTAMP") and kind not in (ZONED, ZONED_NANOSECONDS)
     ]
-    if source.kind != "parquet" or source.time_zone is not None or not local:
+    if source.time_zone is not None or not local:
         return kinds
     marked = [_instants(path) for path in paths]
     instants = [

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from components.contracts.errors import SourceError
 from components.lake.id_sql import trimmed_sql
-from components.lake.session import name, text
+from components.lake.session import quote_identifier, quote_literal
 from components.lake.zones import clock_change_sql, instant_sql
 
 MICROSECONDS = {"seconds": 1_000_000, "milliseconds": 1_000, "microseconds": 1}
@@ -36,7 +36,7 @@ class Reading:
 
 def text_of(column: str, kind: str) -> str:
     """Return SQL of a cell as text; bytes without a mark of their own are UTF-8, null where they are not."""
-    cell = name(column)
+    cell = quote_identifier(column)
     if kind == "BLOB":
         return f"TRY(decode({cell}))"
     return cell if kind == "VARCHAR" else f"CAST({cell} AS VARCHAR)"
@@ -54,7 +54,7 @@ def time_reading(where: str, column: str, kind: str, time_format: str | None, zo
     if local is not None:
         changed = clock_change_sql(local, zone)
         value = f"coalesce({instant}, {instant_sql(local, zone)})"
-    unreadable = f"CASE WHEN {name(column)} IS NULL THEN 'no time' ELSE 'unreadable time' END"
+    unreadable = f"CASE WHEN {quote_identifier(column)} IS NULL THEN 'no time' ELSE 'unreadable time' END"
     return Reading(value, f"CASE WHEN {value} IS NULL THEN coalesce({changed}, {unreadable}) END")
 
 
@@ -73,7 +73,7 @@ def words_for_times(kind: str, time_format: str | None, zone: ZoneInfo) -> str:
 
 def _local_and_instant(where: str, column: str, kind: str, time_format: str | None) -> tuple[str | None, str]:
     """SQL of the naive local time (None if there is never one), and of the instant where the cell says its offset."""
-    cell = name(column)
+    cell = quote_identifier(column)
     if kind == ZONED:
         return None, _within_years(cell)
     if kind == ZONED_NANOSECONDS:
@@ -95,16 +95,16 @@ def _local_and_instant(where: str, column: str, kind: str, time_format: str | No
 
 def _written(column: str, kind: str, time_format: str | None) -> tuple[str | None, str]:
     """Return the same for text, and for numbers that a format explains."""
-    cell = trimmed_sql(text_of(column, kind)) if kind in TEXTS else name(column)
+    cell = trimmed_sql(text_of(column, kind)) if kind in TEXTS else quote_identifier(column)
     if time_format in MICROSECONDS:
         ticks = f"TRY(TRY_CAST({cell} AS DECIMAL(38, 6)) * {MICROSECONDS[time_format]})"
         counted = f"TRY(make_timestamp(TRY_CAST(floor({ticks}) AS BIGINT)))"
         return None, f"timezone('UTC', {_within_years(counted)})"
     if time_format is not None:
-        parsed = _within_years(f"try_strptime({_digits(cell, kind, time_format)}, {text(time_format)})")
+        parsed = _within_years(f"try_strptime({_digits(cell, kind, time_format)}, {quote_literal(time_format)})")
         return (None, parsed) if "%z" in time_format.lower() else (parsed, NO_INSTANT)
-    is_local = f"regexp_full_match({cell}, {text(LOCAL)})"
-    says_offset = f"NOT {is_local} AND regexp_matches({cell}, {text(OFFSET)})"
+    is_local = f"regexp_full_match({cell}, {quote_literal(LOCAL)})"
+    says_offset = f"NOT {is_local} AND regexp_matches({cell}, {quote_literal(OFFSET)})"
     joined = rf"regexp_replace(upper({cell}), '\s+([Z+-]\S*)$', '\1')"  # as the engine reads offsets
     instant = _within_years(f"CASE WHEN {says_offset} THEN TRY_CAST({joined} AS TIMESTAMPTZ) END")
     return f"CASE WHEN {is_local} THEN TRY_CAST({cell} AS TIMESTAMP) END", instant

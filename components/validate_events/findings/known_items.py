@@ -8,7 +8,7 @@ import duckdb
 
 from components.contracts.tables import CANONICAL
 from components.home.layout import Home
-from components.lake.session import delta_relation, text
+from components.lake.session import delta_relation, quote_literal
 from components.shop.settings import Shop
 from components.validate_events.findings.limits import limit_words
 from components.validate_events.growth import Growth
@@ -70,7 +70,7 @@ def _sold(shop: Shop, home: Home, events: Growth | None) -> str:
     if events is not None and not events.is_empty:
         new = f"SELECT {columns} FROM {events.judged} WHERE reason IS NULL"
         parts = [new] if events.anew else [*parts, new]
-    wanted = ", ".join(map(text, shop.success))
+    wanted = ", ".join(map(quote_literal, shop.success))
     window = f"INTERVAL {HORIZONS * shop.horizon_days} DAY"
     return (
         f"WITH acts AS MATERIALIZED ({' UNION ALL '.join(parts)}), "

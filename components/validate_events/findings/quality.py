@@ -8,7 +8,7 @@ import duckdb
 
 from components.contracts.tables import CANONICAL, QUARANTINE
 from components.home.layout import Home
-from components.lake.session import delta_relation, text
+from components.lake.session import delta_relation, quote_literal
 from components.lake.zones import local_day_sql
 from components.shop.settings import Shop
 from components.validate_events.findings.limits import Judgement
@@ -21,9 +21,8 @@ def quality_facts(
     session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, judgements: dict[str, Judgement], as_of: datetime
 ) -> dict[str, Any]:
     """What the clean data are like at a moment, and what was new in this run."""
-    known = (
-        f"event_time < TIMESTAMPTZ {text(as_of.isoformat())} AND available_at <= TIMESTAMPTZ {text(as_of.isoformat())}"
-    )
+    moment = f"TIMESTAMPTZ {quote_literal(as_of.isoformat())}"
+    known = f"event_time < {moment} AND available_at <= {moment}"
     events = delta_relation(home.clean / "events", CANONICAL["events"])
     session.execute(f"CREATE TEMP VIEW known_events AS SELECT * FROM {events} WHERE {known}")
     return {

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import duckdb
 
-from components.lake.session import json_cell, text
+from components.lake.session import json_cell, quote_literal
 from components.lake.zones import NEVER, TWICE
 from components.shop.settings import Contract, EventColumns, Shop
 from components.validate_events.rows.clocks import FAR_AFTER, FAR_BEFORE
@@ -22,7 +22,7 @@ def commonest_values(session: duckdb.DuckDBPyConnection, shop: Shop, rejected: s
     cells = {reason: cell for reason in reasons if reason and (cell := _cell(shop, reason))}
     if not cells:
         return {}
-    value = " ".join(f"WHEN {text(reason)} THEN {cell}" for reason, cell in cells.items())
+    value = " ".join(f"WHEN {quote_literal(reason)} THEN {cell}" for reason, cell in cells.items())
     counted = (
         f"SELECT reason, left(CASE reason {value} END, {SHOWN_CHARACTERS}) AS value, count(*) AS rows "
         f"FROM ({rejected}) GROUP BY 1, 2"

@@ -7,7 +7,7 @@ import duckdb
 
 from components.contracts.tables import CANONICAL
 from components.home.layout import Home
-from components.lake.session import delta_relation, text
+from components.lake.session import delta_relation, quote_literal
 from components.shop.settings import Shop
 
 EXAMPLES = 3
@@ -44,7 +44,7 @@ def _unused_table(session: duckdb.DuckDBPyConnection, home: Home, table: str, ke
 
 def _nearly_excluded(session: duckdb.DuckDBPyConnection, shop: Shop) -> Iterator[str]:
     """Warn of excluded ids that never occur, while one occurs that differs by its zeros or its case."""
-    named = ", ".join(text(item) for item in shop.rules.not_merchandise.get("item", ()))
+    named = ", ".join(quote_literal(item) for item in shop.rules.not_merchandise.get("item", ()))
     if not named:
         return
     bare = "ltrim(lower(item_id), '0')"
@@ -62,8 +62,9 @@ def _later_catalogue(session: duckdb.DuckDBPyConnection, home: Home, moment: dat
     """Warn of a catalogue most of whose rows hold only after the moment of the run."""
     items = delta_relation(home.clean / "items", CANONICAL["items"])
     first = f"(SELECT item_id, min(valid_from) AS since FROM {items} GROUP BY item_id)"
+    is_later = f"since > TIMESTAMPTZ {quote_literal(moment.isoformat())}"
     rows, later, since = session.execute(
-        f"SELECT count(*), count(*) FILTER (since > TIMESTAMPTZ {text(moment.isoformat())}), min(since) FROM {first}"
+        f"SELECT count(*), count(*) FILTER ({is_later}), min(since) FROM {first}"
     ).fetchall()[0]
     if later * 2 > rows:
         yield (

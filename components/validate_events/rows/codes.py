@@ -4,7 +4,7 @@ They are compared by the rule of ids, without regard to case: ``1.0`` is ``1``, 
 """
 
 from components.lake.id_sql import whole_sql
-from components.lake.session import text
+from components.lake.session import quote_literal
 from components.shop.settings import Rules
 
 SCHEMA_ORG = r"^https?://schema\.org/"
@@ -43,10 +43,10 @@ def flag(value: str, rules: Rules) -> str:
 def flag_word(value: str) -> str:
     """SQL of a flag's letters and digits: ``In Stock`` and ``in_stock`` are ``instock``; a sign of a number stays."""
     compared = code(value)
-    bare = f"regexp_replace(strip_accents({compared}), {text(SCHEMA_ORG)}, '')"
-    letters = f"regexp_replace({bare}, {text(NO_LETTER)}, '', 'g')"
+    bare = f"regexp_replace(strip_accents({compared}), {quote_literal(SCHEMA_ORG)}, '')"
+    letters = f"regexp_replace({bare}, {quote_literal(NO_LETTER)}, '', 'g')"
     return f"CASE WHEN TRY_CAST({compared} AS DOUBLE) IS NULL THEN {letters} ELSE {compared} END"
 
 
 def _words(words: tuple[str, ...]) -> str:
-    return ", ".join(flag_word(text(word)) for word in words) or "NULL"
+    return ", ".join(flag_word(quote_literal(word)) for word in words) or "NULL"

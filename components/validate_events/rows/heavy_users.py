@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import duckdb
 
-from components.lake.session import text
+from components.lake.session import quote_literal
 from components.shop.settings import Shop
 
 TIMES_THE_OTHERS = 10
@@ -13,7 +13,7 @@ NAMED = 3
 
 def heavy_user_warnings(session: duckdb.DuckDBPyConnection, shop: Shop, events: str) -> Iterator[str]:
     """Name the users with an absurd share; ``events`` is SQL of the clean events that are known."""
-    successes = f"event_type IN ({', '.join(map(text, shop.success))})"
+    successes = f"event_type IN ({', '.join(map(quote_literal, shop.success))})"
     named: set[str] = set()
     for what, which in (("events", "true"), (" and ".join(shop.success) + " events", successes)):
         for user, rows, total, average in session.execute(_heavy(shop, f"{events} WHERE {which}")).fetchall():

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from components.contracts.ids import MAX_ID_CHARACTERS, nobody_words
 from components.lake.id_sql import lowered_sql
-from components.lake.session import text
+from components.lake.session import quote_literal
 from components.shop.settings import Contract
 
 
@@ -12,7 +12,7 @@ def with_known_users(contract: Contract, rows: str) -> str:
     """Return SQL of rows whose ``user_id`` is null where the shop file says that it means nobody."""
     if not contract.no_user:
         return rows
-    words = ", ".join(map(text, sorted(nobody_words(contract.no_user))))
+    words = ", ".join(map(quote_literal, sorted(nobody_words(contract.no_user))))
     known = f"CASE WHEN {lowered_sql('user_id')} NOT IN ({words}) THEN user_id END"
     return f"(SELECT * REPLACE ({known} AS user_id) FROM {rows})"
 

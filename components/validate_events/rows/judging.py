@@ -5,8 +5,8 @@ from typing import get_args
 from zoneinfo import ZoneInfo
 
 from components.contracts.ids import id_text
-from components.lake.session import text
-from components.shop.settings import Contract, EventSource, EventType
+from components.lake.session import quote_literal
+from components.shop.settings import Contract, EventStream, EventType
 from components.validate_events.rows.clocks import FarRows
 from components.validate_events.rows.identity import id_reasons
 
@@ -21,7 +21,7 @@ LAST_POSITION = 10_000  # of a shown list; what lies beyond is a mistake of the 
 
 def judged_events(
     contract: Contract,
-    sources: Sequence[EventSource],
+    sources: Sequence[EventStream],
     raw: str,
     first_batches: Mapping[str, int],
     far: Sequence[FarRows] = (),
@@ -54,7 +54,7 @@ def judged_impressions(contract: Contract, raw: str) -> str:
     reason = (
         "CASE WHEN problem IS NOT NULL THEN problem "
         "WHEN request_id IS NULL THEN 'no request' "
-        f"WHEN item_id IS NULL THEN {text(NO_ITEM)} "
+        f"WHEN item_id IS NULL THEN {quote_literal(NO_ITEM)} "
         f"{id_reasons(('user_id', 'item_id'))} "
         f"WHEN position IS NULL OR position NOT BETWEEN 1 AND {LAST_POSITION} "
         f"THEN 'position outside 1 to {LAST_POSITION:,}' "
@@ -77,12 +77,12 @@ def _row(columns: Sequence[str]) -> str:
 
 
 def _event_reason(contract: Contract, far: Sequence[FarRows], zone: ZoneInfo) -> str:
-    wrong_clocks = " ".join(f"WHEN {rows.condition(zone)} THEN {text(rows.reason)}" for rows in far)
+    wrong_clocks = " ".join(f"WHEN {rows.condition(zone)} THEN {quote_literal(rows.reason)}" for rows in far)
     return (
         "CASE WHEN problem IS NOT NULL THEN problem "
-        f"WHEN item_id IS NULL THEN {text(NO_ITEM)} "
+        f"WHEN item_id IS NULL THEN {quote_literal(NO_ITEM)} "
         f"{id_reasons(('user_id', 'item_id'))} "
-        f"WHEN found_type IS NULL THEN {text(UNKNOWN_TYPE)} "
+        f"WHEN found_type IS NULL THEN {quote_literal(UNKNOWN_TYPE)} "
         f"{_time_reasons(contract)} {wrong_clocks} "
         f"WHEN abs(quantity) > {contract.max_quantity!r} THEN 'quantity beyond the limit' "
         "WHEN quantity < 0 AND found_type NOT IN ('purchase', 'return') THEN 'negative quantity' "
@@ -94,8 +94,8 @@ def _event_reason(contract: Contract, far: Sequence[FarRows], zone: ZoneInfo) ->
 
 
 def _left_out(contract: Contract) -> str:
-    named = ", ".join(text(id_text(user)) for user in contract.left_out_users)
-    return f"WHEN user_id IN ({named}) THEN {text(LEFT_OUT)}" if named else ""
+    named = ", ".join(quote_literal(id_text(user)) for user in contract.left_out_users)
+    return f"WHEN user_id IN ({named}) THEN {quote_literal(LEFT_OUT)}" if named else ""
 
 
 def _time_reasons(contract: Contract) -> str:
@@ -116,19 +116,19 @@ def _clock_limits(contract: Contract) -> tuple[str, str]:
     )
 
 
-def _event_type(sources: Sequence[EventSource]) -> str:
+def _event_type(sources: Sequence[EventStream]) -> str:
     return _by_source(sources, [_type_within(source) for source in sources])
 
 
-def _type_within(source: EventSource) -> str:
+def _type_within(source: EventStream) -> str:
     if source.event_type is not None:
-        return text(source.event_type)
+        return quote_literal(source.event_type)
     translated = {kind: kind for kind in KNOWN_TYPES} | {id_text(code): kind for code, kind in source.types.items()}
-    cases = " ".join(f"WHEN {text(found)} THEN {text(kind)}" for found, kind in translated.items())
+    cases = " ".join(f"WHEN {quote_literal(found)} THEN {quote_literal(kind)}" for found, kind in translated.items())
     return f"CASE event_type {cases} END"
 
 
-def _available_at(sources: Sequence[EventSource], first_batches: Mapping[str, int]) -> str:
+def _available_at(sources: Sequence[EventStream], first_batches: Mapping[str, int]) -> str:
     """SQL of when a row was known: what a live source brings after its first batch, when it was ingested."""
     moments = []
     for source in sources:
@@ -140,11 +140,11 @@ def _available_at(sources: Sequence[EventSource], first_batches: Mapping[str, in
     return _by_source(sources, moments)
 
 
-def _quantity(sources: Sequence[EventSource]) -> str:
+def _quantity(sources: Sequence[EventStream]) -> str:
     alone = "CASE WHEN found_type IN ('purchase', 'return') THEN 1.0 END"
     return _by_source(sources, ["abs(quantity)" if source.columns.quantity else alone for source in sources])
 
 
-def _by_source(sources: Sequence[EventSource], expressions: Sequence[str]) -> str:
+def _by_source(sources: Sequence[EventStream], expressions: Sequence[str]) -> str:
     cases = zip(sources, expressions, strict=True)
-    return "CASE source " + " ".join(f"WHEN {text(source.name)} THEN {sql}" for source, sql in cases) + " END"
+    return "CASE source " + " ".join(f"WHEN {quote_literal(source.name)} THEN {sql}" for source, sql in cases) + " END"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import duckdb
 
-from components.lake.session import text
+from components.lake.session import quote_literal
 from components.shop.settings import Shop
 
 MOST_RETURNING = 0.2  # share of a source's session ids; a visit that is resumed now and then is none to warn of
@@ -15,11 +15,11 @@ def returning_session_warnings(session: duckdb.DuckDBPyConnection, shop: Shop, e
     mapped = [source.name for source in shop.events if source.columns.session]
     if not mapped:
         return
-    hours, kinds = shop.features.session_hours, ", ".join(map(text, shop.success))
+    hours, kinds = shop.features.session_hours, ", ".join(map(quote_literal, shop.success))
     ids = (
         "SELECT source, user_id, session_id, max(event_time) - min(event_time) AS span, "
         f"count(DISTINCT event_time) AS times FROM {events} WHERE session_id IS NOT NULL AND event_type IN ({kinds}) "
-        f"AND source IN ({', '.join(map(text, mapped))}) GROUP BY ALL"
+        f"AND source IN ({', '.join(map(quote_literal, mapped))}) GROUP BY ALL"
     )
     counts = session.execute(
         f"SELECT source, count(*), count(*) FILTER (epoch(span) > {hours * 3600!r}), "

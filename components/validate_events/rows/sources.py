@@ -9,13 +9,12 @@ from components.contracts.feedback import SERVED_SOURCE
 from components.contracts.handles import Handle
 from components.contracts.tables import RAW
 from components.home.layout import Home
-from components.lake.session import delta_relation, text
+from components.lake.session import delta_relation, quote_literal
 from components.lake.tables import read_notes
-from components.shop.settings import EventColumns, EventSource, Shop, Source
+from components.shop.settings import EventColumns, EventStream, Shop
 
-SERVED_EVENTS = EventSource(
+SERVED_EVENTS = EventStream(
     name=SERVED_SOURCE,
-    source=Source(kind="parquet", path="feedback"),  # where it lies is the home's affair
     columns=EventColumns(
         user="user_id", item="item_id", time="event_time", event_type="event_type", quantity="quantity"
     ),
@@ -26,7 +25,7 @@ NO_HISTORY = {SERVED_SOURCE: 0}  # batches count from 1: each of its rows was kn
 
 def of_named_sources(shop: Shop, table: str) -> str:
     """SQL that is true for the rows of a growing raw table whose source the shop file names."""
-    return f"source IN ({', '.join(map(text, source_names(shop, table)))})"
+    return f"source IN ({', '.join(map(quote_literal, source_names(shop, table)))})"
 
 
 def source_names(shop: Shop, table: str) -> list[str]:
@@ -36,7 +35,7 @@ def source_names(shop: Shop, table: str) -> list[str]:
     return [SERVED_SOURCE] if shop.impressions is None else [table, SERVED_SOURCE]
 
 
-def event_sources(shop: Shop) -> tuple[EventSource, ...]:
+def event_sources(shop: Shop) -> tuple[EventStream, ...]:
     """The sources of events that the shop file names, and the service's own."""
     return *shop.events, SERVED_EVENTS
 
@@ -51,14 +50,14 @@ def dropped_sources(
         gone = sorted(set(read_notes(home.raw / table, version)["sources"]) - set(source_names(shop, table)))
         rows = delta_relation(home.raw / table, RAW[table], version)
         for source in gone:
-            mine = f"SELECT count(*) FROM {rows} WHERE source = {text(source)}"
+            mine = f"SELECT count(*) FROM {rows} WHERE source = {quote_literal(source)}"
             dropped[source] = session.execute(mine).fetchall()[0][0]
     return dropped
 
 
 def first_batches(session: duckdb.DuckDBPyConnection, shop: Shop, raw: str) -> dict[str, int]:
     """The batch that brought the history of each live source, by its name; ``raw`` is SQL of all raw events."""
-    live = [text(source.name) for source in shop.events if source.live]
+    live = [quote_literal(source.name) for source in shop.events if source.live]
     if not live:
         return NO_HISTORY
     sql = f"SELECT source, min(batch) FROM {raw} WHERE source IN ({', '.join(live)}) GROUP BY source"

@@ -10,7 +10,7 @@ import pyarrow as pa
 from components.contracts.handles import Handle
 from components.home.layout import Home
 from components.lake.tables import append_rows, create_table, table_version
-from components.shop.settings import EventColumns, EventSource, Shop, Source
+from components.shop.settings import EventColumns, EventSource, FileSource, Shop
 from tests.components.features.frames import clean_tables, event, on
 
 AS_OF = on(70)
@@ -20,7 +20,7 @@ def small_shop(**changes: Any) -> Shop:
     """A shop of purchases alone, with few and short weeks."""
     source = EventSource(
         name="purchases",
-        source=Source(kind="parquet", path="purchases.parquet"),
+        source=FileSource(kind="parquet", path="purchases.parquet"),
         columns=EventColumns(user="user", item="item", time="time"),
         event_type="purchase",
     )

@@ -11,7 +11,7 @@ from components.build_training_set.examples import BuiltExamples, build_training
 from components.contracts.ranking_examples import Split, read_split
 from components.contracts.tables import IMPRESSIONS
 from components.ranking.features import FEATURE_NAMES, feature_list
-from components.shop.settings import ImpressionSource, Source
+from components.shop.settings import FileSource, ImpressionSource
 from tests.components.build_features.homes import habits, quiet, small_shop, write_clean
 from tests.components.features.frames import clean_tables, event, on
 
@@ -23,7 +23,7 @@ pytestmark = [
 
 ITEMS = [f"i{number:02}" for number in range(12)]
 SOURCE = ImpressionSource(
-    source=Source(kind="parquet", path="shown.parquet"),
+    source=FileSource(kind="parquet", path="shown.parquet"),
     request="request",
     user="user",
     item="item",

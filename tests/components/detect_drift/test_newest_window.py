@@ -21,7 +21,7 @@ from components.contracts.ranking_examples import Split, read_split
 from components.contracts.tables import EVENTS, ITEMS
 from components.detect_drift.newest_window import Detected, judge_newest_window
 from components.home.layout import Home
-from components.shop.settings import Drift, ItemSource, Shop, Source
+from components.shop.settings import Drift, FileSource, ItemSource, Shop
 from components.train_ranker.training import train_ranker
 from tests.components.train_ranker.synthetic_examples import AS_OF, World, small_shop, write_examples, write_split
 
@@ -35,7 +35,7 @@ Row = dict[str, object]
 def corner_shop(**drift: float) -> Shop:
     """A shop whose catalogue has departments and brands."""
     catalogue = ItemSource(
-        item="item", category=("department",), brand="brand", source=Source(kind="csv", path="items.csv")
+        item="item", category=("department",), brand="brand", source=FileSource(kind="csv", path="items.csv")
     )
     return small_shop(items=catalogue, drift=Drift(**{"min_users": 20, **drift}))  # type: ignore[arg-type]
 

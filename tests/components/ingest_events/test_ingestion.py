@@ -10,7 +10,7 @@ import pytest
 from components.contracts.errors import SourceError
 from components.contracts.tables import RAW
 from components.ingest_events.ingestion import ingest_events
-from components.shop.settings import EventSource, Source
+from components.shop.settings import EventSource, FileSource
 from tests.shop_files import NOW, PURCHASES, ShopFolder, shop_folder, table_rows
 
 HEADER = "customer,article,bought_at\n"
@@ -18,7 +18,7 @@ FIRST = "a,1,2024-03-01 10:00:00\nb,2,2024-03-01 11:00:00\n"
 FOLDER = PURCHASES.replace('path = "purchases.csv"', 'path = "days"')
 
 
-class LaterSource(Source):
+class LaterSource(FileSource):
     """A source as a later version of Rankloop may know it."""
 
     skipped_lines: int = 0

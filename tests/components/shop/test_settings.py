@@ -50,8 +50,8 @@ def test_relative_paths_start_at_the_shop_file(tmp_path: Path) -> None:
 
     shop = load(tmp_path, 'name = "corner"' + EVENTS + absolute + database.replace('"purchases"', '"sql"') + packaged)
 
-    found = [source.source.path or source.source.url for source in shop.events]
-    assert found == [f"{tmp_path}/purchases.csv", "/data/*.csv", f"sqlite:///{tmp_path}/shop.db", "package:a/b.csv"]
+    places = [getattr(events.source, "path", None) or getattr(events.source, "url", None) for events in shop.events]
+    assert places == [f"{tmp_path}/purchases.csv", "/data/*.csv", f"sqlite:///{tmp_path}/shop.db", "package:a/b.csv"]
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,10 @@ def test_relative_paths_start_at_the_shop_file(tmp_path: Path) -> None:
         ('name = "corner"' + EVENTS.replace('"csv"', '"excel"'), "`events[0].source.kind`: found 'excel', expected"),
         ('name = "corner"' + EVENTS.replace('"bought_at"', "3"), "`events[0].columns.time`: found 3, expected a valid"),
         ('name = "corner"' + EVENTS.replace("path", "url"), "`events[0].source`: a source of kind `csv` needs `path`"),
+        ('name = "corner"' + EVENTS.replace('kind = "csv", ', ""), "`events[0].source.kind`: found nothing, expected"),
+        ('name = "corner"' + EVENTS.replace("path =", 'table = "t", path ='), "`table` is a key of `sql` sources"),
+        ('name = "corner"' + EVENTS.replace("path =", 'pathh = "t", path ='), "source.pathh`: found an unknown key"),
+        ('name = "corner"' + EVENTS.replace('"csv"', '"feedback"'), "expected 'parquet', 'csv', 'delta' or 'sql'"),
         ('name = "corner"' + EVENTS.replace("event_type", "#"), "`events[0]`: give either `event_type`"),
         ('name = "corner"' + EVENTS + EVENTS, "two sources of events are called 'purchases'"),
         ('name = "corner"' + EVENTS + "[gate]\nconfidence = 2", "`gate.confidence`: found 2, expected less than 1"),

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from components.contracts.handles import Handle
 from components.contracts.ranking_examples import ExamplesManifest, Split, SplitFiles, write_manifest
-from components.shop.settings import EventColumns, EventSource, Gate, Shop, Source, Training
+from components.shop.settings import EventColumns, EventSource, FileSource, Gate, Shop, Training
 
 AS_OF = datetime(2024, 6, 3, tzinfo=UTC)
 WEEK = timedelta(days=7)
@@ -36,7 +36,7 @@ def small_shop(**changes: Any) -> Shop:
     """A shop whose training takes a moment."""
     source = EventSource(
         name="sales",
-        source=Source(kind="parquet", path="sales.parquet"),
+        source=FileSource(kind="parquet", path="sales.parquet"),
         columns=EventColumns(user="user", item="item", time="time"),
         event_type="purchase",
     )

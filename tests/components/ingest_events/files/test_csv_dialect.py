@@ -8,13 +8,13 @@ from components.contracts.errors import SourceError
 from components.ingest_events.files.csv_cells import Syntax
 from components.ingest_events.files.csv_dialect import CsvFile, QuoteCheck, open_csv
 from components.ingest_events.files.locations import SourceFile
-from components.shop.settings import Source
+from components.shop.settings import FileSource
 
 
 def opened(folder: Path, content: str, **said: str) -> CsvFile:
     path = folder / "a.csv"
     path.write_text(content, encoding="utf-8", newline="")
-    file = open_csv("events.purchases", SourceFile("a.csv", path), Source(kind="csv", path="a.csv", **said))
+    file = open_csv("events.purchases", SourceFile("a.csv", path), FileSource(kind="csv", path="a.csv", **said))
     assert file is not None
     return file
 
@@ -60,7 +60,7 @@ def test_blank_and_repeated_names_are_numbered(tmp_path: Path) -> None:
 
 def test_folders_say_columns_that_the_file_lacks(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a,b\n")
-    file = open_csv("x", SourceFile("day=2026-01-01/b=2/a.csv", tmp_path / "a.csv"), Source(kind="csv", path="x"))
+    file = open_csv("x", SourceFile("day=2026-01-01/b=2/a.csv", tmp_path / "a.csv"), FileSource(kind="csv", path="x"))
 
     assert file is not None
     assert (file.columns, file.partitions) == (("a", "b", "day"), {"day": "2026-01-01"})

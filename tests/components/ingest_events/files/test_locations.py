@@ -6,11 +6,11 @@ import pytest
 
 from components.contracts.errors import SourceError
 from components.ingest_events.files.locations import source_files
-from components.shop.settings import Source
+from components.shop.settings import FileSource
 
 
 def listed(path: Path, kind: str = "csv") -> tuple[list[str], dict[str, str]]:
-    found = source_files("events.purchases", Source.model_validate({"kind": kind, "path": str(path)}))
+    found = source_files("events.purchases", FileSource.model_validate({"kind": kind, "path": str(path)}))
     return [file.key for file in found.data], found.left_out
 
 
@@ -88,10 +88,3 @@ def test_files_of_other_tables_with_a_log_are_refused(tmp_path: Path, mark: str,
 
     with pytest.raises(SourceError, match=rf"orders is {kind}.*over SQL"):
         listed(tmp_path / path, "parquet")
-
-
-def test_a_folder_without_a_log_is_no_delta_table(tmp_path: Path) -> None:
-    write(tmp_path, "part.parquet")
-
-    with pytest.raises(SourceError, match=r"found no Delta table at .*expected a folder with a `_delta_log`"):
-        listed(tmp_path, "delta")

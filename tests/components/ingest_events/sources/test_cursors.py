@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from components.ingest_events.databases.cursors import read_cursor, window_start, write_cursor
-from components.ingest_events.databases.sql_tables import text_cells
+from components.ingest_events.sources.cursors import read_cursor, window_start, write_cursor
+from components.ingest_events.sources.sql_tables import text_cells
 
 
 @pytest.mark.parametrize(

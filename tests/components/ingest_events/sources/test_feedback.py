@@ -15,7 +15,7 @@ from components.feedback.journal.log import FeedbackLog
 from components.feedback.journal.segments import segments
 from components.feedback.places import Places
 from components.home.data_subject import Person
-from components.ingest_events.served import LISTS
+from components.ingest_events.shop_sources import LISTS
 from components.lake.erasure import erase_rows
 from components.lake.tables import commit_notes, read_notes, table_files, table_version
 from components.lake.upkeep import compact_table

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from components.ingest_events.mapping.columns import SourceColumns
 from components.ingest_events.mapping.times import Reading
-from components.lake.session import name, text
+from components.lake.session import quote_identifier, quote_literal
 from components.lake.zones import earlier_instant_sql
 from components.shop.settings import PromotionSource
 
@@ -26,15 +26,30 @@ def promotions_sql(source: PromotionSource, found: SourceColumns, relation: str)
     no_item = f"CASE WHEN {item.value} IS NULL THEN 'no item' END"
     problems = found.problems([item.problem, no_item, starts.problem, ends.problem])
     shown = found.as_found(dict.fromkeys((source.item, *calendar)), ", rows := rows")
-    return (
-        f"WITH {_counted(source.place, keys, relation)}, "
-        f"read AS (SELECT {problems} AS problem, CASE WHEN {problems} IS NOT NULL THEN {shown} END AS found, "
-        f"{item.value} AS item_id, {starts.value} AS starts_at, {ends.value} AS ends_at, places FROM counted), "
-        f"{_known_places(source, starts, relation)} "
-        "SELECT problem, found, item_id, starts_at, ends_at, "
-        "least(1.0, max(places) / any_value(coalesce(known, 1))) AS reach "
-        "FROM read LEFT JOIN known_places USING (starts_at) GROUP BY problem, found, item_id, starts_at, ends_at"
-    )
+    return f"""
+        WITH {_counted(source.place, keys, relation)},
+        read AS (
+            SELECT
+                {problems} AS problem,
+                CASE WHEN {problems} IS NOT NULL THEN {shown} END AS found,
+                {item.value} AS item_id,
+                {starts.value} AS starts_at,
+                {ends.value} AS ends_at,
+                places
+            FROM counted
+        ),
+        {_known_places(source, starts, relation)}
+        SELECT
+            problem,
+            found,
+            item_id,
+            starts_at,
+            ends_at,
+            least(1.0, max(places) / any_value(coalesce(known, 1))) AS reach
+        FROM read
+        LEFT JOIN known_places USING (starts_at)
+        GROUP BY problem, found, item_id, starts_at, ends_at
+        """
 
 
 def _counted(place: str | None, keys: list[str], relation: str) -> str:
@@ -42,18 +57,34 @@ def _counted(place: str | None, keys: list[str], relation: str) -> str:
 
     Places are numbered and collected as bits, 62 to a word: five times as fast as ``count(DISTINCT …)``.
     """
-    listed = ", ".join(name(column) for column in keys)
+    listed = ", ".join(quote_identifier(column) for column in keys)
     if place is None:
         return f"counted AS (SELECT {listed}, 1 AS places, count(*) AS rows FROM {relation} GROUP BY ALL)"
-    return (
-        f"numbered AS (SELECT place, row_number() OVER (ORDER BY place) - 1 AS number "
-        f"FROM (SELECT DISTINCT {name(place)} AS place FROM {relation}) WHERE place IS NOT NULL), "
-        f"words AS (SELECT {listed}, number // {WORD} AS word, bit_or(CAST(1 AS BIGINT) << (number % {WORD})) AS bits, "
-        f"count(*) AS rows FROM {relation} AS listed LEFT JOIN numbered ON listed.{name(place)} = numbered.place "
-        "GROUP BY ALL), "
-        f"counted AS (SELECT {listed}, CAST(coalesce(sum(bit_count(bits)), 0) AS BIGINT) AS places, "
-        "CAST(sum(rows) AS BIGINT) AS rows FROM words GROUP BY ALL)"
-    )
+    return f"""
+        numbered AS (
+            SELECT place, row_number() OVER (ORDER BY place) - 1 AS number
+            FROM (SELECT DISTINCT {quote_identifier(place)} AS place FROM {relation})
+            WHERE place IS NOT NULL
+        ),
+        words AS (
+            SELECT
+                {listed},
+                number // {WORD} AS word,
+                bit_or(CAST(1 AS BIGINT) << (number % {WORD})) AS bits,
+                count(*) AS rows
+            FROM {relation} AS listed
+            LEFT JOIN numbered ON listed.{quote_identifier(place)} = numbered.place
+            GROUP BY ALL
+        ),
+        counted AS (
+            SELECT
+                {listed},
+                CAST(coalesce(sum(bit_count(bits)), 0) AS BIGINT) AS places,
+                CAST(sum(rows) AS BIGINT) AS rows
+            FROM words
+            GROUP BY ALL
+        )
+        """
 
 
 def _calendar(source: PromotionSource, found: SourceColumns) -> tuple[Reading, Reading, list[str]]:
@@ -71,7 +102,7 @@ def _calendar(source: PromotionSource, found: SourceColumns) -> tuple[Reading, R
 def _period_boundary(first: datetime, days: int, number: str, shift: int) -> str:
     """SQL of a period's first local midnight (or hour), in UTC: periods keep the shop's clock over its changes."""
     local = first.replace(tzinfo=None) + timedelta(days=days * shift)
-    moment = f"(TIMESTAMP {text(str(local))} + to_days(CAST({number} AS INTEGER) * {days}))"
+    moment = f"(TIMESTAMP {quote_literal(str(local))} + to_days(CAST({number} AS INTEGER) * {days}))"
     if isinstance(first.tzinfo, ZoneInfo):
         return earlier_instant_sql(moment, first.tzinfo)
     ahead = int((first.utcoffset() or timedelta()).total_seconds())
@@ -81,12 +112,20 @@ def _period_boundary(first: datetime, days: int, number: str, shift: int) -> str
 def _known_places(source: PromotionSource, starts: Reading, relation: str) -> str:
     if source.place is None:
         return "known_places AS (SELECT CAST(NULL AS TIMESTAMPTZ) AS starts_at, CAST(NULL AS BIGINT) AS known)"
-    calendar = name(source.period or str(source.starts))
-    return (
-        f"first_seen AS (SELECT {name(source.place)} AS place, {calendar}, count(*) FROM {relation} GROUP BY ALL), "
-        f"joined AS (SELECT place, min({starts.value}) AS starts_at FROM first_seen GROUP BY place), "
-        "arrivals AS (SELECT starts_at, count(*) AS arrived FROM joined GROUP BY starts_at), "
-        f"moments AS (SELECT DISTINCT {starts.value} AS starts_at FROM first_seen), "
-        "known_places AS (SELECT moments.starts_at, (SELECT sum(arrived) FROM arrivals "
-        "WHERE arrivals.starts_at <= moments.starts_at) AS known FROM moments)"
-    )
+    calendar = quote_identifier(source.period or str(source.starts))
+    return f"""
+        first_seen AS (
+            SELECT {quote_identifier(source.place)} AS place, {calendar}, count(*)
+            FROM {relation}
+            GROUP BY ALL
+        ),
+        joined AS (SELECT place, min({starts.value}) AS starts_at FROM first_seen GROUP BY place),
+        arrivals AS (SELECT starts_at, count(*) AS arrived FROM joined GROUP BY starts_at),
+        moments AS (SELECT DISTINCT {starts.value} AS starts_at FROM first_seen),
+        known_places AS (
+            SELECT
+                moments.starts_at,
+                (SELECT sum(arrived) FROM arrivals WHERE arrivals.starts_at <= moments.starts_at) AS known
+            FROM moments
+        )
+        """

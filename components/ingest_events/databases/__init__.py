@@ -1,1 +1,0 @@
-"""SQL tables as sources."""
