@@ -18,7 +18,7 @@ COMMANDS = {
     "recommend": "Recommend in batch, to a table or a Parquet file.",
     "bundle": "Show one bundle: what it holds, its origin, its verdict.",
     "serve": "Serve the promoted bundle over HTTP.",
-    "keys": "Say who may ask the service: its API keys.",
+    "keys": "Add, list and remove API keys of the service.",
     "experiment": "Read out an experiment: each arm's lift over the champion.",
     "forget": "Erase one user everywhere, with a receipt.",
     "drift": "Compare the newest data with the bundle's reference.",
@@ -26,7 +26,7 @@ COMMANDS = {
     "rollback": "Make an environment serve the bundle before.",
     "compile": "Write the pipelines as Kubernetes resources.",
     "submit": "Run a pipeline on Kubeflow Pipelines.",
-    "doctor": "Say what is missing or lost on this machine, and the fix.",
+    "doctor": "Check this machine and the home; say what is wrong and how to fix it.",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 

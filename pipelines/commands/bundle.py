@@ -14,7 +14,7 @@ from pipelines.commands.options import home_option, json_option
 def command(name: str, home: Path, as_json: bool) -> None:
     """Show what bundle NAME holds, where it came from, how it was judged and where it is live.
 
-    A bundle goes by `champion` (the default), `challenger`, its digest or the start of one.
+    NAME is `champion` (the default), `challenger`, a digest or the start of one.
     """
     from rich.console import Console
 

@@ -50,7 +50,7 @@ def command(
 ) -> None:
     """Read out each arm's clicks and purchases, and its lift over the champion with a 95 % interval over users.
 
-    Exit 3 when the users are not spread as the shares promise: the experiment then cannot be trusted.
+    Exit 3 if users are not spread as the shares say: then do not trust the experiment.
     """
     from datetime import timedelta
 

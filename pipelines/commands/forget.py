@@ -9,15 +9,15 @@ from pipelines.commands.options import home_option, json_option
 
 @click.command("forget")
 @click.argument("user")
-@click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @home_option
 @json_option
 @click.pass_context
 def command(ctx: click.Context, user: str, yes: bool, home: Path, as_json: bool) -> None:
     """Erase USER from the lake with its old versions, the features, the online store, the feedback log and the runs.
 
-    A keyed hash stays, so that no later run brings the user back; so does a receipt without the id. What was cut off is
-    finished by the same command. Exit 1 when some file still holds the user.
+    A keyed hash stays, so that no later run brings the user back, and a receipt without the id. If the command is
+    interrupted, run it again. Exit 1 if some file still holds the user.
     """
     from components.erasure.forgetting import forget_user
     from components.erasure.words import print_receipt, receipt_document

@@ -11,7 +11,7 @@ from pipelines.commands.options import home_option, json_option
 def command() -> None:
     """Add, list and remove the API keys that callers of the service show.
 
-    A running service follows within a second or two. Without any key file it answers this machine alone.
+    A running service follows within a second or two. Without a keys file, it answers only this machine.
     """
 
 

@@ -20,7 +20,7 @@ def command(
 ) -> None:
     """Recommend in batch: columns user_id, rank, item_id, score.
 
-    Users are taken as they stood at the as-of of the last finished run.
+    Each list uses the user's state at the as-of of the last finished run.
     """
     from components.contracts.ids import id_text
     from components.home.homes import open_home

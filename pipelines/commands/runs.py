@@ -15,7 +15,7 @@ from pipelines.commands.options import home_option, json_option
 def command(names: tuple[str, ...], home: Path, as_json: bool) -> None:
     """List the runs of a home; show RUN in detail; compare RUN with OTHER.
 
-    A run goes by its id, by a part of it that is unique, or by `last`.
+    Name a run by its id, by a unique part of it, or by `last`.
     """
     from rich.console import Console
 

@@ -13,7 +13,7 @@ from pipelines.commands.options import environment_option, home_option
 @environment_option
 @home_option
 def command(host: str, port: int, environment: str, home: Path) -> None:
-    """Serve the bundle that an environment was promoted, until interrupted.
+    """Serve the promoted bundle of an environment until interrupted.
 
     POST /v1/recommend {"user_id": ...} answers with a ranked list; POST /v1/rank orders given items.
     """
