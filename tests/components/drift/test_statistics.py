@@ -50,8 +50,9 @@ def test_equal_shares_have_no_distance_at_any_size(left: list[int], times: int) 
     ("freedom", "probability", "table"),
     [(1, 0.95, 3.841), (3, 0.99, 11.345), (9, 0.95, 16.919), (9, 0.999, 27.877), (19, 0.99, 36.191)],
 )
-def test_chi_squared_quantiles_match_the_tables(freedom: int, probability: float, table: float) -> None:
-    assert statistics.chi_squared_quantile(freedom, probability) == pytest.approx(table, rel=0.03)
+def test_the_critical_psi_matches_the_tables_of_chi_squared(freedom: int, probability: float, table: float) -> None:
+    critical = statistics.psi_critical(freedom + 1, 200, 50, 1 - probability)
+    assert critical == pytest.approx(table * (1 / 200 + 1 / 50), rel=5e-4)
 
 
 def test_ks_critical_value_matches_the_table() -> None:
