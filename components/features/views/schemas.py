@@ -1,5 +1,7 @@
 """Schemas of the views for a shop's shape, derived from the definitions without any data."""
 
+from functools import cache
+
 import ibis
 import pyarrow as pa
 
@@ -19,6 +21,7 @@ def unbound_views(shape: Shape) -> list[View]:
     return [user_view(frame), item_view(frame)]
 
 
+@cache  # the expressions take a second to build
 def view_schemas(shape: Shape) -> dict[str, pa.Schema]:
     """What a stored row of each view holds."""
     return {view.name: view.schema for view in unbound_views(shape)}

@@ -82,18 +82,23 @@ class Stocked:
         return (self.features.as_of - EPOCH) // MICROSECOND
 
 
-def stocked(folder: Path, online_url: str | None = None) -> Stocked:
+def stocked(folder: Path) -> Stocked:
     """Build the small shop's features, put them online, publish a bundle for them and promote it."""
     home = Home(folder / "home")
     clean = write_clean(home, clean_tables(habits(), CATALOGUE))
-    if online_url:
-        (home.root / "online_url").write_text(online_url)
     write_shop_note(home, ShopNote("small", "small.toml"))
     features = read_set(Path(build_features(small_shop(items=WORDED), home, clean, quiet).features.uri))
     put_online(home, features)
     bundle = published(home, folder, random_trees(features.revision))
     promote(home, "small", bundle.digest, "local", PROMOTED_AT)
     return Stocked(home, features, bundle)
+
+
+def moved_to(shop: Stocked, online_url: str) -> Stocked:
+    """Name another online store in the home, and write the rows there."""
+    (shop.home.root / "online_url").write_text(online_url)
+    put_online(shop.home, shop.features)
+    return shop
 
 
 def put_online(home: Home, features: FeatureSet) -> None:

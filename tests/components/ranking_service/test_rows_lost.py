@@ -13,7 +13,7 @@ import redis
 from components.ranking_service.live import reloading
 from components.ranking_service.live.readings import show_readings
 from components.ranking_service.live.serving import Serving
-from tests.components.ranking_service.served_shop import Caller, Stocked, caller_of, put_online, serving, stocked
+from tests.components.ranking_service.served_shop import Caller, Stocked, caller_of, moved_to, put_online, serving
 from tests.servers import redis_server
 from tests.waiting import until
 
@@ -30,8 +30,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def shop(url: str, tmp_path_factory: pytest.TempPathFactory) -> Stocked:
-    return stocked(tmp_path_factory.mktemp("shop"), online_url=url)
+def shop(url: str, stocked_shop: Stocked) -> Stocked:
+    return moved_to(stocked_shop, url)
 
 
 @pytest.fixture

@@ -26,11 +26,11 @@ from tests.components.ranking_service.answering.test_sessions import session_of
 from tests.components.ranking_service.served_shop import (
     Stocked,
     caller_of,
+    moved_to,
     published,
     put_online,
     random_trees,
     serving,
-    stocked,
 )
 from tests.servers import free_port, redis_server
 from tests.waiting import until
@@ -73,8 +73,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def shop(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Stocked:
-    return stocked(tmp_path_factory.mktemp("shop"), online_url=server.url)
+def shop(server: Server, stocked_shop: Stocked) -> Stocked:
+    return moved_to(stocked_shop, server.url)
 
 
 @pytest.fixture

@@ -36,7 +36,6 @@ from tests.components.ranking_service.served_shop import (
     put_online,
     random_trees,
     serving,
-    stocked,
 )
 from tests.waiting import until
 
@@ -44,9 +43,9 @@ TRYING = 'name = "x"\n[arms]\nchampion = {{ share = {champion} }}\nbaseline = {{
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Stocked, Bundle]:
+def template(stocked_shop: Stocked) -> tuple[Stocked, Bundle]:
     """A home, and a second bundle that may be promoted there."""
-    shop = stocked(tmp_path_factory.mktemp("shop"))
+    shop = stocked_shop
     rules: dict[str, Any] = {"max_per_category": 1, "in_stock_only": None, "not_merchandise": {}}
     other = published(shop.home, shop.home.root.parent, random_trees(shop.features.revision, seed=6, rules=rules))
     return shop, other
