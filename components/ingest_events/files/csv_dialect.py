@@ -62,7 +62,7 @@ def open_csv(where: str, file: SourceFile, source: FileSource) -> CsvFile | None
     Raises:
         SourceError: the file cannot be decoded, or its delimiter or header is unclear.
     """
-    text = open_text(where, file.path, source.encoding)
+    text = open_text(where, file, source.encoding)
     if text is None:
         return None
     blocks = text.blocks()
@@ -73,7 +73,7 @@ def open_csv(where: str, file: SourceFile, source: FileSource) -> CsvFile | None
     start, syntax = _syntax(where, file, source, head)
     row = syntax.read_row(head, start)
     if row is None:
-        raise SourceError(f"{where}: {file.path}: a quote in the header does not close; correct the file")
+        raise SourceError(f"{where}: {file.shown}: a quote in the header does not close; correct the file")
     quotes = QuoteCheck(syntax)
     for block in chain([first], blocks):
         quotes.look_at(block)
@@ -92,7 +92,7 @@ def refuse_repeated_names(where: str, file: CsvFile, used: Iterable[str]) -> Non
     for column in used:
         if column in file.repeated:
             raise SourceError(
-                f"{where}: {file.file.path}: found several columns called {column!r} in the header, which the shop "
+                f"{where}: {file.file.shown}: found several columns called {column!r} in the header, which the shop "
                 "file maps; give each its own name in the export"
             )
 
@@ -114,7 +114,7 @@ def _most_frequent(where: str, file: SourceFile, head: str, start: int) -> str:
     ranked = sorted(counts, key=lambda delimiter: -counts[delimiter])
     if counts[ranked[0]] and counts[ranked[0]] == counts[ranked[1]]:
         raise SourceError(
-            f"{where}: {file.path}: found as many {DELIMITERS[ranked[0]]} as {DELIMITERS[ranked[1]]} in the header "
+            f"{where}: {file.shown}: found as many {DELIMITERS[ranked[0]]} as {DELIMITERS[ranked[1]]} in the header "
             f"{header[0][:80] if header else ''!r}; name the one between cells as `source.delimiter` in the shop file"
         )
     return ranked[0]

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from components.contracts.encodings import MARKS, UTF_8, mark_of
 from components.contracts.errors import SourceError
+from components.ingest_events.files.locations import SourceFile
 
 BLOCK = 4 << 20
 SHOWN = 40  # characters of a line that a message shows
@@ -28,7 +29,7 @@ class CsvText:
     """A CSV file and the encoding that it is read in; ``skipped`` is the length of its byte order mark."""
 
     where: str
-    path: Path
+    file: SourceFile
     encoding: str
     skipped: int = 0
 
@@ -56,21 +57,21 @@ class CsvText:
     def _raw_blocks(self) -> Iterator[tuple[bytes, bool]]:
         """Return the unpacked bytes after the byte order mark; true with the last ones, which may be none."""
         try:
-            with open_unpacked(self.path) as stream:
+            with open_unpacked(self.file.path) as stream:
                 stream.read(self.skipped)
                 while block := stream.read(BLOCK):
                     yield block, False
                 yield b"", True
         except OSError as error:
             raise SourceError(
-                f"{self.where}: {self.path} cannot be read ({error}); deliver the file again if it is incomplete"
+                f"{self.where}: {self.file.shown} cannot be read ({error}); deliver the file again if it is incomplete"
             ) from error
 
     def _undecodable(self, error: UnicodeDecodeError, lines: int) -> SourceError:
         """Name the first line that is not of the encoding, and what it may be; ``lines`` is the first of this block."""
         before = error.object[: error.start].decode(self.encoding)
         line = lines + (before.count("\n") or before.count("\r"))
-        wrong = f"{self.where}: {self.path}: line {line} holds the byte 0x{error.object[error.start]:02X}"
+        wrong = f"{self.where}: {self.file.shown}: line {line} holds the byte 0x{error.object[error.start]:02X}"
         if codecs.lookup(self.encoding).name == UTF_8 and not before.isascii():
             return SourceError(
                 f"{wrong}, which is not {self.encoding}, though lines before it hold letters that are: the file mixes "
@@ -89,24 +90,24 @@ def _around(before: str, after: str) -> str:
     return f"{'…' if len(start) > SHOWN else ''}{start[-SHOWN:]}{end[:SHOWN]}{'…' if len(end) > SHOWN else ''}"
 
 
-def open_text(where: str, path: Path, encoding: str) -> CsvText | None:
+def open_text(where: str, file: SourceFile, encoding: str) -> CsvText | None:
     """Recognise how a CSV file is encoded; None for a file that holds nothing.
 
     Raises:
         SourceError: the file is of another format, or cannot be unpacked.
     """
     try:
-        with open_unpacked(path) as stream:
+        with open_unpacked(file.path) as stream:
             head = stream.read(64)
     except OSError as error:
-        raise SourceError(f"{where}: {path} cannot be read ({error}); deliver the file again") from error
+        raise SourceError(f"{where}: {file.shown} cannot be read ({error}); deliver the file again") from error
     for magic, format_name in OTHER_FORMATS.items():
         if head.startswith(magic):
-            raise SourceError(f"{where}: found {path} to be {format_name}")
+            raise SourceError(f"{where}: found {file.shown} to be {format_name}")
     mark = mark_of(head)
     if head == mark:  # it may be empty
         return None
-    return CsvText(where, path, MARKS[mark] if mark else _unmarked(head, encoding), len(mark))
+    return CsvText(where, file, MARKS[mark] if mark else _unmarked(head, encoding), len(mark))
 
 
 def _unmarked(head: bytes, said: str) -> str:

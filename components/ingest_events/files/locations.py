@@ -3,12 +3,12 @@
 import glob
 import hashlib
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.contracts.errors import SourceError
-from components.ingest_events.files.table_folders import refuse_table_folder
+from components.ingest_events.files.table_folders import refuse_table_folder, refuse_table_keys
 from components.shop.sources import PACKAGE, FileSource
 
 SUFFIXES = {"parquet": (".parquet", ".pq", ".parq"), "csv": (".csv", ".tsv", ".txt")}
@@ -33,6 +33,11 @@ class SourceFile:
     key: str
     path: Path
 
+    @property
+    def shown(self) -> str:
+        """Return where the file lies, for messages."""
+        return str(self.path)
+
     def state(self) -> tuple[int, int]:
         """Size and time of change: while both stay, so does the content."""
         status = self.path.stat()
@@ -50,6 +55,9 @@ class SourceFile:
         with self.path.open("rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest()
 
+    def fetch(self) -> None:
+        """Bring the file to ``path``, where it does not lie there anyway."""
+
 
 @dataclass(frozen=True)
 class SourceFiles:
@@ -59,19 +67,21 @@ class SourceFiles:
     left_out: dict[str, str]
 
 
-def source_files(name: str, source: FileSource) -> SourceFiles:
+def source_files(name: str, source: FileSource, scratch: Path = Path()) -> SourceFiles:
     """List the files of a source; a path that does not exist is taken for a pattern.
+
+    Args:
+        scratch: a local folder for those that must be fetched.
 
     Raises:
         SourceError: there is no such file, folder, match or Python package, or the folder is a table with a log.
+        ConfigurationError: there is no such bucket, or the credentials are refused.
     """
-    path = locate(name, source.path)
-    search = _search(path, source.kind)
-    refuse_table_folder(name, path, search.files)
+    search = _search_bucket(name, source, scratch) if "://" in source.path else _search_folder(name, source)
     reasons = {file: search.reason_to_leave_out(file) for file in sorted(search.files, key=lambda file: file.key)}
     left_out = {file.key: reason for file, reason in reasons.items() if reason is not None}
     if len(left_out) == len(reasons) and EMPTY not in left_out.values():
-        raise SourceError(_no_data_message(name, source.kind, path, left_out))
+        raise SourceError(_no_data_message(name, source.kind, search.shown, left_out))
     return SourceFiles([file for file, reason in reasons.items() if reason is None], left_out)
 
 
@@ -79,28 +89,45 @@ def source_files(name: str, source: FileSource) -> SourceFiles:
 class _Search:
     """The files at a path; a name or suffix that the path itself asks for is as good as any."""
 
-    files: list[SourceFile]
+    shown: str
+    files: Sequence[SourceFile]
     suffixes: tuple[str, ...] = ()
     asks_for_hidden: bool = False
 
     def reason_to_leave_out(self, file: SourceFile) -> str | None:
         if not self.asks_for_hidden and any(map(is_hidden, Path(file.key).parts)):
             return HIDDEN
-        if self.suffixes and not _without_packing(file.path.name.lower()).endswith(self.suffixes):
+        if self.suffixes and not _without_packing(file.key.lower()).endswith(self.suffixes):
             return f"the suffix is none of {', '.join(self.suffixes)}"
-        return EMPTY if file.path.stat().st_size == 0 else None
+        return EMPTY if file.state()[0] == 0 else None
+
+
+def _search_folder(name: str, source: FileSource) -> _Search:
+    path = locate(name, source.path)
+    search = _search(path, source.kind)
+    refuse_table_folder(name, path, search.files)
+    return search
+
+
+def _search_bucket(name: str, source: FileSource, scratch: Path) -> _Search:
+    from components.ingest_events.files.buckets import list_bucket  # brings the client, which few shops need
+
+    found = list_bucket(name, source.path, scratch)
+    refuse_table_keys(name, source.path, [file.key for file in found.files])
+    suffixes = SUFFIXES[source.kind] if found.is_folder else ()
+    return _Search(source.path, found.files, suffixes, found.asks_for_hidden)
 
 
 def _search(path: Path, kind: str) -> _Search:
     """List every file at a path."""
     if path.is_file():
-        return _Search([SourceFile(path.name, path)], asks_for_hidden=True)
+        return _Search(str(path), [SourceFile(path.name, path)], asks_for_hidden=True)
     if path.is_dir():
-        return _Search(_files(path, path.rglob("*")), SUFFIXES[kind])
+        return _Search(str(path), _files(path, path.rglob("*")), SUFFIXES[kind])
     root = next(folder for folder in path.parents if folder.is_dir())
     pattern = path.relative_to(root)
     matches = (root / match for match in glob.glob(str(pattern), root_dir=root, recursive=True))
-    return _Search(_files(root, matches), asks_for_hidden=any(map(is_hidden, pattern.parts)))
+    return _Search(str(path), _files(root, matches), asks_for_hidden=any(map(is_hidden, pattern.parts)))
 
 
 def _files(root: Path, entries: Iterable[Path]) -> list[SourceFile]:
@@ -116,7 +143,7 @@ def is_hidden(part: str) -> bool:
     return part.startswith(".") or (part.startswith("_") and "=" not in part)
 
 
-def _no_data_message(name: str, kind: str, path: Path, left_out: dict[str, str]) -> str:
+def _no_data_message(name: str, kind: str, path: str, left_out: dict[str, str]) -> str:
     if not left_out:
         return f"{name}: found no file at {path}, expected {kind} data there; correct `source.path` in the shop file"
     listed = ", ".join(f"{key} ({reason})" for key, reason in list(left_out.items())[:SHOWN])

@@ -1,7 +1,7 @@
 """Folders that are tables with a log: which of their files count is said by the log alone."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from components.contracts.errors import SourceError
@@ -15,6 +15,19 @@ class Located(Protocol):
 
     @property
     def path(self) -> Path: ...
+
+
+def refuse_table_keys(name: str, address: str, keys: Iterable[str]) -> None:
+    """Refuse files in a bucket that belong to a table with a log.
+
+    Raises:
+        SourceError: one of them lies in its log.
+    """
+    if any(LOG in PurePosixPath(key).parts for key in keys):
+        raise SourceError(
+            f"{name}: {address} is a Delta table, whose files hold deleted and rewritten rows, too; set "
+            f'`source.kind = "delta"` in the shop file, so that its log is read'
+        )
 
 
 def refuse_table_folder(name: str, path: Path, files: Sequence[Located]) -> None:

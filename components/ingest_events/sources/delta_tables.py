@@ -5,6 +5,7 @@ Files of such a table are rewritten all the time, so only the whole of it says w
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from components.contracts.errors import SourceError
+from components.home.storage.locations import BucketPath, parse_location
 from components.ingest_events.files.fingerprints import FileChanges
 from components.ingest_events.files.locations import SourceFile, locate
 from components.ingest_events.offsets import Offsets
@@ -45,7 +47,7 @@ class DeltaReader:
 
     def __init__(self, source: DeltaSource, context: SourceContext) -> None:
         self._source, self._context = source, context
-        self._folder = locate(context.where, source.path)
+        self._place = parse_location(source.path) if "://" in source.path else locate(context.where, source.path)
 
     def stage(self, session: "DuckDBPyConnection", known: Offsets, ask: Ask, whole: bool) -> Staged:
         """Stage all rows of the table if any of its files is new, or, with ``whole``, has gone."""
@@ -69,7 +71,7 @@ class DeltaReader:
         """Return the files that make up the table at its newest version."""
         added = pa.table(self._open().get_add_actions())
         listed = zip(*(added[key].to_pylist() for key in ("path", "size_bytes", "modification_time")), strict=True)
-        return sorted((LoggedFile(key, self._folder, size, time) for key, size, time in listed), key=lambda f: f.key)
+        return sorted((LoggedFile(key, Path(key), size, time) for key, size, time in listed), key=lambda f: f.key)
 
     def _layout(self, session: "DuckDBPyConnection", ask: Ask) -> Layout:
         from components.ingest_events.files.relations import relation_columns
@@ -94,12 +96,16 @@ class DeltaReader:
             raise self._unreadable(error) from error
 
     def _open(self) -> DeltaTable:
-        where, folder = self._context.where, self._folder
+        where, place = self._context.where, self._place
         try:
-            return DeltaTable(folder)
+            if isinstance(place, BucketPath):
+                from components.home.storage.bucket import delta_options  # brings the client, which few shops need
+
+                return DeltaTable(place.url, storage_options=delta_options(place))
+            return DeltaTable(place)
         except TableNotFoundError as error:
             raise SourceError(
-                f"{where}: found no Delta table at {folder}, expected a folder with a `{LOG}`; correct `source.path` "
+                f"{where}: found no Delta table at {place}, expected a folder with a `{LOG}`; correct `source.path` "
                 "or `source.kind` in the shop file"
             ) from error
         except (DeltaError, OSError) as error:
@@ -107,7 +113,7 @@ class DeltaReader:
 
     def _unreadable(self, error: Exception) -> SourceError:
         return SourceError(
-            f"{self._context.where}: the Delta table {self._folder} cannot be read ({str(error).splitlines()[0]}); a "
+            f"{self._context.where}: the Delta table {self._place} cannot be read ({str(error).splitlines()[0]}); a "
             "table that uses deletion vectors or column mapping must be rewritten without them first, or be exported "
             "as Parquet"
         )

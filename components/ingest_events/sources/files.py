@@ -27,10 +27,12 @@ class FileReader:
         from components.ingest_events.files.relations import refuse_nothing  # brings the engine
 
         where = self._context.where
-        listed = source_files(where, self._source)
+        listed = source_files(where, self._source, self._context.scratch)
         changes = FileChanges.between(known, listed.data)
         is_changed = bool(changes.unread) or (whole and changes.has_gone)
         wanted = listed.data if whole and is_changed else changes.unread
+        for file in wanted:
+            file.fetch()
         relations = self._relations(session, wanted, ask)
         left_out = listed.left_out | relations.left_out
         if not relations.layouts and (not changes.known or (whole and is_changed)):

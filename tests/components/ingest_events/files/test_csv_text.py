@@ -9,13 +9,14 @@ import pytest
 
 from components.contracts.errors import SourceError
 from components.ingest_events.files.csv_text import open_text
+from components.ingest_events.files.locations import SourceFile
 
 TEXT = "name,user\nGlühwein €5,a\n"
 
 
 def read(path: Path, content: bytes, encoding: str = "utf-8") -> str:
     path.write_bytes(content)
-    opened = open_text("events.purchases", path, encoding)
+    opened = open_text("events.purchases", SourceFile(path.name, path), encoding)
     assert opened is not None
     return b"".join(opened.blocks()).decode()
 
@@ -83,4 +84,4 @@ def test_another_format_is_named(tmp_path: Path, content: bytes, message: str) -
 def test_a_file_without_a_letter_holds_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.csv").write_bytes(content)
 
-    assert open_text("events.purchases", tmp_path / "a.csv", "utf-8") is None
+    assert open_text("events.purchases", SourceFile("a.csv", tmp_path / "a.csv"), "utf-8") is None

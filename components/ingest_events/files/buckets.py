@@ -1,0 +1,155 @@
+"""Files of a source that lie in a bucket: listed there, and fetched into a local folder before they are read."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import obstore
+from obstore.exceptions import PreconditionError
+
+from components.contracts.errors import ConfigurationError, SourceError, StorageError
+from components.home.storage.bucket import readable_errors, store_of
+from components.home.storage.locations import BucketPath, parse_location
+from components.ingest_events.files.locations import SourceFile, is_hidden
+
+WILDCARDS = re.compile(r"[*?\[]")
+ANY_FOLDERS = "**"
+
+
+@dataclass(frozen=True)
+class BucketFile(SourceFile):
+    """An object of a bucket; ``path`` is where it lies once it is fetched."""
+
+    name: str  # of the source, for errors
+    location: BucketPath
+    size: int
+    modified_ns: int
+    etag: str
+
+    @property
+    def shown(self) -> str:
+        return str(self.location)
+
+    def state(self) -> tuple[int, int]:
+        return self.size, self.modified_ns
+
+    def digest(self) -> str:
+        """Return the store's own digest: an object of another content has another."""
+        return f"etag:{self.etag}"
+
+    def fetch(self) -> None:
+        """Bring the object, as it was listed, onto this machine.
+
+        Raises:
+            SourceError: it has changed since.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with _errors(self.name, self.location), self.path.open("wb") as file:
+                store = store_of(self.location)
+                for part in obstore.get(store, self.location.key, options={"if_match": self.etag}):
+                    file.write(part)
+        except (PreconditionError, FileNotFoundError) as error:
+            raise SourceError(f"{self.name}: {self.location} was replaced while it was read; run again") from error
+
+
+@dataclass(frozen=True)
+class BucketFiles:
+    """The objects at an address of a bucket, and how the address names them."""
+
+    location: BucketPath
+    files: Sequence[SourceFile]
+    is_folder: bool = False  # all below it, rather than one object or the matches of a pattern
+    asks_for_hidden: bool = False
+
+
+def list_bucket(name: str, address: str, scratch: Path) -> BucketFiles:
+    """List the objects at an address: an object, all below a prefix, or those that match a pattern.
+
+    Args:
+        scratch: the local folder where they lie once they are fetched.
+
+    Raises:
+        ConfigurationError: the address names no bucket, there is none of that name, or the credentials are refused.
+        StorageError: the server cannot be used.
+    """
+    location = _location(name, address)
+    with _errors(name, location):
+        one = _object(location)
+        if one is not None:
+            return BucketFiles(location, [_file(name, location.parent, one, scratch)], asks_for_hidden=True)
+        objects = _objects_below(location)
+        if objects or not WILDCARDS.search(location.key):
+            return BucketFiles(location, [_file(name, location, each, scratch) for each in objects], is_folder=True)
+        fixed, pattern = _split(location)
+        matches = (each for each in _objects_below(fixed) if _matches(_below(fixed, each).parts, pattern))
+        files = [_file(name, fixed, each, scratch) for each in matches]
+        return BucketFiles(location, files, asks_for_hidden=any(map(is_hidden, pattern)))
+
+
+def _location(name: str, address: str) -> BucketPath:
+    try:
+        location = parse_location(address)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{name}: `source.path`: {error}") from error
+    assert isinstance(location, BucketPath)
+    return location
+
+
+@contextmanager
+def _errors(name: str, location: BucketPath) -> Iterator[None]:
+    """Say whose source it is that a bucket refuses."""
+    try:
+        with readable_errors(location):
+            yield
+    except (ConfigurationError, StorageError) as error:
+        raise type(error)(f"{name}: {error}") from error
+
+
+def _object(location: BucketPath) -> Any:
+    """Return what the store says of an object; None if there is none."""
+    try:
+        return obstore.head(store_of(location), location.key) if location.key else None
+    except FileNotFoundError as error:
+        if "NoSuchBucket" in str(error):
+            raise
+        return None
+
+
+def _objects_below(location: BucketPath) -> list[Any]:
+    """Return the objects whose keys begin with all parts of a location; those that stand for folders are none."""
+    listed = obstore.list(store_of(location), prefix=location.key or None)
+    return [each for batch in listed for each in batch if each["path"] != location.key]
+
+
+def _split(location: BucketPath) -> tuple[BucketPath, tuple[str, ...]]:
+    """Return the part of a pattern that has no wildcards, and the parts from the first that has some."""
+    parts = location.key.split("/")
+    first = next(place for place, part in enumerate(parts) if WILDCARDS.search(part))
+    return BucketPath(location.bucket, "/".join(parts[:first])), tuple(parts[first:])
+
+
+def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    """Say whether the parts of a key match those of a pattern, as the shell does it: ``**`` stands for any folders."""
+    if not pattern:
+        return not parts
+    if pattern[0] == ANY_FOLDERS:
+        return _matches(parts, pattern[1:]) or (bool(parts) and _matches(parts[1:], pattern))
+    if not parts or (parts[0].startswith(".") and not pattern[0].startswith(".")):
+        return False
+    return fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+
+
+def _below(root: BucketPath, listed: Any) -> PurePosixPath:
+    return PurePosixPath(BucketPath(root.bucket, listed["path"]).relative_to(root))
+
+
+def _file(name: str, root: BucketPath, listed: Any, scratch: Path) -> BucketFile:
+    key, modified = str(_below(root, listed)), listed["last_modified"]
+    modified_ns = round(modified.timestamp() * 1_000_000) * 1_000
+    location = BucketPath(root.bucket, listed["path"])
+    return BucketFile(key, scratch / name / key, name, location, listed["size"], modified_ns, listed["e_tag"])
