@@ -79,11 +79,12 @@ def point_in_time(chosen: FeatureSet, home: Home) -> Iterator[PointInTime]:
     import_feast()
     from feast import FeatureStore
 
-    from feature_repo.repository import build_repo, store_config
+    from feature_repo.definitions import definitions_of
+    from feature_repo.repository import store_config
 
     with TemporaryDirectory(prefix="rankloop-registry-") as folder:
         store = FeatureStore(config=store_config(home, Path(folder) / "registry.db", chosen.revision))
-        store.apply(build_repo(chosen).objects)
+        store.apply(definitions_of(chosen).objects)
         yield PointInTime(chosen, store)
 
 

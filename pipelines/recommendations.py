@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from components.bundles.batch import recommend_users
 from components.bundles.promotion import named_bundle
 from components.contracts.errors import ConfigurationError
-from components.features.snapshots.sets import FeatureSet, read_set
+from components.features.snapshots.sets import FeatureSet, open_set
 from components.home.finished_runs import trained_features
 from components.home.homes import shop_of
 from components.home.layout import Home
@@ -33,7 +33,7 @@ def last_features(home: Home) -> FeatureSet:
     features = trained_features(home)
     if features is None:
         raise ConfigurationError(f"home {home.root}: no training run has finished in it; `rankloop run` makes one")
-    return read_set(Path(features.uri))
+    return open_set(features)
 
 
 def write_recommendations(found: pa.Table, out: Path) -> None:

@@ -1,6 +1,6 @@
 """Build the feature snapshots that a run needs, computing only those that the pool lacks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,19 +13,28 @@ from components.build_features.distributions import distributions
 from components.contracts.errors import FeatureError
 from components.contracts.handles import Handle
 from components.features.snapshots.calendar import calendar
+from components.features.snapshots.earlier_layout import carry_over
 from components.features.snapshots.plan import run_plan, snapshot_plan
-from components.features.snapshots.pool import pool_path, prune_pool, write_snapshot
+from components.features.snapshots.pool import POOL, PoolFile, pool_name, prune_pool, write_snapshot
 from components.features.snapshots.rows_digest import rows_digests
-from components.features.snapshots.sets import VIEWS, FeatureSet, point_current, prune_sets, write_set
+from components.features.snapshots.sets import (
+    VIEWS,
+    FeatureSet,
+    SetDescription,
+    point_current,
+    pooled_files,
+    prune_sets,
+    write_set,
+)
 from components.features.snapshots.workspace import Workspace, clean_workspace
 from components.features.views.revision import feature_revision
 from components.features.views.shape import Shape, shape_of
 from components.home.finished_runs import trained_features
 from components.home.layout import Home
+from components.home.storage.locations import Location
 from components.shop.settings import Shop
 
 DAYS_AT_ONCE = 2  # each packs and writes in one thread while the engine computes the other
-Files = dict[tuple[str, datetime], Path]
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ def build_features(shop: Shop, home: Home, clean: Handle, say: Callable[[str], N
     Raises:
         FeatureError: no event lies before the as-of, or a row would be newer than its snapshot.
     """
+    carry_over(home.features)
     shape = shape_of(shop)
     revision = feature_revision(shape)
     with clean_workspace(Path(clean.uri), clean.versions) as space:
@@ -51,13 +61,12 @@ def build_features(shop: Shop, home: Home, clean: Handle, say: Callable[[str], N
         days = tuple(day for day in calendar(shop, clean.moment).snapshot_days if day > first)
         say("looking for what is new")
         digests = rows_digests(Path(clean.uri), clean.versions, days, shape, space)
-        pool = home.features / "pool"
-        files = {(view, day): pool_path(pool, revision, view, day, digests[day]) for view in VIEWS for day in days}
-        missing = sorted({day for (_, day), path in files.items() if not path.exists()})
+        names = {(view, day): pool_name(revision, view, day, digests[day]) for view in VIEWS for day in days}
+        pooled = pooled_files(home.features, names.values())
+        missing = sorted({day for (_, day), name in names.items() if name not in pooled})
         if missing:
-            _compute(space, missing, files, shape, say)
-    described = FeatureSet(
-        folder=Path(),
+            pooled |= _compute(space, missing, home.features / POOL, names, shape, say)
+    described = SetDescription(
         project=shop.name,
         revision=revision,
         shape=shape,
@@ -67,12 +76,12 @@ def build_features(shop: Shop, home: Home, clean: Handle, say: Callable[[str], N
         days=days,
         versions=clean.versions,
     )
-    built = write_set(home.features / "sets", described, files)
-    point_current(home.features, built)
+    built = write_set(home.features, described, {snapshot: pooled[name] for snapshot, name in names.items()})
+    point_current(built)
     trained = trained_features(home)
-    prune_sets(home.features, keep=trained.digest if trained else None)
-    prune_pool(pool, keep=files.values())
-    handle = Handle("features", str(built.folder), clean.versions, built.digest, clean.as_of)
+    used = prune_sets(home.features, keep=trained.digest if trained else None)
+    prune_pool(home.features / POOL, keep=used | set(pooled))
+    handle = Handle("features", str(built.manifest), clean.versions, built.digest, clean.as_of)
     facts = _facts(built, missing, first)
     return BuiltFeatures(handle, rows_in, sum(view["rows"] for view in facts["views"].values()), facts)
 
@@ -90,19 +99,27 @@ def _span(space: Workspace, as_of: datetime) -> tuple[datetime, int]:
     return found["first"], found["rows"]
 
 
-def _compute(space: Workspace, days: list[datetime], files: Files, shape: Shape, say: Callable[[str], None]) -> None:
-    """Compute the snapshots of some days into the pool."""
+def _compute(
+    space: Workspace,
+    days: list[datetime],
+    pool: Location,
+    names: Mapping[tuple[str, datetime], str],
+    shape: Shape,
+    say: Callable[[str], None],
+) -> dict[str, PoolFile]:
+    """Compute the snapshots of some days into the pool; return its new files by name."""
     say("preparing events")
     plan = snapshot_plan(space, shape, days)
 
-    def compute(day: datetime) -> datetime:
-        for view, rows in run_plan(plan, space, day):
-            write_snapshot(files[view.name, day], rows)
-        return day
+    def compute(day: datetime) -> list[PoolFile]:
+        return [write_snapshot(pool, names[view.name, day], rows) for view, rows in run_plan(plan, space, day)]
 
+    written: list[PoolFile] = []
     with ThreadPoolExecutor(DAYS_AT_ONCE) as threads:
-        for number, day in enumerate(threads.map(compute, days), start=1):
+        for number, (day, files) in enumerate(zip(days, threads.map(compute, days), strict=True), start=1):
             say(f"snapshot {number} of {len(days)}: {day:%Y-%m-%d}")
+            written += files
+    return {file.name: file for file in written}
 
 
 def _facts(built: FeatureSet, computed: list[datetime], first: datetime) -> dict[str, Any]:

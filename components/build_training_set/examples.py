@@ -21,7 +21,7 @@ from components.build_training_set.splits import SplitBuilder, built_in_order
 from components.contracts.handles import Handle
 from components.contracts.ranking_examples import REQUESTS, ROWS, SPLITS, ExamplesManifest, write_manifest
 from components.features.snapshots.calendar import Calendar, calendar
-from components.features.snapshots.sets import FeatureSet, read_set
+from components.features.snapshots.sets import FeatureSet, open_set
 from components.features.snapshots.workspace import clean_workspace
 from components.home.durable import remove_folder
 from components.home.layout import Home
@@ -55,7 +55,7 @@ def build_training_set(
     Raises:
         FeatureError: a feature value is newer than its request.
     """
-    chosen = read_set(Path(features.uri))
+    chosen = open_set(features)
     digest = _digest(shop, chosen, clean)
     folder = home.root / "examples" / digest
     if not (folder / "examples.json").exists():

@@ -1,7 +1,5 @@
 """A bundle's lists as they would be now: what is looked at where there are no held-out weeks to look at."""
 
-from pathlib import Path
-
 import numpy as np
 import pyarrow.parquet as pq
 
@@ -10,7 +8,7 @@ from components.bundles.loading import Bundle
 from components.contracts.handles import Handle
 from components.contracts.verdict import Check
 from components.evaluate_ranker.lists import check_lists
-from components.features.snapshots.sets import FeatureSet, read_set
+from components.features.snapshots.sets import FeatureSet, open_set
 from components.ranking.candidates import generate_candidates
 from components.ranking.recommending import scored_pairs
 from components.shop.settings import Candidates
@@ -24,7 +22,7 @@ def check_current_lists(bundle: Bundle, features: Handle) -> Check:
     Raises:
         BundleError: the bundle's parts disagree, or it was made for other rows.
     """
-    feature_set = read_set(Path(features.uri))
+    feature_set = open_set(features)
     users = _sampled_users(feature_set)
     if not users:
         return Check("lists", False, "nobody is left with a purchase, so there is nobody to list for: all was returned")

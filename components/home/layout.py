@@ -29,7 +29,8 @@ class Home:
         lake/quarantine           what did not, a reason each (Delta)
         lake/**/.last_vacuum      touched when old versions of the tables beside it were last let go
         features/pool/…           one file a view and day, content-addressed
-        features/sets/<digest>/   immutable snapshot sets (hard links into the pool) that Feast reads
+        features/sets/<digest>.json   immutable snapshot sets, which Feast reads: the pool files of each view and day
+        features/current.json     which set is the current one
         feature_store/            Feast's registry and generated feature_store.yaml
         online/                   the packed online store (LMDB)
         feature_store/online/     what a run put online: place, mark and counts, a feature revision each

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from components.home.layout import Home
-from components.home.storage.documents import list_names, read_document
+from components.home.storage.documents import has_document, list_names, read_document
 from components.home.storage.locations import Location
 
 Versions = dict[str, int]
@@ -32,8 +32,17 @@ def _naming(home: Home) -> Iterator[tuple[str, Versions]]:
             yield handle["kind"], handle["versions"]
     models = home.models / "models"
     bundles = [path for name in list_names(models) for path in _documents(models / name, "sidecar.json")]
-    for described in (*_documents(home.features / "sets", "set.json"), *bundles):
+    for described in (*_manifests(home.features / "sets"), *bundles):
         yield "clean", _read(described)["versions"]
+
+
+def _manifests(sets: Location) -> Iterator[Location]:
+    """Yield the manifests of feature sets; those of a home that the next run carries over lie in folders."""
+    for name in list_names(sets):
+        if name.endswith(".json"):
+            yield sets / name
+        elif has_document(sets / name / "set.json"):
+            yield sets / name / "set.json"
 
 
 def _documents_below(folder: Location, name: str) -> Iterator[Location]:

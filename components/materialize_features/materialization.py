@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from components.contracts.errors import DamagedStoreError
 from components.contracts.handles import Handle
 from components.contracts.urls import public_url
-from components.features.snapshots.sets import VIEWS, FeatureSet, point_current, read_set
+from components.features.snapshots.sets import VIEWS, FeatureSet, open_set, point_current
 from components.home.layout import Home
 from components.materialize_features.old_revisions import drop_old_revisions
 from components.materialize_features.packed_rows import (
@@ -44,7 +43,7 @@ def materialize_features(
     Raises:
         StoreError: rows read differ from rows written, or the store cannot be reached.
     """
-    chosen = read_set(Path(features.uri))
+    chosen = open_set(features)
     say("applying the feature registry")
     applied = register(home, chosen)
     if asked:
@@ -71,7 +70,7 @@ def go_back(home: Home, chosen: FeatureSet, say: Callable[[str], None]) -> None:
             say(f"going back to {chosen.as_of.isoformat()}: rows of a later moment leave the store")
             for view in VIEWS:
                 client.delete_revision(view, chosen.revision)
-    point_current(home.features, chosen, also_back=True)
+    point_current(chosen, also_back=True)
 
 
 def put_rows(home: Home, chosen: FeatureSet, say: Callable[[str], None]) -> dict[str, WriteReport]:

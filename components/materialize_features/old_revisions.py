@@ -3,7 +3,7 @@
 from components.bundles.manifest import read_manifest
 from components.bundles.store import published_folders
 from components.contracts.errors import BundleError
-from components.features.snapshots.sets import CURRENT, VIEWS, FeatureSet, read_set
+from components.features.snapshots.sets import VIEWS, FeatureSet, current_set
 from components.home.layout import Home
 from feature_repo.packed_online_store.client import PackedClient
 
@@ -14,6 +14,6 @@ def drop_old_revisions(home: Home, client: PackedClient, chosen: FeatureSet) -> 
         bundles = {read_manifest(folder).feature_revision for folder in published_folders(home.models, chosen.project)}
     except BundleError:  # a bundle that cannot be read may need any revision
         return 0
-    kept = bundles | {chosen.revision, read_set(home.features / CURRENT).revision}
+    kept = bundles | {chosen.revision, current_set(home.features).revision}
     old = [(view, revision) for view in VIEWS for revision in client.revisions(view) if revision not in kept]
     return sum(client.delete_revision(view, revision) for view, revision in old)

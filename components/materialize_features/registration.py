@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from components.contracts.urls import public_url
-from components.features.snapshots.sets import CURRENT, FeatureSet
+from components.features.snapshots.sets import FeatureSet
 from components.home.layout import Home
 from feature_repo.feast_import import import_feast
 from feature_repo.project import PROJECT
@@ -26,25 +26,24 @@ entity_key_serialization_version: 3
 
 
 def register(home: Home, chosen: FeatureSet) -> bool:
-    """Apply a set's objects to the home's registry, reading ``features/current``; True if they had changed."""
+    """Apply a set's objects to the home's registry, reading the current set; True if they had changed."""
     folder = home.feature_store
     note = folder / "applied.json"
     wanted = {"revision": chosen.revision, "ttl_days": chosen.ttl_days, "home": str(home.root.resolve())}
-    wanted["online"] = public_url(home.online_url)
+    wanted |= {"online": public_url(home.online_url), "sources": "manifests"}
     if (folder / "registry.db").exists() and note.exists() and json.loads(note.read_text()) == wanted:
         return False
     import_feast()
     from feast import FeatureStore
 
-    from feature_repo.repository import build_repo, store_config
-    from feature_repo.sources import write_empty_sessions
+    from feature_repo.definitions import definitions_of, write_empty_sessions
+    from feature_repo.repository import store_config
 
     folder.mkdir(parents=True, exist_ok=True)
-    current = home.root.resolve() / "features" / CURRENT
     store = FeatureStore(config=store_config(home, folder / "registry.db", chosen.revision))
     sessions = folder.resolve() / EMPTY_SESSIONS
     write_empty_sessions(sessions)
-    store.apply(build_repo(chosen, current, sessions).objects)
+    store.apply(definitions_of(chosen, current=True, sessions=sessions).objects)
     _write(folder / "feature_store.yaml", _settings(home, chosen))
     _write(note, json.dumps(wanted))
     return True

@@ -15,7 +15,7 @@ from components.contracts.example_customers import CustomerExample, PastItem, Re
 from components.contracts.handles import Handle
 from components.contracts.tables import ITEMS
 from components.features.inputs.catalogue import held_at
-from components.features.snapshots.sets import FeatureSet, read_set
+from components.features.snapshots.sets import FeatureSet, open_set
 from components.home.layout import Home
 from components.lake.engine import open_engine
 from components.ranking.pair_columns import PairColumns
@@ -36,7 +36,7 @@ def customer_examples(bundle: Handle, features: Handle, home: Home, say: Callabl
         BundleError: the bundle was changed, or made with other feature definitions than the features.
     """
     say("recommending to three customers")
-    found = read_set(Path(features.uri))
+    found = open_set(features)
     batch = open_batch(open_bundle(Path(bundle.uri), bundle.digest), found, _typical_users(found))
     lists = batch.recommended(batch.bundle.manifest.k)
     catalogue = _catalogue(home.clean / "items", features.versions["items"], batch.as_of, _mentioned(batch, lists))

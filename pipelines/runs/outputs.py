@@ -19,7 +19,7 @@ from components.bundles.store import find_bundle, model_folder, point_latest
 from components.contracts.errors import BundleError, DamagedStoreError, FeatureError, PromotionError, RankloopError
 from components.contracts.handles import Handle
 from components.contracts.urls import public_url
-from components.features.snapshots.sets import FeatureSet, read_set
+from components.features.snapshots.sets import FeatureSet, check_files, open_set, read_set
 from components.home.durable import remove_folder
 from components.home.layout import Home
 from components.home.runs import RunRecord, list_runs
@@ -82,7 +82,9 @@ def lost_rows(home: Home, shop: Shop, run: RunRecord) -> Iterator[Lost]:
     subject = f"online store {public_url(home.online_url)}"
     handle = _handle(read_records(home.run(run.run_id)), "build_features", "features")
     try:
-        newest = read_set(Path(handle.uri)) if handle else None
+        newest = open_set(handle) if handle else None
+        if newest is not None:
+            check_files(newest)
     except FeatureError as error:
         newest = None
         yield Lost("features", str(error), None, needs_run=True)
@@ -100,7 +102,8 @@ def _lost_rows_of(home: Home, subject: str, revision: str) -> Iterator[Lost]:
     if note is None:
         return
     try:
-        chosen = read_set(home.features / "sets" / note.inventory.digest)
+        chosen = read_set(home.features, note.inventory.digest)
+        check_files(chosen)
     except FeatureError:
         return
     missing = _gap(home, chosen)

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from components.bundles.batch import Batch, open_batch
 from components.bundles.promotion import named_bundle
 from components.bundles.scoring import BlendRanker
-from components.features.snapshots.sets import read_set
+from components.features.snapshots.sets import current_set
 from components.home.layout import Home
 from components.ranking.candidates import assortment, candidates_of
 from components.ranking.features import ranking_features
@@ -44,7 +44,7 @@ def matrices_of(batch: Batch) -> dict[str, NDArray[np.float32]]:
 
 _home = Home(Path(os.environ["RANKLOOP_HOME"]))
 _bundle = named_bundle(_home, os.environ["RANKLOOP_SHOP"], "champion")
-_batch = open_batch(_bundle, read_set(_home.features / "current"), threads=1)
+_batch = open_batch(_bundle, current_set(_home.features), threads=1)
 assert isinstance(_batch.ranker, BlendRanker), "a baseline has no trees"
 _boosters = _batch.ranker.parts
 _matrices = matrices_of(_batch)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from components.features.snapshots.sets import current_set
 from components.home.layout import Home
 from tests.servers import free_port
 
@@ -42,7 +43,7 @@ def demo_home(folder: Path) -> Home:
 
 def users_of(home: Home) -> list[str]:
     """Every user with a row."""
-    newest = max((home.features / "current" / "user_features").glob("*.parquet"), key=lambda path: path.name)
+    newest = current_set(home.features).newest("user_features")
     return sorted(pq.read_table(newest, columns=["user_id"], partitioning=None)["user_id"].to_pylist())
 
 

@@ -10,7 +10,7 @@ from components.bundles.promotion import named_bundle
 from components.bundles.scoring import ranker_from
 from components.bundles.store import publish_folder
 from components.bundles.warmup import read_warmup
-from components.features.snapshots.sets import read_set
+from components.features.snapshots.sets import current_set
 from components.home.layout import Home
 from components.ranking.candidates import generate_candidates
 from components.shop.settings import Candidates
@@ -28,7 +28,7 @@ def publish_reweighted(home: Home) -> Bundle:
 
 def publish_widened(home: Home, candidates: int) -> Bundle:
     """Publish the champion with so many popular items that a user has so many candidates in the mean."""
-    batch = open_batch(named_bundle(home, SHOP, "champion"), read_set(home.features / "current"))
+    batch = open_batch(named_bundle(home, SHOP, "champion"), current_set(home.features))
     limits = Candidates(**batch.bundle.manifest.candidates)
     for _ in range(STEPS):
         limits = limits.model_copy(

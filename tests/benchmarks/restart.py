@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 import httpx
 import pyarrow.parquet as pq
 
+from components.features.snapshots.sets import current_set
 from components.feedback.journal.lines import event_line
 from components.feedback.places import Places
 from components.feedback.records import ServedEvent
@@ -141,7 +142,7 @@ def item_ids(home: Home) -> list[str]:
 
 
 def _newest(home: Home, view: str) -> Path:
-    return max((home.features / "current" / view).glob("*.parquet"), key=lambda path: path.name)
+    return current_set(home.features).newest(view)
 
 
 if __name__ == "__main__":

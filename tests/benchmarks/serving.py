@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from components.bundles.batch import open_batch
 from components.bundles.promotion import named_bundle, promote
-from components.features.snapshots.sets import read_set
+from components.features.snapshots.sets import current_set
 from components.home.layout import Home
 from components.shop.settings import Candidates
 from tests.benchmarks._load import Moments, at_random, busy_loop, closed_loop, evenly, open_loop, post
@@ -89,7 +89,7 @@ def print_widened(home: Home, users: list[str], requests: int, seconds: float) -
 
 def print_candidates(home: Home) -> None:
     """Say how many candidates a list is chosen from."""
-    batch = open_batch(named_bundle(home, SHOP, "champion"), read_set(home.features / "current"))
+    batch = open_batch(named_bundle(home, SHOP, "champion"), current_set(home.features))
     mean = mean_candidates(batch, Candidates(**batch.bundle.manifest.candidates))
     print(f"{mean:.0f} candidates in the mean")
 
@@ -208,7 +208,7 @@ def mean_stage(port: int, stage: str) -> float:
 def _items(home: Home) -> list[str]:
     import pyarrow.parquet as pq
 
-    newest = max((home.features / "current" / "item_features").glob("*.parquet"), key=lambda path: path.name)
+    newest = current_set(home.features).newest("item_features")
     found: list[str] = pq.read_table(newest, columns=["item_id"], partitioning=None)["item_id"].to_pylist()
     return found
 

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 
 from components.bundles.batch import open_batch
 from components.bundles.promotion import named_bundle, promote
-from components.features.snapshots.sets import read_set
+from components.features.snapshots.sets import current_set
 from components.feedback.reading import served_lists
 from components.home.layout import Home
 from components.materialize_features.packed_rows import advance_clock, open_client, write_newest
@@ -66,7 +66,7 @@ def print_equality(home: Home, users: list[str], requests: int) -> None:
 def batch_lists(home: Home) -> dict[str, "Listed"]:
     """What batch ranks for every user, from the snapshot."""
     bundle = named_bundle(home, SHOP, "champion")
-    batch = open_batch(bundle, read_set(home.features / "current"))
+    batch = open_batch(bundle, current_set(home.features))
     found = {}
     for part in batch.recommended(bundle.manifest.k):
         for user in np.unique(part.user):
@@ -118,7 +118,7 @@ def print_redis(home: Home, users: list[str], folder: Path) -> None:
     """Kill Redis under load and start it again: who was answered, and how soon with the users' rows."""
     port = free_port()
     (home.root / "online_url").write_text(f"redis://127.0.0.1:{port}/0")
-    chosen = read_set(home.features / "current")
+    chosen = current_set(home.features)
     redis = _redis(folder, port)
     with open_client(home, chosen) as client:
         write_newest(client, chosen)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.build_features.snapshots import build_features
-from components.features.snapshots.sets import VIEWS, FeatureSet, read_set
+from components.features.snapshots.sets import VIEWS, FeatureSet, open_set
 from components.home.layout import Home
 from components.materialize_features.materialization import materialize_features
 from components.materialize_features.packed_rows import open_client, packed_view
@@ -58,7 +58,7 @@ def test_feast_from_the_shell_writes_the_rows_that_the_step_writes(tmp_path):
     home, clean = home_of(tmp_path)
     features = build_features(small_shop(), home, clean, quiet).features
     materialize_features(small_shop(), home, features, quiet)
-    chosen = read_set(Path(features.uri))
+    chosen = open_set(features)
     written = _rows_online(home, chosen)
     with open_client(home, chosen) as client:
         assert all(client.delete_revision(view, chosen.revision) for view in VIEWS)
@@ -77,7 +77,7 @@ def test_feast_reads_the_sessions_that_the_service_writes(tmp_path):
     home, clean = home_of(tmp_path)
     features = build_features(small_shop(), home, clean, quiet).features
     materialize_features(small_shop(), home, features, quiet)
-    chosen = read_set(Path(features.uri))
+    chosen = open_set(features)
     sessions = Sessions()
     at = int(on(71).timestamp() * 1e6)
     sessions.add(

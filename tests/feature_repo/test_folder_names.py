@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from components.build_features.snapshots import build_features
-from components.features.snapshots.sets import read_set
+from components.features.snapshots.sets import open_set
 from components.home.layout import Home
 from components.materialize_features.materialization import materialize_features
 from components.materialize_features.packed_rows import open_client
@@ -44,7 +44,7 @@ def test_a_home_with_any_name_goes_online(tmp_path: Path, name: str) -> None:
     features = build_features(shop.shop(), shop.home, clean, quiet).features
     materialize_features(shop.shop(), shop.home, features, quiet)
 
-    chosen = read_set(Path(features.uri))
+    chosen = open_set(features)
     with point_in_time(chosen, shop.home) as known:
         request = chosen.as_of + timedelta(hours=1)
         located = known.located("user_features", {request: pa.array(["u1", "nobody"])})[request]

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -7,7 +5,7 @@ import pytest
 
 from components.build_features.snapshots import build_features
 from components.contracts.errors import FeatureError
-from components.features.snapshots.sets import read_set
+from components.features.snapshots.sets import open_set
 from feature_repo.point_in_time import point_in_time
 from tests.components.build_features.homes import home_of, quiet, small_shop
 from tests.components.features.frames import on
@@ -22,7 +20,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def joined(tmp_path_factory):
     home, clean = home_of(tmp_path_factory.mktemp("home"))
-    chosen = read_set(Path(build_features(small_shop(), home, clean, quiet).features.uri))
+    chosen = open_set(build_features(small_shop(), home, clean, quiet).features)
     with point_in_time(chosen, home) as found:
         yield found
 

@@ -21,7 +21,7 @@ from components.build_features.snapshots import build_features
 from components.build_training_set.examples import build_training_set
 from components.bundles.batch import recommend_users
 from components.bundles.loading import open_bundle
-from components.features.snapshots.sets import read_set
+from components.features.snapshots.sets import open_set
 from components.home.layout import Home
 from components.ingest_events.ingestion import ingest_events
 from components.shop.settings import load_shop
@@ -59,7 +59,7 @@ def stand_at(as_of: str, shop_file: Path, home: Home) -> Answer:
     features = build_features(shop, home, clean, print).features
     examples = build_training_set(shop, home, features, clean, print).examples
     bundle = open_bundle(Path(train_ranker(shop, examples, home, f"at-{as_of}", print).bundle.uri))
-    return Answer(bundle.digest, bundle.manifest.kind, recommend_users(bundle, read_set(Path(features.uri))))
+    return Answer(bundle.digest, bundle.manifest.kind, recommend_users(bundle, open_set(features)))
 
 
 @dataclass(frozen=True)

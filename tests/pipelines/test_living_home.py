@@ -56,7 +56,7 @@ def test_a_tampered_bundle_is_refused_by_every_command(living: LivingHome, part:
 
 
 def test_a_bundle_of_another_feature_revision_is_refused(living: LivingHome) -> None:
-    described = Path(living.records()["build_features"].handles["features"].uri) / "set.json"
+    described = Path(living.records()["build_features"].handles["features"].uri)
     other = json.loads(described.read_text()) | {"revision": "0123456789abcdef"}
     with changed(described, json.dumps(other).encode()):
         ended = living.rankloop("recommend", "--all-users", "--bundle", "challenger")

@@ -1,37 +1,40 @@
-"""Erasing a user from the snapshots: files that hold their row are written anew, in the pool and in every set."""
+"""Erasing a user from the snapshots: a file that holds their row is replaced by another, which the manifests name."""
 
-import os
-from collections import defaultdict
-from collections.abc import Iterable
-from contextlib import suppress
-from pathlib import Path
+from dataclasses import asdict
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from components.features.snapshots.pool import write_rows
-from components.features.snapshots.sets import link
+from components.features.snapshots.earlier_layout import carry_over
+from components.features.snapshots.pool import POOL, PoolFile, keep_names, pool_names, write_again
+from components.features.snapshots.sets import read_manifests, write_manifest
 from components.home.data_subject import USER_ID, Erased, Person
-from components.home.durable import move_durably, remove_folder
+from components.home.durable import remove_folder
 from components.home.presence import files_below, names_in
+from components.home.storage.documents import remove_document
+from components.home.storage.locations import Location
+from components.home.storage.objects import fetch_file
 
 PARQUET = ".parquet"
-LEFT_BEHIND = ".*"  # drafts, and what was on its way out, of processes that were killed
 
 
-def erase_snapshots(features: Path, person: Person) -> Erased:
-    """Write every snapshot that holds a user's row without it; what links to one file links to one file afterwards.
+def erase_snapshots(features: Location, person: Person) -> Erased:
+    """Replace every pool file that holds a user's row by one without it, named by its content.
 
-    ``features`` is ``home.features``, in which nothing else is at work. Sets and pool keep their names: these are made
-    of definitions and clean rows, which differ from now on.
+    ``features`` is ``home.features``, in which nothing else is at work. Sets keep their names: these are made of
+    definitions and clean rows, which differ from now on. A kill at any moment leaves what a second call finishes.
     """
-    removed = sum(
-        _remove(path) for folder in ("pool", "sets") for path in sorted((features / folder).rglob(LEFT_BEHIND))
-    )
-    snapshots = (path for path in files_below(features) if path.suffix == PARQUET)
-    erased = [_erase(paths, person) for paths in _by_content(snapshots)]
-    return sum(erased, Erased(files=removed))
+    carry_over(features)
+    total = Erased()
+    for name in list(pool_names(features / POOL)):
+        if PurePosixPath(name).name.startswith("."):  # a draft of a process that was killed
+            remove_document(features / POOL / name)
+            total += Erased(files=1)
+        else:
+            total += _erase(features, name, person)
+    return total
 
 
 def erase_examples(examples: Path, person: Person) -> Erased:
@@ -47,25 +50,6 @@ def erase_examples(examples: Path, person: Person) -> Erased:
     return total
 
 
-def _remove(path: Path) -> int:
-    if path.is_dir():
-        remove_folder(path)
-        return 1
-    with suppress(FileNotFoundError):  # it went with its folder
-        path.unlink()
-        return 1
-    return 0
-
-
-def _by_content(paths: Iterable[Path]) -> list[list[Path]]:
-    """Group paths that are links to one file."""
-    groups: dict[tuple[int, int], list[Path]] = defaultdict(list)
-    for path in sorted(paths):
-        found = path.stat()
-        groups[found.st_dev, found.st_ino].append(path)
-    return list(groups.values())
-
-
 def _rows_of(path: Path, person: Person) -> int:
     try:
         if USER_ID not in pq.read_schema(path).names:
@@ -76,21 +60,26 @@ def _rows_of(path: Path, person: Person) -> int:
     return int(pc.sum(pc.equal(ids, person.user_id)).as_py() or 0)
 
 
-def _erase(paths: list[Path], person: Person) -> Erased:
-    rows = _rows_of(paths[0], person)
+def _erase(features: Location, name: str, person: Person) -> Erased:
+    path = fetch_file(features / POOL / name)
+    rows = _rows_of(path, person)
     if rows:
-        table = pq.read_table(paths[0], partitioning=None)
-        _replace(paths, table.filter(pc.not_equal(table[USER_ID], person.user_id)))
-    return Erased(rows, len(paths) if rows else 0, 1)
+        table = pq.read_table(path, partitioning=None)
+        kept = table.filter(pc.not_equal(table[USER_ID], person.user_id))
+        file = write_again(features / POOL, name, kept)
+        keep_names(features / POOL, [file.name])
+        _name_instead(features, name, file)
+        remove_document(features / POOL / name)
+        path.unlink(missing_ok=True)  # in a bucket home, the cached copy
+    return Erased(rows, 1 if rows else 0, 1)
 
 
-def _replace(paths: list[Path], rows: pa.Table) -> None:
-    """Put one new file under all names of an old one; each name has the old rows or the new ones, whole."""
-    first = paths[0]
-    draft = first.with_name(f".{first.name}.{os.getpid()}")
-    write_rows(draft, rows)
-    move_durably(draft, first)
-    for path in paths[1:]:
-        other = path.with_name(f".{path.name}.{os.getpid()}")
-        link(first, other)
-        other.replace(path)
+def _name_instead(features: Location, name: str, file: PoolFile) -> None:
+    """Name another pool file in all manifests that named the first."""
+    for digest, manifest in read_manifests(features).items():
+        files = {
+            view: {day: asdict(file) if each["name"] == name else each for day, each in days.items()}
+            for view, days in manifest["files"].items()
+        }
+        if files != manifest["files"]:
+            write_manifest(features, digest, manifest | {"files": files})

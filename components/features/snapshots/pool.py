@@ -1,28 +1,73 @@
-"""The pool: one file a view and day, named by everything that decides its content; nothing is computed twice."""
+"""The pool: one immutable file a view and day, named by everything that decides its content; none is computed twice."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.features.snapshots.sets import day_name
-from components.home.durable import move_durably
+from components.home.durable import make_folder_durably, sync_folder
+from components.home.storage.cache import sha256_of
+from components.home.storage.documents import names_below, remove_document
+from components.home.storage.locations import Location
+from components.home.storage.objects import fetch_file, publish_file
+
+POOL = "pool"  # in ``home.features``
 
 
-def pool_path(pool: Path, revision: str, view: str, day: datetime, rows_digest: str) -> Path:
-    """Where the snapshot of a view at a day lies, for given definitions and given clean rows."""
-    return pool / revision / view / f"{day_name(day)}-{rows_digest}.parquet"
+@dataclass(frozen=True)
+class PoolFile:
+    """A file of the pool: its name below the pool, and the SHA-256 of its content."""
+
+    name: str
+    digest: str
 
 
-def write_snapshot(path: Path, rows: pa.Table) -> None:
+def pool_name(revision: str, view: str, day: datetime, rows_digest: str) -> str:
+    """Name the snapshot of a view at a day, for given definitions and given clean rows."""
+    return f"{revision}/{view}/{day_name(day)}-{rows_digest}.parquet"
+
+
+def content_name(beside: str, digest: str) -> str:
+    """Name a snapshot by its content where its rows' digest does not tell it, beside another of its view and day."""
+    return f"{beside.rpartition('-')[0]}-{digest[:16]}.parquet"
+
+
+def day_name(day: datetime) -> str:
+    """Return a snapshot's moment as part of a file name, such as ``20170821T000000``."""
+    return day.strftime("%Y%m%dT%H%M%S") + (f"{day.microsecond:06d}" if day.microsecond else "")
+
+
+def write_snapshot(pool: Location, name: str, rows: pa.Table) -> PoolFile:
     """Write a snapshot so that the file is either whole or not there, whatever happens."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    write_rows(draft, rows)
-    move_durably(draft, path)
+    with _draft(pool, name) as draft:
+        write_rows(draft, rows)
+        return PoolFile(name, publish_file(draft, pool / name))
+
+
+def write_again(pool: Location, name: str, rows: pa.Table) -> PoolFile:
+    """Write other rows of a view and day as a file of its own, named by its content."""
+    with _draft(pool, name) as draft:
+        write_rows(draft, rows)
+        name = content_name(name, sha256_of(draft))
+        return PoolFile(name, publish_file(draft, pool / name))
+
+
+@contextmanager
+def _draft(pool: Location, name: str) -> Iterator[Path]:
+    """Yield where a file is written before it gets its name: on the pool's own disk, if it has one."""
+    if isinstance(pool, Path):
+        folder = (pool / name).parent
+        make_folder_durably(folder)
+        yield folder / f".{Path(name).name}.{os.getpid()}"
+        return
+    with TemporaryDirectory(prefix="rankloop-pool-") as scratch:
+        yield Path(scratch) / "draft.parquet"
 
 
 def write_rows(path: Path, rows: pa.Table) -> None:
@@ -32,14 +77,26 @@ def write_rows(path: Path, rows: pa.Table) -> None:
     )
 
 
-def prune_pool(pool: Path, keep: Collection[Path]) -> int:
-    """Remove snapshots that no set links to, except ``keep``, and drafts of killed runs; return how many went."""
-    kept = {path.resolve() for path in keep}
-    unused = [
-        path
-        for path in pool.glob("*/*/*.parquet*")
-        if path.name.startswith(".") or (path.stat().st_nlink == 1 and path.resolve() not in kept)
-    ]
-    for path in unused:
-        path.unlink(missing_ok=True)
+def pool_names(pool: Location) -> Iterator[str]:
+    """Yield the names of all files of the pool, drafts of killed runs among them."""
+    return (name for name in names_below(pool) if ".parquet" in name)
+
+
+def digested(pool: Location, name: str) -> PoolFile:
+    """Return a file that is there, with the digest of its content."""
+    return PoolFile(name, sha256_of(fetch_file(pool / name)))
+
+
+def keep_names(pool: Location, names: Collection[str]) -> None:
+    """Make the names of finished files outlive a power cut."""
+    if isinstance(pool, Path):
+        for folder in {(pool / name).parent for name in names}:
+            sync_folder(folder)
+
+
+def prune_pool(pool: Location, keep: Collection[str]) -> int:
+    """Remove the files that are not to be kept, and drafts of killed runs; return how many went."""
+    unused = [name for name in pool_names(pool) if name not in keep]
+    for name in unused:
+        remove_document(pool / name)
     return len(unused)

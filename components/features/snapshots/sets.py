@@ -1,11 +1,16 @@
-"""Immutable sets of snapshots: what Feast reads. A set is a folder of hard links into the pool, and ``set.json``."""
+"""Immutable sets of snapshots, which Feast reads: a manifest names the pool file of each view and day.
+
+::
+
+    features/pool/<revision>/<view>/<day>-<rows>.parquet   the rows, shared by all sets
+    features/sets/<digest>.json                            a manifest
+    features/current.json                                  which of them is the current one
+"""
 
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,21 +19,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.contracts.errors import FeatureError
+from components.contracts.handles import Handle
+from components.features.snapshots.pool import POOL, PoolFile, digested, keep_names, pool_names
 from components.features.views.shape import Shape, shape_from
-from components.home.durable import move_folder_durably, remove_folder
+from components.home.storage.documents import list_names, read_document, remove_document, write_document
+from components.home.storage.locations import Location, parse_location
+from components.home.storage.objects import fetch_file
 
 ENTITIES = {"user_features": "user_id", "item_features": "item_id"}  # the column that names a view's entities
 VIEWS = tuple(ENTITIES)
-CURRENT = "current"
+SETS, CURRENT, MANIFEST = "sets", "current.json", ".json"
 KEPT_SETS = 4  # older ones can be built again from the Delta versions they name
-Snapshots = Mapping[tuple[str, datetime], Path]  # pool file of a view and day
+Snapshots = Mapping[tuple[str, datetime], PoolFile]  # by view and day
 
 
 @dataclass(frozen=True)
-class FeatureSet:
-    """What a set folder holds."""
+class SetDescription:
+    """What a set was computed from."""
 
-    folder: Path
     project: str
     revision: str
     shape: Shape
@@ -36,123 +44,236 @@ class FeatureSet:
     snapshot_days: int
     as_of: datetime
     days: tuple[datetime, ...]
-    versions: dict[str, int]  # Delta versions of the clean tables it was computed from
+    versions: dict[str, int]  # Delta versions of the clean tables
+
+
+@dataclass(frozen=True)
+class FeatureSet(SetDescription):
+    """A set in a home's ``features``; ``digest`` names its manifest."""
+
+    features: Location
+    digest: str
+    files: Snapshots
 
     @property
-    def digest(self) -> str:
-        """Content address of the set."""
-        return self.folder.name
+    def manifest(self) -> Location:
+        """Where its manifest lies."""
+        return manifest_of(self.features, self.digest)
 
     def path(self, view: str, day: datetime) -> Path:
-        """The Parquet file of a view's snapshot."""
-        return self.folder / view / f"{day_name(day)}.parquet"
+        """Return the Parquet file of a view's snapshot, as a file of this machine.
+
+        Raises:
+            FeatureError: it is gone.
+        """
+        file = self.files[view, day]
+        try:
+            return fetch_file(self.features / POOL / file.name, file.digest)
+        except FileNotFoundError as error:
+            raise _gone(self, file.name) from error
 
     def ids(self, view: str, day: datetime) -> pa.Array:
-        """The entities that a view's snapshot has a row of."""
+        """Return the entities that a view's snapshot has a row of."""
         entity = ENTITIES[view]
-        return pq.read_table(self.path(view, day), columns=[entity])[entity].combine_chunks()
+        return pq.read_table(self.path(view, day), columns=[entity], partitioning=None)[entity].combine_chunks()
 
     def newest(self, view: str) -> Path:
-        """The Parquet file of a view at the as-of."""
+        """Return the Parquet file of a view at the as-of."""
         return self.path(view, self.days[-1])
 
 
-def day_name(day: datetime) -> str:
-    """A snapshot's moment as part of a file name, such as ``20170821T000000``."""
-    return day.strftime("%Y%m%dT%H%M%S") + (f"{day.microsecond:06d}" if day.microsecond else "")
+def manifest_of(features: Location, digest: str) -> Location:
+    """Return where a set's manifest lies."""
+    return features / SETS / f"{digest}{MANIFEST}"
 
 
-def read_set(folder: Path) -> FeatureSet:
-    """Read a set's description.
+def open_set(handle: Handle) -> FeatureSet:
+    """Open the set that a handle names.
 
     Raises:
-        FeatureError: there is no set in the folder, or other feature definitions wrote it.
+        FeatureError: it is gone, or other feature definitions wrote it.
     """
+    manifest = parse_location(handle.uri)  # earlier runs named a folder: the same, without the ending
+    return read_set(manifest.parent.parent, manifest.name.removesuffix(MANIFEST))
+
+
+def current_set(features: Location) -> FeatureSet:
+    """Open the set that was pointed at last.
+
+    Raises:
+        FeatureError: there is none, or other feature definitions wrote it.
+    """
+    digest = current_digest(features)
+    if digest is None:
+        raise FeatureError(f"{features / CURRENT}: found no feature set; {_advice(features, 'current')}")
+    return read_set(features, digest)
+
+
+def current_digest(features: Location) -> str | None:
+    """Return the name of the set that was pointed at last; None before the first, or where the document is none."""
+    document = _parsed(read_document(features / CURRENT))
+    return document.get("set")
+
+
+def read_set(features: Location, digest: str) -> FeatureSet:
+    """Read a set's manifest.
+
+    Raises:
+        FeatureError: there is none, or other feature definitions wrote it.
+    """
+    location = manifest_of(features, digest)
+    document = read_document(location)
+    if document is None:
+        raise FeatureError(f"{location}: found no feature set; {_advice(features, f'{SETS}/{digest}')}")
     try:
-        return _described(folder, json.loads((folder / "set.json").read_text()))
-    except FileNotFoundError as error:
-        raise FeatureError(f"{folder}: found no feature set (set.json); `rankloop run` builds features") from error
+        return _set_of(features, digest, json.loads(document))
     except (KeyError, TypeError, ValueError) as error:
         raise FeatureError(
-            f"{folder}: set.json was written by other feature definitions ({error}); `rankloop run` builds them again"
+            f"{location}: was written by other feature definitions ({error}); `rankloop run` builds them again"
         ) from error
 
 
-def _described(folder: Path, found: dict[str, Any]) -> FeatureSet:
-    return FeatureSet(
-        folder=folder.resolve(),
-        project=found["project"],
-        revision=found["revision"],
-        shape=shape_from(found["shape"]),
-        ttl_days=found["ttl_days"],
-        snapshot_days=found["snapshot_days"],
-        as_of=datetime.fromisoformat(found["as_of"]),
-        days=tuple(datetime.fromisoformat(day) for day in found["days"]),
-        versions=found["versions"],
+def check_files(chosen: FeatureSet) -> None:
+    """Check that every file of a set is there.
+
+    Raises:
+        FeatureError: one is gone.
+    """
+    missing = sorted({file.name for file in chosen.files.values()}.difference(pool_names(chosen.features / POOL)))
+    if missing:
+        raise _gone(chosen, missing[0])
+
+
+def _gone(chosen: FeatureSet, name: str) -> FeatureError:
+    return FeatureError(
+        f"{chosen.features / POOL / name}: found no file, and feature set {chosen.digest} names it; `rankloop run` "
+        "builds it again"
     )
 
 
-def write_set(sets: Path, description: FeatureSet, snapshots: Snapshots) -> FeatureSet:
-    """Gather snapshots into a set folder under their digest, all at once; an equal set that exists is kept."""
-    written = {**asdict(description), "folder": None, "as_of": description.as_of.isoformat()}
-    written["days"] = [day.isoformat() for day in description.days]
-    del written["folder"]
-    names = sorted(f"{view}/{path.name}" for (view, _), path in snapshots.items())
-    content = json.dumps([{**written, "versions": None}, names], sort_keys=True)
-    folder = sets / hashlib.sha256(content.encode()).hexdigest()[:16]
-    if not (folder / "set.json").exists():
-        draft = sets / f".{folder.name}.{os.getpid()}"
-        shutil.rmtree(draft, ignore_errors=True)
-        for (view, day), path in snapshots.items():
-            link(path, draft / view / f"{day_name(day)}.parquet")
-        (draft / "set.json").write_text(json.dumps(written, indent=1, sort_keys=True))
-        remove_folder(folder)  # the remains of a set whose description is gone
-        move_folder_durably(draft, folder)
-    return read_set(folder)
+def _advice(features: Location, older: str) -> str:
+    if isinstance(features, Path) and (features / older).exists():
+        return "the home has the layout of an earlier Rankloop; `rankloop run` carries it over"
+    return "`rankloop run` builds features"
 
 
-def link(source: Path, target: Path) -> None:
-    """Hard-link a file, or copy it where the file system has no links."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+def _set_of(features: Location, digest: str, document: dict[str, Any]) -> FeatureSet:
+    return FeatureSet(
+        project=document["project"],
+        revision=document["revision"],
+        shape=shape_from(document["shape"]),
+        ttl_days=document["ttl_days"],
+        snapshot_days=document["snapshot_days"],
+        as_of=datetime.fromisoformat(document["as_of"]),
+        days=tuple(datetime.fromisoformat(day) for day in document["days"]),
+        versions=document["versions"],
+        features=features,
+        digest=digest,
+        files={
+            (view, datetime.fromisoformat(day)): PoolFile(**file)
+            for view, days in document["files"].items()
+            for day, file in days.items()
+        },
+    )
+
+
+def write_set(features: Location, description: SetDescription, snapshots: Snapshots) -> FeatureSet:
+    """Write a set's manifest under its digest, once its files are there; an equal one that exists is kept."""
+    content = _as_json(description)
+    names = sorted(f"{view}/{Path(file.name).name}" for (view, _), file in snapshots.items())
+    key = json.dumps([{**content, "versions": None}, names], sort_keys=True)
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    before = read_manifests(features)
+    listed = files_as_json(snapshots)
+    if before.get(digest, {}).get("files") != listed:
+        keep_names(features / POOL, [file.name for file in snapshots.values()])
+        number = 1 + max((document["number"] for document in before.values()), default=0)
+        write_manifest(features, digest, {**content, "number": number, "files": listed})
+    return read_set(features, digest)
+
+
+def _as_json(description: SetDescription) -> dict[str, Any]:
+    content = {field.name: getattr(description, field.name) for field in fields(SetDescription)}
+    return content | {
+        "shape": asdict(description.shape),
+        "as_of": description.as_of.isoformat(),
+        "days": [day.isoformat() for day in description.days],
+    }
+
+
+def files_as_json(snapshots: Snapshots) -> dict[str, dict[str, dict[str, str]]]:
+    """Return pool files as a manifest lists them: by view and day."""
+    listed: dict[str, dict[str, dict[str, str]]] = {}
+    for (view, day), file in sorted(snapshots.items()):
+        listed.setdefault(view, {})[day.isoformat()] = asdict(file)
+    return listed
+
+
+def write_manifest(features: Location, digest: str, document: Mapping[str, Any]) -> None:
+    """Write a manifest, or replace it."""
+    write_document(manifest_of(features, digest), json.dumps(document, indent=1, sort_keys=True).encode())
+
+
+def read_manifests(features: Location) -> dict[str, dict[str, Any]]:
+    """Read all manifests by digest, whatever definitions wrote them; what is no manifest is left out."""
+    names = [name for name in list_names(features / SETS) if name.endswith(MANIFEST) and not name.startswith(".")]
+    documents = {name.removesuffix(MANIFEST): _parsed(read_document(features / SETS / name)) for name in names}
+    return {digest: document for digest, document in documents.items() if {"number", "files"} <= document.keys()}
+
+
+def _parsed(content: bytes | None) -> dict[str, Any]:
+    """Read a JSON object; an empty one where the content is none."""
     try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
+        document = json.loads(content or b"{}")
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
-def point_current(features: Path, chosen: FeatureSet, also_back: bool = False) -> bool:
-    """Point ``features/current`` at a set, atomically, unless it already shows a later as-of; True if it moved.
+def pool_files(manifest: Mapping[str, Any]) -> dict[str, PoolFile]:
+    """Return the pool files of a manifest by name, whatever definitions wrote it."""
+    files = [PoolFile(**file) for days in manifest["files"].values() for file in days.values()]
+    return {file.name: file for file in files}
 
-    also_back: point there also from a later one.
+
+def pooled_files(features: Location, names: Collection[str]) -> dict[str, PoolFile]:
+    """Return those of the named files that the pool has, by name; a digest that no manifest knows is computed."""
+    known: dict[str, PoolFile] = {}
+    for manifest in read_manifests(features).values():
+        known |= pool_files(manifest)
+    present = set(pool_names(features / POOL)).intersection(names)
+    return {name: known.get(name) or digested(features / POOL, name) for name in present}
+
+
+def point_current(chosen: FeatureSet, also_back: bool = False) -> bool:
+    """Make a set the current one, unless that one stands at a later as-of already; True if it changed.
+
+    also_back: also where it stands later.
     """
-    current = features / CURRENT
-    if current.resolve() == chosen.folder or (not also_back and _shows_later(current, chosen.as_of)):
+    if current_digest(chosen.features) == chosen.digest or (not also_back and _is_later(chosen)):
         return False
-    draft = features / f".{CURRENT}.{os.getpid()}"
-    draft.unlink(missing_ok=True)
-    draft.symlink_to(os.path.relpath(chosen.folder, features))
-    draft.replace(current)
+    write_current(chosen.features, chosen.digest)
     return True
 
 
-def _shows_later(current: Path, as_of: datetime) -> bool:
-    """Whether a set that this code can read stands at a later as-of."""
+def write_current(features: Location, digest: str) -> None:
+    """Name the current set."""
+    write_document(features / CURRENT, json.dumps({"set": digest}).encode())
+
+
+def _is_later(chosen: FeatureSet) -> bool:
+    """Say whether the current set is one that this code can read, at a later as-of."""
     try:
-        return read_set(current).as_of > as_of
+        return current_set(chosen.features).as_of > chosen.as_of
     except FeatureError:
         return False
 
 
-def prune_sets(features: Path, keep: str | None = None) -> None:
-    """Remove all but the newest few sets, and drafts of killed runs; never the current set nor the one to keep."""
-    sets = features / "sets"
-    kept = {keep, (features / CURRENT).resolve().name}
-    folders = {path: (path / "set.json").exists() and not path.name.startswith(".") for path in sets.iterdir()}
-    finished = sorted((path for path, whole in folders.items() if whole), key=_age, reverse=True)
-    drafts = [path for path, whole in folders.items() if not whole]
-    for folder in [*drafts, *(path for path in finished[KEPT_SETS:] if path.name not in kept)]:
-        remove_folder(folder)
-
-
-def _age(folder: Path) -> float:
-    return (folder / "set.json").stat().st_mtime
+def prune_sets(features: Location, keep: str | None = None) -> set[str]:
+    """Remove all but the newest few sets, never the current one nor the one to keep; return the pool files in use."""
+    manifests = read_manifests(features)
+    newest = sorted(manifests, key=lambda digest: manifests[digest]["number"], reverse=True)[:KEPT_SETS]
+    kept = {*newest, keep, current_digest(features)}
+    for digest in manifests.keys() - kept:
+        remove_document(manifest_of(features, digest))
+    return {name for digest in manifests.keys() & kept for name in pool_files(manifests[digest])}

@@ -5,7 +5,7 @@ an object whose entity tag is compared by the server.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from obstore.exceptions import AlreadyExistsError, PreconditionError
 from components.contracts.errors import StorageError
 from components.home.durable import write_durably
 from components.home.file_lock import FileLock
-from components.home.presence import content_of, names_in
+from components.home.presence import content_of, files_below, names_in
 from components.home.storage.bucket import readable_errors, store_of
 from components.home.storage.locations import BucketPath, Location
 
@@ -130,6 +130,21 @@ def list_names(location: Location) -> list[str]:
         listing = obstore.list_with_delimiter(store_of(location), prefix or None)
     names = [BucketPath(location.bucket, place).name for place in listing["common_prefixes"]]
     return sorted(names + [BucketPath(location.bucket, each["path"]).name for each in listing["objects"]])
+
+
+def names_below(location: Location) -> Iterator[str]:
+    """Yield the names of everything below a location, relative to it, in order; none where there is nothing.
+
+    Raises:
+        OSError: a folder cannot be read.
+        ConfigurationError, StorageError: the bucket cannot be used.
+    """
+    if isinstance(location, Path):
+        yield from (path.relative_to(location).as_posix() for path in files_below(location))
+        return
+    with readable_errors(location):
+        for batch in obstore.list(store_of(location), f"{location.key}/" if location.key else None):
+            yield from (BucketPath(location.bucket, each["path"]).relative_to(location) for each in batch)
 
 
 def has_document(location: Location) -> bool:

@@ -26,18 +26,24 @@ DIGEST = "sha256"  # the object's metadata
 LISTING = ".folder.json"
 
 
-def publish_file(draft: Path, target: Location) -> None:
-    """Give a finished file its place; an object that is there already is kept. The draft is gone afterwards.
+def publish_file(draft: Path, target: Location) -> str:
+    """Give a finished file its place and return the SHA-256 of what is there; an object that was there is kept.
+
+    The draft is gone afterwards: an object that was made of it is in the cache.
 
     Raises:
         ConfigurationError, StorageError: the bucket cannot be used.
     """
+    digest = sha256_of(draft)
     if isinstance(target, Path):
         target.parent.mkdir(parents=True, exist_ok=True)
         move_durably(draft, target)
-        return
-    _put(draft, target, sha256_of(draft))
-    draft.unlink()
+        return digest
+    if not _put(draft, target, digest):
+        draft.unlink()
+        return _digest_of(target)
+    object_cache().file(digest, lambda path: _move(draft, path))
+    return digest
 
 
 def fetch_file(location: Location, digest: str | None = None) -> Path:
@@ -114,9 +120,15 @@ def has_folder(location: Location) -> bool:
     return location.is_dir() if isinstance(location, Path) else LISTING in list_names(location)
 
 
-def _put(file: Path, target: BucketPath, digest: str) -> None:
-    with suppress(AlreadyExistsError), readable_errors(target):
-        obstore.put(store_of(target), target.key, file, attributes={DIGEST: digest}, mode="create", use_multipart=False)
+def _put(file: Path, target: BucketPath, digest: str) -> bool:
+    """Create an object; False where one is there already."""
+    try:
+        with readable_errors(target):
+            attributes = {DIGEST: digest}
+            obstore.put(store_of(target), target.key, file, attributes=attributes, mode="create", use_multipart=False)
+            return True
+    except AlreadyExistsError:
+        return False
 
 
 def _digest_of(location: BucketPath) -> str:
@@ -132,6 +144,10 @@ def _download(location: BucketPath, path: Path) -> None:
     with readable_errors(location), path.open("wb") as file:
         for chunk in obstore.get(store_of(location), location.key).stream():
             file.write(chunk)
+
+
+def _move(source: Path, target: Path) -> None:
+    shutil.move(source, target)
 
 
 def _place(source: Path, target: Path) -> None:

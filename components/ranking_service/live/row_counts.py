@@ -93,10 +93,9 @@ class RowCounts:
 
     def _ids(self, note: OnlineNote, view: str) -> pa.Array | None:
         """Return the ids of the rows that were put online; None where their feature set is gone."""
-        folder = self._home.features / "sets" / note.inventory.digest
         try:
-            if self._set is None or self._set.folder != folder.resolve():
-                self._set = read_set(folder)
+            if self._set is None or self._set.digest != note.inventory.digest:
+                self._set = read_set(self._home.features, note.inventory.digest)
             return self._set.ids(view, self._set.days[-1])
         except (FeatureError, OSError, pa.ArrowException):
             return None

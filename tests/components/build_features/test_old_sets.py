@@ -2,51 +2,44 @@
 
 import json
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from components.build_features.snapshots import build_features
 from components.contracts.errors import FeatureError
-from components.features.snapshots.sets import FeatureSet, point_current, read_set, write_set
+from components.features.snapshots.sets import FeatureSet, current_set, open_set, point_current, read_set
 from components.home.runs import RunRecord, save_run, write_json
 from components.home.step_records import StepRecord
 from pipelines.recommendations import last_features
 from tests.components.build_features.homes import home_of, quiet, small_shop
-from tests.components.features.frames import PLAIN, on
-
-MONDAY = datetime(2024, 1, 8, tzinfo=UTC)
-
-
-def a_set(features: Path, ttl_days: int = 60) -> FeatureSet:
-    described = FeatureSet(Path(), "shop", "rev", PLAIN, ttl_days, 7, MONDAY, (MONDAY,), {"events": 1})
-    (features / "sets").mkdir(parents=True, exist_ok=True)
-    snapshot = features / "snapshot.parquet"
-    snapshot.write_bytes(b"rows")
-    views = ("user_features", "item_features")
-    return write_set(features / "sets", described, {(view, MONDAY): snapshot for view in views})
+from tests.components.features.frames import on
+from tests.components.features.snapshots.feature_sets import MONDAY, a_set, snapshot
 
 
-def forget_a_field(folder: Path) -> None:
-    found = json.loads((folder / "set.json").read_text())
-    del found["shape"]["success"]
-    (folder / "set.json").write_text(json.dumps(found))
+def plain_set(features: Path, ttl_days: int = 60) -> FeatureSet:
+    return a_set(features, ttl_days, {MONDAY: snapshot(features, "a", "1")})
+
+
+def drop_a_field(manifest: Path) -> None:
+    document = json.loads(manifest.read_text())
+    del document["shape"]["success"]
+    manifest.write_text(json.dumps(document))
 
 
 def test_a_set_of_other_definitions_is_refused_in_words(tmp_path: Path) -> None:
-    old = a_set(tmp_path)
-    forget_a_field(old.folder)
+    old = plain_set(tmp_path)
+    drop_a_field(old.manifest)
     with pytest.raises(FeatureError, match=r"other feature definitions.*`rankloop run` builds them again"):
-        read_set(old.folder)
+        read_set(tmp_path, old.digest)
 
 
 def test_a_current_set_of_other_definitions_is_replaced(tmp_path: Path) -> None:
-    old, new = a_set(tmp_path), a_set(tmp_path, ttl_days=30)
-    assert point_current(tmp_path, old)
-    forget_a_field(old.folder)
-    assert point_current(tmp_path, new)
-    assert (tmp_path / "current").resolve() == new.folder
+    old, new = plain_set(tmp_path), plain_set(tmp_path, ttl_days=30)
+    assert point_current(old)
+    drop_a_field(old.manifest)
+    assert point_current(new)
+    assert current_set(tmp_path) == new
 
 
 @pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis 12 on DuckDB 2
@@ -60,7 +53,7 @@ def test_monitoring_leaves_the_set_that_recommendations_read(tmp_path: Path, mon
         record = StepRecord("build_features", "done", handles={"features": features})
         write_json(home.run(run_id) / "steps" / "build_features.json", asdict(record))
         save_run(home, RunRecord(run_id, pipeline, "small", "shop.toml", None, state))
-        return read_set(Path(features.uri))
+        return open_set(features)
 
     earlier = run("1", "training", 70)
     trained = run("2", "training", 71)
@@ -69,5 +62,5 @@ def test_monitoring_leaves_the_set_that_recommendations_read(tmp_path: Path, mon
         watched = run(str(day), "monitoring", day)
 
     assert last_features(home) == trained
-    assert sorted(path.name for path in (home.features / "sets").iterdir()) == sorted([trained.digest, watched.digest])
-    assert not earlier.folder.exists()
+    assert sorted(path.stem for path in (home.features / "sets").iterdir()) == sorted([trained.digest, watched.digest])
+    assert not earlier.manifest.exists()

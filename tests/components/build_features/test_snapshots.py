@@ -1,13 +1,13 @@
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from components.build_features.snapshots import build_features
 from components.contracts.errors import FeatureError
-from components.features.snapshots.sets import read_set
+from components.contracts.handles import Handle
+from components.features.snapshots.sets import current_set, open_set
 from tests.components.build_features.homes import AS_OF, habits, home_of, quiet, small_shop, write_clean
 from tests.components.features.frames import clean_tables, event, on
 
@@ -15,9 +15,9 @@ from tests.components.features.frames import clean_tables, event, on
 def test_a_set_holds_the_snapshots_of_all_requests_and_of_the_as_of(tmp_path):
     home, clean = home_of(tmp_path)
     built = build_features(small_shop(), home, clean, quiet)
-    found = read_set(Path(built.features.uri))
+    found = open_set(built.features)
     assert found.days == tuple(AS_OF - timedelta(days=7 * week) for week in range(6, -1, -1))
-    assert read_set(home.features / "current").digest == built.features.digest
+    assert current_set(home.features).digest == built.features.digest
     assert built.facts["views"]["user_features"]["entities"] == 8
     newest = pq.read_table(found.newest("user_features"))
     assert set(newest["event_timestamp"].to_pylist()) == {AS_OF}
@@ -51,8 +51,8 @@ def test_any_order_of_as_ofs_gives_what_fresh_homes_give(tmp_path):
     past = [row for row in habits() if row["event_time"] < on(63)]
     fresh, fresh_clean = home_of(tmp_path / "two", past)
     alone = build_features(small_shop(), fresh, replace(fresh_clean, as_of=on(63).isoformat()), quiet)
-    assert _rows(after.features.uri) == _rows(alone.features.uri)
-    assert read_set(home.features / "current").as_of == AS_OF  # an older as-of does not take over
+    assert _rows(after.features) == _rows(alone.features)
+    assert current_set(home.features).as_of == AS_OF  # an older as-of does not take over
 
 
 def test_nothing_before_the_as_of_is_an_error_that_says_so(tmp_path):
@@ -67,8 +67,8 @@ def test_a_short_history_gives_the_snapshots_that_there_are(tmp_path):
     assert built.facts["days"] == [on(2).isoformat(), on(9).isoformat()]
 
 
-def _rows(folder: str) -> list[dict]:
-    chosen = read_set(Path(folder))
+def _rows(features: Handle) -> list[dict]:
+    chosen = open_set(features)
     users = pq.read_table(chosen.newest("user_features"))
     items = pq.read_table(chosen.newest("item_features"))
     codes = dict(zip(items["item_code"].to_pylist(), items["item_id"].to_pylist(), strict=True))

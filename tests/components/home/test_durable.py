@@ -2,21 +2,17 @@
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from components.features.snapshots.pool import write_snapshot
-from components.features.snapshots.sets import FeatureSet, write_set
 from components.home.layout import Home
 from components.home.runs import RunRecord, save_run
 from components.home.step_records import Step
-from tests.components.features.frames import PLAIN
+from tests.components.features.snapshots.feature_sets import MONDAY, a_set, snapshot
 from tests.shop_files import shop_folder
-
-MONDAY = datetime(2024, 1, 8, tzinfo=UTC)
 
 
 def synced_before(monkeypatch: pytest.MonkeyPatch, target: Path, write: Callable[[], object]) -> list[Path]:
@@ -38,20 +34,17 @@ def synced_before(monkeypatch: pytest.MonkeyPatch, target: Path, write: Callable
 
 def test_a_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = pa.table({"event_timestamp": [MONDAY]})
+    target = tmp_path / "r1" / "view" / "a.parquet"
 
-    assert (
-        synced_before(monkeypatch, tmp_path / "a.parquet", lambda: write_snapshot(tmp_path / "a.parquet", rows)) == []
-    )
+    assert synced_before(monkeypatch, target, lambda: write_snapshot(tmp_path, "r1/view/a.parquet", rows)) == []
 
 
-def test_a_feature_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    described = FeatureSet(Path(), "shop", "rev", PLAIN, 60, 7, MONDAY, (MONDAY,), {"events": 1})
-    (tmp_path / "snapshot.parquet").write_bytes(b"rows")
-    snapshots = {(view, MONDAY): tmp_path / "snapshot.parquet" for view in ("user_features", "item_features")}
-    digest = write_set(tmp_path / "first", described, snapshots).digest
+def test_the_manifest_of_a_feature_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {MONDAY: snapshot(tmp_path / "first", "a", "1")}
+    snapshot(tmp_path, "a", "1")
+    manifest = tmp_path / "sets" / a_set(tmp_path / "first", 1, files).manifest.name
 
-    folder = tmp_path / "sets" / digest
-    assert synced_before(monkeypatch, folder, lambda: write_set(folder.parent, described, snapshots)) == []
+    assert synced_before(monkeypatch, manifest, lambda: a_set(tmp_path, 1, files)) == []
 
 
 def test_a_run_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

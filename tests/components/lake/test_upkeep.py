@@ -43,7 +43,7 @@ def name_versions(home: Home) -> None:
     handles = [raw, clean, Handle("drift", "", {"items": 3})]
     record = StepRecord("a_step", handles={handle.kind: handle for handle in handles})
     write(home.run("r1") / "steps" / "a_step.json", asdict(record))
-    write(home.features / "sets" / "abc" / "set.json", {"versions": {"items": 5, "quarantine": 6}})
+    write(home.features / "sets" / "abc.json", {"versions": {"items": 5, "quarantine": 6}})
     write(home.models / "models" / "rankloop_shop" / "abc" / SIDECAR, {"versions": {"items": 7, "quarantine": 8}})
 
 

@@ -1,5 +1,4 @@
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -8,7 +7,7 @@ from redis import Redis
 
 from components.build_features.snapshots import build_features
 from components.bundles.store import publish_folder
-from components.features.snapshots.sets import VIEWS, read_set
+from components.features.snapshots.sets import VIEWS, current_set, open_set
 from components.materialize_features.materialization import materialize_features
 from components.materialize_features.packed_rows import open_client, packed_view, write_newest
 from feature_repo.packed_online_store.clock import HomeClock
@@ -29,7 +28,7 @@ def test_every_row_of_the_newest_snapshot_is_online(tmp_path):
     home, clean = home_of(tmp_path)
     features = build_features(small_shop(), home, clean, quiet).features
     done = materialize_features(small_shop(), home, features, quiet)
-    chosen = read_set(Path(features.uri))
+    chosen = open_set(features)
     rows = pq.read_table(chosen.newest("user_features"))
     assert done.rows_out == len(rows) + pq.read_metadata(chosen.newest("item_features")).num_rows
     with open_client(home, chosen) as client:
@@ -60,10 +59,10 @@ def test_an_older_moment_that_was_asked_for_replaces_a_newer_one(tmp_path):
 
     back = materialize_features(small_shop(), home, older, quiet, asked=True)
 
-    chosen = read_set(Path(older.uri))
+    chosen = open_set(older)
     users = chosen.ids("user_features", chosen.days[-1]).to_pylist()
     assert back.rows_out == back.rows_in > 0
-    assert read_set(home.features / "current").folder == chosen.folder
+    assert current_set(home.features) == chosen
     with open_client(home, chosen) as client:
         assert client.entities("user_features").texts == sorted(users)
         assert client.stored_clock() == HomeClock(on(63), back_from=on(70))
@@ -77,7 +76,7 @@ def test_feast_materialize_gives_equal_rows(tmp_path):
     home, clean = home_of(tmp_path)
     features = build_features(small_shop(), home, clean, quiet).features
     materialize_features(small_shop(), home, features, quiet)
-    chosen = read_set(Path(features.uri))
+    chosen = open_set(features)
     ours = _packed(home, chosen)
 
     from feast import FeatureStore
@@ -97,7 +96,7 @@ def test_feast_materialize_gives_equal_rows(tmp_path):
 def test_rows_of_old_definitions_stay_while_a_bundle_names_them(tmp_path):
     home, clean = home_of(tmp_path)
     features = build_features(small_shop(), home, clean, quiet).features
-    chosen = read_set(Path(features.uri))
+    chosen = open_set(features)
     for revision in ("of a bundle", "of nobody"):
         with open_client(home, replace(chosen, revision=revision)) as client:
             write_newest(client, chosen)

@@ -12,7 +12,7 @@ from components.bundles.drafting import Draft, write_draft
 from components.bundles.warmup import Warmup
 from components.contracts.example_customers import CustomerExample, examples_from_facts
 from components.contracts.handles import Handle
-from components.features.snapshots.sets import read_set
+from components.features.snapshots.sets import open_set
 from components.home.layout import Home
 from components.publish_bundle.examples import customer_examples
 from components.ranking.baselines import BASELINE_NAMES
@@ -36,7 +36,7 @@ def shown(
 
 
 def buying_again(features: Handle) -> Draft:
-    manifest = small_manifest(read_set(Path(features.uri)).revision)
+    manifest = small_manifest(open_set(features).revision)
     nothing = np.zeros((0, len(FEATURE_NAMES)), dtype=np.float32)
     warmup = Warmup(nothing, nothing[:, : len(BASELINE_NAMES)], nothing[:, 0])
     return Draft(manifest, {}, b'{"format":1,"tables":{}}', warmup, baseline_draft().sidecar)

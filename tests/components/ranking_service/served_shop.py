@@ -22,7 +22,7 @@ from components.bundles.promotion import promote
 from components.bundles.scoring import ranker_from
 from components.bundles.store import publish_folder
 from components.bundles.warmup import Warmup
-from components.features.snapshots.sets import FeatureSet, read_set
+from components.features.snapshots.sets import FeatureSet, open_set
 from components.home.layout import Home
 from components.home.shop_note import ShopNote, write_shop_note
 from components.materialize_features.packed_rows import advance_clock, leave_inventory, open_client, write_newest
@@ -87,7 +87,7 @@ def stocked(folder: Path) -> Stocked:
     home = Home(folder / "home")
     clean = write_clean(home, clean_tables(habits(), CATALOGUE))
     write_shop_note(home, ShopNote("small", "small.toml"))
-    features = read_set(Path(build_features(small_shop(items=WORDED), home, clean, quiet).features.uri))
+    features = open_set(build_features(small_shop(items=WORDED), home, clean, quiet).features)
     put_online(home, features)
     bundle = published(home, folder, random_trees(features.revision))
     promote(home, "small", bundle.digest, "local", PROMOTED_AT)

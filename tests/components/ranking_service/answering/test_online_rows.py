@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,7 +11,7 @@ import pytest
 
 from components.build_features.snapshots import build_features
 from components.contracts.errors import StoreError
-from components.features.snapshots.sets import FeatureSet, read_set
+from components.features.snapshots.sets import FeatureSet, open_set
 from components.home.layout import Home
 from components.materialize_features.packed_rows import open_client, write_newest
 from components.ranking.recommending import users_between
@@ -28,7 +27,7 @@ from tests.components.build_features.homes import home_of, quiet, small_shop
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, FeatureSet]:
     home, clean = home_of(tmp_path_factory.mktemp("online"))
-    chosen = read_set(Path(build_features(small_shop(), home, clean, quiet).features.uri))
+    chosen = open_set(build_features(small_shop(), home, clean, quiet).features)
     with open_client(home, chosen) as client:
         write_newest(client, chosen)
     return home, chosen
