@@ -1,0 +1,1 @@
+"""What runs in containers: the steps of the pipelines, the service, and the nouns that they share."""

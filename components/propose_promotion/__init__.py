@@ -1,0 +1,1 @@
+"""The step that promotes a bundle if its verdict says so."""

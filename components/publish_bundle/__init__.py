@@ -1,0 +1,1 @@
+"""The step that seals a draft with its verdict and puts it into the model store."""

@@ -1,0 +1,1 @@
+"""The commands of ``rankloop``, one module each, imported when a command is called."""

@@ -1,0 +1,1 @@
+"""Shop files that come with Rankloop, and a generator of a synthetic shop."""

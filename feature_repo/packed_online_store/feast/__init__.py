@@ -1,0 +1,1 @@
+"""The adapter by which Feast uses the packed online store."""
