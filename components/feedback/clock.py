@@ -17,7 +17,7 @@ from pathlib import Path
 
 from components.contracts.errors import ConfigurationError
 from components.feedback.journal.footing import Footing
-from components.feedback.places import Places
+from components.feedback.layout import FeedbackLayout
 from components.home.durable import write_durably
 from components.home.presence import content_of
 from components.home.trouble_log import TroubleLog
@@ -75,7 +75,7 @@ class ServiceClock:
         Raises:
             ConfigurationError: ``clock.json`` cannot be read.
         """
-        self._path, self._machine = Places(folder).clock, MachineTime(wall, monotonic)
+        self._path, self._machine = FeedbackLayout(folder).clock, MachineTime(wall, monotonic)
         self._footing = Footing(folder)
         self._troubles = TroubleLog(log)
         self._anchor = _read(self._path) or (datetime.min.replace(tzinfo=UTC), self._machine())
@@ -150,7 +150,7 @@ def is_kept(folder: Path) -> bool:
     Raises:
         ConfigurationError: it cannot be read.
     """
-    return _read(Places(folder).clock) is not None
+    return _read(FeedbackLayout(folder).clock) is not None
 
 
 def _read(path: Path) -> tuple[datetime, datetime] | None:

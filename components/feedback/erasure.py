@@ -1,23 +1,28 @@
 """Erasing a user from the feedback log, while a service may be writing it.
 
 A line of the journal is blanked where it stands: whoever holds the segment appends on, its name and length stay, and
-readers pass over blank lines. In lines of others a stand-in takes the place of the id where it is a part of theirs. The
-Delta table is rewritten while no one moves lists into it.
+readers pass over blank lines. An object of a bucket is put again. In lines of others a stand-in takes the place of the
+id where it is a part of theirs. The Delta table is rewritten while nobody moves lists into it.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from components.contracts.id_parts import ID_KEYS
-from components.feedback.journal.segments import LINE_END, is_closed, segments
-from components.feedback.places import Places
+from components.feedback.bucket_segments import SegmentObject, segment_objects
+from components.feedback.journal.segments import LINE_END, is_sealed, segments
+from components.feedback.layout import FeedbackLayout
+from components.feedback.reading import has_feedback
 from components.home.data_subject import USER_ID, Erased, Person
 from components.home.file_lock import FileLock
 from components.home.layout import Home
-from components.home.presence import status_of
+from components.home.storage.documents import read_document, write_document
+from components.home.storage.locations import BucketPath, Location
 from components.lake.erasure import erase_rows
 
 
@@ -26,27 +31,50 @@ def erase_feedback(home: Home, person: Person, again: bool = False) -> Erased:
 
     Events and lists that a service logs after this are not reached: it must know of the tombstone first.
     """
-    places = Places(home.feedback)
-    if status_of(home.feedback) is None:
+    layout = FeedbackLayout(home.feedback)
+    if not has_feedback(home):
         return Erased()
-    with FileLock(places.lock).held():
-        journal = [blank_lines(path, person) for folder in (places.lists, places.events) for path in segments(folder)]
-        return sum(journal, erase_rows(places.impressions, person, again))
+    with FileLock(layout.lock).held() if isinstance(layout.root, Path) else nullcontext():
+        erased = [each for folder in (layout.lists, layout.events) for each in erase_segments(folder, person)]
+        return sum(erased, erase_rows(layout.impressions, person, again))
+
+
+def erase_segments(folder: Location, person: Person) -> Iterator[Erased]:
+    """Erase a user from each segment of a folder, or of a prefix of a bucket."""
+    if isinstance(folder, BucketPath):
+        yield from (_put_without(segment, person) for segment in segment_objects(folder))
+    else:
+        yield from (blank_lines(path, person) for path in segments(folder))
+
+
+def _put_without(segment: SegmentObject, person: Person) -> Erased:
+    """Put a segment of a bucket again, with a user's lines blank."""
+    content = bytearray(read_document(segment.location) or b"")
+    changed = _changed_lines(bytes(content), person, torn=False)
+    for start, line in changed.items():
+        content[start : start + len(line)] = line
+    if changed:
+        write_document(segment.location, bytes(content))
+    return _counted(changed)
+
+
+def _counted(changed: dict[int, bytes]) -> Erased:
+    rows = sum(not line.strip() for line in changed.values())
+    return Erased(rows, 1 if changed else 0, 1, len(changed) - rows)
 
 
 def blank_lines(segment: Path, person: Person) -> Erased:
     """Blank a user's lines in a segment, and a torn last line that may be theirs once nobody appends to it."""
     try:
-        closed, before = is_closed(segment), segment.stat()
+        sealed, before = is_sealed(segment), segment.stat()
         content = segment.read_bytes()
     except FileNotFoundError:
         return Erased()
-    changed = _changed_lines(content, person, torn=closed)
+    changed = _changed_lines(content, person, torn=sealed)
     if changed:
         _overwrite(segment, changed)
         os.utime(segment, ns=(before.st_atime_ns, before.st_mtime_ns))  # retention goes by it
-    rows = sum(not line.strip() for line in changed.values())
-    return Erased(rows, 1 if changed else 0, 1, len(changed) - rows)
+    return _counted(changed)
 
 
 def holds_part(segment: Path, person: Person) -> bool:

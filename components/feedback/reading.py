@@ -1,9 +1,9 @@
-"""What was logged, read while it is written: the Delta table and the segments that were not moved yet."""
+"""What was logged, read while it is written: the Delta table and the segments, in a folder or in a bucket."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -11,11 +11,28 @@ import pyarrow.compute as pc
 
 from components.contracts.feedback import SERVED, SERVED_EVENTS
 from components.contracts.tables import TIME
-from components.feedback.journal.segments import LINE_END, last_line, segments, whole_lines
-from components.feedback.places import Places
+from components.feedback.journal.segments import LINE_END
+from components.feedback.layout import FeedbackLayout
 from components.feedback.records import read_events, read_lists
+from components.feedback.segments import Segment, list_segments, read_segments
 from components.home.layout import Home
+from components.home.presence import status_of
+from components.home.storage.documents import list_names
+from components.home.storage.locations import BucketPath, Location
 from components.lake.tables import open_table
+
+ATTEMPTS = 5
+Read = TypeVar("Read")
+
+
+def has_feedback(home: Home) -> bool:
+    """Say whether anything may have been logged in a home.
+
+    Raises:
+        OSError, ConfigurationError, StorageError: it cannot be looked at.
+    """
+    feedback: Location = home.feedback
+    return bool(list_names(feedback)) if isinstance(feedback, BucketPath) else status_of(feedback) is not None
 
 
 def served_lists(home: Home, columns: Sequence[str] | None = None, since: datetime | None = None) -> pa.Table:
@@ -32,7 +49,7 @@ def served_lists(home: Home, columns: Sequence[str] | None = None, since: dateti
     if since is not None:
         waiting = waiting.filter(pc.greater_equal(waiting["logged_at"], pa.scalar(since, TIME)))
     waiting = waiting.select(chosen)
-    table = open_table(Places(home.feedback).impressions)
+    table = open_table(FeedbackLayout(home.feedback).impressions)
     if table is None:
         return waiting
     moved = table.to_pyarrow_table(columns=chosen, filters=since and [("logged_at", ">=", since)])
@@ -41,21 +58,39 @@ def served_lists(home: Home, columns: Sequence[str] | None = None, since: dateti
 
 
 def waiting_lists(home: Home) -> pa.Table:
-    """The lists of segments that are still there, each request once, as ``SERVED``."""
-    found = [read_lists(whole_lines(segment)) for segment in segments(Places(home.feedback).lists)]
-    every = pa.concat_tables([SERVED.empty_table(), *found])
-    _, first = np.unique(every["request_id"].to_numpy(), return_index=True)
-    return every.take(pa.array(np.sort(first)))
+    """Return the lists of segments that are still there, each request once, as ``SERVED``."""
+    segments = list_segments(FeedbackLayout(home.feedback).lists)
+    rows = pa.concat_tables([SERVED.empty_table(), *(read_lists(lines) for lines in read_segments(segments))])
+    return _first_of_each(rows, "request_id")
 
 
 def served_events(home: Home) -> pa.Table:
-    """The events of the journal as ``SERVED_EVENTS``; two processes may have taken the same event."""
-    return events_of(segments(Places(home.feedback).events))
+    """Return the events that were logged, each id once, as ``SERVED_EVENTS``."""
+    rows = _read_all(FeedbackLayout(home.feedback).events, events_of)
+    return _first_of_each(rows, "event_id")
 
 
-def events_of(some: Iterable[Path]) -> pa.Table:
-    """The events of some segments."""
-    return pa.concat_tables([SERVED_EVENTS.empty_table(), *(read_events(whole_lines(segment)) for segment in some)])
+def _read_all(folder: Location, read: Callable[[Sequence[Segment]], Read]) -> Read:
+    """Read the segments of a folder; again if some went meanwhile, for a run may have joined them."""
+    segments = list_segments(folder)
+    for _ in range(ATTEMPTS):
+        rows, before = read(segments), {segment.name for segment in segments}
+        segments = list_segments(folder)
+        if before <= {segment.name for segment in segments}:
+            break
+    return rows
+
+
+def events_of(segments: Sequence[Segment]) -> pa.Table:
+    """Return the events of some segments; two processes may have taken the same event."""
+    return pa.concat_tables([SERVED_EVENTS.empty_table(), *(read_events(lines) for lines in read_segments(segments))])
+
+
+def _first_of_each(rows: pa.Table, column: str) -> pa.Table:
+    """Return the first row of each value of a column, in their order."""
+    numbered = pa.table({"value": rows[column], "row": np.arange(len(rows))})
+    first = numbered.group_by("value").aggregate([("row", "min")])["row_min"]
+    return rows.take(np.sort(first.to_numpy()))
 
 
 @dataclass(frozen=True)
@@ -79,16 +114,30 @@ def last_events(
     Raises:
         OSError: a segment cannot be read.
     """
+
+    def read(segments: Sequence[Segment]) -> LastEvents:
+        return _last_events(segments, since, limit, columns, progress)
+
+    return _read_all(FeedbackLayout(home.feedback).events, read)
+
+
+def _last_events(
+    segments: Sequence[Segment],
+    since: datetime,
+    limit: int,
+    columns: Sequence[str],
+    progress: Callable[[int, int], None],
+) -> LastEvents:
     tables: list[pa.Table] = []
-    left, wanted = 0, [one for one in segments(Places(home.feedback).events) if not _ended_before(one, since)]
+    left, wanted = 0, [segment for segment in segments if not _ended_before(segment, since)]
     for read, segment in enumerate(reversed(wanted), start=1):
         if limit > 0:
-            rows = _done_since(read_events(whole_lines(segment), columns), since)
+            rows = _done_since(read_events(segment.lines(), columns), since)
             left += max(0, len(rows) - limit)
             tables.append(rows.slice(max(0, len(rows) - limit)))
             limit -= len(rows)
         else:
-            left += whole_lines(segment).count(LINE_END)
+            left += segment.lines().count(LINE_END)
         progress(read, len(wanted))
     empty = SERVED_EVENTS.empty_table().select(columns)
     return LastEvents(pa.concat_tables([empty, *reversed(tables)]), left)
@@ -100,9 +149,9 @@ def _done_since(rows: pa.Table, since: datetime) -> pa.Table:
     return rows.filter(pc.and_(is_late, pc.not_equal(rows["event_type"], "shown")))
 
 
-def _ended_before(segment: Path, moment: datetime) -> bool:
+def _ended_before(segment: Segment, moment: datetime) -> bool:
     """Say whether all events of a segment were taken before a moment: no event happens after it was taken."""
-    last = read_events(last_line(segment) + LINE_END, ["event_time", "taken_at"])
+    last = read_events(segment.last_line() + LINE_END, ["event_time", "taken_at"])
     if not len(last):  # empty, or erased: reading it will tell
         return False
     return bool(pc.less(pc.coalesce(last["taken_at"], last["event_time"]), pa.scalar(moment, TIME))[0].as_py())
@@ -114,15 +163,15 @@ def end_of_events(home: Home) -> tuple[str, int, int] | None:
     The newest segment by name and its size, and the last time of change of any: by these alone, a machine's clock that
     was set back would hide what came after.
     """
-    written = [(segment.name, segment.stat()) for segment in segments(Places(home.feedback).events)]
-    filled = [(name, status.st_size, status.st_mtime_ns) for name, status in written if status.st_size]
+    segments = list_segments(FeedbackLayout(home.feedback).events)
+    filled = [(segment.name, size, segment.stored_ns) for segment in segments if (size := segment.size)]
     return (*filled[-1][:2], max(changed for _, _, changed in filled)) if filled else None
 
 
 def newest_list(home: Home, until: datetime) -> datetime | None:
-    """When the last list was logged, by the machine's clock, of those logged until then; None if there is none."""
+    """Return when the last list until a moment was logged, by the machine's clock; None if there is none."""
     logged = waiting_lists(home)["logged_at"]
-    table = open_table(Places(home.feedback).impressions)
+    table = open_table(FeedbackLayout(home.feedback).impressions)
     if table is not None:
         moved = table.to_pyarrow_table(columns=["logged_at"], filters=[("logged_at", "<=", until)])["logged_at"]
         logged = pa.chunked_array([*logged.chunks, *moved.cast(TIME).chunks], TIME)

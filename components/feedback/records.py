@@ -1,10 +1,12 @@
-"""What is logged, and how it is read from the journal's lines."""
+"""What is logged, and its lines: one JSON object each, in which float32 numbers survive to the bit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
@@ -15,6 +17,7 @@ from components.contracts.feedback import SERVED, SERVED_EVENTS
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
+WRITING = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
 LARGEST_LINE = 64 * 2**20  # what a reader takes in at once
 
 
@@ -58,13 +61,30 @@ class ServedEvent:
     taken_at: datetime | None = None  # by the home's clock
 
 
+def list_line(served: ServedList) -> bytes:
+    """Write a list as a line."""
+    return orjson.dumps(vars(served) | {"features": np.ravel(served.features)}, default=_plain, option=WRITING)
+
+
+def event_line(event: ServedEvent) -> bytes:
+    """Write an event as a line."""
+    return orjson.dumps(vars(event), option=WRITING)
+
+
+def _plain(value: Any) -> Any:
+    """Convert what orjson does not write itself: an array whose numbers do not lie side by side."""
+    if isinstance(value, np.ndarray):
+        return np.ascontiguousarray(value) if not value.flags.c_contiguous else value.tolist()
+    raise TypeError(f"a journal line cannot hold {type(value)}")
+
+
 def read_lists(lines: bytes) -> pa.Table:
     """Read whole lines of lists, as ``SERVED``; a line that is not whole JSON is passed over."""
-    found = _read(lines, SERVED)
+    rows = _read(lines, SERVED)
     for column in ("scores", "features", "shadow_scores"):
-        place = SERVED.get_field_index(column)
-        found = found.set_column(place, SERVED.field(column), _with_nan(found[column].combine_chunks()))
-    return found
+        index = SERVED.get_field_index(column)
+        rows = rows.set_column(index, SERVED.field(column), _with_nan(rows[column].combine_chunks()))
+    return rows
 
 
 def read_events(lines: bytes, columns: Sequence[str] = SERVED_EVENTS.names) -> pa.Table:

@@ -9,9 +9,10 @@ from typing import Any
 
 from components.contracts.handles import Handle
 from components.contracts.tables import RAW
+from components.feedback.compaction.joining import join_small_segments
 from components.feedback.compaction.retention import drop_old_feedback
+from components.feedback.reading import has_feedback
 from components.home.layout import Home
-from components.home.presence import status_of
 from components.home.tombstones import Tombstones
 from components.ingest_events.full_refresh import refresh_table
 from components.ingest_events.incremental import SourceFacts, append_new_rows
@@ -41,9 +42,10 @@ def ingest_events(shop: Shop, home: Home, now: datetime, say: Callable[[str], No
     Raises:
         SourceError: a source cannot be read, lacks a mapped column, or moved backwards.
     """
+    join_small_segments(home)
     with tempfile.TemporaryDirectory(prefix="rankloop-sources-") as scratch:
         facts = _read_sources(ShopSources(shop, home, now, Path(scratch)), say)
-    if status_of(home.feedback) is not None:
+    if has_feedback(home):
         drop_old_feedback(home, shop.feedback.keep_days, now)
     versions = {table: version for table in RAW if (version := table_version(home.raw / table)) is not None}
     return IngestReport(

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from components.contracts.feedback import SERVED_SOURCE
+from components.feedback.reading import has_feedback
 from components.home.layout import Home
-from components.home.presence import status_of
 from components.ingest_events.full_refresh import FullRefreshSource
 from components.ingest_events.incremental import IncrementalSource
 from components.ingest_events.mapping.columns import (
@@ -51,7 +51,7 @@ class ShopSources:
             reader, mapping = self._reader(shown.source, IMPRESSIONS, f"{IMPRESSIONS}.{IMPRESSIONS}"), map_impressions
             settings = self._settings(shown)
             yield IncrementalSource(IMPRESSIONS, IMPRESSIONS, IMPRESSIONS, reader, settings, partial(mapping, shown))
-        if status_of(self.home.feedback) is not None:
+        if has_feedback(self.home):
             yield from [self._logged(EVENTS, SERVED_SOURCE), self._logged(IMPRESSIONS, LISTS)]  # opened before either
 
     def full_refresh(self) -> Iterator[FullRefreshSource]:

@@ -190,6 +190,21 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class FeedbackSettings:
+    """How events are gathered for one object of a home in a bucket; a folder's journal writes them at once."""
+
+    group_seconds: float = setting(
+        "RANKLOOP_EVENTS_GROUP_MS",
+        "40",
+        _milliseconds,
+        "how long an event waits for others that are put into the bucket with it",
+    )
+    group_bytes: int = setting(
+        "RANKLOOP_EVENTS_GROUP_BYTES", "1048576", _whole_number, "events that are put into the bucket at once"
+    )
+
+
+@dataclass(frozen=True)
 class HttpSettings:
     """Connections: how long they are kept, and which pages may ask."""
 
@@ -231,6 +246,7 @@ class ServiceSettings:
     )
     live: LiveSettings = LiveSettings()
     admission: Limits = Limits()
+    feedback: FeedbackSettings = FeedbackSettings()
     http: HttpSettings = HttpSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from components.contracts.feedback import SERVED_SOURCE
+from components.feedback.reading import has_feedback
 from components.home.layout import Home
-from components.home.presence import status_of
 from components.ingest_events.sources.reader import SourceContext, open_reader
 from components.shop.settings import Shop
 from components.shop.sources import Source
@@ -37,5 +37,5 @@ def _sources(shop: Shop, home: Home | None) -> Iterator[tuple[str, Source]]:
         described = getattr(shop, section)
         if described is not None:
             yield section, described.source
-    if home is not None and status_of(home.feedback) is not None:
+    if home is not None and has_feedback(home):
         yield SERVED_SOURCE, shop.feedback

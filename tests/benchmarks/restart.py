@@ -19,9 +19,8 @@ import httpx
 import pyarrow.parquet as pq
 
 from components.features.snapshots.sets import current_set
-from components.feedback.journal.lines import event_line
-from components.feedback.places import Places
-from components.feedback.records import ServedEvent
+from components.feedback.layout import FeedbackLayout
+from components.feedback.records import ServedEvent, event_line
 from components.home.layout import Home
 from tests.benchmarks._served import LOAD_CORE, ROOT, SERVER_CORE, demo_home
 from tests.servers import free_port
@@ -112,7 +111,7 @@ def sessions_held(port: int) -> float:
 def write_journal(home: Home, users: int) -> None:
     """Write a journal in which so many users did three things each within the last hour; forget what the store has."""
     shutil.rmtree(home.feedback, ignore_errors=True)
-    folder, items, now = Places(home.feedback).events, item_ids(home), as_of(home)
+    folder, items, now = FeedbackLayout(home.feedback).events, item_ids(home), as_of(home)
     folder.mkdir(parents=True)
     numbers = range(users * EVENTS_EACH)
     for start in range(0, len(numbers), SEGMENT_EVENTS):

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from components.experiments.experiment import Experiment, experiment_file, read_experiment
-from components.feedback.journal.log import FeedbackLog, ServedEvent, ServedList
+from components.feedback.records import ServedEvent, ServedList
+from components.feedback.segment_sink import journal_sink
 from components.home.durable import write_durably
 from components.home.layout import Home
 from components.ranking_service.live.arms import arm_of, shadow_of
@@ -86,7 +87,7 @@ def answer(home: Home, experiment: Experiment, users: int = 500, change: Change 
     random = np.random.default_rng(4)
     served = [found for one in lists_of(experiment, users) if (found := change(one))]
     for part in (served[: len(served) // 2], served[len(served) // 2 :]):
-        with FeedbackLog(home.feedback) as log:
+        with journal_sink(home.feedback) as log:
             for one in part:
                 assert log.show(one)
             asyncio.run(log.take([event for one in part for event in clicks_on(one, random)]))

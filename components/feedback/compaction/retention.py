@@ -4,16 +4,20 @@ A run does it, never the service: joining files takes the processor for seconds,
 """
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from deltalake.exceptions import DeltaError
 
-from components.contracts.errors import SourceError
-from components.feedback.compaction.moving import move_lists
-from components.feedback.journal.segments import is_closed, segments
-from components.feedback.places import Places
+from components.contracts.errors import SourceError, StorageError
+from components.feedback.compaction.moving_lists import move_lists
+from components.feedback.layout import FeedbackLayout
+from components.feedback.reading import has_feedback
+from components.feedback.segments import list_segments
 from components.home.file_lock import FileLock
 from components.home.layout import Home
+from components.home.storage.locations import Location
 from components.lake.tables import KEEP_HISTORY, note_properties, open_table, read_notes
 from components.lake.upkeep import compact_table
 
@@ -25,24 +29,29 @@ def drop_old_feedback(home: Home, days: int, now: datetime) -> None:
 
     Events go by segments, each once its last event is too old.
     """
-    places, before = Places(home.feedback), now - timedelta(days=days)
-    if not home.feedback.exists():
+    layout, before = FeedbackLayout(home.feedback), now - timedelta(days=days)
+    if not has_feedback(home):
         return
     try:
-        move_lists(places)
-        with FileLock(places.lock).held():
-            compact_table(places.impressions)
-            _drop_lists(places, before)
-            _drop_events(places, before)
-    except (DeltaError, SourceError, OSError) as error:
+        move_lists(layout)
+        with _lock(layout):
+            compact_table(layout.impressions)
+            _drop_lists(layout, before)
+            _drop_events(layout, before)
+    except (DeltaError, SourceError, StorageError, OSError) as error:
         print(f"{home.feedback}: what is older than {days} days is kept for now ({error})", file=sys.stderr)
 
 
-def _drop_lists(places: Places, before: datetime) -> None:
-    table = open_table(places.impressions)
+def _lock(layout: FeedbackLayout[Location]) -> AbstractContextManager[int]:
+    """Wait for the lock of a folder; in a bucket runs alone write the table, one at a time."""
+    return FileLock(layout.lock).held() if isinstance(layout.lock, Path) else nullcontext(0)
+
+
+def _drop_lists(layout: FeedbackLayout[Location], before: datetime) -> None:
+    table = open_table(layout.impressions)
     if table is None:
         return
-    properties = note_properties(places.impressions, read_notes(places.impressions))
+    properties = note_properties(layout.impressions, read_notes(layout.impressions))
     oldest = table.to_pyarrow_table(columns=["logged_at"], filters=[("logged_at", "<", before)])
     if len(oldest):
         moment = before.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -58,7 +67,7 @@ def _drop_lists(places: Places, before: datetime) -> None:
     table.cleanup_metadata()  # nobody names a version of this table: commits of a month ago need not be kept
 
 
-def _drop_events(places: Places, before: datetime) -> None:
-    for segment in segments(places.events):
-        if segment.stat().st_mtime < before.timestamp() and is_closed(segment):
-            segment.unlink(missing_ok=True)
+def _drop_events(layout: FeedbackLayout[Location], before: datetime) -> None:
+    for segment in list_segments(layout.events):
+        if segment.changed_ns < before.timestamp() * 1e9 and segment.is_sealed():
+            segment.remove()

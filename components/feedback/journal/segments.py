@@ -1,7 +1,7 @@
 """Segments: files of whole lines that one process appends to, each for a while, and that others read.
 
 A segment that its process holds carries a lock, which the system takes away when the process dies: what is not locked
-is closed for ever. A process opens segments of its own only, so that nothing follows a line which a kill tore.
+is sealed for ever. A process opens segments of its own only, so that nothing follows a line which a kill tore.
 
 A segment that lost its name while it was open (its folder was moved, removed or mounted over) is left at once: lines
 count as written only if their segment's name still leads to them afterwards.
@@ -13,11 +13,12 @@ import os
 import time
 import uuid
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from components.feedback.journal.footing import Footing, leads_to
 from components.home.file_lock import FileLock, create_locked
-from components.home.presence import names_in
+from components.home.presence import names_in, status_of
 
 ENDING = ".jsonl"
 LINE_END = b"\n"
@@ -28,8 +29,8 @@ log = logging.getLogger("rankloop.feedback")
 class SegmentWriter:
     """Appends lines to segments of a folder: a new one after so many bytes, so many seconds, or a failed write."""
 
-    def __init__(self, folder: Path, most_bytes: int, most_seconds: float) -> None:
-        self.folder, self._most_bytes, self._most_seconds = folder, most_bytes, most_seconds
+    def __init__(self, folder: Path, max_bytes: int, max_seconds: float) -> None:
+        self.folder, self._max_bytes, self._max_seconds = folder, max_bytes, max_seconds
         self._footing = Footing(folder)
         self._file: int | None = None
         self._path = folder
@@ -57,23 +58,21 @@ class SegmentWriter:
         self._written += len(lines)
         self._synced = self._written
 
-    def rotate(self) -> bool:
-        """Close the open segment if it is large or old; say whether it was."""
-        due = self._file is not None and (
-            self._written >= self._most_bytes or time.monotonic() - self._opened_at >= self._most_seconds
-        )
-        if due:
+    def tend(self) -> None:
+        """Seal the open segment if it is lost, large or old."""
+        self.leave_lost()
+        is_old = time.monotonic() - self._opened_at >= self._max_seconds
+        if self._file is not None and (is_old or self._written >= self._max_bytes):
             self.close()
-        return due
 
     def leave_lost(self) -> None:
-        """Close the open segment if its name does not lead to it any more; what it holds went where it went."""
+        """Seal the open segment if its name does not lead to it any more; what it holds went where it went."""
         if self._file is not None and not leads_to(self._path, self._file):
             log.warning("%s was taken away; what comes goes to a new segment", self._path)
             self.close()
 
     def close(self) -> None:
-        """Close the open segment, if there is one."""
+        """Seal the open segment, if there is one."""
         if self._file is not None:
             with suppress(OSError):  # what was promised is synced
                 os.close(self._file)
@@ -102,7 +101,7 @@ def _new_segment(folder: Path) -> tuple[int, Path]:
 
 
 def segments(folder: Path) -> list[Path]:
-    """The segments of a folder, oldest first; none if there is no such folder.
+    """Return the segments of a folder, oldest first; none if there is no such folder.
 
     Raises:
         OSError: it cannot be read.
@@ -115,27 +114,21 @@ def _number(segment: Path) -> int:
     return int(begins) if begins.isdecimal() else 0
 
 
-def is_closed(segment: Path) -> bool:
-    """Say whether no process appends to a segment any more; one that is gone is closed."""
+def is_sealed(segment: Path) -> bool:
+    """Say whether no process appends to a segment any more; one that is gone is sealed."""
     try:
         return not FileLock(segment).is_held()
     except FileNotFoundError:
         return True
 
 
-def whole_lines(segment: Path, start: int = 0, most: int | None = None) -> bytes:
-    """The lines of a segment from a byte on, without a last one that is not whole; none if the segment is gone.
-
-    Args:
-        most: stop at the first line end after so many bytes.
-    """
+def whole_lines(segment: Path) -> bytes:
+    """Return the lines of a segment, without a last one that is not whole; none if the segment is gone."""
     try:
-        with segment.open("rb") as file:
-            file.seek(start)
-            found = file.read() if most is None else file.read(most) + file.readline()
+        content = segment.read_bytes()
     except FileNotFoundError:
         return b""
-    return found[: found.rfind(LINE_END) + 1]
+    return content[: content.rfind(LINE_END) + 1]
 
 
 def last_line(segment: Path, limit: int = LAST_BYTES) -> bytes:
@@ -148,3 +141,48 @@ def last_line(segment: Path, limit: int = LAST_BYTES) -> bytes:
         return b""
     _, end, last = content[: content.rfind(LINE_END) + 1].removesuffix(LINE_END).rpartition(LINE_END)
     return last if end or len(content) < limit else b""
+
+
+@dataclass(frozen=True)
+class SegmentFile:
+    """A segment of a folder."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Return its name."""
+        return self.path.name
+
+    @property
+    def size(self) -> int:
+        """Return its bytes; none if it is gone."""
+        status = status_of(self.path)
+        return status.st_size if status else 0
+
+    @property
+    def changed_ns(self) -> int:
+        """Return when lines were last added to it, in nanoseconds since 1970; an erasure keeps the time."""
+        status = status_of(self.path)
+        return status.st_mtime_ns if status else 0
+
+    @property
+    def stored_ns(self) -> int:
+        """Return the same."""
+        return self.changed_ns
+
+    def is_sealed(self) -> bool:
+        """Say whether no process appends to it any more; one that is gone is sealed."""
+        return is_sealed(self.path)
+
+    def lines(self) -> bytes:
+        """Return its whole lines; none if it is gone."""
+        return whole_lines(self.path)
+
+    def last_line(self) -> bytes:
+        """Return its last whole line, without its end."""
+        return last_line(self.path)
+
+    def remove(self) -> None:
+        """Remove it."""
+        self.path.unlink(missing_ok=True)

@@ -17,9 +17,10 @@ import duckdb
 
 from components.contracts.feedback import SERVED, SERVED_SOURCE
 from components.contracts.tables import RAW
-from components.feedback.journal.segments import is_closed, segments
-from components.feedback.places import Places
+from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import end_of_events, events_of, newest_list, waiting_lists
+from components.feedback.segments import Segment, list_segments
+from components.home.storage.locations import Location
 from components.ingest_events.mapping.columns import FILE, SourceColumns, row_identity
 from components.ingest_events.offsets import Offsets
 from components.ingest_events.sources.reader import Ask, Layout, Print, SourceContext, Staged
@@ -61,10 +62,10 @@ class FeedbackReader:
         yield str(end_of_events(self._home)), str(newest_list(self._home, over))
 
     def _stage_events(self, session: duckdb.DuckDBPyConnection, known: Offsets) -> Offsets:
-        listed = segments(Places(self._home.feedback).events)
+        listed = list_segments(FeedbackLayout(self._home.feedback).events)
         read = set(known.positions.get(SEGMENTS, ()))
         unread = [segment for segment in listed if segment.name not in read]
-        finished = {segment.name for segment in unread if is_closed(segment)}  # before it is read: nothing comes after
+        finished = {segment.name for segment in unread if segment.is_sealed()}  # before it is read: nothing comes after
         session.register("served_events", events_of(unread))
         self._keep_unknown(session, self._events_sql(), _identity("event_id"))
         kept = [segment.name for segment in listed if segment.name in read | finished]
@@ -94,24 +95,25 @@ class FeedbackReader:
 
     def _stage_lists(self, session: duckdb.DuckDBPyConnection, known: Offsets) -> Offsets:
         """Stage the lists that are ripe, with what their events say was seen of them."""
-        places = Places(self._home.feedback)
+        layout = FeedbackLayout(self._home.feedback)
         session.register("waiting_lists", waiting_lists(self._home))  # before the table: what moves is in both
-        files = {Path(file).name: file for file in table_files(places.impressions)}
+        files = {Path(file).name: file for file in table_files(layout.impressions)}
         finished = set(known.positions.get(FILES, ())) & files.keys()
         self._stage_ripe(session, [file for name, file in files.items() if name not in finished])
         first, last = session.execute("SELECT min(logged_at), max(logged_at) FROM ripe_lists").fetchall()[0]
         since = first if last is None or last <= self._context.now else BEGINNING
-        session.register("served_events", events_of(self._naming_segments(places, since)))
+        session.register("served_events", events_of(self._naming_segments(layout.events, since)))
         self._keep_unknown(session, LISTS_SQL, _identity("request_id", "position"))
         unripe = session.execute(f"SELECT DISTINCT file FROM staged_lists WHERE NOT {self._ripe}").fetchall()
         return replace(known, positions={FILES: sorted(files.keys() - {file for (file,) in unripe})})
 
-    def _naming_segments(self, places: Places, since: datetime | None) -> list[Path]:
+    def _naming_segments(self, events: Location, since: datetime | None) -> list[Segment]:
         """Return the segments whose events may name a list that is ripe; none where no list is."""
         if since is None:
             return []
-        read, start = self._segments_before, since.timestamp()
-        return [each for each in segments(places.events) if each.name not in read or each.stat().st_mtime >= start]
+        read, start_ns = self._segments_before, since.timestamp() * 1e9
+        segments = list_segments(events)
+        return [segment for segment in segments if segment.name not in read or segment.changed_ns >= start_ns]
 
     @property
     def _ripe(self) -> str:

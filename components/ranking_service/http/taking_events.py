@@ -1,4 +1,4 @@
-"""``POST /v1/events``: what was shown, viewed, clicked, added or bought; answered once it is on disk."""
+"""``POST /v1/events``: what was shown, viewed, clicked, added or bought; answered once it is kept."""
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict  # pydantic reads that of ``typing`` from Python 3.12 on
 
-from components.feedback.journal.log import EventsRefusedError
 from components.feedback.records import ServedEvent
+from components.feedback.sink import EventsRefusedError
 from components.ranking_service.http.bodies import JSON, parse_body, receive_body
 from components.ranking_service.http.problems import unavailable
 from components.ranking_service.http.schemas import FUTURE_SECONDS, Event, EventsRequest

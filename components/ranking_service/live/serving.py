@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, replace
 from datetime import datetime
 from threading import Lock
 
@@ -13,9 +14,10 @@ from starlette.requests import Request
 
 from components.contracts.errors import ConfigurationError, RankloopError
 from components.feedback.acknowledgements import TombstoneAcknowledger
-from components.feedback.journal.log import FeedbackLog, Taken
 from components.feedback.reading import LastEvents, last_events
 from components.feedback.records import ServedEvent, ServedList
+from components.feedback.segment_sink import BUCKET_LIMITS, open_sink
+from components.feedback.sink import FeedbackSink, IngestResult
 from components.home.tombstones import TombstoneView
 from components.ranking_service.answering.answer_queue import AnswerQueue
 from components.ranking_service.answering.answers import Answer, RankingQuery, empty_answer
@@ -52,13 +54,14 @@ class Serving:
         self.sessions = Sessions(self._unkept, settings.live.session_users)
         self._opening = Opening(settings, self.sessions, self._known)
         self.reloading = Reloading(self._opening, self._put, self._follow)
-        self._log: FeedbackLog | None = None
+        self._log: FeedbackSink | None = None
         self._home = settings.home
+        self._bucket_limits = replace(BUCKET_LIMITS, **asdict(settings.feedback))
         self._acknowledger: TombstoneAcknowledger | None = None
         self._putting = Lock()
         self.long_batches = FairLock()
         """Held while a long batch of events is parsed and taken: several at once would delay all other requests."""
-        self._takings: set[asyncio.Task[Taken]] = set()
+        self._takings: set[asyncio.Task[IngestResult]] = set()
         self._teller = ThreadPoolExecutor(1, "sessions")  # its own: no slow reader of the store is waited for
         self._most_events = settings.live.session_events
         self._is_restored = False
@@ -71,7 +74,7 @@ class Serving:
     def start(self) -> None:
         """Open what was promoted, and begin to log and to follow; nothing that is missing stops it."""
         self._acknowledger = TombstoneAcknowledger(self._home, self._known)
-        self._log = FeedbackLog(self._home.feedback, forgotten=self._known)
+        self._log = open_sink(self._home.feedback, self._known, self._bucket_limits)
         try:
             self._unkept.follow()
         except ConfigurationError as error:
@@ -95,8 +98,8 @@ class Serving:
         return None if self.is_started else self.reading
 
     @property
-    def log(self) -> FeedbackLog:
-        """The feedback log of a service that was started."""
+    def log(self) -> FeedbackSink:
+        """Return the feedback sink of a service that was started."""
         assert self._log is not None, "the service was not started"
         return self._log
 
@@ -122,20 +125,20 @@ class Serving:
         if self.log.show(served):
             self.measures.clicks.show(served.request_id, served.arm, served.item_ids)
 
-    async def take(self, events: Sequence[ServedEvent]) -> Taken:
-        """Log events, all or none; they are on disk when it returns.
+    async def take(self, events: Sequence[ServedEvent]) -> IngestResult:
+        """Keep events, all or none; they are on disk, or in the bucket, when it returns.
 
         It goes on when whoever waits for it is cancelled: what gets to the disk late is known to the next list too.
 
         Raises:
-            EventsRefusedError: they could not be put on disk.
+            EventsRefusedError: they could not be kept.
         """
         taking = asyncio.create_task(self._take(events))
         self._takings.add(taking)
         taking.add_done_callback(self._has_taken)
         return await asyncio.shield(taking)
 
-    async def _take(self, events: Sequence[ServedEvent]) -> Taken:
+    async def _take(self, events: Sequence[ServedEvent]) -> IngestResult:
         taken = await self.log.take(events)
         fresh = _once(events, taken.fresh)
         for event in fresh:
@@ -143,7 +146,7 @@ class Serving:
         await asyncio.get_running_loop().run_in_executor(self._teller, self._remember, fresh)
         return taken
 
-    def _has_taken(self, taking: "asyncio.Task[Taken]") -> None:
+    def _has_taken(self, taking: "asyncio.Task[IngestResult]") -> None:
         self._takings.discard(taking)
         if not taking.cancelled():
             taking.exception()  # who waits is told; who was cancelled has been told to send again

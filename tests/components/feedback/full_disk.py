@@ -15,9 +15,11 @@ from pathlib import Path
 
 from components.feedback.acknowledgements import TombstoneAcknowledger, await_acknowledgements
 from components.feedback.clock import ServiceClock
-from components.feedback.journal.log import EventsRefusedError, FeedbackLog, Pace
-from components.feedback.places import Places
+from components.feedback.group_writer import WritingLimits
+from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import served_events, served_lists
+from components.feedback.segment_sink import SegmentSink, journal_sink
+from components.feedback.sink import EventsRefusedError
 from components.home.layout import Home
 from components.home.tombstones import TombstoneView
 from tests.components.feedback.rows import MOMENT, a_list, an_event, nothing_is_held
@@ -31,7 +33,7 @@ PATIENCE_SECONDS = 60
 class Load:
     """Lists and events on their way into a log, and what was promised of them."""
 
-    def __init__(self, log: FeedbackLog) -> None:
+    def __init__(self, log: SegmentSink) -> None:
         self.log, self.events, self.lists = log, set[str](), set[str]()
         self._numbers = count()
 
@@ -63,14 +65,14 @@ def go_on(home: Home) -> None:
             file.write(bytes(4096))
     followed, clock = TombstoneAcknowledger(home, TombstoneView(home.tombstones)), ServiceClock(home.feedback, MOMENT)
     expect(await_acknowledgements(home, 0) == (0, 1), "a process said what it could not write")
-    expect(not Places(home.feedback).clock.exists(), "the clock was written")
+    expect(not FeedbackLayout(home.feedback).clock.exists(), "the clock was written")
     filler.unlink()
     clock.follow()
     ends = time.monotonic() + PATIENCE_SECONDS
     while await_acknowledgements(home, 0) != (1, 0):
         followed.follow(nothing_is_held)
         expect(time.monotonic() < ends, "a process does not say what it has done")
-    expect(Places(home.feedback).clock.exists(), "the clock was not written")
+    expect(FeedbackLayout(home.feedback).clock.exists(), "the clock was not written")
     followed.close()
 
 
@@ -78,7 +80,7 @@ def main(folder: Path) -> None:
     """Fill the disk twice, and make room each time."""
     home = Home(folder / "disk")
     with disk_of(SMALL, home.root):
-        with FeedbackLog(home.feedback, Pace(lists=WAITING, retry_seconds=0.1)) as log:
+        with journal_sink(home.feedback, WritingLimits(lists=WAITING, retry_seconds=0.1)) as log:
             load = Load(log)
             for enough in (LARGER, ENOUGH):
                 until(load, taken=False)

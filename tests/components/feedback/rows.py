@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from components.feedback.journal.log import FeedbackLog
 from components.feedback.records import ServedEvent, ServedList
+from components.feedback.segment_sink import journal_sink
 
 MOMENT = datetime(2017, 8, 28, 12, 0, 0, 123456, tzinfo=UTC)
 LOGGED = datetime(2026, 1, 1, 9, 30, tzinfo=UTC)
@@ -49,7 +49,7 @@ def an_event(event_id: str = "e1", **changed: Any) -> ServedEvent:
 
 def log_all(folder: Path, *records: ServedList | ServedEvent) -> None:
     """Log lists and events, as a service that then stops."""
-    with FeedbackLog(folder) as log:
+    with journal_sink(folder) as log:
         for record in records:
             if isinstance(record, ServedList):
                 assert log.show(record)

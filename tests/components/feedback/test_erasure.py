@@ -8,10 +8,11 @@ import pytest
 
 from components.feedback.acknowledgements import TombstoneAcknowledger, await_acknowledgements
 from components.feedback.erasure import erase_feedback, holds_part
-from components.feedback.journal.log import FeedbackLog, Pace
+from components.feedback.group_writer import WritingLimits
 from components.feedback.journal.segments import segments
-from components.feedback.places import Places
+from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import served_events, served_lists
+from components.feedback.segment_sink import journal_sink
 from components.home.data_subject import Erased, Person
 from components.home.layout import Home
 from components.home.tombstones import TombstoneView, add_tombstone
@@ -37,19 +38,19 @@ def events_of(home: Home) -> list[str]:
 def test_moved_lists_and_closed_segments_lose_the_users_lines_alone(home: Home, user_id: str) -> None:
     own = {"user_id": user_id}
     log_all(home.feedback, a_list("r1", **own), a_list("r2", user_id="128"), an_event("e1", **own), an_event("e2"))
-    names = [path.name for path in segments(Places(home.feedback).events)]
+    names = [path.name for path in segments(FeedbackLayout(home.feedback).events)]
 
     assert erase_feedback(home, Person(user_id)).rows == 2
 
     assert (requests_of(home), events_of(home)) == (["r2"], ["e2"])
-    assert [path.name for path in segments(Places(home.feedback).events)] == names
+    assert [path.name for path in segments(FeedbackLayout(home.feedback).events)] == names
     assert erase_feedback(home, Person(user_id)) == Erased(searched=5)
 
 
 def test_a_segment_that_a_service_holds_is_blanked_where_it_stands(home: Home) -> None:
-    with FeedbackLog(home.feedback, Pace(write_seconds=0.01)) as log:
+    with journal_sink(home.feedback, WritingLimits(write_seconds=0.01)) as log:
         asyncio.run(log.take([an_event("e1", user_id="ann"), an_event("e2"), an_event("e3", user_id="ann")]))
-        [segment] = segments(Places(home.feedback).events)
+        [segment] = segments(FeedbackLayout(home.feedback).events)
         before = segment.stat()
         assert erase_feedback(home, Person("ann")) == Erased(rows=2, files=1, searched=1)
         after = segment.stat()
@@ -64,7 +65,7 @@ def test_a_segment_that_a_service_holds_is_blanked_where_it_stands(home: Home) -
 def test_ids_of_others_that_hold_this_one_keep_their_line_and_its_length(home: Home, user_id: str) -> None:
     person = Person(user_id, tombstone="t")
     them, context = person.part.stand_in, '{"session_id":"12-1"}'
-    with FeedbackLog(home.feedback, Pace(write_seconds=0.01)) as log:
+    with journal_sink(home.feedback, WritingLimits(write_seconds=0.01)) as log:
         asyncio.run(
             log.take(
                 [
@@ -75,7 +76,7 @@ def test_ids_of_others_that_hold_this_one_keep_their_line_and_its_length(home: H
                 ]
             )
         )
-        [segment] = segments(Places(home.feedback).events)
+        [segment] = segments(FeedbackLayout(home.feedback).events)
         before = segment.stat()
         assert holds_part(segment, person)
         assert erase_feedback(home, person) == Erased(files=1, searched=1, parts=2)
@@ -94,7 +95,7 @@ def test_ids_of_others_that_hold_this_one_keep_their_line_and_its_length(home: H
 
 def test_a_line_that_a_kill_tore_goes_once_nobody_appends(home: Home) -> None:
     log_all(home.feedback, an_event("e1", user_id="ann"), an_event("e2"))
-    [segment] = segments(Places(home.feedback).events)
+    [segment] = segments(FeedbackLayout(home.feedback).events)
     with segment.open("ab") as file:
         file.write(b'{"user_id":"ann","item')
     assert erase_feedback(home, Person("ann")).rows == 2
@@ -106,7 +107,7 @@ def test_a_segment_of_one_user_alone_is_empty_to_its_readers(home: Home) -> None
     log_all(home.feedback, an_event("e1", user_id="ann"))
     erase_feedback(home, Person("ann"))
     assert events_of(home) == []
-    with FeedbackLog(home.feedback) as log:
+    with journal_sink(home.feedback) as log:
         assert asyncio.run(log.take([an_event("e1", user_id="bob")])).accepted == 1
 
 

@@ -12,12 +12,12 @@ from tempfile import TemporaryDirectory
 import psutil
 import pytest
 
-from components.feedback.journal.log import FeedbackLog
 from components.feedback.journal.segments import segments
-from components.feedback.places import Places
+from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import served_events, served_lists
+from components.feedback.segment_sink import journal_sink
 from components.home.layout import Home
-from tests.components.feedback.moving_processes import helpers
+from tests.components.feedback.compaction_processes import workers
 from tests.waiting import until
 
 PATIENCE_SECONDS = 60
@@ -77,12 +77,12 @@ def logged_lists(home: Home) -> Counter[str]:
 
 def test_a_process_that_is_told_to_end_loses_nothing(home: Home) -> None:
     writer = Writer(home, "a")
-    until(lambda: len(helpers(home.feedback)) == 1)
+    until(lambda: len(workers(home.feedback)) == 1)
     writer.end(signal.SIGTERM)
-    assert helpers(home.feedback) == []
+    assert workers(home.feedback) == []
     assert writer.events() <= logged_events(home)
     assert logged_lists(home) == Counter(writer.lists())
-    assert segments(Places(home.feedback).lists) == []
+    assert segments(FeedbackLayout(home.feedback).lists) == []
 
 
 def test_a_killed_process_loses_no_event_and_at_most_a_second_of_lists(home: Home) -> None:
@@ -91,12 +91,12 @@ def test_a_killed_process_loses_no_event_and_at_most_a_second_of_lists(home: Hom
         killed_at = writer.end(signal.SIGKILL)
         assert writer.events() <= logged_events(home)
         assert set() < writer.lists(until=killed_at - A_SECOND) <= set(logged_lists(home))
-    assert not psutil.wait_procs(helpers(home.feedback), PATIENCE_SECONDS)[1]  # they outlive nobody
+    assert not psutil.wait_procs(workers(home.feedback), PATIENCE_SECONDS)[1]  # they outlive nobody
     before = logged_lists(home)
-    FeedbackLog(home.feedback).close()  # moves what the dead left
+    journal_sink(home.feedback).close()  # moves what the dead left
     assert logged_lists(home) == before
     assert set(before.values()) == {1}
-    assert segments(Places(home.feedback).lists) == []
+    assert segments(FeedbackLayout(home.feedback).lists) == []
 
 
 def test_two_processes_share_a_log(home: Home) -> None:

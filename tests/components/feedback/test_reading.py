@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from components.feedback.compaction.moving import move_lists
+from components.feedback.compaction.moving_lists import move_lists
 from components.feedback.compaction.retention import drop_old_feedback
-from components.feedback.journal.lines import list_line
-from components.feedback.journal.log import FeedbackLog
 from components.feedback.journal.segments import SegmentWriter, segments
-from components.feedback.places import Places
+from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import served_events, served_lists
+from components.feedback.records import list_line
+from components.feedback.segment_sink import journal_sink
 from components.home.layout import Home
 from tests.components.feedback.rows import LOGGED, a_list, an_event, log_all
 
@@ -31,7 +31,7 @@ def requests(home: Home) -> list[str]:
 
 def open_segment(home: Home, *names: str) -> SegmentWriter:
     """Write lists to a segment that stays open."""
-    writer = SegmentWriter(Places(home.feedback).lists, most_bytes=10**9, most_seconds=10**9)
+    writer = SegmentWriter(FeedbackLayout(home.feedback).lists, max_bytes=10**9, max_seconds=10**9)
     writer.write(b"".join(list_line(a_list(name)) for name in names))
     return writer
 
@@ -43,7 +43,7 @@ def test_a_home_without_feedback_has_none(home: Home) -> None:
 
 
 def test_lists_are_found_in_the_table_and_in_open_and_closed_segments_each_once(home: Home) -> None:
-    with FeedbackLog(home.feedback) as log:
+    with journal_sink(home.feedback) as log:
         log.show(a_list("r1"))
     live, closed = open_segment(home, "r2", "r1"), open_segment(home, "r3", "r2")
     closed.close()
@@ -54,26 +54,26 @@ def test_lists_are_found_in_the_table_and_in_open_and_closed_segments_each_once(
 def test_only_closed_segments_are_moved(home: Home) -> None:
     live, closed = open_segment(home, "r1"), open_segment(home, "r2")
     closed.close()
-    assert move_lists(Places(home.feedback)) == 1
-    assert len(segments(Places(home.feedback).lists)) == 1
+    assert move_lists(FeedbackLayout(home.feedback)) == 1
+    assert len(segments(FeedbackLayout(home.feedback).lists)) == 1
     live.close()
-    assert move_lists(Places(home.feedback)) == 1
+    assert move_lists(FeedbackLayout(home.feedback)) == 1
     assert requests(home) == ["r1", "r2"]
 
 
 def test_a_segment_that_a_kill_left_after_its_move_is_not_moved_again(home: Home) -> None:
     open_segment(home, "r1").close()
-    segment = segments(Places(home.feedback).lists)[0]
+    segment = segments(FeedbackLayout(home.feedback).lists)[0]
     written = segment.read_bytes()
-    move_lists(Places(home.feedback))
+    move_lists(FeedbackLayout(home.feedback))
     segment.write_bytes(written)
-    assert move_lists(Places(home.feedback)) == 0
+    assert move_lists(FeedbackLayout(home.feedback)) == 0
     assert not segment.exists()
     assert requests(home) == ["r1"]
 
 
 def test_columns_and_a_time_may_be_chosen(home: Home) -> None:
-    with FeedbackLog(home.feedback) as log:
+    with journal_sink(home.feedback) as log:
         log.show(a_list("r1"))
         log.show(a_list("r2", logged_at=LOGGED + DAY))
     open_segment(home, "r3").close()
@@ -84,7 +84,7 @@ def test_columns_and_a_time_may_be_chosen(home: Home) -> None:
 def test_the_tables_log_does_not_grow_for_ever(home: Home) -> None:
     for number in range(4):
         log_all(home.feedback, a_list(f"r{number}"))
-    commits = Places(home.feedback).impressions / "_delta_log"
+    commits = FeedbackLayout(home.feedback).impressions / "_delta_log"
     for commit in commits.glob("*.json"):
         os.utime(commit, (LOGGED.timestamp(), LOGGED.timestamp()))
     drop_old_feedback(home, days=9999, now=LOGGED)
@@ -94,13 +94,13 @@ def test_the_tables_log_does_not_grow_for_ever(home: Home) -> None:
 
 
 def test_what_is_too_old_goes_and_the_rest_stays(home: Home) -> None:
-    with FeedbackLog(home.feedback) as log:
+    with journal_sink(home.feedback) as log:
         for number in range(4):
             log.show(a_list(f"r{number}", logged_at=LOGGED + number * DAY))
         asyncio.run(log.take([an_event("old")]))
-    old = segments(Places(home.feedback).events)[0]
+    old = segments(FeedbackLayout(home.feedback).events)[0]
     os.utime(old, (LOGGED.timestamp(), LOGGED.timestamp()))
-    with FeedbackLog(home.feedback) as log:
+    with journal_sink(home.feedback) as log:
         asyncio.run(log.take([an_event("new")]))
         drop_old_feedback(home, days=3, now=LOGGED + 5 * DAY)
         assert requests(home) == ["r2", "r3"]

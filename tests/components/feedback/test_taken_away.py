@@ -12,46 +12,47 @@ import pytest
 
 from components.feedback.acknowledgements import TombstoneAcknowledger, await_acknowledgements
 from components.feedback.clock import ServiceClock
-from components.feedback.compaction.moving import move_lists
+from components.feedback.compaction.moving_lists import move_lists
+from components.feedback.group_writer import EventLine, GroupWriter, ListLine, WritingLimits
 from components.feedback.journal.footing import Footing
-from components.feedback.journal.recent_ids import RecentIds
 from components.feedback.journal.segments import SegmentWriter, segments, whole_lines
-from components.feedback.journal.writer import EventLine, EventsRefusedError, Journal, ListLine, Pace, Taken
-from components.feedback.places import Places
+from components.feedback.layout import FeedbackLayout
+from components.feedback.segment_sink import journal_writer
+from components.feedback.sink import EventsRefusedError, IngestResult
 from components.home.layout import Home
 from components.home.tombstones import TombstoneView, add_tombstone
 from tests.components.feedback.rows import nothing_is_held
 from tests.waiting import until
 
-QUICK = Pace(write_seconds=0.01, retry_seconds=0.01, close_seconds=0.01)
+QUICK = WritingLimits(write_seconds=0.01, retry_seconds=0.01, close_seconds=0.01)
 PATIENCE_SECONDS = 30
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return Places(tmp_path / "feedback")
+def places(tmp_path: Path) -> FeedbackLayout:
+    return FeedbackLayout(tmp_path / "feedback")
 
 
 @pytest.fixture
-def journal(places: Places) -> Iterator[Journal]:
-    found = Journal(places, QUICK, RecentIds(100))
+def journal(places: FeedbackLayout) -> Iterator[GroupWriter]:
+    found = journal_writer(places, QUICK)
     assert take(found, "e0").accepted == 1
     yield found
     found.close()
 
 
-def take(journal: Journal, event_id: str) -> Taken:
-    done: Future[Taken] = journal.hand_in([EventLine(event_id, "ann", f"{event_id}\n".encode())])
+def take(journal: GroupWriter, event_id: str) -> IngestResult:
+    done: Future[IngestResult] = journal.submit([EventLine(event_id, "ann", f"{event_id}\n".encode())])
     return done.result(PATIENCE_SECONDS)
 
 
-def events_in(places: Places) -> list[str]:
+def events_in(places: FeedbackLayout) -> list[str]:
     return b"".join(map(whole_lines, segments(places.events))).decode().split()
 
 
 @pytest.mark.parametrize("taken", ["feedback", "feedback/journal", "feedback/journal/events"])
 def test_events_are_refused_until_the_folder_is_back(
-    tmp_path: Path, places: Places, journal: Journal, caplog: pytest.LogCaptureFixture, taken: str
+    tmp_path: Path, places: FeedbackLayout, journal: GroupWriter, caplog: pytest.LogCaptureFixture, taken: str
 ) -> None:
     folder, aside = tmp_path / taken, tmp_path / "aside"
     folder.rename(aside)
@@ -73,7 +74,7 @@ def moved(folder: Path) -> None:
 
 @pytest.mark.parametrize("again", ["feedback", "feedback/journal/events"])
 def test_a_journal_begins_afresh_in_a_folder_that_was_made_again(
-    tmp_path: Path, places: Places, journal: Journal, again: str
+    tmp_path: Path, places: FeedbackLayout, journal: GroupWriter, again: str
 ) -> None:
     moved(places.root)
     with pytest.raises(EventsRefusedError):
@@ -84,7 +85,9 @@ def test_a_journal_begins_afresh_in_a_folder_that_was_made_again(
 
 
 @pytest.mark.parametrize("gone", ["feedback", "feedback/journal", "feedback/journal/events"])
-def test_a_folder_that_was_removed_is_made_again(tmp_path: Path, places: Places, journal: Journal, gone: str) -> None:
+def test_a_folder_that_was_removed_is_made_again(
+    tmp_path: Path, places: FeedbackLayout, journal: GroupWriter, gone: str
+) -> None:
     shutil.rmtree(tmp_path / gone)
     assert take(journal, "e1").accepted == 1
     assert events_in(places) == ["e1"]
@@ -98,7 +101,7 @@ def replaced(segment: Path) -> None:
 
 @pytest.mark.parametrize("take_away", [Path.unlink, moved, replaced])
 def test_a_segment_that_lost_its_name_is_left(
-    places: Places, journal: Journal, take_away: Callable[[Path], None]
+    places: FeedbackLayout, journal: GroupWriter, take_away: Callable[[Path], None]
 ) -> None:
     (segment,) = segments(places.events)
     take_away(segment)
@@ -107,7 +110,9 @@ def test_a_segment_that_lost_its_name_is_left(
     assert segments(places.events)[-1] != segment
 
 
-def test_lists_wait_for_their_folder(places: Places, journal: Journal, caplog: pytest.LogCaptureFixture) -> None:
+def test_lists_wait_for_their_folder(
+    places: FeedbackLayout, journal: GroupWriter, caplog: pytest.LogCaptureFixture
+) -> None:
     assert journal.show(ListLine("ann", b"l0\n"))
     until(lambda: not journal.queued)
     moved(places.lists)
@@ -120,14 +125,14 @@ def test_lists_wait_for_their_folder(places: Places, journal: Journal, caplog: p
 
 
 def test_a_lost_segment_is_noticed_without_anything_to_write(
-    places: Places, journal: Journal, caplog: pytest.LogCaptureFixture
+    places: FeedbackLayout, journal: GroupWriter, caplog: pytest.LogCaptureFixture
 ) -> None:
     moved(places.root)
     until(lambda: "was taken away" in caplog.text)
 
 
 def test_what_was_refused_is_not_left_in_a_segment_that_was_taken_away(
-    places: Places, monkeypatch: pytest.MonkeyPatch
+    places: FeedbackLayout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = SegmentWriter(places.events, 1000, 1000)
     writer.write(b"e0\n")
@@ -139,7 +144,7 @@ def test_what_was_refused_is_not_left_in_a_segment_that_was_taken_away(
     assert whole_lines(segment) == b"e0\n"
 
 
-def test_nothing_else_makes_the_folder_again(tmp_path: Path, places: Places, journal: Journal) -> None:
+def test_nothing_else_makes_the_folder_again(tmp_path: Path, places: FeedbackLayout, journal: GroupWriter) -> None:
     home = Home(tmp_path)
     clock, follower = (
         ServiceClock(places.root, datetime.now(UTC)),

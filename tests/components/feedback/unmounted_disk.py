@@ -10,10 +10,11 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from components.feedback.journal.recent_ids import RecentIds
+from components.feedback.group_writer import EventLine, GroupWriter, WritingLimits
 from components.feedback.journal.segments import segments, whole_lines
-from components.feedback.journal.writer import EventLine, EventsRefusedError, Journal, Pace
-from components.feedback.places import Places
+from components.feedback.layout import FeedbackLayout
+from components.feedback.segment_sink import journal_writer
+from components.feedback.sink import EventsRefusedError
 
 PATIENCE_SECONDS = 30
 
@@ -25,7 +26,7 @@ def main() -> None:
         folder.mkdir()
     _run("mount", "-t", "tmpfs", "disk", device)
     _run("mount", "--bind", device, disk)
-    journal = Journal(Places(disk), Pace(), RecentIds(100))
+    journal = journal_writer(FeedbackLayout(disk), WritingLimits())
     taken = [name for name in ("before",) if _is_taken(journal, name)]
     _run("umount", "--lazy", disk)
     taken += [name for name in ("away", "still away") if _is_taken(journal, name)]
@@ -33,13 +34,13 @@ def main() -> None:
     _run("mount", "--bind", device, disk)
     taken += [name for name in ("back",) if _is_taken(journal, name)]
     journal.close()
-    held = b"".join(map(whole_lines, segments(Places(disk).events))).decode().splitlines()
+    held = b"".join(map(whole_lines, segments(FeedbackLayout(disk).events))).decode().splitlines()
     assert taken == held == ["before", "back"], (taken, held)
 
 
-def _is_taken(journal: Journal, name: str) -> bool:
+def _is_taken(journal: GroupWriter, name: str) -> bool:
     with suppress(EventsRefusedError):
-        journal.hand_in([EventLine(name, "ann", f"{name}\n".encode())]).result(PATIENCE_SECONDS)
+        journal.submit([EventLine(name, "ann", f"{name}\n".encode())]).result(PATIENCE_SECONDS)
         return True
     return False
 

@@ -1,6 +1,6 @@
 """A small service under load, to be ended in every way: it shows lists, takes events, and says what it promised.
 
-    python -m tests.components.feedback.writing_process FOLDER NAME
+    python -m tests.components.feedback.writing_process LOCATION NAME
 
 Says ``list ID SECONDS`` for each list that it showed, with the machine's monotonic time, and ``event ID`` once an event
 was taken. A TERM ends it in good order.
@@ -11,12 +11,13 @@ import signal
 import sys
 import time
 from itertools import count
-from pathlib import Path
 
-from components.feedback.journal.log import FeedbackLog, Pace
+from components.feedback.group_writer import WritingLimits
+from components.feedback.segment_sink import SegmentSink, bucket_sink, journal_sink
+from components.home.storage.locations import BucketPath, Location, parse_location
 from tests.components.feedback.rows import a_list, an_event
 
-PACE = Pace(segment_bytes=20_000)  # so that segments are closed and moved under load
+LIMITS = WritingLimits(segment_bytes=20_000)  # so that segments are sealed and moved under load
 
 
 def say(*words: object) -> None:
@@ -24,39 +25,46 @@ def say(*words: object) -> None:
     print(*words, flush=True)
 
 
-async def show(log: FeedbackLog, name: str) -> None:
+async def show(sink: SegmentSink, name: str) -> None:
     """Show lists without end."""
     for number in count():
         shown = f"{name}-{number}"
-        assert log.show(a_list(shown))
+        assert sink.show(a_list(shown))
         say("list", shown, time.monotonic())
         await asyncio.sleep(0.001)
 
 
-async def take(log: FeedbackLog, name: str) -> None:
+async def take(sink: SegmentSink, name: str) -> None:
     """Take events without end."""
     for number in count():
         event = f"{name}-{number}"
-        await log.take([an_event(event)])
+        await sink.take([an_event(event)])
         say("event", event)
 
 
-async def work(log: FeedbackLog, name: str) -> None:
+async def work(sink: SegmentSink, name: str) -> None:
     """Do both until the process is told to end."""
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
-    at_work = [asyncio.create_task(show(log, name)), *(asyncio.create_task(take(log, f"{name}{n}")) for n in range(4))]
+    work = [show(sink, name), *(take(sink, f"{name}{caller}") for caller in range(4))]
+    tasks = [asyncio.create_task(each) for each in work]
     await ended.wait()
-    for task in at_work:
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(*at_work, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def main(folder: Path, name: str) -> None:
-    """Open the log, work, and close it."""
-    with FeedbackLog(folder, PACE, move_seconds=0.2) as log:
-        asyncio.run(work(log, name))
+def main(location: Location, name: str) -> None:
+    """Open the sink of a folder or a bucket, work, and close it."""
+    with _open(location) as sink:
+        asyncio.run(work(sink, name))
+
+
+def _open(location: Location) -> SegmentSink:
+    if isinstance(location, BucketPath):
+        return bucket_sink(location)
+    return journal_sink(location, LIMITS, compaction_seconds=0.2)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(parse_location(sys.argv[1]), sys.argv[2])

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from components.feedback.journal.log import FeedbackLog
+from components.feedback.segment_sink import journal_sink
 from components.home.data_subject import person_of
 from components.home.tombstones import add_tombstone
 from components.lake.erasure import erase_rows
@@ -76,7 +76,7 @@ def test_a_table_that_is_read_whole_each_time_settles(tmp_path: Path) -> None:
 def test_what_the_service_logged_of_them_is_left_out(tmp_path: Path) -> None:
     shop = shop_folder(tmp_path, purchases=HEADER + FIRST.replace("no time", "2024-03-01"))
     add_tombstone(shop.home.tombstones, "17")
-    with FeedbackLog(shop.home.feedback) as log:
+    with journal_sink(shop.home.feedback) as log:
         asyncio.run(log.take([an_event("e1", user_id="17"), an_event("e2", user_id="171")]))
         assert log.show(a_list("r1", user_id="17"))
         assert log.show(a_list("r2", user_id="171"))

@@ -9,6 +9,7 @@ from components.contracts.errors import ConfigurationError
 from components.home.layout import Home
 from components.ranking_service.reference import REFERENCE, settings_table
 from components.ranking_service.settings import (
+    FeedbackSettings,
     HttpSettings,
     Limits,
     LiveSettings,
@@ -44,6 +45,8 @@ def test_every_section_is_read_from_its_variables(home: Home) -> None:
         "RANKLOOP_REQUESTS_PER_SECOND": "50",
         "RANKLOOP_REQUESTS_AT_ONCE": "0.2",
         "RANKLOOP_WAITING_MS": "100",
+        "RANKLOOP_EVENTS_GROUP_MS": "20",
+        "RANKLOOP_EVENTS_GROUP_BYTES": "9",
         "RANKLOOP_KEEP_ALIVE_SECONDS": "125",
         "RANKLOOP_DRAIN_SECONDS": "600",
         "RANKLOOP_CORS_ORIGINS": " https://Shop.example, http://localhost:3000\nhttps://[::1]:8443 ",
@@ -53,6 +56,7 @@ def test_every_section_is_read_from_its_variables(home: Home) -> None:
         "blue-2_b",
         LiveSettings(5, 0.5, 7, 8),
         Limits(50, 1, 0.1),  # at least one request at once, else none could ever be let in
+        FeedbackSettings(0.02, 9),
         HttpSettings(125, ("https://shop.example", "http://localhost:3000", "https://[::1]:8443"), 600),
     )
 

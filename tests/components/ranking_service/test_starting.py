@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from components.feedback import reading
-from components.feedback.journal.lines import event_line
-from components.feedback.places import Places
+from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import LastEvents
-from components.feedback.records import ServedEvent
+from components.feedback.records import ServedEvent, event_line
 from components.home.layout import Home
 from components.ranking_service.live import serving as module
 from components.ranking_service.live.readings import show_readings
@@ -31,7 +30,7 @@ def happened(shop: Stocked, number: int, user: str, days_ago: float = 0, kind: s
 
 def write_journal(home: Home, *files: list[ServedEvent]) -> None:
     """Write one file of the journal for each list of events, in place of those that were there."""
-    folder = Places(home.feedback).events
+    folder = FeedbackLayout(home.feedback).events
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()

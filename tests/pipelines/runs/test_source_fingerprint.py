@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from components.feedback.journal.log import FeedbackLog
 from components.feedback.journal.segments import segments
-from components.feedback.places import Places
+from components.feedback.layout import FeedbackLayout
+from components.feedback.segment_sink import journal_sink
 from pipelines.runs.source_fingerprint import sources_fingerprint
 from tests.components.feedback.rows import a_list, an_event
 from tests.shop_files import ShopFolder, shop_folder
@@ -28,7 +28,7 @@ def found(shop: ShopFolder) -> str:
 
 def test_an_event_is_new_at_once_and_once(shop: ShopFolder) -> None:
     before = found(shop)
-    with FeedbackLog(shop.home.feedback) as log:
+    with journal_sink(shop.home.feedback) as log:
         asyncio.run(log.take([an_event("e1")]))
         first = found(shop)
         asyncio.run(log.take([an_event("e2")]))
@@ -40,12 +40,12 @@ def test_an_event_is_new_at_once_and_once(shop: ShopFolder) -> None:
 def test_an_event_is_new_though_the_machines_clock_was_set_back(
     shop: ShopFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = Places(shop.home.feedback).events
-    with FeedbackLog(shop.home.feedback) as log:
+    folder = FeedbackLayout(shop.home.feedback).events
+    with journal_sink(shop.home.feedback) as log:
         asyncio.run(log.take([an_event("e1")]))
     before = found(shop)
     monkeypatch.setattr("components.feedback.journal.segments.time.time_ns", lambda: 1)
-    with FeedbackLog(shop.home.feedback) as log:
+    with journal_sink(shop.home.feedback) as log:
         asyncio.run(log.take([an_event("e2")]))
         os.utime(segments(folder)[-1], (0, 0))
         first = found(shop)
@@ -59,13 +59,13 @@ def test_an_event_is_new_though_the_machines_clock_was_set_back(
 
 def test_a_list_is_new_when_its_session_is_over_wherever_it_lies(shop: ShopFolder) -> None:
     now = datetime.now(UTC)
-    with FeedbackLog(shop.home.feedback) as log:
+    with journal_sink(shop.home.feedback) as log:
         log.show(a_list("r1", logged_at=now - 2 * HOUR))
         while log.facts.lists_queued:
             pass
         first = found(shop)
         log.show(a_list("r2", logged_at=now))
     assert found(shop) == first != sources_fingerprint(shop.shop())
-    with FeedbackLog(shop.home.feedback) as log:
+    with journal_sink(shop.home.feedback) as log:
         log.show(a_list("r3", logged_at=now - HOUR))
     assert found(shop) != first

@@ -11,9 +11,9 @@ import pytest
 
 from components.contracts.tables import RAW
 from components.feedback.erasure import erase_feedback
-from components.feedback.journal.log import FeedbackLog
 from components.feedback.journal.segments import segments
-from components.feedback.places import Places
+from components.feedback.layout import FeedbackLayout
+from components.feedback.segment_sink import journal_sink
 from components.home.data_subject import Person
 from components.ingest_events.shop_sources import LISTS
 from components.lake.erasure import erase_rows
@@ -62,7 +62,7 @@ def test_events_become_raw_rows_but_for_acknowledgements(shop: ShopFolder) -> No
 
 
 def test_what_was_read_is_not_read_again_even_from_a_segment_that_grew(shop: ShopFolder) -> None:
-    with FeedbackLog(shop.home.feedback) as feedback:
+    with journal_sink(shop.home.feedback) as feedback:
         asyncio.run(feedback.take([an_event("e1")]))
         shop.ingest(SOON)
         asyncio.run(feedback.take([an_event("e2")]))
@@ -77,7 +77,7 @@ def test_what_was_read_is_not_read_again_even_from_a_segment_that_grew(shop: Sho
 
 
 def test_an_event_that_two_processes_took_is_one(shop: ShopFolder) -> None:
-    with FeedbackLog(shop.home.feedback) as one, FeedbackLog(shop.home.feedback) as other:
+    with journal_sink(shop.home.feedback) as one, journal_sink(shop.home.feedback) as other:
         asyncio.run(one.take([an_event("e1")]))
         asyncio.run(other.take([an_event("e1"), an_event("e2")]))
         shop.ingest(SOON)
@@ -106,7 +106,7 @@ def test_a_list_waits_until_its_session_is_over(shop: ShopFolder) -> None:
 
 
 def test_lists_are_found_before_and_after_they_are_moved_each_once(shop: ShopFolder) -> None:
-    with FeedbackLog(shop.home.feedback) as feedback:
+    with journal_sink(shop.home.feedback) as feedback:
         feedback.show(a_list("r1"))
         while feedback.facts.lists_queued:
             pass
@@ -208,7 +208,7 @@ def test_a_wrong_clock_hides_nothing_of_what_was_seen(shop: ShopFolder, logged_a
         a_list("r1", logged_at=logged_at),
         an_event("e1", event_type="shown", item_id="b", request_id="r1"),
     )
-    for segment in segments(Places(shop.home.feedback).events):
+    for segment in segments(FeedbackLayout(shop.home.feedback).events):
         os.utime(segment, (0, 0))
     shop.ingest(LATER)
     assert places(shop) == [("r1", "b", 2)]
@@ -237,7 +237,7 @@ def test_a_home_whose_offset_was_a_time_loses_and_doubles_nothing(shop: ShopFold
 
 
 def test_lists_are_read_once_also_after_their_files_are_compacted(shop: ShopFolder) -> None:
-    table = Places(shop.home.feedback).impressions
+    table = FeedbackLayout(shop.home.feedback).impressions
     for number in range(3):
         log_all(shop.home.feedback, a_list(f"r{number}", logged_at=LOGGED + number * HOUR))
     shop.ingest(LATER + HOUR)

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from components.feedback.acknowledgements import await_acknowledgements
-from components.feedback.journal.log import Taken
 from components.feedback.journal.segments import SegmentWriter
 from components.feedback.reading import served_events
 from components.feedback.records import ServedEvent
+from components.feedback.sink import IngestResult
 from components.home.nobody_note import write_nobody
 from components.home.tombstones import add_tombstone
 from components.ranking_service.answering.sessions import Sessions
@@ -274,7 +274,7 @@ def test_an_event_under_way_when_its_user_is_forgotten_is_waited_for_and_known_t
 def test_events_do_not_wait_for_those_who_read_a_slow_store(live: Serving) -> None:
     answered = threading.Event()
 
-    async def taken_meanwhile() -> Taken:
+    async def taken_meanwhile() -> IngestResult:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(1))
         reading = loop.run_in_executor(None, answered.wait)
@@ -303,7 +303,7 @@ def test_long_batches_are_taken_one_after_the_other_and_short_ones_beside_them(
         long.append(size)
         return held(caller, size)
 
-    async def noted(events: Sequence[ServedEvent]) -> Taken:
+    async def noted(events: Sequence[ServedEvent]) -> IngestResult:
         under_way.append(len(events))
         seen.append(set(under_way))
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -3,27 +3,28 @@
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from components.feedback.journal import writer as journals
-from components.feedback.journal.recent_ids import RecentIds
+from components.feedback.group_writer import EventLine, GroupWriter, ListLine, WritingLimits
 from components.feedback.journal.segments import SegmentWriter, segments, whole_lines
-from components.feedback.journal.writer import EventLine, EventsRefusedError, Journal, ListLine, Pace, Taken
-from components.feedback.places import Places
+from components.feedback.layout import FeedbackLayout
+from components.feedback.segment_sink import journal_writer
+from components.feedback.sink import EventsRefusedError, IngestResult
 from tests.waiting import until
 
-QUICK = Pace(write_seconds=0.01, retry_seconds=0.01, close_seconds=0.01)
+QUICK = WritingLimits(write_seconds=0.01, retry_seconds=0.01, close_seconds=0.01)
 LINE = b"x" * 99 + b"\n"
 LIST = ListLine("ann", LINE)
 PATIENCE_SECONDS = 30
 
 
 @contextmanager
-def writing(folder: Path, pace: Pace = QUICK) -> Iterator[Journal]:
+def writing(folder: Path, pace: WritingLimits = QUICK) -> Iterator[GroupWriter]:
     """Write to a folder, and close the journal at the end."""
-    found = Journal(Places(folder), pace, RecentIds(100))
+    found = journal_writer(FeedbackLayout(folder), pace)
     try:
         yield found
     finally:
@@ -32,10 +33,10 @@ def writing(folder: Path, pace: Pace = QUICK) -> Iterator[Journal]:
 
 def lists_in(folder: Path) -> bytes:
     """All lines of lists, in the order in which they were written."""
-    return b"".join(map(whole_lines, segments(Places(folder).lists)))
+    return b"".join(map(whole_lines, segments(FeedbackLayout(folder).lists)))
 
 
-def outcome(done: "Future[Taken]") -> Taken:
+def outcome(done: "Future[IngestResult]") -> IngestResult:
     return done.result(PATIENCE_SECONDS)
 
 
@@ -63,7 +64,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 def test_large_lists_that_wait_are_bounded_by_their_bytes(tmp_path: Path, disk: Disk) -> None:
     disk.trouble = OSError("no space")
-    with writing(tmp_path, Pace(lists_bytes=1000, write_seconds=0.01, retry_seconds=0.01)) as journal:
+    with writing(tmp_path, WritingLimits(lists_bytes=1000, write_seconds=0.01, retry_seconds=0.01)) as journal:
         kept = [journal.show(LIST) for _ in range(15)]
         assert kept == [True] * 10 + [False] * 5
         assert (journal.queued, journal.counters.lists_dropped) == (10, 5)
@@ -74,12 +75,11 @@ def test_large_lists_that_wait_are_bounded_by_their_bytes(tmp_path: Path, disk: 
 
 
 def test_what_has_waited_is_written_in_pieces_and_in_order(
-    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, disk: Disk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(journals, "PIECE_BYTES", 300)
     lines = [f"{number:099}\n".encode() for number in range(20)]
     disk.trouble = OSError("no space")
-    with writing(tmp_path) as journal:
+    with writing(tmp_path, replace(QUICK, piece_bytes=300)) as journal:
         assert all(journal.show(ListLine("ann", line)) for line in lines)
         until(lambda: "cannot be written" in caplog.text)
         disk.trouble = None
@@ -89,9 +89,8 @@ def test_what_has_waited_is_written_in_pieces_and_in_order(
     assert lists_in(tmp_path) == b"".join(lines)
 
 
-def test_all_pieces_are_written_at_the_end(tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journals, "PIECE_BYTES", 100)
-    with writing(tmp_path, Pace(write_seconds=3600, close_seconds=0)) as journal:
+def test_all_pieces_are_written_at_the_end(tmp_path: Path, disk: Disk) -> None:
+    with writing(tmp_path, WritingLimits(write_seconds=3600, close_seconds=0, piece_bytes=100)) as journal:
         assert all(journal.show(LIST) for _ in range(20))
     assert disk.sizes == [100] * 20
     assert journal.counters.lists_dropped == 0
@@ -106,10 +105,10 @@ def test_nothing_that_goes_wrong_ends_the_thread(
         assert journal.show(LIST)
         for _ in range(3):
             with pytest.raises(EventsRefusedError, match=r"1 events were not taken: .*; send them again later"):
-                outcome(journal.hand_in([EventLine("e1", "ann", LINE)]))
+                outcome(journal.submit([EventLine("e1", "ann", LINE)]))
         until(lambda: "lists" in caplog.text)
         disk.trouble = None
-        assert outcome(journal.hand_in([EventLine("e1", "ann", LINE)])).accepted == 1
+        assert outcome(journal.submit([EventLine("e1", "ann", LINE)])).accepted == 1
         until(lambda: not journal.queued)
         assert journal.counters.events_refused == 3
     told = [record.getMessage() for record in caplog.records if "tried again and again" in record.getMessage()]
@@ -117,14 +116,14 @@ def test_nothing_that_goes_wrong_ends_the_thread(
     assert lists_in(tmp_path) == LINE
 
 
-def test_segments_that_cannot_be_closed_hold_nothing_up(
+def test_segments_that_cannot_be_sealed_hold_nothing_up(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: SegmentWriter) -> bool:
+    def fail(_: SegmentWriter) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(SegmentWriter, "rotate", fail)
+    monkeypatch.setattr(SegmentWriter, "tend", fail)
     with writing(tmp_path) as journal:
         for number in range(3):
-            assert outcome(journal.hand_in([EventLine(f"e{number}", "ann", LINE)])).accepted == 1
-    assert caplog.text.count("closing segments fails") == 1
+            assert outcome(journal.submit([EventLine(f"e{number}", "ann", LINE)])).accepted == 1
+    assert caplog.text.count("sealing segments fails") == 1

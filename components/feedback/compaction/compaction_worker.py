@@ -1,4 +1,4 @@
-"""A process that moves closed segments on what others leave of the processor: ``python -m … FOLDER``.
+"""A process that moves sealed segments on the processor time that is left over: ``python -m … FOLDER``.
 
 It moves whenever it reads a line and answers with one; where its input ends, it ends.
 """
@@ -15,23 +15,23 @@ LEAST_PRIORITY = 19
 
 def main() -> None:
     """Answer each line of the input with how many rows were moved, or with what went wrong."""
-    _step_aside()
+    _lower_priority()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the service ends it, after the move that is under way
     from deltalake.exceptions import DeltaError  # only now: what these bring along takes a while
 
     from components.contracts.errors import RankloopError
-    from components.feedback.compaction.moving import move_lists
-    from components.feedback.places import Places
+    from components.feedback.compaction.moving_lists import move_lists
+    from components.feedback.layout import FeedbackLayout
 
     for _ in sys.stdin:
         try:
-            told: dict[str, int | str] = {"moved": move_lists(Places(Path(sys.argv[1])))}
+            answer: dict[str, int | str] = {"moved": move_lists(FeedbackLayout(Path(sys.argv[1])))}
         except (RankloopError, DeltaError, OSError) as error:
-            told = {"error": str(error)}
-        print(json.dumps(told), flush=True)
+            answer = {"error": str(error)}
+        print(json.dumps(answer), flush=True)
 
 
-def _step_aside() -> None:
+def _lower_priority() -> None:
     os.nice(LEAST_PRIORITY)
     if sys.platform == "linux":  # where such a process runs only when no other one would
         with suppress(OSError):  # a sandbox may forbid it

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import psutil
 
-from components.feedback.compaction import moving_aside
+from components.feedback.compaction import compaction_worker
 
 
-def helpers(folder: Path) -> list[psutil.Process]:
+def workers(folder: Path) -> list[psutil.Process]:
     """Processes that move lists in a log's folder."""
     running = [process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"]]
-    return [one for one in running if {moving_aside.__name__, str(folder)} <= set(one.info["cmdline"])]
+    return [one for one in running if {compaction_worker.__name__, str(folder)} <= set(one.info["cmdline"])]

@@ -1,0 +1,78 @@
+"""Sealed segments of lists become rows of the Delta table, each once; then the segment goes.
+
+The names of the segments stand in the notes of the commit that holds their rows: a segment that is still there after a
+kill between commit and removal is known to be moved.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import pyarrow as pa
+
+from components.contracts.feedback import SERVED
+from components.feedback.layout import FeedbackLayout
+from components.feedback.records import read_lists
+from components.feedback.segments import Segment, list_segments, read_segments
+from components.home.file_lock import FileLock
+from components.home.storage.locations import Location
+from components.lake.tables import append_rows, create_table, read_notes
+
+MOVED = "moved"
+COMMIT_BYTES = 32 * 2**20  # of segments in one commit
+
+
+def move_lists(layout: FeedbackLayout[Location]) -> int:
+    """Move all sealed segments of lists; return how many rows were moved. Nothing is done while another process moves.
+
+    Raises:
+        SourceError: the table cannot be written; the segments stay.
+        OSError, StorageError: a segment cannot be read.
+    """
+    if not _sealed(layout):
+        return 0
+    with _lock(layout) as lock:
+        sealed = _sealed(layout) if lock is not None else []
+        if not sealed:
+            return 0
+        create_table(layout.impressions, SERVED)
+        return sum(_move(layout, group) for group in _groups(_without_moved(layout, sealed)))
+
+
+def _lock(layout: FeedbackLayout[Location]) -> AbstractContextManager[int | None]:
+    """Hold the lock of a folder, unless another process does; in a bucket runs alone move, one at a time."""
+    return FileLock(layout.lock).tried() if isinstance(layout.lock, Path) else nullcontext(0)
+
+
+def _sealed(layout: FeedbackLayout[Location]) -> list[Segment]:
+    return [segment for segment in list_segments(layout.lists) if segment.is_sealed()]
+
+
+def _without_moved(layout: FeedbackLayout[Location], sealed: list[Segment]) -> list[Segment]:
+    moved = set(read_notes(layout.impressions).get(MOVED, ()))
+    for segment in sealed:
+        if segment.name in moved:
+            segment.remove()
+    return [segment for segment in sealed if segment.name not in moved]
+
+
+def _groups(sealed: list[Segment]) -> Iterator[list[Segment]]:
+    group: list[Segment] = []
+    size = 0
+    for segment in sealed:
+        if group and size + segment.size > COMMIT_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(segment)
+        size += segment.size
+    if group:
+        yield group
+
+
+def _move(layout: FeedbackLayout[Location], group: list[Segment]) -> int:
+    rows = pa.concat_tables([read_lists(lines) for lines in read_segments(group)])
+    if len(rows):
+        append_rows(layout.impressions, rows, {MOVED: [segment.name for segment in group]})
+    for segment in group:
+        segment.remove()
+    return len(rows)

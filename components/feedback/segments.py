@@ -1,0 +1,62 @@
+"""Segments as readers see them, wherever they lie: whole lines, in files that grow or in objects that do not."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from components.feedback.bucket_segments import SegmentObject, segment_objects
+from components.feedback.journal.segments import SegmentFile, segments
+from components.home.storage.locations import BucketPath, Location
+
+READERS = 16  # objects that are fetched at once
+
+
+class Segment(Protocol):
+    """One segment; one that is gone has no lines and is sealed."""
+
+    @property
+    def name(self) -> str:
+        """Return its name; names sort by when segments were begun."""
+
+    @property
+    def size(self) -> int:
+        """Return its bytes."""
+
+    @property
+    def changed_ns(self) -> int:
+        """Return when lines were last added to it, in nanoseconds since 1970."""
+
+    @property
+    def stored_ns(self) -> int:
+        """Return a time that rises whenever its file or object is written, in nanoseconds since 1970."""
+
+    def is_sealed(self) -> bool:
+        """Say whether nothing is written to it any more."""
+
+    def lines(self) -> bytes:
+        """Return its whole lines."""
+
+    def last_line(self) -> bytes:
+        """Return its last whole line, without its end."""
+
+    def remove(self) -> None:
+        """Remove it."""
+
+
+def list_segments(folder: Location) -> Sequence[Segment]:
+    """Return the segments of a folder or prefix, oldest first; none if there is no such folder.
+
+    Raises:
+        OSError, ConfigurationError, StorageError: it cannot be read.
+    """
+    if isinstance(folder, BucketPath):
+        return segment_objects(folder)
+    return [SegmentFile(path) for path in segments(folder)]
+
+
+def read_segments(some: Sequence[Segment]) -> list[bytes]:
+    """Return the lines of each segment; objects are fetched several at a time."""
+    if not any(isinstance(segment, SegmentObject) for segment in some):
+        return [segment.lines() for segment in some]
+    with ThreadPoolExecutor(READERS) as pool:
+        return list(pool.map(lambda segment: segment.lines(), some))

@@ -1,0 +1,72 @@
+"""What the service writes its feedback to: lists without waiting, events until they are kept.
+
+::
+
+    service ──▶ FeedbackSink ─┬─▶ journal: segments on this machine's disk, lists moved to a table beside the answers
+                              └─▶ bucket:  small sealed segments, each an object
+
+``segment_sink.open_sink`` chooses by where the home lies.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol
+
+from components.contracts.errors import StoreError
+from components.feedback.records import ServedEvent, ServedList
+
+
+class EventsRefusedError(StoreError):
+    """Events that could not be kept, and were not taken: send them again."""
+
+
+@dataclass(frozen=True)
+class IngestResult:
+    """What came of a batch of events that is kept; those of forgotten users are accepted and let go."""
+
+    accepted: int
+    repeated: int
+    fresh: frozenset[str] = frozenset()  # ids of those that were logged
+
+
+@dataclass(frozen=True)
+class SinkFacts:
+    """A sink's figures since it was opened, for metrics."""
+
+    lists_queued: int
+    lists_dropped: int
+    lists_written: int
+    events_written: int
+    events_repeated: int
+    events_refused: int
+    sync_age_seconds: float  # grows while the disk or the bucket refuses
+    rows_moved: int
+    move_failures: int
+
+
+class FeedbackSink(Protocol):
+    """One process's way to keep feedback; ``show`` and ``take`` are called from the event loop, the rest anywhere."""
+
+    def show(self, served: ServedList) -> bool:
+        """Keep a list without waiting; False if it was dropped, for too many wait to be written."""
+
+    async def take(self, events: Sequence[ServedEvent]) -> IngestResult:
+        """Keep events, all or none, and return once they are; an event whose id is known is not kept again.
+
+        Raises:
+            EventsRefusedError: they could not be kept; the caller sends them again.
+        """
+
+    def drained(self) -> "Future[None]":
+        """Return a future that ends once all that was being written when it was asked for is kept, or refused.
+
+        What begins to be written afterwards asks again who was forgotten.
+        """
+
+    @property
+    def facts(self) -> SinkFacts:
+        """Return the sink's figures."""
+
+    def close(self) -> None:
+        """Keep everything that is queued, and stop; nothing is taken from now on."""
