@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from components.contracts.errors import RankloopError, StoreError
-from components.home.file_system import BETTER, lacking_links
+from components.home.file_system import BETTER, hard_link_error
 from components.home.layout import Home
 from components.home.lock import lock_holder
 from components.home.runs import list_runs
@@ -121,14 +121,13 @@ def _writable(home: Home) -> Finding:
 
 def _links(home: Home) -> Finding:
     try:
-        lacking = lacking_links(_existing(home.root))
+        reason = hard_link_error(_existing(home.root))
     except OSError as error:
         return Finding("links", False, f"not tried: {error.strerror}", "name a --home that can be written")
-    if lacking:
-        return Finding(
-            "links", False, f"{home.root}: its file system has no {lacking}", f"name another --home {BETTER}"
-        )
-    return Finding("links", True, "hard and symbolic links can be made")
+    if reason:
+        found = f"{home.root}: its file system has no hard links ({reason})"
+        return Finding("links", False, found, f"name another --home {BETTER}")
+    return Finding("links", True, "hard links can be made")
 
 
 def _existing(path: Path) -> Path:

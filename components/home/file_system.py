@@ -1,4 +1,4 @@
-"""What a home asks of its file system: a Delta commit is a hard link, the current feature set a symbolic one."""
+"""What a home in a folder asks of its file system: a commit of a Delta table is a hard link."""
 
 import os
 import tempfile
@@ -7,11 +7,11 @@ from pathlib import Path
 
 from components.contracts.errors import ConfigurationError
 
-BETTER = "on a local disk (ext4, XFS, APFS); network drives, USB sticks and mounted buckets often lack links"
+BETTER = "on a local disk (ext4, XFS, APFS); network drives, USB sticks and mounted buckets often lack hard links"
 
 
-def lacking_links(folder: Path) -> str | None:
-    """Return what kind of link cannot be made in an existing folder, None where both can.
+def hard_link_error(folder: Path) -> str | None:
+    """Return why no hard link can be made in an existing folder; None where one can.
 
     Raises:
         OSError: nothing can be written there.
@@ -19,23 +19,23 @@ def lacking_links(folder: Path) -> str | None:
     with tempfile.TemporaryDirectory(prefix=".links-", dir=folder) as scratch:
         target = Path(scratch) / "target"
         target.touch()
-        for kind, link in (("hard links", os.link), ("symbolic links", os.symlink)):
-            try:
-                link(target, target.with_suffix(".link"))
-            except OSError as error:
-                return f"{kind} ({error.strerror})"
-            target.with_suffix(".link").unlink()
+        try:
+            os.link(target, target.with_suffix(".link"))
+        except OSError as error:
+            return error.strerror or str(error)
     return None
 
 
-def require_links(folder: Path) -> None:
-    """Check that links can be made in a home's folder, before any work.
+def require_hard_links(folder: Path) -> None:
+    """Check that hard links can be made in a home's folder, before any work.
 
     Raises:
         ConfigurationError: its file system has none.
     """
-    lacking = None
+    reason = None
     with suppress(OSError):  # a folder that cannot be written has its own message
-        lacking = lacking_links(folder)
-    if lacking:
-        raise ConfigurationError(f"home {folder}: its file system has no {lacking}; name another --home {BETTER}")
+        reason = hard_link_error(folder)
+    if reason:
+        raise ConfigurationError(
+            f"home {folder}: its file system has no hard links ({reason}); name another --home {BETTER}"
+        )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from components.contracts.errors import ConfigurationError, RankloopError, no_space
-from components.home.file_system import require_links
+from components.home.file_system import require_hard_links
 from components.home.layout import Home
 from components.home.lock import hold_lock
 from components.home.runs import RunRecord, list_runs, save_run, write_json
@@ -47,7 +47,7 @@ def run_pipeline(
     """
     check_settings()
     with hold_lock(home, run.run_id) as lock:
-        require_links(home.root)
+        require_hard_links(home.root)
         _claim(home, run)
         _close_killed_runs(home)
         save_run(home, run)
