@@ -14,7 +14,7 @@ from components.home.layout import Home
 from components.home.tombstones import TombstoneView
 from components.ranking_service.answering.sessions import Sessions
 from components.ranking_service.http.api_keys import read_keys
-from components.ranking_service.live.opening import Opening
+from components.ranking_service.live.loader import LiveLoader
 from components.ranking_service.settings import ENVIRONMENT, HOME, ServiceSettings, settings_from
 
 SERVICE = "components.ranking_service.service:RankingService"
@@ -48,7 +48,7 @@ def address_of(host: str, port: int) -> str:
 
 def _say(settings: ServiceSettings, address: str) -> None:
     try:
-        live = Opening(settings, Sessions(), TombstoneView(settings.home.tombstones)).live()
+        live = LiveLoader(settings, Sessions(), TombstoneView(settings.home.tombstones)).load()
     except StoreError as error:
         click.echo(f"nothing to rank with yet, it is tried again and again: {error}", err=True)
     else:

@@ -9,9 +9,10 @@
                      endpoints are rankings, taking_events, page/endpoints; openapi describes them
                      bodies are read by schemas; refusals end as problems
     serving          one process's parts from start to end; readings shows their numbers
-    live             what answers come from, replaced whole by reloading, opened by opening (stand_in)
-    recommender      how answers are made: from online_rows (breaker) and sessions, timed by a stopwatch; those that
-                     had to wait are made together
+    live/state       what answers come from at one time; live/watcher replaces it whole, live/loader makes it of
+                     bundle_choice, item_snapshots (of the store) and fallback_bundle
+    answer_queue     makes answers in a fair order (fair_queue); batching scores those that had to wait at once
+    recommender      how an answer is prepared and finished: from online_rows (breaker) and sessions
     arms             which arm a user is in
     catalogue        the shop's words; purchases and page/storefront show them on the page
 """

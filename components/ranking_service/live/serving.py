@@ -25,10 +25,10 @@ from components.ranking_service.answering.fair_queue import FairLock
 from components.ranking_service.answering.recommender import Prepared
 from components.ranking_service.answering.sessions import EVENT_COLUMNS, Sessions, journal_sessions, session_events
 from components.ranking_service.answering.unkept import Unkept
-from components.ranking_service.live.opening import Opening
-from components.ranking_service.live.reloading import Reloading
+from components.ranking_service.live.loader import LiveLoader
 from components.ranking_service.live.row_counts import RowCount
-from components.ranking_service.live.state import Live
+from components.ranking_service.live.state import LiveState
+from components.ranking_service.live.watcher import LiveWatcher
 from components.ranking_service.settings import SESSION_EVENTS, SESSION_USERS, ServiceSettings
 from components.ranking_service.telemetry.measures import Measures
 from feature_repo.sessions import TTL
@@ -46,14 +46,14 @@ class Serving:
         Raises:
             ConfigurationError: no run has made a home there, or its tombstones cannot be read.
         """
-        self.live: Live | None = None
+        self.live: LiveState | None = None
         self.queue = AnswerQueue(settings.admission)
         self.measures = measures
         self._known = TombstoneView(settings.home.tombstones)
         self._unkept = Unkept(settings.home, self._known)
         self.sessions = Sessions(self._unkept, settings.live.session_users)
-        self._opening = Opening(settings, self.sessions, self._known)
-        self.reloading = Reloading(self._opening, self._put, self._follow)
+        self._loader = LiveLoader(settings, self.sessions, self._known)
+        self.watcher = LiveWatcher(self._loader, self._put, self._follow)
         self._log: FeedbackSink | None = None
         self._home = settings.home
         self._bucket_limits = replace(BUCKET_LIMITS, **asdict(settings.feedback))
@@ -79,7 +79,7 @@ class Serving:
             self._unkept.follow()
         except ConfigurationError as error:
             log.warning("the service begins with the usual words for nobody alone: %s", error)
-        self.reloading.start()
+        self.watcher.start()
         self.is_started, self.reading = True, None
 
     def stop(self) -> None:
@@ -87,8 +87,8 @@ class Serving:
         self._teller.shutdown()
         if self._log is not None:
             self._log.close()
-        self.reloading.stop()
-        self._opening.time.keep()
+        self.watcher.stop()
+        self._loader.time.keep()
         if self._acknowledger is not None:
             self._acknowledger.close()
 
@@ -109,7 +109,7 @@ class Serving:
         Raises:
             StoreError: it is not known yet, for the store could not be reached since the start.
         """
-        return self._opening.time()
+        return self._loader.time()
 
     def prepare(self, query: RankingQuery) -> Prepared | Answer:
         """Prepare a query for scoring by what is live now; an empty answer while nothing is."""
@@ -118,7 +118,7 @@ class Serving:
 
     def row_counts(self) -> Mapping[str, RowCount]:
         """Return rows that should be online and those that are, by view; nothing while nothing is live."""
-        return self._opening.row_counts(self.live) if self.live is not None else {}
+        return self._loader.row_counts(self.live) if self.live is not None else {}
 
     def show(self, served: ServedList) -> None:
         """Log a list that was shown."""
@@ -159,7 +159,7 @@ class Serving:
             return  # the journal has them, and is read once something is live
         self.sessions.add(session_events(events, live.codes), live.champion.rows.stored_sessions)
 
-    def _restore(self, live: Live) -> None:
+    def _restore(self, live: LiveState) -> None:
         """Give sessions the last events of the journal, once; events that they hold already count once.
 
         What cannot be read this time is tried again with what is live next.
@@ -184,7 +184,7 @@ class Serving:
         return last_events(self._home, self.now() - TTL, self._most_events, EVENT_COLUMNS, progress)
 
     def _follow(self) -> None:
-        self._opening.time.follow()
+        self._loader.time.follow()
         if self._acknowledger is not None:
             self._acknowledger.follow(self._drop_forgotten)
         self._unkept.follow()
@@ -194,7 +194,7 @@ class Serving:
         self.sessions.drop_forgotten()
         return self.log.drained()
 
-    def _put(self, live: Live) -> None:
+    def _put(self, live: LiveState) -> None:
         with self._putting:
             was, self.live = self.live, live
         if was is None or not self._is_restored:

@@ -13,8 +13,8 @@ from components.ranking_service.page.storefront import Storefront
 
 
 @dataclass(frozen=True)
-class Live:
-    """``arms`` has at least a champion; ``trouble`` says in words what is not as it should be, by what it is about."""
+class LiveState:
+    """``arms`` has at least a champion; ``trouble`` says in words what is wrong, by the part that it is about."""
 
     arms: Mapping[ArmName, Recommender]
     experiment: Experiment | None
@@ -23,10 +23,9 @@ class Live:
     items_at: int  # event time of the newest item row, microseconds since 1970
     trouble: Mapping[str, str]
 
-    def is_like(self, other: "Live") -> bool:
-        """Whether the same answers come from another one, and the same is said of it."""
-        mine, others = ((found.arms, found.experiment, found.trouble) for found in (self, other))
-        return mine == others
+    def is_like(self, other: "LiveState") -> bool:
+        """Whether another state gives the same answers and reports the same trouble."""
+        return (self.arms, self.experiment, self.trouble) == (other.arms, other.experiment, other.trouble)
 
     @property
     def champion(self) -> Recommender:
@@ -52,8 +51,8 @@ class Live:
 
     def shadow_for(self, request_id: str, arm: ArmName) -> ArmName | None:
         """The arm that ranks a request unseen, if one does and can."""
-        found = shadow_of(self.experiment, request_id, arm)
-        return found if found in self.arms else None
+        shadow = shadow_of(self.experiment, request_id, arm)
+        return shadow if shadow in self.arms else None
 
     @cached_property
     def codes(self) -> Mapping[str, int]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import redis
 
-from components.ranking_service.live import reloading
+from components.ranking_service.live import watcher
 from components.ranking_service.live.readings import show_readings
 from components.ranking_service.live.serving import Serving
 from tests.components.ranking_service.served_shop import Caller, Stocked, caller_of, moved_to, put_online, serving
@@ -37,7 +37,7 @@ def shop(url: str, stocked_shop: Stocked) -> Stocked:
 @pytest.fixture
 def server(shop: Stocked, url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator["redis.Redis[bytes]"]:
     """The server, whole before each test; the service counts its rows at each look."""
-    monkeypatch.setattr(reloading, "COUNT_TURNS", 1)
+    monkeypatch.setattr(watcher, "COUNT_EVERY", 1)
     with closing(redis.Redis.from_url(url)) as found:
         found.flushall()
         put_online(shop.home, shop.features)

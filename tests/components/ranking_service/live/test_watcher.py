@@ -21,9 +21,10 @@ from components.contracts.errors import ConfigurationError
 from components.experiments.experiment import experiment_file
 from components.materialize_features.packed_rows import open_client
 from components.ranking_service.http.routes import ranking_app
-from components.ranking_service.live import reloading
+from components.ranking_service.live import watcher
+from components.ranking_service.live.loader import LiveLoader
 from components.ranking_service.live.serving import Serving
-from components.ranking_service.live.state import Live
+from components.ranking_service.live.state import LiveState
 from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.project import PROJECT
 from tests.components.bundles.drafts import baseline_draft, small_manifest
@@ -67,12 +68,12 @@ def other(template: tuple[Stocked, Bundle]) -> Bundle:
 
 @pytest.fixture
 def live(shop: Stocked, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serving]:
-    monkeypatch.setattr(reloading, "TRY_AGAIN_SECONDS", 0.5)
+    monkeypatch.setattr(watcher, "RETRY_SECONDS", 0.5)
     with serving(shop.home) as found:
         yield found
 
 
-def now(service: Serving) -> Live:
+def now(service: Serving) -> LiveState:
     assert service.live is not None
     return service.live
 
@@ -107,13 +108,13 @@ def test_promotion_and_rollback_are_followed(shop: Stocked, other: Bundle, live:
     until(lambda: serves(live, other.digest))
     rollback(shop.home, "small", "local", PROMOTED_AT)
     until(lambda: serves(live, shop.bundle.digest))
-    assert live.reloading.refused == 0
+    assert live.watcher.refused == 0
 
 
 def test_titles_that_could_not_be_read_are_read_again(
     shop: Stocked, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(reloading, "TRY_AGAIN_SECONDS", 0.5)
+    monkeypatch.setattr(watcher, "RETRY_SECONDS", 0.5)
     [file] = (shop.home.clean / "items").glob("*.parquet")
     content = file.read_bytes()
     file.unlink()
@@ -126,7 +127,7 @@ def test_titles_that_could_not_be_read_are_read_again(
         until(lambda: not now(live).catalogue.trouble)
         assert now(live).catalogue.sections(now(live).champion.stock.allowed)
         assert now(live).champion.catalogue is now(live).catalogue
-        assert live.reloading.refused == 0
+        assert live.watcher.refused == 0
 
 
 def test_the_baselines_arm_follows_the_rules_of_the_champion(shop: Stocked, other: Bundle, live: Serving) -> None:
@@ -143,7 +144,7 @@ def test_the_baselines_arm_follows_the_rules_of_the_champion(shop: Stocked, othe
 
 def test_what_does_not_change_is_not_loaded_again(shop: Stocked, live: Serving) -> None:
     before = now(live)
-    opened = live.reloading
+    opened = live.watcher
     promoted = shop.home.environments / "local.json"
     promoted.write_bytes(promoted.read_bytes() + b"\n")
     experiment = experiment_file(shop.home, "local")
@@ -186,7 +187,7 @@ def test_a_tampered_bundle_leaves_the_previous_one_live_until_it_is_mended(
     assert serves(live, shop.bundle.digest)
     assert caller_of(live).recommend("u1")["fallback"] is None
     assert "the bundle was changed after it was sealed" in now(live).trouble["champion"]
-    assert live.reloading.refused == 1
+    assert live.watcher.refused == 1
     (folder_of(shop, other) / "logit.ubj").write_bytes(whole)
     until(lambda: serves(live, other.digest))
     assert not now(live).trouble
@@ -404,22 +405,22 @@ def test_a_service_that_was_stopped_leaves_nothing_running(shop: Stocked) -> Non
     assert json.loads((shop.home.feedback / "clock.json").read_bytes())["as_of"]
 
 
-def test_an_opening_that_stands_still_keeps_no_service_from_stopping(
+def test_a_load_that_hangs_keeps_no_service_from_stopping(
     shop: Stocked, other: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reloading, "LAST_SECONDS", 0.05)
+    monkeypatch.setattr(watcher, "STOP_SECONDS", 0.05)
     begun, go_on = threading.Event(), threading.Event()
 
-    def stand_still(*_: object) -> Live:
+    def stand_still(*_: object) -> LiveState:
         begun.set()
         assert go_on.wait(PATIENCE_SECONDS)
         raise ConfigurationError("it is too late")
 
     with serving(shop.home) as found:
         before = found.live
-        monkeypatch.setattr(found.reloading._opening, "live", stand_still)
+        monkeypatch.setattr(LiveLoader, "load", stand_still)
         move_to(shop, other)
         assert begun.wait(PATIENCE_SECONDS)
     assert found.live is before
     go_on.set()
-    until(lambda: all(thread.name != "reloading" for thread in threading.enumerate()))
+    until(lambda: all(thread.name != "live-watcher" for thread in threading.enumerate()))

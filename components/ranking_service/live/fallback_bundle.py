@@ -17,7 +17,7 @@ K = 10
 HORIZON_DAYS = 7
 
 
-def baseline_of(bundle: Bundle) -> Bundle:
+def baseline_bundle(bundle: Bundle) -> Bundle:
     """The best simple rule by the verdict on a bundle, over the same candidates and under the same rules.
 
     Where the verdict names none that this code knows, it is the rule that usually is the best.
@@ -29,14 +29,14 @@ def baseline_of(bundle: Bundle) -> Bundle:
     return _bundle(replace(bundle.manifest, kind="baseline", baseline=known, blend=()))
 
 
-def stand_in(shop: str, revision: str, known: Bundle | None) -> Bundle:
+def fallback_bundle(shop: str, revision: str, known: Bundle | None) -> Bundle:
     """A simple rule for a shop whose promoted bundle cannot be opened, over the rows of a feature revision.
 
     ``known`` is any bundle of the shop that can be opened: its candidates, rules and best baseline are taken.
     """
     if known is not None:
-        found = baseline_of(known)
-        return replace(found, manifest=_as_of_this_code(found.manifest, revision))
+        baseline = baseline_bundle(known)
+        return replace(baseline, manifest=_for_this_code(baseline.manifest, revision))
     manifest = Manifest(
         kind="baseline",
         shop=shop,
@@ -52,7 +52,7 @@ def stand_in(shop: str, revision: str, known: Bundle | None) -> Bundle:
     return _bundle(manifest)
 
 
-def _as_of_this_code(manifest: Manifest, revision: str) -> Manifest:
+def _for_this_code(manifest: Manifest, revision: str) -> Manifest:
     """A rule's manifest over the columns that this code makes, whatever code the bundle was made with."""
     return replace(
         manifest,
