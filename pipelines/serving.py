@@ -19,7 +19,6 @@ from components.ranking_service.settings import ENVIRONMENT, HOME, ServiceSettin
 
 SERVICE = "components.ranking_service.service:RankingService"
 QUIET = {"BENTOML_DO_NOT_TRACK": "true"}
-UNTRACED = {"OTEL_SDK_DISABLED": "true"}  # BentoML would make spans that nobody reads
 
 
 def serve(home: Home, environment: str, host: str, port: int) -> NoReturn:
@@ -37,8 +36,7 @@ def serve(home: Home, environment: str, host: str, port: int) -> NoReturn:
     _say(settings, address_of(host, port))
     command = str(Path(sys.executable).with_name("bentoml"))
     arguments = ["serve", SERVICE, "--host", host, "--port", str(port), "--working-dir", str(Path(__file__).parents[1])]
-    silence = QUIET if settings.telemetry.traces else QUIET | UNTRACED
-    os.execve(command, [command, *arguments], os.environ | silence | settings.variables)
+    os.execve(command, [command, *arguments], os.environ | QUIET | settings.variables)
 
 
 def address_of(host: str, port: int) -> str:

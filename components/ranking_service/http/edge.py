@@ -2,15 +2,16 @@
 
 ::
 
-    request ──▶ its id ──▶ key ──▶ rate ──▶ room? ──▶ application
-    response ◀── X-Request-Id ◀── measures, log, trace ◀──┘
+    request ──▶ its id ──▶ key ──▶ rate ──▶ turn, or a short queue ──▶ application
+    response ◀── X-Request-Id ◀── measures, log, trace ◀────────────────┘
 
-What is refused here is a problem document like any other. A WebSocket is closed before it opens, whoever asks for it.
+A refusal is a problem document like any other. A WebSocket is closed before it opens, for every caller.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -41,8 +42,8 @@ POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1
 
 
 @dataclass(frozen=True)
-class Gate:
-    """What the edge asks and tells; one for the life of the service."""
+class EdgeDependencies:
+    """The parts of the service that decide on requests and report them; one for the life of the service."""
 
     access: Access
     rates: Rates
@@ -53,20 +54,20 @@ class Gate:
     tracing: Tracing | None = None
     origins: Sequence[str] = ()  # of pages on other hosts that may ask
     starting: Callable[[], str | None] = lambda: None
-    """Says what a service that cannot answer yet is still reading."""
+    """Returns what a service that cannot answer yet is still reading."""
     routes: RouteTable = ROUTES
 
 
-class Edge:
+class EdgeMiddleware:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
-        self._app, self._gate = app, gate
-        self._answering = _with_cors(self._admitted, gate.origins)
-        self._late = _with_cors(problem_response(_too_late()), gate.origins)
+    def __init__(self, app: ASGIApp, parts: EdgeDependencies) -> None:
+        self._app, self._parts = app, parts
+        self._admitting = _with_cors(self._admitted, parts.origins)
+        self._late = _with_cors(problem_response(_too_late()), parts.origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or follow the server's start and end.
+        """Answer one request.
 
         Raises:
             NotImplementedError: the server speaks a protocol that the service does not.
@@ -74,12 +75,23 @@ class Edge:
         kind = scope["type"]
         if kind == "http":
             await self._answer(scope, receive, send)
-        elif kind == "lifespan":
-            await self._live(scope, receive, send)
         elif kind == "websocket":
             await self._refuse(scope, receive, send)
         else:
-            raise NotImplementedError(f"ASGI scope: found {kind!r}, expected http, websocket or lifespan")
+            raise NotImplementedError(f"ASGI scope: found {kind!r}, expected http or websocket")
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Follow signals, and write the log and spans, for as long as the server runs."""
+        parts = self._parts
+        parts.drain.follow_signals()
+        parts.log.start()
+        try:
+            yield
+        finally:
+            parts.log.stop()
+            if parts.tracing is not None:
+                parts.tracing.stop()
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Close a WebSocket before it opens, which servers answer 403."""
@@ -103,7 +115,7 @@ class Edge:
                 if not limit.expired():
                     limit.reschedule(None)  # an answer that has begun is brought to its end
                 visit.status = message["status"]
-                closing = (CLOSE,) if self._gate.drain.begun else ()
+                closing = (CLOSE,) if self._parts.drain.begun else ()
                 message = {**message, "headers": [*message.get("headers", ()), stamp, *closing]}
             try:
                 await send(message)
@@ -116,7 +128,7 @@ class Edge:
 
         try:
             async with limit:
-                await self._answering(scope, receive, stamped)
+                await self._admitting(scope, receive, stamped)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -126,7 +138,7 @@ class Edge:
 
     async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Have the application answer a request, or the problem that refuses it."""
-        app, route = self._app, self._gate.routes.find(scope["path"])
+        app, route = self._app, self._parts.routes.find(scope["path"])
         try:
             if not route.is_open:
                 await self._admit(route.admission, scope["headers"], scope[SCOPE_KEY])
@@ -137,44 +149,34 @@ class Edge:
         await app(scope, receive, send)
 
     async def _admit(self, admission: Admission, headers: Headers, visit: Visit) -> None:
-        gate = self._gate
-        caller = gate.access.caller(headers)
+        parts = self._parts
+        caller = parts.access.caller(headers)
         if caller is not None:
             visit.caller = caller
         else:
             check_is_here(visit.caller, headers)
-        reading = gate.starting()
+        reading = parts.starting()
         if reading is not None:
             raise unavailable(f"the service starts, and is still reading {reading}")
-        gate.rates.admit(visit.caller)
-        visit.charge = partial(gate.rates.charge, visit.caller)
+        parts.rates.admit(visit.caller)
+        visit.charge = partial(parts.rates.charge, visit.caller)
         if admission is Admission.SHED:
-            gate.queue.check(visit.caller)
+            parts.queue.check(visit.caller)
         elif admission is Admission.QUEUED:
-            await gate.queue.turn(visit.caller, READING_COST)
+            await parts.queue.turn(visit.caller, READING_COST)
 
     def _visit_of(self, scope: Scope) -> Visit:
-        label = self._gate.routes.find(scope["path"]).label
+        label = self._parts.routes.find(scope["path"]).label
         return Visit(request_id_of(scope["headers"]), label, _address(scope))
 
     def _report(self, scope: Scope, visit: Visit) -> None:
-        """Tell of a request whose answer was sent; what the application did after that is not its time."""
+        """Report a request whose answer was sent; what the application does after that is not its time."""
         visit.ended_ns = visit.ended_ns or time.perf_counter_ns()
-        self._gate.measures.take(visit)
-        if self._gate.routes.find(scope["path"]).is_logged:
-            self._gate.log.put(visit)
-        if self._gate.tracing is not None:
-            self._gate.tracing.trace(scope, visit)
-
-    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._gate.drain.follow_signals()
-        self._gate.log.start()
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._gate.log.stop()
-            if self._gate.tracing is not None:
-                self._gate.tracing.stop()
+        self._parts.measures.take(visit)
+        if self._parts.routes.find(scope["path"]).is_logged:
+            self._parts.log.put(visit)
+        if self._parts.tracing is not None:
+            self._parts.tracing.trace(scope, visit)
 
 
 def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:

@@ -12,9 +12,8 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from components.ranking_service.http import connections, room
-from components.ranking_service.http.connections import BoundedConnection
-from components.ranking_service.http.room import Room, connection_limit
+from components.ranking_service.http import connections
+from components.ranking_service.http.connections import BoundedConnection, Capacity, connection_limit
 
 BODY = bytes(32 * 2**20)  # more than the system holds back for a caller
 ASKED = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
@@ -79,10 +78,10 @@ async def small(scope: Scope, receive: Receive, send: Send) -> None:
 
 @asynccontextmanager
 async def listening(limit: int, keep_alive: float) -> AsyncIterator[Callable[[], Awaitable["Caller"]]]:
-    """Listen with room for so many connections; yield what opens another one."""
+    """Listen with a capacity of ``limit`` connections; yield what opens another one."""
 
     class Connection(BoundedConnection):
-        room = Room(limit)
+        capacity = Capacity(limit)
         keep_alive_seconds = keep_alive
 
     config, state = Config(small, log_config=None), ServerState()
@@ -201,7 +200,7 @@ def test_connections_leave_descriptors_to_the_service(
     monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int], most: int, raised: tuple[int, int] | None
 ) -> None:
     set_to: list[tuple[int, int]] = []
-    monkeypatch.setattr(room.resource, "getrlimit", lambda _: limits)
-    monkeypatch.setattr(room.resource, "setrlimit", lambda _, limits_set: set_to.append(limits_set))
+    monkeypatch.setattr(connections.resource, "getrlimit", lambda _: limits)
+    monkeypatch.setattr(connections.resource, "setrlimit", lambda _, limits_set: set_to.append(limits_set))
     assert connection_limit() == most
     assert set_to == ([] if raised is None else [raised])

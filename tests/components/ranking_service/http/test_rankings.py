@@ -22,7 +22,7 @@ from components.ranking_service.answering.admission import Rates
 from components.ranking_service.answering.recommender import Recommender
 from components.ranking_service.http.access import Access
 from components.ranking_service.http.draining import Drain
-from components.ranking_service.http.edge import Edge, Gate
+from components.ranking_service.http.edge import EdgeDependencies, EdgeMiddleware
 from components.ranking_service.http.routes import ranking_app
 from components.ranking_service.live.serving import Serving
 from components.ranking_service.settings import Limits
@@ -155,12 +155,12 @@ def test_a_preview_is_neither_logged_nor_counted(client: Caller, shop: Stocked, 
 
 def test_a_lists_id_begins_with_the_callers_request_id_and_is_never_given_twice(shop: Stocked, live: Serving) -> None:
     limits = Limits()
-    gate = Gate(
+    parts = EdgeDependencies(
         Access(shop.home.api_keys), Rates(limits), live.queue, Drain(), live.measures, RequestLog(lambda _: None)
     )
     app = ranking_app()
     app.state.serving = live
-    client = Caller(Edge(app, gate))
+    client = Caller(EdgeMiddleware(app, parts))
     previews = [client.recommend("stranger", arm="champion") for _ in range(2)]
     named = {"x-request-id": "shop-7"}
     answers = [client.post("/v1/recommend", json={"user_id": "stranger"}, headers=named) for _ in range(2)]

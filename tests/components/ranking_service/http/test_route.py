@@ -14,7 +14,7 @@ from components.ranking_service.answering.admission import Rates
 from components.ranking_service.answering.answer_queue import AnswerQueue
 from components.ranking_service.http.access import Access
 from components.ranking_service.http.draining import Drain
-from components.ranking_service.http.edge import Edge, Gate
+from components.ranking_service.http.edge import EdgeDependencies, EdgeMiddleware
 from components.ranking_service.http.openapi import openapi_document
 from components.ranking_service.http.route import UNKNOWN, Admission, Route, RouteTable
 from components.ranking_service.http.routes import ROUTES, ranking_app
@@ -48,15 +48,15 @@ def test_a_route_of_the_table_is_found_everywhere(tmp_path: Path, admission: Adm
     route = Route("POST", "/v1/echo/{id}", echo, "Say it.", EchoRequest, Echo, admission=admission)
     routes, limits, lines = RouteTable(*ROUTES, route), Limits(), list[bytes]()
     access, log = Access(tmp_path / "api_keys.json"), RequestLog(lines.append)
-    gate = Gate(access, Rates(limits), AnswerQueue(limits), Drain(), Measures(), log, routes=routes)
-    client = Caller(Edge(ranking_app(routes), gate))
+    parts = EdgeDependencies(access, Rates(limits), AnswerQueue(limits), Drain(), Measures(), log, routes=routes)
+    client = Caller(EdgeMiddleware(ranking_app(routes), parts))
 
     assert client.post("/v1/echo/7", json={"text": "hi"}).json() == {"text": "hi"}
     assert client.ask("GET", "/v1/echo/7").headers["allow"] == "POST"
     elsewhere = client.post("/v1/echo/7", json={"text": "hi"}, headers=OTHER_HOST)
     assert elsewhere.status_code == (200 if route.is_open else 401)
 
-    assert 'rankloop_requests_total{route="/v1/echo/{id}",status="200"}' in gate.measures.page().decode()
+    assert 'rankloop_requests_total{route="/v1/echo/{id}",status="200"}' in parts.measures.page().decode()
     log.start()
     log.stop()
     assert {json.loads(line)["route"] for line in b"".join(lines).splitlines()} == {"/v1/echo/{id}"}
