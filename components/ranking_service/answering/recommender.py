@@ -37,7 +37,7 @@ from feature_repo.sessions import TTL
 
 WITHOUT_ROW = (Fallback.UNKNOWN_USER, Fallback.SESSION_NEIGHBOURS)
 HOUR = 3_600_000_000  # microseconds
-MOST_EXPLAINED = 50  # items of a list, the best, that reasons are given for: everyone else waits meanwhile
+MAX_EXPLAINED = 50  # items of a list, the best, that reasons are given for: everyone else waits meanwhile
 BEST_SELLERS = 200  # candidates, where there are no others
 NO_FILTERS = Filters()
 NO_ITEMS = np.empty(0, dtype=np.int64)
@@ -249,12 +249,12 @@ class Recommender:
         )
 
     def _reasons(self, user: UserRows, ranked: Recommended) -> list[tuple[str, ...]]:
-        """Why items are listed, in words, for the best ``MOST_EXPLAINED``; a baseline weighs no features."""
+        """Why items are listed, in words, for the best ``MAX_EXPLAINED``; a baseline weighs no features."""
         words: list[tuple[str, ...]] = [()] * len(ranked.item)
         if self.bundle.manifest.kind == "ranker":
-            item = ranked.item[:MOST_EXPLAINED]
-            pairs = Pairs(ranked.user[:MOST_EXPLAINED], item, no_sources(len(item)))
-            added = self._ranker.contributions_by(ranked.features[:MOST_EXPLAINED], self._kinds)
+            item = ranked.item[:MAX_EXPLAINED]
+            pairs = Pairs(ranked.user[:MAX_EXPLAINED], item, no_sources(len(item)))
+            added = self._ranker.contributions_by(ranked.features[:MAX_EXPLAINED], self._kinds)
             words[: len(item)] = reasons(PairColumns(user, self.stock.items, pairs), added)
         return words
 

@@ -21,7 +21,7 @@ from components.ranking_service.http.problems import unavailable
 
 AUTHORIZATION, HOST = b"authorization", b"host"
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="rankloop"'}
-MOST_KEY_BYTES = 512
+MAX_KEY_BYTES = 512
 LOOK_SECONDS = 1.0
 Headers = Iterable[tuple[bytes, bytes]]
 log = logging.getLogger("bentoml.rankloop.access")
@@ -37,12 +37,12 @@ def check_is_here(address: str, headers: Headers) -> None:
         HTTPException: 401, with the challenge.
     """
     if not _is_local(address):
-        found = "a caller on another machine"
+        problem = "a caller on another machine"
     elif not all(_is_ours(value) for name, value in headers if name == HOST):
-        found = "a host name that is not this machine's"  # a page may have its own name lead here
+        problem = "a host name that is not this machine's"  # a page may have its own name lead here
     else:
         return
-    raise HTTPException(HTTPStatus.UNAUTHORIZED, f"found no API keys in the home and {found}, {ADVICE}", CHALLENGE)
+    raise HTTPException(HTTPStatus.UNAUTHORIZED, f"found no API keys in the home and {problem}, {ADVICE}", CHALLENGE)
 
 
 @lru_cache(maxsize=1024)
@@ -60,19 +60,19 @@ def _is_ours(host: bytes) -> bool:
 @lru_cache(maxsize=1024)
 def _is_local(address: str) -> bool:
     try:
-        found = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found).is_loopback
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return (mapped or parsed).is_loopback
 
 
 class Access:
     """The callers that the keys file names now.
 
     The file is looked at once a second at most. Keys that were good once stay good while the file is broken or gone:
-    nothing that happens to a file opens a service that was closed. Who cannot be judged until the file can be read
-    is asked to come again: failing to look never says that there are no keys, nor that there are some.
+    nothing that happens to a file opens a service that was closed. A caller whose key cannot be checked until the file
+    can be read is asked to come again: an unreadable file is no proof that there are no keys, nor that there are some.
     """
 
     def __init__(self, path: Path) -> None:
@@ -108,11 +108,11 @@ class Access:
 
     def _name_of(self, shown: str) -> str | None:
         """Compare with every key, each time for as long, so that time tells nothing."""
-        found = None
+        name = None
         for known in self._keys or []:
             if hmac.compare_digest(known.sha256.encode(), shown.encode()):
-                found = known.name
-        return found
+                name = known.name
+        return name
 
     def _look(self, now: float) -> None:
         if now - self._looked < LOOK_SECONDS:
@@ -158,7 +158,7 @@ def _stamp(path: Path) -> FileStamp | None:
 def _key_in(value: bytes) -> bytes | None:
     scheme, _, key = value.strip().partition(b" ")
     key = key.strip()
-    return key if scheme.lower() == b"bearer" and 0 < len(key) <= MOST_KEY_BYTES else None
+    return key if scheme.lower() == b"bearer" and 0 < len(key) <= MAX_KEY_BYTES else None
 
 
 def _refusal(found: str) -> HTTPException:

@@ -20,7 +20,7 @@ RANDOM_BYTES = 32  # so many that a plain hash needs no salt
 
 @dataclass(frozen=True)
 class ApiKey:
-    """One key; whoever made it was shown the key itself, once."""
+    """One key, by its hash; the key itself was shown once, when it was made."""
 
     name: str
     sha256: str
@@ -59,8 +59,8 @@ def read_keys(path: Path) -> list[ApiKey] | None:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "file"
         raise ConfigurationError(
-            f"{path}: {place}: {first['msg']}; expected what `rankloop keys add` writes: mend the file, or remove"
-            " it and add the keys anew"
+            f"{path}: {place}: {first['msg']}; expected what `rankloop keys add` writes: fix the file, or remove"
+            " it and add the keys again"
         ) from error
 
 

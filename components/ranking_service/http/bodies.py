@@ -19,11 +19,11 @@ from components.contracts.encodings import MARKS, UTF_8, mark_of
 from components.ranking_service.http.costs import cost_of_body
 from components.ranking_service.http.schemas import Document
 from components.ranking_service.live.serving import serving_of
-from components.ranking_service.telemetry.visits import visit_of
+from components.ranking_service.telemetry.request_context import context_of
 
-MOST_BYTES = 256 * 1024
+MAX_BYTES = 256 * 1024
 SMALL_BYTES = 4 * 1024  # which are parsed in less time than waiting for a turn takes
-MOST_ECHOED = 100  # characters of what the caller sent that an answer repeats
+MAX_ECHOED = 100  # characters of what the caller sent that an answer repeats
 BODY_SECONDS = 1.0
 JSON = "application/json"
 IDENTITY = "identity"
@@ -34,7 +34,7 @@ CHARSETS = {
     **{name: name for name in ("iso-8859-15", "windows-1252")},
 }
 PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}  # how such bodies begin; no text in UTF-8 does
-Asked = TypeVar("Asked", bound=Document)
+Parsed = TypeVar("Parsed", bound=Document)
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Body:
         return len(self.content) <= SMALL_BYTES
 
 
-async def read_body(request: Request, kind: type[Asked]) -> Asked:
+async def read_body(request: Request, kind: type[Parsed]) -> Parsed:
     """Read a request's body.
 
     Raises:
@@ -76,7 +76,7 @@ async def receive_body(request: Request) -> Body:
     return Body(content, charset)
 
 
-async def parse_body(request: Request, body: Body, kind: type[Asked]) -> Asked:
+async def parse_body(request: Request, body: Body, kind: type[Parsed]) -> Parsed:
     """Parse a body: a large one when its caller's turn has come, and it counts by its size.
 
     Raises:
@@ -84,17 +84,17 @@ async def parse_body(request: Request, body: Body, kind: type[Asked]) -> Asked:
     """
     if body.is_small:
         return _parsed(body, kind)
-    visit, cost = visit_of(request), cost_of_body(len(body.content))
-    visit.charge(cost)
-    return await serving_of(request).queue.run(partial(_parsed, body, kind), visit.caller, cost)
+    context, cost = context_of(request), cost_of_body(len(body.content))
+    context.charge(cost)
+    return await serving_of(request).queue.run(partial(_parsed, body, kind), context.caller, cost)
 
 
-def _parsed(body: Body, kind: type[Asked]) -> Asked:
+def _parsed(body: Body, kind: type[Parsed]) -> Parsed:
     try:
         return kind.model_validate_json(_in_utf_8(body.content, body.charset))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))[:MOST_ECHOED] or "body"
+        place = ".".join(map(str, first["loc"]))[:MAX_ECHOED] or "body"
         malformed = first["type"] == "json_invalid"
         status = HTTPStatus.BAD_REQUEST if malformed else HTTPStatus.UNPROCESSABLE_ENTITY
         raise HTTPException(status, f"{place}: {first['msg']}") from error
@@ -111,13 +111,13 @@ def _charset(headers: Headers) -> str:
         return UTF_8
     kind, _, parameters = content_type.partition(";")
     if kind.strip().lower() != JSON:
-        found = kind.strip().lower()[:MOST_ECHOED]
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"content-type: found {found}, expected {JSON}")
+        media_type = kind.strip().lower()[:MAX_ECHOED]
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"content-type: found {media_type}, expected {JSON}")
     named = [value for name, _, value in (each.partition("=") for each in parameters.split(";")) if _is_charset(name)]
     given = named[0].strip().strip("\"'").lower() if named else UTF_8
     if given not in CHARSETS:
-        found = f"content-type: found charset {given[:MOST_ECHOED]}, expected {UTF_8}, which all JSON is in"
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, found)
+        detail = f"content-type: found charset {given[:MAX_ECHOED]}, expected {UTF_8}, which all JSON is in"
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
     return CHARSETS[given]
 
 
@@ -134,7 +134,7 @@ def _check_is_plain(headers: Headers) -> None:
     steps = ",".join(headers.getlist("content-encoding")).lower()
     packed = [step.strip() for step in steps.split(",") if step.strip() not in ("", IDENTITY)]
     if packed:
-        raise _packed(f"content-encoding: found {', '.join(packed)[:MOST_ECHOED]}")
+        raise _packed(f"content-encoding: found {', '.join(packed)[:MAX_ECHOED]}")
 
 
 def _check_begins_plain(body: bytes) -> None:
@@ -173,6 +173,6 @@ async def _content(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MOST_BYTES:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {MOST_BYTES:,} bytes")
+        if len(body) > MAX_BYTES:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {MAX_BYTES:,} bytes")
     return bytes(body)

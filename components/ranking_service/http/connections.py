@@ -20,9 +20,9 @@ from components.ranking_service.settings import HttpSettings
 
 OWN_FILES = 128  # of the service itself: store, journal, bundles that are opened, the process that moves lists
 MAX_CONNECTIONS = 65_536  # more would not help one processor
-MOST_HEAD_BYTES = 64 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 REST_SECONDS = 10.0  # for the rest of a head, or for whatever comes while nothing is being answered
-MOST_AHEAD = 100  # requests that wait for the answers to earlier ones
+MAX_AHEAD = 100  # requests that wait for the answers to earlier ones
 READ_SECONDS = 30.0  # for a caller to read on, once more waits for it than is sent at once
 FULL_TEXT = b"All connections are taken; come again in 1 s."
 FULL = (
@@ -137,10 +137,10 @@ class BoundedConnection(HttpToolsProtocol):
         self._unfinished = self._unfinished + len(data) if steps == self._steps else 0
         if self.transport.is_closing():
             return
-        if len(self.pipeline) > MOST_AHEAD:
+        if len(self.pipeline) > MAX_AHEAD:
             self._cut()
-        elif self._unfinished > MOST_HEAD_BYTES:
-            self.send_400_response(f"The request's head or trailer has more than {MOST_HEAD_BYTES:,} bytes.")
+        elif self._unfinished > MAX_HEAD_BYTES:
+            self.send_400_response(f"The request's head or trailer has more than {MAX_HEAD_BYTES:,} bytes.")
         elif self._deadline is None and (self._head_is_open or self._is_idle()):
             self._deadline = self.loop.call_later(REST_SECONDS, self._cut)
 

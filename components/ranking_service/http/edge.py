@@ -28,9 +28,9 @@ from components.ranking_service.http.problems import problem_response, unavailab
 from components.ranking_service.http.route import Admission, RouteTable
 from components.ranking_service.http.routes import ROUTES
 from components.ranking_service.telemetry.measures import Measures
+from components.ranking_service.telemetry.request_context import REQUEST_ID, SCOPE_KEY, RequestContext, request_id_of
 from components.ranking_service.telemetry.request_log import RequestLog
 from components.ranking_service.telemetry.tracing import Tracing
-from components.ranking_service.telemetry.visits import REQUEST_ID, SCOPE_KEY, Visit, request_id_of
 
 READING_COST = 2.0  # of what is neither a list nor events, such as the metrics
 LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -95,18 +95,18 @@ class EdgeMiddleware:
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Close a WebSocket before it opens, which servers answer 403."""
-        visit = self._visit_of(scope)
-        visit.status = HTTPStatus.FORBIDDEN
+        context = self._context_of(scope)
+        context.status = HTTPStatus.FORBIDDEN
         try:
             await receive()
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})
         finally:
-            self._report({**scope, "method": "GET"}, visit)
+            self._report({**scope, "method": "GET"}, context)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = self._visit_of(scope)
-        scope[SCOPE_KEY] = visit
-        stamp = (REQUEST_ID, visit.request_id.encode())
+        context = self._context_of(scope)
+        scope[SCOPE_KEY] = context
+        stamp = (REQUEST_ID, context.request_id.encode())
 
         limit = asyncio.timeout(ANSWER_SECONDS)
 
@@ -114,7 +114,7 @@ class EdgeMiddleware:
             if message["type"] == "http.response.start":
                 if not limit.expired():
                     limit.reschedule(None)  # an answer that has begun is brought to its end
-                visit.status = message["status"]
+                context.status = message["status"]
                 closing = (CLOSE,) if self._parts.drain.begun else ()
                 message = {**message, "headers": [*message.get("headers", ()), stamp, *closing]}
             try:
@@ -122,9 +122,9 @@ class EdgeMiddleware:
             except RuntimeError as error:
                 if CLOSED not in str(error):
                     raise
-                visit.status = CALLER_LEFT
+                context.status = CALLER_LEFT
             if message["type"] == "http.response.body" and not message.get("more_body"):
-                visit.ended_ns = time.perf_counter_ns()
+                context.ended_ns = time.perf_counter_ns()
 
         try:
             async with limit:
@@ -134,7 +134,7 @@ class EdgeMiddleware:
                 raise
             await self._late(scope, receive, stamped)
         finally:
-            self._report(scope, visit)
+            self._report(scope, context)
 
     async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Have the application answer a request, or the problem that refuses it."""
@@ -148,35 +148,35 @@ class EdgeMiddleware:
                 await asyncio.sleep(REFUSAL_SECONDS)
         await app(scope, receive, send)
 
-    async def _admit(self, admission: Admission, headers: Headers, visit: Visit) -> None:
+    async def _admit(self, admission: Admission, headers: Headers, context: RequestContext) -> None:
         parts = self._parts
         caller = parts.access.caller(headers)
         if caller is not None:
-            visit.caller = caller
+            context.caller = caller
         else:
-            check_is_here(visit.caller, headers)
+            check_is_here(context.caller, headers)
         reading = parts.starting()
         if reading is not None:
             raise unavailable(f"the service starts, and is still reading {reading}")
-        parts.rates.admit(visit.caller)
-        visit.charge = partial(parts.rates.charge, visit.caller)
+        parts.rates.admit(context.caller)
+        context.charge = partial(parts.rates.charge, context.caller)
         if admission is Admission.SHED:
-            parts.queue.check(visit.caller)
+            parts.queue.check(context.caller)
         elif admission is Admission.QUEUED:
-            await parts.queue.turn(visit.caller, READING_COST)
+            await parts.queue.turn(context.caller, READING_COST)
 
-    def _visit_of(self, scope: Scope) -> Visit:
+    def _context_of(self, scope: Scope) -> RequestContext:
         label = self._parts.routes.find(scope["path"]).label
-        return Visit(request_id_of(scope["headers"]), label, _address(scope))
+        return RequestContext(request_id_of(scope["headers"]), label, _address(scope))
 
-    def _report(self, scope: Scope, visit: Visit) -> None:
+    def _report(self, scope: Scope, context: RequestContext) -> None:
         """Report a request whose answer was sent; what the application does after that is not its time."""
-        visit.ended_ns = visit.ended_ns or time.perf_counter_ns()
-        self._parts.measures.take(visit)
+        context.ended_ns = context.ended_ns or time.perf_counter_ns()
+        self._parts.measures.take(context)
         if self._parts.routes.find(scope["path"]).is_logged:
-            self._parts.log.put(visit)
+            self._parts.log.put(context)
         if self._parts.tracing is not None:
-            self._parts.tracing.trace(scope, visit)
+            self._parts.tracing.trace(scope, context)
 
 
 def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import orjson
 from pydantic import TypeAdapter
 
-from components.ranking_service.http.bodies import BODY_SECONDS, JSON, MOST_BYTES
+from components.ranking_service.http.bodies import BODY_SECONDS, JSON, MAX_BYTES
 from components.ranking_service.http.problems import MEDIA_TYPE, Problem
 from components.ranking_service.http.route import Parameter, Route, RouteTable
 from components.ranking_service.settings import Limits
@@ -28,7 +28,7 @@ WHY = {
     401: "An API key is asked for, and none that is known was shown.",
     405: "The path is answered to other methods.",
     408: f"The body took more than {BODY_SECONDS} s.",
-    413: f"The body has more than {MOST_BYTES:,} bytes.",
+    413: f"The body has more than {MAX_BYTES:,} bytes.",
     415: f"The body is not declared as {JSON}.",
     422: "A value breaks a limit of its schema; of events, none is taken.",
     429: f"More requests than one caller may send: by default {Limits().per_second:,.0f} a second.",

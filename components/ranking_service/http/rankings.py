@@ -26,17 +26,17 @@ from components.experiments.experiment import ArmName
 from components.feedback.records import ServedList
 from components.ranking.rows import Floats
 from components.ranking_service.answering.answers import Answer, Fallback, Filters, RankedItem, RankingQuery
-from components.ranking_service.answering.recommender import MOST_EXPLAINED
+from components.ranking_service.answering.recommender import MAX_EXPLAINED
 from components.ranking_service.http import schemas
 from components.ranking_service.http.bodies import JSON, read_body
 from components.ranking_service.http.costs import cost_of_list, cost_of_rank
 from components.ranking_service.http.schemas import RankRequest, RecommendRequest, Request
 from components.ranking_service.live.serving import Serving, serving_of
+from components.ranking_service.telemetry.request_context import RequestContext, context_of
 from components.ranking_service.telemetry.stopwatch import Stopwatch
-from components.ranking_service.telemetry.visits import Visit, visit_of
 
 log = logging.getLogger("bentoml.rankloop.rankings")
-REASONS = f"What spoke most for the item, in the shop's words; of the best {MOST_EXPLAINED} items only."
+REASONS = f"What spoke most for the item, in the shop's words; of the best {MAX_EXPLAINED} items only."
 
 
 class Ranked(TypedDict):
@@ -81,11 +81,11 @@ async def rank(request: HttpRequest) -> Response:
 
 
 async def _answer(request: HttpRequest, body: Request, query: RankingQuery, cost: float) -> Response:
-    serving, visit = serving_of(request), visit_of(request)
-    visit.charge(cost)
-    answer = await serving.queue.answer(partial(serving.prepare, query), visit.caller, cost)
-    _note(visit, body, answer)
-    request_id = _list_id(request, visit)
+    serving, context = serving_of(request), context_of(request)
+    context.charge(cost)
+    answer = await serving.queue.answer(partial(serving.prepare, query), context.caller, cost)
+    _note(context, body, answer)
+    request_id = _list_id(request, context)
     response = Response(orjson.dumps(_document(answer, request_id, body.explain)), media_type=JSON)
     if body.arm is None and answer.bundle:
         response.background = _logging(serving, body, query, answer, request_id)
@@ -99,7 +99,7 @@ def _query(request: HttpRequest, body: Request) -> RankingQuery:
         viewed=body.context.items if body.context else (),
         explain=body.explain,
         arm=body.arm,
-        stopwatch=visit_of(request).stopwatch,
+        stopwatch=context_of(request).stopwatch,
     )
 
 
@@ -116,15 +116,15 @@ def _filters(given: schemas.Filters | None) -> Filters | None:
     )
 
 
-def _list_id(request: HttpRequest, visit: Visit) -> str:
+def _list_id(request: HttpRequest, context: RequestContext) -> str:
     """The id of a list: the request's, made unique where the caller gave it, for callers may give one twice."""
-    given = request.headers.get("x-request-id") == visit.request_id
-    return f"{visit.request_id}-{uuid.uuid4().hex[:12]}" if given else visit.request_id
+    given = request.headers.get("x-request-id") == context.request_id
+    return f"{context.request_id}-{uuid.uuid4().hex[:12]}" if given else context.request_id
 
 
-def _note(visit: Visit, body: Request, answer: Answer) -> None:
-    visit.arm, visit.bundle, visit.fallback = answer.arm, answer.bundle, answer.fallback
-    visit.user_id, visit.is_counted = body.user_id, body.arm is None
+def _note(context: RequestContext, body: Request, answer: Answer) -> None:
+    context.arm, context.bundle, context.fallback = answer.arm, answer.bundle, answer.fallback
+    context.user_id, context.is_counted = body.user_id, body.arm is None
 
 
 def _document(answer: Answer, request_id: str, explain: bool) -> RankedList:

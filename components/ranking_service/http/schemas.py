@@ -22,13 +22,13 @@ from components.contracts.ids import MAX_ID_CHARACTERS, id_of, id_text
 from components.experiments.experiment import ArmName
 from components.ranking.candidates import SOURCES
 
-MOST_ITEMS = 1000
-MOST_VIEWED = 100
-MOST_NAMES = 200
-MOST_LEVELS = 20  # of a category's path
-MOST_EVENTS = 500  # a batch
-MOST_CONTEXT = 20  # entries
-MOST_CHARACTERS = 256  # of a text in the context
+MAX_ITEMS = 1000
+MAX_VIEWED = 100
+MAX_NAMES = 200
+MAX_LEVELS = 20  # of a category's path
+MAX_EVENTS = 500  # a batch
+MAX_CONTEXT = 20  # entries
+MAX_CHARACTERS = 256  # of a text in the context
 FUTURE_SECONDS = 300  # by so much a caller's clock may be ahead
 IN_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"  # as ``CONTROLS`` of ``contracts.ids``
 
@@ -38,7 +38,7 @@ def _id_text(value: object) -> object:
     return id_text(value) if isinstance(value, str) else value
 
 
-def _somebody(value: str) -> str:
+def _known_id(value: str) -> str:
     if id_of(value) is None:
         raise PydanticCustomError("no_id", "expected an id, not a word for nothing")
     return value
@@ -57,36 +57,32 @@ Id = Annotated[
     BeforeValidator(_id_text),
     WithJsonSchema(ID_DOCUMENT),
 ]
-KnownId = Annotated[Id, AfterValidator(_somebody)]
+KnownId = Annotated[Id, AfterValidator(_known_id)]
 ListId = Annotated[str, Field(min_length=1, max_length=128, pattern=IN_ONE_LINE)]  # the service's have 113 at most
-Ids = Annotated[list[Id], Field(max_length=MOST_ITEMS)]
+Ids = Annotated[list[Id], Field(max_length=MAX_ITEMS)]
 Name = Annotated[str, Field(min_length=1, max_length=256)]
-Names = Annotated[list[Name], Field(min_length=1, max_length=MOST_NAMES)]
-Category = Name | Annotated[list[Name], Field(min_length=1, max_length=MOST_LEVELS)]
+Names = Annotated[list[Name], Field(min_length=1, max_length=MAX_NAMES)]
+Category = Name | Annotated[list[Name], Field(min_length=1, max_length=MAX_LEVELS)]
 Source = Literal[SOURCES]  # type: ignore[valid-type]
 
 
-def _told_as_one(value: object, check: ValidatorFunctionWrapHandler) -> object:
+def _one_error(value: object, check: ValidatorFunctionWrapHandler) -> object:
     """Say what is expected in one sentence; a union's own errors name one of its types each, as if it were the only."""
     try:
         return check(value)
     except ValidationError:
-        expected = f"expected a text of at most {MOST_CHARACTERS} characters, a finite number, a boolean or null"
+        expected = f"expected a text of at most {MAX_CHARACTERS} characters, a finite number, a boolean or null"
         raise PydanticCustomError("plain_value", expected) from None
 
 
 Plain = Annotated[
-    Annotated[str, Field(max_length=MOST_CHARACTERS)]
-    | bool
-    | int
-    | Annotated[float, Field(allow_inf_nan=False)]
-    | None,
-    WrapValidator(_told_as_one),
+    Annotated[str, Field(max_length=MAX_CHARACTERS)] | bool | int | Annotated[float, Field(allow_inf_nan=False)] | None,
+    WrapValidator(_one_error),
 ]
 
 
 class Document(BaseModel):
-    """A JSON object; a field that nobody knows is a mistake of the caller."""
+    """A JSON object; an unknown field is an error."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -95,18 +91,18 @@ class Context(BaseModel):
     """Where the request comes from: ``items`` are those that the user looks at; further plain values are logged."""
 
     model_config = ConfigDict(
-        extra="allow", strict=True, frozen=True, json_schema_extra={"maxProperties": MOST_CONTEXT + 2}
+        extra="allow", strict=True, frozen=True, json_schema_extra={"maxProperties": MAX_CONTEXT + 2}
     )
     __pydantic_extra__: dict[str, Plain]
 
     session_id: Id | None = None
-    items: Annotated[list[Id], Field(max_length=MOST_VIEWED)] = []
+    items: Annotated[list[Id], Field(max_length=MAX_VIEWED)] = []
 
     @model_validator(mode="after")
     def _small(self) -> "Context":
         extra = self.__pydantic_extra__ or {}
-        if len(extra) > MOST_CONTEXT or any(len(name) > 64 for name in extra):
-            raise ValueError(f"at most {MOST_CONTEXT} further values, with names of at most 64 characters")
+        if len(extra) > MAX_CONTEXT or any(len(name) > 64 for name in extra):
+            raise ValueError(f"at most {MAX_CONTEXT} further values, with names of at most 64 characters")
         return self
 
 
@@ -117,11 +113,11 @@ class Filters(Document):
     Without ``in_stock_only`` the shop's rule holds; false sets it aside.
     """
 
-    categories: Annotated[list[Category], Field(min_length=1, max_length=MOST_NAMES)] | None = None
+    categories: Annotated[list[Category], Field(min_length=1, max_length=MAX_NAMES)] | None = None
     brands: Names | None = None
     max_price: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     in_stock_only: bool | None = None
-    max_per_category: Annotated[int, Field(ge=1, le=MOST_ITEMS)] | None = None
+    max_per_category: Annotated[int, Field(ge=1, le=MAX_ITEMS)] | None = None
     sources: Annotated[list[Source], Field(min_length=1, max_length=len(SOURCES))] | None = None
 
 
@@ -137,7 +133,7 @@ class Request(Document):
 class RecommendRequest(Request):
     """Ask for a user's list; ``k`` is the bundle's when it is not given."""
 
-    k: Annotated[int, Field(ge=1, le=MOST_ITEMS)] | None = None
+    k: Annotated[int, Field(ge=1, le=MAX_ITEMS)] | None = None
     exclude: Ids = []
     filters: Filters | None = None
 
@@ -148,13 +144,13 @@ class RankRequest(Request):
     items: Ids
 
 
-def _written_out(value: object) -> object:
+def _time_text(value: object) -> object:
     if not isinstance(value, str) or "-" not in value[1:]:
         raise ValueError("a time is written as 2018-01-01T12:00:00Z")
     return value
 
 
-Time = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_out)]
+Time = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_time_text)]
 
 
 class Event(Document):
@@ -177,4 +173,4 @@ class Event(Document):
 class EventsRequest(Document):
     """Events that belong together: all of them are taken, or none."""
 
-    events: Annotated[list[Event], Field(min_length=1, max_length=MOST_EVENTS)]
+    events: Annotated[list[Event], Field(min_length=1, max_length=MAX_EVENTS)]

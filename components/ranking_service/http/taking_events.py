@@ -19,10 +19,10 @@ from components.ranking_service.http.bodies import JSON, parse_body, receive_bod
 from components.ranking_service.http.problems import unavailable
 from components.ranking_service.http.schemas import FUTURE_SECONDS, Event, EventsRequest
 from components.ranking_service.live.serving import Serving, serving_of
-from components.ranking_service.telemetry.visits import visit_of
+from components.ranking_service.telemetry.request_context import context_of
 from feature_repo.packed_online_store.client import EPOCH
 
-MOST_WAITING_BYTES = 8_000_000  # of long batches: about 35,000 events
+MAX_WAITING_BYTES = 8_000_000  # of long batches: about 35,000 events
 
 
 class EventsTaken(TypedDict):
@@ -35,10 +35,10 @@ class EventsTaken(TypedDict):
 async def events(request: Request) -> Response:
     """Take events, all or none; one whose id is known is not taken again."""
     serving, body = serving_of(request), await receive_body(request)
-    async with nullcontext() if body.is_small else _turn(serving, visit_of(request).caller, len(body.content)):
-        asked = await parse_body(request, body, EventsRequest)
+    async with nullcontext() if body.is_small else _turn(serving, context_of(request).caller, len(body.content)):
+        batch = await parse_body(request, body, EventsRequest)
         try:
-            taken = await serving.take(_served(asked.events, serving.now()))
+            taken = await serving.take(_served(batch.events, serving.now()))
         except EventsRefusedError as error:
             raise unavailable(str(error)) from error
     answer = EventsTaken(accepted=taken.accepted, repeated=taken.repeated)
@@ -52,9 +52,9 @@ def _turn(serving: Serving, caller: str, size: int) -> AbstractAsyncContextManag
         HTTPException: 503: too much waits already.
     """
     waiting = serving.long_batches.waiting
-    if waiting + size > MOST_WAITING_BYTES:
-        found = f"{waiting / 1e6:.1f} MB of events wait already"
-        raise unavailable(f"events were not taken: {found}; send them again later")
+    if waiting + size > MAX_WAITING_BYTES:
+        detail = f"{waiting / 1e6:.1f} MB of events wait already"
+        raise unavailable(f"events were not taken: {detail}; send them again later")
     return serving.long_batches.held(caller, size)
 
 

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from components.contracts.metrics import FALLBACKS, REQUEST_DURATION, REQUESTS, STAGE_DURATION
 from components.ranking_service.telemetry.click_through import ClickThrough
 from components.ranking_service.telemetry.counters import Counter, Histogram, Readers
-from components.ranking_service.telemetry.visits import Visit
+from components.ranking_service.telemetry.request_context import RequestContext
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 TOTAL = "total"  # the stage that is a whole answer
@@ -33,18 +33,18 @@ class Measures(Collector):
         for process in (PlatformCollector, GCCollector, ProcessCollector):
             process(registry=self._registry)
 
-    def take(self, visit: Visit) -> None:
+    def take(self, context: RequestContext) -> None:
         """Count a request that was answered."""
-        seconds = visit.seconds
-        self._requests.add(visit.route, str(int(visit.status)))
-        self._request_duration.observe(seconds, visit.route)
-        if visit.arm is None or not visit.is_counted:
+        seconds = context.seconds
+        self._requests.add(context.route, str(int(context.status)))
+        self._request_duration.observe(seconds, context.route)
+        if context.arm is None or not context.is_counted:
             return
-        for stage, taken in visit.stopwatch.seconds().items():
-            self._stage_duration.observe(taken, stage, visit.arm)
-        self._stage_duration.observe(seconds, TOTAL, visit.arm)
-        if visit.fallback is not None:
-            self._fallbacks.add(visit.fallback, visit.arm)
+        for stage, taken in context.stopwatch.seconds().items():
+            self._stage_duration.observe(taken, stage, context.arm)
+        self._stage_duration.observe(seconds, TOTAL, context.arm)
+        if context.fallback is not None:
+            self._fallbacks.add(context.fallback, context.arm)
 
     def page(self) -> bytes:
         """Return the page that Prometheus reads."""

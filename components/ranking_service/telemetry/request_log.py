@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from components.ranking_service.telemetry.visits import Visit
+from components.ranking_service.telemetry.request_context import RequestContext
 
 MOST_LINES = 10_000
 FLUSH_SECONDS = 0.1
@@ -32,7 +32,7 @@ class RequestLog:
         """``write`` takes whole lines; by default standard error does."""
         self._write = write or _to_standard_error
         self._key = key or os.urandom(16)
-        self._lines: deque[tuple[float, Visit]] = deque()
+        self._lines: deque[tuple[float, RequestContext]] = deque()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="request-log", daemon=True)
         self._told_dropped = 0
@@ -42,12 +42,12 @@ class RequestLog:
         """Begin to write."""
         self._thread.start()
 
-    def put(self, visit: Visit) -> None:
+    def put(self, context: RequestContext) -> None:
         """Take a line; never waits."""
         if len(self._lines) >= MOST_LINES:
             self.dropped += 1
         else:
-            self._lines.append((time.time(), visit))
+            self._lines.append((time.time(), context))
 
     def stop(self) -> None:
         """Write what is left, as far as a second allows."""
@@ -74,18 +74,18 @@ class RequestLog:
         if lines:
             self._write(b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines))
 
-    def _line(self, at: float, visit: Visit) -> dict[str, Any]:
+    def _line(self, at: float, context: RequestContext) -> dict[str, Any]:
         told = {
             "time": _iso(at),
-            "request_id": visit.request_id,
-            "route": visit.route,
-            "status": int(visit.status),
-            "ms": round(visit.seconds * 1000, 3),
-            "caller": visit.caller,
-            "arm": visit.arm,
-            "fallback": visit.fallback,
-            "bundle": visit.bundle,
-            "user": None if visit.user_id is None else self.mark(visit.user_id),
+            "request_id": context.request_id,
+            "route": context.route,
+            "status": int(context.status),
+            "ms": round(context.seconds * 1000, 3),
+            "caller": context.caller,
+            "arm": context.arm,
+            "fallback": context.fallback,
+            "bundle": context.bundle,
+            "user": None if context.user_id is None else self.mark(context.user_id),
         }
         return {name: value for name, value in told.items() if value is not None}
 

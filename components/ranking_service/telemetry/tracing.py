@@ -1,7 +1,7 @@
 """OpenTelemetry spans, one a request with its stages below, when somebody asks for them.
 
-Spans are made of the times that a visit carries anyway, once it is answered: while they are off they cost nothing, and
-nothing is handed from one part of the service to another for their sake. The standard OTEL_ variables hold: sampling
+A span is made of the times that a request's context holds anyway, once the request is answered. So tracing costs
+nothing while it is off, and no part of the service passes spans to another. The standard OTEL_ variables hold: sampling
 (OTEL_TRACES_SAMPLER), names (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES), batches (OTEL_BSP_…), the collector's
 address (OTEL_EXPORTER_OTLP_…).
 """
@@ -19,7 +19,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.types import Scope
 
 from components.ranking_service.settings import CONSOLE, OTLP
-from components.ranking_service.telemetry.visits import Visit
+from components.ranking_service.telemetry.request_context import RequestContext
 
 TRACE_HEADERS = (b"traceparent", b"tracestate")
 FIRST_SERVER_ERROR = 500
@@ -27,7 +27,7 @@ NAMELESS = "unknown_service"  # what the SDK calls a service that no variable na
 
 
 class Tracing:
-    """Turns visits into spans; a thread of the SDK exports them."""
+    """Turns requests into spans; a thread of the SDK exports them."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         resource = Resource.create()
@@ -38,23 +38,23 @@ class Tracing:
         self._tracer = self._provider.get_tracer("rankloop")
         self._propagator = TraceContextTextMapPropagator()
 
-    def trace(self, scope: Scope, visit: Visit) -> None:
+    def trace(self, scope: Scope, context: RequestContext) -> None:
         """Make the spans of one request, below the caller's where a ``traceparent`` header names it."""
         to_wall = time.time_ns() - time.perf_counter_ns()
         method = scope["method"]
         span = self._tracer.start_span(
-            f"{method} {visit.route}",
+            f"{method} {context.route}",
             self._parent(scope),
             SpanKind.SERVER,
-            _attributes(method, visit),
-            start_time=visit.began_ns + to_wall,
+            _attributes(method, context),
+            start_time=context.began_ns + to_wall,
         )
         below = set_span_in_context(span, Context())
-        for stage, began, ended in visit.stopwatch.laps:
+        for stage, began, ended in context.stopwatch.laps:
             self._tracer.start_span(stage, below, start_time=began + to_wall).end(ended + to_wall)
-        if visit.status >= FIRST_SERVER_ERROR:
+        if context.status >= FIRST_SERVER_ERROR:
             span.set_status(Status(StatusCode.ERROR))
-        span.end(visit.ended_ns + to_wall)
+        span.end(context.ended_ns + to_wall)
 
     def stop(self) -> None:
         """Export what is left."""
@@ -93,15 +93,15 @@ def _exporter(target: str) -> SpanExporter:
     return FileSpanExporter(Path(target))
 
 
-def _attributes(method: str, visit: Visit) -> dict[str, str | int]:
+def _attributes(method: str, context: RequestContext) -> dict[str, str | int]:
     told: dict[str, str | int | None] = {
         "http.request.method": method,
-        "http.route": visit.route,
-        "http.response.status_code": int(visit.status),
-        "rankloop.request_id": visit.request_id,
-        "rankloop.arm": visit.arm,
-        "rankloop.bundle": visit.bundle,
-        "rankloop.fallback": visit.fallback,
+        "http.route": context.route,
+        "http.response.status_code": int(context.status),
+        "rankloop.request_id": context.request_id,
+        "rankloop.arm": context.arm,
+        "rankloop.bundle": context.bundle,
+        "rankloop.fallback": context.fallback,
     }
     return {name: value for name, value in told.items() if value is not None}
 

@@ -73,7 +73,7 @@ def test_each_item_tells_its_reasons_when_asked(asked: Recommender) -> None:
 
 def test_of_a_long_list_the_best_tell_theirs(asked: Recommender, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = listed(asked, "u1", explain=True).items
-    monkeypatch.setattr(recommender_module, "MOST_EXPLAINED", 2)
+    monkeypatch.setattr(recommender_module, "MAX_EXPLAINED", 2)
     assert [item.reasons for item in listed(asked, "u1", explain=True).items] == [
         *(item.reasons for item in whole[:2]),
         *[()] * (len(whole) - 2),

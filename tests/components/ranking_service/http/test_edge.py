@@ -31,9 +31,9 @@ from components.ranking_service.http.edge import EdgeDependencies, EdgeMiddlewar
 from components.ranking_service.settings import Limits
 from components.ranking_service.telemetry import request_log
 from components.ranking_service.telemetry.measures import Measures
+from components.ranking_service.telemetry.request_context import RequestContext, context_of
 from components.ranking_service.telemetry.request_log import MOST_LINES, RequestLog
 from components.ranking_service.telemetry.tracing import Tracing
-from components.ranking_service.telemetry.visits import Visit, visit_of
 
 KEY = "rk_key"
 SHOWN = {"authorization": f"Bearer {KEY}"}
@@ -61,11 +61,11 @@ def closed(parts: EdgeDependencies, tmp_path: Path) -> EdgeDependencies:
 
 
 async def recommend(request: Request) -> Response:
-    visit = visit_of(request)
-    visit.arm, visit.bundle, visit.user_id = "champion", "sha256:1", "ann"
-    with visit.stopwatch("scoring"):
+    context = context_of(request)
+    context.arm, context.bundle, context.user_id = "champion", "sha256:1", "ann"
+    with context.stopwatch("scoring"):
         pass
-    return JSONResponse({"request_id": visit.request_id, "caller": visit.caller})
+    return JSONResponse({"request_id": context.request_id, "caller": context.caller})
 
 
 async def broken(request: Request) -> Response:
@@ -236,14 +236,14 @@ def test_each_request_is_one_line_without_the_users_id(parts: EdgeDependencies) 
 
 
 def test_what_follows_an_answer_is_not_its_time(parts: EdgeDependencies) -> None:
-    seen: list[Visit] = []
+    seen: list[RequestContext] = []
 
     async def answer(request: Request) -> Response:
-        seen.append(visit_of(request))
+        seen.append(context_of(request))
         return Response(background=BackgroundTask(note, seen[0]))
 
-    async def note(visit: Visit) -> None:
-        ended.append(visit.ended_ns)
+    async def note(context: RequestContext) -> None:
+        ended.append(context.ended_ns)
 
     ended: list[int] = []
     edge = EdgeMiddleware(Starlette(routes=[Route("/", answer)]), parts)
@@ -319,7 +319,7 @@ def test_the_edge_follows_the_servers_start_and_end(parts: EdgeDependencies) -> 
 
     async def run() -> None:
         async with EdgeMiddleware(unasked, replace(parts, drain=Following(), log=log)).running():
-            log.put(Visit("r", "/", ""))
+            log.put(RequestContext("r", "/", ""))
 
     lines: list[bytes] = []
     log = RequestLog(lines.append)
@@ -368,7 +368,7 @@ def test_a_slow_terminal_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> Non
     log = RequestLog(slow)
     log.start()
     for number in range(3 * MOST_LINES):
-        log.put(Visit(str(number), "/", ""))
+        log.put(RequestContext(str(number), "/", ""))
     assert MOST_LINES <= log.dropped <= 2 * MOST_LINES
     read.set()
     log.stop()

@@ -10,7 +10,7 @@ import pytest
 
 from components.ranking_service.answering.answer_queue import AnswerQueue
 from components.ranking_service.http import bodies
-from components.ranking_service.http.bodies import MOST_BYTES
+from components.ranking_service.http.bodies import MAX_BYTES
 from components.ranking_service.http.routes import ranking_app
 from components.ranking_service.live.serving import Serving
 from components.ranking_service.settings import Limits
@@ -66,7 +66,7 @@ def test_given_items_come_back_in_order_with_their_reasons(client: Caller) -> No
         ("/v1/rank", {"user_id": "u1"}, 422, "items: Field required"),
         ("/v1/rank", {"user_id": "u1", "items": ["i"] * 1001}, 422, "items: List should have at most 1000 items"),
         ("/v1/rank", {"user_id": "u1", "items": ["i01", None]}, 422, "items.1: Input should be a valid string"),
-        ("/v1/rank", {"user_id": "u1", "items": ["i" * 250] * 1200}, 413, f"more than {MOST_BYTES:,} bytes"),
+        ("/v1/rank", {"user_id": "u1", "items": ["i" * 250] * 1200}, 413, f"more than {MAX_BYTES:,} bytes"),
         ("/v1/nothing", {}, 404, "Not Found"),
         ("/v1/recommend/", {"user_id": "u1"}, 404, "Not Found"),
     ],

@@ -322,7 +322,7 @@ def test_long_batches_are_taken_one_after_the_other_and_short_ones_beside_them(
 
 
 def test_more_than_may_wait_is_refused(client: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(taking_events, "MOST_WAITING_BYTES", SMALL_BYTES)
+    monkeypatch.setattr(taking_events, "MAX_WAITING_BYTES", SMALL_BYTES)
     batch = [event(f"many {number}") for number in range(80)]
     assert "MB of events wait already; send them again later" in refused(client, *batch, status=503)
     assert send(client, batch[0]) == {"accepted": 1, "repeated": 0}

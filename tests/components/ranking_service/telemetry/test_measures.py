@@ -12,7 +12,7 @@ from components.contracts.metrics import ANSWER_SECONDS, Metric, MetricKind, Met
 from components.ranking_service.telemetry import click_through
 from components.ranking_service.telemetry.counters import Counter, Histogram
 from components.ranking_service.telemetry.measures import Measures
-from components.ranking_service.telemetry.visits import Visit
+from components.ranking_service.telemetry.request_context import RequestContext
 
 
 def metric(**changes: Any) -> Metric:
@@ -30,9 +30,9 @@ def values(family: MetricFamily) -> dict[tuple[str, ...], float]:
     return {tuple(sample.labels.values()): sample.value for sample in family.samples}
 
 
-def visit(total_ms: float = 1.0, fallback: str | None = None, **laps_ms: float) -> Visit:
+def request_of(total_ms: float = 1.0, fallback: str | None = None, **laps_ms: float) -> RequestContext:
     ended_ns = 1 + int(total_ms * 1e6)
-    found = Visit("r", "/v1/recommend", "web", 1, ended_ns, 200, arm="champion", fallback=fallback)
+    found = RequestContext("r", "/v1/recommend", "web", 1, ended_ns, 200, arm="champion", fallback=fallback)
     found.stopwatch.laps = [(stage, 0, int(taken * 1e6)) for stage, taken in laps_ms.items()]
     return found
 
@@ -40,7 +40,7 @@ def visit(total_ms: float = 1.0, fallback: str | None = None, **laps_ms: float) 
 def test_stages_lie_in_buckets_that_tell_milliseconds_apart() -> None:
     measures = Measures()
     for taken in (0.2, 0.25, 3.5, 2000):
-        measures.take(visit(scoring=taken))
+        measures.take(request_of(scoring=taken))
     found = families(measures)["rankloop_stage_duration_seconds"]
     scoring = [sample for sample in found.samples if sample.labels["stage"] == "scoring"]
     buckets = {sample.labels["le"]: sample.value for sample in scoring if sample.name.endswith("_bucket")}
@@ -52,7 +52,7 @@ def test_stages_lie_in_buckets_that_tell_milliseconds_apart() -> None:
 
 
 def test_a_stage_that_comes_twice_counts_as_one() -> None:
-    measures, seen = Measures(), visit(3.0, features=1.0)
+    measures, seen = Measures(), request_of(3.0, features=1.0)
     seen.stopwatch.laps *= 2
     measures.take(seen)
     samples = families(measures)["rankloop_stage_duration_seconds"].samples
@@ -64,8 +64,8 @@ def test_a_stage_that_comes_twice_counts_as_one() -> None:
 
 def test_fallbacks_are_counted_and_previews_are_not() -> None:
     measures = Measures()
-    measures.take(visit(fallback="unknown_user"))
-    preview = visit(fallback="unknown_user")
+    measures.take(request_of(fallback="unknown_user"))
+    preview = request_of(fallback="unknown_user")
     preview.is_counted = False
     measures.take(preview)
     found = families(measures)

@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
+from components.ranking_service.telemetry.request_context import RequestContext
 from components.ranking_service.telemetry.tracing import Tracing, tracing_to
-from components.ranking_service.telemetry.visits import Visit
 
 PARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def exported(tracing: Tracing, file: Path, headers: list[tuple[bytes, bytes]], status: int = 200) -> dict[str, Any]:
-    visit = Visit("r1", "/v1/recommend", "web", arm="champion", user_id="ann")
+    context = RequestContext("r1", "/v1/recommend", "web", arm="champion", user_id="ann")
     for stage in ("features", "scoring"):
-        with visit.stopwatch(stage):
+        with context.stopwatch(stage):
             pass
-    visit.status, visit.ended_ns = status, time.perf_counter_ns()
-    tracing.trace({"method": "POST", "headers": headers}, visit)
+    context.status, context.ended_ns = status, time.perf_counter_ns()
+    tracing.trace({"method": "POST", "headers": headers}, context)
     tracing.stop()
     assert "ann" not in file.read_text()
     return {span["name"]: span for span in map(json.loads, file.read_text().splitlines())}

@@ -10,14 +10,14 @@ from starlette.requests import Request
 
 from components.ranking_service.telemetry.stopwatch import Stopwatch
 
-SCOPE_KEY = "rankloop.visit"
+SCOPE_KEY = "rankloop.context"
 REQUEST_ID = b"x-request-id"
-MOST_CHARACTERS = 100
+MAX_CHARACTERS = 100
 VISIBLE = bytes(range(0x21, 0x7F))
 
 
 @dataclass(slots=True)
-class Visit:
+class RequestContext:
     """A request and its answer; the edge makes it, the routes fill in from ``arm`` on, the edge reports it."""
 
     request_id: str
@@ -44,17 +44,17 @@ class Visit:
         return (self.ended_ns - self.began_ns) / 1e9
 
 
-def visit_of(request: Request) -> Visit:
-    """Return the visit of a request; a fresh one where no edge stands before the application."""
-    found = request.scope.get(SCOPE_KEY)
-    if not isinstance(found, Visit):
-        found = request.scope[SCOPE_KEY] = Visit(uuid.uuid4().hex, request.url.path, "")
-    return found
+def context_of(request: Request) -> RequestContext:
+    """Return the context of a request; a fresh one where no edge stands before the application."""
+    context = request.scope.get(SCOPE_KEY)
+    if not isinstance(context, RequestContext):
+        context = request.scope[SCOPE_KEY] = RequestContext(uuid.uuid4().hex, request.url.path, "")
+    return context
 
 
 def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """Return the id that the caller gave (1 to 100 visible ASCII characters, once), else a fresh one."""
     given = [value for name, value in headers if name == REQUEST_ID]
-    if len(given) == 1 and 0 < len(given[0]) <= MOST_CHARACTERS and not given[0].translate(None, VISIBLE):
+    if len(given) == 1 and 0 < len(given[0]) <= MAX_CHARACTERS and not given[0].translate(None, VISIBLE):
         return given[0].decode("ascii")
     return uuid.uuid4().hex
