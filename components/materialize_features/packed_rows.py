@@ -14,7 +14,7 @@ from components.home.layout import Home
 from feature_repo.online_notes import write_note
 from feature_repo.packed_online_store.arrow_columns import packed_schema
 from feature_repo.packed_online_store.client import PackedClient, WriteReport
-from feature_repo.packed_online_store.clock import HomeClock
+from feature_repo.packed_online_store.clock import StoredClock
 from feature_repo.packed_online_store.inventory import Inventory
 from feature_repo.packed_online_store.keys import clock_key
 from feature_repo.packed_online_store.views import PackedView
@@ -42,7 +42,7 @@ def open_client(home: Home, chosen: FeatureSet, deadline_seconds: float | None =
         home.online_url,
         project=PROJECT,
         revision=chosen.revision,
-        clock=HomeClock(chosen.as_of),
+        clock=StoredClock(chosen.as_of),
         deadline_seconds=deadline_seconds,
     )
     try:
@@ -80,7 +80,7 @@ def advance_clock(client: PackedClient, chosen: FeatureSet) -> None:
     stored = _stored_clock(client)
     if stored is None or stored.as_of < chosen.as_of:
         left = stored.back_from if stored and stored.back_from and chosen.as_of < stored.back_from else None
-        client.set_clock(HomeClock(chosen.as_of, back_from=left))
+        client.set_clock(StoredClock(chosen.as_of, back_from=left))
 
 
 def set_clock_back(client: PackedClient, chosen: FeatureSet) -> bool:
@@ -88,13 +88,13 @@ def set_clock_back(client: PackedClient, chosen: FeatureSet) -> bool:
     stored = _stored_clock(client)
     if stored is None or stored.as_of <= chosen.as_of:
         return False
-    client.set_clock(HomeClock(chosen.as_of, back_from=stored.as_of))
+    client.set_clock(StoredClock(chosen.as_of, back_from=stored.as_of))
     return True
 
 
-def _stored_clock(client: PackedClient) -> HomeClock | None:
+def _stored_clock(client: PackedClient) -> StoredClock | None:
     """Return the store's clock; None where something else stands in its place."""
     record = client.backend.read([clock_key(client.project)])[0]
     with suppress(StoreError):
-        return None if record is None else HomeClock.from_json(record)
+        return None if record is None else StoredClock.from_json(record)
     return None

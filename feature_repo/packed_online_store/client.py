@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.backends.backend import Backend, RowBatch
 from feature_repo.packed_online_store.backends.opening import open_backend
-from feature_repo.packed_online_store.clock import HomeClock
+from feature_repo.packed_online_store.clock import StoredClock
 from feature_repo.packed_online_store.held_ids import held_text
 from feature_repo.packed_online_store.inventory import Inventory
 from feature_repo.packed_online_store.keys import (
@@ -244,14 +244,14 @@ class PackedClient:
         """Return what a run put into the store at this revision; None where that is gone or damaged."""
         return Inventory.read(self.backend.read([inventory_key(self.project, self.revision)])[0])
 
-    def set_clock(self, clock: HomeClock) -> None:
+    def set_clock(self, clock: StoredClock) -> None:
         """Keep the home's clock in the store, for readers that are handed none, such as Feast's shell."""
         self.backend.put(clock_key(self.project), clock.to_json())
 
-    def stored_clock(self) -> HomeClock | None:
+    def stored_clock(self) -> StoredClock | None:
         """Return the clock that a home set, if one did."""
         record = self.backend.read([clock_key(self.project)])[0]
-        return None if record is None else HomeClock.from_json(record)
+        return None if record is None else StoredClock.from_json(record)
 
     def namespace(self, view: str) -> Namespace:
         """Return where a view's rows lie at this revision."""

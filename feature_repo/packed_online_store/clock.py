@@ -8,7 +8,7 @@ from components.contracts.errors import StoreError
 
 
 @dataclass(frozen=True)
-class HomeClock:
+class StoredClock:
     """Tell the time of a home when called.
 
     as_of: the moment the home stood at; anchored_at: the wall time at which it stood there. A home that does not move
@@ -40,7 +40,7 @@ class HomeClock:
         return json.dumps(record).encode()
 
     @classmethod
-    def from_json(cls, data: bytes) -> "HomeClock":
+    def from_json(cls, data: bytes) -> "StoredClock":
         """Read a clock that :meth:`to_json` wrote.
 
         Errors: StoreError where that is not what the data are.

@@ -5,7 +5,7 @@ from contextlib import closing
 from components.contracts.errors import BundleError, StoreError
 from components.home.shop_note import run_command
 from components.ranking_service.answering.online_rows import OnlineRows
-from components.ranking_service.live.home_time import HomeTime
+from components.ranking_service.live.clocks import FollowingClock
 from components.ranking_service.settings import ServiceSettings
 from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.clock import wall_clock
@@ -22,7 +22,7 @@ class HomeStore:
         self._home, self._deadline = settings.home, settings.live.store_deadline_ms / 1000
         self.advice = f"{run_command(settings.home)} writes them again"
         """What brings rows into a store that has none, in words."""
-        self.time = HomeTime(settings.home.feedback, lambda: self._client("", bounded=True), self.advice)
+        self.time = FollowingClock(settings.home.feedback, lambda: self._client("", bounded=True), self.advice)
 
     def rows(self, revision: str) -> OnlineRows:
         """Open the rows of a feature revision.

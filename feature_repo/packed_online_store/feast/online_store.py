@@ -31,7 +31,7 @@ from components.home.layout import Home
 from feature_repo.packed_online_store.backends.backend import Backend
 from feature_repo.packed_online_store.backends.opening import open_backend
 from feature_repo.packed_online_store.client import MICROSECOND, PackedClient
-from feature_repo.packed_online_store.clock import HomeClock, wall_clock
+from feature_repo.packed_online_store.clock import StoredClock, wall_clock
 from feature_repo.packed_online_store.codec import RowStamps
 from feature_repo.packed_online_store.feast.values import event_times, feature_values, join_values, value_column
 from feature_repo.packed_online_store.feast.views import packed_view
@@ -212,11 +212,11 @@ def _clock(settings: PackedOnlineStoreConfig, backend: Backend, project: str) ->
     """Choose what rows expire by: the settings' clock, else the one a home keeps in the store, else the wall's."""
     if settings.as_of:
         anchor = settings.as_of_anchored_at
-        return HomeClock(_aware(settings.as_of), anchor and _aware(anchor))
+        return StoredClock(_aware(settings.as_of), anchor and _aware(anchor))
 
     def kept_clock() -> datetime:
         record = backend.read([clock_key(project)])[0]
-        return HomeClock.from_json(record)() if record else wall_clock()
+        return StoredClock.from_json(record)() if record else wall_clock()
 
     return kept_clock
 

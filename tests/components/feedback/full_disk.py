@@ -14,7 +14,6 @@ from itertools import count
 from pathlib import Path
 
 from components.feedback.acknowledgements import TombstoneAcknowledger, await_acknowledgements
-from components.feedback.clock import ServiceClock
 from components.feedback.group_writer import WritingLimits
 from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import served_events, served_lists
@@ -22,6 +21,7 @@ from components.feedback.segment_sink import SegmentSink, journal_sink
 from components.feedback.sink import EventsRefusedError
 from components.home.layout import Home
 from components.home.tombstones import TombstoneView
+from components.ranking_service.live.clocks import ServiceClock
 from tests.components.feedback.rows import MOMENT, a_list, an_event, nothing_is_held
 from tests.pipelines.filling_disk import disk_of, expect, resize
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from components.feedback.acknowledgements import TombstoneAcknowledger, await_acknowledgements
-from components.feedback.clock import ServiceClock
 from components.feedback.compaction.moving_lists import move_lists
 from components.feedback.group_writer import EventLine, GroupWriter, ListLine, WritingLimits
 from components.feedback.journal.footing import Footing
@@ -21,6 +20,7 @@ from components.feedback.segment_sink import journal_writer
 from components.feedback.sink import EventsRefusedError, IngestResult
 from components.home.layout import Home
 from components.home.tombstones import TombstoneView, add_tombstone
+from components.ranking_service.live.clocks import ServiceClock
 from tests.components.feedback.rows import nothing_is_held
 from tests.waiting import until
 

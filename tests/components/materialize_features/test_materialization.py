@@ -10,7 +10,7 @@ from components.bundles.store import publish_folder
 from components.features.snapshots.sets import VIEWS, current_set, open_set
 from components.materialize_features.materialization import materialize_features
 from components.materialize_features.packed_rows import open_client, packed_view, write_newest
-from feature_repo.packed_online_store.clock import HomeClock
+from feature_repo.packed_online_store.clock import StoredClock
 from feature_repo.project import PROJECT
 from tests.components.build_features.homes import home_of, quiet, small_shop
 from tests.components.bundles.drafts import ranker_draft, written
@@ -65,7 +65,7 @@ def test_an_older_moment_that_was_asked_for_replaces_a_newer_one(tmp_path):
     assert current_set(home.features) == chosen
     with open_client(home, chosen) as client:
         assert client.entities("user_features").texts == sorted(users)
-        assert client.stored_clock() == HomeClock(on(63), back_from=on(70))
+        assert client.stored_clock() == StoredClock(on(63), back_from=on(70))
     again = materialize_features(small_shop(), home, older, quiet, asked=True)
     assert again.rows_out == 0
     forward = materialize_features(small_shop(), home, newest, quiet)

@@ -9,7 +9,7 @@ import pytest
 from components.contracts.errors import StoreError
 from components.contracts.ids import MAX_ID_CHARACTERS
 from feature_repo.packed_online_store.client import Entities, PackedClient, WriteReport
-from feature_repo.packed_online_store.clock import HomeClock
+from feature_repo.packed_online_store.clock import StoredClock
 from feature_repo.packed_online_store.keys import row_keys
 from feature_repo.packed_online_store.layout import PackedSchema
 from feature_repo.packed_online_store.views import PackedView
@@ -213,16 +213,16 @@ def test_views_and_projects_do_not_meet(open_client: OpenClient) -> None:
 def test_the_store_keeps_the_clock_of_a_home(open_client: OpenClient) -> None:
     client = open_client()
     assert client.stored_clock() is None
-    client.set_clock(HomeClock(AS_OF))
-    assert open_client().stored_clock() == HomeClock(AS_OF)
-    live = HomeClock(AS_OF, anchored_at=datetime.now(UTC) - timedelta(hours=2))
+    client.set_clock(StoredClock(AS_OF))
+    assert open_client().stored_clock() == StoredClock(AS_OF)
+    live = StoredClock(AS_OF, anchored_at=datetime.now(UTC) - timedelta(hours=2))
     client.set_clock(live)
     kept = open_client().stored_clock()
     assert kept == live
     assert timedelta(hours=2) <= live() - AS_OF < timedelta(hours=3)
-    assert HomeClock(AS_OF)() == AS_OF
+    assert StoredClock(AS_OF)() == AS_OF
     with pytest.raises(StoreError, match="as_of is 2017-08-28T00:00:00 without a zone"):
-        HomeClock(AS_OF.replace(tzinfo=None))
+        StoredClock(AS_OF.replace(tzinfo=None))
 
 
 def test_rows_that_come_out_changed_stop_the_writer(open_client: OpenClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from feast import FeatureStore, RepoConfig
 from pydantic import ValidationError
 
 from feature_repo.packed_online_store.client import PackedClient
-from feature_repo.packed_online_store.clock import HomeClock
+from feature_repo.packed_online_store.clock import StoredClock
 from feature_repo.packed_online_store.feast.views import write_feature_view
 from tests.feature_repo.packed_online_store.conftest import AS_OF
 
@@ -79,7 +79,7 @@ def feast(folder: Path, *arguments: str) -> str:
 def stand_at(store: FeatureStore, moment: datetime) -> None:
     """Set the home's clock in the store, as the materialize step does."""
     with closing(client_of(store, moment)) as client:
-        client.set_clock(HomeClock(moment))
+        client.set_clock(StoredClock(moment))
 
 
 def client_of(store: FeatureStore, moment: datetime) -> PackedClient:

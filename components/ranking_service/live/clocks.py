@@ -1,10 +1,15 @@
-"""The service's clock: the home's time, which goes on while the service runs, and never back.
+"""The clocks of a service, each going by the one above it.
+
+::
+
+    StoredClock      where the last run left the home: a record in the online store (``packed_online_store.clock``)
+    SteadyClock      the machine's time, counted on from one look at its clock; it never goes back
+    ServiceClock     the home's time: goes on from where the home stands, kept in ``clock.json`` over restarts
+    FollowingClock   a service's clock that follows the store, as soon as the store can be asked
 
 A home that stands in the past (the demo's data are of 2017) counts on from its as-of by what has elapsed since the
-service's first start there. A living home, whose as-of is of late, has the time of the machine.
-
-The machine's clock is looked at when the service starts, and time is counted from then on: while the service runs, a
-jump of that clock changes nothing, unless it is forward and stays.
+service's first start there. A living home, whose as-of is recent, has the time of the machine. While the service runs,
+a jump of the machine's clock changes nothing, unless it is forward and stays.
 """
 
 import json
@@ -12,24 +17,27 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from components.contracts.errors import ConfigurationError
+from components.contracts.errors import ConfigurationError, StoreError
 from components.feedback.journal.footing import Footing
 from components.feedback.layout import FeedbackLayout
 from components.home.durable import write_durably
 from components.home.presence import content_of
 from components.home.trouble_log import TroubleLog
+from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.clock import wall_clock
 
+LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)  # no clock goes back to it
 log = logging.getLogger("rankloop.feedback")
-LIVING = timedelta(days=30)  # an as-of that lies no further back is one of a home that lives
+LIVING = timedelta(days=30)  # a home whose as-of lies no further back is a living one
 JUMP_SECONDS = 60.0  # by more, and for longer, the machine's clock is ahead if the machine slept, or was put right
 MOST_AHEAD = timedelta(days=1)  # of the machine's time; what was kept further ahead comes of a clock that was wrong
 
 
-class MachineTime:
+class SteadyClock:
     """Tells the machine's time when called, counted on from one look at its clock; it never goes back."""
 
     def __init__(self, wall: Callable[[], datetime], monotonic: Callable[[], float]) -> None:
@@ -39,17 +47,17 @@ class MachineTime:
 
     def __call__(self) -> datetime:
         """Return the present moment."""
-        told, since = self._anchor
-        return told + timedelta(seconds=self._monotonic() - since)
+        moment, since = self._anchor
+        return moment + timedelta(seconds=self._monotonic() - since)
 
     def follow(self) -> None:
         """Go on to the machine's clock if it was ahead whenever it was looked at for a while."""
-        told, now = self._wall(), self._monotonic()
-        is_ahead = told - self() > timedelta(seconds=JUMP_SECONDS)
+        wall, now = self._wall(), self._monotonic()
+        is_ahead = wall - self() > timedelta(seconds=JUMP_SECONDS)
         self._ahead_since = min(self._ahead_since, now) if is_ahead else math.inf
         if now - self._ahead_since >= JUMP_SECONDS:
-            log.warning("the machine's clock went forward, from %s to %s, and is followed", self(), told)
-            self._anchor = told, now
+            log.warning("the machine's clock went forward, from %s to %s, and is followed", self(), wall)
+            self._anchor = wall, now
 
 
 class ServiceClock:
@@ -75,7 +83,7 @@ class ServiceClock:
         Raises:
             ConfigurationError: ``clock.json`` cannot be read.
         """
-        self._path, self._machine = FeedbackLayout(folder).clock, MachineTime(wall, monotonic)
+        self._path, self._machine = FeedbackLayout(folder).clock, SteadyClock(wall, monotonic)
         self._footing = Footing(folder)
         self._troubles = TroubleLog(log)
         self._anchor = _read(self._path) or (datetime.min.replace(tzinfo=UTC), self._machine())
@@ -142,6 +150,68 @@ class ServiceClock:
             self._troubles.report("file", f"{self._path} cannot be written ({error}); it is tried again and again")
         else:
             self._troubles.report("file", None)
+
+
+class FollowingClock:
+    """Tells the home's time: that of the service's last run goes on, until the store says something newer.
+
+    ``clock`` is None in the service's first run here for as long as the store could not be asked.
+    """
+
+    def __init__(self, folder: Path, open_client: Callable[[], PackedClient], advice: str) -> None:
+        """Go on from what the feedback folder (``home.feedback``) holds; the store is asked with a client of its own.
+
+        ``advice`` says what brings rows into a store that has none.
+
+        Raises:
+            ConfigurationError: what the folder holds cannot be read.
+        """
+        self._folder, self._open_client, self._advice = folder, open_client, advice
+        self.clock = ServiceClock(folder, LONG_AGO) if is_kept(folder) else None
+
+    def __call__(self) -> datetime:
+        """Return the present moment.
+
+        Raises:
+            StoreError: it is not known yet.
+        """
+        if self.clock is None:
+            raise StoreError("the store could not be asked for the home's time yet")
+        return self.clock()
+
+    def advance(self) -> None:
+        """Follow the home to where its store stands; while that says nothing, the clock that there is goes on.
+
+        Raises:
+            StoreError: there is no clock to go on with, or the store has no rows.
+        """
+        try:
+            with closing(self._open_client()) as client:
+                stored = client.stored_clock()
+        except StoreError:
+            if self.clock is None:
+                raise
+            return
+        if stored is None:
+            if self.clock is None:
+                raise StoreError(f"{client.backend.url}: found no rows, expected some: {self._advice}")
+            return
+        if self.clock is None:
+            self.clock = ServiceClock(self._folder, stored.as_of, stored.anchored_at)
+            return
+        if stored.back_from is not None:
+            self.clock.go_back(stored.as_of, stored.back_from)
+        self.clock.advance(stored.as_of, stored.anchored_at)
+
+    def follow(self) -> None:
+        """Follow the machine's clock, and write down what the disk refused before."""
+        if self.clock is not None:
+            self.clock.follow()
+
+    def keep(self) -> None:
+        """Write the present moment down, so that no later service falls behind it."""
+        if self.clock is not None:
+            self.clock.keep()
 
 
 def is_kept(folder: Path) -> bool:

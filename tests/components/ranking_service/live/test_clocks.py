@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from components.contracts.errors import ConfigurationError
-from components.feedback.clock import ServiceClock
+from components.ranking_service.live.clocks import ServiceClock
 
 WALL = datetime(2026, 5, 1, 12, tzinfo=UTC)
 PAST = datetime(2017, 8, 28, tzinfo=UTC)
