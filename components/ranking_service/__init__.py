@@ -2,7 +2,7 @@
 
 ::
 
-    service          BentoML's class: builds what follows from the settings, once
+    service          BentoML's class: builds what follows from the settings, once (each declared as a setting)
     edge             around every request: access (api_keys), admission, connections; a request's context; then measures
                      (counters, click_through), request_log, tracing; draining when it ends
     routes           the table of routes, each declared once as a route: who answers what, and how it is let in;

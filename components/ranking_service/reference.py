@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from components.contracts.metrics import MetricSource, catalogue_table
-from components.ranking_service.settings import Setting, declared_settings
+from components.ranking_service.setting import Setting, declared_settings
+from components.ranking_service.settings import ServiceSettings
 from components.shop.reference import between_markers
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -12,7 +13,7 @@ REFERENCE, METRICS = DOCS / "serving.md", DOCS / "metrics.md"
 
 def settings_table() -> str:
     """Return the table in Markdown: one row a variable."""
-    rows = map(_row, declared_settings())
+    rows = map(_row, declared_settings(ServiceSettings))
     return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows])
 
 

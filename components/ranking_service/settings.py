@@ -5,14 +5,22 @@ row of the table in ``docs/serving.md``, which ``python -m components.ranking_se
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
 
 from components.contracts.errors import ConfigurationError
 from components.home.layout import NAME_ADVICE, Home, is_environment_name
+from components.ranking_service.setting import (
+    at_least_one,
+    milliseconds,
+    number_in,
+    positive_number,
+    read_section,
+    setting,
+    whole_number,
+)
 
 HOME = "RANKLOOP_HOME"
 ENVIRONMENT = "RANKLOOP_ENVIRONMENT"
@@ -24,74 +32,13 @@ CONSOLE, OTLP = "console", "otlp"
 OTLP_MODULE = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 MAX_DRAIN_SECONDS = 600
 ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
-Section = TypeVar("Section")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A variable: its default as text (None: it must be set), how a text is read, and what it means, in Markdown."""
-
-    variable: str
-    default: str | None
-    parse: Callable[[str, str], Any]
-    meaning: str
-
-    def read(self, variables: Mapping[str, str]) -> Any:
-        """Read the value; an empty variable counts as one that is not set.
-
-        Raises:
-            ConfigurationError: it is not set and must be, or its text is none of those expected.
-        """
-        text = variables.get(self.variable) or self.default
-        if text is None:
-            raise ConfigurationError(
-                f"{self.variable} is not set; expected the folder of a home: `rankloop serve --home DIR` sets it"
-            )
-        return self.parse(self.variable, text)
-
-
-def setting(variable: str, default: str | None, parse: Callable[[str, str], Any], meaning: str) -> Any:
-    """Declare a field of a section."""
-    metadata = {"setting": Setting(variable, default, parse, meaning)}
-    return field(metadata=metadata) if default is None else field(default=parse(variable, default), metadata=metadata)
-
-
-def _positive_number(variable: str, text: str) -> float:
-    """Read a finite number above 0."""
-    number = _number(text)
-    if not 0 < number < float("inf"):
-        raise ConfigurationError(f"{variable}: found {text!r}, expected a positive number")
-    return number
-
-
-def _whole_number(variable: str, text: str) -> int:
-    number = _positive_number(variable, text)
-    if number != int(number):
-        raise ConfigurationError(f"{variable}: found {text!r}, expected a whole number above 0")
-    return int(number)
-
-
-def _at_least_one(variable: str, text: str) -> float:
-    return max(1.0, _positive_number(variable, text))
-
-
-def _milliseconds(variable: str, text: str) -> float:
-    """Read milliseconds as seconds."""
-    return _positive_number(variable, text) / 1000
 
 
 def _drain_seconds(variable: str, text: str) -> float:
-    seconds = _number(text)
+    seconds = number_in(text)
     if not 0 <= seconds <= MAX_DRAIN_SECONDS:
         raise ConfigurationError(f"{variable}: found {text!r}, expected seconds from 0 to {MAX_DRAIN_SECONDS}")
     return seconds
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
 
 
 def _home(_: str, text: str) -> Home:
@@ -151,18 +98,18 @@ class LiveSettings:
     """
 
     store_deadline_ms: float = setting(
-        "RANKLOOP_STORE_DEADLINE_MS", "20", _positive_number, "how long a Redis may take for a user's row"
+        "RANKLOOP_STORE_DEADLINE_MS", "20", positive_number, "how long a Redis may take for a user's row"
     )
     stale_after_days: float = setting(
-        "RANKLOOP_STALE_AFTER_DAYS", "8", _positive_number, "age of item rows that is called stale"
+        "RANKLOOP_STALE_AFTER_DAYS", "8", positive_number, "age of item rows that is called stale"
     )
     session_users: int = setting(
-        SESSION_USERS, "200000", _whole_number, "users whose sessions are held in memory, about 1 KB each"
+        SESSION_USERS, "200000", whole_number, "users whose sessions are held in memory, about 1 KB each"
     )
     session_events: int = setting(
         SESSION_EVENTS,
         "1000000",
-        _whole_number,
+        whole_number,
         "events of the last seven days that a start reads from the journal for them",
     )
 
@@ -176,15 +123,15 @@ class Limits:
     """
 
     per_second: float = setting(
-        "RANKLOOP_REQUESTS_PER_SECOND", "400", _positive_number, "requests of one caller, counted by what they cost"
+        "RANKLOOP_REQUESTS_PER_SECOND", "400", positive_number, "requests of one caller, counted by what they cost"
     )
     burst: float = setting(
-        "RANKLOOP_REQUESTS_AT_ONCE", "2000", _at_least_one, "requests of one caller at once, counted by what they cost"
+        "RANKLOOP_REQUESTS_AT_ONCE", "2000", at_least_one, "requests of one caller at once, counted by what they cost"
     )
     waiting_seconds: float = setting(
         "RANKLOOP_WAITING_MS",
         "250",
-        _milliseconds,
+        milliseconds,
         "longest wait for an answer's turn; what would wait longer is refused",
     )
 
@@ -196,11 +143,11 @@ class FeedbackSettings:
     group_seconds: float = setting(
         "RANKLOOP_EVENTS_GROUP_MS",
         "40",
-        _milliseconds,
+        milliseconds,
         "how long an event waits for others that are put into the bucket with it",
     )
     group_bytes: int = setting(
-        "RANKLOOP_EVENTS_GROUP_BYTES", "1048576", _whole_number, "events that are put into the bucket at once"
+        "RANKLOOP_EVENTS_GROUP_BYTES", "1048576", whole_number, "events that are put into the bucket at once"
     )
 
 
@@ -211,7 +158,7 @@ class HttpSettings:
     keep_alive_seconds: float = setting(
         "RANKLOOP_KEEP_ALIVE_SECONDS",
         "75",  # usual load balancers keep idle connections for 60 s
-        _positive_number,
+        positive_number,
         "how long a connection may wait for a request",
     )
     origins: tuple[str, ...] = setting(
@@ -263,24 +210,4 @@ def settings_from(variables: Mapping[str, str]) -> ServiceSettings:
     Raises:
         ConfigurationError: no home is named, or a variable's text is none of those expected.
     """
-    return _read(ServiceSettings, variables)
-
-
-def declared_settings(section: type = ServiceSettings) -> Iterator[Setting]:
-    """Yield every setting of a section and of those below it."""
-    for each in fields(section):
-        if "setting" in each.metadata:
-            yield each.metadata["setting"]
-        else:
-            yield from declared_settings(type(each.default))
-
-
-def _read(section: type[Section], variables: Mapping[str, str]) -> Section:
-    return section(**{each.name: _value(each, variables) for each in fields(section)})  # type: ignore[arg-type]
-
-
-def _value(each: Field[Any], variables: Mapping[str, str]) -> Any:
-    """Read the setting that a field declares, or the section that it holds."""
-    if "setting" in each.metadata:
-        return each.metadata["setting"].read(variables)
-    return _read(type(each.default), variables)
+    return read_section(ServiceSettings, variables)

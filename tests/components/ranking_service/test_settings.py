@@ -8,13 +8,13 @@ import pytest
 from components.contracts.errors import ConfigurationError
 from components.home.layout import Home
 from components.ranking_service.reference import REFERENCE, settings_table
+from components.ranking_service.setting import declared_settings
 from components.ranking_service.settings import (
     FeedbackSettings,
     HttpSettings,
     Limits,
     LiveSettings,
     ServiceSettings,
-    declared_settings,
     settings_from,
 )
 
@@ -30,9 +30,9 @@ def read(home: Home, **variables: str) -> ServiceSettings:
 
 def test_a_variable_that_is_not_set_or_empty_has_its_default(home: Home) -> None:
     assert read(home) == ServiceSettings(home)
-    assert read(home, **{setting.variable: "" for setting in declared_settings() if setting.default is not None}) == (
-        ServiceSettings(home)
-    )
+    assert read(
+        home, **{setting.variable: "" for setting in declared_settings(ServiceSettings) if setting.default is not None}
+    ) == (ServiceSettings(home))
 
 
 def test_every_section_is_read_from_its_variables(home: Home) -> None:
