@@ -1,29 +1,146 @@
 """Processes that hold users' data in memory say which tombstones they have acted on.
 
-Each keeps a small file open, locked for as long as it lives. ``rankloop forget`` writes the tombstone, waits until
-every such process has acted on it, and erases then: nothing of the user comes after.
+Each has a note. In a folder that is a small file, locked for as long as its process lives; in a bucket it is an object
+that its process renews. ``rankloop forget`` writes the tombstone, waits until every such process has acted on it, and
+erases then: nothing of the user comes after.
 """
 
 import json
 import logging
+import math
 import os
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 
+import obstore
+
+from components.contracts.errors import RankloopError
 from components.feedback.journal.footing import Footing, leads_to
 from components.home.file_lock import FileLock, create_locked
 from components.home.layout import Home
-from components.home.presence import FileStamp, names_in
+from components.home.presence import names_in
+from components.home.storage.bucket import readable_errors, store_of
+from components.home.storage.documents import Stamp, read_document, remove_document, write_document
+from components.home.storage.lease import server_time
+from components.home.storage.locations import BucketPath, Location
 from components.home.tombstones import TombstoneView, tombstones_stamp
 from components.home.trouble_log import TroubleLog
 
 FOLDER = "acknowledgements"
 POLL_SECONDS = 0.1
+RENEW_SECONDS = 20.0
+EXPIRY_SECONDS = 120.0  # a process that cannot reach the bucket for so long has acted on nothing meanwhile
+REFUSALS = (OSError, RankloopError)
 log = logging.getLogger("rankloop.feedback")
+
+
+class Note(Protocol):
+    """The note of one process."""
+
+    @property
+    def place(self) -> Location:
+        """Return where it lies."""
+
+    def is_announced(self) -> bool:
+        """Say whether those who wait for this process find it."""
+
+    def announce(self) -> None:
+        """Make the note, or make it again.
+
+        Raises:
+            OSError, RankloopError: it cannot be written.
+        """
+
+    def write(self, content: bytes) -> None:
+        """Replace what it says.
+
+        Raises:
+            OSError, RankloopError: it cannot be written.
+        """
+
+    def close(self) -> None:
+        """Take it away: nobody needs to wait for this process any more."""
+
+
+def _new_note(feedback: Location) -> Note:
+    name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    return ObjectNote(feedback / FOLDER / name) if isinstance(feedback, BucketPath) else FileNote(feedback, name)
+
+
+class FileNote:
+    """A file that is locked for as long as its process lives; it is made again where its name or disk was lost."""
+
+    def __init__(self, feedback: Path, name: str) -> None:
+        self.place = feedback / FOLDER / name
+        self._footing = Footing(feedback)
+        self._file: int | None = None
+
+    def is_announced(self) -> bool:
+        """Say whether the file still has its name."""
+        return self._file is not None and leads_to(self.place, self._file)
+
+    def announce(self) -> None:
+        """Make the file, or make it again.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if self._file is not None:
+            os.close(self._file)
+        self._file = None
+        self._footing.stand()
+        self.place.parent.mkdir(exist_ok=True)
+        self._file = create_locked(self.place, mode=0o644)
+
+    def write(self, content: bytes) -> None:
+        """Replace what it says, unless it could not be made.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if self._file is not None:
+            os.ftruncate(self._file, 0)
+            os.write(self._file, content)
+
+    def close(self) -> None:
+        """Take the file away, if its disk lets it: the lock goes in any case."""
+        if self._file is None:
+            return
+        with suppress(OSError):
+            self.place.unlink(missing_ok=True)
+        os.close(self._file)
+        self._file = None
+
+
+class ObjectNote:
+    """An object that its process renews; one that was not renewed for long is of a process that is gone."""
+
+    def __init__(self, place: BucketPath) -> None:
+        self.place = place
+        self._renewed = -math.inf
+
+    def is_announced(self) -> bool:
+        """Say whether the object was renewed lately."""
+        return time.monotonic() - self._renewed < RENEW_SECONDS
+
+    def announce(self) -> None:
+        """Renew the object with nothing in it: what it said is said again at once."""
+        self.write(b"")
+
+    def write(self, content: bytes) -> None:
+        """Replace what it says."""
+        write_document(self.place, content)
+        self._renewed = time.monotonic()
+
+    def close(self) -> None:
+        """Take it away."""
+        remove_document(self.place)
 
 
 class TombstoneAcknowledger:
@@ -35,10 +152,8 @@ class TombstoneAcknowledger:
         Args:
             tombstones: what everything in the process asks who was forgotten.
         """
-        self._path = home.feedback / FOLDER / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._footing = Footing(home.feedback)
-        self._file: int | None = None
-        self._acknowledged: tuple[FileStamp | None] | None = None
+        self._note = _new_note(home.feedback)
+        self._acknowledged: tuple[Stamp | None] | None = None
         self._troubles = TroubleLog(log)
         self._is_closed = False
         self._announce()
@@ -54,7 +169,7 @@ class TombstoneAcknowledger:
             drop: drops all users who were forgotten from memory, so that nothing of them is begun any more; its future
                 ends when what had been begun before has come to its end.
         """
-        if not self._is_announced():
+        if not self._is_closed and not self._note.is_announced():
             self._announce()
         stamp = self._tombstones.follow()
         if stamp != self._stamp:
@@ -62,45 +177,36 @@ class TombstoneAcknowledger:
         elif self._acknowledged != (stamp,) and (self._pending is None or self._pending.done()):
             self._acknowledge()
 
+    @property
+    def note(self) -> Location:
+        """Return where the process's note lies."""
+        return self._note.place
+
     def close(self) -> None:
         """Say that nothing is held any more."""
         self._is_closed = True
-        if self._file is not None:
-            with suppress(OSError):  # the lock goes with the process
-                self._path.unlink(missing_ok=True)
-            os.close(self._file)
-            self._file = None
-
-    def _is_announced(self) -> bool:
-        return self._is_closed or (self._file is not None and leads_to(self._path, self._file))
+        with suppress(*REFUSALS):
+            self._note.close()
 
     def _announce(self) -> None:
         """Write the process's note, or write it again where its name was lost, as when its disk was taken away."""
-        if self._file is not None:
-            os.close(self._file)
-        self._file, self._acknowledged = None, None
-        try:
-            self._footing.stand()
-            self._path.parent.mkdir(exist_ok=True)
-            self._file = create_locked(self._path, mode=0o644)
-        except OSError as error:
-            self._wait_for_disk(error)
+        self._acknowledged = None
+        self._write(self._note.announce)
 
     def _acknowledge(self) -> None:
-        if self._file is not None:
-            try:
-                os.ftruncate(self._file, 0)
-                os.write(self._file, json.dumps(self._stamp).encode())
-            except OSError as error:
-                self._wait_for_disk(error)
-                return
-            self._troubles.report("disk", None)
-        self._acknowledged = (self._stamp,)
+        if self._note.is_announced() and self._write(lambda: self._note.write(json.dumps(self._stamp).encode())):
+            self._acknowledged = (self._stamp,)
 
-    def _wait_for_disk(self, error: OSError) -> None:
-        """Acknowledge later: until then this process counts as one that has not acted."""
-        advice = "it is tried again and again, and until then `rankloop forget` cannot count on this process"
-        self._troubles.report("disk", f"{self._path} cannot be written ({error}); {advice}")
+    def _write(self, write: Callable[[], None]) -> bool:
+        """Write the note, or later: until then this process counts as one that has not acted."""
+        try:
+            write()
+        except REFUSALS as error:
+            advice = "it is tried again and again, and until then `rankloop forget` cannot count on this process"
+            self._troubles.report("note", f"{self._note.place} cannot be written ({error}); {advice}")
+            return False
+        self._troubles.report("note", None)
+        return True
 
 
 def await_acknowledgements(home: Home, seconds: float) -> tuple[int, int]:
@@ -110,24 +216,45 @@ def await_acknowledgements(home: Home, seconds: float) -> tuple[int, int]:
         How many have, and how many have not within the time.
     """
     stamp, ends = tombstones_stamp(home.tombstones), time.monotonic() + seconds
-    folder = home.feedback / FOLDER
     while True:
-        notes = [_has_acknowledged(folder / name, stamp) for name in names_in(folder) if name[0].isdigit()]
-        living = [note for note in notes if note is not None]
+        living = _acknowledgements(home.feedback / FOLDER, json.dumps(stamp).encode())
         if all(living) or time.monotonic() >= ends:
             return sum(living), len(living) - sum(living)
         time.sleep(POLL_SECONDS)
 
 
-def _has_acknowledged(note: Path, stamp: FileStamp | None) -> bool | None:
-    """Say whether a process has acted on a state of the tombstones; None for one that is gone, whose note goes too.
+def _acknowledgements(folder: Location, content: bytes) -> list[bool]:
+    """Say of each process that lives whether its note says a content."""
+    if isinstance(folder, BucketPath):
+        return [read_document(note) == content for note in _living_objects(folder)]
+    notes = [_has_said(folder / name, content) for name in names_in(folder) if name[0].isdigit()]
+    return [note for note in notes if note is not None]
+
+
+def _living_objects(folder: BucketPath) -> Iterator[BucketPath]:
+    """Yield the notes of a bucket that were renewed lately, by the server's clock; others are taken away."""
+    with readable_errors(folder):
+        objects = [meta for batch in obstore.list(store_of(folder), f"{folder.key}/") for meta in batch]
+    notes = [(BucketPath(folder.bucket, meta["path"]), meta["last_modified"]) for meta in objects]
+    oldest = server_time(folder / "now") - timedelta(seconds=EXPIRY_SECONDS) if notes else None
+    for note, renewed in notes:
+        if not note.name[0].isdigit():
+            continue
+        if oldest is None or renewed >= oldest:
+            yield note
+        else:
+            remove_document(note)
+
+
+def _has_said(note: Path, said: bytes) -> bool | None:
+    """Say whether a process's note says something; None for a process that is gone, whose note goes too.
 
     A process whose note cannot be read, such as another user's, counts as one that has not.
     """
     try:
         content = note.read_bytes()
         if FileLock(note).is_held():
-            return content == json.dumps(stamp).encode()
+            return content == said
     except FileNotFoundError:
         return None
     except OSError:

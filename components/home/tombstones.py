@@ -1,26 +1,29 @@
 """Tombstones: who was forgotten, as keyed hashes. The ids themselves stand nowhere.
 
-``tombstones.json`` holds a random key and, by the HMAC-SHA256 of each id under it, when it was forgotten; only its
-owner may read it. Without the file nobody was forgotten.
+``tombstones.json`` holds a random key and, by the HMAC-SHA256 of each id under it, when it was forgotten; only the
+file's owner may read it, or those who may read the bucket. Without it nobody was forgotten.
 """
 
 import hmac
 import json
 import logging
 import secrets
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 
-from components.contracts.errors import ConfigurationError
+from components.contracts.errors import ConfigurationError, StorageError
 from components.home.durable import write_durably
-from components.home.presence import FileStamp, content_of, file_stamp
+from components.home.storage.documents import Stamp, document_stamp, read_document, update_document
+from components.home.storage.locations import Location
 from components.home.trouble_log import TroubleLog
 
 OWNER_ONLY = 0o600
 KEY_BYTES = 32
+LOOK_SECONDS = 1.0  # between two looks at an object of a bucket
 log = logging.getLogger("rankloop.tombstones")
 
 
@@ -28,7 +31,7 @@ log = logging.getLogger("rankloop.tombstones")
 class _Known:
     """What the file held at a moment; ``stamp`` is None where there was none."""
 
-    stamp: FileStamp | None = None
+    stamp: Stamp | None = None
     key: bytes = b""
     hashes: frozenset[str] = frozenset()
 
@@ -36,11 +39,12 @@ class _Known:
 class Tombstones:
     """The forgotten users of a home, followed while the file grows; any thread may ask."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Location) -> None:
         """Read ``home.tombstones``.
 
         Raises:
             ConfigurationError: the file cannot be read.
+            StorageError: the bucket cannot be used.
         """
         self._path = path
         self._known = _Known()  # replaced whole: no thread meets the hashes of one moment with the stamp of another
@@ -56,7 +60,7 @@ class Tombstones:
         return user_id is not None and bool(known.hashes) and _hash(known.key, user_id) in known.hashes
 
     @property
-    def stamp(self) -> FileStamp | None:
+    def stamp(self) -> Stamp | None:
         """Return which state of the file is known; None: there was none so far."""
         return self._known.stamp
 
@@ -93,47 +97,53 @@ class TombstoneView:
     stays the same.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Location) -> None:
         """Read ``home.tombstones``.
 
         Raises:
             ConfigurationError: the file cannot be read.
+            StorageError: the bucket cannot be used.
         """
         self._tombstones = Tombstones(path)
         self._following = Lock()
+        self._look_seconds = 0.0 if isinstance(path, Path) else LOOK_SECONDS
+        self._next_look = 0.0
         self._troubles = TroubleLog(log)
 
     def __contains__(self, user_id: object) -> bool:
         """Say whether a user was forgotten, as far as the file was followed."""
         return isinstance(user_id, str) and user_id in self._tombstones
 
-    def follow(self) -> FileStamp | None:
-        """Look at the file: microseconds. Return which state of it is known."""
+    def follow(self) -> Stamp | None:
+        """Look at the file, or once a second at an object. Return which state of it is known."""
         with self._following:
+            if time.monotonic() < self._next_look:
+                return self._tombstones.stamp
+            self._next_look = time.monotonic() + self._look_seconds
             trouble = None
             try:
                 self._tombstones.follow()
-            except ConfigurationError as error:
+            except (ConfigurationError, StorageError) as error:
                 trouble = f"{error}; until then who was known to be forgotten stays so"
             self._troubles.report("tombstones", trouble)
             return self._tombstones.stamp
 
 
-def tombstones_stamp(path: Path) -> FileStamp | None:
+def tombstones_stamp(path: Location) -> Stamp | None:
     """Return the stamp of the file; None without one.
 
     Raises:
         ConfigurationError: whether there is one cannot be told.
     """
     try:
-        return file_stamp(path)
+        return document_stamp(path)
     except OSError as error:
         raise ConfigurationError(
             f"{path}: cannot be looked at ({error.strerror}); repair its disk, or set the rights of its folder"
         ) from error
 
 
-def add_tombstone(path: Path, user_id: str) -> str:
+def add_tombstone(path: Location, user_id: str) -> str:
     """Enter a user, durably, unless they are there; return the name of their tombstone (64 hexadecimal digits).
 
     One process at a time may do so: the holder of the home's lock.
@@ -141,36 +151,60 @@ def add_tombstone(path: Path, user_id: str) -> str:
     Raises:
         ConfigurationError: the file cannot be read or written.
     """
-    key, hashes = _read(path) or (secrets.token_bytes(KEY_BYTES), {})
-    name = _hash(key, user_id)
-    if name not in hashes:
-        hashes[name] = datetime.now(UTC).isoformat(timespec="seconds")
-        document = json.dumps({"key": key.hex(), "forgotten": hashes}, indent=1)
+    if not isinstance(path, Path):
+        document = update_document(path, lambda content: _with(path, content, user_id))
+        return _hash(_parse(path, document)[0], user_id)
+    content = _content(path)
+    document = _with(path, content, user_id)
+    if document != content:
         try:
-            write_durably(path, document.encode(), mode=OWNER_ONLY)
+            write_durably(path, document, mode=OWNER_ONLY)
         except OSError as error:
             raise ConfigurationError(
                 f"{path}: cannot be written ({error.strerror}); nothing was erased: free space, or set its rights"
             ) from error
-    return name
+    return _hash(_parse(path, document)[0], user_id)
+
+
+def _with(path: Location, content: bytes | None, user_id: str) -> bytes:
+    """Return the document with a user; the same where they are in it."""
+    key, hashes = (secrets.token_bytes(KEY_BYTES), {}) if content is None else _parse(path, content)
+    name = _hash(key, user_id)
+    if content is not None and name in hashes:
+        return content
+    hashes[name] = datetime.now(UTC).isoformat(timespec="seconds")
+    return json.dumps({"key": key.hex(), "forgotten": hashes}, indent=1).encode()
 
 
 def _hash(key: bytes, user_id: str) -> str:
     return hmac.digest(key, user_id.encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
-def _read(path: Path) -> tuple[bytes, dict[str, str]] | None:
+def _read(path: Location) -> tuple[bytes, dict[str, str]] | None:
+    content = _content(path)
+    return None if content is None else _parse(path, content)
+
+
+def _content(path: Location) -> bytes | None:
     try:
-        content = content_of(path)
-        if content is None:
-            return None
+        return read_document(path)
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def _parse(path: Location, content: bytes) -> tuple[bytes, dict[str, str]]:
+    try:
         document = json.loads(content)
         key, hashes = bytes.fromhex(document["key"]), dict(document["forgotten"])
         if len(key) != KEY_BYTES:
             raise ValueError(f"found a key of {len(key)} bytes, expected {KEY_BYTES}")
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise ConfigurationError(
-            f"{path}: expected the key and hashes that `rankloop forget` writes ({error}); bring the file back: "
-            "without it users who were forgotten would return with their data"
-        ) from error
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise _unusable(path, error) from error
     return key, hashes
+
+
+def _unusable(path: Location, error: Exception) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path}: expected the key and hashes that `rankloop forget` writes ({error}); bring the file back: without it"
+        " users who were forgotten would return with their data"
+    )

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, PreconditionError
@@ -16,12 +16,13 @@ from obstore.exceptions import AlreadyExistsError, PreconditionError
 from components.contracts.errors import StorageError
 from components.home.durable import write_durably
 from components.home.file_lock import FileLock
-from components.home.presence import content_of, files_below, names_in
+from components.home.presence import FileStamp, content_of, file_stamp, files_below, names_in
 from components.home.storage.bucket import readable_errors, store_of
 from components.home.storage.locations import BucketPath, Location
 
 ATTEMPTS = 30
 PAUSE_SECONDS = 0.05
+Stamp: TypeAlias = FileStamp | str  # of a file, or the entity tag of an object
 
 
 def read_document(location: Location) -> bytes | None:
@@ -43,6 +44,22 @@ def read_tagged(location: BucketPath) -> tuple[bytes, str] | None:
         with readable_errors(location):
             answer = obstore.get(store_of(location), location.key)
             return bytes(answer.bytes()), answer.meta["e_tag"] or ""
+    except FileNotFoundError:
+        return None
+
+
+def document_stamp(location: Location) -> Stamp | None:
+    """Return what changes whenever a document does, the same on every machine; None if there is none.
+
+    Raises:
+        OSError: a file cannot be looked at.
+        ConfigurationError, StorageError: the bucket cannot be used.
+    """
+    if isinstance(location, Path):
+        return file_stamp(location)
+    try:
+        with readable_errors(location):
+            return obstore.head(store_of(location), location.key)["e_tag"] or ""
     except FileNotFoundError:
         return None
 
@@ -157,8 +174,3 @@ def has_document(location: Location) -> bool:
             return True
     except FileNotFoundError:
         return False
-
-
-def _lock_of(document: Path) -> FileLock:
-    """Return the lock for changes of a document: a file of its own, which no write replaces."""
-    return FileLock(document.with_name(f".{document.name}.lock"))

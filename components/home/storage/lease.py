@@ -190,10 +190,10 @@ def _next(current: _Written | None, run_id: str, seconds: float) -> LeaseDocumen
 
 
 def _has_expired(location: BucketPath, current: _Written) -> bool:
-    return (_server_time(location) - current.at).total_seconds() > current.document.seconds
+    return (server_time(location) - current.at).total_seconds() > current.document.seconds
 
 
-def _server_time(location: BucketPath) -> datetime:
+def server_time(location: BucketPath) -> datetime:
     """Return the server's present moment: that of an object written just now."""
     probe = location.with_name(f"{location.name}.time")
     write_document(probe, uuid4().bytes)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from components.experiments.experiment import CHAMPION, ArmName, Experiment
-from components.home.presence import FileStamp
+from components.home.storage.documents import Stamp
 from components.home.tombstones import TombstoneView
 from components.ranking.candidates import SOURCES
 from components.ranking_service.answering.catalogue import Catalogue
@@ -96,7 +96,7 @@ class _Customers:
     def __init__(self, rows: OnlineRows, forgotten: TombstoneView) -> None:
         self._rows, self._forgotten = rows, forgotten
         self._choosing = Lock()
-        self._read: tuple[FileStamp | None, Future[Sequence[str]]] | None = None
+        self._read: tuple[Stamp | None, Future[Sequence[str]]] | None = None
 
     def __call__(self) -> Sequence[str]:
         """Read the ids unless they are known.
@@ -112,7 +112,7 @@ class _Customers:
                 read.set_exception(error)
         return read.result()
 
-    def _newest(self, stamp: FileStamp | None) -> tuple[Future[Sequence[str]], bool]:
+    def _newest(self, stamp: Stamp | None) -> tuple[Future[Sequence[str]], bool]:
         """The read to wait for, and whether it is the caller's to do."""
         with self._choosing:
             if self._read is not None and self._read[0] == stamp and not _has_failed(self._read[1]):

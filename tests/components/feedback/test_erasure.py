@@ -140,9 +140,9 @@ def test_a_process_says_that_it_knows_once_it_has_dropped_a_user_and_settled(hom
 
 def test_a_process_that_was_killed_is_not_waited_for(home: Home) -> None:
     process = TombstoneAcknowledger(home, TombstoneView(home.tombstones))
-    left = process._path.read_bytes()
+    left = process.note.read_bytes()
     process.close()
-    process._path.write_bytes(left)  # as a kill leaves it: the note stays, the lock goes
+    process.note.write_bytes(left)  # as a kill leaves it: the note stays, the lock goes
     add_tombstone(home.tombstones, "ann")
     assert await_acknowledgements(home, 5.0) == (0, 0)
-    assert not process._path.exists()
+    assert not process.note.exists()

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ import pytest
 
 from components.contracts.errors import ConfigurationError
 from components.home import tombstones
-from components.home.tombstones import Tombstones, add_tombstone
+from components.home.storage.documents import read_document
+from components.home.storage.locations import BucketPath
+from components.home.tombstones import Tombstones, TombstoneView, add_tombstone
+from tests.waiting import until
 
 ODD = ["user 12", 'o\'hara "x"', "ä 𝄞", "a\nb", "  x "]  # none stands in the file by chance, as 12 in a time
 
@@ -144,3 +148,17 @@ def test_a_file_that_cannot_be_reached_does_not_say_that_nobody_was_forgotten(pa
     path.symlink_to("not mounted")
     with pytest.raises(ConfigurationError, match="cannot be looked at"):
         Tombstones(path)
+
+
+def test_tombstones_of_a_bucket_are_added_by_compare_and_swap_and_followed(bucket: BucketPath) -> None:
+    document = bucket / "tombstones.json"
+    view = TombstoneView(document)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda user: add_tombstone(document, user), ("ann", "bob", "cid", "ann")))
+    known = Tombstones(document)
+    assert known.filter_forgotten(["ann", "bob", "cid", "dan"]) == ["ann", "bob", "cid"]
+    assert not known.follow()
+    assert add_tombstone(document, "ann") == add_tombstone(document, "ann")
+    assert b"ann" not in (read_document(document) or b"")
+    until(lambda: view.follow() == known.stamp)
+    assert "bob" in view

@@ -3,23 +3,23 @@
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
 
-from components.feedback import reading
 from components.feedback.layout import FeedbackLayout
-from components.feedback.reading import LastEvents
+from components.feedback.reading import LastEvents, last_events
 from components.feedback.records import ServedEvent, event_line
 from components.home.layout import Home
+from components.ranking_service.answering.sessions import EVENT_COLUMNS
 from components.ranking_service.live import serving as module
 from components.ranking_service.live.readings import show_readings
 from components.ranking_service.live.serving import Serving
 from components.ranking_service.settings import ServiceSettings
 from components.ranking_service.telemetry.measures import Measures
 from feature_repo.packed_online_store.client import EPOCH, MICROSECOND
+from feature_repo.sessions import TTL
 from tests.components.ranking_service.served_shop import Stocked, caller_of, serving
 
 
@@ -56,13 +56,12 @@ def test_all_users_with_a_session_in_its_window_are_restored(shop: Stocked) -> N
         assert (found.sessions.dropped, found.events_left) == (0, 0)
 
 
-def test_a_file_that_ended_before_the_window_is_not_read(shop: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_ended_before_the_window_is_not_read(shop: Stocked) -> None:
     write_journal(shop.home, [happened(shop, 1, "ann", days_ago=8)], [happened(shop, 1, "bob")])
-    read: list[Path] = []
-    whole = reading.whole_lines
-    monkeypatch.setattr(reading, "whole_lines", lambda segment: (read.append(segment), whole(segment))[1])
-    with serving(shop.home):
-        assert [segment.name for segment in read] == [f"{1:020}-0.jsonl"]
+    read: list[tuple[int, int]] = []
+    with serving(shop.home) as found:
+        last_events(shop.home, found.now() - TTL, 10, EVENT_COLUMNS, lambda *files: read.append(files))
+    assert read == [(1, 1)]
 
 
 def test_what_is_beyond_the_limits_is_counted(shop: Stocked, caplog: pytest.LogCaptureFixture) -> None:

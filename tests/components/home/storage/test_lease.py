@@ -14,8 +14,8 @@ class Server:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ahead = 0.0
-        real = lease_module._server_time
-        monkeypatch.setattr(lease_module, "_server_time", lambda place: real(place) + timedelta(seconds=self.ahead))
+        real = lease_module.server_time
+        monkeypatch.setattr(lease_module, "server_time", lambda place: real(place) + timedelta(seconds=self.ahead))
 
 
 @pytest.fixture
