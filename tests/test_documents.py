@@ -22,6 +22,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 PATH = re.compile(rf"^(?:{'|'.join(FOLDERS)})/\S+$")
 COMMAND = re.compile(r"(?<![\w./-])rankloop ([a-z]+)((?: (?!\|)\S+)*)")
 OPTION = re.compile(r"(?<!\S)\[?(--[a-z][a-z-]*)")
+MODULE_FILE = re.compile(r"^[a-z_/]+\.py$")
 MODULE = re.compile(r"python -m ([a-z_.]+)")
 VARIABLE = re.compile(r"\bRANKLOOP_[A-Z_]+\b")
 TARGET = re.compile(r"\bmake ([a-z-]+)")
@@ -60,6 +61,12 @@ def test_named_paths_exist(document: Path) -> None:
 
 
 @every_document
+def test_named_modules_are_somewhere(document: Path) -> None:
+    modules = [code for code in code_in(document) if MODULE_FILE.match(code)]
+    assert [name for name in modules if not any(path.endswith("/" + name) for path in _modules())] == []
+
+
+@every_document
 def test_named_commands_and_options_exist(document: Path) -> None:
     context = click.Context(rankloop)
     for code in code_in(document):
@@ -86,9 +93,13 @@ def test_named_modules_targets_and_variables_exist(document: Path) -> None:
 
 
 @cache
+def _modules() -> tuple[str, ...]:
+    return tuple(str(module) for folder in FOLDERS for module in (ROOT / folder).rglob("*.py"))
+
+
+@cache
 def _variables() -> frozenset[str]:
-    modules = [module for folder in FOLDERS for module in (ROOT / folder).rglob("*.py")]
-    return frozenset(name for module in modules for name in VARIABLE.findall(module.read_text()))
+    return frozenset(name for module in _modules() for name in VARIABLE.findall(Path(module).read_text()))
 
 
 @pytest.mark.parametrize("page", DECISIONS, ids=names)
