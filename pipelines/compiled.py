@@ -1,12 +1,17 @@
 """The pipelines as Kubernetes resources: a Pipeline and a PipelineVersion that is named after its content.
 
+Beside them the order of each pipeline's steps, for the live table and the report, which do not import kfp.
+
 A PipelineVersion's spec is immutable, and KFP resolves a version by name: so each content gets a name of its own, and
 syncing a changed file makes a new version beside the old one.
 """
 
 import hashlib
+import json
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,9 +20,14 @@ import yaml
 from kfp.compiler import Compiler
 from kfp.compiler.compiler_utils import KubernetesManifestOptions
 
+from components.contracts.steps import ORDER_FILE, PIPELINES, STEPS
+
 MANIFESTS = Path(__file__).parents[1] / "manifests" / "base" / "pipelines"
-PIPELINES = ("training", "monitoring")
 HEADER = "# Written by `rankloop compile` from pipelines/{name}.py; do not edit.\n"
+ORDER_HEADER = """# The steps of each pipeline, each after those it needs.
+# Written by `rankloop compile` from pipelines/; do not edit.
+
+"""
 
 
 @dataclass(frozen=True)
@@ -33,8 +43,11 @@ class Resource:
         return not self.path.exists() or self.path.read_text() != self.text
 
 
-def compiled_resources(folder: Path = MANIFESTS) -> list[Resource]:
-    """Compile every pipeline: one file of its Pipeline, one of its PipelineVersion, and the kustomization of them."""
+def compiled_resources(folder: Path = MANIFESTS, order_file: Path = ORDER_FILE) -> list[Resource]:
+    """Compile every pipeline: one file of its Pipeline, one of its PipelineVersion, and the kustomization of them.
+
+    The last resource is no manifest but the order of steps.
+    """
     resources = [resource for name in PIPELINES for resource in _resources(name, folder)]
     listed = yaml.safe_dump(
         {
@@ -45,19 +58,60 @@ def compiled_resources(folder: Path = MANIFESTS) -> list[Resource]:
         sort_keys=True,
     )
     head = "# Written by `rankloop compile`; do not edit.\n"
-    return [*resources, Resource(folder / "kustomization.yaml", head + listed)]
+    order = "".join(f"{name} = {json.dumps(step_order(name), indent=2)}\n" for name in PIPELINES)
+    return [
+        *resources,
+        Resource(folder / "kustomization.yaml", head + listed),
+        Resource(order_file, ORDER_HEADER + order),
+    ]
+
+
+def step_order(name: str) -> list[str]:
+    """Return the steps of a pipeline after those they need; kfp.local takes those that could be next as they come."""
+    specification = _pipeline(name).pipeline_spec
+    return list(_ordered_steps(specification, specification.root.dag.tasks))
 
 
 def compile_package(name: str, file: Path, options: KubernetesManifestOptions | None = None) -> list[dict[str, Any]]:
     """Compile a pipeline into a file, as KFP's intermediate representation or as resources; return its documents."""
-    pipeline = getattr(import_module(f"pipelines.{name}"), name)
     Compiler().compile(
-        pipeline,
+        _pipeline(name),
         str(file),
         kubernetes_manifest_format=options is not None,
         kubernetes_manifest_options=options,
     )
     return list(yaml.safe_load_all(file.read_text()))
+
+
+def _pipeline(name: str) -> Any:
+    return getattr(import_module(f"pipelines.{name}"), name)
+
+
+def _ordered_steps(specification: Any, tasks: Any) -> Iterator[str]:
+    """Yield the steps of a graph of tasks; a task may be a graph itself, as what an exit handler guards is."""
+    for task in _ordered_tasks({name: tasks[name].dependent_tasks for name in tasks}):
+        component = specification.components[tasks[task].component_ref.name]
+        if component.HasField("dag"):
+            yield from _ordered_steps(specification, component.dag.tasks)
+        else:
+            yield _step_name(task)
+
+
+def _ordered_tasks(needs: dict[str, Any]) -> Iterator[str]:
+    """Yield tasks after those they need; of several that could be next, the one that is declared first."""
+    places = {step.name: place for place, step in enumerate(STEPS)}
+    sorter, ready = TopologicalSorter(needs), list[str]()
+    sorter.prepare()
+    while sorter.is_active():
+        ready += sorter.get_ready()
+        following = min(ready, key=lambda task: places.get(_step_name(task), -1))
+        ready.remove(following)
+        sorter.done(following)
+        yield following
+
+
+def _step_name(task: str) -> str:
+    return task.replace("-", "_")
 
 
 def _resources(name: str, folder: Path) -> list[Resource]:

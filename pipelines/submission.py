@@ -48,7 +48,10 @@ def submit(submission: Submission) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pipeline.yaml"
         specification = compile_package(submission.pipeline, file)[0]
-        parameters = {"run_id": new_run_id(), "code_revision": code_digest()} | submission.parameters
+        parameters: dict[str, Any] = {
+            "run_id": new_run_id(),
+            "fingerprint": {"code": code_digest()},
+        } | submission.parameters
         run_id = parameters["run_id"]
         _check(parameters, specification, submission.pipeline)
         with translated_errors(host):
@@ -66,7 +69,7 @@ def submit(submission: Submission) -> dict[str, Any]:
 
 
 def _create(
-    client: Client, submission: Submission, file: Path, run_id: str, parameters: dict[str, str]
+    client: Client, submission: Submission, file: Path, run_id: str, parameters: dict[str, Any]
 ) -> RunPipelineResult:
     result = client.create_run_from_pipeline_package(
         str(file),
@@ -80,7 +83,7 @@ def _create(
     return result
 
 
-def _check(parameters: dict[str, str], specification: dict[str, Any], pipeline: str) -> None:
+def _check(parameters: dict[str, Any], specification: dict[str, Any], pipeline: str) -> None:
     declared: dict[str, dict[str, Any]] = specification["root"].get("inputDefinitions", {}).get("parameters", {})
     unknown = sorted(set(parameters) - set(declared))
     if unknown:

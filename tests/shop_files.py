@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
+from components.contracts.steps import StepResult
 from components.home.layout import Home
-from components.ingest_events.ingestion import IngestReport, ingest_events
+from components.ingest_events.ingestion import ingest_events
 from components.shop.settings import Shop, load_shop
-from components.validate_events.validation import ValidationReport, validate_events
+from components.validate_events.validation import validate_events
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -48,12 +49,12 @@ class ShopFolder:
         path.write_text(content)
         return path
 
-    def ingest(self, now: datetime = NOW) -> IngestReport:
+    def ingest(self, now: datetime = NOW) -> StepResult[Any]:
         return ingest_events(self.shop(), self.home, now, self.said.append)
 
-    def validate(self, as_of: str | None = None, now: datetime = NOW) -> ValidationReport:
+    def validate(self, as_of: str | None = None, now: datetime = NOW) -> StepResult[Any]:
         """Ingest and validate."""
-        raw = self.ingest(now).raw
+        raw = self.ingest(now).handle
         return validate_events(self.shop(), self.home, raw, as_of, now, self.said.append)
 
     def raw(self, table: str = "events") -> list[dict[str, Any]]:

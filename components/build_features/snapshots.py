@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 
 from components.build_features.distributions import distributions
 from components.contracts.errors import FeatureError
 from components.contracts.handles import Handle
+from components.contracts.step_facts import FeatureFacts, ViewFacts
+from components.contracts.steps import StepResult
 from components.features.snapshots.calendar import calendar
 from components.features.snapshots.earlier_layout import carry_over
 from components.features.snapshots.plan import run_plan, snapshot_plan
@@ -37,17 +37,7 @@ from components.shop.settings import Shop
 DAYS_AT_ONCE = 2  # each packs and writes in one thread while the engine computes the other
 
 
-@dataclass(frozen=True)
-class BuiltFeatures:
-    """What came of the step: ``facts`` has days, computed, revision, views (rows, columns, distributions), span."""
-
-    features: Handle
-    rows_in: int
-    rows_out: int
-    facts: dict[str, Any]
-
-
-def build_features(shop: Shop, home: Home, clean: Handle, say: Callable[[str], None]) -> BuiltFeatures:
+def build_features(shop: Shop, home: Home, clean: Handle, say: Callable[[str], None]) -> StepResult[FeatureFacts]:
     """Build the snapshots of all request times and of the as-of from the clean tables.
 
     Raises:
@@ -83,7 +73,7 @@ def build_features(shop: Shop, home: Home, clean: Handle, say: Callable[[str], N
     prune_pool(home.features / POOL, keep=used | set(pooled))
     handle = Handle("features", str(built.manifest), clean.versions, built.digest, clean.as_of)
     facts = _facts(built, missing, first)
-    return BuiltFeatures(handle, rows_in, sum(view["rows"] for view in facts["views"].values()), facts)
+    return StepResult(handle, rows_in, sum(view.rows for view in facts.views.values()), facts)
 
 
 def _span(space: Workspace, as_of: datetime) -> tuple[datetime, int]:
@@ -122,21 +112,16 @@ def _compute(
     return {file.name: file for file in written}
 
 
-def _facts(built: FeatureSet, computed: list[datetime], first: datetime) -> dict[str, Any]:
+def _facts(built: FeatureSet, computed: list[datetime], first: datetime) -> FeatureFacts:
     views = {}
     for view in VIEWS:
         newest = pq.read_table(built.newest(view))
         rows = sum(pq.read_metadata(built.path(view, day)).num_rows for day in built.days)
-        views[view] = {
-            "rows": rows,
-            "entities": len(newest),
-            "columns": len(newest.schema) - 3,
-            "distributions": distributions(newest),
-        }
-    return {
-        "revision": built.revision,
-        "first_event": first.isoformat(),
-        "days": [day.isoformat() for day in built.days],
-        "computed": [day.isoformat() for day in computed],
-        "views": views,
-    }
+        views[view] = ViewFacts(rows, len(newest), len(newest.schema) - 3, distributions(newest))
+    return FeatureFacts(
+        revision=built.revision,
+        first_event=first.isoformat(),
+        days=[day.isoformat() for day in built.days],
+        computed=[day.isoformat() for day in computed],
+        views=views,
+    )

@@ -6,13 +6,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import TypeAdapter
 
 from components.build_training_set.impressions import ImpressionLog, Window, impression_log
 from components.build_training_set.outcomes import outcomes
@@ -20,6 +20,8 @@ from components.build_training_set.shown import ShownBlocks, shown_requests
 from components.build_training_set.splits import SplitBuilder, built_in_order
 from components.contracts.handles import Handle
 from components.contracts.ranking_examples import REQUESTS, ROWS, SPLITS, ExamplesManifest, write_manifest
+from components.contracts.step_facts import ExamplesFacts, ImpressionFacts, SplitFacts
+from components.contracts.steps import StepResult
 from components.features.snapshots.calendar import Calendar, calendar
 from components.features.snapshots.sets import FeatureSet, open_set
 from components.features.snapshots.workspace import clean_workspace
@@ -37,19 +39,9 @@ KEPT_SETS = 2
 IMPRESSIONS = "impressions"
 
 
-@dataclass(frozen=True)
-class BuiltExamples:
-    """What came of the step: ``facts`` has requests and rows by split, recall by split, slices, shortfall."""
-
-    examples: Handle
-    rows_in: int
-    rows_out: int
-    facts: dict[str, Any]
-
-
 def build_training_set(
-    shop: Shop, home: Home, features: Handle, clean: Handle, say: Callable[[str], None]
-) -> BuiltExamples:
+    shop: Shop, home: Home, clean: Handle, features: Handle, say: Callable[[str], None]
+) -> StepResult[ExamplesFacts]:
     """Build the examples of a feature set into ``examples/<digest>``; equal ones that exist are kept.
 
     Raises:
@@ -63,14 +55,13 @@ def build_training_set(
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         facts = _write_examples(draft, shop, home, chosen, clean, say)
-        (draft / "facts.json").write_text(json.dumps(facts, indent=1))
+        (draft / "facts.json").write_text(json.dumps(asdict(facts), indent=1))
         draft.rename(folder)
     os.utime(folder)
     _prune(folder)
-    facts = json.loads((folder / "facts.json").read_text())
+    facts = TypeAdapter(ExamplesFacts).validate_json((folder / "facts.json").read_bytes())
     handle = Handle("examples", str(folder), clean.versions, digest, clean.as_of)
-    rows = {name: split["rows"] for name, split in facts["splits"].items()}
-    return BuiltExamples(handle, facts["outcomes"], sum(rows.values()), facts)
+    return StepResult(handle, facts.outcomes, sum(split.rows for split in facts.splits.values()), facts)
 
 
 def _digest(shop: Shop, chosen: FeatureSet, clean: Handle) -> str:
@@ -83,7 +74,7 @@ def _digest(shop: Shop, chosen: FeatureSet, clean: Handle) -> str:
 
 def _write_examples(
     draft: Path, shop: Shop, home: Home, chosen: FeatureSet, clean: Handle, say: Callable[[str], None]
-) -> dict[str, Any]:
+) -> ExamplesFacts:
     when = calendar(shop, clean.moment)
     times = {split: [t for t in found if when.snapshot_day(t) in chosen.days] for split, found in when.requests.items()}
     say("collecting outcomes")
@@ -91,7 +82,8 @@ def _write_examples(
         every = [time for split in SPLITS for time in times[split]]
         known = outcomes(space, every, when.horizon, clean.moment, chosen.shape)
     known = {time: _of_known_users(table, chosen, when, time) for time, table in known.items()}
-    facts: dict[str, Any] = {"outcomes": sum(len(table) for table in known.values()), "splits": {}}
+    splits: dict[str, SplitFacts] = {}
+    impressions: ImpressionFacts | None = None
     with (
         _logged(shop, when, clean, chosen, times["train"]) as log,
         default_engine(),
@@ -115,11 +107,11 @@ def _write_examples(
                 more = None
                 if log and split == "train":
                     more = ShownBlocks(shown_requests(log, logged_most, shop.training), joined, when, shop.candidates)
-                facts["splits"][split] = builder.write(draft, blocks, say, more or ())
-                facts |= {"impressions": more.facts} if more else {}
-    shortfall = _shortfall(shop, facts["splits"])
+                splits[split] = builder.write(draft, blocks, say, more or ())
+                impressions = more.facts if more else impressions
+    shortfall = _shortfall(shop, splits)
     write_manifest(draft, _manifest(chosen, when, shortfall))
-    return facts | {"shortfall": shortfall}
+    return ExamplesFacts(sum(len(table) for table in known.values()), splits, impressions, shortfall)
 
 
 @contextmanager
@@ -153,9 +145,9 @@ def _requests_of(outcome: pa.Table) -> int:
     return int(pc.count_distinct(outcome["user_id"]).as_py())
 
 
-def _shortfall(shop: Shop, splits: Mapping[str, Any]) -> str | None:
+def _shortfall(shop: Shop, splits: Mapping[str, SplitFacts]) -> str | None:
     """Why there is too little to train or judge on; None if there is enough."""
-    train, heldout = splits["train"]["requests"], splits["heldout"]["requests"]
+    train, heldout = splits["train"].requests, splits["heldout"].requests
     if train < shop.training.min_requests:
         return (
             f"found {train:,} training requests, expected at least {shop.training.min_requests:,} "

@@ -1,7 +1,7 @@
 """Ranking examples of logged impressions: with the features as served, or with those that a snapshot holds."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from components.build_training_set.impressions import ImpressionLog, served_feat
 from components.build_training_set.requests import indices_in
 from components.build_training_set.slices import request_slices
 from components.contracts.ranking_examples import REQUESTS, ROWS, Split
+from components.contracts.step_facts import ImpressionFacts
 from components.features.inputs.moment import MICROSECOND, microseconds
 from components.features.snapshots.calendar import Calendar
 from components.ranking.baselines import BASELINE_NAMES, baseline_scores
@@ -69,20 +70,23 @@ class ShownBlocks:
 
     def __init__(self, shown: ShownRequests, joined: PointInTime, when: Calendar, limits: Candidates) -> None:
         self.shown, self.joined, self.when, self.limits = shown, joined, when, limits
-        self.facts = {"found": shown.found, "requests": 0, "rows": 0, "rows_as_served": 0, "left_out": 0}
+        self.facts = ImpressionFacts(shown.found, requests=0, rows=0, rows_as_served=0, left_out=0)
 
     def __iter__(self) -> Iterator[Split]:
         served = self.shown.as_served
         yield from self._counted(self._served_blocks(self.shown.of(served)), served=True)
         yield from self._counted(self._recomputed_blocks(self.shown.of(~served)), served=False)
-        self.facts["left_out"] = len(self.shown.requests) - self.facts["requests"]
+        self.facts = replace(self.facts, left_out=len(self.shown.requests) - self.facts.requests)
 
     def _counted(self, blocks: Iterator[Split], served: bool) -> Iterator[Split]:
         for block in blocks:
             if len(block.requests):
-                self.facts["requests"] += len(block.requests)
-                self.facts["rows"] += len(block.rows)
-                self.facts["rows_as_served"] += len(block.rows) if served else 0
+                self.facts = replace(
+                    self.facts,
+                    requests=self.facts.requests + len(block.requests),
+                    rows=self.facts.rows + len(block.rows),
+                    rows_as_served=self.facts.rows_as_served + (len(block.rows) if served else 0),
+                )
                 yield block
 
     def _served_blocks(self, shown: ShownRequests) -> Iterator[Split]:

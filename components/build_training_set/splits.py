@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +15,7 @@ import pyarrow.compute as pc
 from components.build_training_set.requests import NO_RECALL, Recall, examples_at
 from components.build_training_set.sampling import id_hashes, sampled_requests
 from components.contracts.ranking_examples import Split, SplitFiles
+from components.contracts.step_facts import RecallFacts, SplitFacts
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.features import FEATURE_NAMES
 from components.ranking.rows import item_rows, user_rows
@@ -59,7 +59,7 @@ class SplitBuilder:
 
     def write(
         self, draft: Path, blocks: Iterator[Block], say: Callable[[str], None], more: Iterable[Split] = ()
-    ) -> dict[str, Any]:
+    ) -> SplitFacts:
         """Write the split's files: the next of the ``blocks``, ``more`` last; return counts, recall and slices."""
         recall, names = NO_RECALL, np.empty(0, dtype=object)
         with SplitFiles(draft, self.split, len(FEATURE_NAMES), len(BASELINE_NAMES)) as files:
@@ -73,7 +73,7 @@ class SplitBuilder:
                 say(f"{self.split}: {len(block.requests):,} logged requests")
                 files.append(block)
         counted = dict(zip(*(part.tolist() for part in np.unique(names, return_counts=True)), strict=True))
-        return {"requests": files.requests, "rows": files.rows, "slices": counted, "recall": _recall_facts(recall)}
+        return SplitFacts(files.requests, files.rows, counted, _recall_facts(recall))
 
     def _located(self, known: dict[datetime, pa.Table]) -> tuple[Located, Located]:
         """The snapshots that Feast lets each request see, for its users and for every item; times with users only."""
@@ -107,7 +107,7 @@ class SplitBuilder:
         return examples_at(user_table, item_table, asked, time, self.shop.candidates, hashes, negatives)
 
 
-def _recall_facts(recall: Recall) -> dict[str, Any]:
+def _recall_facts(recall: Recall) -> RecallFacts:
     relevant = max(recall.relevant, 1)
     by_source = {name: round(count / relevant, 4) for name, count in recall.by_source.items()}
-    return {"relevant": recall.relevant, "candidates": round(recall.found / relevant, 4), "by_source": by_source}
+    return RecallFacts(recall.relevant, round(recall.found / relevant, 4), by_source)

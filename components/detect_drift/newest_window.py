@@ -7,9 +7,8 @@ these requests tell whether the shop sells other things than it did.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow.compute as pc
@@ -19,6 +18,8 @@ from components.bundles.promotion import named_bundle
 from components.contracts.errors import BundleError
 from components.contracts.handles import Handle
 from components.contracts.ranking_examples import ExamplesManifest, Split, read_manifest, read_split
+from components.contracts.step_facts import DriftFacts
+from components.contracts.steps import StepResult
 from components.detect_drift.detection import LiveRows, detect_drift
 from components.detect_drift.evidently_report import columns_to_show, evidently_html
 from components.detect_drift.metrics import drift_metrics
@@ -40,16 +41,6 @@ PAGE = "evidently.html"
 SHOWN_ROWS = 4_000  # of each frame on Evidently's page
 
 
-@dataclass(frozen=True)
-class Detected:
-    """The drift report's handle (its JSON file), and what is worth telling of it."""
-
-    drift: Handle
-    rows_in: int
-    rows_out: int | None
-    facts: dict[str, Any]
-
-
 def judge_newest_window(
     shop: Shop,
     home: Home,
@@ -58,7 +49,7 @@ def judge_newest_window(
     run_id: str,
     say: Callable[[str], None],
     days: int | None = None,
-) -> Detected:
+) -> StepResult[DriftFacts]:
     """Compare the newest window with the live bundle's reference; before any promotion, with the last bundle's.
 
     Raises:
@@ -80,15 +71,15 @@ def judge_newest_window(
         say("drawing a sample")
         _draw(home.run(run_id) / PAGE, folder, manifest, window, report, thresholds(shop.drift))
     handle = Handle("drift", str(path), examples.versions, bundle.digest, examples.as_of)
-    facts = {
-        "verdict": str(report.verdict),
-        "drifted": report.drifted,
-        "reasons": list(report.reasons),
-        "bundle": bundle.digest,
-        "window_start": window.start.isoformat(),
-        "metrics": drift_metrics(report),
-    }
-    return Detected(handle, len(window.scores), None, facts)
+    facts = DriftFacts(
+        verdict=str(report.verdict),
+        drifted=report.drifted,
+        reasons=list(report.reasons),
+        bundle=bundle.digest,
+        window_start=window.start.isoformat(),
+        metrics=drift_metrics(report),
+    )
+    return StepResult(handle, len(window.scores), None, facts)
 
 
 def thresholds(drift: Drift) -> DriftThresholds:

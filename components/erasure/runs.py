@@ -2,12 +2,10 @@
 
 import json
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from components.home.data_subject import USER_ID, Erased, Person
-from components.home.durable import write_durably
 from components.home.layout import Home
 from components.home.presence import names_in
 from components.home.runs import read_json, write_json
@@ -33,7 +31,7 @@ def _erase_run(run: Path, shop: Shop, person: Person) -> Erased:
         _render_report(run, shop, records)
         _erase_result(run / "result.json", person)
         for record, _ in named:
-            write_durably(run / "steps" / f"{record.name}.json", json.dumps(asdict(record), indent=1).encode())
+            record.save(run)
         total += Erased(sum(dropped for _, dropped in named), len(named) + 1)
     return total
 

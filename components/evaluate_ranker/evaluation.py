@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from components.bundles.loading import Bundle, check_revision, load_ranker, open_bundle
 from components.contracts.handles import Handle
 from components.contracts.ranking_examples import ExamplesManifest, Split, read_manifest, read_split
+from components.contracts.step_facts import EvaluationFacts
+from components.contracts.steps import StepResult
 from components.contracts.verdict import Check, Verdict, write_verdict
 from components.evaluate_ranker.champion import Champion, find_champion
 from components.evaluate_ranker.checks import (
@@ -51,16 +53,6 @@ Current = Callable[[Bundle, Handle], Check]
 
 
 @dataclass(frozen=True)
-class Evaluated:
-    """The verdict's handle, and what is worth telling of it."""
-
-    evaluation: Handle
-    rows_in: int
-    rows_out: int
-    facts: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class Case:
     """All that the gate looks at."""
 
@@ -81,15 +73,15 @@ class Case:
 def evaluate_ranker(
     shop: Shop,
     home: Home,
-    draft: Handle,
-    examples: Handle,
     features: Handle,
-    run_id: str,
+    examples: Handle,
+    draft: Handle,
     environment: str,
+    run_id: str,
     say: Say,
     probe: Probe = probe_future,
     current: Current = check_current_lists,
-) -> Evaluated:
+) -> StepResult[EvaluationFacts]:
     """Judge a draft bundle on the held-out requests and write the verdict into the run's folder.
 
     ``probe`` recomputes features with the future poisoned, from the clean tables that the examples came from;
@@ -98,21 +90,26 @@ def evaluate_ranker(
     Raises:
         BundleError: the draft is incomplete, was changed, or was made for other features than the examples hold.
     """
-    case = _case(shop, home, draft, examples, features, environment, probe, current)
+    case = _case(shop, home, features, examples, draft, environment, probe, current)
     verdict, facts = _judge_baseline(case, say) if case.bundle.manifest.kind == "baseline" else _judge(case, say)
     path = home.run(run_id) / "evaluation" / "verdict.json"
     write_verdict(path, verdict)
-    facts |= {"promote": verdict.promote, "reasons": verdict.reasons, "checks": [asdict(one) for one in verdict.checks]}
+    checks = [asdict(check) for check in verdict.checks]
     handle = Handle("evaluation", str(path), examples.versions, case.bundle.digest, draft.as_of)
-    return Evaluated(handle, len(case.heldout.split.rows), len(case.heldout.relevant), facts)
+    return StepResult(
+        handle,
+        len(case.heldout.split.rows),
+        len(case.heldout.relevant),
+        EvaluationFacts(verdict.promote, verdict.reasons, checks, **facts),
+    )
 
 
 def _case(
     shop: Shop,
     home: Home,
-    draft: Handle,
-    examples: Handle,
     features: Handle,
+    examples: Handle,
+    draft: Handle,
     environment: str,
     probe: Probe,
     current: Current,

@@ -1,17 +1,16 @@
 """Which runs of a home came to an end, and what of theirs is still needed."""
 
-import json
-
 from components.contracts.handles import Handle
 from components.home.layout import Home
+from components.home.runs import read_run
 from components.home.step_records import read_records
 
 
 def trained_features(home: Home) -> Handle | None:
-    """The features of the newest training run that ended well: what batch recommendations read; None before one."""
+    """Return the features of the newest training run that ended well, which batch recommendations read, if any."""
     for path in sorted(home.runs.glob("*/run.json"), reverse=True):  # run ids sort by time
-        run = json.loads(path.read_text())
+        run = read_run(home, path.parent.name)
         built = read_records(path.parent).get("build_features")
-        if (run["pipeline"], run["state"]) == ("training", "done") and built and "features" in built.handles:
+        if (run.pipeline, run.state) == ("training", "done") and built and "features" in built.handles:
             return built.handles["features"]
     return None

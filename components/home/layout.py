@@ -43,7 +43,7 @@ class Home:
         forgotten/<hash>.json     the receipt of each erasure, named by the tombstone
         api_keys.json             hashes of the keys that callers of the service must show
         runs/<run_id>/            run.json, steps/ (records), log.txt, report, kfp/ (KFP's own files)
-        lock                      held by a run for as long as any of its processes lives
+        lock                      held by a run from before its first step until its exit handler has ended it
         shop.json                 which shop this home belongs to
         nobody.json               the shop's own words for nobody, if it has any
 

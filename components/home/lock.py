@@ -1,12 +1,22 @@
-"""The lock of a home: one run at a time, for as long as any process of the run lives; readers do not ask for it."""
+"""The lock of a home: one run at a time; readers do not ask for it.
+
+The holder is the run, not a process: its first step takes the home, each step holds it while it works, and the exit
+handler lets it go. ``RunLock`` is what steps know of it, so that another home than a folder can have another lock.
+
+::
+
+    runner on a laptop   ├──────────────── flock, inherited by every step ────────────────┤
+    steps without one    ├ take ┤├ hold ┤   (the name stands)   ├ hold ┤├ hold ┤├ let go ┤
+"""
 
 import fcntl
 import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 from components.contracts.errors import ConfigurationError, HomeBusyError
 from components.home.layout import Home
@@ -22,28 +32,91 @@ class LockHolder:
     run_id: str
 
 
+class RunLock(Protocol):
+    """What the steps of a run ask of the lock of its home; they may be processes on many machines."""
+
+    def take(self, run_id: str) -> None:
+        """Take the home for a run that begins.
+
+        Raises:
+            ConfigurationError: the home cannot be written.
+            HomeBusyError: another run has it.
+        """
+
+    def hold(self, run_id: str) -> AbstractContextManager[None]:
+        """Hold the home while a step of the run that took it works.
+
+        Raises:
+            HomeBusyError: the home went to another, at the step's begin or while it worked.
+        """
+
+    def let_go(self, run_id: str) -> None:
+        """Let go of the home when the run has ended; one that went to another is left to it."""
+
+
+def run_lock(home: Home) -> RunLock:
+    """Return the lock of a home for its runs: a folder has a flock."""
+    return FolderLock(home)
+
+
+class FolderLock:
+    """A flock on the file ``lock``, which names its holder.
+
+    A laptop's runner has it from before the first step until after the last one. Without a runner the steps of a run
+    share it while they work; in between the name stands, and another run may replace it: then the first one ends.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def take(self, run_id: str) -> None:
+        """Note the run as the holder, unless its runner has done so."""
+        if not self._is_held_by_runner(run_id):
+            with hold_lock(self._home, run_id):
+                pass
+
+    @contextmanager
+    def hold(self, run_id: str) -> Iterator[None]:
+        """Share the flock with the other steps of the run, unless its runner holds it for all of them."""
+        if self._is_held_by_runner(run_id):
+            yield
+            return
+        with _locked(self._home, fcntl.LOCK_SH):
+            self._require_note_of(run_id)
+            yield
+
+    def let_go(self, run_id: str) -> None:
+        """Take the run's name off the lock; a runner lets go by itself."""
+        if not self._is_held_by_runner(run_id):
+            with suppress(HomeBusyError), self.hold(run_id):
+                os.truncate(self._home.lock, 0)
+
+    def _is_held_by_runner(self, run_id: str) -> bool:
+        holder = lock_holder(self._home)
+        return holder is not None and holder.run_id == run_id
+
+    def _require_note_of(self, run_id: str) -> None:
+        holder = _noted(self._home)
+        if holder is None or holder.run_id != run_id:
+            other = f"run {holder.run_id}" if holder else "nobody"
+            raise HomeBusyError(
+                f"home {self._home.root}: found it taken by {other}, expected run {run_id}, which has lost it between "
+                "two steps; nothing that it finished is lost: run it again when the home is free"
+            )
+
+
 @contextmanager
 def hold_lock(home: Home, run_id: str) -> Iterator[int]:
-    """Hold the lock; yield its file descriptor, which children inherit so that they hold it too.
+    """Hold the lock alone; yield its file descriptor, which children inherit so that they hold it too.
 
     Raises:
         ConfigurationError: the home cannot be written.
         HomeBusyError: another run holds the lock.
     """
-    try:
-        home.root.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise ConfigurationError(
-            f"home {home.root}: cannot be written ({error.strerror}); name another with --home"
-        ) from error
-    try:
-        _take(descriptor, home)
+    with _locked(home, fcntl.LOCK_EX) as descriptor:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(asdict(LockHolder(os.getpid(), run_id))).encode(), 0)
         yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def lock_holder(home: Home) -> LockHolder | None:
@@ -61,11 +134,27 @@ def lock_holder(home: Home) -> LockHolder | None:
     return None
 
 
-def _take(descriptor: int, home: Home) -> None:
+@contextmanager
+def _locked(home: Home, operation: int) -> Iterator[int]:
+    try:
+        home.root.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise ConfigurationError(
+            f"home {home.root}: cannot be written ({error.strerror}); name another with --home"
+        ) from error
+    try:
+        _flock(descriptor, operation, home)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _flock(descriptor: int, operation: int, home: Home) -> None:
     deadline = time.monotonic() + DYING_SECONDS
     while True:
         with suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
             return
         holder = _noted(home)
         if (holder is not None and _is_alive(holder.pid)) or time.monotonic() > deadline:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from components.contracts.errors import ConfigurationError
 from components.home.durable import write_durably
 from components.home.layout import Home
 from components.home.lock import lock_holder
+from components.shop.settings import load_shop
+
+read_shop = cache(load_shop)  # once a process: a shop file that changes meanwhile changes nothing of a run
 
 SECONDS = "%Y%m%dT%H%M%S"  # of a run's id, before its milliseconds
 
@@ -31,6 +35,8 @@ class RunRecord:
     seconds: float = 0.0
     error: str | None = None
     fingerprint: dict[str, str] = field(default_factory=dict)  # of code, shop, sources and as-of
+    environment: str = "local"
+    window_days: int | None = None  # of drift, as asked; None: as the shop file says
 
 
 def new_run_id(home: Home | None = None) -> str:
@@ -70,12 +76,23 @@ def read_json(path: Path) -> dict[str, Any]:
     return found
 
 
+def read_run(home: Home, run_id: str) -> RunRecord:
+    """Read the record of a run.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    path = home.run(run_id) / "run.json"
+    if not path.exists():
+        raise ConfigurationError(f"run {run_id}: found no {path}, expected that its first step has begun the run")
+    return RunRecord(**read_json(path))
+
+
 def list_runs(home: Home) -> list[RunRecord]:
     """Return the runs of a home, the newest first."""
     holder = lock_holder(home)
     working = holder.run_id if holder else None
-    found = [RunRecord(**read_json(path)) for path in home.runs.glob("*/run.json")]
-    runs = [_as_it_ended(run, working) for run in found]
+    runs = [_as_it_ended(read_run(home, path.parent.name), working) for path in home.runs.glob("*/run.json")]
     return sorted(runs, key=lambda run: run.run_id, reverse=True)
 
 

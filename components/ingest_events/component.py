@@ -1,4 +1,4 @@
-"""The KFP component of this step."""
+"""The KFP component of this step: the first of every pipeline, which begins the run."""
 
 from kfp import dsl
 from kfp.dsl import Dataset, Output
@@ -7,15 +7,22 @@ from components.contracts.images import image
 
 
 @dsl.component(base_image=image("steps"), install_kfp_package=False)
-def ingest_events(shop: str, home: str, run_id: str, raw: Output[Dataset]) -> None:
-    """Bring what is new in the shop's sources into the raw lake."""
-    from datetime import UTC, datetime
+def ingest_events(
+    home: str,
+    run_id: str,
+    shop: str,
+    pipeline: str,
+    as_of: str,
+    environment: str,
+    window: str,
+    fingerprint: dict,
+    raw: Output[Dataset],
+) -> None:
+    """Begin the run, and bring what is new in the shop's sources into the raw lake."""
+    from components.home.step import first_step
 
-    from components.home.step_records import recorded_step
-
-    with recorded_step("ingest_events", shop, home, run_id) as step:
+    asked = (pipeline, as_of, environment, window, fingerprint)
+    with first_step("ingest_events", home, run_id, shop, *asked) as step:
         from components.ingest_events.ingestion import ingest_events
 
-        report = ingest_events(step.shop, step.home, datetime.now(UTC), step.say)
-        step.leave(raw.path, report.raw)
-        step.report(report.rows_in, report.rows_out, **report.facts)
+        step.finish(raw.path, ingest_events(step.shop, step.home, step.now, step.say))

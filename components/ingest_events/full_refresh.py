@@ -9,11 +9,11 @@ from pathlib import Path
 
 import duckdb
 
+from components.contracts.step_facts import SourceFacts
 from components.contracts.tables import RAW
 from components.home.tombstones import Tombstones
 from components.ingest_events.files.relations import united, unreadable
 from components.ingest_events.forgotten import leave_out_forgotten
-from components.ingest_events.incremental import SourceFacts
 from components.ingest_events.mapping.columns import SourceColumns
 from components.ingest_events.offsets import Offsets
 from components.ingest_events.sources.reader import Layout, SourceReader

@@ -6,12 +6,13 @@ the same row. The rows and the source's offsets are one commit.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
+from components.contracts.step_facts import SourceFacts
 from components.contracts.tables import RAW
 from components.home.tombstones import Tombstones
 from components.ingest_events.files.relations import unreadable
@@ -53,20 +54,6 @@ class IncrementalSource:
     reader: SourceReader
     settings: str
     map_columns: Callable[[SourceColumns], Mapping]
-
-
-@dataclass(frozen=True)
-class SourceFacts:
-    """What came of reading one source."""
-
-    rows_read: int = 0
-    rows_new: int = 0
-    rows_repeated: int = 0
-    files_read: int = 0
-    unmapped: tuple[str, ...] = ()
-    new_columns: tuple[str, ...] = ()
-    times: tuple[str, ...] = ()  # how its time columns were read, in words
-    left_out: dict[str, str] = field(default_factory=dict)  # files beside the data, each with the reason
 
 
 def append_new_rows(

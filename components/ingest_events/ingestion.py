@@ -2,12 +2,12 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from components.contracts.handles import Handle
+from components.contracts.step_facts import IngestionFacts, SourceFacts
+from components.contracts.steps import StepResult
 from components.contracts.tables import RAW
 from components.feedback.compaction.joining import join_small_segments
 from components.feedback.compaction.retention import drop_old_feedback
@@ -15,7 +15,7 @@ from components.feedback.reading import has_feedback
 from components.home.layout import Home
 from components.home.tombstones import Tombstones
 from components.ingest_events.full_refresh import refresh_table
-from components.ingest_events.incremental import SourceFacts, append_new_rows
+from components.ingest_events.incremental import append_new_rows
 from components.ingest_events.older_layouts import name_sources
 from components.ingest_events.shop_sources import IMPRESSIONS, ShopSources
 from components.lake.session import duckdb_session
@@ -23,18 +23,10 @@ from components.lake.tables import table_version
 from components.shop.settings import Shop
 
 
-@dataclass(frozen=True)
-class IngestReport:
-    """What came of an ingestion: ``facts["sources"][name]`` are the facts of one source."""
-
-    raw: Handle
-    rows_in: int  # rows read from sources
-    rows_out: int  # rows that were new
-    facts: dict[str, Any]
-
-
-def ingest_events(shop: Shop, home: Home, now: datetime, say: Callable[[str], None]) -> IngestReport:
+def ingest_events(shop: Shop, home: Home, now: datetime, say: Callable[[str], None]) -> StepResult[IngestionFacts]:
     """Read what is new in every source of a shop, and in the service's log, into ``home.raw``.
+
+    Rows in are those read from sources, rows out the new ones.
 
     Args:
         now: the moment of ingestion, with a zone; what live sources bring is known from then on.
@@ -48,11 +40,11 @@ def ingest_events(shop: Shop, home: Home, now: datetime, say: Callable[[str], No
     if has_feedback(home):
         drop_old_feedback(home, shop.feedback.keep_days, now)
     versions = {table: version for table in RAW if (version := table_version(home.raw / table)) is not None}
-    return IngestReport(
-        raw=Handle(kind="raw", uri=str(home.raw), versions=versions),
+    return StepResult(
+        handle=Handle(kind="raw", uri=str(home.raw), versions=versions),
         rows_in=sum(each.rows_read for each in facts.values()),
         rows_out=sum(each.rows_new for each in facts.values()),
-        facts={"sources": {name: asdict(each) for name, each in facts.items()}},
+        facts=IngestionFacts(facts),
     )
 
 

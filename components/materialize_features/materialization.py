@@ -1,11 +1,12 @@
 """Put the newest snapshot online: Feast's registry applied, every user's and item's row in the packed store."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict
 
 from components.contracts.errors import DamagedStoreError
 from components.contracts.handles import Handle
+from components.contracts.step_facts import OnlineFacts
+from components.contracts.steps import StepResult
 from components.contracts.urls import public_url
 from components.features.snapshots.sets import VIEWS, FeatureSet, open_set, point_current
 from components.home.layout import Home
@@ -23,19 +24,9 @@ from components.shop.settings import Shop
 from feature_repo.packed_online_store.client import WriteReport
 
 
-@dataclass(frozen=True)
-class Materialized:
-    """What came of the step: ``facts`` has registry_applied, views (rows, written, kept_newer), words."""
-
-    online: Handle
-    rows_in: int
-    rows_out: int
-    facts: dict[str, Any]
-
-
 def materialize_features(
     shop: Shop, home: Home, features: Handle, say: Callable[[str], None], asked: bool = False
-) -> Materialized:
+) -> StepResult[OnlineFacts]:
     """Write the set's newest rows online, unless they stand there already.
 
     A newer row is overwritten only if the set's moment was ``asked`` for: then the store goes back to it.
@@ -55,8 +46,8 @@ def materialize_features(
     handle = Handle("online", public_url(home.online_url), features.versions, features.digest, features.as_of)
     views = {view: asdict(report) for view, report in reports.items()}
     written = sum(report.written for report in reports.values())
-    facts = {"registry_applied": applied, "views": views, "words": _words(reports)}
-    return Materialized(handle, sum(report.rows for report in reports.values()), written, facts)
+    facts = OnlineFacts(applied, views, _words(reports))
+    return StepResult(handle, sum(report.rows for report in reports.values()), written, facts)
 
 
 def go_back(home: Home, chosen: FeatureSet, say: Callable[[str], None]) -> None:

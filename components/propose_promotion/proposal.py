@@ -1,43 +1,35 @@
 """Propose a promotion: on one machine the home's pointer moves; nothing moves for a verdict that is not "promote"."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from components.bundles.digest import short
 from components.bundles.environments import Pointer, PointerFiles, PointerTarget
 from components.bundles.promotion import promote
 from components.contracts.errors import PromotionError
 from components.contracts.handles import Handle
+from components.contracts.step_facts import PromotionFacts
+from components.contracts.steps import StepResult
 from components.contracts.verdict import Verdict, read_verdict
 from components.home.layout import Home
 from components.shop.settings import Shop
 
 
-@dataclass(frozen=True)
-class Proposed:
-    """What became of the proposal; the handle's digest is what the environment serves now, if anything."""
-
-    promotion: Handle
-    rows_in: int | None
-    rows_out: int | None
-    facts: dict[str, Any]
-
-
 def propose_promotion(
     shop: Shop,
     home: Home,
-    bundle: Handle,
     evaluation: Handle,
+    bundle: Handle,
     environment: str,
     now: str,
     say: Callable[[str], None],
     target: PointerTarget | None = None,
-) -> Proposed:
+) -> StepResult[PromotionFacts]:
     """Promote a published bundle if its verdict says so; otherwise change nothing and say why.
 
     ``now`` is ISO 8601; ``target`` is where the environment's pointer lives, by default the home.
+    The digest of the handle is what the environment serves now, if anything.
 
     Raises:
         PromotionError: the verdict is about another bundle.
@@ -50,18 +42,19 @@ def propose_promotion(
     pointers = target or PointerFiles(home.environments)
     verdict = read_verdict(Path(evaluation.uri))
     if verdict.promote:
-        facts = asdict(promote(home, shop.name, bundle.digest, environment, now, pointers))
+        facts = PromotionFacts(**asdict(promote(home, shop.name, bundle.digest, environment, now, pointers)))
     else:
         facts = _refusal(bundle.digest, verdict, pointers.read(environment))
-    say(facts["reason"])
+    say(facts.reason)
     place = str(home.environments / f"{environment}.json")
-    return Proposed(Handle("promotion", place, bundle.versions, facts["after"], bundle.as_of), None, None, facts)
+    handle = Handle("promotion", place, bundle.versions, facts.after, bundle.as_of)
+    return StepResult(handle, None, None, facts)
 
 
-def _refusal(digest: str, verdict: Verdict, pointer: Pointer) -> dict[str, Any]:
-    """What is told of a proposal that moved nothing, with the names of a ``PointerChange``."""
+def _refusal(digest: str, verdict: Verdict, pointer: Pointer) -> PromotionFacts:
+    """Say why a proposal moved nothing."""
     live, environment = pointer.bundle, pointer.environment
     stays = f"{environment} keeps {short(live)}" if live else f"nothing is live in {environment}"
     failed = "; ".join(check.reason for check in verdict.checks if not check.passed)
     reason = f"{short(digest)} was refused, so {stays}: {failed}"
-    return {"environment": environment, "before": live, "after": live, "moved": False, "reason": reason}
+    return PromotionFacts(environment, before=live, after=live, moved=False, reason=reason)

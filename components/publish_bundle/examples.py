@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from components.bundles.batch import Batch, open_batch
 from components.bundles.loading import open_bundle
-from components.contracts.example_customers import CustomerExample, PastItem, RecommendedItem, examples_as_facts
+from components.contracts.example_customers import CustomerExample, PastItem, RecommendedItem
 from components.contracts.handles import Handle
 from components.contracts.tables import ITEMS
 from components.features.inputs.catalogue import held_at
@@ -27,8 +26,10 @@ SHOPPERS = (0.95, 0.5, 0.05)  # of all customers, ordered by their shopping trip
 PAST_ITEMS = 6
 
 
-def customer_examples(bundle: Handle, features: Handle, home: Home, say: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Recommend to a frequent, a usual and a rare customer, with the reasons in words, as the fact ``examples``.
+def customer_examples(
+    home: Home, features: Handle, draft: Handle, say: Callable[[str], None]
+) -> tuple[CustomerExample, ...]:
+    """Recommend to a frequent, a usual and a rare customer, with the reasons in words.
 
     Nobody is recommended to when no customer is known.
 
@@ -37,12 +38,10 @@ def customer_examples(bundle: Handle, features: Handle, home: Home, say: Callabl
     """
     say("recommending to three customers")
     found = open_set(features)
-    batch = open_batch(open_bundle(Path(bundle.uri), bundle.digest), found, _typical_users(found))
+    batch = open_batch(open_bundle(Path(draft.uri), draft.digest), found, _typical_users(found))
     lists = batch.recommended(batch.bundle.manifest.k)
     catalogue = _catalogue(home.clean / "items", features.versions["items"], batch.as_of, _mentioned(batch, lists))
-    return examples_as_facts(
-        [_example(batch, part, user, catalogue) for part in lists for user in np.unique(part.user)]
-    )
+    return tuple(_example(batch, part, user, catalogue) for part in lists for user in np.unique(part.user))
 
 
 def _typical_users(features: FeatureSet) -> list[str]:

@@ -1,30 +1,23 @@
 """Seal the judged draft in the model store, with all that is known about it beside it."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from components.bundles.digest import short
 from components.bundles.loading import Bundle, load_ranker, open_bundle
 from components.bundles.sidecar import VerdictDocument
 from components.bundles.store import model_name, publish_folder
 from components.contracts.errors import BundleError
+from components.contracts.example_customers import CustomerExample
 from components.contracts.handles import Handle
+from components.contracts.step_facts import PublicationFacts
+from components.contracts.steps import StepResult
 from components.contracts.verdict import Verdict, read_verdict
 from components.drift.sketch_codec import sketches_from_json
 from components.home.layout import Home
 from components.shop.settings import Shop
-
-
-@dataclass(frozen=True)
-class Published:
-    """The sealed bundle, promoted or not, and its model card."""
-
-    bundle: Handle
-    rows_in: int | None
-    rows_out: int | None
-    facts: dict[str, Any]
 
 
 def publish_bundle(
@@ -36,10 +29,11 @@ def publish_bundle(
     now: str,
     code_revision: str | None,
     say: Callable[[str], None],
-) -> Published:
+    examples: Sequence[CustomerExample] = (),
+) -> StepResult[PublicationFacts]:
     """Publish a draft and its verdict; a refused challenger is published too, but nothing points at it.
 
-    ``now`` is ISO 8601. Publishing the same draft again changes only its sidecar.
+    ``now`` is ISO 8601; ``examples`` are shown in the report. Publishing the same draft again changes only its sidecar.
 
     Raises:
         BundleError: the draft's parts, its verdict or the shop disagree.
@@ -57,7 +51,7 @@ def publish_bundle(
     )
     sealed = publish_folder(home.models, bundle, sidecar)
     handle = Handle("bundle", str(sealed.folder), draft.versions, sealed.digest, draft.as_of)
-    return Published(handle, None, None, _model_card(sealed))
+    return StepResult(handle, None, None, _model_card(sealed, tuple(examples)))
 
 
 def _agreed_verdict(shop: Shop, bundle: Bundle, evaluation: Handle) -> Verdict:
@@ -79,15 +73,17 @@ def _agreed_verdict(shop: Shop, bundle: Bundle, evaluation: Handle) -> Verdict:
     return read_verdict(Path(evaluation.uri))
 
 
-def _model_card(bundle: Bundle) -> dict[str, Any]:
+def _model_card(bundle: Bundle, examples: tuple[CustomerExample, ...]) -> PublicationFacts:
     """What the report tells of a published bundle; the training facts are those of the draft."""
     known = asdict(bundle.sidecar)
     verdict = known.pop("verdict")
-    return known | {
-        "name": f"{model_name(bundle.manifest.shop)}:{short(bundle.digest)}",
-        "kind": bundle.manifest.kind,
-        "promote": verdict["promote"],
-        "feature_list": bundle.manifest.feature_list,
-        "feature_revision": bundle.manifest.feature_revision,
-        "bytes": sum(path.stat().st_size for path in bundle.folder.iterdir() if path.is_file()),
-    }
+    return PublicationFacts(
+        **known,
+        name=f"{model_name(bundle.manifest.shop)}:{short(bundle.digest)}",
+        kind=bundle.manifest.kind,
+        promote=verdict["promote"],
+        feature_list=bundle.manifest.feature_list,
+        feature_revision=bundle.manifest.feature_revision,
+        bytes=sum(path.stat().st_size for path in bundle.folder.iterdir() if path.is_file()),
+        examples=examples,
+    )

@@ -7,14 +7,12 @@ from components.contracts.images import image
 
 
 @dsl.component(base_image=image("steps"), install_kfp_package=False)
-def train_ranker(shop: str, home: str, run_id: str, examples: Input[Dataset], bundle: Output[Model]) -> None:
+def train_ranker(home: str, run_id: str, examples: Input[Dataset], bundle: Output[Model]) -> None:
     """Train the ranker on grouped examples and draft its bundle."""
-    from components.contracts.handles import read_handle
-    from components.home.step_records import recorded_step
+    from components.home.step import recorded_step
 
-    with recorded_step("train_ranker", shop, home, run_id) as step:
+    with recorded_step("train_ranker", home, run_id) as step:
         from components.train_ranker.training import train_ranker
 
-        drafted = train_ranker(step.shop, read_handle(examples.path, "examples"), step.home, run_id, step.say)
-        step.leave(bundle.path, drafted.bundle)
-        step.report(drafted.rows_in, drafted.rows_out, **drafted.facts)
+        rows = step.read("examples", examples.path)
+        step.finish(bundle.path, train_ranker(step.shop, step.home, rows, run_id, step.say))

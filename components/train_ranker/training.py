@@ -15,6 +15,8 @@ from components.bundles.sidecar import Sidecar
 from components.contracts.errors import TrainingError
 from components.contracts.handles import Handle
 from components.contracts.ranking_examples import ExamplesManifest, Split, read_manifest, read_split
+from components.contracts.step_facts import TrainingFacts, facts_document
+from components.contracts.steps import StepResult
 from components.drift.event_rows import sketch_events
 from components.home.layout import Home
 from components.ranking.rivals import best_rule, rule_ndcg
@@ -39,17 +41,7 @@ JUDGED_ROWS = 150_000
 """Rows of whole validation requests that judge every round; more cost time without telling rounds apart."""
 
 
-@dataclass(frozen=True)
-class Drafted:
-    """A draft bundle in the run's folder, and what is worth telling of its training."""
-
-    bundle: Handle
-    rows_in: int
-    rows_out: int
-    facts: dict[str, Any]
-
-
-def train_ranker(shop: Shop, examples: Handle, home: Home, run_id: str, say: Say) -> Drafted:
+def train_ranker(shop: Shop, home: Home, examples: Handle, run_id: str, say: Say) -> StepResult[TrainingFacts]:
     """Train on the examples' training split, stop early on its validation split, and draft a bundle.
 
     Raises:
@@ -69,15 +61,15 @@ def train_ranker(shop: Shop, examples: Handle, home: Home, run_id: str, say: Say
     say("drafting the bundle")
     reference = validation if len(validation.features) else train
     ranker = ranker_from(trained.manifest, trained.models, shop.training.threads)
-    facts = trained.facts | _about(manifest, train, validation, ranker, shop.k)
-    sidecar = Sidecar("", run_id, manifest.as_of, manifest.train_end, examples.versions, facts)
+    facts = TrainingFacts(**trained.facts, **_about(manifest, train, validation, ranker, shop.k))
+    sidecar = Sidecar("", run_id, manifest.as_of, manifest.train_end, examples.versions, facts_document(facts))
     events = sketch_events(shop, learned_events(shop, home, examples))
     sketches = reference_sketches(ranker, reference, trained.manifest.feature_names, events)
     draft = Draft(trained.manifest, trained.models, sketches, warmup_rows(ranker, reference), sidecar)
     bundle = write_draft(home.run(run_id) / "draft", draft)
     handle = Handle("bundle", str(bundle.folder), examples.versions, bundle.digest, examples.as_of)
     rows = len(train.features) + len(validation.features)
-    return Drafted(handle, rows, len(trained.manifest.feature_names), facts)
+    return StepResult(handle, rows, len(trained.manifest.feature_names), facts)
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,13 @@ from components.contracts.images import image
 
 
 @dsl.component(base_image=image("steps"), install_kfp_package=False)
-def validate_events(shop: str, home: str, run_id: str, as_of: str, raw: Input[Dataset], clean: Output[Dataset]) -> None:
+def validate_events(home: str, run_id: str, raw: Input[Dataset], clean: Output[Dataset]) -> None:
     """Hold what was ingested against the data contract."""
-    from datetime import UTC, datetime
+    from components.home.step import recorded_step
 
-    from components.contracts.handles import read_handle
-    from components.home.step_records import asked_moment, recorded_step
-
-    with recorded_step("validate_events", shop, home, run_id) as step:
+    with recorded_step("validate_events", home, run_id) as step:
         from components.validate_events.validation import validate_events
 
-        moment, now = asked_moment(as_of), datetime.now(UTC)
-        report = validate_events(step.shop, step.home, read_handle(raw.path, "raw"), moment, now, step.say)
-        step.leave(clean.path, report.clean)
-        step.warn(*report.warnings)
-        step.report(report.rows_in, report.rows_out, **report.facts)
+        ingested = step.read("raw", raw.path)
+        result = validate_events(step.shop, step.home, ingested, step.run.as_of, step.now, step.say)
+        step.finish(clean.path, result)

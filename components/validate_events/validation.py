@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import chain
-from typing import Any
 
 import duckdb
 
 from components.contracts.errors import ContractBreach
 from components.contracts.handles import Handle
+from components.contracts.step_facts import ValidationFacts
+from components.contracts.steps import StepResult
 from components.contracts.tables import CANONICAL, ITEM_CODES, QUARANTINE
 from components.home.layout import Home
 from components.home.nobody_note import write_nobody
@@ -45,24 +46,14 @@ GROWING = ("events", "impressions")
 SNAPSHOTS = ("items", "users", "promotions")
 
 
-@dataclass(frozen=True)
-class ValidationReport:
-    """What came of a validation; ``clean`` carries the moment that the run stands at."""
-
-    clean: Handle
-    rows_in: int  # new raw rows that were judged
-    rows_out: int  # of these, the ones that became clean
-    facts: dict[str, Any]
-    warnings: tuple[str, ...] = ()
-
-
 def validate_events(
     shop: Shop, home: Home, raw: Handle, as_of: str | None, now: datetime, say: Callable[[str], None]
-) -> ValidationReport:
+) -> StepResult[ValidationFacts]:
     """Judge what is new in the raw tables and bring ``home.clean`` up to date.
 
     Nothing is written before everything is judged, and each table's rows and watermark are one commit: after a breach
     the last good version is what it was, after a kill the next run finishes the work.
+    Rows in are the new raw rows, rows out those of them that became clean; the handle carries the run's moment.
 
     Args:
         as_of: the moment to stand at; None is the end of the last complete day in the data.
@@ -84,13 +75,19 @@ def validate_events(
         days = rows_by_day(session, home, shop.zone)
         end = last_usual_day(days, shop.contract)
         moment = resolve_as_of(as_of, end, shop.zone)
-        facts = quality_facts(session, shop, home, judged.judgements, moment)
-        facts["snapshots"] = {table: asdict(each) for table, each in judged.findings.items() if each.rows}
-        facts["dropped_sources"] = dropped_sources(session, shop, home, raw, list(judged.judgements))
+        facts = quality_facts(
+            session,
+            shop,
+            home,
+            judged.judgements,
+            moment,
+            snapshots={table: asdict(each) for table, each in judged.findings.items() if each.rows},
+            dropped_sources=dropped_sources(session, shop, home, raw, list(judged.judgements)),
+        )
         unused = () if as_of else end_warnings(days, end, shop.contract)
         warnings = (*_warnings(shop, judged), *_warnings_of_clean(session, shop, home, moment, unused))
-    return ValidationReport(
-        clean=Handle(kind="clean", uri=str(home.clean), versions=_versions(home), as_of=moment.isoformat()),
+    return StepResult(
+        handle=Handle(kind="clean", uri=str(home.clean), versions=_versions(home), as_of=moment.isoformat()),
         rows_in=sum(judgement.rows for judgement in judged.judgements.values()),
         rows_out=sum(judgement.valid for judgement in judged.judgements.values()),
         facts=facts,

@@ -1,4 +1,4 @@
-"""The KFP component of this step: the exit handler of every pipeline."""
+"""The KFP component of this step: the exit handler of every pipeline, which ends the run."""
 
 from kfp import dsl
 
@@ -6,12 +6,12 @@ from components.contracts.images import image
 
 
 @dsl.component(base_image=image("steps"), install_kfp_package=False)
-def write_report(shop: str, home: str, run_id: str, status: dsl.PipelineTaskFinalStatus) -> None:
-    """Write the run report, however the other steps ended."""
-    from components.home.step_records import read_records, recorded_step
+def write_report(home: str, run_id: str, status: dsl.PipelineTaskFinalStatus) -> None:
+    """Write the run report and end the run, however the other steps ended."""
+    from components.home.step import last_step
 
-    with recorded_step("write_report", shop, home, run_id) as step:
+    succeeded = status.state == "SUCCEEDED"
+    with last_step("write_report", home, run_id, succeeded) as step:
         from components.write_report.report import write_report
 
-        run = step.home.run(run_id)
-        write_report(run, step.shop, read_records(run), succeeded=status.state == "SUCCEEDED")
+        write_report(step.folder, step.shop, step.records, succeeded=succeeded)

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
+from components.contracts.steps import PIPELINES
 from pipelines.commands.options import json_option
 
 
 @click.command("submit")
-@click.argument("pipeline", type=click.Choice(["training", "monitoring"]))
+@click.argument("pipeline", type=click.Choice(PIPELINES))
 @click.option("--host", metavar="URL", help="KFP's address. [default: $KF_PIPELINES_ENDPOINT, else the cluster's own]")
 @click.option("--param", "params", metavar="K=V", multiple=True, help="A parameter of the pipeline; may be repeated.")
 @click.option("--experiment", default="rankloop", show_default=True, help="KFP experiment of the run.")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from components.drift.window import window_days
 from components.home.homes import open_home, shop_file_of
+from components.home.run_document import Document
 from components.home.step_records import read_records
-from pipelines.runs.document import Document
 from pipelines.runs.pipeline_run import run_to_document
 from pipelines.settings import run_settings
 
@@ -24,8 +24,8 @@ def monitor(
     opened = open_home(home)
     settings = run_settings(shop_file or shop_file_of(opened), home, as_of)
     window_days(settings.shop, window)
-    arguments = {"environment": environment} | ({"window": str(window)} if window else {})
-    document = run_to_document(settings, "monitoring", arguments, {}, quiet)
+    arguments = {"environment": environment, "fingerprint": {}} | ({"window": str(window)} if window else {})
+    document = run_to_document(settings, "monitoring", arguments, quiet)
     facts = read_records(settings.home.run(document["run_id"]))["detect_drift"].facts
     kept = {name: document[name] for name in ("run_id", "shop", "as_of", "steps", "warnings", "reports")}
     found = {name: facts[name] for name in ("drifted", "verdict", "reasons", "bundle", "window_start", "metrics")}

@@ -3,8 +3,8 @@
 from rich.console import Console
 
 from components.home.layout import Home
+from components.home.run_document import Document
 from components.home.runs import RunRecord, list_runs, read_result
-from pipelines.runs.document import Document
 from pipelines.runs.fingerprints import INPUTS, fingerprint
 from pipelines.runs.outputs import lost_decisions, lost_outputs
 from pipelines.runs.pipeline_run import run_to_document
@@ -38,7 +38,7 @@ def train(settings: RunSettings, again: bool, quiet: bool) -> Document:
 
 
 def _run(settings: RunSettings, fingerprint: dict[str, str], quiet: bool) -> Document:
-    return run_to_document(settings, "training", {"code_revision": fingerprint["code"]}, fingerprint, quiet)
+    return run_to_document(settings, "training", {"fingerprint": fingerprint}, quiet)
 
 
 def _training_runs(home: Home) -> list[RunRecord]:

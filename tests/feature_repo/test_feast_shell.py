@@ -56,7 +56,7 @@ def _rows_online(home: Home, chosen: FeatureSet) -> dict[str, dict[str, list[obj
 
 def test_feast_from_the_shell_writes_the_rows_that_the_step_writes(tmp_path):
     home, clean = home_of(tmp_path)
-    features = build_features(small_shop(), home, clean, quiet).features
+    features = build_features(small_shop(), home, clean, quiet).handle
     materialize_features(small_shop(), home, features, quiet)
     chosen = open_set(features)
     written = _rows_online(home, chosen)
@@ -75,7 +75,7 @@ def test_feast_from_the_shell_writes_the_rows_that_the_step_writes(tmp_path):
 
 def test_feast_reads_the_sessions_that_the_service_writes(tmp_path):
     home, clean = home_of(tmp_path)
-    features = build_features(small_shop(), home, clean, quiet).features
+    features = build_features(small_shop(), home, clean, quiet).handle
     materialize_features(small_shop(), home, features, quiet)
     chosen = open_set(features)
     sessions = Sessions()

@@ -40,8 +40,8 @@ def corner_shop(folder: Path) -> ShopFolder:
 def test_a_home_with_any_name_goes_online(tmp_path: Path, name: str) -> None:
     (tmp_path / name.replace("?", "x").replace("*", "y")).mkdir()  # what a pattern would find beside it
     shop = corner_shop(tmp_path / name)
-    clean = shop.validate().clean
-    features = build_features(shop.shop(), shop.home, clean, quiet).features
+    clean = shop.validate().handle
+    features = build_features(shop.shop(), shop.home, clean, quiet).handle
     materialize_features(shop.shop(), shop.home, features, quiet)
 
     chosen = open_set(features)

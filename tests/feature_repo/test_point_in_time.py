@@ -20,7 +20,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def joined(tmp_path_factory):
     home, clean = home_of(tmp_path_factory.mktemp("home"))
-    chosen = open_set(build_features(small_shop(), home, clean, quiet).features)
+    chosen = open_set(build_features(small_shop(), home, clean, quiet).handle)
     with point_in_time(chosen, home) as found:
         yield found
 

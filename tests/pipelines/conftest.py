@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from components.home.layout import Home
-from components.home.runs import RunRecord, new_run_id
+from components.home.runs import new_run_id
 from components.home.step_records import StepRecord
 from pipelines.runs.local_run import run_pipeline
 
 ROOT = Path(__file__).parents[2]
+FAKE = "tests.pipelines.fake_pipelines:two_steps"
 
 SHOP = """
 name = "tiny"
@@ -43,8 +44,8 @@ def run_fake(shop_file: Path, home: Home, monkeypatch: pytest.MonkeyPatch) -> Ru
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
     def run(mood: str = "calm", shop: str = "tiny") -> dict[str, StepRecord]:
-        run = RunRecord(new_run_id(), "fake", shop, str(shop_file), None)
-        arguments = {"shop": str(shop_file), "home": str(home.root), "run_id": run.run_id, "mood": mood}
-        return run_pipeline(home, run, "tests.pipelines.fake_pipelines:two_steps", arguments, lambda records: None)
+        run_id = new_run_id(home)
+        arguments = {"shop": str(shop_file), "home": str(home.root), "run_id": run_id, "mood": mood}
+        return run_pipeline(home, shop, run_id, FAKE, arguments, lambda records: None)
 
     return run

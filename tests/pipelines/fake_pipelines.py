@@ -8,15 +8,19 @@ from components.contracts.images import image
 
 @dsl.component(base_image=image("steps"), install_kfp_package=False)
 def first_step(shop: str, home: str, run_id: str, mood: str, raw: Output[Dataset]):
-    """Leave a handle, or do what the mood says."""
+    """Begin the run and leave a handle, or do what the mood says."""
     import os
     import time
 
     from components.contracts.errors import SourceError
     from components.contracts.handles import Handle
-    from components.home.step_records import recorded_step
+    from components.contracts.step_facts import IngestionFacts
+    from components.contracts.steps import StepResult
+    from components.home import step as steps
 
-    with recorded_step("first_step", shop, home, run_id) as step:
+    with steps.first_step(
+        "first_step", home, run_id, shop, "training", "2026-01-01", "local", "14", {"code": "c"}
+    ) as step:
         step.say("looking around")
         if mood == "refuse":
             raise SourceError("source: found nothing, expected rows; give it some")
@@ -26,33 +30,33 @@ def first_step(shop: str, home: str, run_id: str, mood: str, raw: Output[Dataset
             os.kill(os.getpid(), 9)
         if mood == "sleep":
             time.sleep(60)
-        step.leave(raw.path, Handle("raw", "nowhere", as_of="2026-01-01T00:00:00+00:00"))
-        step.report(rows_in=3, rows_out=2)
+        step.finish(
+            raw.path, StepResult(Handle("raw", "nowhere", as_of="2026-01-01T00:00:00+00:00"), 3, 2, IngestionFacts({}))
+        )
 
 
 @dsl.component(base_image=image("steps"), install_kfp_package=False)
-def second_step(shop: str, home: str, run_id: str, raw: Input[Dataset]):
+def second_step(home: str, run_id: str, raw: Input[Dataset]):
     """Read the handle."""
-    from components.contracts.handles import read_handle
-    from components.home.step_records import recorded_step
+    from components.home.step import recorded_step
 
-    with recorded_step("second_step", shop, home, run_id) as step:
-        step.report(rows_in=len(read_handle(raw.path, "raw").uri))
+    with recorded_step("second_step", home, run_id) as step:
+        step.record.rows_in = len(step.read("raw", raw.path).uri)
 
 
 @dsl.component(base_image=image("monitoring"), install_kfp_package=False)
-def last_step(shop: str, home: str, run_id: str, status: dsl.PipelineTaskFinalStatus):
-    """Note how the others did."""
-    from components.home.step_records import recorded_step
+def last_step(home: str, run_id: str, status: dsl.PipelineTaskFinalStatus):
+    """Note how the others did, and end the run."""
+    from components.home import step as steps
 
-    with recorded_step("last_step", shop, home, run_id) as step:
-        step.report(state=status.state)
+    with steps.last_step("last_step", home, run_id, status.state == "SUCCEEDED") as step:
+        step.record.facts = {"state": status.state}
 
 
 @dsl.pipeline(name="two-steps")
 def two_steps(shop: str, home: str, run_id: str, mood: str = "calm"):
     """Run two steps and an exit step."""
-    exit_task = last_step(shop=shop, home=home, run_id=run_id)
+    exit_task = last_step(home=home, run_id=run_id)
     with dsl.ExitHandler(exit_task):
         first = first_step(shop=shop, home=home, run_id=run_id, mood=mood)
-        second_step(shop=shop, home=home, run_id=run_id, raw=first.outputs["raw"])
+        second_step(home=home, run_id=run_id, raw=first.outputs["raw"])

@@ -13,10 +13,10 @@ from typing import Literal
 
 import psutil
 
+from components.contracts.steps import steps_of
 from components.home.layout import Home
 from components.home.runs import list_runs
 from components.home.step_records import read_records
-from pipelines.runs.step_order import TRAINING
 
 Victim = Literal["everything", "command", "step"]
 VICTIMS: tuple[Victim, ...] = ("everything", "command", "step")
@@ -35,7 +35,7 @@ class Kill:
 def planned_kills(seed: int, seconds: Mapping[str, float]) -> list[Kill]:
     """Plan one kill for every step, at a random moment of its usual seconds; the victims take turns."""
     draw, victims = random.Random(seed), cycle(VICTIMS[seed % 3 :] + VICTIMS[: seed % 3])
-    return [Kill(step, draw.random() * seconds[step], next(victims)) for step in TRAINING]
+    return [Kill(step, draw.random() * seconds[step], next(victims)) for step in steps_of("training")]
 
 
 def run_and_kill(run: Sequence[str], home: Home, kill: Kill) -> str:

@@ -54,11 +54,11 @@ class Answer:
 def stand_at(as_of: str, shop_file: Path, home: Home) -> Answer:
     """Run the steps from the sources to a bundle, and recommend to everyone."""
     shop = load_shop(shop_file)
-    raw = ingest_events(shop, home, NOW, print).raw
-    clean = validate_events(shop, home, raw, as_of, NOW, print).clean
-    features = build_features(shop, home, clean, print).features
-    examples = build_training_set(shop, home, features, clean, print).examples
-    bundle = open_bundle(Path(train_ranker(shop, examples, home, f"at-{as_of}", print).bundle.uri))
+    raw = ingest_events(shop, home, NOW, print).handle
+    clean = validate_events(shop, home, raw, as_of, NOW, print).handle
+    features = build_features(shop, home, clean, print).handle
+    examples = build_training_set(shop, home, clean, features, print).handle
+    bundle = open_bundle(Path(train_ranker(shop, home, examples, f"at-{as_of}", print).handle.uri))
     return Answer(bundle.digest, bundle.manifest.kind, recommend_users(bundle, open_set(features)))
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.contracts.steps import ORDER_FILE, PIPELINES, WORDS, steps_of
 from pipelines import cli
-from pipelines.compiled import MANIFESTS, PIPELINES, Resource, compile_package, compiled_resources
-from pipelines.runs.step_order import MONITORING, TRAINING
+from pipelines.compiled import MANIFESTS, Resource, compile_package, compiled_resources, step_order
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def resources() -> list[Resource]:
 
 def test_committed_files_are_current(resources: list[Resource]) -> None:
     assert [resource.path.name for resource in resources if resource.is_stale] == []
-    assert {path.name for path in MANIFESTS.iterdir()} == {resource.path.name for resource in resources}
+    assert {*MANIFESTS.iterdir(), ORDER_FILE} == {resource.path for resource in resources}
 
 
 def test_compiling_again_gives_the_same_bytes(resources: list[Resource]) -> None:
@@ -27,9 +27,8 @@ def test_compiling_again_gives_the_same_bytes(resources: list[Resource]) -> None
 
 
 def test_a_version_is_named_by_its_content_and_kept(resources: list[Resource]) -> None:
-    versions = [
-        document for resource in resources if (document := yaml.safe_load(resource.text))["kind"] == "PipelineVersion"
-    ]
+    documents = [yaml.safe_load(resource.text) for resource in resources if resource.path.suffix == ".yaml"]
+    versions = [document for document in documents if document["kind"] == "PipelineVersion"]
     assert len(versions) == len(PIPELINES)
     for version in versions:
         pipeline = version["spec"]["pipelineName"]
@@ -37,11 +36,17 @@ def test_a_version_is_named_by_its_content_and_kept(resources: list[Resource]) -
         assert version["metadata"]["annotations"]["argocd.argoproj.io/sync-options"] == "Prune=false"
 
 
-@pytest.mark.parametrize(("name", "steps"), [("training", TRAINING), ("monitoring", MONITORING)])
-def test_the_order_of_steps_names_those_of_the_pipeline(tmp_path: Path, name: str, steps: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("name", PIPELINES)
+def test_the_order_of_steps_is_that_of_the_pipeline(tmp_path: Path, name: str) -> None:
     (specification,) = compile_package(name, tmp_path / "pipeline.yaml")
     executors = specification["deploymentSpec"]["executors"]
-    assert {executor.removeprefix("exec-").replace("-", "_") for executor in executors} == set(steps)
+    steps = steps_of(name)
+    assert {executor.removeprefix("exec-").replace("-", "_") for executor in executors} == set(steps) <= set(WORDS)
+    assert list(steps) == step_order(name)
+    for component in specification["components"].values():
+        for task, details in component.get("dag", {}).get("tasks", {}).items():
+            needed = [steps.index(name.replace("-", "_")) for name in details.get("dependentTasks", [])]
+            assert max(needed, default=-1) < steps.index(task.replace("-", "_"))
 
 
 def test_every_step_is_one_image_by_digest_and_installs_nothing(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_a_run_is_submitted_with_its_pipeline_and_parameters(kfp_host: FakeKfp) 
     (run,) = kfp_host.posted
     assert run["pipeline_spec"]["pipelineInfo"]["name"] == "training"
     assert run["runtime_config"]["parameters"] == {
-        "code_revision": code_digest(),
+        "fingerprint": {"code": code_digest()},
         "shop": "/etc/rankloop/shop.toml",
         "home": "/var/rankloop",
         "run_id": outcome["run_id"],

@@ -6,6 +6,14 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
+from components.contracts.step_facts import (
+    DayFacts,
+    EventFacts,
+    NewRows,
+    QuarantinedRows,
+    ReferenceFacts,
+    ValidationFacts,
+)
 from components.contracts.tables import CANONICAL, QUARANTINE
 from components.home.layout import Home
 from components.lake.session import delta_relation, quote_literal
@@ -18,38 +26,46 @@ OPTIONAL = ("user_id", "quantity", "price", "list_price", "session_id", "request
 
 
 def quality_facts(
-    session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, judgements: dict[str, Judgement], as_of: datetime
-) -> dict[str, Any]:
-    """What the clean data are like at a moment, and what was new in this run."""
+    session: duckdb.DuckDBPyConnection,
+    shop: Shop,
+    home: Home,
+    judgements: dict[str, Judgement],
+    as_of: datetime,
+    snapshots: dict[str, dict[str, Any]],
+    dropped_sources: dict[str, int],
+) -> ValidationFacts:
+    """Say what the clean data are like at a moment, beside what was new in this run and is known of it already."""
     moment = f"TIMESTAMPTZ {quote_literal(as_of.isoformat())}"
     known = f"event_time < {moment} AND available_at <= {moment}"
     events = delta_relation(home.clean / "events", CANONICAL["events"])
     session.execute(f"CREATE TEMP VIEW known_events AS SELECT * FROM {events} WHERE {known}")
-    return {
-        "new": {table: _new_facts(judgement) for table, judgement in judgements.items()},
-        "quarantine": _quarantine_facts(session, shop, home),
-        "events": _event_facts(session),
-        "days": _day_facts(session, shop),
-        "references": _reference_facts(session, shop, home),
-        "tables": _table_sizes(session, home),
-    }
+    return ValidationFacts(
+        new={table: _new_rows(judgement) for table, judgement in judgements.items()},
+        quarantine=_quarantine_facts(session, shop, home),
+        events=_event_facts(session),
+        days=_day_facts(session, shop),
+        references=_reference_facts(session, shop, home),
+        tables=_table_sizes(session, home),
+        snapshots=snapshots,
+        dropped_sources=dropped_sources,
+    )
 
 
-def _new_facts(judgement: Judgement) -> dict[str, Any]:
-    return {
-        "rows": judgement.rows,
-        "clean": judgement.valid,
-        "quarantined": judgement.quarantined,
-        "unusable": sum(judgement.unusable.values()),
-        "reasons": judgement.reasons,
-        "examples": judgement.examples,
-        "without_user": judgement.without_user,
-        "returns": judgement.returns,
-        "values": judgement.values,
-    }
+def _new_rows(judgement: Judgement) -> NewRows:
+    return NewRows(
+        rows=judgement.rows,
+        clean=judgement.valid,
+        quarantined=judgement.quarantined,
+        unusable=sum(judgement.unusable.values()),
+        reasons=judgement.reasons,
+        examples=judgement.examples,
+        without_user=judgement.without_user,
+        returns=judgement.returns,
+        values=judgement.values,
+    )
 
 
-def _quarantine_facts(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home) -> list[dict[str, Any]]:
+def _quarantine_facts(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home) -> list[QuarantinedRows]:
     """Return rows in quarantine by table, source and reason, with a few examples, and the reason in words."""
     quarantine = delta_relation(home.quarantine, QUARANTINE)
     reasons = _records(
@@ -61,10 +77,10 @@ def _quarantine_facts(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home
     words = {
         each["reason"]: in_words(each["reason"], shop.contract, values.get(each["reason"], ())) for each in reasons
     }
-    return [each | {"words": words[each["reason"]]} for each in reasons]
+    return [QuarantinedRows(**each, words=words[each["reason"]]) for each in reasons]
 
 
-def _event_facts(session: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+def _event_facts(session: duckdb.DuckDBPyConnection) -> EventFacts:
     """Rows by type, first and last event, users, items, and the missing share of each optional column."""
     missing = ", ".join(f"count(*) FILTER ({column} IS NULL) AS {column}" for column in OPTIONAL)
     counted = _records(
@@ -76,10 +92,10 @@ def _event_facts(session: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     types = session.execute("SELECT event_type, count(*) FROM known_events GROUP BY 1 ORDER BY 1").fetchall()
     rows = max(counted["rows"], 1)
     shares = {column: counted.pop(column) / rows for column in OPTIONAL}
-    return counted | {"types": dict(types), "missing": shares}
+    return EventFacts(**counted, types=dict(types), missing=shares)
 
 
-def _day_facts(session: duckdb.DuckDBPyConnection, shop: Shop) -> dict[str, Any]:
+def _day_facts(session: duckdb.DuckDBPyConnection, shop: Shop) -> DayFacts:
     """Rows of every day of the shop's zone from the first on, days without rows included."""
     local_day = local_day_sql("event_time", shop.zone)
     span = "generate_series((SELECT min(day) FROM counted), (SELECT max(day) FROM counted), INTERVAL 1 DAY)"
@@ -88,11 +104,11 @@ def _day_facts(session: duckdb.DuckDBPyConnection, shop: Shop) -> dict[str, Any]
         f"SELECT CAST(day AS VARCHAR), coalesce(rows, 0) FROM (SELECT CAST(unnest({span}) AS DATE) AS day) "
         "LEFT JOIN counted USING (day) ORDER BY day"
     ).fetchall()
-    return {
-        "first": days[0][0] if days else None,
-        "rows": [rows for _, rows in days],
-        "empty": [day for day, rows in days if rows == 0],
-    }
+    return DayFacts(
+        first=days[0][0] if days else None,
+        rows=[rows for _, rows in days],
+        empty=[day for day, rows in days if rows == 0],
+    )
 
 
 def rows_by_day(session: duckdb.DuckDBPyConnection, home: Home, zone: ZoneInfo) -> dict[date, int]:
@@ -102,7 +118,7 @@ def rows_by_day(session: duckdb.DuckDBPyConnection, home: Home, zone: ZoneInfo) 
     return dict(session.execute(f"SELECT {local_day} AS day, count(*) FROM {events} GROUP BY day").fetchall())
 
 
-def _reference_facts(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home) -> dict[str, Any]:
+def _reference_facts(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home) -> ReferenceFacts:
     """Shares of event rows whose item or user is unknown, and rows of items that are not merchandise."""
     items = delta_relation(home.clean / "items", CANONICAL["items"])
     users = delta_relation(home.clean / "users", CANONICAL["users"])
@@ -116,11 +132,11 @@ def _reference_facts(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home)
         "FROM known_events LEFT JOIN catalogue USING (item_id) LEFT JOIN people USING (user_id)",
     )[0]
     rows = max(found["rows"], 1)
-    return {
-        "unknown_items": found["unknown_items"] / rows if shop.items else None,
-        "unknown_users": found["unknown_users"] / rows if shop.users else None,
-        "not_merchandise_rows": found["not_merchandise"],
-    }
+    return ReferenceFacts(
+        unknown_items=found["unknown_items"] / rows if shop.items else None,
+        unknown_users=found["unknown_users"] / rows if shop.users else None,
+        not_merchandise_rows=found["not_merchandise"],
+    )
 
 
 def _table_sizes(session: duckdb.DuckDBPyConnection, home: Home) -> dict[str, int]:

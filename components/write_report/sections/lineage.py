@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from components.contracts.handles import Handle
+from components.contracts.steps import STEPS
 from components.write_report.facts import Facts
-from components.write_report.run_outline import STEP_WORDS, Records
+from components.write_report.run_outline import Records
 
 _RUN = {"run_id": "Run", "shop": "Shop", "pipeline": "Pipeline", "started": "Started", "as_of": "As of, as asked"}
 _FINGERPRINT = {"code": "Code", "shop": "Shop file", "sources": "Sources"}
@@ -35,7 +36,10 @@ def lineage(run: Facts, records: Records) -> Lineage | None:
     fingerprint = run.child("fingerprint")
     identity += [(words, text) for key, words in _FINGERPRINT.items() if (text := fingerprint.text(key))]
     produced = tuple(
-        _produced(step, handle) for step in STEP_WORDS if step in records for handle in records[step].handles.values()
+        _produced(step.name, handle)
+        for step in STEPS
+        if step.name in records
+        for handle in records[step.name].handles.values()
     )
     return Lineage(tuple(identity), produced) if identity or produced else None
 

@@ -49,7 +49,7 @@ def test_monitoring_leaves_the_set_that_recommendations_read(tmp_path: Path, mon
 
     def run(run_id: str, pipeline: str, day: int, state: str = "done") -> FeatureSet:
         at = replace(clean, as_of=on(day).isoformat())
-        features = build_features(small_shop(), home, at, quiet).features
+        features = build_features(small_shop(), home, at, quiet).handle
         record = StepRecord("build_features", "done", handles={"features": features})
         write_json(home.run(run_id) / "steps" / "build_features.json", asdict(record))
         save_run(home, RunRecord(run_id, pipeline, "small", "shop.toml", None, state))

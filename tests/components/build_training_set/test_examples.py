@@ -20,13 +20,13 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     home, clean = home_of(tmp_path_factory.mktemp("home"))
-    features = build_features(small_shop(), home, clean, quiet).features
-    return home, clean, features, build_training_set(small_shop(), home, features, clean, quiet)
+    features = build_features(small_shop(), home, clean, quiet).handle
+    return home, clean, features, build_training_set(small_shop(), home, clean, features, quiet)
 
 
 def test_labels_are_the_items_bought_in_the_week_after_the_request(built):
     _, _, _, examples = built
-    split = read_split(Path(examples.examples.uri), "heldout")
+    split = read_split(Path(examples.handle.uri), "heldout")
     requests = split.requests.to_pylist()
     assert {row["request_time"] for row in requests} == {on(56), on(63)}
     rows = split.rows.to_pylist()
@@ -37,20 +37,20 @@ def test_labels_are_the_items_bought_in_the_week_after_the_request(built):
 
 
 def test_rows_are_whole_requests_in_order_of_item_position(built):
-    split = read_split(Path(built[3].examples.uri), "train")
+    split = read_split(Path(built[3].handle.uri), "train")
     request = split.rows["request"].to_numpy()
     position = split.rows["item_position"].to_numpy()
     order = np.lexsort((position, request))
     assert np.array_equal(order, np.arange(len(order)))
     assert split.group_sizes.min() > 0
-    assert split.features.shape == (len(request), len(read_manifest(Path(built[3].examples.uri)).feature_names))
+    assert split.features.shape == (len(request), len(read_manifest(Path(built[3].handle.uri)).feature_names))
 
 
 def test_training_labels_end_before_the_held_out_weeks_begin(built):
-    manifest = read_manifest(Path(built[3].examples.uri))
+    manifest = read_manifest(Path(built[3].handle.uri))
     assert (manifest.train_end, manifest.heldout_start) == (on(56).isoformat(), on(56).isoformat())
     times = {
-        name: read_split(Path(built[3].examples.uri), name).requests["request_time"].to_pylist()
+        name: read_split(Path(built[3].handle.uri), name).requests["request_time"].to_pylist()
         for name in ("train", "validation", "heldout")
     }
     assert max(times["train"]) < min(times["validation"]) < min(times["heldout"]) < AS_OF
@@ -59,13 +59,13 @@ def test_training_labels_end_before_the_held_out_weeks_begin(built):
 
 def test_equal_examples_are_kept_and_a_fresh_home_gives_the_same_bits(built, tmp_path):
     home, clean, features, examples = built
-    again = build_training_set(small_shop(), home, features, clean, quiet)
-    assert again.examples.uri == examples.examples.uri
+    again = build_training_set(small_shop(), home, clean, features, quiet)
+    assert again.handle.uri == examples.handle.uri
     other, other_clean = home_of(tmp_path)
-    other_features = build_features(small_shop(), other, other_clean, quiet).features
-    fresh = build_training_set(small_shop(), other, other_features, other_clean, quiet)
+    other_features = build_features(small_shop(), other, other_clean, quiet).handle
+    fresh = build_training_set(small_shop(), other, other_clean, other_features, quiet)
     for name in ("train", "validation", "heldout"):
-        one, two = (read_split(Path(made.examples.uri), name) for made in (examples, fresh))
+        one, two = (read_split(Path(made.handle.uri), name) for made in (examples, fresh))
         assert np.array_equal(one.features, two.features, equal_nan=True)
         assert one.rows.equals(two.rows)
 
@@ -73,8 +73,8 @@ def test_equal_examples_are_kept_and_a_fresh_home_gives_the_same_bits(built, tmp
 def test_too_few_users_are_told_not_raised(tmp_path):
     home, clean = home_of(tmp_path)
     shop = small_shop(gate={"heldout_horizons": 2, "min_users": 500})
-    features = build_features(shop, home, clean, quiet).features
-    manifest = read_manifest(Path(build_training_set(shop, home, features, clean, quiet).examples.uri))
+    features = build_features(shop, home, clean, quiet).handle
+    manifest = read_manifest(Path(build_training_set(shop, home, clean, features, quiet).handle.uri))
     assert not manifest.enough
     assert "expected those of at least 500 users" in manifest.shortfall
 
@@ -82,9 +82,9 @@ def test_too_few_users_are_told_not_raised(tmp_path):
 def test_too_short_a_history_is_told_not_raised(tmp_path):
     home, clean = home_of(tmp_path)
     early = replace(clean, as_of=on(9).isoformat())
-    features = build_features(small_shop(), home, early, quiet).features
-    examples = build_training_set(small_shop(), home, features, early, quiet)
-    assert "found 0 training requests" in read_manifest(Path(examples.examples.uri)).shortfall
+    features = build_features(small_shop(), home, early, quiet).handle
+    examples = build_training_set(small_shop(), home, early, features, quiet)
+    assert "found 0 training requests" in read_manifest(Path(examples.handle.uri)).shortfall
 
 
 def _bought(user, start):

@@ -7,8 +7,10 @@ import pyarrow as pa
 import pytest
 
 from components.build_features.snapshots import build_features
-from components.build_training_set.examples import BuiltExamples, build_training_set
+from components.build_training_set.examples import build_training_set
 from components.contracts.ranking_examples import Split, read_split
+from components.contracts.step_facts import ImpressionFacts
+from components.contracts.steps import StepResult
 from components.contracts.tables import IMPRESSIONS
 from components.ranking.features import FEATURE_NAMES, feature_list
 from components.shop.settings import FileSource, ImpressionSource
@@ -39,7 +41,9 @@ def shown(request: str, user: str, day: float, items: list[str] | None = None, *
     return [{**row, "item_id": item, "position": place} for place, item in enumerate(items or ITEMS[::-1], start=1)]
 
 
-def built(folder: Path, rows: Impressions, more: list[dict[str, Any]] | None = None, **training: Any) -> BuiltExamples:
+def built(
+    folder: Path, rows: Impressions, more: list[dict[str, Any]] | None = None, **training: Any
+) -> StepResult[Any]:
     from components.home.layout import Home
 
     tables = clean_tables(habits() + (more or []), codes=ITEMS)
@@ -50,12 +54,12 @@ def built(folder: Path, rows: Impressions, more: list[dict[str, Any]] | None = N
         impressions=SOURCE.model_dump(exclude_unset=True),
         training={"snapshots": 3, "min_requests": 5, "impressions": 5.0, **training},
     )
-    features = build_features(shop, home, clean, quiet).features
-    return build_training_set(shop, home, features, clean, quiet)
+    features = build_features(shop, home, clean, quiet).handle
+    return build_training_set(shop, home, clean, features, quiet)
 
 
-def train(examples: BuiltExamples) -> Split:
-    return read_split(Path(examples.examples.uri), "train")
+def train(examples: StepResult[Any]) -> Split:
+    return read_split(Path(examples.handle.uri), "train")
 
 
 def logged(split: Split) -> list[dict[str, Any]]:
@@ -100,9 +104,7 @@ def test_features_as_served_are_used_to_the_bit(tmp_path):
         expected = np.array(row["features"], dtype=np.float32)
         assert np.array_equal(found[row["item_id"]]["features"], expected, equal_nan=True)
         assert (found[row["item_id"]]["position"], found[row["item_id"]]["weight"]) == (row["position"], 1.0)
-    assert examples.facts["impressions"] == {
-        "found": 1, "requests": 1, "rows": 12, "rows_as_served": 12, "left_out": 0,
-    }  # fmt: skip
+    assert examples.facts.impressions == ImpressionFacts(1, requests=1, rows=12, rows_as_served=12, left_out=0)
 
 
 def test_features_of_another_list_are_computed_as_of_the_last_snapshot(tmp_path):
@@ -116,7 +118,7 @@ def test_features_of_another_list_are_computed_as_of_the_last_snapshot(tmp_path)
     assert len(compared) == 2 * len(weekly) > 0
     for row in compared:
         assert np.array_equal(row["features"], weekly[row["item_id"]], equal_nan=True)
-    assert examples.facts["impressions"]["rows_as_served"] == 0
+    assert examples.facts.impressions.rows_as_served == 0
 
 
 def test_a_shown_item_succeeded_by_its_request_or_by_its_user_within_the_horizon(tmp_path):
@@ -146,9 +148,8 @@ def test_requests_without_success_or_of_strangers_are_left_out(tmp_path):
     unknown = shown("r2", "later", 30.5)  # no row in the snapshot of day 28
     examples = built(tmp_path, stranger + unknown + shown("r3", "u2", 31), bought)
     assert {row["user_id"] for row in logged(train(examples))} == {"u2"}
-    assert examples.facts["impressions"] | {"rows": 0} == {
-        "found": 3, "requests": 1, "rows": 0, "rows_as_served": 0, "left_out": 1,
-    }  # fmt: skip
+    impressions = examples.facts.impressions
+    assert impressions == ImpressionFacts(3, requests=1, rows=impressions.rows, rows_as_served=0, left_out=1)
 
 
 def test_rows_in_any_order_give_the_same_bits_and_samples_stay_within_the_limit(tmp_path):
@@ -157,7 +158,7 @@ def test_rows_in_any_order_give_the_same_bits_and_samples_stay_within_the_limit(
     one, two = (
         built(tmp_path / name, given, max_requests=24, impressions=1.0) for name, given in (("a", rows), ("b", mixed))
     )
-    assert 0 < one.facts["impressions"]["requests"] <= 24 // 2
+    assert 0 < one.facts.impressions.requests <= 24 // 2
     first, second = train(one), train(two)
     assert np.array_equal(first.features, second.features, equal_nan=True)
     assert first.rows.equals(second.rows)
@@ -169,4 +170,4 @@ def test_rows_in_any_order_give_the_same_bits_and_samples_stay_within_the_limit(
 def test_a_shop_may_keep_its_impressions_out_of_training(tmp_path):
     examples = built(tmp_path, shown("r1", "u0", 30), impressions=0)
     assert logged(train(examples)) == []
-    assert "impressions" not in examples.facts
+    assert examples.facts.impressions is None

@@ -18,8 +18,10 @@ from components.bundles.store import publish_folder
 from components.contracts.errors import BundleError, ConfigurationError
 from components.contracts.handles import Handle
 from components.contracts.ranking_examples import Split, read_split
+from components.contracts.step_facts import DriftFacts
+from components.contracts.steps import StepResult
 from components.contracts.tables import EVENTS, ITEMS
-from components.detect_drift.newest_window import Detected, judge_newest_window
+from components.detect_drift.newest_window import judge_newest_window
 from components.home.layout import Home
 from components.shop.settings import Drift, FileSource, ItemSource, Shop
 from components.train_ranker.training import train_ranker
@@ -75,7 +77,7 @@ class Bench:
 
     def publish(self, live: bool = False, verdict: dict[str, object] | None = None) -> str:
         """Train, publish and perhaps promote a bundle; return its digest."""
-        draft = train_ranker(self.shop, self.examples, self.home, "run-1", lambda _: None).bundle
+        draft = train_ranker(self.shop, self.home, self.examples, "run-1", lambda _: None).handle
         bundle = open_bundle(Path(draft.uri))
         sealed = publish_folder(
             self.home.models, bundle, replace(bundle.sidecar, verdict=verdict or {"promote": True, "checks": []})
@@ -91,7 +93,7 @@ class Bench:
         versions = self.examples.versions | {"events": self.examples.versions.get("events", -1) + 1}
         return replace(self, examples=replace(self.examples, versions=versions))
 
-    def judge(self, days: int | None = None) -> Detected:
+    def judge(self, days: int | None = None) -> StepResult[Any]:
         self.home.run("run-2").mkdir(parents=True, exist_ok=True)
         return judge_newest_window(self.shop, self.home, self.examples, "local", "run-2", lambda _: None, days)
 
@@ -113,10 +115,10 @@ def bench(tmp_path: Path) -> Bench:
 def test_an_unchanged_shop_is_stable_and_all_three_tables_are_judged(bench: Bench) -> None:
     digest = bench.publish()
     found = bench.judge()
-    assert (found.facts["verdict"], found.facts["drifted"], found.facts["reasons"]) == ("stable", False, [])
-    assert found.facts["bundle"] == found.drift.digest == digest
+    assert (found.facts.verdict, found.facts.drifted, found.facts.reasons) == ("stable", False, [])
+    assert found.facts.bundle == found.handle.digest == digest
     assert found.rows_in == 60 * 30
-    report = json.loads(Path(found.drift.uri).read_text())
+    report = json.loads(Path(found.handle.uri).read_text())
     assert {table["name"]: table["verdict"] for table in report["tables"]} == dict.fromkeys(
         ("features", "predictions", "data"), "stable"
     )
@@ -126,13 +128,13 @@ def test_an_unchanged_shop_is_stable_and_all_three_tables_are_judged(bench: Benc
     assert (bench.home.run("run-2") / "evidently.html").is_file()
 
 
-def sample(facts: dict[str, Any], name: str, **labels: str) -> float:
+def sample(facts: DriftFacts, name: str, **labels: str) -> float:
     """The value of the one sample of a metric with these labels."""
-    (value,) = (found["value"] for found in facts["metrics"][name] if labels.items() <= found.items())
+    (value,) = (found["value"] for found in facts.metrics[name] if labels.items() <= found.items())
     return float(value)
 
 
-def new_categories(facts: dict[str, Any], column: str) -> float:
+def new_categories(facts: DriftFacts, column: str) -> float:
     return sample(facts, "rankloop_drift_statistic", table="data", column=column, statistic="new_category_share")
 
 
@@ -140,7 +142,7 @@ def new_categories(facts: dict[str, Any], column: str) -> float:
 def test_the_window_starts_with_its_first_request(bench: Bench, days: int | None, start: int) -> None:
     bench.publish()
     found = bench.judge(days)
-    assert found.facts["window_start"] == (AS_OF - timedelta(days=start)).isoformat()
+    assert found.facts.window_start == (AS_OF - timedelta(days=start)).isoformat()
     assert sample(found.facts, "rankloop_drift_rows", table="data") == start * USERS
     assert found.rows_in == 60 * 30 * start // 7
 
@@ -160,21 +162,21 @@ def test_a_category_that_is_new_alarms_by_its_limit_and_is_named(bench: Bench) -
         return f"Garden-{BRANDS[user % 2]}" if lately and user < 10 else usual(day, user)
 
     found = bench.sell(gardening).judge()
-    assert found.facts["drifted"]
-    (reason,) = found.facts["reasons"]
+    assert found.facts.drifted
+    (reason,) = found.facts.reasons
     assert reason.startswith("data.category_1: ")
     assert "25.0% of rows have a category that the reference does not know" in reason
     assert reason.endswith("'Garden' 25.0%")
     assert new_categories(found.facts, "category_1") == 0.25
     assert new_categories(found.facts, "brand") == 0
     lenient = replace(bench.sell(gardening), shop=corner_shop(new_categories=0.3, psi=50))
-    assert lenient.judge().facts["verdict"] == "stable"
+    assert lenient.judge().facts.verdict == "stable"
 
 
 def test_a_brand_that_is_gone_alarms_and_is_named(bench: Bench) -> None:
     bench.publish()
     found = bench.sell(lambda day, user: usual(day, user).replace("Birch", "Alder")).judge()
-    (reason,) = found.facts["reasons"]
+    (reason,) = found.facts.reasons
     assert "data.brand: " in reason
     assert "categories of 50.0% of the reference's rows vanished (limit 5.0%): 'Birch' 50.0%" in reason
 
@@ -184,7 +186,7 @@ def test_moved_features_and_scores_alarm(bench: Bench) -> None:
     split = read_split(Path(bench.examples.uri), "heldout")
     moved = Split(np.array(split.features) + 3, np.array(split.baselines), split.rows, split.requests)
     write_split(Path(bench.examples.uri), "heldout", moved)
-    reasons = " ".join(bench.judge().facts["reasons"])
+    reasons = " ".join(bench.judge().facts.reasons)
     assert "features.taste" in reasons
     assert "predictions.score" in reasons
 
@@ -193,10 +195,10 @@ def test_quality_is_held_against_what_the_bundle_was_judged_with(bench: Bench) -
     contenders = [{"name": "challenger", "ndcg": {"mean": 0.99, "low": 0.98, "high": 1.0}}]
     bench.publish(verdict={"promote": True, "checks": [], "contenders": contenders})
     other_k = replace(bench, shop=bench.shop.model_copy(update={"k": 3}))
-    (reason,) = other_k.judge().facts["reasons"]
+    (reason,) = other_k.judge().facts.reasons
     assert reason.startswith("quality: NDCG@10 0.9900 → 0.")
     assert "over 60 users; the fall is at least 0." in reason
-    assert "over 60 users" in bench.judge(14).facts["reasons"][0]  # two requests of each
+    assert "over 60 users" in bench.judge(14).facts.reasons[0]  # two requests of each
 
 
 def test_by_default_a_window_of_few_users_is_not_judged_and_one_of_many_rows_a_user_is(tmp_path: Path) -> None:
@@ -204,9 +206,9 @@ def test_by_default_a_window_of_few_users_is_not_judged_and_one_of_many_rows_a_u
     few = bench_of(tmp_path / "few", World(users=least // 2), min_users=least)
     few.publish()
     found = few.judge().facts
-    assert (found["verdict"], found["drifted"]) == ("too_small", False)
-    assert "features: the live window is too small to judge: " in " ".join(found["reasons"])
-    assert all(reason.endswith(f" users, at least {least} are needed") for reason in found["reasons"])
+    assert (found.verdict, found.drifted) == ("too_small", False)
+    assert "features: the live window is too small to judge: " in " ".join(found.reasons)
+    assert all(reason.endswith(f" users, at least {least} are needed") for reason in found.reasons)
     many = bench_of(tmp_path / "many", World(users=3 * least), min_users=least)
     many.publish()
     assert sample(many.judge().facts, "rankloop_drift_table_verdict", table="features") == 0
@@ -219,9 +221,9 @@ def test_the_live_bundle_is_the_reference_and_before_any_the_last_one(bench: Ben
     training = bench.shop.training.model_copy(update={"learning_rate": 0.3})
     other = replace(bench, shop=bench.shop.model_copy(update={"training": training})).publish()
     assert other != live
-    assert bench.judge().facts["bundle"] == live
+    assert bench.judge().facts.bundle == live
     (bench.home.environments / "local.json").unlink()
-    assert bench.judge().facts["bundle"] == other
+    assert bench.judge().facts.bundle == other
 
 
 def test_without_a_catalogue_only_the_kinds_of_events_are_watched(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from components.bundles.promotion import promote
 from components.bundles.store import publish_folder
 from components.contracts.handles import Handle
 from components.contracts.ranking_examples import Split, read_manifest, read_split, write_manifest
+from components.contracts.steps import StepResult
 from components.contracts.tables import EVENTS
 from components.contracts.verdict import Check, Verdict, read_verdict
-from components.evaluate_ranker.evaluation import Evaluated, evaluate_ranker
+from components.evaluate_ranker.evaluation import evaluate_ranker
 from components.evaluate_ranker.future_poison import LeakProbe
 from components.home.layout import Home
 from components.shop.settings import Shop
@@ -41,18 +42,18 @@ class Bench:
     now: Check = ORDERED  # what lists of the present moment are worth
 
     def judge(self, shop: Shop | None = None, draft: Handle | None = None) -> Verdict:
-        return read_verdict(Path(self.evaluate(shop, draft).evaluation.uri))
+        return read_verdict(Path(self.evaluate(shop, draft).handle.uri))
 
-    def evaluate(self, shop: Shop | None = None, draft: Handle | None = None) -> Evaluated:
+    def evaluate(self, shop: Shop | None = None, draft: Handle | None = None) -> StepResult[Any]:
         draft, shop = draft or self.draft, shop or self.shop
         return evaluate_ranker(
             shop,
             self.home,
-            draft,
-            self.examples,
             Handle("features", "set", {}),
-            "run-2",
+            self.examples,
+            draft,
             "local",
+            "run-2",
             lambda _: None,
             probe=lambda *_: self.found,
             current=lambda *_: self.now,
@@ -103,7 +104,7 @@ def set_up(folder: Path, world: World | None = None) -> Bench:
     sold = [sale(f"item-{number:03}") for number in range(world.candidates)]
     version = write_sales(home, [*sold, sale("item-000", days_before_heldout=-3, user_id="bob")])
     examples = replace(write_examples(folder / "examples", world), versions={"events": version})
-    return Bench(home, shop, examples, train_ranker(shop, examples, home, "run-1", lambda _: None).bundle)
+    return Bench(home, shop, examples, train_ranker(shop, home, examples, "run-1", lambda _: None).handle)
 
 
 def check(verdict: Verdict, name: str) -> Check:

@@ -22,7 +22,7 @@ LEFT_OUT = [{"item_id": item, "is_merchandise": False} for item in ("tea", "milk
 def looked_at(folder: Path, events: Sequence[dict[str, Any]], items: Sequence[dict[str, Any]]) -> Check:
     """What the gate says of the rule that buys again, in a shop with these events and items."""
     home = Home(folder / "home")
-    features = build_features(small_shop(), home, write_clean(home, clean_tables(events, items)), quiet).features
+    features = build_features(small_shop(), home, write_clean(home, clean_tables(events, items)), quiet).handle
     bundle = write_draft(folder / "draft", buying_again(features))
     return check_current_lists(bundle, features)
 

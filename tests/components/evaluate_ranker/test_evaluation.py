@@ -10,6 +10,7 @@ import pytest
 from components.bundles.loading import open_bundle
 from components.contracts.errors import BundleError
 from components.contracts.ranking_examples import read_split
+from components.contracts.step_facts import facts_document
 from components.ranking.metrics import ndcg, ranked_lists
 from components.train_ranker.training import train_ranker
 from tests.components.evaluate_ranker.judging import Bench, check, failed, sale, set_up, write_sales
@@ -61,7 +62,7 @@ def test_the_numbers_are_those_of_the_metrics_on_the_held_out_rows(bench: Bench)
 
 
 def test_the_facts_are_json_and_name_each_held_out_week(bench: Bench) -> None:
-    facts = json.loads(json.dumps(bench.evaluate().facts))
+    facts = json.loads(json.dumps(facts_document(bench.evaluate().facts)))
     assert list(facts["weeks"]) == ["2024-05-20T00:00:00+00:00", "2024-05-27T00:00:00+00:00"]
     assert facts["heldout_users"] == 60
     assert facts["promote"] is True
@@ -106,7 +107,7 @@ def test_a_challenger_behind_the_champion_is_refused(tmp_path: Path) -> None:
     worse = bench.shop.model_copy(
         update={"training": bench.shop.training.model_copy(update={"rounds": 1, "logit_rounds": 1, "depth": 1})}
     )
-    draft = train_ranker(worse, bench.examples, bench.home, "run-3", lambda _: None).bundle
+    draft = train_ranker(worse, bench.home, bench.examples, "run-3", lambda _: None).handle
     verdict = bench.judge(draft=draft)
     assert not verdict.promote
     assert "may be inferior to the champion" in check(verdict, "non_inferiority").reason
@@ -141,7 +142,7 @@ def test_a_champion_trained_on_the_held_out_weeks_is_set_aside(bench: Bench) -> 
 def test_a_champion_of_another_feature_revision_is_set_aside(bench: Bench) -> None:
     bench.make_champion()
     bench.amend_manifest(feature_revision="revision-2")
-    draft = train_ranker(bench.shop, bench.examples, bench.home, "run-3", lambda _: None).bundle
+    draft = train_ranker(bench.shop, bench.home, bench.examples, "run-3", lambda _: None).handle
     verdict = bench.judge(draft=draft)
     assert verdict.set_aside is not None
     assert "made for feature-store revision revision-1, found revision-2" in verdict.set_aside
@@ -263,6 +264,6 @@ def test_a_baseline_of_a_shop_without_requests_is_judged_without_numbers(tmp_pat
 
 def test_the_verdict_names_the_digest_that_was_judged(bench: Bench) -> None:
     evaluated = bench.evaluate()
-    assert evaluated.evaluation.digest == open_bundle(Path(bench.draft.uri)).digest
-    assert evaluated.evaluation.kind == "evaluation"
+    assert evaluated.handle.digest == open_bundle(Path(bench.draft.uri)).digest
+    assert evaluated.handle.kind == "evaluation"
     assert evaluated.rows_in == 3600

@@ -10,6 +10,7 @@ import pytest
 from components.build_features.snapshots import build_features
 from components.build_training_set.examples import build_training_set
 from components.contracts.ranking_examples import Split, read_split
+from components.contracts.step_facts import ImpressionFacts
 from components.feedback.records import ServedEvent, ServedList
 from components.ranking.features import FEATURE_NAMES, feature_list
 from tests.components.build_features.homes import AS_OF, habits, quiet
@@ -69,12 +70,12 @@ def came_back(event: str, day: float, kind: str, item: str, request: str | None,
     return an_event(event, event_time=on(day), event_type=kind, item_id=item, request_id=request, user_id=user)
 
 
-def learnt(shop: ShopFolder) -> tuple[Split, dict[str, Any]]:
+def learnt(shop: ShopFolder) -> tuple[Split, ImpressionFacts | None]:
     """The training split that comes of all, and what is told of the impressions in it."""
-    clean = shop.validate(AS_OF.isoformat(), now=NOW).clean
-    features = build_features(shop.shop(), shop.home, clean, quiet).features
-    built = build_training_set(shop.shop(), shop.home, features, clean, quiet)
-    return read_split(Path(built.examples.uri), "train"), built.facts.get("impressions", {})
+    clean = shop.validate(AS_OF.isoformat(), now=NOW).handle
+    features = build_features(shop.shop(), shop.home, clean, quiet).handle
+    built = build_training_set(shop.shop(), shop.home, clean, features, quiet)
+    return read_split(Path(built.handle.uri), "train"), built.facts.impressions
 
 
 def logged(split: Split) -> dict[tuple[str, str], dict[str, Any]]:
@@ -100,7 +101,7 @@ def test_a_list_and_its_purchase_become_an_example_with_the_features_as_served(t
         row = rows["newcomer", item]
         assert row["features"].tobytes() == served.features[place].tobytes()
         assert (row["position"], row["label"]) == (place + 1, float(item == "i03"))
-    assert facts == {"found": 1, "requests": 1, "rows": 5, "rows_as_served": 5, "left_out": 0}
+    assert facts == ImpressionFacts(1, requests=1, rows=5, rows_as_served=5, left_out=0)
 
 
 @pytest.mark.parametrize(("success", "expected"), [('"purchase"', {"i02"}), ('"click", "purchase"', {"i01", "i02"})])
@@ -143,4 +144,4 @@ def test_nothing_whose_window_is_open_is_an_example(tmp_path: Path) -> None:
     bought = [came_back(f"e{user}", 31 if user != "b" else 50, "purchase", "i01", None, user=user) for user in "abc"]
     split, facts = learnt(shop_with(tmp_path, *records, *bought))
     assert {user for user, _ in logged(split)} == {"c"}
-    assert facts["found"] == 1
+    assert facts.found == 1

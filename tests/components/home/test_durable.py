@@ -10,9 +10,8 @@ import pytest
 from components.features.snapshots.pool import write_snapshot
 from components.home.layout import Home
 from components.home.runs import RunRecord, save_run
-from components.home.step_records import Step
+from components.home.step_records import StepRecord
 from tests.components.features.snapshots.feature_sets import MONDAY, a_set, snapshot
-from tests.shop_files import shop_folder
 
 
 def synced_before(monkeypatch: pytest.MonkeyPatch, target: Path, write: Callable[[], object]) -> list[Path]:
@@ -55,9 +54,6 @@ def test_a_run_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_record_of_a_step_that_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shop_folder(tmp_path)
-    step = Step("ingest_events", str(tmp_path / "shop.toml"), str(tmp_path / "home"), "r1")
-    step.record.state = "done"
-
-    record = Home(tmp_path / "home").run("r1") / "steps" / "ingest_events.json"
-    assert synced_before(monkeypatch, record, step.save) == []
+    run = Home(tmp_path / "home").run("r1")
+    ended = StepRecord("ingest_events", state="done")
+    assert synced_before(monkeypatch, run / "steps" / "ingest_events.json", lambda: ended.save(run)) == []

@@ -10,7 +10,6 @@ import pytest
 from components.contracts.errors import ConfigurationError
 from components.home.file_system import require_hard_links
 from components.home.layout import Home
-from components.home.runs import RunRecord
 from pipelines.health import examine
 from pipelines.runs.local_run import run_pipeline
 
@@ -27,11 +26,8 @@ def test_links_are_made_and_removed(tmp_path: Path) -> None:
 def test_a_home_without_links_is_refused_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "link", refuse)
     home = Home(tmp_path / "home")
-    run = RunRecord(
-        "r1", "training", "shop", "shop.toml", as_of=None, started="2026-01-01T00:00:00+00:00", fingerprint={}
-    )
     with pytest.raises(ConfigurationError, match=r"has no hard links \(Operation not permitted\); name another --home"):
-        run_pipeline(home, run, "none:none", {}, lambda _: None)
+        run_pipeline(home, "shop", "r1", "none:none", {}, lambda _: None)
     assert [path.name for path in home.root.iterdir()] == [home.lock.name]
     (finding,) = [finding for finding in examine(tmp_path / "shop.toml", home.root) if finding.subject == "links"]
     assert not finding.well

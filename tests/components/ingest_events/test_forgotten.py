@@ -42,7 +42,7 @@ def test_they_are_left_out_of_sources_that_are_read_again_or_have_grown(tmp_path
     assert '" 17 "' in shop.quarantine()[0][1]
     forget(shop, "17")
     assert (users(shop.raw()), users(shop.raw("users")), shop.quarantine()) == ({"171"}, {"171"}, [])
-    versions = shop.validate().clean.versions
+    versions = shop.validate().handle.versions
     assert shop.ingest().rows_in == 0
 
     shop.write("purchases.csv", HEADER + FIRST + "17,4,2024-03-02 10:00:00\n171,5,2024-03-02 10:00:00\n17,6,never\n")
@@ -52,7 +52,7 @@ def test_they_are_left_out_of_sources_that_are_read_again_or_have_grown(tmp_path
     assert users(shop.raw()) == users(shop.clean()) == {"171"}
     assert users(shop.clean("users")) == {"171", "172"}
     assert shop.quarantine() == []
-    assert report.clean.versions["events"] == versions["events"] + 1
+    assert report.handle.versions["events"] == versions["events"] + 1
     again = shop.ingest()
     assert (again.rows_in, again.rows_out) == (0, 0)
 
@@ -68,9 +68,9 @@ def test_a_table_that_is_read_whole_each_time_settles(tmp_path: Path) -> None:
     shop = shop_folder(tmp_path, PURCHASES + PEOPLE + source, purchases=HEADER + FIRST)
     shop.validate()
     forget(shop, "17")
-    after = shop.validate().clean.versions["users"]
+    after = shop.validate().handle.versions["users"]
     assert users(shop.clean("users")) == {"171"}
-    assert shop.validate().clean.versions["users"] == after
+    assert shop.validate().handle.versions["users"] == after
 
 
 def test_what_the_service_logged_of_them_is_left_out(tmp_path: Path) -> None:

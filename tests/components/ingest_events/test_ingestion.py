@@ -40,7 +40,7 @@ def test_rows_and_offsets_are_one_commit(tmp_path: Path) -> None:
     report = shop.ingest()
 
     assert (report.rows_in, report.rows_out) == (2, 2)
-    assert report.raw.versions == {"events": 0}
+    assert report.handle.versions == {"events": 0}
     assert items(shop) == ["1", "2"]
 
 
@@ -50,7 +50,7 @@ def test_nothing_new_commits_nothing(tmp_path: Path) -> None:
 
     again = shop.ingest()
 
-    assert (again.rows_in, again.rows_out, again.raw.versions) == (0, 0, {"events": 0})
+    assert (again.rows_in, again.rows_out, again.handle.versions) == (0, 0, {"events": 0})
 
 
 def test_a_touched_file_is_not_new(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_touched_file_is_not_new(tmp_path: Path) -> None:
     shop.ingest()
     os.utime(tmp_path / "purchases.csv", (1, 1))
 
-    assert shop.ingest().raw.versions == {"events": 0}
+    assert shop.ingest().handle.versions == {"events": 0}
 
 
 def test_a_grown_file_brings_only_its_new_rows(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_grown_file_brings_only_its_new_rows(tmp_path: Path) -> None:
 
     report = shop.ingest()
 
-    assert report.facts["sources"]["purchases"]["rows_repeated"] == 2
+    assert report.facts.sources["purchases"].rows_repeated == 2
     assert items(shop) == ["1", "2", "3"]
 
 
@@ -92,8 +92,8 @@ def test_a_folder_brings_only_new_files_and_a_redelivered_row_once(tmp_path: Pat
 
     report = shop.ingest()
 
-    facts = report.facts["sources"]["purchases"]
-    assert (facts["files_read"], facts["rows_new"], facts["rows_repeated"]) == (1, 1, 1)
+    facts = report.facts.sources["purchases"]
+    assert (facts.files_read, facts.rows_new, facts.rows_repeated) == (1, 1, 1)
     assert items(shop) == ["1", "2", "3"]
 
 
@@ -114,7 +114,7 @@ def test_a_moved_source_is_the_same_source(tmp_path: Path) -> None:
     (tmp_path / "purchases.csv").rename(tmp_path / "elsewhere" / "purchases.csv")
     shop.write("shop.toml", PURCHASES.replace("purchases.csv", "elsewhere/purchases.csv"))
 
-    assert shop.ingest().raw.versions == {"events": 0}
+    assert shop.ingest().handle.versions == {"events": 0}
 
 
 def test_a_key_that_later_comes_to_be_reads_nothing_anew(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_key_that_later_comes_to_be_reads_nothing_anew(tmp_path: Path) -> None
 
     again = ingest_events(known.model_copy(update={"events": (later,)}), shop.home, NOW, shop.said.append)
 
-    assert (again.rows_in, again.raw.versions) == (0, {"events": 0})
+    assert (again.rows_in, again.handle.versions) == (0, {"events": 0})
 
 
 def test_another_mapping_replaces_what_was_read_under_the_old_one(tmp_path: Path) -> None:
@@ -157,9 +157,9 @@ def test_a_column_that_the_source_grew_is_ignored_and_reported(tmp_path: Path) -
     shop.ingest()
     shop.write("purchases.csv", "customer,article,bought_at,colour\na,1,2024-03-01 10:00:00,red\nd,4,2024-03-03,blue\n")
 
-    facts = shop.ingest().facts["sources"]["purchases"]
+    facts = shop.ingest().facts.sources["purchases"]
 
-    assert (facts["new_columns"], facts["unmapped"], facts["rows_new"]) == (("colour",), ("colour",), 1)
+    assert (facts.new_columns, facts.unmapped, facts.rows_new) == (("colour",), ("colour",), 1)
 
 
 def test_a_mapped_column_that_is_missing_names_the_key_and_the_columns(tmp_path: Path) -> None:
@@ -223,10 +223,10 @@ def test_items_are_replaced_only_when_their_content_changed(tmp_path: Path) -> N
     shop = shop_folder(tmp_path, PURCHASES + catalogue, purchases=HEADER + FIRST, items="article,group\n1,food\n")
     shop.ingest()
     shop.write("items.csv", "group,article\nfood,1\n")
-    assert shop.ingest().facts["sources"]["items"]["rows_new"] == 0
+    assert shop.ingest().facts.sources["items"].rows_new == 0
 
     shop.write("items.csv", "article,group\n1,drink\n")
-    assert shop.ingest().facts["sources"]["items"]["rows_new"] == 1
+    assert shop.ingest().facts.sources["items"].rows_new == 1
     assert [row["category"] for row in table_rows(shop.home.raw / "items")] == [["drink"]]
 
 

@@ -26,7 +26,7 @@ pytestmark = [
 
 def test_every_row_of_the_newest_snapshot_is_online(tmp_path):
     home, clean = home_of(tmp_path)
-    features = build_features(small_shop(), home, clean, quiet).features
+    features = build_features(small_shop(), home, clean, quiet).handle
     done = materialize_features(small_shop(), home, features, quiet)
     chosen = open_set(features)
     rows = pq.read_table(chosen.newest("user_features"))
@@ -41,20 +41,20 @@ def test_every_row_of_the_newest_snapshot_is_online(tmp_path):
 
 def test_what_is_online_already_is_not_written_again_and_an_older_day_never_over_a_newer(tmp_path):
     home, clean = home_of(tmp_path)
-    newest = build_features(small_shop(), home, clean, quiet).features
-    older = build_features(small_shop(), home, replace(clean, as_of=on(63).isoformat()), quiet).features
-    assert materialize_features(small_shop(), home, newest, quiet).facts["registry_applied"]
+    newest = build_features(small_shop(), home, clean, quiet).handle
+    older = build_features(small_shop(), home, replace(clean, as_of=on(63).isoformat()), quiet).handle
+    assert materialize_features(small_shop(), home, newest, quiet).facts.registry_applied
     again = materialize_features(small_shop(), home, newest, quiet)
-    assert (again.rows_out, again.facts["registry_applied"]) == (0, False)
+    assert (again.rows_out, again.facts.registry_applied) == (0, False)
     back = materialize_features(small_shop(), home, older, quiet)
     assert back.rows_out == 0
-    assert "newer ones were online" in back.facts["words"]
+    assert "newer ones were online" in back.facts.words
 
 
 def test_an_older_moment_that_was_asked_for_replaces_a_newer_one(tmp_path):
     home, clean = home_of(tmp_path)
-    newest = build_features(small_shop(), home, clean, quiet).features
-    older = build_features(small_shop(), home, replace(clean, as_of=on(63).isoformat()), quiet).features
+    newest = build_features(small_shop(), home, clean, quiet).handle
+    older = build_features(small_shop(), home, replace(clean, as_of=on(63).isoformat()), quiet).handle
     materialize_features(small_shop(), home, newest, quiet)
 
     back = materialize_features(small_shop(), home, older, quiet, asked=True)
@@ -74,7 +74,7 @@ def test_an_older_moment_that_was_asked_for_replaces_a_newer_one(tmp_path):
 
 def test_feast_materialize_gives_equal_rows(tmp_path):
     home, clean = home_of(tmp_path)
-    features = build_features(small_shop(), home, clean, quiet).features
+    features = build_features(small_shop(), home, clean, quiet).handle
     materialize_features(small_shop(), home, features, quiet)
     chosen = open_set(features)
     ours = _packed(home, chosen)
@@ -95,7 +95,7 @@ def test_feast_materialize_gives_equal_rows(tmp_path):
 
 def test_rows_of_old_definitions_stay_while_a_bundle_names_them(tmp_path):
     home, clean = home_of(tmp_path)
-    features = build_features(small_shop(), home, clean, quiet).features
+    features = build_features(small_shop(), home, clean, quiet).handle
     chosen = open_set(features)
     for revision in ("of a bundle", "of nobody"):
         with open_client(home, replace(chosen, revision=revision)) as client:
@@ -128,13 +128,13 @@ def _packed(home, chosen) -> dict[tuple[str, str], bytes]:
 
 def test_the_password_of_a_store_stands_where_it_was_put_only(tmp_path):
     home, clean = home_of(tmp_path / "home")
-    features = build_features(small_shop(), home, clean, quiet).features
+    features = build_features(small_shop(), home, clean, quiet).handle
     with redis_server(tmp_path) as url, Redis.from_url(url) as server:
         server.config_set("requirepass", "Pass77")
         home.online_url_file.write_text(url.replace("redis://", "redis://:Pass77@"))
         done = materialize_features(small_shop(), home, features, quiet)
         assert done.rows_out > 0
-        assert done.online.uri == url
+        assert done.handle.uri == url
 
         from feast import FeatureStore
 

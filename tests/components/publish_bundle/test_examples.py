@@ -10,7 +10,7 @@ import pytest
 from components.build_features.snapshots import build_features
 from components.bundles.drafting import Draft, write_draft
 from components.bundles.warmup import Warmup
-from components.contracts.example_customers import CustomerExample, examples_from_facts
+from components.contracts.example_customers import CustomerExample
 from components.contracts.handles import Handle
 from components.features.snapshots.sets import open_set
 from components.home.layout import Home
@@ -29,10 +29,10 @@ def shown(
 ) -> tuple[CustomerExample, ...]:
     home = Home(folder / "home")
     clean = write_clean(home, clean_tables(events, items))
-    features = build_features(small_shop(), home, clean, quiet).features
+    features = build_features(small_shop(), home, clean, quiet).handle
     bundle = write_draft(folder / "draft", buying_again(features))
     handle = Handle("bundle", str(bundle.folder), clean.versions, bundle.digest, clean.as_of)
-    return examples_from_facts(customer_examples(handle, features, home, quiet))
+    return customer_examples(home, features, handle, quiet)
 
 
 def buying_again(features: Handle) -> Draft:

@@ -87,7 +87,7 @@ def stocked(folder: Path) -> Stocked:
     home = Home(folder / "home")
     clean = write_clean(home, clean_tables(habits(), CATALOGUE))
     write_shop_note(home, ShopNote("small", "small.toml"))
-    features = open_set(build_features(small_shop(items=WORDED), home, clean, quiet).features)
+    features = open_set(build_features(small_shop(items=WORDED), home, clean, quiet).handle)
     put_online(home, features)
     bundle = published(home, folder, random_trees(features.revision))
     promote(home, "small", bundle.digest, "local", PROMOTED_AT)

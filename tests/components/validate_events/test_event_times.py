@@ -101,4 +101,4 @@ def test_a_shop_says_how_early_its_data_begin(tmp_path: Path) -> None:
     old = PURCHASES + "[contract]\nearliest_year = 1970\n"
     shop = shop_folder(tmp_path, old, purchases=HEADER + "a,1,1971-05-01\nb,2,1972-05-01\n")
 
-    assert shop.validate().facts["days"]["first"] == "1971-05-01"
+    assert shop.validate().facts.days.first == "1971-05-01"

@@ -57,9 +57,9 @@ def test_another_mapping_reads_all_of_a_live_source_as_history(tmp_path: Path) -
 def test_features_are_built_of_a_live_shop(tmp_path: Path) -> None:
     shop = shop_folder(tmp_path, LIVE, purchases=HEADER + ROWS)
 
-    first = build(shop, shop.validate().clean)
+    first = build(shop, shop.validate().handle)
     arrive_later(shop)
-    again = build(shop, shop.validate(now=NOW + A_DAY).clean)
+    again = build(shop, shop.validate(now=NOW + A_DAY).handle)
 
     assert (first, again) == (1, 1)
 

@@ -57,8 +57,8 @@ def test_it_works_by_its_shop_file_alone(tmp_path: Path) -> None:
         ("12682", "POST", "purchase", 1.0, 18.0, "489500"),
         ("17850", "79323P", "purchase", 2.0, 13.5, "489600"),
     ]
-    assert report.clean.as_of == "2009-12-03T00:00:00+00:00"
+    assert report.handle.as_of == "2009-12-03T00:00:00+00:00"
     assert shop.reasons() == ["negative price"]
     assert [(row["item_id"], row["is_merchandise"]) for row in shop.clean("items")] == [("POST", False)]
-    assert report.facts["new"]["events"]["returns"] == 1
-    assert report.facts["references"]["unknown_items"] is None
+    assert report.facts.new["events"].returns == 1
+    assert report.facts.references.unknown_items is None

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from components.contracts.step_facts import ReferenceFacts
 from tests.components.validate_events.purchases import HEADER, ROWS
 from tests.shop_files import PURCHASES, shop_folder
 
@@ -59,7 +60,7 @@ def test_the_catalogue_is_judged_and_says_what_is_merchandise(tmp_path: Path) ->
     }
     assert [dict(row["attributes"]) for row in shop.clean("users")] == [{"age": "30"}, {}]
     assert shop.reasons() == ["no item", "repeated item"]
-    assert facts["references"] == {"unknown_items": 1 / 3, "unknown_users": 1 / 3, "not_merchandise_rows": 1}
+    assert facts.references == ReferenceFacts(unknown_items=1 / 3, unknown_users=1 / 3, not_merchandise_rows=1)
 
 
 def test_of_repeated_rows_one_without_bad_cells_is_kept(tmp_path: Path) -> None:

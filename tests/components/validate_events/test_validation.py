@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from components.contracts.step_facts import DayFacts
 from components.contracts.tables import CANONICAL
 from tests.components.validate_events.purchases import HEADER, LENIENT, ROWS
 from tests.shop_files import PURCHASES, shop_folder
@@ -14,7 +15,7 @@ def test_clean_tables_exist_for_every_shop(tmp_path: Path) -> None:
 
     report = shop.validate()
 
-    assert set(report.clean.versions) == {*CANONICAL, "item_codes", "quarantine"}
+    assert set(report.handle.versions) == {*CANONICAL, "item_codes", "quarantine"}
     assert (report.rows_in, report.rows_out) == (2, 2)
     assert shop.clean("items") == []
 
@@ -22,7 +23,7 @@ def test_clean_tables_exist_for_every_shop(tmp_path: Path) -> None:
 def test_only_new_rows_are_judged(tmp_path: Path) -> None:
     shop = shop_folder(tmp_path, purchases=HEADER + ROWS)
     first = shop.validate()
-    assert shop.validate().clean == first.clean
+    assert shop.validate().handle == first.handle
 
     shop.write("purchases.csv", HEADER + ROWS + "c,3,2024-03-01 09:00:00\n")
     report = shop.validate()
@@ -33,12 +34,12 @@ def test_only_new_rows_are_judged(tmp_path: Path) -> None:
 
 def test_an_empty_day_is_reported_and_a_day_may_arrive_late(tmp_path: Path) -> None:
     shop = shop_folder(tmp_path, purchases=HEADER + ROWS.replace("03-02", "03-03") + "b,2,2024-03-05 11:00:00\n")
-    assert shop.validate().facts["days"]["empty"] == ["2024-03-02", "2024-03-04"][:1]
+    assert shop.validate().facts.days.empty == ["2024-03-02", "2024-03-04"][:1]
 
     shop.write("purchases.csv", HEADER + "z,9,2024-03-02 08:00:00\n" + ROWS)
     late = shop.validate()
 
-    assert late.facts["days"] == {"first": "2024-03-01", "rows": [1, 2, 1], "empty": []}
+    assert late.facts.days == DayFacts("2024-03-01", rows=[1, 2, 1], empty=[])
 
 
 def test_rows_without_a_user_are_kept_and_blank_items_are_not(tmp_path: Path) -> None:
@@ -48,7 +49,7 @@ def test_rows_without_a_user_are_kept_and_blank_items_are_not(tmp_path: Path) ->
     facts = shop.validate().facts
 
     assert [row["user_id"] for row in shop.clean()] == [None, None]
-    assert facts["new"]["events"]["without_user"] == 2
+    assert facts.new["events"].without_user == 2
     assert shop.reasons() == ["no item"]
 
 

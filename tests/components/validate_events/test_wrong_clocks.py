@@ -72,12 +72,12 @@ def of_clocks(warnings: Iterable[str]) -> list[str]:
 
 
 def test_one_row_with_a_wrong_clock_moves_no_run_and_is_named(tmp_path: Path) -> None:
-    expected = open_shop(tmp_path / "right").validate().clean.as_of
+    expected = open_shop(tmp_path / "right").validate().handle.as_of
     shop = open_shop(tmp_path / "wrong", "u1,i1,2025-11-20 10:00:00\n")
 
     report = shop.validate()
 
-    assert report.clean.as_of == expected
+    assert report.handle.as_of == expected
     assert shop.reasons() == [FAR_AFTER]
     (warning,) = of_clocks(report.warnings)
     assert "1 rows of 2025-11-20 lie 650 days after all others" in warning
@@ -91,7 +91,7 @@ def test_a_wrong_row_of_a_later_delivery_is_set_aside_and_named_in_every_run(tmp
 
     reports = [shop.validate(), shop.validate()]
 
-    assert {report.clean.as_of for report in reports} == {before.clean.as_of}
+    assert {report.handle.as_of for report in reports} == {before.handle.as_of}
     assert [len(of_clocks(report.warnings)) for report in reports] == [1, 1]
     assert shop.reasons() == [FAR_AFTER]
 
@@ -99,13 +99,13 @@ def test_a_wrong_row_of_a_later_delivery_is_set_aside_and_named_in_every_run(tmp
 def test_rows_are_believed_once_the_shop_is_open_again_as_if_all_had_come_at_once(tmp_path: Path) -> None:
     opened = [later(92 + day) for day in range(5)]
     shop = open_shop(tmp_path / "grown", sold(opened[:1], rows=1))
-    assert shop.validate().clean.as_of < opened[0].isoformat()
+    assert shop.validate().handle.as_of < opened[0].isoformat()
     everything = HEADER + sold(USUAL) + sold(opened[:1], rows=1) + sold(opened[1:])
     shop.write("purchases.csv", everything)
     fresh = shop_folder(tmp_path / "fresh", PURCHASES, purchases=everything)
 
     grown_report, fresh_report = shop.validate(), fresh.validate()
 
-    assert grown_report.clean.as_of == fresh_report.clean.as_of
+    assert grown_report.handle.as_of == fresh_report.handle.as_of
     assert shop.reasons() == fresh.reasons() == []
     assert [row["event_id"] for row in shop.clean()] == [row["event_id"] for row in fresh.clean()]

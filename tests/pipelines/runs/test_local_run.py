@@ -16,7 +16,7 @@ from components.home.lock import hold_lock, lock_holder
 from components.home.runs import list_runs
 from components.home.step_records import read_records
 from pipelines.runs.local_run import RunFailedError, step_environment
-from tests.pipelines.conftest import ROOT, RunFake
+from tests.pipelines.conftest import FAKE, ROOT, RunFake
 
 pytestmark = pytest.mark.slow(seconds=15)
 
@@ -91,11 +91,10 @@ def _start_sleeping_run(home: Home, folder: Path) -> "subprocess.Popen[bytes]":
 from pathlib import Path
 from components.home.layout import Home
 from pipelines.runs.local_run import run_pipeline
-from components.home.runs import RunRecord, new_run_id
-home, shop = Home(Path({str(home.root)!r})), {str(folder / "tiny.toml")!r}
-run = RunRecord(new_run_id(), "fake", "tiny", shop, None)
-arguments = dict(shop=shop, home=str(home.root), run_id=run.run_id, mood="sleep")
-run_pipeline(home, run, "tests.pipelines.fake_pipelines:two_steps", arguments, lambda records: None)
+from components.home.runs import new_run_id
+home, run_id = Home(Path({str(home.root)!r})), new_run_id()
+arguments = dict(shop={str(folder / "tiny.toml")!r}, home=str(home.root), run_id=run_id, mood="sleep")
+run_pipeline(home, "tiny", run_id, {FAKE!r}, arguments, lambda records: None)
 """
     return subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)})
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from components.contracts.steps import steps_of
 from components.home.layout import Home
 from components.home.lock import lock_holder
 from components.home.runs import list_runs
-from pipelines.runs.step_order import TRAINING
 from tests.pipelines.tiny_shop import LivingHome, command, make_tiny_shop, rankloop, the_one_line
 
 pytestmark = pytest.mark.slow(seconds=50)
@@ -28,7 +28,7 @@ def tiny(ranker_home: LivingHome) -> LivingHome:
 def test_a_run_ends_with_its_document(tiny: LivingHome) -> None:
     found = tiny.document
     assert list(found) == ["run_id", "shop", "as_of", "steps", "metrics", "verdict", "bundle", "warnings", "reports"]
-    assert {step["name"] for step in found["steps"]} == set(TRAINING)
+    assert {step["name"] for step in found["steps"]} == set(steps_of("training"))
     assert all(list(step) == ["name", "seconds", "rows_in", "rows_out"] for step in found["steps"])
     assert set(found["metrics"]) == {"challenger", "champion", "baselines"}
     scores = [found["metrics"]["challenger"], *found["metrics"]["baselines"].values()]

@@ -153,11 +153,11 @@ def test_every_row_passes_the_data_contract(shop: Shop, tmp_path: Path) -> None:
     home, now = Home(tmp_path / "home"), datetime(2026, 1, 1, tzinfo=UTC)
     ingested = ingest_events(shop, home, now, say=lambda _: None)
     assert ingested.rows_in == ingested.rows_out
-    validated = validate_events(shop, home, ingested.raw, None, now, say=lambda _: None)
+    validated = validate_events(shop, home, ingested.handle, None, now, say=lambda _: None)
     assert validated.rows_in == validated.rows_out > 0
-    assert set(validated.facts["events"]["types"]) == {"view", "click", "add_to_cart", "purchase", "return"}
-    assert validated.facts["tables"]["impressions"] % SHOWN == 0
-    assert validated.facts["references"]["not_merchandise_rows"] > 0
+    assert set(validated.facts.events.types) == {"view", "click", "add_to_cart", "purchase", "return"}
+    assert validated.facts.tables["impressions"] % SHOWN == 0
+    assert validated.facts.references.not_merchandise_rows > 0
 
 
 def test_the_command_says_what_it_wrote_and_what_comes_next(tmp_path: Path) -> None:

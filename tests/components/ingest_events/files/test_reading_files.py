@@ -11,6 +11,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from components.contracts.errors import ContractBreach, SourceError
+from components.contracts.step_facts import SourceFacts
 from tests.shop_files import PURCHASES, ShopFolder, shop_folder, table_rows
 
 HEADER = "customer,article,bought_at\n"
@@ -21,9 +22,8 @@ PARQUET = FOLDER.replace('"csv"', '"parquet"')
 DELTA = FOLDER.replace('"csv"', '"delta"')
 
 
-def facts(shop: ShopFolder) -> dict[str, Any]:
-    found: dict[str, Any] = shop.ingest().facts["sources"]["purchases"]
-    return found
+def facts(shop: ShopFolder) -> SourceFacts:
+    return shop.ingest().facts.sources["purchases"]
 
 
 def pairs(shop: ShopFolder) -> list[tuple[str, str]]:
@@ -40,7 +40,7 @@ def test_a_quote_after_many_rows_without_one_is_a_quote(tmp_path: Path) -> None:
     quoted = '"b","1","2024-03-01 11:00:00","pen, red"\nc,2,2024-03-01 12:00:00,"a\nbreak"\n'
     shop = shop_folder(tmp_path, purchases="customer,article,bought_at,name\n" + plain + quoted)
 
-    assert facts(shop)["rows_new"] == 21_002
+    assert facts(shop).rows_new == 21_002
     assert pairs(shop)[-2:] == [("b", "1"), ("c", "2")]
 
 
@@ -99,7 +99,7 @@ def test_a_regular_and_an_irregular_file_give_the_same_rows(tmp_path: Path) -> N
 
     found = facts(shop)
 
-    assert (found["rows_repeated"], found["rows_new"]) == (3, 1)
+    assert (found.rows_repeated, found.rows_new) == (3, 1)
 
 
 def test_files_of_any_dialect_are_united_by_names(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_an_empty_file_in_a_known_source_is_nothing_new(tmp_path: Path) -> None:
 
     found = facts(shop)
 
-    assert (found["rows_read"], found["left_out"]) == (0, {"2.csv": "empty", "3.csv.gz": "empty"})
+    assert (found.rows_read, found.left_out) == (0, {"2.csv": "empty", "3.csv.gz": "empty"})
 
 
 def test_a_source_of_empty_files_only_is_an_error(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_parquet_files_of_several_types_give_what_they_give_one_by_one(tmp_path:
         ("1", "17", 0),
         ("1", "17", 23),
     ]
-    assert (found["rows_new"], found["unmapped"]) == (3, ("till",))
+    assert (found.rows_new, found.unmapped) == (3, ("till",))
 
 
 @pytest.mark.parametrize("cells", [[{"id": "a"}], [["a"]]])
@@ -289,16 +289,16 @@ def test_a_rewritten_delta_table_doubles_no_row(tmp_path: Path) -> None:
     shop = shop_folder(tmp_path, DELTA)
     write_deltalake(tmp_path / "days", purchases("a", "b", "b"))
     write_deltalake(tmp_path / "days", purchases("a", "c"), mode="append")
-    assert facts(shop)["rows_new"] == 5
-    assert facts(shop)["rows_read"] == 0
+    assert facts(shop).rows_new == 5
+    assert facts(shop).rows_read == 0
     DeltaTable(tmp_path / "days").optimize.compact()
-    assert facts(shop)["rows_new"] == 0
+    assert facts(shop).rows_new == 0
     DeltaTable(tmp_path / "days").delete("customer = 'c'")
     write_deltalake(tmp_path / "days", purchases("d"), mode="append")
 
     found = facts(shop)
 
-    assert (found["rows_repeated"], found["rows_new"]) == (4, 1)
+    assert (found.rows_repeated, found.rows_new) == (4, 1)
     assert [user for user, _ in pairs(shop)] == ["a", "a", "b", "b", "c", "d"]
 
 
@@ -343,4 +343,4 @@ def test_a_mapped_name_that_the_header_has_twice_is_refused(tmp_path: Path) -> N
     with pytest.raises(SourceError, match="several columns called 'article' in the header"):
         shop.ingest()
     shop.write("purchases.csv", "customer,note,article,bought_at,note\na,1,2,2024-01-02,3\n")
-    assert shop.ingest().facts["sources"]["purchases"]["rows_new"] == 1
+    assert shop.ingest().facts.sources["purchases"].rows_new == 1

@@ -46,7 +46,7 @@ def test_times_are_read_as_what_they_are(
     report = shop.ingest()
 
     assert [row["event_time"] for row in shop.raw()] == [expected]
-    assert report.facts["sources"]["purchases"]["times"] == (f"bought_at as {words}",)
+    assert report.facts.sources["purchases"].times == (f"bought_at as {words}",)
 
 
 def test_a_zone_that_does_not_exist_is_refused(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_instants_in_nanoseconds_as_pandas_writes_them_stay_instants(tmp_path: P
     report = shop.ingest()
 
     assert {row["event_time"] for row in shop.raw()} == {IN_UTC.replace(microsecond=123_456), None}
-    assert report.facts["sources"]["purchases"]["times"] == ("bought_at as instants",)
+    assert report.facts.sources["purchases"].times == ("bought_at as instants",)
 
 
 @pytest.mark.parametrize("cell", [(321).to_bytes(4, "big"), (321).to_bytes(4, "little"), (5).to_bytes(8, "big")])

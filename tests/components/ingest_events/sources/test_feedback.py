@@ -45,7 +45,7 @@ def places(shop: ShopFolder) -> list[tuple[str, str, int]]:
 
 
 def test_a_home_without_a_log_reads_its_sources_alone(shop: ShopFolder) -> None:
-    assert set(shop.ingest().facts["sources"]) == {"purchases"}
+    assert set(shop.ingest().facts.sources) == {"purchases"}
 
 
 def test_events_become_raw_rows_but_for_acknowledgements(shop: ShopFolder) -> None:
@@ -58,7 +58,7 @@ def test_events_become_raw_rows_but_for_acknowledgements(shop: ShopFolder) -> No
     assert set(rows) == {"e1", "e2"}
     assert (rows["e2"]["event_type"], rows["e2"]["quantity"], rows["e2"]["price"]) == ("purchase", 1.0, 2.5)
     assert (rows["e1"]["quantity"], rows["e1"]["request_id"], rows["e1"]["event_time"]) == (None, "r1", MOMENT)
-    assert report.facts["sources"]["served"]["rows_new"] == 2
+    assert report.facts.sources["served"].rows_new == 2
 
 
 def test_what_was_read_is_not_read_again_even_from_a_segment_that_grew(shop: ShopFolder) -> None:
@@ -67,13 +67,13 @@ def test_what_was_read_is_not_read_again_even_from_a_segment_that_grew(shop: Sho
         shop.ingest(SOON)
         asyncio.run(feedback.take([an_event("e2")]))
         shop.ingest(SOON)
-        versions = shop.ingest(SOON).raw.versions
+        versions = shop.ingest(SOON).handle.versions
     log_all(shop.home.feedback, an_event("e2"), an_event("e3"))
     shop.ingest(LATER)
 
     assert sorted(row["event_id"] for row in served(shop, "events")) == ["e1", "e2", "e3"]
     assert versions["events"] == 2
-    assert shop.ingest(LATER).raw.versions["events"] == 3
+    assert shop.ingest(LATER).handle.versions["events"] == 3
 
 
 def test_an_event_that_two_processes_took_is_one(shop: ShopFolder) -> None:
@@ -99,10 +99,10 @@ def test_a_list_waits_until_its_session_is_over(shop: ShopFolder) -> None:
     report = shop.ingest(LATER)
 
     assert places(shop) == [("r1", "a", 1), ("r1", "b", 2)]
-    assert report.facts["sources"][LISTS]["rows_new"] == 2
+    assert report.facts.sources[LISTS].rows_new == 2
     shop.ingest(LATER + HOUR)
     assert places(shop)[2:] == [("r2", "a", 1), ("r2", "b", 2)]
-    assert shop.ingest(LATER + HOUR).raw.versions["impressions"] == 1
+    assert shop.ingest(LATER + HOUR).handle.versions["impressions"] == 1
 
 
 def test_lists_are_found_before_and_after_they_are_moved_each_once(shop: ShopFolder) -> None:

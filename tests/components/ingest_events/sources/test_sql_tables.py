@@ -73,7 +73,7 @@ def test_rows_beyond_the_cursor_are_read_once(tmp_path: Path, database: sa.Conne
     shop = shop_folder(tmp_path, SHOP)
     shop.ingest()
     assert articles(shop) == ["A", "B"]
-    assert shop.ingest().raw.versions == {"events": 0}
+    assert shop.ingest().handle.versions == {"events": 0}
 
     insert(database, [(2, 9.0, "C", "2024-03-03 10:00:00", 1, 1.0), (3, 9.0, "C", "2024-03-03 10:00:00", 1, 1.0)])
 
@@ -126,7 +126,7 @@ source = { kind = "sql", url = "${SHOP_DATABASE}", table = "sales", cursor = "id
     shop.ingest()
     shop.write("shop.toml", SHOP + logged.replace('cursor = "id"', 'cursor = "bought_at"'))
     report = shop.ingest()
-    assert report.facts["sources"]["impressions"]["rows_new"] == len(shop.raw("impressions")) == 2
+    assert report.facts.sources["impressions"].rows_new == len(shop.raw("impressions")) == 2
 
 
 def test_rows_without_a_cursor_are_read_each_time_and_known_once(tmp_path: Path, database: sa.Connection) -> None:

@@ -27,7 +27,7 @@ from tests.components.build_features.homes import home_of, quiet, small_shop
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, FeatureSet]:
     home, clean = home_of(tmp_path_factory.mktemp("online"))
-    chosen = open_set(build_features(small_shop(), home, clean, quiet).features)
+    chosen = open_set(build_features(small_shop(), home, clean, quiet).handle)
     with open_client(home, chosen) as client:
         write_newest(client, chosen)
     return home, chosen

@@ -24,7 +24,7 @@ def rows_without_item(number: int) -> str:
 
 def test_a_breach_stops_the_run_and_the_last_good_version_stays(tmp_path: Path) -> None:
     shop = shop_folder(tmp_path, purchases=HEADER + ROWS)
-    before = shop.validate().clean
+    before = shop.validate().handle
     shop.write("purchases.csv", HEADER + ROWS + rows_without_item(11))
 
     with pytest.raises(
@@ -35,7 +35,7 @@ def test_a_breach_stops_the_run_and_the_last_good_version_stays(tmp_path: Path) 
     assert shop.reasons() == []
 
     shop.write("shop.toml", PURCHASES + LENIENT)
-    assert shop.validate().clean.versions["events"] > before.versions["events"]
+    assert shop.validate().handle.versions["events"] > before.versions["events"]
     assert shop.reasons() == ["no item"] * 11
 
 

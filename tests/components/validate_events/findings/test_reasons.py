@@ -58,7 +58,7 @@ def test_rows_below_the_limit_are_a_warning_and_the_report_knows_their_values(tm
         "events: 2 of 42 new rows are set aside: 1 prices above contract.max_price = 10,000,000, such as 99,999,999, "
         "1 unknown event type ('refund' 1 times; `events.types` in the shop file translates them)",
     )
-    assert [each["words"].partition(" (")[0] for each in report.facts["quarantine"]] == [
+    assert [each.words.partition(" (")[0] for each in report.facts.quarantine] == [
         "prices above contract.max_price = 10,000,000, such as 99,999,999",
         "unknown event type",
     ]

@@ -37,7 +37,7 @@ def test_a_shop_names_more_words_for_nobody_without_reading_its_files_again(tmp_
     report = shop.validate()
 
     assert [row["user_id"] for row in shop.clean()] == ["a", None, None]
-    assert report.facts["new"]["events"]["without_user"] == 2
+    assert report.facts.new["events"].without_user == 2
     assert [row["user_id"] for row in shop.clean("users")] == ["a"]
     assert read_nobody(shop.home) == {"0", "guest"}
 
@@ -91,7 +91,7 @@ def test_types_that_are_not_understood_are_named_and_counted(tmp_path: Path) -> 
 
     shop.write("shop.toml", CODED.replace("csv", "parquet") + LENIENT)
     facts = shop.validate().facts
-    assert facts["new"]["events"]["values"] == {"unknown event type": [("3", 12), ("refund", 8), ("nothing", 1)]}
+    assert facts.new["events"].values == {"unknown event type": [("3", 12), ("refund", 8), ("nothing", 1)]}
     assert {json.loads(row)["event_type"] for _, row in shop.quarantine()} == {"3", "refund", None}
 
 

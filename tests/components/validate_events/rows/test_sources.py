@@ -53,7 +53,7 @@ def test_a_source_that_left_takes_its_rows_along(tmp_path: Path) -> None:
 
     assert [(row["item_id"], row["event_type"]) for row in shop.clean()] == [("1", "purchase"), ("2", "purchase")]
     assert lake(shop) == fresh(tmp_path, PURCHASES)
-    assert report.facts["dropped_sources"] == {"views": 3}
+    assert report.facts.dropped_sources == {"views": 3}
 
 
 def test_a_source_that_comes_back_is_what_it_was(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_source_that_comes_back_is_what_it_was(tmp_path: Path) -> None:
     shop.validate()
     shop.write("shop.toml", PURCHASES + VIEWS + LENIENT)
 
-    assert shop.validate().facts["dropped_sources"] == {}
+    assert shop.validate().facts.dropped_sources == {}
     assert lake(shop) == before
 
 
@@ -78,7 +78,7 @@ def test_a_renamed_source_counts_once(tmp_path: Path) -> None:
 
     assert {row["source"] for row in shop.clean()} == {"orders"}
     assert lake(shop) == fresh(tmp_path, renamed)
-    assert report.facts["dropped_sources"] == {"purchases": 2}
+    assert report.facts.dropped_sources == {"purchases": 2}
 
 
 def test_impressions_leave_with_their_section_and_come_back_with_it(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_impressions_leave_with_their_section_and_come_back_with_it(tmp_path: Pa
     before = lake(shop)
     shop.write("shop.toml", PURCHASES + LENIENT)
 
-    assert shop.validate().facts["dropped_sources"] == {"impressions": 2}
+    assert shop.validate().facts.dropped_sources == {"impressions": 2}
     assert lake(shop) == fresh(tmp_path, PURCHASES)
 
     shop.write("shop.toml", PURCHASES + IMPRESSIONS + LENIENT)

@@ -1,0 +1,121 @@
+"""How a run begins and ends, wherever it runs: its home, its record, and what it came to.
+
+::
+
+    begin_run   lock taken · shop.json · runs that were killed are closed · run.json "running"
+    end_run     steps that were killed are closed · result.json · run.json "done" or "failed"
+"""
+
+import shutil
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from components.contracts.errors import ConfigurationError, no_space
+from components.home.file_system import require_hard_links
+from components.home.layout import Home
+from components.home.lock import run_lock
+from components.home.run_document import run_document
+from components.home.runs import RunRecord, list_runs, read_run, read_shop, save_run, write_json
+from components.home.shop_note import ShopNote, read_shop_note, write_shop_note
+from components.home.step_records import StepRecord, read_records
+
+LITTLE_BYTES = 2 << 20  # free space below which a step that ended without a word is taken to have run out of it
+
+
+def require_home_of(home: Home, shop: str) -> None:
+    """Make sure that a run of a shop may begin in a home; one home is one shop.
+
+    Raises:
+        ConfigurationError: the home belongs to another shop, or lies where files cannot be linked.
+    """
+    if home.shop_note.exists() and (owner := read_shop_note(home).shop) != shop:
+        raise ConfigurationError(
+            f"home {home.root}: belongs to the shop {owner!r}, found a run of {shop!r}; name another --home"
+        )
+    require_hard_links(home.root)
+
+
+def begin_run(home: Home, run: RunRecord) -> None:
+    """Take the home for a run and write that it has begun; beginning the same run again changes nothing else.
+
+    Raises:
+        ConfigurationError: the home belongs to another shop or cannot be written.
+        HomeBusyError: another run has the home.
+    """
+    require_home_of(home, run.shop)
+    lock = run_lock(home)
+    lock.take(run.run_id)
+    with lock.hold(run.run_id):
+        write_shop_note(home, ShopNote(run.shop, run.shop_file))
+        for killed in list_runs(home):
+            if killed.state == "killed" and killed.run_id != run.run_id:
+                save_run(home, killed)
+        save_run(home, run)
+
+
+def end_run(home: Home, run_id: str, succeeded: bool) -> None:
+    """Write how a run ended, by what its steps say; nothing changes where it never began, or has ended already.
+
+    ``succeeded`` is what the orchestrator says: a step may have died before it could say anything.
+    """
+    if not (home.run(run_id) / "run.json").exists() or read_run(home, run_id).state != "running":
+        return
+    records = _ended_records(home.run(run_id))
+    error = failure_of(records, home.run(run_id), succeeded)
+    try:
+        write_result(home, read_run(home, run_id), records, error)
+    finally:
+        close_run(home, run_id, "failed" if error else "done", error)
+
+
+def write_result(home: Home, run: RunRecord, records: dict[str, StepRecord], error: str | None) -> None:
+    """Write the closing document of a run, unless its shop file is gone."""
+    with suppress(ConfigurationError):
+        document = run_document(home, run, read_shop(Path(run.shop_file)), records)
+        write_json(home.run(run.run_id) / "result.json", document | ({"error": error} if error else {}))
+
+
+def close_run(home: Home, run_id: str, state: str, error: str | None) -> None:
+    """Write a state and an error into the record of a run that is not over."""
+    path = home.run(run_id) / "run.json"
+    if path.exists() and (run := read_run(home, run_id)).state == "running":
+        save_run(home, replace(run, state=state, error=error, seconds=_seconds(home.run(run_id))))
+
+
+def failure_of(records: dict[str, StepRecord], folder: Path, succeeded: bool) -> str | None:
+    """Return why a run failed, with its step's name and, where that helps, its log; None when it did not."""
+    log = f"; its log: {folder / 'log.txt'}"
+    for record in records.values():
+        if record.state == "failed":
+            return f"{record.name}: {record.error}{log if (record.error or '').startswith('unexpected ') else ''}"
+    if succeeded:
+        return None
+    return no_space(str(folder)) if _is_full(folder) else f"the pipeline ended before a step could say why{log}"
+
+
+def _ended_records(folder: Path) -> dict[str, StepRecord]:
+    """Read the records of a run that is over: a step that still says "running" was killed."""
+    records = read_records(folder)
+    for record in records.values():
+        if record.state == "running":
+            record.state, record.error = "failed", _silent_end(folder)
+            record.save(folder)
+    return records
+
+
+def _silent_end(folder: Path) -> str:
+    if _is_full(folder):
+        return no_space(str(folder))
+    return f"its process ended without a word, as when memory ran out; log: {folder / 'log.txt'}"
+
+
+def _is_full(folder: Path) -> bool:
+    return shutil.disk_usage(folder).free < LITTLE_BYTES
+
+
+def _seconds(folder: Path) -> float:
+    """Return how long a run took, from the beginning of its first step until now."""
+    started = min((record.started for record in read_records(folder).values()), default=time.time())
+    return round(time.time() - started, 3)

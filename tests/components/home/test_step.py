@@ -1,0 +1,165 @@
+"""Steps of a run without a runner: what begins, holds and ends it, and what becomes of a run that loses its home."""
+
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from components.contracts.errors import HomeBusyError, SourceError
+from components.home.layout import Home
+from components.home.lock import hold_lock, lock_holder, run_lock
+from components.home.runs import list_runs, read_result
+from components.home.shop_note import ShopNote, read_shop_note, write_shop_note
+from components.home.step import Step, first_step, last_step, recorded_step
+
+SHOP = """
+name = "tiny"
+[[events]]
+name = "purchases"
+event_type = "purchase"
+source = { kind = "csv", path = "purchases.csv" }
+columns = { user = "user", item = "item", time = "time" }
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+def begin(
+    home: Home, run_id: str = "r1", as_of: str = "latest", window: str = "configured"
+) -> AbstractContextManager[Step]:
+    shop_file = home.root.with_name("tiny.toml")
+    shop_file.write_text(SHOP)
+    return first_step(
+        "ingest_events", str(home.root), run_id, str(shop_file), "training", as_of, "staging", window, {"code": "c"}
+    )
+
+
+def end(home: Home, succeeded: bool, run_id: str = "r1") -> AbstractContextManager[Step]:
+    return last_step("write_report", str(home.root), run_id, succeeded)
+
+
+def step(home: Home, name: str = "validate_events", run_id: str = "r1") -> AbstractContextManager[Step]:
+    return recorded_step(name, str(home.root), run_id)
+
+
+def test_a_run_says_what_it_was_asked_to_all_its_steps(home: Home) -> None:
+    with begin(home, as_of="2017-08-28", window="14"):
+        assert [run.state for run in list_runs(home)] == ["killed"]  # a folder without a runner does not say who works
+    assert read_shop_note(home).shop == "tiny"
+    with step(home) as working:
+        assert working.shop.name == "tiny"
+        assert working.run.as_of == "2017-08-28T00:00:00+00:00"
+        assert (working.run.environment, working.run.window_days) == ("staging", 14)
+        assert working.run.fingerprint == {"code": "c"}
+    with end(home, succeeded=True) as last:
+        assert list(last.records) == ["ingest_events", "validate_events", "write_report"]
+    (run,) = list_runs(home)
+    assert (run.state, run.error) == ("done", None)
+    assert (read_result(home, "r1") or {})["run_id"] == "r1"
+    assert home.lock.read_text() == ""
+
+
+def test_a_failed_step_is_the_reason_of_its_run(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit), begin(home):
+        raise SourceError("source: found nothing, expected rows; give it some")
+    with end(home, succeeded=False):
+        pass
+    (run,) = list_runs(home)
+    assert (run.state, run.error) == ("failed", "ingest_events: source: found nothing, expected rows; give it some")
+    assert (read_result(home, "r1") or {})["error"] == run.error
+    assert capsys.readouterr().err.splitlines() == [run.error]
+    with begin(home, "r2"):
+        pass
+
+
+def test_a_run_ends_also_when_its_report_fails(home: Home) -> None:
+    with begin(home):
+        pass
+    with pytest.raises(ZeroDivisionError), end(home, succeeded=True):
+        raise ZeroDivisionError("a slip of the pen")
+    (run,) = list_runs(home)
+    assert run.state == "failed"
+    assert (run.error or "").startswith("write_report: unexpected ZeroDivisionError: a slip of the pen; its log: ")
+    assert home.lock.read_text() == ""
+
+
+def test_a_run_that_dies_before_its_first_step_leaves_nothing(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit), end(home, succeeded=False):
+        raise AssertionError("there is nothing to report on")
+    assert "write_report: run r1: found no " in capsys.readouterr().err
+    assert list_runs(home) == []
+    assert lock_holder(home) is None
+
+
+def test_a_run_that_lost_its_home_between_two_steps_ends_with_the_reason(home: Home) -> None:
+    with begin(home):
+        pass
+    with hold_lock(home, "forget"):
+        pass
+    with pytest.raises(SystemExit), step(home):
+        raise AssertionError("a step worked in a home that went to another")
+    with pytest.raises(SystemExit), end(home, succeeded=False):
+        pass
+    (run,) = list_runs(home)
+    assert run.state == "failed"
+    assert (run.error or "").startswith(
+        f"validate_events: home {home.root}: found it taken by run forget, expected run r1, which has lost it"
+    )
+    assert json.loads(home.lock.read_text())["run_id"] == "forget"
+
+
+def test_a_second_run_closes_the_first_one_that_lost_its_home(home: Home) -> None:
+    with begin(home):
+        pass
+    with begin(home, "r2"):
+        pass
+    with pytest.raises(SystemExit), end(home, succeeded=True):
+        pass
+    assert {run.run_id: run.state for run in list_runs(home)}["r1"] == "killed"
+    with end(home, succeeded=True, run_id="r2"):
+        pass
+    assert [run.state for run in list_runs(home)] == ["done", "killed"]
+
+
+def test_no_run_begins_while_a_step_of_another_works(home: Home) -> None:
+    run_lock(home).take("r1")
+    with run_lock(home).hold("r1"), run_lock(home).hold("r1"):  # steps of a run may work at the same time
+        with pytest.raises(HomeBusyError, match=r"run r1 \(process \d+\) is at work in it"):
+            run_lock(home).take("r2")
+        with pytest.raises(SystemExit):
+            begin(home, "r2").__enter__()
+    assert list_runs(home) == []
+
+
+def test_steps_work_under_the_lock_that_their_runner_holds(home: Home) -> None:
+    with hold_lock(home, "r1"):
+        with begin(home), step(home):
+            assert [run.state for run in list_runs(home)] == ["running"]
+        with end(home, succeeded=True):
+            pass
+        holder = lock_holder(home)
+        assert holder is not None
+        assert holder.run_id == "r1"
+    assert [run.state for run in list_runs(home)] == ["done"]
+
+
+def test_a_home_of_another_shop_is_left_as_it_is(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    home.root.mkdir()
+    write_shop_note(home, ShopNote("other", "other.toml"))
+    with pytest.raises(SystemExit):
+        begin(home).__enter__()
+    assert "belongs to the shop 'other', found a run of 'tiny'" in capsys.readouterr().err
+    assert list_runs(home) == []
+    assert read_shop_note(home) == ShopNote("other", "other.toml")
+
+
+def test_a_window_that_is_no_number_is_refused_in_one_line(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        begin(home, window="a week").__enter__()
+    assert capsys.readouterr().err == (
+        "ingest_events: window: found 'a week', expected a number of days, or 'configured'\n"
+    )
