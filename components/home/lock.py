@@ -6,7 +6,7 @@ handler lets it go. ``RunLock`` is what steps know of it, so that another home t
 ::
 
     runner on a laptop   ├──────────────── flock, inherited by every step ────────────────┤
-    steps without one    ├ take ┤├ hold ┤   (the name stands)   ├ hold ┤├ hold ┤├ let go ┤
+    steps without one    ├ acquire ┤├ hold ┤   (the name stands)   ├ hold ┤├ hold ┤├ release ┤
 """
 
 import fcntl
@@ -35,7 +35,7 @@ class LockHolder:
 class RunLock(Protocol):
     """What the steps of a run ask of the lock of its home; they may be processes on many machines."""
 
-    def take(self, run_id: str) -> None:
+    def acquire(self, run_id: str) -> None:
         """Take the home for a run that begins.
 
         Raises:
@@ -50,7 +50,7 @@ class RunLock(Protocol):
             HomeBusyError: the home went to another, at the step's begin or while it worked.
         """
 
-    def let_go(self, run_id: str) -> None:
+    def release(self, run_id: str) -> None:
         """Let go of the home when the run has ended; one that went to another is left to it."""
 
 
@@ -69,7 +69,7 @@ class FolderLock:
     def __init__(self, home: Home) -> None:
         self._home = home
 
-    def take(self, run_id: str) -> None:
+    def acquire(self, run_id: str) -> None:
         """Note the run as the holder, unless its runner has done so."""
         if not self._is_held_by_runner(run_id):
             with hold_lock(self._home, run_id):
@@ -85,7 +85,7 @@ class FolderLock:
             self._require_note_of(run_id)
             yield
 
-    def let_go(self, run_id: str) -> None:
+    def release(self, run_id: str) -> None:
         """Take the run's name off the lock; a runner lets go by itself."""
         if not self._is_held_by_runner(run_id):
             with suppress(HomeBusyError), self.hold(run_id):

@@ -46,7 +46,7 @@ def begin_run(home: Home, run: RunRecord) -> None:
     """
     require_home_of(home, run.shop)
     lock = run_lock(home)
-    lock.take(run.run_id)
+    lock.acquire(run.run_id)
     with lock.hold(run.run_id):
         write_shop_note(home, ShopNote(run.shop, run.shop_file))
         for killed in list_runs(home):

@@ -162,7 +162,7 @@ def last_step(name: str, home: str, run_id: str, succeeded: bool) -> Iterator[St
     finally:
         place = Home(Path(home))
         end_run(place, run_id, succeeded)
-        run_lock(place).let_go(run_id)
+        run_lock(place).release(run_id)
 
 
 @contextmanager

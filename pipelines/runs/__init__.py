@@ -1,1 +1,1 @@
-"""A run on this machine: what is new, the KFP process, the live table, the closing document."""
+"""A run on this machine: what is new, the KFP process, the live table, what was lost and is put back."""

@@ -126,10 +126,10 @@ def test_a_second_run_closes_the_first_one_that_lost_its_home(home: Home) -> Non
 
 
 def test_no_run_begins_while_a_step_of_another_works(home: Home) -> None:
-    run_lock(home).take("r1")
+    run_lock(home).acquire("r1")
     with run_lock(home).hold("r1"), run_lock(home).hold("r1"):  # steps of a run may work at the same time
         with pytest.raises(HomeBusyError, match=r"run r1 \(process \d+\) is at work in it"):
-            run_lock(home).take("r2")
+            run_lock(home).acquire("r2")
         with pytest.raises(SystemExit):
             begin(home, "r2").__enter__()
     assert list_runs(home) == []

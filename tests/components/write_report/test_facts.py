@@ -7,10 +7,10 @@ import pytest
 from components.contracts.steps import STEPS, StepInfo
 from tests.components.write_report.sample_facts import FACTS
 
-TOLD = [step for step in STEPS if step.facts is not None]
+WITH_FACTS = [step for step in STEPS if step.facts is not None]
 
 
-@pytest.mark.parametrize("step", TOLD, ids=lambda step: step.name)
+@pytest.mark.parametrize("step", WITH_FACTS, ids=lambda step: step.name)
 def test_the_sample_run_tells_what_a_step_can_tell(step: StepInfo) -> None:
     assert step.facts is not None
     assert set(FACTS.get(step.name, {})) <= {field.name for field in fields(step.facts)}
