@@ -126,10 +126,10 @@ def _outcomes(bundle: Bundle, window: Window, confidence: float) -> KnownOutcome
         return None
     request, labels = (window.rows.rows[name].to_numpy() for name in ("request", "label"))
     relevant = window.rows.requests["relevant"].to_numpy()
-    found = ndcg(ranked_lists(request, window.scores, labels, relevant, bundle.manifest.k))
+    values = ndcg(ranked_lists(request, window.scores, labels, relevant, bundle.manifest.k))
     users = pc.dictionary_encode(window.rows.requests[USER].combine_chunks()).indices.to_numpy()
     reference = JudgedQuality(judged["mean"], judged["low"], judged["high"], confidence, bundle.manifest.k)
-    return KnownOutcomes(reference, found, users)
+    return KnownOutcomes(reference, values, users)
 
 
 def _draw(

@@ -94,8 +94,8 @@ def largest_move(groups: PairedCounts) -> str:
     if not groups.labels:
         return ""
     before, after = (counts / max(int(counts.sum()), 1) for counts in (groups.reference, groups.live))
-    most = int(np.abs(after - before)[: len(groups.labels)].argmax())
-    return f"'{groups.labels[most]}' {before[most]:.1%} → {after[most]:.1%}"
+    place = int(np.abs(after - before)[: len(groups.labels)].argmax())
+    return f"'{groups.labels[place]}' {before[place]:.1%} → {after[place]:.1%}"
 
 
 def new_category_share(reference: CategoricalSketch, live: CategoricalSketch) -> float:

@@ -45,9 +45,9 @@ def is_text(data_type: pa.DataType) -> bool:
 
 def refuse_identifiers(columns: Mapping[str, ColumnKind]) -> None:
     """Raise ``FeatureError`` when a column to be sketched identifies a user or a visit."""
-    found = sorted(IDENTIFIER_COLUMNS & set(columns))
-    if found:
+    identifiers = sorted(IDENTIFIER_COLUMNS & set(columns))
+    if identifiers:
         raise FeatureError(
-            f"drift sketches: {', '.join(found)} would be sketched, but sketches are kept in bundles, which hold no "
-            "identifiers; leave these columns out (the unit of counting is given apart)"
+            f"drift sketches: {', '.join(identifiers)} would be sketched, but sketches are kept in bundles, which hold "
+            "no identifiers; leave these columns out (the unit of counting is given apart)"
         )

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from components.ranking_service.answering.purchases import Bought
+from components.ranking_service.answering.purchases import PastPurchase
 from components.ranking_service.http.route import RouteTable
 from components.ranking_service.http.routes import ROUTES, ranking_app
 from components.ranking_service.page.storefront import Arm, Shop, Storefront
@@ -127,14 +127,16 @@ def told(item: str) -> dict[str, Any]:
     return {"title": ITEMS[item], "category": f"{section(item)} / FRESH & CHILLED", "reasons": reasons}
 
 
-def bought(user_id: str) -> list[Bought] | None:
+def bought(user_id: str) -> list[PastPurchase] | None:
     """Everything, for a customer who is known."""
     if user_id not in CUSTOMERS:
         return None
     if user_id == HOSTILE:
-        return [Bought(HOSTILE, HOSTILE, HOSTILE, 1, 0.2)]
+        return [PastPurchase(HOSTILE, HOSTILE, HOSTILE, 1, 0.2)]
     return [
-        Bought(item, title, None, 3 + place, 0.5 + 2.0 * place) for place, (item, title) in enumerate(ITEMS.items())
+        PastPurchase(item, title, None, 3 + place, 0.5 + 2.0 * place)
+        for place, (item, title) in enumerate(ITEMS.items())
+        for place, (item, title) in enumerate(ITEMS.items())
     ]
 
 

@@ -1,8 +1,8 @@
-"""A fair line: whose turn is next, when several callers wait.
+"""A fair queue: whose turn is next when several callers wait.
 
 Each caller has a line of its own, and of these the next place is taken from the one that had least: by start-time fair
 queueing (Goyal, Vin, Cheng 1996). A place starts, in a time that counts work, when the caller's last one ends, or now;
-the one that starts first is next. Who asks for little never waits for all of who asks for much.
+the one that starts first is next. A caller that asks for little never waits for all that another asks for.
 """
 
 import asyncio
@@ -63,7 +63,7 @@ class FairLine(Generic[Place]):
 
 
 class FairLock:
-    """Lets one in at a time, in the order of a fair line."""
+    """A lock that is passed on in the order of a fair line."""
 
     def __init__(self) -> None:
         self._line: FairLine[asyncio.Future[None]] = FairLine()
@@ -91,12 +91,12 @@ class FairLock:
         try:
             await place
         except asyncio.CancelledError:
-            if not place.cancelled():  # the lock was passed on to who leaves
+            if not place.cancelled():  # the lock was passed on to the one that leaves
                 self._pass_on()
             raise
 
     def _pass_on(self) -> None:
-        """Let the next one in, who has it from now on; those who have left are passed over."""
+        """Pass the lock on to the next one that waits; those that were cancelled are skipped."""
         while self._line:
             place = self._line.pop()
             if not place.done():

@@ -22,15 +22,15 @@ ITEMS_AT_ONCE = 10_000  # bounds what a refresh holds beside the columns it make
 
 
 @dataclass(frozen=True)
-class AskedUser:
-    """The user of a request, as they stand online.
+class OnlineUser:
+    """The user of a request, as the store has them.
 
-    ``rows`` holds the one user, with an empty history when the store has no row, or only an expired one (``found`` is
+    ``rows`` holds the one user, with an empty history when the store has no row, or only an expired one (``has_row`` is
     then False); ``event_time`` is in microseconds since 1970; ``session`` is what the store has of theirs.
     """
 
     rows: UserRows
-    found: bool
+    has_row: bool
     event_time: int
     session: PackedRows | None
 
@@ -72,22 +72,22 @@ class OnlineRows:
     def items(self) -> StoredItems:
         """Read every item that has a row, expired or not, sorted by id; at least one must have."""
         mark = self.client.written(self._items.name)
-        named = self.client.entities(self._items.name)
-        ids, view = named.texts, replace(self._items, ttl=None)
+        entities = self.client.entities(self._items.name)
+        ids, view = entities.texts, replace(self._items, ttl=None)
         read = [self.client.read_valid(view, ids[at : at + ITEMS_AT_ONCE]) for at in range(0, len(ids), ITEMS_AT_ONCE)]
-        parts, lost = [part for part, _ in read], named.unnamed + sum(lost for _, lost in read)
+        parts, lost = [part for part, _ in read], entities.unnamed + sum(lost for _, lost in read)
         if lost:
-            total = len(ids) + named.unnamed
+            total = len(ids) + entities.unnamed
             log.warning("%s: %d of %d item rows cannot be read and are left out", self.client.backend.url, lost, total)
-        found = np.concatenate([np.zeros(0, dtype=bool), *(part.found for part in parts)])
-        if not found.any():
+        is_there = np.concatenate([np.zeros(0, dtype=bool), *(part.found for part in parts)])
+        if not is_there.any():
             raise StoreError(f"{self.client.backend.url}: found no item rows, expected at least one")
         scalars, lists = _features(self._items.schema)
         matrix = np.concatenate([part.matrix(scalars) for part in parts])
         codes = np.concatenate([part.scalars(ITEM_CODE)[0] for part in parts])
-        arrays = {name: _joined([_ragged(part, name) for part in parts], found) for name in lists}
-        item_ids = np.array(ids, dtype=object)[found]
-        rows = ItemRows(item_ids, codes[found].astype(np.int32), _columns(matrix[found], scalars), arrays)
+        arrays = {name: _joined([_ragged(part, name) for part in parts], is_there) for name in lists}
+        item_ids = np.array(ids, dtype=object)[is_there]
+        rows = ItemRows(item_ids, codes[is_there].astype(np.int32), _columns(matrix[is_there], scalars), arrays)
         return StoredItems(rows, max(int(part.event_time.max()) for part in parts), mark)
 
     def items_mark(self) -> bytes | None:
@@ -98,7 +98,7 @@ class OnlineRows:
         """The ids of all users that have a row, sorted."""
         return self.client.entities(self._users.name).texts
 
-    def asked(self, user_id: str, items: ItemRows) -> AskedUser:
+    def read_user(self, user_id: str, items: ItemRows) -> OnlineUser:
         """Read one user and their session, at once and within the deadline.
 
         Raises:
@@ -118,7 +118,7 @@ class OnlineRows:
         if user is None or rows is None:
             self.damaged += user is not None
             return replace(self.unknown_user(user_id, items), session=session)
-        return AskedUser(rows, True, int(user.event_time[0]), session)
+        return OnlineUser(rows, True, int(user.event_time[0]), session)
 
     def _row_of(self, user_id: str, user: PackedRows, items: ItemRows) -> UserRows | None:
         """One user's row as ranking takes it; None where its arrays lie beyond its end."""
@@ -128,11 +128,11 @@ class OnlineRows:
             return None
         return _rows_of(user_id, user, arrays, items)
 
-    def unknown_user(self, user_id: str, items: ItemRows) -> AskedUser:
-        """Take a user as if the store had no row of them; it is not asked."""
+    def unknown_user(self, user_id: str, items: ItemRows) -> OnlineUser:
+        """Return a user without a row; the store is not read."""
         nothing = PackedRows(self._users.schema, [None], self.client.namespace(self._users.name).revision_hash)
         arrays = [_ragged(nothing, name) for name in _features(nothing.schema)[1]]
-        return AskedUser(_rows_of(user_id, nothing, arrays, items), False, int(nothing.event_time[0]), None)
+        return OnlineUser(_rows_of(user_id, nothing, arrays, items), False, int(nothing.event_time[0]), None)
 
     def stored_sessions(self, user_ids: Sequence[str]) -> PackedRows | None:
         """What the store has of users' sessions, at once; None when it cannot be read, or is left alone."""
@@ -163,12 +163,12 @@ def _columns(matrix: Floats, names: Sequence[str]) -> dict[str, Floats]:
 
 
 def _ragged(rows: PackedRows, name: str) -> Ragged:
-    found = rows.arrays(name)
-    return Ragged(found.offsets, found.values)
+    arrays = rows.arrays(name)
+    return Ragged(arrays.offsets, arrays.values)
 
 
-def _joined(parts: Sequence[Ragged], found: NDArray[np.bool_]) -> Ragged:
-    """Lay arrays of several reads end to end, without the rows that were not found (they have no values)."""
+def _joined(parts: Sequence[Ragged], is_there: NDArray[np.bool_]) -> Ragged:
+    """Lay arrays of several reads end to end, without the rows that are missing (they have no values)."""
     lengths = np.concatenate([np.diff(part.offsets) for part in parts])
     values = np.concatenate([part.values for part in parts])
-    return Ragged(np.concatenate([[0], np.cumsum(lengths[found])]).astype(np.int64), values)
+    return Ragged(np.concatenate([[0], np.cumsum(lengths[is_there])]).astype(np.int64), values)

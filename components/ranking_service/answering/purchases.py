@@ -1,4 +1,4 @@
-"""What a customer bought, told from their online row."""
+"""What a customer has bought, read from their online row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from components.ranking_service.answering.catalogue import Catalogue
 
 
 @dataclass(frozen=True)
-class Bought:
+class PastPurchase:
     """A product in a customer's history: on how many shopping trips, and how long ago last."""
 
     item_id: str
@@ -22,15 +22,15 @@ class Bought:
 
 
 def purchases(
-    user: UserRows, item_ids: NDArray[np.object_], catalogue: Catalogue, most: int | None = None
-) -> Sequence[Bought]:
-    """Tell the history of the one user in ``user``, newest first, then by trips; ``most`` limits how much."""
+    user: UserRows, item_ids: NDArray[np.object_], catalogue: Catalogue, limit: int | None = None
+) -> Sequence[PastPurchase]:
+    """Return the history of the one user in ``user``, newest first, then by trips, at most ``limit`` products."""
     positions = user.arrays["history_item"].values
     trips = user.arrays["history_trips"].values
     days = user.arrays["history_days_since_last"].values
-    newest = np.lexsort((positions, -trips, days))[:most]
+    newest = np.lexsort((positions, -trips, days))[:limit]
     return [
-        Bought(
+        PastPurchase(
             item_id=str(item_ids[position]),
             title=catalogue.title(position),
             category=catalogue.categories.of(position),

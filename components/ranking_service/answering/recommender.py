@@ -28,7 +28,7 @@ from components.ranking.rows import MISSING_POSITION, Floats, UserRows
 from components.ranking.sessions import PURCHASE, Session, longer, session_seeds, with_session
 from components.ranking_service.answering.answers import Answer, Fallback, Filters, RankedItem, RankingQuery
 from components.ranking_service.answering.catalogue import Catalogue
-from components.ranking_service.answering.online_rows import AskedUser, OnlineRows
+from components.ranking_service.answering.online_rows import OnlineRows, OnlineUser
 from components.ranking_service.answering.sessions import Sessions
 from components.shop.settings import Rules
 from feature_repo.packed_online_store.client import MICROSECOND
@@ -140,20 +140,20 @@ class Recommender:
         )
 
     def known_user(self, user_id: str) -> UserRows | None:
-        """A user's row, with what they just did laid over it; None for one without a row.
+        """Return a user's row, updated by their session; None for a user without a row.
 
         Raises:
             StoreError: the store cannot be read.
         """
-        asked = self.rows.asked(user_id, self.stock.items)
-        return self._laid_over(user_id, (), asked)[0] if asked.found else None
+        stored = self.rows.read_user(user_id, self.stock.items)
+        return self._with_session(user_id, (), stored)[0] if stored.has_row else None
 
     @cached_property
     def _any_stock(self) -> Assortment:
         """What all users share when what is out of stock is a candidate too."""
         items = self.stock.items
-        told = {name: values for name, values in items.columns.items() if name != "in_stock"}
-        return replace(assortment(replace(items, columns=told), self.stock.limits), items=items)
+        columns = {name: values for name, values in items.columns.items() if name != "in_stock"}
+        return replace(assortment(replace(items, columns=columns), self.stock.limits), items=items)
 
     def _rules_for(self, filters: Filters | None) -> Rules:
         if filters is None or filters.max_per_category is None:
@@ -169,20 +169,20 @@ class Recommender:
 
     def _user(self, user_id: str, viewed: Sequence[str]) -> tuple[UserRows, Session | None, Fallback | None]:
         try:
-            asked, fallback = self.rows.asked(user_id, self.stock.items), None
+            stored, fallback = self.rows.read_user(user_id, self.stock.items), None
         except StoreError:
-            asked, fallback = self.rows.unknown_user(user_id, self.stock.items), Fallback.STORE_UNAVAILABLE
-        user, session = self._laid_over(user_id, viewed, asked)
-        if fallback is None and not asked.found:
+            stored, fallback = self.rows.unknown_user(user_id, self.stock.items), Fallback.STORE_UNAVAILABLE
+        user, session = self._with_session(user_id, viewed, stored)
+        if fallback is None and not stored.has_row:
             fallback = Fallback.UNKNOWN_USER if session is None else Fallback.SESSION_NEIGHBOURS
         return user, session, fallback
 
-    def _laid_over(self, user_id: str, viewed: Sequence[str], asked: AskedUser) -> tuple[UserRows, Session | None]:
+    def _with_session(self, user_id: str, viewed: Sequence[str], stored: OnlineUser) -> tuple[UserRows, Session | None]:
         now = self._now()
-        session = self._session(user_id, viewed, asked.session, asked.event_time if asked.found else 0, now)
+        session = self._session(user_id, viewed, stored.session, stored.event_time if stored.has_row else 0, now)
         if session is None:
-            return asked.rows, None
-        return with_session(asked.rows, self.stock.items, session, now), session
+            return stored.rows, None
+        return with_session(stored.rows, self.stock.items, session, now), session
 
     def _session(
         self, user_id: str, viewed: Sequence[str], stored: PackedRows | None, since: int, now: int
@@ -322,7 +322,7 @@ def _lifted(scored: Scored, items: Indices, weights: Floats) -> Scored:
     weight = np.zeros(len(scored.pairs.item), dtype=np.float32)
     order = np.argsort(items)
     at = np.minimum(np.searchsorted(items[order], scored.pairs.item), max(len(items) - 1, 0))
-    found = items[order][at] == scored.pairs.item if len(items) else np.zeros(len(weight), dtype=bool)
-    weight[found] = weights[order][at[found]]
+    matches = items[order][at] == scored.pairs.item if len(items) else np.zeros(len(weight), dtype=bool)
+    weight[matches] = weights[order][at[matches]]
     top = np.float32(scored.score.max(initial=0.0))
-    return replace(scored, score=np.where(found, top + weight, scored.score).astype(np.float32))
+    return replace(scored, score=np.where(matches, top + weight, scored.score).astype(np.float32))

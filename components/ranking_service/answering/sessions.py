@@ -25,7 +25,7 @@ from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.packed_online_store.writing import write_view
 from feature_repo.sessions import SESSIONS, session_view
 
-MOST_EVENTS = 100  # a user
+MAX_EVENTS = 100  # a user
 WRITTEN_AT_ONCE = 1000  # users: an answer may have to wait for what a thread does in one go
 COMPARED_AT_ONCE = 250  # users whose rows are laid under what was restored
 EVENT_COLUMNS = ("user_id", "item_id", "event_type", "event_time", "quantity")  # of the journal
@@ -45,11 +45,11 @@ class SessionEvent:
 class Sessions:
     """Sessions by user; any thread may ask and add. Nothing is held of users who were forgotten.
 
-    Of more than ``most_users`` those whose last event was taken longest ago are let go of, and counted.
+    Of more than ``max_users`` those whose last event was taken longest ago are let go of, and counted.
     """
 
-    def __init__(self, forgotten: Container[str] = (), most_users: int = LiveSettings.session_users) -> None:
-        self._forgotten, self._most_users = forgotten, most_users
+    def __init__(self, forgotten: Container[str] = (), max_users: int = LiveSettings.session_users) -> None:
+        self._forgotten, self._most_users = forgotten, max_users
         self._lock = threading.Lock()
         self._held: OrderedDict[str, Session] = OrderedDict()
         self._restored: dict[str, None] = {}
@@ -83,14 +83,14 @@ class Sessions:
         """Take sessions of the journal, those that changed last at the end; what is known already counts once.
 
         Returns:
-            How many users were dropped: those before the last ``most_users``, and those that were forgotten.
+            How many users were dropped: those before the last ``max_users``, and those that were forgotten.
         """
         wanted = {user: session for user, session in sessions.items() if user not in self._forgotten}
         with self._lock:
             for user, held in self._held.items():
                 if user in wanted:
                     held = both(held, wanted.pop(user)) or held
-                wanted[user] = held.newest(MOST_EVENTS)
+                wanted[user] = held.newest(MAX_EVENTS)
             dropped = max(0, len(wanted) - self._most_users)
             self._held = OrderedDict(islice(wanted.items(), dropped, None))
             self._restored = {user: None for user in sessions if user in self._held}
@@ -122,7 +122,7 @@ class Sessions:
         """Keep the newest events of a user, who was changed last."""
         if user_id in self._forgotten:
             return
-        self._held[user_id] = session.newest(MOST_EVENTS)
+        self._held[user_id] = session.newest(MAX_EVENTS)
         self._held.move_to_end(user_id)
         self._unwritten[user_id] = None
         self._restored.pop(user_id, None)
@@ -173,7 +173,7 @@ class Sessions:
     def _lay_over(self, user_id: str, stored: Session | None) -> None:
         held = self._held[user_id]
         whole = both(held, stored) or held
-        self._held[user_id] = whole.newest(MOST_EVENTS)
+        self._held[user_id] = whole.newest(MAX_EVENTS)
         del self._restored[user_id]
         if stored is None or len(whole) > len(stored):
             self._unwritten[user_id] = None
@@ -229,7 +229,7 @@ def journal_sessions(events: pa.Table, items: ItemRows) -> dict[str, Session]:
     starts, stops = [0, *ends[:-1].tolist()], ends.tolist()
     sessions = {}
     for user in np.argsort(order[ends - 1]).tolist():  # by the place of their last event
-        span = slice(max(starts[user], stops[user] - MOST_EVENTS), stops[user])
+        span = slice(max(starts[user], stops[user] - MAX_EVENTS), stops[user])
         sessions[ids[user]] = Session(code[span], tuple(kinds[span]), at[span], units[span])
     return sessions
 

@@ -182,5 +182,5 @@ def _revision(bundle: Bundle) -> str:
 
 
 def _troubles_of(snapshot: ItemSnapshot) -> dict[str, str]:
-    found = {"catalogue": snapshot.catalogue.trouble, "online rows": snapshot.trouble}
-    return {about: trouble for about, trouble in found.items() if trouble}
+    troubles = {"catalogue": snapshot.catalogue.trouble, "online rows": snapshot.trouble}
+    return {about: trouble for about, trouble in troubles.items() if trouble}

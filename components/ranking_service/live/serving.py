@@ -149,7 +149,7 @@ class Serving:
     def _has_taken(self, taking: "asyncio.Task[IngestResult]") -> None:
         self._takings.discard(taking)
         if not taking.cancelled():
-            taking.exception()  # who waits is told; who was cancelled has been told to send again
+            taking.exception()  # a caller that waits has it; one that was cancelled was told to send again
 
     def _remember(self, events: Sequence[ServedEvent]) -> None:
         """Let the next list of these users know."""
@@ -222,5 +222,5 @@ def _once(events: Sequence[ServedEvent], fresh: Collection[str]) -> list[ServedE
 
 def serving_of(request: Request) -> Serving:
     """Return the service that a request came to."""
-    found: Serving = request.app.state.serving
-    return found
+    serving: Serving = request.app.state.serving
+    return serving

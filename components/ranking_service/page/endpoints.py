@@ -31,7 +31,7 @@ from typing_extensions import TypedDict  # pydantic reads that of ``typing`` fro
 
 from components.contracts.errors import StoreError
 from components.contracts.ids import MAX_ID_CHARACTERS, id_text
-from components.ranking_service.answering.purchases import Bought
+from components.ranking_service.answering.purchases import PastPurchase
 from components.ranking_service.http.bodies import JSON
 from components.ranking_service.http.problems import unavailable
 from components.ranking_service.live.serving import serving_of
@@ -71,7 +71,7 @@ class Customer(TypedDict):
 
     user_id: str
     known: bool
-    bought: Sequence[Bought]
+    bought: Sequence[PastPurchase]
 
 
 @dataclass(frozen=True)

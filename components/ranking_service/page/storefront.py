@@ -14,7 +14,7 @@ from components.home.tombstones import TombstoneView
 from components.ranking.candidates import SOURCES
 from components.ranking_service.answering.catalogue import Catalogue
 from components.ranking_service.answering.online_rows import OnlineRows
-from components.ranking_service.answering.purchases import Bought, purchases
+from components.ranking_service.answering.purchases import PastPurchase, purchases
 from components.ranking_service.answering.recommender import Recommender
 from components.ranking_service.settings import ServiceSettings
 
@@ -53,7 +53,7 @@ class Storefront:
 
     shop: Shop
     customers: Callable[[], Sequence[str]]
-    bought: Callable[[str], Sequence[Bought] | None]
+    bought: Callable[[str], Sequence[PastPurchase] | None]
 
 
 def storefront_of(
@@ -69,7 +69,7 @@ def storefront_of(
     shares = experiment.shares if experiment else {CHAMPION: 1.0}
     manifest = champion.bundle.manifest
 
-    def bought(user_id: str) -> Sequence[Bought] | None:
+    def bought(user_id: str) -> Sequence[PastPurchase] | None:
         user = champion.known_user(user_id)
         if user is None:
             return None

@@ -94,7 +94,7 @@ def _exporter(target: str) -> SpanExporter:
 
 
 def _attributes(method: str, context: RequestContext) -> dict[str, str | int]:
-    told: dict[str, str | int | None] = {
+    attributes: dict[str, str | int | None] = {
         "http.request.method": method,
         "http.route": context.route,
         "http.response.status_code": int(context.status),
@@ -103,7 +103,7 @@ def _attributes(method: str, context: RequestContext) -> dict[str, str | int]:
         "rankloop.bundle": context.bundle,
         "rankloop.fallback": context.fallback,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
 def _line(span: ReadableSpan) -> str:

@@ -106,11 +106,11 @@ def test_a_user_and_their_session_are_read_in_one_round_trip(shop: Stocked, serv
     with asked(shop, server.url) as rows:
         write_view(rows.client, session_view(), session_table({"u7": session_of("view", "purchase")}))
         items = rows.items().rows
-        rows.asked("u2", items)
+        rows.read_user("u2", items)
         before = server.calls("mget")
-        found = rows.asked("u7", items)
+        found = rows.read_user("u7", items)
     assert server.calls("mget") - before == 1
-    assert found.found
+    assert found.has_row
     assert found.session is not None
     assert found.session.found.all()
 
@@ -184,7 +184,7 @@ def test_once_the_breaker_is_open_the_store_is_not_asked(shop: Stocked) -> None:
             items = rows.items().rows
             for _ in range(10):
                 with pytest.raises(StoreError):
-                    rows.asked("u1", items)
+                    rows.read_user("u1", items)
                 assert rows.stored_sessions(["u1"]) is None
         deaf.shutdown(socket.SHUT_RDWR)
         accepting.join()

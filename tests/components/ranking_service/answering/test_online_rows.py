@@ -69,8 +69,8 @@ def test_every_user_is_the_one_of_the_newest_snapshot(built: tuple[Home, Feature
     expected, items = stored(built[1])
     with online(built) as rows:
         for place, user_id in enumerate(expected.user_ids.tolist()):
-            found = rows.asked(user_id, items)
-            assert found.found
+            found = rows.read_user(user_id, items)
+            assert found.has_row
             assert found.event_time == (built[1].as_of - EPOCH) // MICROSECOND
             assert found.rows.user_ids.tolist() == [user_id]
             same(found.rows, users_between(expected, place, place + 1))
@@ -90,7 +90,7 @@ def test_items_are_read_although_they_have_expired_and_tell_how_old_they_are(bui
     found = rows.items()
     same(found.rows, stored(chosen)[1])
     assert found.newest == (chosen.as_of - EPOCH) // MICROSECOND
-    assert not rows.asked("u1", found.rows).found, "a user's row is too old to be true"
+    assert not rows.read_user("u1", found.rows).has_row, "a user's row is too old to be true"
     client.close()
 
 
@@ -125,8 +125,8 @@ def test_item_rows_that_cannot_be_read_are_left_out_and_counted(
 def test_a_user_without_a_row_has_an_empty_history(built: tuple[Home, FeatureSet]) -> None:
     _, items = stored(built[1])
     with online(built) as rows:
-        known, found = rows.asked("u1", items), rows.asked("nobody", items)
-    assert (known.found, found.found) == (True, False)
+        known, found = rows.read_user("u1", items), rows.read_user("nobody", items)
+    assert (known.has_row, found.has_row) == (True, False)
     assert found.rows.columns.keys() == known.rows.columns.keys()
     assert found.rows.arrays.keys() == known.rows.arrays.keys()
     assert all(np.isnan(values).tolist() == [True] for values in found.rows.columns.values())

@@ -6,7 +6,7 @@ import pytest
 
 from components.ranking.rows import Ragged, UserRows
 from components.ranking_service.answering.catalogue import Catalogue, Words
-from components.ranking_service.answering.purchases import Bought, purchases
+from components.ranking_service.answering.purchases import PastPurchase, purchases
 
 ITEMS = np.array(["apple", "beer", "cola"], dtype=object)
 CATALOGUE = Catalogue(
@@ -31,9 +31,9 @@ def customer(*history: tuple[int, float, float]) -> UserRows:
 def test_the_newest_come_first_then_what_is_bought_most() -> None:
     found = purchases(customer((0, 1, 9.0), (1, 12, 2.256), (2, 20, 9.0)), ITEMS, CATALOGUE)
     assert found == [
-        Bought("beer", "Ale", "DRINKS / ALES", trips=12, days_since_last=2.26),
-        Bought("cola", "Cola, 2 L", None, trips=20, days_since_last=9.0),
-        Bought("apple", "Red apple", "FRUIT", trips=1, days_since_last=9.0),
+        PastPurchase("beer", "Ale", "DRINKS / ALES", trips=12, days_since_last=2.26),
+        PastPurchase("cola", "Cola, 2 L", None, trips=20, days_since_last=9.0),
+        PastPurchase("apple", "Red apple", "FRUIT", trips=1, days_since_last=9.0),
     ]
 
 

@@ -15,7 +15,7 @@ from components.ranking.sessions import Session
 from components.ranking_service.answering import sessions as module
 from components.ranking_service.answering.sessions import (
     EVENT_COLUMNS,
-    MOST_EVENTS,
+    MAX_EVENTS,
     SessionEvent,
     Sessions,
     journal_sessions,
@@ -135,14 +135,14 @@ def test_what_a_store_refuses_is_written_later(client: PackedClient, monkeypatch
 
 def test_a_user_keeps_so_many_events(client: PackedClient) -> None:
     found = Sessions()
-    found.add([happened("ann", item) for item in range(MOST_EVENTS + 5)], nothing)
+    found.add([happened("ann", item) for item in range(MAX_EVENTS + 5)], nothing)
     held = found.of("ann", None)
     assert held is not None
-    assert held.codes.tolist() == list(range(5, MOST_EVENTS + 5))
+    assert held.codes.tolist() == list(range(5, MAX_EVENTS + 5))
 
 
 def test_so_many_users_are_kept_those_of_late() -> None:
-    found = Sessions(most_users=3)
+    found = Sessions(max_users=3)
     for user in ("a", "b", "c", "a", "d"):
         found.add([happened(user)], nothing)
     assert [user for user in "abcd" if found.of(user, None)] == ["a", "c", "d"]
@@ -219,12 +219,12 @@ def test_events_of_the_journal_become_sessions_in_the_order_of_taking() -> None:
     assert list(found) == ["ann", "bob"], "who changed last comes last"
     same(found["bob"], Session(np.array([2, 3], "i4"), ("view", "purchase"), np.array([AT, AT - 5]), np.ones(2, "f4")))
     same(found["ann"], Session(np.array([1], "i4"), ("click",), np.array([AT + 5]), np.ones(1, "f4")))
-    assert len(journal(*[happened("ann")] * (MOST_EVENTS + 1))["ann"]) == MOST_EVENTS
+    assert len(journal(*[happened("ann")] * (MAX_EVENTS + 1))["ann"]) == MAX_EVENTS
     assert journal() == {}
 
 
 def test_of_more_users_than_may_be_held_the_last_are_restored() -> None:
-    found = Sessions(forgotten={"zoe"}, most_users=2)
+    found = Sessions(forgotten={"zoe"}, max_users=2)
     found.add([happened("cid", 7)], nothing)
     assert found.restore(journal(*(happened(user) for user in ("cid", "ann", "zoe", "bob")))) == 1
     assert [user for user in ("ann", "bob", "cid", "zoe") if found.of(user, None)] == ["bob", "cid"]

@@ -32,7 +32,7 @@ from components.ranking_service.settings import Limits
 from components.ranking_service.telemetry import request_log
 from components.ranking_service.telemetry.measures import Measures
 from components.ranking_service.telemetry.request_context import RequestContext, context_of
-from components.ranking_service.telemetry.request_log import MOST_LINES, RequestLog
+from components.ranking_service.telemetry.request_log import MAX_LINES, RequestLog
 from components.ranking_service.telemetry.tracing import Tracing
 
 KEY = "rk_key"
@@ -358,7 +358,7 @@ def test_a_scope_that_is_unknown_is_an_error(parts: EdgeDependencies) -> None:
 
 
 def test_a_slow_terminal_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_log, "LAST_SECONDS", 60)
+    monkeypatch.setattr(request_log, "STOP_SECONDS", 60)
     read, written = threading.Event(), list[bytes]()
 
     def slow(lines: bytes) -> None:
@@ -367,11 +367,11 @@ def test_a_slow_terminal_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> Non
 
     log = RequestLog(slow)
     log.start()
-    for number in range(3 * MOST_LINES):
+    for number in range(3 * MAX_LINES):
         log.put(RequestContext(str(number), "/", ""))
-    assert MOST_LINES <= log.dropped <= 2 * MOST_LINES
+    assert MAX_LINES <= log.dropped <= 2 * MAX_LINES
     read.set()
     log.stop()
     lines = [json.loads(line) for line in b"".join(written).splitlines()]
     assert sum(line.get("dropped_lines", 0) for line in lines) == log.dropped
-    assert sum("request_id" in line for line in lines) == 3 * MOST_LINES - log.dropped
+    assert sum("request_id" in line for line in lines) == 3 * MAX_LINES - log.dropped

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from components.contracts.errors import StoreError
-from components.ranking_service.answering.purchases import Bought
+from components.ranking_service.answering.purchases import PastPurchase
 from components.ranking_service.http.routes import ranking_app
 from components.ranking_service.page.endpoints import page_assets
 from components.ranking_service.page.storefront import Arm, Shop, Storefront
@@ -18,8 +18,8 @@ from components.ranking_service.page.storefront import Arm, Shop, Storefront
 CUSTOMERS = ["u/1", "u1", "u10", "u2", "<b>"]
 
 
-def known_customer(user_id: str) -> list[Bought] | None:
-    return [Bought("i01", "Red apple", "FRUIT", 3, 1.5)] if user_id in CUSTOMERS else None
+def known_customer(user_id: str) -> list[PastPurchase] | None:
+    return [PastPurchase("i01", "Red apple", "FRUIT", 3, 1.5)] if user_id in CUSTOMERS else None
 
 
 SHOP = Shop(
