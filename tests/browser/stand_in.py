@@ -65,7 +65,7 @@ class StandIn:
 
     @property
     def storefront(self) -> Storefront:
-        """What the page is told of the shop."""
+        """What the page shows of the shop."""
         arms = [Arm("champion", "sha256:" + "c" * 64, 0.9), Arm("baseline", "sha256:" + "b" * 64, 0.1)]
         if self.challenger:
             arms.insert(1, Arm("challenger", "sha256:" + "d" * 64, 0.0))
@@ -94,7 +94,7 @@ class StandIn:
             "arm": arm,
             "experiment": None,
             "fallback": None if asked["user_id"] in CUSTOMERS else "unknown_user",
-            "items": [{"item_id": item, "score": score[item], **told(item)} for item in best],
+            "items": [{"item_id": item, "score": score[item], **explanation(item)} for item in best],
         }
         return JSONResponse(document)
 
@@ -121,7 +121,7 @@ def section(item: str) -> str:
     return SECTIONS[1 - int(item[1:]) % 2]
 
 
-def told(item: str) -> dict[str, Any]:
+def explanation(item: str) -> dict[str, Any]:
     """What an explained item says of itself."""
     reasons = ["bought 12 times, about every 9 days; last 3 days ago", "popular: sold 1,204 times last week"]
     return {"title": ITEMS[item], "category": f"{section(item)} / FRESH & CHILLED", "reasons": reasons}

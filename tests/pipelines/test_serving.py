@@ -114,10 +114,11 @@ def test_a_wrong_variable_ends_the_process_that_bentoml_starts(bare: Home, name:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"), [("spans.jsonl", "{}/spans.jsonl"), ("~/spans.jsonl", "{}/spans.jsonl"), ("console", "console")]
+    ("given", "expected"),
+    [("spans.jsonl", "{}/spans.jsonl"), ("~/spans.jsonl", "{}/spans.jsonl"), ("console", "console")],
 )
-def test_spans_go_where_the_one_who_serves_means(
-    bare: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, told: str
+def test_a_file_of_spans_is_the_callers_not_the_servers(
+    bare: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, expected: str
 ) -> None:
     class Begun(Exception):  # noqa: N818 - nothing is wrong
         pass
@@ -129,7 +130,7 @@ def test_spans_go_where_the_one_who_serves_means(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("RANKLOOP_TRACES", given)
     monkeypatch.setattr(os, "execve", begin)
-    with pytest.raises(Begun, match=rf"^{re.escape(told.format(tmp_path))}$"):
+    with pytest.raises(Begun, match=rf"^{re.escape(expected.format(tmp_path))}$"):
         serve(bare, "local", "127.0.0.1", free_port())
 
 
@@ -147,10 +148,10 @@ def test_the_server_answers_what_batch_answers_and_leaves_nothing_running(living
     batch = living.answer("recommend", "--user", known, "--user", "nobody")
     with served(living, "local") as address:
         for user, fallback in ((known, None), ("nobody", "unknown_user")):
-            found = ask(address, "/v1/recommend", user_id=user)
+            answer = ask(address, "/v1/recommend", user_id=user)
             expected = [{"item_id": row["item_id"], "score": row["score"]} for row in batch if row["user_id"] == user]
-            assert found["items"] == expected
-            assert (found["bundle"], found["fallback"]) == (living.document["bundle"]["digest"], fallback)
+            assert answer["items"] == expected
+            assert (answer["bundle"], answer["fallback"]) == (living.document["bundle"]["digest"], fallback)
 
         with pytest.raises(urllib.error.HTTPError) as refused:
             ask(address, "/v1/nothing")
@@ -186,8 +187,8 @@ def test_without_online_rows_nothing_is_ranked_until_there_are_some(living: Livi
     try:
         with serving(living, wait_for="/livez") as server:
             until(lambda: "nothing to rank with yet" in answered(f"{server.address}/readyz")[1])
-            found = ask(server.address, "/v1/recommend", user_id="nobody")
-            assert (found["items"], found["fallback"]) == ([], "store_unavailable")
+            answer = ask(server.address, "/v1/recommend", user_id="nobody")
+            assert (answer["items"], answer["fallback"]) == ([], "store_unavailable")
             shutil.rmtree(online, ignore_errors=True)
             aside.rename(online)
             ends = time.monotonic() + PATIENCE_SECONDS
@@ -203,8 +204,8 @@ def test_without_online_rows_nothing_is_ranked_until_there_are_some(living: Livi
 
 def test_without_a_promoted_bundle_the_best_baseline_answers(living: LivingHome) -> None:
     with serving(living, "staging") as server:
-        found = ask(server.address, "/v1/recommend", user_id="nobody")
+        answer = ask(server.address, "/v1/recommend", user_id="nobody")
         assert "champion: staging: nothing was promoted yet" in server.log.read_text()
     expected = living.document["bundle"]["digest"]  # so few users train nothing: what was published is a baseline
-    assert (found["fallback"], found["bundle"]) == ("no_bundle", expected)
-    assert found["items"]
+    assert (answer["fallback"], answer["bundle"]) == ("no_bundle", expected)
+    assert answer["items"]

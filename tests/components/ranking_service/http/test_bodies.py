@@ -61,24 +61,24 @@ def test_a_body_in_no_such_encoding_is_malformed(body: bytes, parameter: str) ->
 
 @pytest.mark.parametrize("charset", ["ebcdic-us", "zip", "x" * 5000, ""])
 def test_an_encoding_that_is_not_read_is_named(charset: str) -> None:
-    found = refusal(TEXT.encode(), f"application/json; charset={charset}")
-    assert (found.status_code, len(found.detail) < 250) == (415, True)
-    assert f"found charset {charset[:100]}, expected utf-8" in found.detail
+    error = refusal(TEXT.encode(), f"application/json; charset={charset}")
+    assert (error.status_code, len(error.detail) < 250) == (415, True)
+    assert f"found charset {charset[:100]}, expected utf-8" in error.detail
 
 
 @pytest.mark.parametrize(
     "packed", [["gzip"], ["br"], ["zstd"], ["deflate"], ["identity, GZIP"], ["identity", "x-gzip"]]
 )
 def test_a_packed_body_is_refused_with_what_is_taken(packed: Sequence[str]) -> None:
-    found = refusal(gzip.compress(TEXT.encode()), packed=packed)
-    assert (found.status_code, found.headers) == (415, {"Accept-Encoding": "identity"})
-    assert "expected a body that is not packed" in found.detail
+    error = refusal(gzip.compress(TEXT.encode()), packed=packed)
+    assert (error.status_code, error.headers) == (415, {"Accept-Encoding": "identity"})
+    assert "expected a body that is not packed" in error.detail
 
 
 @pytest.mark.parametrize("body", [gzip.compress(b"{}", mtime=0), b"\x28\xb5\x2f\xfd\x04"])
 def test_a_packed_body_that_does_not_say_so_is_refused_too(body: bytes) -> None:
-    found = refusal(body)
-    assert (found.status_code, found.headers) == (415, {"Accept-Encoding": "identity"})
+    error = refusal(body)
+    assert (error.status_code, error.headers) == (415, {"Accept-Encoding": "identity"})
 
 
 @pytest.mark.parametrize("packed", [["identity"], [""], ["Identity", "identity"]])
@@ -87,6 +87,6 @@ def test_a_body_that_says_it_is_not_packed_is_read(packed: Sequence[str]) -> Non
 
 
 def refusal(body: bytes, content_type: str = "application/json", packed: Sequence[str] = ()) -> HTTPException:
-    with pytest.raises(HTTPException) as found:
+    with pytest.raises(HTTPException) as error:
         read(body, content_type, packed)
-    return found.value
+    return error.value

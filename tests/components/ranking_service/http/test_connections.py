@@ -187,7 +187,7 @@ def test_a_newcomer_is_asked_to_come_again_while_nobody_is_idle() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "most", "raised"),
+    ("limits", "expected", "raised"),
     [
         ((256, 256), 128, None),
         ((64, 64), 16, None),
@@ -197,10 +197,10 @@ def test_a_newcomer_is_asked_to_come_again_while_nobody_is_idle() -> None:
     ],
 )
 def test_connections_leave_descriptors_to_the_service(
-    monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int], most: int, raised: tuple[int, int] | None
+    monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int], expected: int, raised: tuple[int, int] | None
 ) -> None:
     set_to: list[tuple[int, int]] = []
     monkeypatch.setattr(connections.resource, "getrlimit", lambda _: limits)
     monkeypatch.setattr(connections.resource, "setrlimit", lambda _, limits_set: set_to.append(limits_set))
-    assert connection_limit() == most
+    assert connection_limit() == expected
     assert set_to == ([] if raised is None else [raised])

@@ -15,11 +15,11 @@ from components.ranking_service.http.draining import Drain
 @pytest.fixture
 def stops() -> Iterator[list[int]]:
     """What the server's own handler was told."""
-    told: list[int] = []
+    received: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     for number in before:
-        signal.signal(number, lambda number, _: told.append(number))
-    yield told
+        signal.signal(number, lambda number, _: received.append(number))
+    yield received
     for number, handler in before.items():
         signal.signal(number, handler)
 

@@ -136,9 +136,9 @@ def test_the_callers_request_id_is_taken_over(parts: EdgeDependencies) -> None:
 @pytest.mark.parametrize("given", [[b""], [b"x" * 101], [b"two words"], [b"\xff"], [b"tab\t"], [b"a", b"b"]])
 def test_an_id_that_is_none_is_replaced(parts: EdgeDependencies, given: list[bytes]) -> None:
     answered = ask(parts, "POST", "/v1/recommend", headers=[(b"x-request-id", value) for value in given])
-    (found,) = answered.headers.get_list("x-request-id")
-    assert len(found) == 32
-    assert found == answered.json()["request_id"]
+    (request_id,) = answered.headers.get_list("x-request-id")
+    assert len(request_id) == 32
+    assert request_id == answered.json()["request_id"]
 
 
 def test_without_keys_this_machine_alone_is_answered(parts: EdgeDependencies) -> None:
@@ -348,8 +348,8 @@ def test_a_websocket_is_refused_before_it_opens(parts: EdgeDependencies) -> None
     assert [span.name for span in spans.get_finished_spans()] == ["GET /v1/recommend"]
     parts.log.start()
     parts.log.stop()
-    told = json.loads(b"".join(lines))
-    assert (told["route"], told["status"], told["caller"]) == ("/v1/recommend", 403, "10.0.0.7")
+    line = json.loads(b"".join(lines))
+    assert (line["route"], line["status"], line["caller"]) == ("/v1/recommend", 403, "10.0.0.7")
 
 
 def test_a_scope_that_is_unknown_is_an_error(parts: EdgeDependencies) -> None:

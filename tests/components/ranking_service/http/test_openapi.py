@@ -32,7 +32,7 @@ def test_limits_are_those_that_are_checked() -> None:
 
 def test_health_needs_no_key_and_all_else_may() -> None:
     paths = openapi_document(ROUTES)["paths"]
-    open_paths = {path for path, item in paths.items() for told in item.values() if told["security"] == []}
+    open_paths = {path for path, item in paths.items() for operation in item.values() if operation["security"] == []}
     assert open_paths == {"/livez", "/readyz"}
 
 

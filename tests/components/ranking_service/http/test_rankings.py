@@ -42,8 +42,8 @@ from tests.waiting import until
 
 @pytest.fixture(scope="module")
 def asked(shop: Stocked) -> Iterator[Recommender]:
-    with recommender(shop) as found:
-        yield found
+    with recommender(shop) as own:
+        yield own
 
 
 def ids(document: Any) -> list[str]:
@@ -57,8 +57,8 @@ def logged(shop: Stocked, request_id: str) -> dict[str, Any]:
         return [row for row in served_lists(shop.home).to_pylist() if row["request_id"] == request_id]
 
     until(lambda: bool(rows()))
-    (found,) = rows()
-    return found
+    (row,) = rows()
+    return row
 
 
 WORDS = {str(item["item_id"]): item for item in CATALOGUE}
@@ -86,16 +86,16 @@ def test_a_filtered_list_is_the_whole_one_without_what_is_filtered(
     assert client.recommend("u1", k=2, filters=filters)["items"] == expected[:2]
 
 
-@pytest.mark.parametrize("most", [1, 2])
-def test_so_many_of_a_category_at_most(client: Caller, most: int) -> None:
+@pytest.mark.parametrize("limit", [1, 2])
+def test_so_many_of_a_category_at_most(client: Caller, limit: int) -> None:
     taken: Counter[str] = Counter()
     expected = []
     for item in ids(client.recommend("u1", k=1000)):
         section = WORDS[item]["category"][0]
         taken[section] += 1
-        if taken[section] <= most:
+        if taken[section] <= limit:
             expected.append(item)
-    assert ids(client.recommend("u1", k=1000, filters={"max_per_category": most})) == expected
+    assert ids(client.recommend("u1", k=1000, filters={"max_per_category": limit})) == expected
 
 
 @pytest.mark.parametrize("sources", [["history"], ["neighbours"], ["popular"], ["history", "neighbours"], ["promoted"]])
@@ -124,14 +124,19 @@ def test_every_list_is_the_one_of_batch(client: Caller, shop: Stocked) -> None:
 
 def test_what_was_served_is_logged_as_it_was_scored(client: Caller, shop: Stocked, live: Serving) -> None:
     before = live.now()
-    told = client.recommend("u1", k=4, context={"items": ["i02"], "page": "home"})
-    row = logged(shop, told["request_id"])
-    assert (row["item_ids"], row["user_id"], row["bundle"], row["arm"]) == (ids(told), "u1", told["bundle"], "champion")
+    answer = client.recommend("u1", k=4, context={"items": ["i02"], "page": "home"})
+    row = logged(shop, answer["request_id"])
+    assert (row["item_ids"], row["user_id"], row["bundle"], row["arm"]) == (
+        ids(answer),
+        "u1",
+        answer["bundle"],
+        "champion",
+    )
     assert (row["experiment"], row["fallback"], row["shadow_arm"]) == (None, None, None)
     assert before <= row["event_time"] <= live.now()
     assert json.loads(row["context"]) == {"items": ["i02"], "page": "home"}
     assert row["propensities"] == [1.0] * 4
-    assert row["scores"] == [item["score"] for item in told["items"]]
+    assert row["scores"] == [item["score"] for item in answer["items"]]
     assert row["feature_list"] == shop.bundle.manifest.feature_list
     features = np.array(row["features"], dtype=np.float32).reshape(4, len(FEATURE_NAMES))
     nothing = np.zeros((4, len(shop.bundle.manifest.baseline_names)), dtype=np.float32)
@@ -139,9 +144,9 @@ def test_what_was_served_is_logged_as_it_was_scored(client: Caller, shop: Stocke
 
 
 def test_given_items_are_logged_without_those_that_are_not_known(client: Caller, shop: Stocked) -> None:
-    told = client.post("/v1/rank", json={"user_id": "nobody", "items": ["i01", "unheard of", "i02"]}).json()
-    row = logged(shop, told["request_id"])
-    assert (row["item_ids"], row["fallback"]) == (ids(told)[:2], "unknown_user")
+    answer = client.post("/v1/rank", json={"user_id": "nobody", "items": ["i01", "unheard of", "i02"]}).json()
+    row = logged(shop, answer["request_id"])
+    assert (row["item_ids"], row["fallback"]) == (ids(answer)[:2], "unknown_user")
     assert len(row["features"]) == 2 * len(FEATURE_NAMES)
 
 

@@ -24,8 +24,8 @@ from tests.components.ranking_service.served_shop import (
 
 def test_a_list_is_what_the_recommender_says(client: Caller, shop: Stocked) -> None:
     document = client.recommend("u1", k=3, exclude=["i01"])
-    with recommender(shop) as found:
-        expected = listed(found, "u1", 3, exclude=["i01"])
+    with recommender(shop) as own:
+        expected = listed(own, "u1", 3, exclude=["i01"])
     assert document.pop("request_id") != client.recommend("u1")["request_id"]
     assert document == {
         "bundle": shop.bundle.digest,
@@ -143,11 +143,11 @@ def test_a_crowd_is_answered_like_each_of_it_alone(
         ("/v1/recommend", {"user_id": "u5", "k": 2}),
     ]
     together = client.crowd(asked)
-    for (path, document), found in zip(asked, together, strict=True):
+    for (path, document), response in zip(asked, together, strict=True):
         alone = client.post(path, json=document)
-        assert found.status_code == alone.status_code
-        assert without_id(found) == without_id(alone)
-    assert [found.status_code for found in together].count(422) == 1
+        assert response.status_code == alone.status_code
+        assert without_id(response) == without_id(alone)
+    assert [response.status_code for response in together].count(422) == 1
 
 
 def without_id(answered: httpx.Response) -> dict[str, Any]:

@@ -93,7 +93,7 @@ REFUSED: list[tuple[type[Document], dict[str, Any], str]] = [
     ),
     (RecommendRequest, filters(brands=[""]), "filters.brands.0"),
     *((RecommendRequest, filters(max_price=price), "filters.max_price") for price in (-0.01, float("inf"), "3")),
-    *((RecommendRequest, filters(max_per_category=most), "filters.max_per_category") for most in (0, MAX_ITEMS + 1)),
+    *((RecommendRequest, filters(max_per_category=limit), "filters.max_per_category") for limit in (0, MAX_ITEMS + 1)),
     *((RecommendRequest, filters(sources=given), "filters.sources") for given in ([], ["nowhere"])),
     (RecommendRequest, filters(color="red"), "filters.color"),
     (RankRequest, {"user_id": "u"}, "items"),

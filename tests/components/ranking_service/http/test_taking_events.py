@@ -53,11 +53,11 @@ def test_what_is_accepted_is_on_disk(shop: Stocked, client: Caller, live: Servin
     before = live.now()
     full = event("e1", type="purchase", quantity=2.5, price=9.0, session_id="s", request_id="r")
     assert send(client, full, event("e2")) == {"accepted": 2, "repeated": 0}
-    found = on_disk(shop)["e1"]
-    assert before <= found.pop("event_time") <= live.now()
-    assert before <= found.pop("taken_at") <= live.now()
-    assert abs(found.pop("received_at") - datetime.now(UTC)) < timedelta(hours=1)
-    assert found == {"event_type": full.pop("type")} | full
+    written = on_disk(shop)["e1"]
+    assert before <= written.pop("event_time") <= live.now()
+    assert before <= written.pop("taken_at") <= live.now()
+    assert abs(written.pop("received_at") - datetime.now(UTC)) < timedelta(hours=1)
+    assert written == {"event_type": full.pop("type")} | full
     assert on_disk(shop)["e2"]["quantity"] is None
 
 
@@ -107,8 +107,8 @@ def moment(live: Serving, seconds: float) -> str:
 
 def test_a_clock_may_be_a_little_ahead(shop: Stocked, client: Caller, live: Serving) -> None:
     assert send(client, event("ahead", time=moment(live, 290)))["accepted"] == 1
-    found = on_disk(shop)["ahead"]
-    assert found["event_time"] == found["taken_at"], "it happened now at the latest"
+    written = on_disk(shop)["ahead"]
+    assert written["event_time"] == written["taken_at"], "it happened now at the latest"
     detail = refused(client, event("kept out"), event("future", time=moment(live, 3600)))
     assert detail.startswith("events.1.time: found ")
     assert "expected a time from 1970 to 300 s after the service's own" in detail

@@ -96,7 +96,7 @@ def test_the_shop_says_what_there_is_to_choose_from(client: Visitor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "matches"),
     [
         ("", ["<b>", "u/1", "u1", "u10", "u2"]),
         ("?like=u1", ["u1", "u10"]),
@@ -105,8 +105,8 @@ def test_the_shop_says_what_there_is_to_choose_from(client: Visitor) -> None:
         ("?like=%3Cb", ["<b>"]),
     ],
 )
-def test_customers_are_found_by_how_their_id_begins(client: Visitor, query: str, found: list[str]) -> None:
-    assert client.get(f"/v1/customers{query}").json() == {"customers": found}
+def test_customers_are_found_by_how_their_id_begins(client: Visitor, query: str, matches: list[str]) -> None:
+    assert client.get(f"/v1/customers{query}").json() == {"customers": matches}
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "1.5", "", "many", "1" * 5000, "٣"])

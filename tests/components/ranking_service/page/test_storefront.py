@@ -76,11 +76,11 @@ def ask_at_once(customers: Callable[[], Sequence[str]], store: SlowStore) -> lis
             return str(error)
 
     with ThreadPoolExecutor(CALLERS) as callers:
-        found = [callers.submit(outcome) for _ in range(CALLERS)]
+        answers = [callers.submit(outcome) for _ in range(CALLERS)]
         for _ in range(CALLERS - 1):
             assert CountedFuture.waiting.acquire(timeout=PATIENCE_SECONDS)
         store.gate.set()
-        return [each.result() for each in found]
+        return [each.result() for each in answers]
 
 
 def test_one_read_serves_all_who_ask_at_once_and_later(home: Home) -> None:
