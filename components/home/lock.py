@@ -9,7 +9,6 @@ handler lets it go. ``RunLock`` is what steps know of it, so that another home t
     steps without one    ├ acquire ┤├ hold ┤   (the name stands)   ├ hold ┤├ hold ┤├ release ┤
 """
 
-import fcntl
 import json
 import os
 import time
@@ -19,6 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from components.contracts.errors import ConfigurationError, HomeBusyError
+from components.home.file_lock import FileLock, try_lock
 from components.home.layout import Home
 
 DYING_SECONDS = 3.0  # how long the processes of a killed run may take to go
@@ -81,7 +81,7 @@ class FolderLock:
         if self._is_held_by_runner(run_id):
             yield
             return
-        with _locked(self._home, fcntl.LOCK_SH):
+        with _locked(self._home, shared=True):
             self._require_note_of(run_id)
             yield
 
@@ -113,7 +113,7 @@ def hold_lock(home: Home, run_id: str) -> Iterator[int]:
         ConfigurationError: the home cannot be written.
         HomeBusyError: another run holds the lock.
     """
-    with _locked(home, fcntl.LOCK_EX) as descriptor:
+    with _locked(home) as descriptor:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(asdict(LockHolder(os.getpid(), run_id))).encode(), 0)
         yield descriptor
@@ -121,21 +121,14 @@ def hold_lock(home: Home, run_id: str) -> Iterator[int]:
 
 def lock_holder(home: Home) -> LockHolder | None:
     """Return who holds the lock now, if anyone does."""
-    try:
-        descriptor = os.open(home.lock, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _noted(home) or LockHolder(0, "unknown")
-    finally:
-        os.close(descriptor)
+    with suppress(FileNotFoundError):
+        if FileLock(home.lock).is_held():
+            return _noted(home) or LockHolder(0, "unknown")
     return None
 
 
 @contextmanager
-def _locked(home: Home, operation: int) -> Iterator[int]:
+def _locked(home: Home, shared: bool = False) -> Iterator[int]:
     try:
         home.root.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o644)
@@ -144,17 +137,16 @@ def _locked(home: Home, operation: int) -> Iterator[int]:
             f"home {home.root}: cannot be written ({error.strerror}); name another with --home"
         ) from error
     try:
-        _flock(descriptor, operation, home)
+        _flock(descriptor, shared, home)
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _flock(descriptor: int, operation: int, home: Home) -> None:
+def _flock(descriptor: int, shared: bool, home: Home) -> None:
     deadline = time.monotonic() + DYING_SECONDS
     while True:
-        with suppress(BlockingIOError):
-            fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
+        if try_lock(descriptor, shared):
             return
         holder = _noted(home)
         if (holder is not None and _is_alive(holder.pid)) or time.monotonic() > deadline:

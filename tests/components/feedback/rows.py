@@ -2,14 +2,15 @@
 
 import asyncio
 from concurrent.futures import Future
+from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from components.feedback.records import ServedEvent, ServedList
-from components.feedback.segment_sink import journal_sink
+from components.feedback.segment_sink import open_sink
+from components.home.storage.locations import Location
 
 MOMENT = datetime(2017, 8, 28, 12, 0, 0, 123456, tzinfo=UTC)
 LOGGED = datetime(2026, 1, 1, 9, 30, tzinfo=UTC)
@@ -47,9 +48,9 @@ def an_event(event_id: str = "e1", **changed: Any) -> ServedEvent:
     return ServedEvent(**given | changed)
 
 
-def log_all(folder: Path, *records: ServedList | ServedEvent) -> None:
+def log_all(feedback: Location, *records: ServedList | ServedEvent) -> None:
     """Log lists and events, as a service that then stops."""
-    with journal_sink(folder) as log:
+    with closing(open_sink(feedback)) as log:
         for record in records:
             if isinstance(record, ServedList):
                 assert log.show(record)

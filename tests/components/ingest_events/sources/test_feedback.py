@@ -15,9 +15,12 @@ from components.feedback.journal.segments import segments
 from components.feedback.layout import FeedbackLayout
 from components.feedback.segment_sink import journal_sink
 from components.home.data_subject import Person
+from components.home.layout import Home
+from components.home.storage.locations import BucketPath
+from components.ingest_events.ingestion import ingest_events
 from components.ingest_events.shop_sources import LISTS
 from components.lake.erasure import erase_rows
-from components.lake.tables import commit_notes, read_notes, table_files, table_version
+from components.lake.tables import commit_notes, open_table, read_notes, table_files, table_version
 from components.lake.upkeep import compact_table
 from tests.components.feedback.rows import LOGGED, MOMENT, a_list, an_event, log_all
 from tests.shop_files import PURCHASES, ShopFolder, shop_folder
@@ -265,3 +268,19 @@ def test_what_was_ingested_is_known_though_a_forgotten_users_part_of_its_ids_was
     assert sorted(places(shop)) == sorted(
         [(f"{them}/r1", "b", 2), *((request, item, place) for request in ("r2", "r3") for item, place in SHOWN)]
     )
+
+
+def test_a_log_in_a_bucket_is_read_as_one_in_a_folder_is(shop: ShopFolder, bucket: BucketPath) -> None:
+    home = Home(bucket)
+    raw = {}
+    for each in (shop.home, home):
+        log_all(each.feedback, a_list("r1"), an_event("e1"), an_event("e2", event_type="purchase"))
+        log_all(each.feedback, a_list("r2"), an_event("e3", request_id="r2", event_type="shown"))
+        for now in (SOON, LATER, LATER):
+            report = ingest_events(shop.shop(), each, now, shop.said.append)
+        tables = [open_table(each.raw / table) for table in ("events", "impressions")]
+        rows = [table.to_pyarrow_table().to_pylist() for table in tables if table is not None]
+        raw[each] = [sorted(map(repr, some)) for some in rows]
+        assert report.rows_out == 0
+    assert raw[home] == raw[shop.home]
+    assert [len(some) for some in raw[home]] == [3, 3]
