@@ -50,7 +50,7 @@ def build_features(shop: Shop, home: Home, clean: Handle, say: Callable[[str], N
         first, rows_in = _span(space, clean.moment)
         days = tuple(day for day in calendar(shop, clean.moment).snapshot_days if day > first)
         say("looking for what is new")
-        digests = rows_digests(Path(clean.uri), clean.versions, days, shape, space)
+        digests = rows_digests(space, days, shape)
         names = {(view, day): pool_name(revision, view, day, digests[day]) for view in VIEWS for day in days}
         pooled = pooled_files(home.features, names.values())
         missing = sorted({day for (_, day), name in names.items() if name not in pooled})

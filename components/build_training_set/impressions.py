@@ -23,9 +23,8 @@ from components.contracts.tables import CANONICAL
 from components.features.inputs.coded import since
 from components.features.inputs.moment import MICROSECOND, microseconds
 from components.features.inputs.successes import merchandise, successes
-from components.features.snapshots.workspace import DuckDBWorkspace, Workspace
 from components.features.views.shape import Shape
-from components.lake.engine import Engine, open_engine
+from components.lake.engine import Workspace, open_workspace
 
 TABLES = ("events", "items", "impressions")
 REQUEST = ("request_id", "user_id")
@@ -49,7 +48,6 @@ class ImpressionLog:
     requests in the window, with or without success.
     """
 
-    engine: Engine
     space: Workspace
     shown: ir.Table
     requests: pa.Table
@@ -68,7 +66,7 @@ class ImpressionLog:
         Features are null unless they follow the named feature list and are as many; sorted by request and item id.
         """
         numbered = requests.append_column("request", pa.array(np.arange(len(requests), dtype=np.int32)))
-        rows = self.shown.inner_join(self.engine.memory_table(numbered.drop_columns("at")), list(REQUEST))
+        rows = self.shown.inner_join(self.space.memory_table(numbered.drop_columns("at")), list(REQUEST))
         fits = (rows.feature_list == feature_list) & (rows.features.length() == features)
         served = ibis.ifelse(fits, rows.features, ibis.null(rows.features.type()))
         chosen = rows.select("request", "item_id", "position", "label", features=served)
@@ -78,14 +76,13 @@ class ImpressionLog:
 @contextmanager
 def impression_log(clean: Handle, window: Window, shape: Shape) -> Iterator[ImpressionLog]:
     """Open the impressions of a window, labelled with what followed."""
-    with open_engine() as engine:
+    with open_workspace() as space:
         folder = Path(clean.uri)
-        tables = {name: engine.delta_table(folder / name, CANONICAL[name], clean.versions.get(name)) for name in TABLES}
-        space = DuckDBWorkspace(engine, tables)
+        tables = {name: space.delta_table(folder / name, CANONICAL[name], clean.versions.get(name)) for name in TABLES}
         shown = space.store("shown", _labelled(tables, window, shape))
         every = shown.group_by(REQUEST).agg(at=shown.at.min(), taught=shown.label.any())
         found = space.fetch(every.order_by("at", *REQUEST))
-        yield ImpressionLog(engine, space, shown, found.filter(found["taught"]).drop_columns("taught"), len(found))
+        yield ImpressionLog(space, shown, found.filter(found["taught"]).drop_columns("taught"), len(found))
 
 
 def _labelled(tables: dict[str, ir.Table], window: Window, shape: Shape) -> ir.Table:

@@ -23,7 +23,7 @@ from components.drift.kinds import ColumnKind
 from components.drift.sketches import TableSketch, sketch_table
 from components.features.inputs.catalogue import category_word, held_at
 from components.features.inputs.moment import utc
-from components.lake.engine import open_engine
+from components.lake.engine import open_workspace
 from components.shop.settings import Shop
 
 USER = "user_id"
@@ -56,12 +56,12 @@ def event_rows(shop: Shop, span: CleanEvents) -> Iterator[pa.RecordBatchReader]:
 
     An item's words are those that its catalogue row had at the end of the span; without a row they are missing.
     """
-    with open_engine() as engine:
+    with open_workspace() as space:
         events, items = (
-            engine.delta_table(span.clean / name, CANONICAL[name], span.versions.get(name))
+            space.delta_table(span.clean / name, CANONICAL[name], span.versions.get(name))
             for name in ("events", "items")
         )
-        yield engine.stream(_described(_within(events, span), held_at(items, "item_id", span.end), shop))
+        yield space.stream(_described(_within(events, span), held_at(items, "item_id", span.end), shop))
 
 
 def _within(events: ir.Table, span: CleanEvents) -> ir.Table:

@@ -1,79 +1,113 @@
-"""The engine seam: where Ibis expressions over lake tables run. DuckDB on one machine; a cluster brings another."""
+"""The engine seam: where Ibis expressions over lake tables run. ``open_workspace`` is the one switch of the engine.
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Protocol
+DuckDB on one machine; a cluster brings another. Expressions may hold a placeholder for the moment that a snapshot is
+of, so that they are compiled once and run at many moments.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol, Self
 
 import ibis
+import ibis.expr.types as ir
 import pyarrow as pa
-from ibis.backends.duckdb import Backend
 
 from components.home.storage.locations import Location
 from components.lake.resources import small_memory
-from components.lake.session import delta_relation, engine_settings, quote_identifier
+
+PLACEHOLDER = 7_777_777_777_777_777_777  # stands for a moment, in microseconds since 1970, in compiled statements
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Engine(Protocol):
+@dataclass(frozen=True)
+class EngineSettings:
+    """Bounds of an engine; None is what this process may use."""
+
+    memory_limit: str | None = None
+    threads: int | None = None
+
+
+class Tables(Protocol):
+    """Evaluates Ibis expressions, in UTC, and keeps those that are used again."""
+
+    def store(self, name: str, table: ir.Table) -> ir.Table:
+        """Evaluate a table once and keep it under a name, replacing what the name held."""
+        ...
+
+    def fetch(self, table: ir.Table) -> pa.Table:
+        """Evaluate a table into memory."""
+        ...
+
+
+class CleanTables(Tables, Protocol):
+    """Evaluates expressions over the clean tables, at moments."""
+
+    @property
+    def clean(self) -> Mapping[str, ir.Table]:
+        """The clean tables by name."""
+        ...
+
+    def at(self, moment: datetime) -> AbstractContextManager[Tables]:
+        """Stand at a moment: see what is kept here, and keep what is of that moment only until the end.
+
+        Several moments may be open at once, each in a thread of its own.
+        """
+        ...
+
+
+class Workspace(CleanTables, Protocol):
     """What steps need of an engine."""
 
-    def delta_table(self, uri: Location, schema: pa.Schema, version: int | None = None) -> ibis.Table:
-        """A Delta table at a version, as an Ibis table; no rows if the table is missing or empty."""
+    def delta_table(self, uri: Location, schema: pa.Schema, version: int | None = None) -> ir.Table:
+        """Return a Delta table at a version; without rows if the table is missing or empty."""
         ...
 
-    def memory_table(self, rows: pa.Table) -> ibis.Table:
-        """Rows in memory as an Ibis table."""
+    def memory_table(self, rows: pa.Table) -> ir.Table:
+        """Return rows in memory as a table."""
         ...
 
-    def stream(self, expression: ibis.Table, batch_rows: int = 100_000) -> pa.RecordBatchReader:
-        """Run an expression and stream its rows."""
+    def over(self, clean: Mapping[str, ir.Table]) -> Self:
+        """Return this workspace with these clean tables."""
+        ...
+
+    def stream(self, table: ir.Table, batch_rows: int = 100_000) -> pa.RecordBatchReader:
+        """Evaluate a table and stream its rows."""
+        ...
+
+    def text_hash(self, text: ir.StringValue) -> ir.IntegerValue:
+        """Express the hash of a text, which is the same in every engine: the first 28 bits of the md5 of its UTF-8."""
         ...
 
 
-class DuckDBEngine:
-    """DuckDB within a memory limit; it reads the Parquet files of a table's version itself."""
+@contextmanager
+def open_workspace(settings: EngineSettings = EngineSettings()) -> Iterator[Workspace]:
+    """Open the engine that settings choose, in UTC: today DuckDB is the only one.
 
-    def __init__(self, backend: Backend) -> None:
-        self.backend = backend
-        self._views = 0
+    Raises:
+        SourceError: the engine ran out of memory or disk.
+        ConfigurationError: a variable holds no size or no number of threads.
+    """
+    from components.lake.duckdb_workspace import open_duckdb  # only the engine that is chosen is imported
 
-    def delta_table(self, uri: Location, schema: pa.Schema, version: int | None = None) -> ibis.Table:
-        view = self._next_view(uri.name)
-        relation = delta_relation(uri, schema, version)
-        self.backend.raw_sql(f"CREATE TEMP VIEW {quote_identifier(view)} AS FROM {relation}")
-        return self.backend.table(view)
-
-    def memory_table(self, rows: pa.Table) -> ibis.Table:
-        view = self._next_view("rows")
-        self.backend.con.register(view, rows)
-        return self.backend.table(view)
-
-    def stream(self, expression: ibis.Table, batch_rows: int = 100_000) -> pa.RecordBatchReader:
-        # Not Ibis' own to_pyarrow_batches: Ibis 12 calls a method that DuckDB 2 has dropped.
-        return self.backend.con.sql(self.backend.compile(expression)).to_arrow_reader(batch_rows)
-
-    def _next_view(self, stem: str) -> str:
-        self._views += 1
-        return f"{stem}_{self._views}"
+    with open_duckdb(settings) as workspace:
+        yield workspace
 
 
 @contextmanager
 def default_engine() -> Iterator[None]:
     """Have what uses Ibis's default backend, as Feast does, use an engine that keeps to the same rules."""
-    with open_engine(small_memory()) as engine:
-        ibis.set_backend(engine.backend)
+    from components.lake.duckdb_workspace import open_duckdb
+
+    with open_duckdb(EngineSettings(small_memory())) as workspace:
+        ibis.set_backend(workspace.backend)
         try:
             yield
         finally:
             ibis.options.default_backend = None
 
 
-@contextmanager
-def open_engine(memory_limit: str | None = None, threads: int | None = None) -> Iterator[DuckDBEngine]:
-    """Open the embedded engine, in UTC, as ``engine_settings`` says."""
-    with engine_settings(memory_limit, threads) as settings:
-        backend = ibis.duckdb.connect(**settings)
-        backend.raw_sql("SET TimeZone = 'UTC'")
-        try:
-            yield DuckDBEngine(backend)
-        finally:
-            backend.disconnect()
+def statement_at(statement: str, moment: datetime) -> str:
+    """Put a moment in the place that a compiled statement keeps for it."""
+    return statement.replace(str(PLACEHOLDER), str((moment - EPOCH) // timedelta(microseconds=1)))

@@ -16,7 +16,7 @@ from components.contracts.tables import ITEMS
 from components.features.inputs.catalogue import held_at
 from components.features.snapshots.sets import FeatureSet, open_set
 from components.home.layout import Home
-from components.lake.engine import open_engine
+from components.lake.engine import open_workspace
 from components.ranking.pair_columns import PairColumns
 from components.ranking.pairs import Pairs, no_sources
 from components.ranking.reasons import kinds_of, reasons
@@ -61,10 +61,10 @@ def _mentioned(batch: Batch, lists: Sequence[Recommended]) -> list[str]:
 
 def _catalogue(table: Path, version: int, as_of: datetime, mentioned: Sequence[str]) -> dict[str, dict[str, object]]:
     """What the catalogue said of each mentioned item at the as-of, by id."""
-    with open_engine() as engine:
-        items = engine.delta_table(table, ITEMS, version)
+    with open_workspace() as space:
+        items = space.delta_table(table, ITEMS, version)
         items = held_at(items.filter(items.item_id.isin(mentioned)), "item_id", as_of)
-        rows = engine.stream(items.select("item_id", "category", "brand", "title")).read_all()
+        rows = space.stream(items.select("item_id", "category", "brand", "title")).read_all()
     return {str(row["item_id"]): row for row in rows.to_pylist()}
 
 

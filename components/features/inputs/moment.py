@@ -10,9 +10,10 @@ from math import log
 import ibis
 import ibis.expr.types as ir
 
+from components.lake.engine import EPOCH, PLACEHOLDER
+
 MICROSECOND = timedelta(microseconds=1)
 DAY_MICROSECONDS = 86_400_000_000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIXED_POINT = 2.0**24  # a sum of rows keeps 24 binary digits behind the point, and room for 2^39 ones
 
 
@@ -64,9 +65,6 @@ def share(part: ir.NumericValue, whole: ir.NumericValue) -> ir.FloatingValue:
     return ratio(ibis.least(ibis.greatest(part, 0), whole), whole)
 
 
-PLACEHOLDER = 7_777_777_777_777_777_777  # stands for the moment in statements that are compiled once for many
-
-
 class Moment:
     """The moment at which a snapshot stands: nothing at or after it, or not yet known at it, counts.
 
@@ -89,8 +87,3 @@ class Moment:
     def week(self, at: ir.IntegerValue) -> ir.IntegerValue:
         """Whole weeks from a time to the moment."""
         return (self.age_days(at) / 7).floor().cast("int64")
-
-
-def statement_at(statement: str, at: datetime) -> str:
-    """Put a moment in the place that a compiled statement keeps for it."""
-    return statement.replace(str(PLACEHOLDER), str(microseconds(at)))

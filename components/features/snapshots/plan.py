@@ -12,11 +12,11 @@ from components.features.inputs.coded import Coded, coded, split_sessions, succe
 from components.features.inputs.frame import frame_of
 from components.features.inputs.lines import are_steady
 from components.features.snapshots.snapshot import snapshot
-from components.features.snapshots.workspace import Workspace
 from components.features.views.item_view import item_view
 from components.features.views.shape import Shape
 from components.features.views.user_view import user_view
 from components.features.views.view import View
+from components.lake.engine import CleanTables
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Plan:
     views: tuple[View, ...]
 
 
-def snapshot_plan(space: Workspace, shape: Shape, days: Sequence[datetime] = ()) -> Plan:
+def snapshot_plan(space: CleanTables, shape: Shape, days: Sequence[datetime] = ()) -> Plan:
     """Store the tables that all moments share, and express what each moment computes.
 
     With the ``days`` at which the plan will run, timelines are computed once for all of them where that is the same.
@@ -48,11 +48,11 @@ def snapshot_plan(space: Workspace, shape: Shape, days: Sequence[datetime] = ())
     return Plan(tuple(shared), (user_view(frame), item_view(frame)))
 
 
-def _holds(space: Workspace, condition: ir.BooleanScalar) -> bool:
+def _holds(space: CleanTables, condition: ir.BooleanScalar) -> bool:
     return bool(space.fetch(condition.name("holds").as_table())["holds"][0].as_py())
 
 
-def run_plan(plan: Plan, space: Workspace, at: datetime) -> Iterator[tuple[View, pa.Table]]:
+def run_plan(plan: Plan, space: CleanTables, at: datetime) -> Iterator[tuple[View, pa.Table]]:
     """Compute every view at a moment; several moments may run at once, each in a thread of its own."""
     with space.at(at) as here:
         for name, table in plan.shared:

@@ -9,9 +9,8 @@ import pyarrow as pa
 
 from components.contracts.tables import EVENTS, ITEM_CODES, ITEMS, PROMOTIONS, USERS
 from components.features.snapshots.plan import run_plan, snapshot_plan
-from components.features.snapshots.workspace import DuckDBWorkspace
 from components.features.views.shape import Shape
-from components.lake.engine import open_engine
+from components.lake.engine import EngineSettings, Workspace, open_workspace
 
 DAY_ZERO = datetime(2024, 1, 1, tzinfo=UTC)
 PLAIN = Shape(
@@ -64,10 +63,10 @@ def clean_tables(
 
 
 @contextmanager
-def workspace(tables: dict[str, pa.Table]) -> Iterator[DuckDBWorkspace]:
+def workspace(tables: dict[str, pa.Table]) -> Iterator[Workspace]:
     """A workspace over tables in memory."""
-    with open_engine(threads=1) as engine:
-        yield DuckDBWorkspace(engine, {name: engine.memory_table(table) for name, table in tables.items()})
+    with open_workspace(EngineSettings(threads=1)) as space:
+        yield space.over({name: space.memory_table(table) for name, table in tables.items()})
 
 
 def snapshots(tables: dict[str, pa.Table], day: float, shape: Shape = PLAIN) -> dict[str, pa.Table]:

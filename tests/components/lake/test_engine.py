@@ -6,7 +6,7 @@ import ibis
 import pyarrow as pa
 
 from components.contracts.tables import IMPRESSIONS
-from components.lake.engine import open_engine
+from components.lake.engine import EngineSettings, open_workspace
 from components.lake.tables import append_rows
 
 SCHEMA = pa.schema([("name", pa.string()), ("size", pa.int64())])
@@ -15,12 +15,12 @@ SCHEMA = pa.schema([("name", pa.string()), ("size", pa.int64())])
 def test_an_expression_runs_over_a_table_at_its_version(tmp_path: Path) -> None:
     append_rows(tmp_path / "sizes", pa.table({"name": ["a", "b"], "size": [1, 2]}, SCHEMA), {})
     append_rows(tmp_path / "sizes", pa.table({"name": ["a"], "size": [5]}, SCHEMA), {})
-    with open_engine(memory_limit="200MB", threads=1) as engine:
+    with open_workspace(EngineSettings("200MB", threads=1)) as space:
         found = []
         for version in (0, 1):
-            sizes = engine.delta_table(tmp_path / "sizes", SCHEMA, version)
+            sizes = space.delta_table(tmp_path / "sizes", SCHEMA, version)
             by_name = sizes.group_by("name").agg(total=sizes["size"].sum()).order_by("name")
-            found.append(engine.stream(by_name).read_all().to_pylist())
+            found.append(space.stream(by_name).read_all().to_pylist())
 
     assert found == [
         [{"name": "a", "total": 1}, {"name": "b", "total": 2}],
@@ -29,18 +29,18 @@ def test_an_expression_runs_over_a_table_at_its_version(tmp_path: Path) -> None:
 
 
 def test_a_missing_table_has_its_columns_and_no_rows(tmp_path: Path) -> None:
-    with open_engine() as engine:
-        nothing = engine.delta_table(tmp_path / "impressions", IMPRESSIONS)
+    with open_workspace() as space:
+        nothing = space.delta_table(tmp_path / "impressions", IMPRESSIONS)
 
         assert list(nothing.columns) == IMPRESSIONS.names
-        assert engine.stream(nothing).read_all().num_rows == 0
+        assert space.stream(nothing).read_all().num_rows == 0
 
 
 def test_rows_in_memory_join_rows_on_disk(tmp_path: Path) -> None:
     append_rows(tmp_path / "sizes", pa.table({"name": ["a", "b"], "size": [1, 2]}, SCHEMA), {})
-    with open_engine() as engine:
-        sizes = engine.delta_table(tmp_path / "sizes", SCHEMA)
-        wanted = engine.memory_table(pa.table({"name": ["b"]}))
+    with open_workspace() as space:
+        sizes = space.delta_table(tmp_path / "sizes", SCHEMA)
+        wanted = space.memory_table(pa.table({"name": ["b"]}))
         joined = sizes.inner_join(wanted, "name").select("size", ibis.literal(1).name("one"))
 
-        assert engine.stream(joined).read_all().to_pylist() == [{"size": 2, "one": 1}]
+        assert space.stream(joined).read_all().to_pylist() == [{"size": 2, "one": 1}]

@@ -7,7 +7,8 @@ import pytest
 
 from components.contracts.errors import ConfigurationError
 from components.lake import resources
-from components.lake.engine import open_engine
+from components.lake.duckdb_workspace import open_duckdb
+from components.lake.engine import EngineSettings
 from components.lake.session import duckdb_session
 
 MIB = 2**20
@@ -106,6 +107,6 @@ def test_engines_keep_to_it_and_never_ask_the_network(groups: Path) -> None:
     limited(groups, "0::/\n", {"memory.max": str(2048 * MIB), "cpu.max": "200000 100000"})
     names = ("memory_limit", "threads", "autoinstall_known_extensions")
     query = f"SELECT {', '.join(f'current_setting({name!r})' for name in names)}"
-    with duckdb_session() as session, open_engine() as engine:
-        found = [session.execute(query).fetchone(), engine.backend.con.execute(query).fetchone()]
+    with duckdb_session() as session, open_duckdb(EngineSettings()) as workspace:
+        found = [session.execute(query).fetchone(), workspace.backend.con.execute(query).fetchone()]
     assert found == [("1.0 GiB", 2, False)] * 2

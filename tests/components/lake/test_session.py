@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from components.contracts.errors import SourceError
-from components.lake.engine import open_engine
+from components.lake.engine import open_workspace
 from components.lake.session import duckdb_session
 
 
@@ -17,7 +17,7 @@ def test_an_engine_without_memory_says_what_to_free() -> None:
 
 
 def test_the_engine_of_features_says_the_same() -> None:
-    with pytest.raises(SourceError, match="free memory, and space in"), open_engine():
+    with pytest.raises(SourceError, match="free memory, and space in"), open_workspace():
         raise duckdb.OutOfMemoryException("failed to allocate")
 
 
