@@ -6,14 +6,18 @@ from components.contracts.tables import CANONICAL, ITEM_CODES
 from components.home.layout import Home
 from components.lake.session import delta_relation
 from components.lake.tables import append_rows
-from components.validate_events.growth import Growth
+from components.validate_events.pending_rows import PendingRows
 
 
-def extend_item_codes(session: duckdb.DuckDBPyConnection, home: Home, growths: list[Growth]) -> None:
-    """Give a code to every item of the catalogue and of the sound new rows that has none."""
+def extend_item_codes(session: duckdb.DuckDBPyConnection, home: Home, pending_rows: list[PendingRows]) -> None:
+    """Give a code to every item of the catalogue and of the valid new rows that has none."""
     uri = home.clean / "item_codes"
     catalogue = f"SELECT item_id FROM {delta_relation(home.clean / 'items', CANONICAL['items'])}"
-    seen = [f"SELECT item_id FROM {growth.judged} WHERE reason IS NULL" for growth in growths if not growth.is_empty]
+    seen = [
+        f"SELECT item_id FROM {pending.validated} WHERE reason IS NULL"
+        for pending in pending_rows
+        if not pending.is_empty
+    ]
     new = (
         f"SELECT DISTINCT item_id FROM ({' UNION ALL '.join([catalogue, *seen])}) "
         f"ANTI JOIN {delta_relation(uri, ITEM_CODES)} AS coded USING (item_id)"

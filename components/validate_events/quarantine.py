@@ -10,23 +10,25 @@ from components.home.layout import Home
 from components.lake.rows import stream_rows
 from components.lake.session import quote_literal
 from components.lake.tables import Notes, append_rows, read_notes, replace_rows
-from components.validate_events.growth import Growth, read_mark
+from components.validate_events.pending_rows import PendingRows, read_watermark
 from components.validate_events.replacement import Replacement
 
 
-def quarantine_growth(session: duckdb.DuckDBPyConnection, home: Home, growth: Growth) -> None:
+def quarantine_pending_rows(session: duckdb.DuckDBPyConnection, home: Home, pending: PendingRows) -> None:
     """Keep a growing table's rejected rows, each once, also when an earlier run was killed half-way."""
     notes = read_notes(home.quarantine)
-    before = read_mark(notes.get(growth.table, {}))
-    if growth.is_empty or before == growth.after:
+    before = read_watermark(notes.get(pending.table, {}))
+    if pending.is_empty or before == pending.after:
         return
-    anew = not growth.after.follows(before)
-    since = 0 if anew else before.batch
-    rejected = (
-        f"SELECT reason, source, row, ingested_at FROM {growth.judged} WHERE reason IS NOT NULL AND batch > {since}"
-    )
-    after = notes | {growth.table: {"mark": asdict(growth.after)}}
-    _write(session, home, growth.table, rejected, after, anew=anew and growth.table in notes)
+    rebuild = not pending.after.follows(before)
+    since = 0 if rebuild else before.batch
+    rejected = f"""
+        SELECT reason, source, row, ingested_at
+        FROM {pending.validated}
+        WHERE reason IS NOT NULL AND batch > {since}
+        """
+    after = notes | {pending.table: {"mark": asdict(pending.after)}}
+    _write(session, home, pending.table, rejected, after, rebuild=rebuild and pending.table in notes)
 
 
 def quarantine_snapshot(
@@ -42,17 +44,19 @@ def quarantine_snapshot(
             {quote_literal(replacement.table)} AS source,
             row,
             TIMESTAMPTZ {quote_literal(now.isoformat())} AS ingested_at
-        FROM {replacement.judged}
+        FROM {replacement.validated}
         WHERE reason IS NOT NULL
         """
     after = notes | {replacement.table: replacement.origin}
-    _write(session, home, replacement.table, rejected, after, anew=replacement.table in notes)
+    _write(session, home, replacement.table, rejected, after, rebuild=replacement.table in notes)
 
 
-def _write(session: duckdb.DuckDBPyConnection, home: Home, table: str, rejected: str, notes: Notes, anew: bool) -> None:
+def _write(
+    session: duckdb.DuckDBPyConnection, home: Home, table: str, rejected: str, notes: Notes, rebuild: bool
+) -> None:
     sql = f'SELECT {quote_literal(table)} AS "table", source, reason, row, ingested_at FROM ({rejected})'
     rows = stream_rows(session, sql, QUARANTINE)
-    if anew:
+    if rebuild:
         replace_rows(home.quarantine, rows, notes, where=f'"table" = {quote_literal(table)}')
     else:
         append_rows(home.quarantine, rows, notes)

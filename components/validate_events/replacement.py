@@ -1,4 +1,4 @@
-"""Snapshot tables: when their raw content or rules changed, they are judged and replaced as a whole."""
+"""Snapshot tables: when their raw content or rules changed, they are validated and replaced as a whole."""
 
 from dataclasses import asdict, dataclass
 
@@ -14,17 +14,17 @@ from components.shop.settings import Shop
 from components.validate_events.findings.bad_cells import Findings, measure_snapshot
 from components.validate_events.rows.identity import with_known_users
 from components.validate_events.rules_digest import digest_settings
-from components.validate_events.snapshots import clean_columns, excluded_items, judged_snapshot
+from components.validate_events.snapshots import clean_columns, excluded_items, validated_snapshot
 
 FINDINGS = "findings"  # in the notes of a clean snapshot table
 
 
 @dataclass(frozen=True)
 class Replacement:
-    """A snapshot table to be replaced: the view of its judged rows, and what it is made from."""
+    """A snapshot table to be replaced: the view of its validated rows, and what it is made from."""
 
     table: str  # items, users or promotions
-    judged: str
+    validated: str
     origin: Notes  # raw content and rules
     findings: Findings
 
@@ -32,7 +32,7 @@ class Replacement:
 def replacement_of(
     session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, raw: Handle, table: str
 ) -> Replacement | None:
-    """Judge a raw snapshot table, unless the clean one is already made from it; None then."""
+    """Validate a raw snapshot table, unless the clean one is already made from it; None then."""
     wanted = getattr(shop, table) is not None and table in raw.versions
     version = raw.versions[table] if wanted else None
     content = read_notes(home.raw / table, version)["content"] if wanted else None
@@ -42,9 +42,9 @@ def replacement_of(
     rows = delta_relation(home.raw / table, RAW[table], version) if wanted else _no_rows(table)
     if table == "users":
         rows = with_known_users(shop.contract, rows)
-    judged = f"judged_{table}"
-    session.execute(f"CREATE TEMP TABLE {judged} AS {judged_snapshot(shop, table, rows)}")
-    return Replacement(table, judged, origin, measure_snapshot(session, shop, table, judged))
+    validated = f"validated_{table}"
+    session.execute(f"CREATE TEMP TABLE {validated} AS {validated_snapshot(shop, table, rows)}")
+    return Replacement(table, validated, origin, measure_snapshot(session, shop, table, validated))
 
 
 def _no_rows(table: str) -> str:
@@ -52,11 +52,11 @@ def _no_rows(table: str) -> str:
 
 
 def write_clean_snapshot(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, replacement: Replacement) -> None:
-    """Replace a clean snapshot table by the sound rows."""
+    """Replace a clean snapshot table by the valid rows."""
     schema = CANONICAL[replacement.table]
-    rows = f"SELECT {clean_columns(shop, replacement.table)} FROM {replacement.judged} WHERE reason IS NULL"
+    rows = f"SELECT {clean_columns(shop, replacement.table)} FROM {replacement.validated} WHERE reason IS NULL"
     if replacement.table == "items":
-        rows = f"{rows} UNION ALL BY NAME {excluded_items(shop, replacement.judged)}"
+        rows = f"{rows} UNION ALL BY NAME {excluded_items(shop, replacement.validated)}"
     ordered = f"SELECT {', '.join(schema.names)} FROM ({rows})"
     notes = replacement.origin | {FINDINGS: asdict(replacement.findings)}
     replace_rows(home.clean / replacement.table, stream_rows(session, ordered, schema), notes)
@@ -74,7 +74,7 @@ def known_items(shop: Shop, home: Home, replacement: Replacement | None) -> str:
     """Return SQL of the item ids of the catalogue as it will be, those that only the rules name included."""
     if replacement is not None:
         return (
-            f"SELECT item_id FROM {replacement.judged} WHERE reason IS NULL "
-            f"UNION ALL SELECT item_id FROM ({excluded_items(shop, replacement.judged)})"
+            f"SELECT item_id FROM {replacement.validated} WHERE reason IS NULL "
+            f"UNION ALL SELECT item_id FROM ({excluded_items(shop, replacement.validated)})"
         )
     return f"SELECT item_id FROM {delta_relation(home.clean / 'items', CANONICAL['items'])}"

@@ -1,4 +1,4 @@
-"""Digests of the settings that clean tables rest on: when one changes, its table is made anew."""
+"""Digests of the settings that clean tables rest on: when one changes, its table is made again."""
 
 import hashlib
 import json
@@ -6,7 +6,7 @@ import json
 from components.contracts.ids import nobody_words
 from components.shop.settings import Shop
 
-JUDGED_ANEW = {"name", "event_type", "types", "lag_minutes", "live"}
+REVALIDATED = {"name", "event_type", "types", "lag_minutes", "live"}
 CLEAN_LAYOUT = 2  # of the clean catalogue: when it changes, a home makes its own again
 
 
@@ -15,7 +15,7 @@ def digest_settings(shop: Shop, table: str) -> str:
     settings: object = {}
     if table == "events":
         events = [
-            source.model_dump(include=JUDGED_ANEW) | {"quantity": source.columns.quantity} for source in shop.events
+            source.model_dump(include=REVALIDATED) | {"quantity": source.columns.quantity} for source in shop.events
         ]
         settings = [events, _row_limits(shop), *_words(shop), *_left_out(shop)]
     if table == "impressions":

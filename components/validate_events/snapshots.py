@@ -1,4 +1,4 @@
-"""Clean items, users and promotions: the newest content of their raw tables, judged as a whole.
+"""Clean items, users and promotions: the newest content of their raw tables, validated as a whole.
 
 Whether an item is excluded is asked of every row that names it, also of those that are set aside.
 """
@@ -21,7 +21,7 @@ def repeated(table: str) -> str:
     return f"repeated {WORDS[table]}"
 
 
-def judged_snapshot(shop: Shop, table: str, raw: str) -> str:
+def validated_snapshot(shop: Shop, table: str, raw: str) -> str:
     """Return SQL of a raw snapshot's rows with ``reason`` (null where valid) and ``row`` (JSON as it was found).
 
     Of valid rows with equal keys one without bad cells is kept, the first in the order of their content.
@@ -56,7 +56,7 @@ def _is_merchandise(shop: Shop) -> str:
 
 
 def clean_columns(shop: Shop, table: str) -> str:
-    """The select list that turns judged rows into the canonical table."""
+    """The select list that turns validated rows into the canonical table."""
     if table == "users":
         return "user_id, attributes, valid_from"
     if table == "promotions":
@@ -91,16 +91,16 @@ def _attributes(shop: Shop) -> str:
     return f"map_from_entries(list_filter({entries}, lambda entry: entry.value IS NOT NULL))"
 
 
-def excluded_items(shop: Shop, judged: str) -> str:
+def excluded_items(shop: Shop, validated: str) -> str:
     """SQL of canonical rows that hold since always, for items that the rules exclude and the catalogue does not yet.
 
     These are ids that the rules list and the catalogue lacks, items whose rows are all set aside, and items whose
     first row is dated and excludes them.
     """
     listed = ", ".join(quote_literal(item) for item in shop.rules.not_merchandise.get("item", ()))
-    valid = f"(SELECT * FROM {judged} WHERE reason IS NULL)"
+    valid = f"(SELECT * FROM {validated} WHERE reason IS NULL)"
     named = f"SELECT unnest(CAST([{listed}] AS VARCHAR[])) AS item_id"
-    aside = f"SELECT item_id FROM {judged} WHERE item_id IS NOT NULL AND NOT is_merchandise"
+    aside = f"SELECT item_id FROM {validated} WHERE item_id IS NOT NULL AND NOT is_merchandise"
     dated = (
         f"SELECT item_id FROM {valid} GROUP BY item_id "
         f"HAVING min(valid_from) > {ALWAYS} AND NOT arg_min(is_merchandise, valid_from)"

@@ -1,4 +1,4 @@
-"""Hold what was ingested against the data contract: sound rows become clean ones, the others go to quarantine."""
+"""Hold what was ingested against the data contract: valid rows become clean ones, the others go to quarantine."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -21,15 +21,14 @@ from components.shop.settings import Shop
 from components.validate_events.findings.bad_cells import Findings
 from components.validate_events.findings.clock_warnings import end_warnings, far_warnings
 from components.validate_events.findings.known_items import SoldItems, sold_items, unknown_breach, unknown_warnings
-from components.validate_events.findings.limits import Judgement, breaches, judge_rows, rejection_warnings
+from components.validate_events.findings.limits import ValidationCounts, breaches, count_rows, rejection_warnings
 from components.validate_events.findings.quality import quality_facts, rows_by_day
 from components.validate_events.findings.references import reference_warnings
 from components.validate_events.findings.snapshot_limits import snapshot_breaches, snapshot_warnings
-from components.validate_events.growth import Growth, growth_of, read_mark, write_clean_rows
 from components.validate_events.item_codes import extend_item_codes
 from components.validate_events.moments import resolve_as_of
-from components.validate_events.quarantine import quarantine_growth, quarantine_snapshot
-from components.validate_events.refusal import give_back
+from components.validate_events.pending_rows import PendingRows, find_pending_rows, read_watermark, write_clean_rows
+from components.validate_events.quarantine import quarantine_pending_rows, quarantine_snapshot
 from components.validate_events.replacement import (
     Replacement,
     findings_of,
@@ -37,6 +36,7 @@ from components.validate_events.replacement import (
     replacement_of,
     write_clean_snapshot,
 )
+from components.validate_events.rollback import roll_back_delivery
 from components.validate_events.rows.clocks import last_usual_day
 from components.validate_events.rows.heavy_users import heavy_user_warnings
 from components.validate_events.rows.returning_sessions import returning_session_warnings
@@ -49,10 +49,10 @@ SNAPSHOTS = ("items", "users", "promotions")
 def validate_events(
     shop: Shop, home: Home, raw: Handle, as_of: str | None, now: datetime, say: Callable[[str], None]
 ) -> StepResult[ValidationFacts]:
-    """Judge what is new in the raw tables and bring ``home.clean`` up to date.
+    """Validate what is new in the raw tables and bring ``home.clean`` up to date.
 
-    Nothing is written before everything is judged, and each table's rows and watermark are one commit: after a breach
-    the last good version is what it was, after a kill the next run finishes the work.
+    Nothing is written before everything is validated, and each table's rows and watermark are one commit: after a
+    breach the last good version is what it was, after a kill the next run finishes the work.
     Rows in are the new raw rows, rows out those of them that became clean; the handle carries the run's moment.
 
     Args:
@@ -64,11 +64,11 @@ def validate_events(
     """
     _create_tables(home)
     with duckdb_session() as session:
-        say("judging new rows")
-        judged = _judge(session, shop, home, raw)
-        _refuse_breaches(shop, home, judged)
+        say("validating new rows")
+        validated = _validate(session, shop, home, raw)
+        _refuse_breaches(shop, home, validated)
         say("writing clean tables")
-        _write(session, shop, home, judged, now)
+        _write(session, shop, home, validated, now)
         for folder in (home.raw, home.clean, home.quarantine.parent):
             tidy_tables(home, folder)
         say("measuring quality")
@@ -79,17 +79,17 @@ def validate_events(
             session,
             shop,
             home,
-            judged.judgements,
+            validated.counts_by_table,
             moment,
-            snapshots={table: asdict(each) for table, each in judged.findings.items() if each.rows},
-            dropped_sources=dropped_sources(session, shop, home, raw, list(judged.judgements)),
+            snapshots={table: asdict(each) for table, each in validated.findings.items() if each.rows},
+            dropped_sources=dropped_sources(session, shop, home, raw, list(validated.counts_by_table)),
         )
         unused = () if as_of else end_warnings(days, end, shop.contract)
-        warnings = (*_warnings(shop, judged), *_warnings_of_clean(session, shop, home, moment, unused))
+        warnings = (*_warnings(shop, validated), *_warnings_of_clean(session, shop, home, moment, unused))
     return StepResult(
         handle=Handle(kind="clean", uri=str(home.clean), versions=_versions(home), as_of=moment.isoformat()),
-        rows_in=sum(judgement.rows for judgement in judged.judgements.values()),
-        rows_out=sum(judgement.valid for judgement in judged.judgements.values()),
+        rows_in=sum(counts.rows for counts in validated.counts_by_table.values()),
+        rows_out=sum(counts.valid for counts in validated.counts_by_table.values()),
         facts=facts,
         warnings=warnings,
     )
@@ -101,7 +101,7 @@ def _warnings_of_clean(
     """Warn of what the clean tables hold as they are now; ``unused`` are the warnings of rows after the moment."""
     yield from heavy_user_warnings(session, shop, "known_events")
     yield from reference_warnings(session, shop, home, moment)
-    yield from far_warnings(read_mark(read_notes(home.clean / "events")).far, shop.contract)
+    yield from far_warnings(read_watermark(read_notes(home.clean / "events")).far, shop.contract)
     yield from unused
     yield from returning_session_warnings(session, shop, "known_events")
 
@@ -114,35 +114,39 @@ def _create_tables(home: Home) -> None:
 
 
 @dataclass(frozen=True)
-class _Judged:
-    """What is new, judged and counted before anything is written."""
+class _Validated:
+    """What is new, validated and counted before anything is written."""
 
-    growths: list[Growth]
+    pending_rows: list[PendingRows]
     replacements: dict[str, Replacement | None]  # by snapshot table
-    judgements: dict[str, Judgement]  # by growing table
+    counts_by_table: dict[str, ValidationCounts]  # by growing table
     findings: dict[str, Findings]  # by snapshot table
     sold: SoldItems | None
 
 
-def _judge(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, raw: Handle) -> _Judged:
-    growths = {table: growth_of(session, shop, home, raw, table) for table in GROWING if table in raw.versions}
+def _validate(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, raw: Handle) -> _Validated:
+    pending_rows = {
+        table: find_pending_rows(session, shop, home, raw, table) for table in GROWING if table in raw.versions
+    }
     replacements = {table: replacement_of(session, shop, home, raw, table) for table in SNAPSHOTS}
-    return _Judged(
-        growths=list(growths.values()),
+    return _Validated(
+        pending_rows=list(pending_rows.values()),
         replacements=replacements,
-        judgements={table: judge_rows(session, shop, growth) for table, growth in growths.items()},
+        counts_by_table={table: count_rows(session, shop, pending) for table, pending in pending_rows.items()},
         findings={table: findings_of(home, table, replacement) for table, replacement in replacements.items()},
-        sold=sold_items(session, shop, home, growths.get("events"), known_items(shop, home, replacements["items"])),
+        sold=sold_items(
+            session, shop, home, pending_rows.get("events"), known_items(shop, home, replacements["items"])
+        ),
     )
 
 
-def _refuse_breaches(shop: Shop, home: Home, judged: _Judged) -> None:
-    by_table = {table: breaches(shop.contract, judgement) for table, judgement in judged.judgements.items()}
-    by_table["events"] = [*by_table.get("events", []), *unknown_breach(shop, judged.sold)]
-    by_table |= {table: snapshot_breaches(shop, table, findings) for table, findings in judged.findings.items()}
-    for growth in judged.growths:
-        if by_table[growth.table]:
-            give_back(home, growth)
+def _refuse_breaches(shop: Shop, home: Home, validated: _Validated) -> None:
+    by_table = {table: breaches(shop.contract, counts) for table, counts in validated.counts_by_table.items()}
+    by_table["events"] = [*by_table.get("events", []), *unknown_breach(shop, validated.sold)]
+    by_table |= {table: snapshot_breaches(shop, table, findings) for table, findings in validated.findings.items()}
+    for pending in validated.pending_rows:
+        if by_table[pending.table]:
+            roll_back_delivery(home, pending)
     if any(by_table.values()):
         raise ContractBreach(
             "; ".join(chain.from_iterable(by_table.values())) + f"; the clean tables in {home.clean} are as they were: "
@@ -151,24 +155,24 @@ def _refuse_breaches(shop: Shop, home: Home, judged: _Judged) -> None:
         )
 
 
-def _warnings(shop: Shop, judged: _Judged) -> Iterator[str]:
-    for judgement in judged.judgements.values():
-        yield from rejection_warnings(shop.contract, judgement)
-    for table, findings in judged.findings.items():
+def _warnings(shop: Shop, validated: _Validated) -> Iterator[str]:
+    for counts in validated.counts_by_table.values():
+        yield from rejection_warnings(shop.contract, counts)
+    for table, findings in validated.findings.items():
         yield from snapshot_warnings(shop, table, findings)
-    yield from unknown_warnings(shop, judged.sold)
+    yield from unknown_warnings(shop, validated.sold)
 
 
-def _write(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, judged: _Judged, now: datetime) -> None:
+def _write(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, validated: _Validated, now: datetime) -> None:
     write_nobody(home, shop.contract.no_user)
-    for replacement in filter(None, judged.replacements.values()):
+    for replacement in filter(None, validated.replacements.values()):
         quarantine_snapshot(session, home, replacement, now)
         write_clean_snapshot(session, shop, home, replacement)
-    for growth in judged.growths:
-        quarantine_growth(session, home, growth)
-    extend_item_codes(session, home, judged.growths)
-    for growth in judged.growths:
-        write_clean_rows(session, home, growth)
+    for pending in validated.pending_rows:
+        quarantine_pending_rows(session, home, pending)
+    extend_item_codes(session, home, validated.pending_rows)
+    for pending in validated.pending_rows:
+        write_clean_rows(session, home, pending)
 
 
 def _versions(home: Home) -> dict[str, int]:

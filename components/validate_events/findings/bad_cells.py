@@ -1,4 +1,4 @@
-"""What the rows of a snapshot table hold that cannot be used: counted, with examples, when the table is judged."""
+"""What the rows of a snapshot table hold that cannot be used: counted, with examples, when the table is validated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -34,18 +34,18 @@ class Findings:
     unused_rules: dict[str, dict[str, str]] = field(default_factory=dict)  # values that no row has, beside near ones
 
 
-def measure_snapshot(session: duckdb.DuckDBPyConnection, shop: Shop, table: str, judged: str) -> Findings:
-    """Count what cannot be used of a judged snapshot table."""
-    facts = _reasons(session, judged)
+def measure_snapshot(session: duckdb.DuckDBPyConnection, shop: Shop, table: str, validated: str) -> Findings:
+    """Count what cannot be used of a validated snapshot table."""
+    facts = _reasons(session, validated)
     if table in ("items", "users"):
-        facts |= _bad_cells(session, judged)
+        facts |= _bad_cells(session, validated)
     if table == "items":
-        facts |= _prices(session, shop, judged) | _stock(session, shop, judged) | _rules(session, shop, judged)
+        facts |= _prices(session, shop, validated) | _stock(session, shop, validated) | _rules(session, shop, validated)
     return Findings(**facts)
 
 
-def _reasons(session: duckdb.DuckDBPyConnection, judged: str) -> dict[str, Any]:
-    sql = f"SELECT reason, count(*), min(row, {EXAMPLES}) FROM {judged} GROUP BY reason ORDER BY reason"
+def _reasons(session: duckdb.DuckDBPyConnection, validated: str) -> dict[str, Any]:
+    sql = f"SELECT reason, count(*), min(row, {EXAMPLES}) FROM {validated} GROUP BY reason ORDER BY reason"
     counted = session.execute(sql).fetchall()
     return {
         "rows": sum(rows for _, rows, _ in counted),
@@ -54,8 +54,8 @@ def _reasons(session: duckdb.DuckDBPyConnection, judged: str) -> dict[str, Any]:
     }
 
 
-def _bad_cells(session: duckdb.DuckDBPyConnection, judged: str) -> dict[str, Any]:
-    entries = f"(SELECT unnest(map_entries(bad_cells)) AS cell FROM {judged})"
+def _bad_cells(session: duckdb.DuckDBPyConnection, validated: str) -> dict[str, Any]:
+    entries = f"(SELECT unnest(map_entries(bad_cells)) AS cell FROM {validated})"
     sql = f"SELECT cell.key, count(*), min(DISTINCT cell.value, {EXAMPLES}) FROM {entries} GROUP BY 1 ORDER BY 1"
     counted = session.execute(sql).fetchall()
     return {
@@ -64,20 +64,20 @@ def _bad_cells(session: duckdb.DuckDBPyConnection, judged: str) -> dict[str, Any
     }
 
 
-def _prices(session: duckdb.DuckDBPyConnection, shop: Shop, judged: str) -> dict[str, Any]:
-    sql = f"SELECT count(*), min(DISTINCT price, {EXAMPLES}) FROM {judged} WHERE {implausible_price(shop.contract)}"
+def _prices(session: duckdb.DuckDBPyConnection, shop: Shop, validated: str) -> dict[str, Any]:
+    sql = f"SELECT count(*), min(DISTINCT price, {EXAMPLES}) FROM {validated} WHERE {implausible_price(shop.contract)}"
     rows, prices = session.execute(sql).fetchall()[0]
     return {"implausible_prices": rows, "prices": prices or []}
 
 
-def _stock(session: duckdb.DuckDBPyConnection, shop: Shop, judged: str) -> dict[str, Any]:
+def _stock(session: duckdb.DuckDBPyConnection, shop: Shop, validated: str) -> dict[str, Any]:
     if shop.rules.in_stock_only is None:
         return {}
     cell = stock_cell(shop)
     means = flag(cell, shop.rules)
     read = (
         f"SELECT {cell} AS cell, CASE WHEN coalesce({means_nobody_sql(cell)}, true) THEN 'missing' "
-        f"WHEN {means} THEN 'yes' WHEN NOT {means} THEN 'no' ELSE 'unknown' END AS stock FROM {judged} "
+        f"WHEN {means} THEN 'yes' WHEN NOT {means} THEN 'no' ELSE 'unknown' END AS stock FROM {validated} "
         "WHERE reason IS NULL QUALIFY row_number() OVER (PARTITION BY item_id ORDER BY valid_from DESC) = 1"
     )
     counted = dict(session.execute(f"SELECT stock, count(*) FROM ({read}) GROUP BY 1 ORDER BY 1").fetchall())
@@ -87,12 +87,12 @@ def _stock(session: duckdb.DuckDBPyConnection, shop: Shop, judged: str) -> dict[
     return {"stock": counted, "unknown_stock": dict(values)}
 
 
-def _rules(session: duckdb.DuckDBPyConnection, shop: Shop, judged: str) -> dict[str, Any]:
+def _rules(session: duckdb.DuckDBPyConnection, shop: Shop, validated: str) -> dict[str, Any]:
     """Values of exclusion rules that no row has, if it has another one like it, or none of that rule's values."""
     unused: dict[str, dict[str, str]] = {}
     for column, values in shop.rules.not_merchandise.items():
         if values and rule_value(shop, column) != "item_id":
-            missing = _missing_values(session, shop, judged, column, values)
+            missing = _missing_values(session, shop, validated, column, values)
             if len(missing) < len(values):
                 missing = {value: near for value, near in missing.items() if near}
             unused |= {column: missing} if missing else {}
@@ -100,13 +100,13 @@ def _rules(session: duckdb.DuckDBPyConnection, shop: Shop, judged: str) -> dict[
 
 
 def _missing_values(
-    session: duckdb.DuckDBPyConnection, shop: Shop, judged: str, column: str, values: Sequence[str]
+    session: duckdb.DuckDBPyConnection, shop: Shop, validated: str, column: str, values: Sequence[str]
 ) -> dict[str, str]:
     """Return the values that no row has in a column, each with the most similar one that some row has."""
     tests = ", ".join(f"bool_or({excluded_by(shop, column, [value])})" for value in values)
-    met = session.execute(f"SELECT {tests} FROM {judged}").fetchall()[0]
+    met = session.execute(f"SELECT {tests} FROM {validated}").fetchall()[0]
     missing = [value for value, is_met in zip(values, met, strict=True) if not is_met]
     cell = rule_value(shop, column)
-    sql = f"SELECT DISTINCT {cell} FROM {judged} WHERE {cell} IS NOT NULL ORDER BY 1 LIMIT {COMPARED_VALUES}"
+    sql = f"SELECT DISTINCT {cell} FROM {validated} WHERE {cell} IS NOT NULL ORDER BY 1 LIMIT {COMPARED_VALUES}"
     present = [value for (value,) in session.execute(sql).fetchall()] if missing else []
     return {value: next(iter(get_close_matches(value, present, 1, SIMILAR)), "") for value in missing}

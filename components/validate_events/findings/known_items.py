@@ -11,7 +11,7 @@ from components.home.layout import Home
 from components.lake.session import delta_relation, quote_literal
 from components.shop.settings import Shop
 from components.validate_events.findings.limits import limit_words
-from components.validate_events.growth import Growth
+from components.validate_events.pending_rows import PendingRows
 
 HORIZONS = 4  # that count as lately: what left the range years ago need not be in the catalogue
 EXAMPLES = 3
@@ -38,7 +38,7 @@ class SoldItems:
 
 
 def sold_items(
-    session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, events: Growth | None, catalogue: str
+    session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, events: PendingRows | None, catalogue: str
 ) -> SoldItems | None:
     """Compare what was sold lately, by clean and new rows, with the catalogue; ``catalogue`` is SQL of its ids.
 
@@ -63,13 +63,13 @@ def sold_items(
     return SoldItems(since, rows, items, unknown_rows, unknown_items, tuple(lost or ()), tuple(known or ()), by_zeros)
 
 
-def _sold(shop: Shop, home: Home, events: Growth | None) -> str:
+def _sold(shop: Shop, home: Home, events: PendingRows | None) -> str:
     """SQL of the items sold in the last horizons, with their rows; of every kind of event in a shop without sales."""
     columns = "item_id, event_time, event_type"
     parts = [f"SELECT {columns} FROM {delta_relation(home.clean / 'events', CANONICAL['events'])}"]
     if events is not None and not events.is_empty:
-        new = f"SELECT {columns} FROM {events.judged} WHERE reason IS NULL"
-        parts = [new] if events.anew else [*parts, new]
+        new = f"SELECT {columns} FROM {events.validated} WHERE reason IS NULL"
+        parts = [new] if events.is_rebuild else [*parts, new]
     wanted = ", ".join(map(quote_literal, shop.success))
     window = f"INTERVAL {HORIZONS * shop.horizon_days} DAY"
     return (

@@ -1,4 +1,4 @@
-"""Counts of what was judged, and the hard limits that they must keep."""
+"""Counts of what was validated, and the hard limits that they must keep."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ import duckdb
 
 from components.shop.settings import Contract, Shop
 from components.validate_events.findings.reasons import Values, commonest_values, reason_words
-from components.validate_events.growth import Growth
-from components.validate_events.rows.judging import LEFT_OUT, NO_ITEM, REPEATED
+from components.validate_events.pending_rows import PendingRows
+from components.validate_events.rows.checks import LEFT_OUT, NO_ITEM, REPEATED
 
 EXAMPLES = 3
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ValidationCounts:
     """What was found in the new rows of a growing table."""
 
     table: str
@@ -40,64 +40,64 @@ class Judgement:
         return {reason: rows for reason, rows in self.reasons.items() if reason != LEFT_OUT}
 
 
-def judge_rows(session: duckdb.DuckDBPyConnection, shop: Shop, growth: Growth) -> Judgement:
+def count_rows(session: duckdb.DuckDBPyConnection, shop: Shop, pending: PendingRows) -> ValidationCounts:
     """Count the new rows by reason."""
-    if growth.is_empty:
-        return Judgement(growth.table)
-    returns = "count(*) FILTER (event_type = 'return')" if growth.table == "events" else "0"
+    if pending.is_empty:
+        return ValidationCounts(pending.table)
+    returns = "count(*) FILTER (event_type = 'return')" if pending.table == "events" else "0"
     found: list[tuple[Any, ...]] = session.execute(
         f"SELECT reason, count(*), count(*) FILTER (user_id IS NULL), {returns} "
-        f"FROM {growth.judged} GROUP BY reason ORDER BY reason"
+        f"FROM {pending.validated} GROUP BY reason ORDER BY reason"
     ).fetchall()
     reasons = {row[0]: row[1] for row in found if row[0] is not None}
-    return Judgement(
-        table=growth.table,
+    return ValidationCounts(
+        table=pending.table,
         rows=sum(row[1] for row in found),
         reasons=reasons,
-        examples=_examples(session, growth) if reasons else {},
+        examples=_examples(session, pending) if reasons else {},
         without_user=sum(row[2] for row in found),
         returns=sum(row[3] for row in found if row[0] is None),
-        values=commonest_values(session, shop, _rejected(growth)) if reasons else {},
+        values=commonest_values(session, shop, _rejected(pending)) if reasons else {},
     )
 
 
-def _examples(session: duckdb.DuckDBPyConnection, growth: Growth) -> dict[str, list[str]]:
-    sql = f"SELECT reason, min(row, {EXAMPLES}) FROM ({_rejected(growth)}) GROUP BY reason"
+def _examples(session: duckdb.DuckDBPyConnection, pending: PendingRows) -> dict[str, list[str]]:
+    sql = f"SELECT reason, min(row, {EXAMPLES}) FROM ({_rejected(pending)}) GROUP BY reason"
     return dict(session.execute(sql).fetchall())
 
 
-def _rejected(growth: Growth) -> str:
-    return f"SELECT reason, row FROM {growth.judged} WHERE reason IS NOT NULL"
+def _rejected(pending: PendingRows) -> str:
+    return f"SELECT reason, row FROM {pending.validated} WHERE reason IS NOT NULL"
 
 
-def breaches(contract: Contract, judgement: Judgement) -> list[str]:
+def breaches(contract: Contract, counts: ValidationCounts) -> list[str]:
     """Say in words which limits the new rows pass; so few rows as the contract tolerates pass none."""
-    if judgement.rows == 0:
+    if counts.rows == 0:
         return []
     limits = [
-        ("have no item", judgement.reasons.get(NO_ITEM, 0), contract.max_missing_items, "max_missing_items"),
-        ("have no user", judgement.without_user, contract.max_missing_users, "max_missing_users"),
-        ("repeat an event id", judgement.reasons.get(REPEATED, 0), contract.max_duplicates, "max_duplicates"),
+        ("have no item", counts.reasons.get(NO_ITEM, 0), contract.max_missing_items, "max_missing_items"),
+        ("have no user", counts.without_user, contract.max_missing_users, "max_missing_users"),
+        ("repeat an event id", counts.reasons.get(REPEATED, 0), contract.max_duplicates, "max_duplicates"),
         (
-            f"cannot be used: {reason_words(judgement.unusable, contract, judgement.values)}",
-            sum(judgement.unusable.values()),
+            f"cannot be used: {reason_words(counts.unusable, contract, counts.values)}",
+            sum(counts.unusable.values()),
             contract.max_quarantined,
             "max_quarantined",
         ),
     ]
     return [
-        f"{judgement.table}: {count:,} of {judgement.rows:,} new rows {what} ({limit_words(limit, key)})"
+        f"{counts.table}: {count:,} of {counts.rows:,} new rows {what} ({limit_words(limit, key)})"
         for what, count, limit, key in limits
-        if is_passed(contract, limit, count, judgement.rows)
+        if is_passed(contract, limit, count, counts.rows)
     ]
 
 
-def rejection_warnings(contract: Contract, judgement: Judgement) -> Iterator[str]:
+def rejection_warnings(contract: Contract, counts: ValidationCounts) -> Iterator[str]:
     """Warn of new rows that are set aside, though they pass no limit; repeated ones are as if never sent."""
-    reasons = {reason: rows for reason, rows in judgement.unusable.items() if reason != REPEATED}
+    reasons = {reason: rows for reason, rows in counts.unusable.items() if reason != REPEATED}
     if reasons:
-        count, words = sum(reasons.values()), reason_words(reasons, contract, judgement.values)
-        yield f"{judgement.table}: {count:,} of {judgement.rows:,} new rows are set aside: {words}"
+        count, words = sum(reasons.values()), reason_words(reasons, contract, counts.values)
+        yield f"{counts.table}: {count:,} of {counts.rows:,} new rows are set aside: {words}"
 
 
 def is_passed(contract: Contract, limit: float, count: int, rows: int) -> bool:

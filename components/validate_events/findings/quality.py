@@ -19,7 +19,7 @@ from components.home.layout import Home
 from components.lake.session import delta_relation, quote_literal
 from components.lake.zones import local_day_sql
 from components.shop.settings import Shop
-from components.validate_events.findings.limits import Judgement
+from components.validate_events.findings.limits import ValidationCounts
 from components.validate_events.findings.reasons import commonest_values, in_words
 
 OPTIONAL = ("user_id", "quantity", "price", "list_price", "session_id", "request_id")
@@ -29,7 +29,7 @@ def quality_facts(
     session: duckdb.DuckDBPyConnection,
     shop: Shop,
     home: Home,
-    judgements: dict[str, Judgement],
+    counts_by_table: dict[str, ValidationCounts],
     as_of: datetime,
     snapshots: dict[str, dict[str, Any]],
     dropped_sources: dict[str, int],
@@ -40,7 +40,7 @@ def quality_facts(
     events = delta_relation(home.clean / "events", CANONICAL["events"])
     session.execute(f"CREATE TEMP VIEW known_events AS SELECT * FROM {events} WHERE {known}")
     return ValidationFacts(
-        new={table: _new_rows(judgement) for table, judgement in judgements.items()},
+        new={table: _new_rows(counts) for table, counts in counts_by_table.items()},
         quarantine=_quarantine_facts(session, shop, home),
         events=_event_facts(session),
         days=_day_facts(session, shop),
@@ -51,17 +51,17 @@ def quality_facts(
     )
 
 
-def _new_rows(judgement: Judgement) -> NewRows:
+def _new_rows(counts: ValidationCounts) -> NewRows:
     return NewRows(
-        rows=judgement.rows,
-        clean=judgement.valid,
-        quarantined=judgement.quarantined,
-        unusable=sum(judgement.unusable.values()),
-        reasons=judgement.reasons,
-        examples=judgement.examples,
-        without_user=judgement.without_user,
-        returns=judgement.returns,
-        values=judgement.values,
+        rows=counts.rows,
+        clean=counts.valid,
+        quarantined=counts.quarantined,
+        unusable=sum(counts.unusable.values()),
+        reasons=counts.reasons,
+        examples=counts.examples,
+        without_user=counts.without_user,
+        returns=counts.returns,
+        values=counts.values,
     )
 
 

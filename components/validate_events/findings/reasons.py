@@ -7,8 +7,8 @@ import duckdb
 from components.lake.session import json_cell, quote_literal
 from components.lake.zones import NEVER, TWICE
 from components.shop.settings import Contract, EventColumns, Shop
+from components.validate_events.rows.checks import UNKNOWN_TYPE
 from components.validate_events.rows.clocks import FAR_AFTER, FAR_BEFORE
-from components.validate_events.rows.judging import UNKNOWN_TYPE
 
 SHOWN_VALUES = 3
 SHOWN_CHARACTERS = 40

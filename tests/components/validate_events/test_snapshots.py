@@ -1,4 +1,4 @@
-"""The catalogue and the users: replaced as a whole, judged row by row."""
+"""The catalogue and the users: replaced as a whole, validated row by row."""
 
 from pathlib import Path
 

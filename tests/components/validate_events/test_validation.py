@@ -1,4 +1,4 @@
-"""The data contract over whole shops: what becomes clean, and when it is judged anew."""
+"""The data contract over whole shops: what becomes clean, and when it is validated rebuild."""
 
 from pathlib import Path
 

@@ -9,22 +9,22 @@ from components.contracts.tables import RAW
 from components.home.layout import Home
 from components.lake.tables import read_notes, replace_rows
 from components.lake.versions import noted_version, restore_version
-from components.validate_events.growth import NOTHING, Growth, Mark, read_mark
+from components.validate_events.pending_rows import NOTHING, PendingRows, Watermark, read_watermark
 
 
-def give_back(home: Home, growth: Growth) -> None:
+def roll_back_delivery(home: Home, pending: PendingRows) -> None:
     """Take out of a raw table what came after the rows that were accepted last; all of it if none ever were.
 
     Raises:
         SourceError: no commit of the table carries what was accepted last; the table is as it was.
     """
-    uri = home.raw / growth.table
-    accepted = _accepted(home, growth)
+    uri = home.raw / pending.table
+    accepted = _accepted(home, pending)
     if accepted == NOTHING:
-        replace_rows(uri, RAW[growth.table].empty_table(), {"batch": 0, "generation": 0, "sources": {}})
+        replace_rows(uri, RAW[pending.table].empty_table(), {"batch": 0, "generation": 0, "sources": {}})
         return
     wanted = (accepted.batch, accepted.generation)
-    if wanted == (growth.after.batch, growth.after.generation):
+    if wanted == (pending.after.batch, pending.after.generation):
         return
     version = noted_version(uri, lambda notes: (notes["batch"], notes["generation"]) == wanted)
     if version is None:
@@ -35,7 +35,7 @@ def give_back(home: Home, growth: Growth) -> None:
     restore_version(uri, version)
 
 
-def _accepted(home: Home, growth: Growth) -> Mark:
+def _accepted(home: Home, pending: PendingRows) -> Watermark:
     """How far a raw table was accepted: the quarantine is written first of all once the contract is kept."""
-    noted = read_notes(home.quarantine).get(growth.table)
-    return growth.before if noted is None else read_mark(noted)
+    noted = read_notes(home.quarantine).get(pending.table)
+    return pending.before if noted is None else read_watermark(noted)

@@ -1,4 +1,4 @@
-"""The data contract as SQL: which raw rows are sound, which are not and why, and what the sound ones become."""
+"""The data contract as SQL: which raw rows are valid, which are not and why, and what the valid ones become."""
 
 from collections.abc import Mapping, Sequence
 from typing import get_args
@@ -19,7 +19,7 @@ UTC = ZoneInfo("UTC")
 LAST_POSITION = 10_000  # of a shown list; what lies beyond is a mistake of the log
 
 
-def judged_events(
+def validated_events(
     contract: Contract,
     sources: Sequence[EventStream],
     raw: str,
@@ -27,7 +27,7 @@ def judged_events(
     far: Sequence[FarRows] = (),
     zone: ZoneInfo = UTC,
 ) -> str:
-    """SQL of raw event rows as canonical ones, with ``reason`` (null where sound) and ``row`` (JSON as it was found).
+    """SQL of raw event rows as canonical ones, with ``reason`` (null where valid) and ``row`` (JSON as it was found).
 
     A purchase of a negative quantity is a return; quantities and money of returns are positive.
 
@@ -49,7 +49,7 @@ def judged_events(
     )
 
 
-def judged_impressions(contract: Contract, raw: str) -> str:
+def validated_impressions(contract: Contract, raw: str) -> str:
     """SQL of raw impression rows as canonical ones, with ``reason`` and ``row``."""
     reason = (
         "CASE WHEN problem IS NOT NULL THEN problem "

@@ -13,7 +13,7 @@ from components.contracts.tables import QUARANTINE
 from components.lake.tables import commit_notes, table_version
 from components.lake.upkeep import SMALL_FILES
 from components.validate_events import validation
-from components.validate_events.growth import Mark
+from components.validate_events.pending_rows import Watermark
 from tests.components.validate_events.purchases import HEADER, LENIENT, ROWS
 from tests.shop_files import PURCHASES, ShopFolder, shop_folder
 
@@ -175,7 +175,7 @@ def test_what_was_accepted_is_never_taken_out(tmp_path: Path, lost: str) -> None
             shop.validate()
         assert len(shop.raw()) == 2
     else:
-        mark = vars(Mark(batch=9, generation=9, settings="x"))
+        mark = vars(Watermark(batch=9, generation=9, settings="x"))
         commit_notes(shop.home.quarantine, {"events": {"mark": mark}}, QUARANTINE)
         with pytest.raises(SourceError, match="found no commit of batch 9 of generation 9"):
             shop.validate()
