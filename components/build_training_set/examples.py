@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,8 +26,10 @@ from components.contracts.steps import StepResult
 from components.features.snapshots.calendar import Calendar, calendar
 from components.features.snapshots.sets import FeatureSet, open_set
 from components.features.snapshots.workspace import clean_workspace
-from components.home.durable import remove_folder
 from components.home.layout import Home
+from components.home.storage.documents import list_names, read_document, write_document
+from components.home.storage.locations import Location
+from components.home.storage.objects import has_folder, local_folder, publish_folder, remove_folder
 from components.lake.engine import default_engine
 from components.lake.tables import table_files
 from components.ranking.baselines import BASELINE_NAMES
@@ -36,6 +39,7 @@ from feature_repo.point_in_time import point_in_time
 
 EXAMPLES_VERSION = 1  # raise it when the same snapshots, rows and settings give other examples
 KEPT_SETS = 2
+FACTS, RECENT = "facts.json", "recent.json"
 IMPRESSIONS = "impressions"
 
 
@@ -49,19 +53,41 @@ def build_training_set(
     """
     chosen = open_set(features)
     digest = _digest(shop, chosen, clean)
-    folder = home.root / "examples" / digest
-    if not (folder / "examples.json").exists():
-        draft = folder.with_name(f".{digest}.{os.getpid()}")
+    place = home.root / "examples" / digest
+    if not has_folder(place):
+        _build(place, shop, home, chosen, clean, say)
+    _keep_recent(place.parent, digest)
+    facts = TypeAdapter(ExamplesFacts).validate_json((local_folder(place) / FACTS).read_bytes())
+    handle = Handle("examples", str(place), clean.versions, digest, clean.as_of)
+    return StepResult(handle, facts.outcomes, sum(split.rows for split in facts.splits.values()), facts)
+
+
+def _build(
+    place: Location, shop: Shop, home: Home, chosen: FeatureSet, clean: Handle, say: Callable[[str], None]
+) -> None:
+    """Write the examples where they are not read yet, then give them their place."""
+    with _draft(place) as draft:
+        facts = _write_examples(draft, shop, home, chosen, clean, say)
+        (draft / FACTS).write_text(json.dumps(asdict(facts), indent=1))
+        if isinstance(place, Path):
+            draft.rename(place)
+        else:
+            remove_folder(place)  # what was cut off
+            publish_folder(draft, place)
+
+
+@contextmanager
+def _draft(place: Location) -> Iterator[Path]:
+    if isinstance(place, Path):
+        draft = place.with_name(f".{place.name}.{os.getpid()}")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
-        facts = _write_examples(draft, shop, home, chosen, clean, say)
-        (draft / "facts.json").write_text(json.dumps(asdict(facts), indent=1))
-        draft.rename(folder)
-    os.utime(folder)
-    _prune(folder)
-    facts = TypeAdapter(ExamplesFacts).validate_json((folder / "facts.json").read_bytes())
-    handle = Handle("examples", str(folder), clean.versions, digest, clean.as_of)
-    return StepResult(handle, facts.outcomes, sum(split.rows for split in facts.splits.values()), facts)
+        yield draft
+        return
+    with TemporaryDirectory(prefix="rankloop-examples-") as scratch:
+        draft = Path(scratch) / place.name
+        draft.mkdir()
+        yield draft
 
 
 def _digest(shop: Shop, chosen: FeatureSet, clean: Handle) -> str:
@@ -177,10 +203,14 @@ def _manifest(chosen: FeatureSet, when: Calendar, shortfall: str | None) -> Exam
     )
 
 
-def _prune(folder: Path) -> None:
-    """Keep the last few example folders; remove older ones and drafts of killed runs."""
-    others = [path for path in folder.parent.iterdir() if path != folder]
-    finished = sorted((path for path in others if not path.name.startswith(".")), key=lambda path: path.stat().st_mtime)
-    stale = finished[: max(0, len(finished) - (KEPT_SETS - 1))]
-    for path in [*stale, *(path for path in others if path.name.startswith("."))]:
-        remove_folder(path)
+def _keep_recent(examples: Location, digest: str) -> None:
+    """Note which examples were used last, and remove those used longer ago and drafts of killed runs."""
+    try:
+        used = json.loads(read_document(examples / RECENT) or b"[]")
+    except ValueError:
+        used = []
+    recent = [digest, *(each for each in used if each != digest)][:KEPT_SETS]
+    write_document(examples / RECENT, json.dumps(recent).encode())
+    for name in list_names(examples):
+        if name not in (*recent, RECENT):
+            remove_folder(examples / name)

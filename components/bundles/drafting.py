@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from components.bundles.digest import folder_digest
 from components.bundles.loading import Bundle, open_bundle
@@ -12,6 +13,8 @@ from components.bundles.manifest import MANIFEST, SIDECAR, SKETCHES, WARMUP, Man
 from components.bundles.sidecar import Sidecar, sidecar_bytes
 from components.bundles.warmup import Warmup, warmup_bytes
 from components.home.durable import replace_folder
+from components.home.storage.locations import Location
+from components.home.storage.objects import local_folder, publish_folder, remove_folder
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,17 @@ class Draft:
     sidecar: Sidecar
 
 
-def write_draft(folder: Path, draft: Draft) -> Bundle:
-    """Write a draft's files, replacing an earlier draft in that folder, and open it."""
+def write_draft(place: Location, draft: Draft) -> Bundle:
+    """Write a draft's files, replacing an earlier draft in that place, and open it."""
+    if isinstance(place, Path):
+        return _write(place, draft)
+    with TemporaryDirectory(prefix="rankloop-draft-") as scratch:
+        remove_folder(place)
+        publish_folder(_write(Path(scratch) / "draft", draft).folder, place)
+    return open_bundle(local_folder(place))
+
+
+def _write(folder: Path, draft: Draft) -> Bundle:
     files = {part.file: draft.models[part.name] for part in draft.manifest.blend}
     files |= {MANIFEST: manifest_bytes(draft.manifest), SKETCHES: draft.sketches, WARMUP: warmup_bytes(draft.warmup)}
     building = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")

@@ -10,6 +10,8 @@ from components.bundles.scoring import Ranker, ranker_from
 from components.bundles.sidecar import Sidecar, read_sidecar
 from components.bundles.warmup import check_answers, read_warmup
 from components.contracts.errors import BundleError
+from components.contracts.handles import Handle
+from components.home.handed import handed_folder
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,15 @@ def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
                 " sealed; `rankloop run` puts it back, or promote another one"
             )
     return Bundle(folder, found, manifest, sidecar)
+
+
+def handed_bundle(handle: Handle) -> Bundle:
+    """Open the bundle that a handle names.
+
+    Raises:
+        BundleError: the bundle is missing, incomplete or was tampered with.
+    """
+    return open_bundle(handed_folder(handle), handle.digest)
 
 
 def load_ranker(bundle: Bundle, threads: int = 1, baseline_names: Sequence[str] | None = None) -> Ranker:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from components.bundles.digest import short
 from components.bundles.environments import Move, Pointer, PointerFiles, PointerTarget, write_pointer
 from components.bundles.loading import Bundle, load_ranker
-from components.bundles.store import LATEST, find_bundle, published_folders
+from components.bundles.store import LATEST, find_bundle, published_names
 from components.contracts.errors import BundleError, PromotionError
 from components.home.layout import Home
 
@@ -74,7 +74,7 @@ def named_bundle(home: Home, shop: str, name: str, environment: str = "local") -
     promoted = PointerFiles(home.environments).read(environment).bundle
     if promoted is None:
         advice = "`rankloop run` makes a bundle"
-        if published_folders(home.models, shop):
+        if published_names(home.models, shop):
             advice = "the last run's report says why; `rankloop recommend --bundle challenger` ranks with its bundle"
         raise BundleError(f"{environment}: nothing was promoted yet; {advice}")
     return find_bundle(home.models, shop, promoted)

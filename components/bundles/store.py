@@ -1,8 +1,12 @@
-"""The model store: sealed bundles in BentoML's own layout, so that BentoML's tools list, export and serve them.
+"""The store of sealed bundles: BentoML's own layout in a folder home, objects in a bucket.
 
-A home's ``models`` folder is a ``BENTOML_HOME``; a bundle is the model ``rankloop_<shop>:<start of its digest>``.
-BentoML's own ``save`` copies file by file into place and reports usage over the network. Here the folder is finished
-beside the store and renamed into it, and nothing is reported.
+A folder home's ``models`` is a ``BENTOML_HOME``, so that BentoML's tools list, export and serve its bundles; a bundle
+is the model ``rankloop_<shop>:<start of its digest>``. BentoML's own ``save`` copies file by file into place and
+reports usage over the network. Here the folder is finished beside the store and renamed into it, and nothing is
+reported.
+
+In a bucket a bundle is a folder of objects named by the start of its digest, and is read through a copy on this
+machine. Its sidecar, which may be written again, is a document among them; ``latest`` is one beside them.
 """
 
 import shutil
@@ -10,14 +14,17 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from components.bundles.digest import PREFIX, folder_digest, sealed_files, short
 from components.bundles.loading import Bundle, open_bundle
-from components.bundles.manifest import SIDECAR
-from components.bundles.sidecar import Sidecar, sidecar_bytes, write_sidecar
+from components.bundles.manifest import SIDECAR, Manifest, read_manifest
+from components.bundles.sidecar import Sidecar, sidecar_bytes
 from components.contracts.errors import BundleError
 from components.home.durable import move_folder_durably, write_durably
-from components.home.presence import content_of, names_in
+from components.home.storage import objects
+from components.home.storage.documents import list_names, read_document, write_document
+from components.home.storage.locations import Location
 
 LATEST = "latest"
 
@@ -27,12 +34,17 @@ def model_name(shop: str) -> str:
     return f"rankloop_{shop}"
 
 
-def model_folder(models: Path, shop: str, digest: str) -> Path:
-    """Folder of one bundle in the store under ``models`` (a ``BENTOML_HOME``)."""
-    return models / "models" / model_name(shop) / short(digest)
+def bundles_of(models: Location, shop: str) -> Location:
+    """Return where the bundles of a shop lie, and the document ``latest``."""
+    return models / "models" / model_name(shop) if isinstance(models, Path) else models
 
 
-def publish_folder(models: Path, draft: Bundle, sidecar: Sidecar) -> Bundle:
+def bundle_place(models: Location, shop: str, digest: str) -> Location:
+    """Return where one bundle lies."""
+    return bundles_of(models, shop) / short(digest)
+
+
+def publish_folder(models: Location, draft: Bundle, sidecar: Sidecar) -> Bundle:
     """Seal a draft in the store and make it the latest; a bundle that is already there only gets the new sidecar.
 
     Raises:
@@ -40,63 +52,87 @@ def publish_folder(models: Path, draft: Bundle, sidecar: Sidecar) -> Bundle:
     """
     if sidecar.digest != draft.digest:
         raise BundleError(f"the sidecar names {sidecar.digest}, the draft is {draft.digest}; evaluate the draft again")
-    target = model_folder(models, draft.manifest.shop, draft.digest)
-    if target.exists():
-        open_bundle(target, draft.digest)
-        write_sidecar(target, sidecar)
+    place = bundle_place(models, draft.manifest.shop, draft.digest)
+    if objects.has_folder(place):
+        open_bundle(_local(place), draft.digest)
+        write_document(place / SIDECAR, sidecar_bytes(sidecar))
     else:
         with _staging(models) as staging:
             _fill(staging, draft, sidecar)
-            move_folder_durably(staging, target)
+            _publish(staging, place)
     point_latest(models, draft.manifest.shop, draft.digest)
-    return open_bundle(target, draft.digest)
+    return open_bundle(_local(place), draft.digest)
 
 
-def point_latest(models: Path, shop: str, digest: str) -> None:
+def point_latest(models: Location, shop: str, digest: str) -> None:
     """Make a published bundle the one that is called ``latest``."""
-    target = model_folder(models, shop, digest)
-    write_durably(target.parent / LATEST, target.name.encode())
+    write_document(bundles_of(models, shop) / LATEST, short(digest).encode())
 
 
-def find_bundle(models: Path, shop: str, reference: str) -> Bundle:
+def find_bundle(models: Location, shop: str, reference: str) -> Bundle:
     """Open a published bundle by its digest, by the first digits of it, or the last one published by ``latest``.
 
     Raises:
         BundleError: none, or more than one, is called that; or it was tampered with.
     """
-    store = models / "models" / model_name(shop)
+    store = bundles_of(models, shop)
     wanted = _latest(store) if reference == LATEST else short(reference)
-    published = published_folders(models, shop)
-    found = [path for path in published if wanted and path.name.startswith(wanted)]
-    if len(found) != 1:
-        known = ", ".join(path.name for path in published)
+    published = published_names(models, shop)
+    matches = [name for name in published if wanted and name.startswith(wanted)]
+    if len(matches) != 1:
+        known = ", ".join(published)
         advice = f"{known}; name one of these" if known else "none"
         raise BundleError(
-            f"{store}: found {len(found)} bundles for {reference!r}, expected one; published are: {advice};"
+            f"{store}: found {len(matches)} bundles for {reference!r}, expected one; published are: {advice};"
             " `rankloop run` publishes one, and puts back what is lost"
         )
-    bundle = open_bundle(found[0])
-    named = found[0].name if reference == LATEST else max(found[0].name, reference.removeprefix(PREFIX), key=len)
+    [name] = matches
+    bundle = open_bundle(_local(store / name))
+    named = name if reference == LATEST else max(name, reference.removeprefix(PREFIX), key=len)
     if not bundle.digest.removeprefix(PREFIX).startswith(named):
         raise BundleError(
-            f"{found[0]}: found content with digest {bundle.digest}, expected {named}; `rankloop run` puts it back"
+            f"{store / name}: found content with digest {bundle.digest}, expected {named}; `rankloop run` puts it back"
         )
     return bundle
 
 
-def published_folders(models: Path, shop: str) -> list[Path]:
-    """Folders of all published bundles of a shop, by name."""
-    store = models / "models" / model_name(shop)
-    return [store / name for name in names_in(store) if (store / name).is_dir()]
+def published_names(models: Location, shop: str) -> list[str]:
+    """Return the names of all published bundles of a shop, sorted: the starts of their digests."""
+    store = bundles_of(models, shop)
+    return [name for name in list_names(store) if objects.has_folder(store / name)]
 
 
-def _latest(store: Path) -> str:
-    return (content_of(store / LATEST) or b"").decode(errors="replace").strip()
+def published_manifests(models: Location, shop: str) -> Iterator[Manifest]:
+    """Read the manifests of all published bundles of a shop.
+
+    Raises:
+        BundleError: one cannot be read.
+    """
+    for name in published_names(models, shop):
+        yield read_manifest(_local(bundles_of(models, shop) / name))
+
+
+def _latest(store: Location) -> str:
+    return (read_document(store / LATEST) or b"").decode(errors="replace").strip()
+
+
+def _local(place: Location) -> Path:
+    """Return a bundle's folder on this machine: itself, or a copy of its objects with its sidecar as it is now."""
+    folder = objects.local_folder(place)
+    if not isinstance(place, Path):
+        write_durably(folder / SIDECAR, read_document(place / SIDECAR) or b"")
+    return folder
 
 
 @contextmanager
-def _staging(models: Path) -> Iterator[Path]:
-    """Yield a fresh folder on the store's own disk; what a killed run left there is removed."""
+def _staging(models: Location) -> Iterator[Path]:
+    """Yield a fresh folder, on the store's own disk if it has one; what a killed run left there is removed."""
+    if not isinstance(models, Path):
+        with TemporaryDirectory(prefix="rankloop-bundle-") as scratch:
+            staging = Path(scratch) / "bundle"
+            staging.mkdir()
+            yield staging
+        return
     tmp = models / "tmp"
     shutil.rmtree(tmp, ignore_errors=True)
     staging = tmp / uuid.uuid4().hex
@@ -116,6 +152,16 @@ def _fill(staging: Path, draft: Bundle, sidecar: Sidecar) -> None:
         raise BundleError(
             f"{draft.folder}: the draft changed while it was published; nothing was published, run `rankloop run` again"
         )
+
+
+def _publish(staging: Path, place: Location) -> None:
+    """Give a finished folder its place; in a bucket the sidecar is no part of what never changes."""
+    if isinstance(place, Path):
+        move_folder_durably(staging, place)
+        return
+    write_document(place / SIDECAR, (staging / SIDECAR).read_bytes())
+    (staging / SIDECAR).unlink()
+    objects.publish_folder(staging, place)
 
 
 def _describe_to_bentoml(staging: Path, draft: Bundle) -> None:

@@ -30,6 +30,7 @@ from components.drift.report import DriftReport
 from components.drift.sketch_codec import sketches_from_json
 from components.drift.thresholds import DriftThresholds
 from components.drift.window import window_days
+from components.home.handed import handed_folder
 from components.home.layout import Home
 from components.ranking.metrics import ndcg, ranked_lists
 from components.shop.settings import Drift, Shop
@@ -56,7 +57,7 @@ def judge_newest_window(
         BundleError: no bundle was ever published, or the one that was is damaged.
         ConfigurationError: the days asked for hold requests without known outcomes, or ones that were trained on.
     """
-    folder = Path(examples.uri)
+    folder = handed_folder(examples)
     manifest = read_manifest(folder)
     bundle = _reference(home, shop.name, environment, manifest)
     say("scoring the newest window")

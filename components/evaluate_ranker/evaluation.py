@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.bundles.loading import Bundle, check_revision, load_ranker, open_bundle
+from components.bundles.loading import Bundle, check_revision, handed_bundle, load_ranker
 from components.contracts.handles import Handle
 from components.contracts.ranking_examples import ExamplesManifest, Split, read_manifest, read_split
 from components.contracts.step_facts import EvaluationFacts
@@ -41,6 +41,7 @@ from components.evaluate_ranker.leaks import (
 from components.evaluate_ranker.lists import check_lists, fault_of
 from components.evaluate_ranker.purchases import check_purchases, count_purchases
 from components.evaluate_ranker.sold import sold_merchandise
+from components.home.handed import handed_folder
 from components.home.layout import Home
 from components.ranking.baselines import CATALOGUE_ORDER
 from components.ranking.rivals import rivals
@@ -114,9 +115,9 @@ def _case(
     probe: Probe,
     current: Current,
 ) -> Case:
-    folder = Path(examples.uri)
+    folder = handed_folder(examples)
     manifest = read_manifest(folder)
-    bundle = open_bundle(Path(draft.uri), draft.digest)
+    bundle = handed_bundle(draft)
     check_revision(bundle.manifest, manifest.feature_list, manifest.feature_revision)
     train, validation, heldout = (read_split(folder, name) for name in ("train", "validation", "heldout"))
     sold = sold_merchandise(shop, home.clean, examples.versions, examples.moment)

@@ -1,7 +1,6 @@
 """Rows of earlier definitions stay online for as long as a bundle may need them, for a rollback must find them."""
 
-from components.bundles.manifest import read_manifest
-from components.bundles.store import published_folders
+from components.bundles.store import published_manifests
 from components.contracts.errors import BundleError
 from components.features.snapshots.sets import VIEWS, FeatureSet, current_set
 from components.home.layout import Home
@@ -11,7 +10,7 @@ from feature_repo.packed_online_store.client import PackedClient
 def drop_old_revisions(home: Home, client: PackedClient, chosen: FeatureSet) -> int:
     """Delete the rows of revisions that neither a set in use nor a published bundle names; return how many went."""
     try:
-        bundles = {read_manifest(folder).feature_revision for folder in published_folders(home.models, chosen.project)}
+        bundles = {each.feature_revision for each in published_manifests(home.models, chosen.project)}
     except BundleError:  # a bundle that cannot be read may need any revision
         return 0
     kept = bundles | {chosen.revision, current_set(home.features).revision}

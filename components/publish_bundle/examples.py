@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from components.bundles.batch import Batch, open_batch
-from components.bundles.loading import open_bundle
+from components.bundles.loading import handed_bundle
 from components.contracts.example_customers import CustomerExample, PastItem, RecommendedItem
 from components.contracts.handles import Handle
 from components.contracts.tables import ITEMS
@@ -38,7 +38,7 @@ def customer_examples(
     """
     say("recommending to three customers")
     found = open_set(features)
-    batch = open_batch(open_bundle(Path(draft.uri), draft.digest), found, _typical_users(found))
+    batch = open_batch(handed_bundle(draft), found, _typical_users(found))
     lists = batch.recommended(batch.bundle.manifest.k)
     catalogue = _catalogue(home.clean / "items", features.versions["items"], batch.as_of, _mentioned(batch, lists))
     return tuple(_example(batch, part, user, catalogue) for part in lists for user in np.unique(part.user))

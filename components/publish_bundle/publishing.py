@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import cast
 
 from components.bundles.digest import short
-from components.bundles.loading import Bundle, load_ranker, open_bundle
+from components.bundles.loading import Bundle, handed_bundle, load_ranker
 from components.bundles.sidecar import VerdictDocument
-from components.bundles.store import model_name, publish_folder
+from components.bundles.store import bundle_place, model_name, publish_folder
 from components.contracts.errors import BundleError
 from components.contracts.example_customers import CustomerExample
 from components.contracts.handles import Handle
@@ -39,7 +39,7 @@ def publish_bundle(
         BundleError: the draft's parts, its verdict or the shop disagree.
     """
     say("checking that the bundle's parts agree")
-    bundle = open_bundle(Path(draft.uri), draft.digest)
+    bundle = handed_bundle(draft)
     verdict = _agreed_verdict(shop, bundle, evaluation)
     say(f"sealing {short(bundle.digest)} in the model store")
     sidecar = replace(
@@ -50,7 +50,8 @@ def publish_bundle(
         verdict=cast(VerdictDocument, asdict(verdict)),
     )
     sealed = publish_folder(home.models, bundle, sidecar)
-    handle = Handle("bundle", str(sealed.folder), draft.versions, sealed.digest, draft.as_of)
+    place = bundle_place(home.models, shop.name, sealed.digest)
+    handle = Handle("bundle", str(place), draft.versions, sealed.digest, draft.as_of)
     return StepResult(handle, None, None, _model_card(sealed, tuple(examples)))
 
 

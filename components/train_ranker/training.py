@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from components.contracts.ranking_examples import ExamplesManifest, Split, read_
 from components.contracts.step_facts import TrainingFacts, facts_document
 from components.contracts.steps import StepResult
 from components.drift.event_rows import sketch_events
+from components.home.handed import handed_folder
 from components.home.layout import Home
 from components.ranking.rivals import best_rule, rule_ndcg
 from components.shop.settings import Shop
@@ -47,7 +47,7 @@ def train_ranker(shop: Shop, home: Home, examples: Handle, run_id: str, say: Say
     Raises:
         TrainingError: labels that are not numbers, a feature that leaks the label, or a training that diverged.
     """
-    folder = Path(examples.uri)
+    folder = handed_folder(examples)
     manifest = read_manifest(folder)
     train, validation = read_split(folder, "train"), read_split(folder, "validation")
     for name, split in (("training", train), ("validation", validation)):
@@ -66,8 +66,9 @@ def train_ranker(shop: Shop, home: Home, examples: Handle, run_id: str, say: Say
     events = sketch_events(shop, learned_events(shop, home, examples))
     sketches = reference_sketches(ranker, reference, trained.manifest.feature_names, events)
     draft = Draft(trained.manifest, trained.models, sketches, warmup_rows(ranker, reference), sidecar)
-    bundle = write_draft(home.run(run_id) / "draft", draft)
-    handle = Handle("bundle", str(bundle.folder), examples.versions, bundle.digest, examples.as_of)
+    place = home.run(run_id) / "draft"
+    bundle = write_draft(place, draft)
+    handle = Handle("bundle", str(place), examples.versions, bundle.digest, examples.as_of)
     rows = len(train.features) + len(validation.features)
     return StepResult(handle, rows, len(trained.manifest.feature_names), facts)
 

@@ -11,20 +11,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 from components.bundles.digest import short
 from components.bundles.environments import Move, Pointer, PointerFiles
-from components.bundles.store import find_bundle, model_folder, point_latest
+from components.bundles.store import bundle_place, find_bundle, point_latest
 from components.contracts.errors import BundleError, DamagedStoreError, FeatureError, PromotionError, RankloopError
 from components.contracts.handles import Handle
 from components.contracts.urls import public_url
 from components.features.snapshots.sets import FeatureSet, check_files, open_set, read_set
-from components.home.durable import remove_folder
 from components.home.layout import Home
 from components.home.runs import RunRecord, list_runs
 from components.home.shop_note import ShopNote, write_shop_note
 from components.home.step_records import StepRecord, read_records
+from components.home.storage.locations import parse_location
+from components.home.storage.objects import has_folder, remove_folder
 from components.materialize_features.materialization import materialize_features, put_rows
 from components.materialize_features.packed_rows import open_client
 from components.materialize_features.standing import gap
@@ -195,7 +195,9 @@ def _republishing(home: Home, shop: Shop, digest: str, newest: str | None) -> Ca
     for run in list_runs(home):
         records = read_records(home.run(run.run_id))
         draft, verdict = _handle(records, "train_ranker", "bundle"), _handle(records, "evaluate_ranker", "evaluation")
-        if draft is not None and verdict is not None and draft.digest == digest and Path(draft.uri).is_dir():
+        if draft is None or verdict is None or draft.digest != digest:
+            continue
+        if has_folder(parse_location(draft.uri)):
             return partial(_republish, home, shop, run, draft, verdict, newest)
     return None
 
@@ -203,7 +205,7 @@ def _republishing(home: Home, shop: Shop, digest: str, newest: str | None) -> Ca
 def _republish(
     home: Home, shop: Shop, run: RunRecord, draft: Handle, verdict: Handle, newest: str | None, say: Say
 ) -> None:
-    remove_folder(model_folder(home.models, shop.name, draft.digest or ""))
+    remove_folder(bundle_place(home.models, shop.name, draft.digest or ""))
     now = datetime.now(UTC).isoformat()
     publish_bundle(shop, home, draft, verdict, run.run_id, now, run.fingerprint.get("code"), say)
     if newest is not None:

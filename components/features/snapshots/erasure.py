@@ -11,13 +11,12 @@ from components.features.snapshots.earlier_layout import carry_over
 from components.features.snapshots.pool import POOL, PoolFile, keep_names, pool_names, write_again
 from components.features.snapshots.sets import read_manifests, write_manifest
 from components.home.data_subject import USER_ID, Erased, Person
-from components.home.durable import remove_folder
-from components.home.presence import files_below, names_in
-from components.home.storage.documents import remove_document
+from components.home.presence import files_below
+from components.home.storage.documents import list_names, remove_document
 from components.home.storage.locations import Location
-from components.home.storage.objects import fetch_file
+from components.home.storage.objects import fetch_file, has_folder, local_folder, remove_folder
 
-PARQUET = ".parquet"
+PARQUET, DOCUMENT = ".parquet", ".json"
 
 
 def erase_snapshots(features: Location, person: Person) -> Erased:
@@ -37,17 +36,20 @@ def erase_snapshots(features: Location, person: Person) -> Erased:
     return total
 
 
-def erase_examples(examples: Path, person: Person) -> Erased:
-    """Remove the folders of ranking examples that hold requests of a user; a run that needs them builds them anew."""
-    folders = [examples / name for name in names_in(examples) if (examples / name).is_dir()]
-    total = Erased()
-    for folder in folders:
-        rows = [_rows_of(path, person) for path in files_below(folder) if path.suffix == PARQUET]
-        total += Erased(searched=len(rows))
-        if folder.name.startswith(".") or any(rows):
-            remove_folder(folder)
-            total += Erased(sum(rows), len(rows))
-    return total
+def erase_examples(examples: Location, person: Person) -> Erased:
+    """Remove the folders of ranking examples that hold requests of a user; a run that needs them builds them again."""
+    names = [name for name in list_names(examples) if not name.endswith(DOCUMENT)]
+    return sum((_erase_folder(examples / name, person) for name in names), Erased())
+
+
+def _erase_folder(place: Location, person: Person) -> Erased:
+    is_whole = has_folder(place) and not place.name.startswith(".")
+    paths = files_below(local_folder(place)) if is_whole else ()
+    rows = [_rows_of(path, person) for path in paths if path.suffix == PARQUET]
+    if is_whole and not any(rows):
+        return Erased(searched=len(rows))
+    remove_folder(place)
+    return Erased(sum(rows), len(rows), len(rows))
 
 
 def _rows_of(path: Path, person: Person) -> int:

@@ -5,9 +5,11 @@ through the cache. A folder of objects is published with ``.folder.json`` last, 
 a folder without it was cut off, and is not there.
 """
 
+import hashlib
 import json
 import os
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +18,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError
 
 from components.contracts.errors import StorageError
+from components.home import durable
 from components.home.durable import move_durably, move_folder_durably
 from components.home.storage.bucket import readable_errors, store_of
 from components.home.storage.cache import object_cache, sha256_of
@@ -24,6 +27,7 @@ from components.home.storage.locations import BucketPath, Location
 
 DIGEST = "sha256"  # the object's metadata
 LISTING = ".folder.json"
+UNUSED_SECONDS = 24 * 3600
 
 
 def publish_file(draft: Path, target: Location) -> str:
@@ -77,7 +81,8 @@ def publish_folder(draft: Path, target: Location) -> None:
     files = sorted(path for path in draft.rglob("*") if path.is_file())
     digests = {path.relative_to(draft).as_posix(): sha256_of(path) for path in files}
     for name, digest in digests.items():
-        _put(draft / name, target / name, digest)
+        if not _put(draft / name, target / name, digest):  # of a publication that was cut off
+            digests[name] = _digest_of(target / name)
     create_document(target / LISTING, json.dumps(digests, indent=1, sort_keys=True).encode())
     shutil.rmtree(draft)
 
@@ -105,8 +110,48 @@ def fetch_folder(location: Location, to: Path) -> Path:
     return to
 
 
-def remove_folder(location: BucketPath) -> None:
-    """Remove a folder of objects; its listing goes first, so that no part of it is taken for the whole."""
+def local_folder(location: Location) -> Path:
+    """Return a folder as one of this machine: itself, or a copy beside the cache, each file checked against its digest.
+
+    Copies that nobody asked for within a day are removed when another one is made.
+
+    Raises:
+        StorageError: there is none in the bucket, or what is there is damaged.
+    """
+    if isinstance(location, Path):
+        return location
+    copies = object_cache().folder / "folders"
+    copy = copies / hashlib.sha256(str(location).encode()).hexdigest()[:32] / location.name
+    if copy.exists() and not _is_whole(copy, location):
+        shutil.rmtree(copy)
+    if not copy.exists():
+        _remove_unused(copies)
+    try:
+        fetch_folder(location, copy)
+    except FileNotFoundError as error:
+        raise StorageError(f"{location}: found nothing there, or only a part; `rankloop run` makes it again") from error
+    os.utime(copy.parent)
+    return copy
+
+
+def _is_whole(copy: Path, location: BucketPath) -> bool:
+    """Say whether a copy holds what the bucket has."""
+    listing = json.loads(read_document(location / LISTING) or b"{}")
+    return all((copy / name).is_file() and sha256_of(copy / name) == digest for name, digest in listing.items())
+
+
+def _remove_unused(copies: Path) -> None:
+    for copy in copies.glob("*"):
+        with suppress(FileNotFoundError):  # another process removed it
+            if time.time() - copy.stat().st_mtime > UNUSED_SECONDS:
+                shutil.rmtree(copy, ignore_errors=True)
+
+
+def remove_folder(location: Location) -> None:
+    """Remove a folder, if there is one, so that no kill leaves a part of it that is taken for the whole."""
+    if isinstance(location, Path):
+        durable.remove_folder(location)
+        return
     with readable_errors(location):
         store = store_of(location)
         with suppress(FileNotFoundError):

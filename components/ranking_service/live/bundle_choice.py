@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from components.bundles.loading import Bundle
 from components.bundles.promotion import check_promotable, named_bundle
-from components.bundles.store import find_bundle, published_folders
+from components.bundles.store import find_bundle, published_names
 from components.contracts.errors import BundleError, PromotionError
 from components.experiments.experiment import LATEST, Experiment
 from components.home.shop_note import read_shop_note
@@ -48,7 +48,7 @@ class BundleChoice:
 
     def any_published(self) -> Bundle | None:
         """Open some bundle of the shop; None where none can be opened."""
-        for folder in published_folders(self._home.models, self.shop):
+        for name in published_names(self._home.models, self.shop):
             with suppress(*UNUSABLE):
-                return find_bundle(self._home.models, self.shop, folder.name)
+                return find_bundle(self._home.models, self.shop, name)
         return None

@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from components.bundles.store import LATEST, model_folder
+from components.bundles.store import LATEST, bundles_of
 from components.contracts.errors import RankloopError, StoreError
 from components.experiments.experiment import experiment_file
 from components.home.presence import FileStamp, file_stamp
+from components.home.storage.documents import read_document
+from components.home.storage.locations import Location
 from components.home.trouble_log import TroubleLog
 from components.ranking_service.live.loader import LiveLoader
 from components.ranking_service.live.state import LiveState
@@ -107,7 +109,7 @@ class LiveWatcher:
     def _signature(self) -> Signature:
         """Return what changes when something is promoted, published, tried or materialized."""
         home, environment = self._loader.settings.home, self._loader.settings.environment
-        store = model_folder(home.models, self._loader.shop, LATEST).parent
+        store = bundles_of(home.models, self._loader.shop)
         files = (home.environments / f"{environment}.json", store / LATEST, experiment_file(home, environment))
         return (*map(_stamp, files), self._items_mark())
 
@@ -136,8 +138,9 @@ class LiveWatcher:
         self._troubles.report(about, message, ended=f"{about}: good again", exc_info=unexpected)
 
 
-def _stamp(path: Path) -> FileStamp | None:
+def _stamp(document: Location) -> FileStamp | bytes | None:
+    """Tell a document from the one that it replaces: a file by its status, an object by its content."""
     try:
-        return file_stamp(path)
+        return file_stamp(document) if isinstance(document, Path) else read_document(document)
     except OSError:
         return None
