@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from pathlib import Path
 
 import pyarrow.parquet as pq
 
@@ -30,6 +29,7 @@ from components.features.snapshots.workspace import Workspace, clean_workspace
 from components.features.views.revision import feature_revision
 from components.features.views.shape import Shape, shape_of
 from components.home.finished_runs import trained_features
+from components.home.handed import handed_tables
 from components.home.layout import Home
 from components.home.storage.locations import Location
 from components.shop.settings import Shop
@@ -46,7 +46,7 @@ def build_features(shop: Shop, home: Home, clean: Handle, say: Callable[[str], N
     carry_over(home.features)
     shape = shape_of(shop)
     revision = feature_revision(shape)
-    with clean_workspace(Path(clean.uri), clean.versions) as space:
+    with clean_workspace(handed_tables(clean), clean.versions) as space:
         first, rows_in = _span(space, clean.moment)
         days = tuple(day for day in calendar(shop, clean.moment).snapshot_days if day > first)
         say("looking for what is new")

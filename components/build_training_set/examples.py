@@ -26,6 +26,7 @@ from components.contracts.steps import StepResult
 from components.features.snapshots.calendar import Calendar, calendar
 from components.features.snapshots.sets import FeatureSet, open_set
 from components.features.snapshots.workspace import clean_workspace
+from components.home.handed import handed_tables
 from components.home.layout import Home
 from components.home.storage.documents import list_names, read_document, write_document
 from components.home.storage.locations import Location
@@ -104,7 +105,7 @@ def _write_examples(
     when = calendar(shop, clean.moment)
     times = {split: [t for t in found if when.snapshot_day(t) in chosen.days] for split, found in when.requests.items()}
     say("collecting outcomes")
-    with clean_workspace(Path(clean.uri), clean.versions) as space:
+    with clean_workspace(handed_tables(clean), clean.versions) as space:
         every = [time for split in SPLITS for time in times[split]]
         known = outcomes(space, every, when.horizon, clean.moment, chosen.shape)
     known = {time: _of_known_users(table, chosen, when, time) for time, table in known.items()}
@@ -145,7 +146,7 @@ def _logged(
     shop: Shop, when: Calendar, clean: Handle, chosen: FeatureSet, train: Sequence[datetime]
 ) -> Iterator[ImpressionLog | None]:
     """The impressions of the training weeks; None when there are none or the shop does not train on them."""
-    logged = table_files(Path(clean.uri) / IMPRESSIONS, clean.versions.get(IMPRESSIONS))
+    logged = table_files(handed_tables(clean) / IMPRESSIONS, clean.versions.get(IMPRESSIONS))
     if not logged or not shop.training.impressions or not train:
         yield None
         return

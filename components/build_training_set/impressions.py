@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
@@ -24,6 +23,7 @@ from components.features.inputs.coded import since
 from components.features.inputs.moment import MICROSECOND, microseconds
 from components.features.inputs.successes import merchandise, successes
 from components.features.views.shape import Shape
+from components.home.handed import handed_tables
 from components.lake.engine import Workspace, open_workspace
 
 TABLES = ("events", "items", "impressions")
@@ -77,7 +77,7 @@ class ImpressionLog:
 def impression_log(clean: Handle, window: Window, shape: Shape) -> Iterator[ImpressionLog]:
     """Open the impressions of a window, labelled with what followed."""
     with open_workspace() as space:
-        folder = Path(clean.uri)
+        folder = handed_tables(clean)
         tables = {name: space.delta_table(folder / name, CANONICAL[name], clean.versions.get(name)) for name in TABLES}
         shown = space.store("shown", _labelled(tables, window, shape))
         every = shown.group_by(REQUEST).agg(at=shown.at.min(), taught=shown.label.any())

@@ -9,6 +9,9 @@ from components.features.snapshots.erasure import erase_examples, erase_snapshot
 from components.features.snapshots.pool import POOL, pool_names, prune_pool, write_rows
 from components.features.snapshots.sets import prune_sets, read_set
 from components.home.data_subject import Erased, Person
+from components.home.storage.documents import write_document
+from components.home.storage.locations import Location
+from components.home.storage.objects import has_folder, local_folder, publish_folder
 from tests.components.features.snapshots.feature_sets import MONDAY, TUESDAY, VIEW, a_set, rows_of, snapshot
 
 ANN = Person("12")
@@ -48,11 +51,16 @@ def test_a_try_that_was_cut_off_is_finished(tmp_path: Path, monkeypatch: pytest.
     assert len(list(pool_names(tmp_path / POOL))) == 1
 
 
-def test_examples_that_hold_the_users_requests_go_as_a_whole(tmp_path: Path) -> None:
-    for name, user in (("theirs", "12"), ("others", "1228"), (".draft", "1228")):
-        (tmp_path / name).mkdir()
-        write_rows(tmp_path / name / "train_requests.parquet", rows_of(user))
-    assert erase_examples(tmp_path, ANN).rows == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["others"]
-    assert pq.read_table(tmp_path / "others" / "train_requests.parquet")["user_id"].to_pylist() == ["1228"]
-    assert erase_examples(tmp_path / "none", ANN) == Erased()
+def test_examples_that_hold_the_users_requests_go_as_a_whole(location: Location, tmp_path: Path) -> None:
+    for name, user in (("theirs", "12"), ("others", "1228")):
+        draft = tmp_path / name
+        draft.mkdir()
+        write_rows(draft / "train_requests.parquet", rows_of(user))
+        publish_folder(draft, location / name)
+    write_document(location / "cut off" / "train_requests.parquet", b"PAR1")
+    write_document(location / "recent.json", b"[]")
+    assert erase_examples(location, ANN).rows == 1
+    remaining = local_folder(location / "others") / "train_requests.parquet"
+    assert pq.read_table(remaining)["user_id"].to_pylist() == ["1228"]
+    assert not has_folder(location / "theirs")
+    assert erase_examples(location / "none", ANN) == Erased()
