@@ -78,7 +78,7 @@ def forget_user(home: Home, user_id: str, say: Callable[[str], None]) -> Receipt
         receipt, cut_off = _opened(path, tombstone)
         _save(path, receipt)
         say("waiting for services to know")
-        with _readable("followers"):
+        with _readable("acknowledgements"):
             followed, silent = await_acknowledgements(home, FOLLOWING_SECONDS)
         receipt = replace(receipt, services={"followed": followed, "silent": silent})
         with _readable("lake"):

@@ -21,8 +21,8 @@ from typing import Protocol
 import obstore
 
 from components.contracts.errors import RankloopError
-from components.feedback.journal.footing import Footing, leads_to
 from components.home.file_lock import FileLock, create_locked
+from components.home.guarded_folder import GuardedFolder, leads_to
 from components.home.layout import Home
 from components.home.presence import names_in
 from components.home.storage.bucket import readable_errors, store_of
@@ -78,7 +78,7 @@ class FileNote:
 
     def __init__(self, feedback: Path, name: str) -> None:
         self.place = feedback / FOLDER / name
-        self._footing = Footing(feedback)
+        self._folder_guard = GuardedFolder(feedback)
         self._file: int | None = None
 
     def is_announced(self) -> bool:
@@ -94,7 +94,7 @@ class FileNote:
         if self._file is not None:
             os.close(self._file)
         self._file = None
-        self._footing.stand()
+        self._folder_guard.ensure()
         self.place.parent.mkdir(exist_ok=True)
         self._file = create_locked(self.place, mode=0o644)
 

@@ -16,8 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.feedback.journal.footing import Footing, leads_to
 from components.home.file_lock import FileLock, create_locked
+from components.home.guarded_folder import GuardedFolder, leads_to
 from components.home.presence import names_in, status_of
 
 ENDING = ".jsonl"
@@ -31,7 +31,7 @@ class SegmentWriter:
 
     def __init__(self, folder: Path, max_bytes: int, max_seconds: float) -> None:
         self.folder, self._max_bytes, self._max_seconds = folder, max_bytes, max_seconds
-        self._footing = Footing(folder)
+        self._folder_guard = GuardedFolder(folder)
         self._file: int | None = None
         self._path = folder
         self._opened_at = 0.0
@@ -80,7 +80,7 @@ class SegmentWriter:
 
     def _open_file(self) -> int:
         if self._file is None:
-            self._footing.stand()
+            self._folder_guard.ensure()
             self._file, self._path = _new_segment(self.folder)
             self._opened_at = time.monotonic()
         return self._file

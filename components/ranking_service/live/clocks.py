@@ -22,9 +22,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from components.contracts.errors import ConfigurationError, StoreError
-from components.feedback.journal.footing import Footing
 from components.feedback.layout import FeedbackLayout
 from components.home.durable import write_durably
+from components.home.guarded_folder import GuardedFolder
 from components.home.presence import content_of
 from components.home.trouble_log import TroubleLog
 from feature_repo.packed_online_store.client import PackedClient
@@ -84,7 +84,7 @@ class ServiceClock:
             ConfigurationError: ``clock.json`` cannot be read.
         """
         self._path, self._machine = FeedbackLayout(folder).clock, SteadyClock(wall, monotonic)
-        self._footing = Footing(folder)
+        self._folder_guard = GuardedFolder(folder)
         self._troubles = TroubleLog(log)
         self._anchor = _read(self._path) or (datetime.min.replace(tzinfo=UTC), self._machine())
         self._doubt()
@@ -144,7 +144,7 @@ class ServiceClock:
         self._anchor = moment, now  # one value: whoever asks meanwhile takes both from before or both from now
         document = {"as_of": moment.isoformat(), "anchored_at": now.isoformat()}
         try:
-            self._footing.stand()
+            self._folder_guard.ensure()
             write_durably(self._path, json.dumps(document).encode())
         except OSError as error:
             self._troubles.report("file", f"{self._path} cannot be written ({error}); it is tried again and again")

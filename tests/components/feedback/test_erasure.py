@@ -35,7 +35,7 @@ def events_of(home: Home) -> list[str]:
 
 
 @pytest.mark.parametrize("user_id", ["12", ODD])
-def test_moved_lists_and_closed_segments_lose_the_users_lines_alone(home: Home, user_id: str) -> None:
+def test_moved_lists_and_sealed_segments_lose_the_users_lines_alone(home: Home, user_id: str) -> None:
     own = {"user_id": user_id}
     log_all(home.feedback, a_list("r1", **own), a_list("r2", user_id="128"), an_event("e1", **own), an_event("e2"))
     names = [path.name for path in segments(FeedbackLayout(home.feedback).events)]

@@ -22,9 +22,9 @@ PATIENCE_SECONDS = 30
 
 
 @contextmanager
-def writing(folder: Path, pace: WritingLimits = QUICK) -> Iterator[GroupWriter]:
+def writing(folder: Path, limits: WritingLimits = QUICK) -> Iterator[GroupWriter]:
     """Write to a folder, and close the journal at the end."""
-    found = journal_writer(FeedbackLayout(folder), pace)
+    found = journal_writer(FeedbackLayout(folder), limits)
     try:
         yield found
     finally:

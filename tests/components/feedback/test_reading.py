@@ -42,18 +42,18 @@ def test_a_home_without_feedback_has_none(home: Home) -> None:
     assert not home.feedback.exists()
 
 
-def test_lists_are_found_in_the_table_and_in_open_and_closed_segments_each_once(home: Home) -> None:
+def test_lists_are_found_in_the_table_and_in_open_and_sealed_segments_each_once(home: Home) -> None:
     with journal_sink(home.feedback) as log:
         log.show(a_list("r1"))
-    live, closed = open_segment(home, "r2", "r1"), open_segment(home, "r3", "r2")
-    closed.close()
+    live, sealed = open_segment(home, "r2", "r1"), open_segment(home, "r3", "r2")
+    sealed.close()
     assert requests(home) == ["r1", "r2", "r3"]
     live.close()
 
 
-def test_only_closed_segments_are_moved(home: Home) -> None:
-    live, closed = open_segment(home, "r1"), open_segment(home, "r2")
-    closed.close()
+def test_only_sealed_segments_are_moved(home: Home) -> None:
+    live, sealed = open_segment(home, "r1"), open_segment(home, "r2")
+    sealed.close()
     assert move_lists(FeedbackLayout(home.feedback)) == 1
     assert len(segments(FeedbackLayout(home.feedback).lists)) == 1
     live.close()

@@ -13,11 +13,11 @@ import pytest
 from components.feedback.acknowledgements import TombstoneAcknowledger, await_acknowledgements
 from components.feedback.compaction.moving_lists import move_lists
 from components.feedback.group_writer import EventLine, GroupWriter, ListLine, WritingLimits
-from components.feedback.journal.footing import Footing
 from components.feedback.journal.segments import SegmentWriter, segments, whole_lines
 from components.feedback.layout import FeedbackLayout
 from components.feedback.segment_sink import journal_writer
 from components.feedback.sink import EventsRefusedError, IngestResult
+from components.home.guarded_folder import GuardedFolder
 from components.home.layout import Home
 from components.home.tombstones import TombstoneView, add_tombstone
 from components.ranking_service.live.clocks import ServiceClock
@@ -187,7 +187,7 @@ def test_a_folder_whose_disk_is_not_mounted_is_not_written(tmp_path: Path) -> No
 
 
 def test_a_folder_that_never_was_is_made(tmp_path: Path) -> None:
-    footing = Footing(tmp_path / "a" / "b")
-    footing.stand()
-    footing.stand()
+    folder = GuardedFolder(tmp_path / "a" / "b")
+    folder.ensure()
+    folder.ensure()
     assert (tmp_path / "a" / "b").is_dir()

@@ -1,7 +1,7 @@
-"""Noticing that a folder, its disk or an open file was taken away: what is written there then, nobody would read.
+"""Noticing that a folder, its disk or an open file was taken away: nobody would read what is written there then.
 
 A folder that was moved away is not made again in its place: it may be brought back, and could not take its place then.
-One that was removed is made again, and so is one whose surroundings were made afresh.
+One that was removed is made again, and so is one whose parents were made again.
 """
 
 import errno
@@ -25,7 +25,7 @@ def leads_to(path: Path, file: int) -> bool:
         return False
 
 
-class Footing:
+class GuardedFolder:
     """A folder to write in, held open, and what the folders above it were when it was last written in."""
 
     def __init__(self, folder: Path) -> None:
@@ -35,7 +35,7 @@ class Footing:
         with suppress(OSError):  # it is not there yet
             self._hold()
 
-    def stand(self) -> None:
+    def ensure(self) -> None:
         """Make the folder, unless it was moved away or its disk is not mounted any more.
 
         Raises:
