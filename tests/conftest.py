@@ -6,15 +6,18 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from components.home.storage.locations import BucketPath, Location
 from tests.pipelines.finished_home import REFUSING, FinishedHome
 from tests.pipelines.tiny_shop import FEW, TINY, LivingHome
 from tests.servers import S3Server, s3_server
 
-settings.register_profile("any machine", deadline=None)  # no test is judged by how long the machine took
-settings.load_profile("any machine")
+# No test is judged by how long the machine took or by chance: the same examples every time, others by
+# `pytest --hypothesis-profile "other examples"`.
+settings.register_profile("other examples", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same examples", settings.get_profile("other examples"), derandomize=True)
+settings.load_profile("same examples")
 
 STARTS_A_SERVER = {"s3", "bucket", "redis_url", "browser", "docker"}
 STARTS_A_RUN = {"ranker_home", "baseline_home"}

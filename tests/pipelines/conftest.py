@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from components.home.layout import Home
-from components.home.runs import new_run_id
+from components.home.runs import RunRecord, new_run_id, save_run
+from components.home.shop_note import ShopNote, write_shop_note
 from components.home.step_records import StepRecord
 from pipelines.runs.local_run import run_pipeline
 
@@ -36,6 +37,15 @@ def shop_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def home_with_record(home: Home, shop_file: Path) -> Home:
+    """A home with the record of a run that is over, for commands that only read it."""
+    home.root.mkdir(exist_ok=True)
+    write_shop_note(home, ShopNote("tiny", str(shop_file)))
+    save_run(home, RunRecord(new_run_id(), "fake", "tiny", str(shop_file), None, state="done"))
+    return home
 
 
 @pytest.fixture

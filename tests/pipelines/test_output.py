@@ -10,7 +10,6 @@ import pytest
 
 from components.home.layout import Home
 from pipelines.output import lasting_stream, print_json
-from tests.pipelines.conftest import RunFake
 from tests.pipelines.tiny_shop import command
 
 SHOP = "Büchér 書店"
@@ -56,20 +55,18 @@ def test_a_document_is_whole_in_any_encoding(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("shell", [">/dev/full", ">&-", "| true", "2>/dev/full", "2>&-", "</dev/null >&- 2>&-"])
-def test_words_that_cannot_be_written_do_not_change_the_exit_code(run_fake: RunFake, home: Home, shell: str) -> None:
-    run_fake()
-    words = command("runs", "--home", home.root)
+def test_words_that_cannot_be_written_do_not_change_the_exit_code(home_with_record: Home, shell: str) -> None:
+    words = command("runs", "--home", home_with_record.root)
     note = 'echo "ended $?" >"$ENDED"'
     script = f'{{ "$@"; {note}; }} | true' if shell == "| true" else f'"$@" {shell}; {note}'
-    ended = home.root / "ended"
+    ended = home_with_record.root / "ended"
     subprocess.run(["sh", "-c", script, "sh", *words], env=os.environ | {"ENDED": str(ended)}, check=False)
     assert ended.read_text() == "ended 0\n"
 
 
 @pytest.mark.parametrize("words", [["runs", "--json"], ["keys", "add", "shop"]])
-def test_a_document_that_is_lost_on_a_full_disk_is_an_error(run_fake: RunFake, home: Home, words: list[str]) -> None:
-    run_fake()
-    ended = run(*words, "--home", home.root, shell=">/dev/full")
+def test_a_document_that_is_lost_on_a_full_disk_is_an_error(home_with_record: Home, words: list[str]) -> None:
+    ended = run(*words, "--home", home_with_record.root, shell=">/dev/full")
     assert ended.returncode == 1
     assert b"standard output cannot be written (No space left on device)" in ended.stderr
 

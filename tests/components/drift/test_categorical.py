@@ -53,7 +53,6 @@ def test_nested_values_are_refused() -> None:
         sketch_categories(pa.DictionaryArray.from_arrays([0], pa.array([b"\xff"])))
 
 
-@settings(deadline=None)
 @given(categories, categories)
 def test_merging_equals_sketching_together_in_any_order(left: list[str | None], right: list[str | None]) -> None:
     whole = state(sketch_categories(texts(left + right)))
@@ -61,7 +60,7 @@ def test_merging_equals_sketching_together_in_any_order(left: list[str | None], 
     assert state(sketch_categories(texts(right)).merge(sketch_categories(texts(left)))) == whole
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.permutations(range(6)))
 def test_many_categories_stay_bounded_nameless_and_independent_of_order(order: list[int]) -> None:
     names = [f"item-{number}" for number in range(3000)]

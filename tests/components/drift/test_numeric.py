@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from components.drift.numeric import BUCKET_LIMIT, NumericSketch, coarsen, sketch_numbers
@@ -42,7 +42,6 @@ def test_a_sketch_of_nothing_has_no_median() -> None:
     assert sketch_numbers(np.empty(0)).bucket_values().tolist() == []
 
 
-@settings(deadline=None)
 @given(numbers, numbers)
 def test_merging_equals_sketching_together_in_any_order(left: np.ndarray, right: np.ndarray) -> None:
     whole = state(sketch_numbers(np.concatenate([left, right])))
@@ -50,7 +49,6 @@ def test_merging_equals_sketching_together_in_any_order(left: np.ndarray, right:
     assert state(sketch_numbers(right).merge(sketch_numbers(left))) == whole
 
 
-@settings(deadline=None)
 @given(
     st.integers(0, 2**32), st.integers(1, 6), st.sampled_from(["normal", "lognormal", "uniform", "integers", "wide"])
 )
@@ -71,14 +69,12 @@ def test_collapsed_sketches_do_not_depend_on_order_or_parts(seed: int, parts: in
     assert state(merged) == whole
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_merging_is_associative(seed: int) -> None:
     a, b, c = (sketch_numbers(part) for part in np.random.default_rng(seed).normal(size=(3, 900)))
     assert state(a.merge(b).merge(c)) == state(a.merge(b.merge(c)))
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=40), st.integers(0, 54))
 def test_buckets_follow_the_order_of_values(values: list[float], shift: int) -> None:
     codes = [int(coarsen(sketch_numbers(np.array([value])), shift)[0][0]) for value in sorted(values)]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from components.contracts.errors import BundleError, FeatureError
@@ -75,7 +75,6 @@ def test_identifiers_are_refused_and_never_written() -> None:
     assert b'"u0"' not in written
 
 
-@settings(deadline=None)
 @given(row_lists, row_lists, row_lists)
 def test_merging_equals_the_whole_in_any_order_and_grouping(
     a: list[tuple[float | None, str | None]],
@@ -87,7 +86,6 @@ def test_merging_equals_the_whole_in_any_order_and_grouping(
     assert as_json(x.merge(y).merge(z)) == as_json(x.merge(y.merge(z))) == as_json(z.merge(x).merge(y)) == whole
 
 
-@settings(deadline=None)
 @given(row_lists, st.randoms())
 def test_order_of_rows_does_not_matter(rows: list[tuple[float | None, str | None]], random: object) -> None:
     shuffled = list(rows)
@@ -95,7 +93,6 @@ def test_order_of_rows_does_not_matter(rows: list[tuple[float | None, str | None
     assert as_json(sketch(of(shuffled))) == as_json(sketch(of(rows)))
 
 
-@settings(deadline=None)
 @given(row_lists)
 def test_json_comes_back_to_the_byte(rows: list[tuple[float | None, str | None]]) -> None:
     written = as_json(sketch(of(rows)))

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from components.drift import statistics
@@ -28,7 +28,6 @@ def test_ks_of_a_hand_made_pair() -> None:
     assert statistics.ks(np.array([1, 1, 2]), np.array([0, 0, 5])) == pytest.approx(0.5)
 
 
-@settings(deadline=None)
 @given(counts, counts)
 def test_psi_and_ks_are_never_negative(left: list[int], right: list[int]) -> None:
     size = min(len(left), len(right))
@@ -37,7 +36,6 @@ def test_psi_and_ks_are_never_negative(left: list[int], right: list[int]) -> Non
     assert 0 <= statistics.ks(reference, live) <= 1
 
 
-@settings(deadline=None)
 @given(counts, st.integers(1, 50))
 def test_equal_shares_have_no_distance_at_any_size(left: list[int], times: int) -> None:
     reference = np.array(left)

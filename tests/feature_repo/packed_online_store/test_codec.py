@@ -94,7 +94,7 @@ def same(ours: Any, theirs: Any) -> bool:
 
 
 @given(tables())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_type_comes_back_with_its_gaps_and_its_nans(table: tuple[dict[str, str], dict[str, list[Any]]]) -> None:
     types, columns = table
     rows = packed(types, columns)
@@ -104,7 +104,7 @@ def test_every_type_comes_back_with_its_gaps_and_its_nans(table: tuple[dict[str,
 
 
 @given(tables(), st.randoms())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_slice_packs_to_the_rows_of_the_whole(
     table: tuple[dict[str, str], dict[str, list[Any]]], random: Any
 ) -> None:

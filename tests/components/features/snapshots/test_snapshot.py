@@ -4,7 +4,7 @@ from dataclasses import replace
 import ibis
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ibis.config import Config
 
@@ -62,7 +62,7 @@ def test_a_shop_of_purchases_alone_has_all_columns_missing_not_wrong():
     assert row["is_merchandise"] == 1
 
 
-@settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4)
 @given(events=EVENTS, seed=st.integers(0, 9))
 def test_order_of_rows_and_item_codes_change_no_bit(events, seed):
     tables = clean_tables([{**row, "event_id": f"e{n}"} for n, row in enumerate(events)])
@@ -71,7 +71,7 @@ def test_order_of_rows_and_item_codes_change_no_bit(events, seed):
     assert _bits(snapshots(tables, 61)) == _bits(snapshots(shuffled, 61))
 
 
-@settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4)
 @given(events=EVENTS, day=st.integers(1, 60))
 def test_a_snapshot_is_the_same_on_data_cut_off_at_its_moment(events, day):
     codes = ["tea", "milk", "bread"]
