@@ -20,7 +20,8 @@ from components.home.step_records import read_records
 
 Victim = Literal["everything", "command", "step"]
 VICTIMS: tuple[Victim, ...] = ("everything", "command", "step")
-PATIENCE_SECONDS = 300
+PATIENCE_SECONDS = 900
+PAUSE_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def planned_kills(seed: int, seconds: Mapping[str, float]) -> list[Kill]:
 
 
 def run_and_kill(run: Sequence[str], home: Home, kill: Kill) -> str:
-    """Start a run, kill it, and return the step that it had come to: a later one, if the step took less time."""
+    """Start a run, kill it, and return the step that it had come to: the next one, if the step took less time."""
     earlier = {path.name for path in home.runs.glob("*")}
     with subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as started:
         folder = None
@@ -47,11 +48,13 @@ def run_and_kill(run: Sequence[str], home: Home, kill: Kill) -> str:
         while folder is None and started.poll() is None and time.monotonic() < deadline:
             found = [path for path in home.runs.glob(f"*/steps/{kill.step}.json") if path.parts[-3] not in earlier]
             folder = found[0].parents[1] if found else None
-            time.sleep(0.005)
+            time.sleep(PAUSE_SECONDS)
         if folder is None:
             started.kill()
             raise AssertionError(f"{kill} found no such step; the command ended with {started.poll()}")
-        time.sleep(kill.after)
+        ends = time.monotonic() + kill.after
+        while time.monotonic() < ends and read_records(folder)[kill.step].state == "running":
+            time.sleep(PAUSE_SECONDS)
         come_to = list(read_records(folder))[-1]
         _kill(started, kill.victim)
     return come_to

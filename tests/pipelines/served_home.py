@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.pipelines.tiny_shop import LivingHome, command
 from tests.servers import free_port
 
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 300
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from tests.waiting import until
 QUICK = WritingLimits(write_seconds=0.01, retry_seconds=0.01, close_seconds=0.01)
 LINE = b"x" * 99 + b"\n"
 LIST = ListLine("ann", LINE)
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
 
 
 @contextmanager

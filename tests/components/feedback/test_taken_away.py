@@ -25,7 +25,7 @@ from tests.components.feedback.rows import nothing_is_held
 from tests.waiting import until
 
 QUICK = WritingLimits(write_seconds=0.01, retry_seconds=0.01, close_seconds=0.01)
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from components.feedback.layout import FeedbackLayout
 from components.feedback.segment_sink import journal_writer
 from components.feedback.sink import EventsRefusedError
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
 
 
 def main() -> None:

@@ -45,7 +45,7 @@ from tests.components.build_features.homes import habits, quiet, small_shop, wri
 from tests.components.bundles.drafts import baseline_draft, small_manifest
 from tests.components.features.frames import clean_tables
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
 PROMOTED_AT = "2024-03-11T00:00:00+00:00"
 
 CATALOGUE: list[dict[str, Any]] = [
