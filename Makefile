@@ -27,7 +27,7 @@ test: .venv/.synced ## Check the code and run all tests.
 	$(BIN)/$(PYTEST)
 
 .PHONY: unit
-unit: .venv/.synced ## Run the tests that need no server and no whole run.
+unit: .venv/.synced ## Run the quick tests, which need no server.
 	$(BIN)/$(PYTEST) -m "not slow"
 
 .PHONY: test-all

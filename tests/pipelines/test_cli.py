@@ -10,6 +10,8 @@ from pipelines.cli import COMMANDS
 from tests.pipelines.conftest import RunFake
 from tests.pipelines.tiny_shop import rankloop, the_one_line
 
+pytestmark = pytest.mark.slow(seconds=20)
+
 
 def test_help_lists_every_command() -> None:
     shown = rankloop("--help")

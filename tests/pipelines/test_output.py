@@ -12,6 +12,8 @@ from components.home.layout import Home
 from pipelines.output import lasting_stream, print_json
 from tests.pipelines.tiny_shop import command
 
+pytestmark = pytest.mark.slow(seconds=10)
+
 SHOP = "Büchér 書店"
 
 

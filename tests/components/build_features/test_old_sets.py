@@ -16,6 +16,8 @@ from tests.components.build_features.homes import home_of, quiet, small_shop
 from tests.components.features.frames import on
 from tests.components.features.snapshots.feature_sets import MONDAY, a_set, snapshot
 
+pytestmark = pytest.mark.slow(seconds=15)
+
 
 def plain_set(features: Path, ttl_days: int = 60) -> FeatureSet:
     return a_set(features, ttl_days, {MONDAY: snapshot(features, "a", "1")})

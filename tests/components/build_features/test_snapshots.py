@@ -11,6 +11,8 @@ from components.features.snapshots.sets import current_set, open_set
 from tests.components.build_features.homes import AS_OF, habits, home_of, quiet, small_shop, write_clean
 from tests.components.features.frames import clean_tables, event, on
 
+pytestmark = pytest.mark.slow(seconds=25)
+
 
 def test_a_set_holds_the_snapshots_of_all_requests_and_of_the_as_of(tmp_path):
     home, clean = home_of(tmp_path)

@@ -27,6 +27,8 @@ from components.shop.settings import Drift, FileSource, ItemSource, Shop
 from components.train_ranker.training import train_ranker
 from tests.components.train_ranker.synthetic_examples import AS_OF, World, small_shop, write_examples, write_split
 
+pytestmark = pytest.mark.slow(seconds=15)
+
 DAYS = 84
 USERS = 40
 DEPARTMENTS = ("Fresh", "Pantry", "Care")

@@ -16,6 +16,8 @@ from components.train_ranker.training import train_ranker
 from tests.components.evaluate_ranker.judging import Bench, check, failed, sale, set_up, write_sales
 from tests.components.train_ranker.synthetic_examples import World
 
+pytestmark = pytest.mark.slow(seconds=20)
+
 
 def test_a_better_challenger_is_promoted_with_every_reason_in_words(bench: Bench) -> None:
     verdict = bench.judge()

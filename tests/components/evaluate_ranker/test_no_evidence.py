@@ -18,6 +18,8 @@ from components.evaluate_ranker.lists import fault_of
 from tests.components.evaluate_ranker.judging import Bench, check, failed, sale, set_up, write_sales
 from tests.components.train_ranker.synthetic_examples import World
 
+pytestmark = pytest.mark.slow(seconds=15)
+
 TOO_LITTLE = {"enough": False, "shortfall": "12 users, at least 100 are needed"}
 NAN, INF = float("nan"), float("inf")
 

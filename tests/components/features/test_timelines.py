@@ -13,6 +13,8 @@ from components.features.inputs.lines import are_steady
 from components.features.snapshots.plan import run_plan, snapshot_plan
 from tests.components.features.frames import PLAIN, clean_tables, event, on, workspace
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 DAYS = (20, 40, 60)
 SHAPE = replace(PLAIN, category_levels=1, dated_catalogue=False)
 ITEMS = [{"item_id": name, "category": [kind], "brand": "x"} for name, kind in (("tea", "hot"), ("milk", "cold"))]

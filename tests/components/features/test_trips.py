@@ -6,6 +6,8 @@ import pytest
 
 from tests.components.features.frames import PLAIN, clean_tables, event, item_row, user_row
 
+pytestmark = pytest.mark.slow(seconds=15)
+
 HOUR = 1 / 24
 
 

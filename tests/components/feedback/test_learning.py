@@ -20,6 +20,7 @@ from tests.shop_files import PURCHASES, ShopFolder, shop_folder
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
 pytestmark = [
+    pytest.mark.slow(seconds=35),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:feast"),
     pytest.mark.filterwarnings("ignore::UserWarning:feast"),
 ]

@@ -21,6 +21,8 @@ from tests.components.build_features.homes import habits, quiet, small_shop, wri
 from tests.components.bundles.drafts import baseline_draft, small_manifest
 from tests.components.features.frames import clean_tables, event, on
 
+pytestmark = pytest.mark.slow(seconds=20)
+
 REGULAR = [event(day, user, item) for day in range(0, 69, 7) for user in ("ann", "bob") for item in ("tea", "milk")]
 
 

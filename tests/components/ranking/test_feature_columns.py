@@ -14,6 +14,8 @@ from components.ranking.rows import Floats
 from tests.components.features.frames import PLAIN
 from tests.components.ranking.frames import items_of, users_of
 
+pytestmark = pytest.mark.slow(seconds=40)
+
 EVERYTHING = replace(PLAIN, browsing=("view", "click", "add_to_cart"), category_levels=2, promotions=True)
 
 

@@ -14,6 +14,8 @@ from components.ranking.rows import ItemRows, Ragged, UserRows, item_rows, user_
 from components.ranking.sessions import BROWSING, ESTIMATES, Session, both, longer, session_seeds, with_session
 from tests.components.features.frames import DAY_ZERO, PLAIN, clean_tables, event, snapshots
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 SHAPE = replace(PLAIN, browsing=BROWSING, category_levels=1)
 LATE = 70 - 1 / 86_400  # a second before the snapshot
 ITEMS = [

@@ -8,6 +8,8 @@ from components.contracts.errors import ContractBreach
 from tests.components.validate_events.purchases import HEADER, ROWS
 from tests.shop_files import PURCHASES, ShopFolder, shop_folder
 
+pytestmark = pytest.mark.slow(seconds=25)
+
 ITEMS = """
 [items]
 item = "article"

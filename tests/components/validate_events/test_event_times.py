@@ -9,6 +9,8 @@ import pytest
 from tests.components.validate_events.purchases import HEADER, LENIENT, ROWS
 from tests.shop_files import NOW, PURCHASES, shop_folder
 
+pytestmark = pytest.mark.slow(seconds=20)
+
 
 def test_naive_times_take_the_shops_zone_and_history_is_known_at_once(tmp_path: Path) -> None:
     shop = shop_folder(tmp_path, purchases=HEADER + ROWS)

@@ -10,6 +10,8 @@ import pytest
 from components.lake import tables
 from tests.shop_files import PURCHASES, ShopFolder, shop_folder
 
+pytestmark = pytest.mark.slow(seconds=35)
+
 SHOP = (
     PURCHASES.replace("item =", 'event_id = "id", item =')
     + """

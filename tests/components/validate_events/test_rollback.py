@@ -17,6 +17,8 @@ from components.validate_events.pending_rows import Watermark
 from tests.components.validate_events.purchases import HEADER, LENIENT, ROWS
 from tests.shop_files import PURCHASES, ShopFolder, shop_folder
 
+pytestmark = pytest.mark.slow(seconds=40)
+
 GOOD = "".join(f"u{number},{number},2024-03-03\n" for number in range(100))
 BAD = "".join(f"v{number},,2024-03-04\n" for number in range(30))
 MENDED = BAD.replace(",,", ",7,")

@@ -12,6 +12,8 @@ from components.features.inputs.coded import coded
 from components.features.views.schemas import unbound_views, view_schemas
 from tests.components.features.frames import PLAIN, clean_tables, event, on, snapshots
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 RICH = replace(
     PLAIN,
     browsing=("view", "add_to_cart"),

@@ -4,6 +4,8 @@ import pytest
 
 from tests.components.features.frames import PLAIN, clean_tables, event, item_row, on, snapshots
 
+pytestmark = pytest.mark.slow(seconds=20)
+
 
 def test_popularity_counts_unknown_users_and_returns_subtract():
     events = [

@@ -14,6 +14,8 @@ from components.contracts.errors import ContractBreach, SourceError
 from components.contracts.step_facts import SourceFacts
 from tests.shop_files import PURCHASES, ShopFolder, shop_folder, table_rows
 
+pytestmark = pytest.mark.slow(seconds=20)
+
 HEADER = "customer,article,bought_at\n"
 FIRST = "a,1,2024-03-01 10:00:00\nb,2,2024-03-01 11:00:00\n"
 FOLDER = PURCHASES.replace('path = "purchases.csv"', 'path = "days"')

@@ -40,6 +40,8 @@ from tests.components.ranking_service.served_shop import (
 )
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 TRYING = 'name = "x"\n[arms]\nchampion = {{ share = {champion} }}\nbaseline = {{ share = {baseline} }}\n'
 
 
