@@ -147,7 +147,7 @@ def sample_ratio(users: Mapping[str, int], shares: Mapping[str, float]) -> Sampl
 def _tail(chi_square: float, degrees: int) -> float:
     """Probability of a chi-square so large by chance; there are at most three arms, so one or two degrees.
 
-    For these the closed forms are exact, and a command need not import scipy for 0.3 s.
+    For these the closed forms are exact, and a command need not import scipy.
     """
     return math.erfc(math.sqrt(chi_square / 2)) if degrees == 1 else math.exp(-chi_square / 2)
 
