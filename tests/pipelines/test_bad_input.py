@@ -73,7 +73,7 @@ def without_rows(shop_file: Path) -> None:
         (with_a_wrong_value, (), 2, "gate.min_users"),
         (without_orders, (), 1, "orders.csv"),
         (without_a_column, (), 1, "found no column 'item'"),
-        (with_an_empty_file, (), 1, "(28 of 28 items) have an item that the catalogue lacks"),
+        (with_an_empty_file, (), 1, "items: found nothing to read (items.csv is empty)"),
         (without_rows, (), 1, "found no usable event"),
         (lambda shop_file: None, ("--as-of", "1999-01-01"), 1, "found no event known before that moment"),
     ],
