@@ -35,7 +35,7 @@ class ObjectCache:
 
     folder: Path
     max_bytes: int
-    _verified: dict[str, tuple[int, int]] = field(default_factory=dict)  # digest: size and mtime when it was checked
+    _verified: dict[str, tuple[int, int, int]] = field(default_factory=dict)  # by digest: the file that was checked
 
     def file(self, digest: str, download: Callable[[Path], None]) -> Path:
         """Return the local file with a digest; ``download`` writes it to the path given where it is not here yet.
@@ -79,12 +79,13 @@ class ObjectCache:
             status = path.stat()
         except OSError:
             return False
-        if self._verified.get(digest) != (status.st_size, status.st_ino):
+        stamp = (status.st_size, status.st_ino, status.st_mtime_ns)
+        if self._verified.get(digest) != stamp:
             if sha256_of(path) != digest:
                 return False
-            self._verified[digest] = (status.st_size, status.st_ino)
+            self._verified[digest] = stamp
         with suppress(OSError):  # on a read-only file system the time of its last use is not kept
-            os.utime(path)
+            os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
         return True
 
     def _fetch(self, path: Path, digest: str, download: Callable[[Path], None]) -> None:
@@ -119,7 +120,7 @@ class ObjectCache:
     def _make_room(self) -> None:
         """Remove the files that were not used for the longest time, until the rest keeps the bound."""
         now = time.time()
-        files = [(status.st_mtime, status.st_size, path) for path, status in _files(self.folder)]
+        files = [(status.st_atime, status.st_size, path) for path, status in _files(self.folder)]
         excess = sum(size for _, size, _ in files) - self.max_bytes
         for used, size, path in sorted(files):
             if excess <= 0 or now - used < IN_USE_SECONDS:
