@@ -6,7 +6,7 @@ lease, beside the time at which it wrote a probe just now. Clocks of machines ma
 
 A holder goes by a clock of its machine that nobody sets, from before its last renewal, so that it stops before others
 begin. The lease is checked right before each commit (``check_held``), after the table's version was read. A commit is
-a conditional put itself, and whoever takes a lease that expired commits to every table first (``lake.fencing``): a
+a conditional put itself. A run that takes an expired lease must commit to every table first (``lake.fencing``): a
 holder that was paused between check and commit finds its version taken.
 """
 
