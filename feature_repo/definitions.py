@@ -12,8 +12,8 @@ from feast import Entity, FeatureService, FeatureView, Field, FileSource, PushSo
 from feast.data_format import ParquetFormat
 from feast.types import Array, FeastType, Float32, Int32, Int64, String
 
+from components.features.snapshots.schemas import view_schemas
 from components.features.snapshots.sets import FeatureSet
-from components.features.views.schemas import view_schemas
 from components.features.views.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP
 from feature_repo.sessions import SESSION_FEATURES, SESSIONS, TTL
 from feature_repo.snapshot_source import SnapshotSource

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from components.contracts.urls import public_url
-from components.home.durable import write_durably
+from components.home.disk.durable import write_durably
 from components.home.layout import Home
 from feature_repo.packed_online_store.inventory import Inventory
 

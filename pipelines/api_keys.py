@@ -3,7 +3,7 @@
 import re
 
 from components.contracts.errors import ConfigurationError
-from components.home.file_lock import FileLock
+from components.home.disk.file_lock import FileLock
 from components.home.layout import Home
 from components.ranking_service.http.api_keys import ApiKey, hash_of, new_key, read_keys, write_keys
 

@@ -20,7 +20,7 @@ import yaml
 from kfp.compiler import Compiler
 from kfp.compiler.compiler_utils import KubernetesManifestOptions
 
-from components.contracts.steps import ORDER_FILE, PIPELINES, STEPS
+from components.contracts.steps.declared import ORDER_FILE, PIPELINES, STEPS
 
 MANIFESTS = Path(__file__).parents[1] / "manifests" / "base" / "pipelines"
 HEADER = "# Written by `rankloop compile` from pipelines/{name}.py; do not edit.\n"

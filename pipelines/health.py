@@ -9,10 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from components.contracts.errors import RankloopError, StoreError
-from components.home.file_system import BETTER, hard_link_error
+from components.home.disk.file_system import BETTER, hard_link_error
 from components.home.layout import Home
-from components.home.lock import lock_holder
-from components.home.runs import list_runs
+from components.home.runs.lock import lock_holder
+from components.home.runs.records import list_runs
 from components.home.storage.cache import FOLDER_VARIABLE, object_cache
 from components.home.storage.locations import BucketPath, Location
 from components.home.storage.proof import prove_store

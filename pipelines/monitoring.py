@@ -5,7 +5,7 @@ from kfp import dsl
 from components.build_features.component import build_features
 from components.build_training_set.component import build_training_set
 from components.detect_drift.component import detect_drift
-from components.home.step import CONFIGURED, LATEST
+from components.home.runs.step import CONFIGURED, LATEST
 from components.ingest_events.component import ingest_events
 from components.validate_events.component import validate_events
 from components.write_report.component import write_report

@@ -10,7 +10,7 @@ from kfp.client import Client
 from kfp.client.client import RunPipelineResult
 
 from components.contracts.errors import ConfigurationError
-from components.home.runs import new_run_id
+from components.home.runs.records import new_run_id
 from pipelines.compiled import compile_package
 from pipelines.kubeflow import (
     PASS_ONE,

@@ -6,7 +6,7 @@ from components.build_features.component import build_features
 from components.build_training_set.component import build_training_set
 from components.detect_drift.component import detect_drift
 from components.evaluate_ranker.component import evaluate_ranker
-from components.home.step import CONFIGURED, LATEST
+from components.home.runs.step import CONFIGURED, LATEST
 from components.ingest_events.component import ingest_events
 from components.materialize_features.component import materialize_features
 from components.propose_promotion.component import propose_promotion

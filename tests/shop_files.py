@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
-from components.contracts.steps import StepResult
+from components.contracts.steps.declared import StepResult
 from components.home.layout import Home
 from components.ingest_events.ingestion import ingest_events
 from components.shop.settings import Shop, load_shop

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from components.features.views import revision
-from components.features.views.revision import feature_revision
+from components.features.snapshots import revision
+from components.features.snapshots.revision import feature_revision
 from components.ranking import features
 from components.ranking.features import feature_list
 from tests.components.features.frames import PLAIN

@@ -58,7 +58,7 @@ VERSIONS = (
         ("components.ranking.",),
     ),
     Versioned(
-        "components.features.views.revision:VIEWS_VERSION",
+        "components.features.snapshots.revision:VIEWS_VERSION",
         ("components.features.snapshots.plan",),
         ("components.features.", "components.lake.zones"),
     ),

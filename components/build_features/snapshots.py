@@ -9,12 +9,14 @@ import pyarrow.parquet as pq
 from components.build_features.distributions import distributions
 from components.contracts.errors import FeatureError
 from components.contracts.handles import Handle
-from components.contracts.step_facts import FeatureFacts, ViewFacts
-from components.contracts.steps import StepResult
+from components.contracts.steps.declared import StepResult
+from components.contracts.steps.facts import FeatureFacts, ViewFacts
+from components.features.settings import Shape, shape_of
 from components.features.snapshots.calendar import calendar
 from components.features.snapshots.earlier_layout import carry_over
 from components.features.snapshots.plan import run_plan, snapshot_plan
 from components.features.snapshots.pool import POOL, PoolFile, pool_name, prune_pool, write_snapshot
+from components.features.snapshots.revision import feature_revision
 from components.features.snapshots.rows_digest import rows_digests
 from components.features.snapshots.sets import (
     VIEWS,
@@ -26,11 +28,9 @@ from components.features.snapshots.sets import (
     write_set,
 )
 from components.features.snapshots.workspace import Workspace, clean_workspace
-from components.features.views.revision import feature_revision
-from components.features.views.shape import Shape, shape_of
-from components.home.finished_runs import trained_features
 from components.home.handed import handed_tables
 from components.home.layout import Home
+from components.home.runs.finished import trained_features
 from components.home.storage.locations import Location
 from components.shop.settings import Shop
 

@@ -11,7 +11,7 @@ def build_training_set(
     home: str, run_id: str, clean: Input[Dataset], features: Input[Dataset], examples: Output[Dataset]
 ) -> None:
     """Build ranking examples: past requests, their candidates, features as they stood, outcomes."""
-    from components.home.step import recorded_step
+    from components.home.runs.step import recorded_step
 
     with recorded_step("build_training_set", home, run_id) as step:
         from components.build_training_set.examples import build_training_set

@@ -21,8 +21,8 @@ from components.build_training_set.shown import ShownBlocks, shown_requests
 from components.build_training_set.splits import SplitBuilder, built_in_order
 from components.contracts.handles import Handle
 from components.contracts.ranking_examples import REQUESTS, ROWS, SPLITS, ExamplesManifest, write_manifest
-from components.contracts.step_facts import ExamplesFacts, ImpressionFacts, SplitFacts
-from components.contracts.steps import StepResult
+from components.contracts.steps.declared import StepResult
+from components.contracts.steps.facts import ExamplesFacts, ImpressionFacts, SplitFacts
 from components.features.snapshots.calendar import Calendar, calendar
 from components.features.snapshots.sets import FeatureSet, open_set
 from components.features.snapshots.workspace import clean_workspace

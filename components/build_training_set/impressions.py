@@ -22,7 +22,7 @@ from components.contracts.tables import CANONICAL
 from components.features.inputs.coded import since
 from components.features.inputs.moment import MICROSECOND, microseconds
 from components.features.inputs.successes import merchandise, successes
-from components.features.views.shape import Shape
+from components.features.settings import Shape
 from components.home.handed import handed_tables
 from components.lake.engine import Workspace, open_workspace
 

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 
 from components.features.inputs.successes import merchandise, successes
+from components.features.settings import Shape
 from components.features.snapshots.workspace import Workspace
-from components.features.views.shape import Shape
 
 
 def outcomes(

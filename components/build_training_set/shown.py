@@ -14,7 +14,7 @@ from components.build_training_set.impressions import ImpressionLog, served_feat
 from components.build_training_set.requests import indices_in
 from components.build_training_set.slices import request_slices
 from components.contracts.ranking_examples import REQUESTS, ROWS, Split
-from components.contracts.step_facts import ImpressionFacts
+from components.contracts.steps.facts import ImpressionFacts
 from components.features.inputs.moment import MICROSECOND, microseconds
 from components.features.snapshots.calendar import Calendar
 from components.ranking.baselines import BASELINE_NAMES, baseline_scores

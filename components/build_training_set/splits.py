@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from components.build_training_set.requests import NO_RECALL, Recall, examples_at
 from components.build_training_set.sampling import id_hashes, sampled_requests
 from components.contracts.ranking_examples import Split, SplitFiles
-from components.contracts.step_facts import RecallFacts, SplitFacts
+from components.contracts.steps.facts import RecallFacts, SplitFacts
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.features import FEATURE_NAMES
 from components.ranking.rows import item_rows, user_rows

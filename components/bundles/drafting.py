@@ -12,7 +12,7 @@ from components.bundles.loading import Bundle, open_bundle
 from components.bundles.manifest import MANIFEST, SIDECAR, SKETCHES, WARMUP, Manifest, manifest_bytes
 from components.bundles.sidecar import Sidecar, sidecar_bytes
 from components.bundles.warmup import Warmup, warmup_bytes
-from components.home.durable import replace_folder
+from components.home.disk.durable import replace_folder
 from components.home.storage.locations import Location
 from components.home.storage.objects import local_folder, publish_folder, remove_folder
 

@@ -14,10 +14,10 @@ from typing import Literal, Protocol
 from components.bundles.digest import short
 from components.contracts.errors import PromotionError
 from components.contracts.json_documents import closed, parse_json
-from components.home.durable import write_durably
-from components.home.file_lock import FileLock
+from components.home.disk.durable import write_durably
+from components.home.disk.file_lock import FileLock
+from components.home.disk.presence import content_of, names_in
 from components.home.layout import NAME_ADVICE, is_environment_name
-from components.home.presence import content_of, names_in
 
 COPY = ".copy"
 Action = Literal["promote", "rollback"]

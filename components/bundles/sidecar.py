@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from components.bundles.manifest import SIDECAR
 from components.contracts.errors import BundleError
 from components.contracts.json_documents import closed, parse_json
-from components.home.durable import write_durably
+from components.home.disk.durable import write_durably
 
 
 class VerdictDocument(TypedDict, total=False):

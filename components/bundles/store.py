@@ -21,7 +21,7 @@ from components.bundles.loading import Bundle, open_bundle
 from components.bundles.manifest import SIDECAR, Manifest, read_manifest
 from components.bundles.sidecar import Sidecar, sidecar_bytes
 from components.contracts.errors import BundleError
-from components.home.durable import move_folder_durably, write_durably
+from components.home.disk.durable import move_folder_durably, write_durably
 from components.home.storage import objects
 from components.home.storage.documents import list_names, read_document, write_document
 from components.home.storage.locations import Location

@@ -9,7 +9,7 @@ from components.contracts.images import image
 @dsl.component(base_image=image("monitoring"), install_kfp_package=False)
 def detect_drift(home: str, run_id: str, examples: Input[Dataset], drift: Output[Artifact]) -> None:
     """Compare the newest window with the reference of the bundle that serves."""
-    from components.home.step import recorded_step
+    from components.home.runs.step import recorded_step
 
     with recorded_step("detect_drift", home, run_id) as step:
         from components.detect_drift.newest_window import judge_newest_window

@@ -18,8 +18,8 @@ from components.bundles.promotion import named_bundle
 from components.contracts.errors import BundleError
 from components.contracts.handles import Handle
 from components.contracts.ranking_examples import ExamplesManifest, Split, read_manifest, read_split
-from components.contracts.step_facts import DriftFacts
-from components.contracts.steps import StepResult
+from components.contracts.steps.declared import StepResult
+from components.contracts.steps.facts import DriftFacts
 from components.detect_drift.detection import LiveRows, detect_drift
 from components.detect_drift.evidently_report import columns_to_show, evidently_html
 from components.detect_drift.metrics import drift_metrics

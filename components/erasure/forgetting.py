@@ -18,8 +18,8 @@ from components.feedback.acknowledgements import await_acknowledgements
 from components.home.data_subject import Erased, person_of
 from components.home.homes import shop_file_of
 from components.home.layout import Home
-from components.home.lock import hold_lock
-from components.home.runs import read_json, write_json
+from components.home.runs.lock import hold_lock
+from components.home.runs.records import read_json, write_json
 from components.home.tombstones import add_tombstone
 from components.shop.settings import load_shop
 

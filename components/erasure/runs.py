@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from components.home.data_subject import USER_ID, Erased, Person
+from components.home.disk.presence import names_in
 from components.home.layout import Home
-from components.home.presence import names_in
-from components.home.runs import read_json, write_json
-from components.home.step_records import StepRecord, read_records
+from components.home.runs.records import read_json, write_json
+from components.home.runs.step_records import StepRecord, read_records
 from components.shop.settings import Shop
 
 

@@ -19,8 +19,8 @@ from components.erasure.targets import is_in_file
 from components.feedback.erasure import holds_part
 from components.feedback.journal.segments import ENDING
 from components.home.data_subject import USER_ID, Person
+from components.home.disk.presence import files_below
 from components.home.layout import Home
-from components.home.presence import files_below
 from components.lake.erasure import LOG, holds_user, parts_in_file, rows_in_file
 from components.lake.tables import open_table
 from feature_repo.packed_online_store.backends.lmdb_compaction import DATA

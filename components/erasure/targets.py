@@ -10,8 +10,8 @@ from components.erasure.runs import erase_runs
 from components.features.snapshots.erasure import erase_examples, erase_snapshots
 from components.feedback.erasure import erase_feedback
 from components.home.data_subject import USER_ID, Erased, Person
+from components.home.disk.presence import files_below, status_of
 from components.home.layout import Home
-from components.home.presence import files_below, status_of
 from components.lake.erasure import LOG, erase_rows
 from components.lake.tables import Notes, read_notes
 from components.shop.settings import Shop

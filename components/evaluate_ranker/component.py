@@ -16,7 +16,7 @@ def evaluate_ranker(
     evaluation: Output[Artifact],
 ) -> None:
     """Judge the draft beside the champion and the baselines on the held-out requests."""
-    from components.home.step import recorded_step
+    from components.home.runs.step import recorded_step
 
     with recorded_step("evaluate_ranker", home, run_id) as step:
         from components.evaluate_ranker.evaluation import evaluate_ranker

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from components.bundles.loading import Bundle, check_revision, handed_bundle, load_ranker
 from components.contracts.handles import Handle
 from components.contracts.ranking_examples import ExamplesManifest, Split, read_manifest, read_split
-from components.contracts.step_facts import EvaluationFacts
-from components.contracts.steps import StepResult
+from components.contracts.steps.declared import StepResult
+from components.contracts.steps.facts import EvaluationFacts
 from components.contracts.verdict import Check, Verdict, write_verdict
 from components.evaluate_ranker.champion import Champion, find_champion
 from components.evaluate_ranker.checks import (

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from components.contracts.ranking_examples import ExamplesManifest, Split
 from components.features.inputs.moment import utc
+from components.features.settings import Shape, shape_of
 from components.features.snapshots.calendar import calendar
 from components.features.snapshots.plan import run_plan, snapshot_plan
 from components.features.snapshots.workspace import Workspace, clean_workspace
-from components.features.views.shape import Shape, shape_of
 from components.ranking.candidates import generate_candidates
 from components.ranking.features import ranking_features
 from components.ranking.rows import item_rows, user_rows

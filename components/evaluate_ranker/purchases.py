@@ -8,9 +8,9 @@ from pathlib import Path
 from components.contracts.verdict import Check
 from components.features.inputs.moment import utc
 from components.features.inputs.successes import merchandise, successes
+from components.features.settings import shape_of
 from components.features.snapshots.calendar import calendar
 from components.features.snapshots.workspace import clean_workspace
-from components.features.views.shape import shape_of
 from components.shop.settings import Shop
 
 FEWEST_CUSTOMERS = 2  # a shop with one is a column that is the same in every row

@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from components.features.inputs.successes import merchandise, successes
+from components.features.settings import shape_of
 from components.features.snapshots.calendar import calendar
 from components.features.snapshots.workspace import clean_workspace
-from components.features.views.shape import shape_of
 from components.shop.settings import Shop
 
 

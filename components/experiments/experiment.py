@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from components.contracts.errors import ConfigurationError
+from components.home.disk.presence import status_of
 from components.home.layout import NAME_ADVICE, Home, is_environment_name
-from components.home.presence import status_of
 from components.shop.document import describe_mistakes
 from components.shop.sources import Settings
 

@@ -21,10 +21,10 @@ from typing import Protocol
 import obstore
 
 from components.contracts.errors import RankloopError
-from components.home.file_lock import FileLock, create_locked
+from components.home.disk.file_lock import FileLock, create_locked
+from components.home.disk.presence import names_in
 from components.home.guarded_folder import GuardedFolder, leads_to
 from components.home.layout import Home
-from components.home.presence import names_in
 from components.home.storage.bucket import readable_errors, store_of
 from components.home.storage.documents import Stamp, read_document, remove_document, write_document
 from components.home.storage.lease import server_time

@@ -19,7 +19,7 @@ from components.feedback.journal.segments import LINE_END, is_sealed, segments
 from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import has_feedback
 from components.home.data_subject import USER_ID, Erased, Person
-from components.home.file_lock import FileLock
+from components.home.disk.file_lock import FileLock
 from components.home.layout import Home
 from components.home.storage.documents import read_document, write_document
 from components.home.storage.locations import BucketPath, Location

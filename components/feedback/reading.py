@@ -15,8 +15,8 @@ from components.feedback.journal.segments import LINE_END
 from components.feedback.layout import FeedbackLayout
 from components.feedback.records import read_events, read_lists
 from components.feedback.segments import Segment, list_segments, read_segments
+from components.home.disk.presence import status_of
 from components.home.layout import Home
-from components.home.presence import status_of
 from components.home.storage.documents import list_names
 from components.home.storage.locations import BucketPath, Location
 from components.lake.tables import open_table

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from components.home.durable import make_folder_durably
-from components.home.presence import status_of
+from components.home.disk.durable import make_folder_durably
+from components.home.disk.presence import status_of
 
 Identity = tuple[int, int]
 

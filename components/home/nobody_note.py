@@ -4,7 +4,7 @@ import json
 
 from components.contracts.errors import ConfigurationError
 from components.contracts.ids import nobody_words
-from components.home.durable import write_durably
+from components.home.disk.durable import write_durably
 from components.home.layout import Home
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from components.contracts.errors import ConfigurationError
-from components.home.durable import write_durably
+from components.home.disk.durable import write_durably
 from components.home.layout import Home
 
 

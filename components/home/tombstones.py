@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Lock
 
 from components.contracts.errors import ConfigurationError, StorageError
-from components.home.durable import write_durably
+from components.home.disk.durable import write_durably
 from components.home.storage.documents import Stamp, document_stamp, read_document, update_document
 from components.home.storage.locations import Location
 from components.home.trouble_log import TroubleLog

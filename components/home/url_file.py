@@ -4,7 +4,7 @@ from pathlib import Path
 
 from components.contracts.errors import ConfigurationError
 from components.contracts.urls import fill_variables
-from components.home.presence import content_of
+from components.home.disk.presence import content_of
 
 
 def read_url(file: Path) -> str | None:

@@ -19,7 +19,7 @@ def ingest_events(
     raw: Output[Dataset],
 ) -> None:
     """Begin the run, and bring what is new in the shop's sources into the raw lake."""
-    from components.home.step import first_step
+    from components.home.runs.step import first_step
 
     asked = (pipeline, as_of, environment, window, fingerprint)
     with first_step("ingest_events", home, run_id, shop, *asked) as step:

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import duckdb
 
-from components.contracts.step_facts import SourceFacts
+from components.contracts.steps.facts import SourceFacts
 from components.contracts.tables import RAW
 from components.home.tombstones import Tombstones
 from components.ingest_events.files.relations import unreadable
 from components.ingest_events.forgotten import leave_out_forgotten
 from components.ingest_events.mapping.columns import FILE, Mapping, SourceColumns, row_identity
 from components.ingest_events.offsets import Offsets
-from components.ingest_events.sources.reader import SourceReader, Staged
+from components.ingest_events.reader import SourceReader, Staged
 from components.lake.rows import CountedRows
 from components.lake.session import delta_relation, quote_identifier, quote_literal
 from components.lake.tables import Notes, append_rows, read_notes, replace_rows

@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from components.contracts.handles import Handle
-from components.contracts.step_facts import IngestionFacts, SourceFacts
-from components.contracts.steps import StepResult
+from components.contracts.steps.declared import StepResult
+from components.contracts.steps.facts import IngestionFacts, SourceFacts
 from components.contracts.tables import RAW
 from components.feedback.compaction.joining import join_small_segments
 from components.feedback.compaction.retention import drop_old_feedback

@@ -22,7 +22,7 @@ from components.ingest_events.mapping.columns import (
 )
 from components.ingest_events.mapping.promotions import promotions_sql
 from components.ingest_events.offsets import settings_digest
-from components.ingest_events.sources.reader import SourceContext, SourceReader, open_reader
+from components.ingest_events.reader import SourceContext, SourceReader, open_reader
 from components.shop.settings import ItemSource, PromotionSource, Settings, Shop, UserSource
 from components.shop.sources import Source
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from components.contracts.id_parts import ID_KEYS
 from components.home.data_subject import USER_ID, Erased, Person
-from components.home.presence import files_below
+from components.home.disk.presence import files_below
 from components.lake.id_parts import count_parts, without_parts
 from components.lake.id_sql import id_sql
 from components.lake.rows import stream_rows

@@ -9,7 +9,7 @@ from components.contracts.images import image
 @dsl.component(base_image=image("steps"), install_kfp_package=False)
 def materialize_features(home: str, run_id: str, features: Input[Dataset], online: Output[Artifact]) -> None:
     """Put the newest snapshot online; a moment that was asked for also over later ones."""
-    from components.home.step import recorded_step
+    from components.home.runs.step import recorded_step
 
     with recorded_step("materialize_features", home, run_id) as step:
         from components.materialize_features.materialization import materialize_features

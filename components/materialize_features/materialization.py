@@ -5,8 +5,8 @@ from dataclasses import asdict
 
 from components.contracts.errors import DamagedStoreError
 from components.contracts.handles import Handle
-from components.contracts.step_facts import OnlineFacts
-from components.contracts.steps import StepResult
+from components.contracts.steps.declared import StepResult
+from components.contracts.steps.facts import OnlineFacts
 from components.contracts.urls import public_url
 from components.features.snapshots.sets import VIEWS, FeatureSet, open_set, point_current
 from components.home.layout import Home

@@ -11,7 +11,7 @@ def propose_promotion(
     home: str, run_id: str, evaluation: Input[Artifact], bundle: Input[Model], promotion: Output[Artifact]
 ) -> None:
     """Make the environment serve the bundle, if the verdict says so."""
-    from components.home.step import recorded_step
+    from components.home.runs.step import recorded_step
 
     with recorded_step("propose_promotion", home, run_id) as step:
         from components.propose_promotion.proposal import propose_promotion

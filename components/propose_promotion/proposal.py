@@ -9,8 +9,8 @@ from components.bundles.environments import Pointer, PointerFiles, PointerTarget
 from components.bundles.promotion import promote
 from components.contracts.errors import PromotionError
 from components.contracts.handles import Handle
-from components.contracts.step_facts import PromotionFacts
-from components.contracts.steps import StepResult
+from components.contracts.steps.declared import StepResult
+from components.contracts.steps.facts import PromotionFacts
 from components.contracts.verdict import Verdict, read_verdict
 from components.home.layout import Home
 from components.shop.settings import Shop

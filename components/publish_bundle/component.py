@@ -16,7 +16,7 @@ def publish_bundle(
     bundle: Output[Model],
 ) -> None:
     """Seal the judged draft in the model store."""
-    from components.home.step import recorded_step
+    from components.home.runs.step import recorded_step
 
     with recorded_step("publish_bundle", home, run_id) as step:
         from components.publish_bundle.examples import customer_examples

@@ -12,8 +12,8 @@ from components.bundles.store import bundle_place, model_name, publish_folder
 from components.contracts.errors import BundleError
 from components.contracts.example_customers import CustomerExample
 from components.contracts.handles import Handle
-from components.contracts.step_facts import PublicationFacts
-from components.contracts.steps import StepResult
+from components.contracts.steps.declared import StepResult
+from components.contracts.steps.facts import PublicationFacts
 from components.contracts.verdict import Verdict, read_verdict
 from components.drift.sketch_codec import sketches_from_json
 from components.home.layout import Home

@@ -14,8 +14,8 @@ from components.bundles.sidecar import Sidecar
 from components.contracts.errors import TrainingError
 from components.contracts.handles import Handle
 from components.contracts.ranking_examples import ExamplesManifest, Split, read_manifest, read_split
-from components.contracts.step_facts import TrainingFacts, facts_document
-from components.contracts.steps import StepResult
+from components.contracts.steps.declared import StepResult
+from components.contracts.steps.facts import TrainingFacts, facts_document
 from components.drift.event_rows import sketch_events
 from components.home.handed import handed_folder
 from components.home.layout import Home

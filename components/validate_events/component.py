@@ -9,7 +9,7 @@ from components.contracts.images import image
 @dsl.component(base_image=image("steps"), install_kfp_package=False)
 def validate_events(home: str, run_id: str, raw: Input[Dataset], clean: Output[Dataset]) -> None:
     """Hold what was ingested against the data contract."""
-    from components.home.step import recorded_step
+    from components.home.runs.step import recorded_step
 
     with recorded_step("validate_events", home, run_id) as step:
         from components.validate_events.validation import validate_events

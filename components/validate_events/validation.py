@@ -9,8 +9,8 @@ import duckdb
 
 from components.contracts.errors import ContractBreach
 from components.contracts.handles import Handle
-from components.contracts.step_facts import ValidationFacts
-from components.contracts.steps import StepResult
+from components.contracts.steps.declared import StepResult
+from components.contracts.steps.facts import ValidationFacts
 from components.contracts.tables import CANONICAL, ITEM_CODES, QUARANTINE
 from components.home.layout import Home
 from components.home.nobody_note import write_nobody

@@ -8,7 +8,7 @@ from components.contracts.images import image
 @dsl.component(base_image=image("steps"), install_kfp_package=False)
 def write_report(home: str, run_id: str, status: dsl.PipelineTaskFinalStatus) -> None:
     """Write the run report and end the run, however the other steps ended."""
-    from components.home.step import last_step
+    from components.home.runs.step import last_step
 
     succeeded = status.state == "SUCCEEDED"
     with last_step("write_report", home, run_id, succeeded) as step:

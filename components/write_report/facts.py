@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from components.home.step_records import StepRecord
+from components.home.runs.step_records import StepRecord
 
 
 class Facts:

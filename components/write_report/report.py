@@ -7,7 +7,7 @@ from typing import Any
 
 from components.contracts.example_customers import CustomerExample
 from components.contracts.verdict import Verdict
-from components.home.step_records import all_warnings, stood_at
+from components.home.runs.step_records import all_warnings, stood_at
 from components.shop.settings import Shop
 from components.write_report import formats
 from components.write_report.facts import facts_of

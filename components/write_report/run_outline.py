@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from components.contracts.steps import PIPELINES, REPORTING, STEPS, WORDS, steps_of
-from components.home.step_records import StepRecord
+from components.contracts.steps.declared import PIPELINES, REPORTING, STEPS, WORDS, steps_of
+from components.home.runs.step_records import StepRecord
 
 StepEnd = Literal["done", "failed", "interrupted", "not reached", "not run"]
 

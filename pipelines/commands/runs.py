@@ -20,7 +20,7 @@ def command(names: tuple[str, ...], home: Path, as_json: bool) -> None:
     from rich.console import Console
 
     from components.home.layout import Home
-    from components.home.runs import find_run, list_runs
+    from components.home.runs.records import find_run, list_runs
     from pipelines.output import print_json
     from pipelines.runs.details import compare_runs, comparison_table, details_tables, run_details, runs_table
 

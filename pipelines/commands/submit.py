@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from components.contracts.steps import PIPELINES
+from components.contracts.steps.declared import PIPELINES
 from pipelines.commands.options import json_option
 
 

@@ -7,8 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from components.home.layout import Home
-from components.home.runs import RunRecord, read_result
-from components.home.step_records import read_records
+from components.home.runs.records import RunRecord, read_result
+from components.home.runs.step_records import read_records
 from pipelines.runs.live_table import step_table
 from pipelines.runs.summary import quality_table
 
@@ -52,7 +52,7 @@ def run_details(home: Home, run: RunRecord) -> Document:
 
 def details_tables(details: Document) -> RenderableType:
     """Lay out one run: what it was asked, its steps, its quality, its data."""
-    from components.home.step_records import StepRecord
+    from components.home.runs.step_records import StepRecord
 
     about = plain_table("", "")
     for name, value in flat(_compared(details)).items():

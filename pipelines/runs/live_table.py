@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from components.home.step_records import StepRecord
+from components.home.runs.step_records import StepRecord
 from pipelines.runs.local_run import Show
 
 SIGNS = {

@@ -13,10 +13,10 @@ from typing import IO, Any
 
 from components.contracts.errors import RankloopError
 from components.home.layout import Home
-from components.home.lock import hold_lock
-from components.home.run_life import close_run, end_run, failure_of, require_home_of
-from components.home.runs import read_result
-from components.home.step_records import StepRecord, read_records
+from components.home.runs.life import close_run, end_run, failure_of, require_home_of
+from components.home.runs.lock import hold_lock
+from components.home.runs.records import read_result
+from components.home.runs.step_records import StepRecord, read_records
 from components.lake.resources import check_settings, usable_processors
 from pipelines.runs.kfp_process import Job
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from components.drift.window import window_days
 from components.home.homes import open_home, shop_file_of
-from components.home.run_document import Document
-from components.home.step_records import read_records
+from components.home.runs.document import Document
+from components.home.runs.step_records import read_records
 from pipelines.runs.pipeline_run import run_to_document
 from pipelines.settings import run_settings
 

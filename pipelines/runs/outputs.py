@@ -20,9 +20,9 @@ from components.contracts.handles import Handle
 from components.contracts.urls import public_url
 from components.features.snapshots.sets import FeatureSet, check_files, open_set, read_set
 from components.home.layout import Home
-from components.home.runs import RunRecord, list_runs
+from components.home.runs.records import RunRecord, list_runs
+from components.home.runs.step_records import StepRecord, read_records
 from components.home.shop_note import ShopNote, write_shop_note
-from components.home.step_records import StepRecord, read_records
 from components.home.storage.locations import parse_location
 from components.home.storage.objects import has_folder, remove_folder
 from components.materialize_features.materialization import materialize_features, put_rows

@@ -4,10 +4,10 @@ from typing import Any
 
 from rich.console import Console
 
-from components.contracts.steps import steps_of
-from components.home.run_document import Document
-from components.home.runs import new_run_id, read_result
-from components.home.step import LATEST
+from components.contracts.steps.declared import steps_of
+from components.home.runs.document import Document
+from components.home.runs.records import new_run_id, read_result
+from components.home.runs.step import LATEST
 from pipelines.runs.live_table import shown_steps
 from pipelines.runs.local_run import run_pipeline
 from pipelines.settings import RunSettings

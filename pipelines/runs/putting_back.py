@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from components.contracts.errors import BundleError
 from components.home.layout import Home
-from components.home.lock import hold_lock
+from components.home.runs.lock import hold_lock
 from pipelines.runs.outputs import Lost, Say
 
 LOCK_NAME = "putting back"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from components.contracts.feedback import SERVED_SOURCE
 from components.feedback.reading import has_feedback
 from components.home.layout import Home
-from components.ingest_events.sources.reader import SourceContext, open_reader
+from components.ingest_events.reader import SourceContext, open_reader
 from components.shop.settings import Shop
 from components.shop.sources import Source
 

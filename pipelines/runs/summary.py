@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from components.home.layout import Home
-from components.home.step_records import read_records
+from components.home.runs.step_records import read_records
 from pipelines.paths import DEFAULT_HOME
 
 Document = dict[str, Any]

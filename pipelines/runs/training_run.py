@@ -3,8 +3,8 @@
 from rich.console import Console
 
 from components.home.layout import Home
-from components.home.run_document import Document
-from components.home.runs import RunRecord, list_runs, read_result
+from components.home.runs.document import Document
+from components.home.runs.records import RunRecord, list_runs, read_result
 from pipelines.runs.fingerprints import INPUTS, fingerprint
 from pipelines.runs.outputs import lost_decisions, lost_outputs
 from pipelines.runs.pipeline_run import run_to_document

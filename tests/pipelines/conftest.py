@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from components.home.layout import Home
-from components.home.runs import RunRecord, new_run_id, save_run
+from components.home.runs.records import RunRecord, new_run_id, save_run
+from components.home.runs.step_records import StepRecord
 from components.home.shop_note import ShopNote, write_shop_note
-from components.home.step_records import StepRecord
 from pipelines.runs.local_run import run_pipeline
 
 ROOT = Path(__file__).parents[2]

@@ -14,9 +14,9 @@ def first_step(shop: str, home: str, run_id: str, mood: str, raw: Output[Dataset
 
     from components.contracts.errors import SourceError
     from components.contracts.handles import Handle
-    from components.contracts.step_facts import IngestionFacts
-    from components.contracts.steps import StepResult
-    from components.home import step as steps
+    from components.contracts.steps.declared import StepResult
+    from components.contracts.steps.facts import IngestionFacts
+    from components.home.runs import step as steps
 
     with steps.first_step(
         "first_step", home, run_id, shop, "training", "2026-01-01", "local", "14", {"code": "c"}
@@ -38,7 +38,7 @@ def first_step(shop: str, home: str, run_id: str, mood: str, raw: Output[Dataset
 @dsl.component(base_image=image("steps"), install_kfp_package=False)
 def second_step(home: str, run_id: str, raw: Input[Dataset]):
     """Read the handle."""
-    from components.home.step import recorded_step
+    from components.home.runs.step import recorded_step
 
     with recorded_step("second_step", home, run_id) as step:
         step.record.rows_in = len(step.read("raw", raw.path).uri)
@@ -47,7 +47,7 @@ def second_step(home: str, run_id: str, raw: Input[Dataset]):
 @dsl.component(base_image=image("monitoring"), install_kfp_package=False)
 def last_step(home: str, run_id: str, status: dsl.PipelineTaskFinalStatus):
     """Note how the others did, and end the run."""
-    from components.home import step as steps
+    from components.home.runs import step as steps
 
     with steps.last_step("last_step", home, run_id, status.state == "SUCCEEDED") as step:
         step.record.facts = {"state": status.state}

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from components.home.layout import Home
-from components.home.lock import lock_holder
-from components.home.step_records import read_records
+from components.home.runs.lock import lock_holder
+from components.home.runs.step_records import read_records
 from tests.pipelines.tiny_shop import make_tiny_shop, rankloop
 
 # kilobytes of a home's disk that run out in the command itself, while the lake is written, and while features are

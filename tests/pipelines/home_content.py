@@ -8,8 +8,8 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from components.home.layout import Home
-from components.home.runs import list_runs
-from components.home.step_records import read_records
+from components.home.runs.records import list_runs
+from components.home.runs.step_records import read_records
 from feature_repo.packed_online_store.backends.opening import open_backend
 from feature_repo.packed_online_store.layout import HEADER
 

@@ -13,10 +13,10 @@ from typing import Literal
 
 import psutil
 
-from components.contracts.steps import steps_of
+from components.contracts.steps.declared import steps_of
 from components.home.layout import Home
-from components.home.runs import list_runs
-from components.home.step_records import read_records
+from components.home.runs.records import list_runs
+from components.home.runs.step_records import read_records
 
 Victim = Literal["everything", "command", "step"]
 VICTIMS: tuple[Victim, ...] = ("everything", "command", "step")

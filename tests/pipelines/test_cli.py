@@ -5,7 +5,7 @@ import json
 import pytest
 
 from components.home.layout import Home
-from components.home.runs import list_runs
+from components.home.runs.records import list_runs
 from pipelines.cli import COMMANDS
 from tests.pipelines.conftest import RunFake
 from tests.pipelines.tiny_shop import rankloop, the_one_line

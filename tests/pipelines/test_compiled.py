@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.contracts.steps import ORDER_FILE, PIPELINES, WORDS, steps_of
+from components.contracts.steps.declared import ORDER_FILE, PIPELINES, WORDS, steps_of
 from pipelines import cli
 from pipelines.compiled import MANIFESTS, Resource, compile_package, compiled_resources, step_order
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.home.runs import list_runs
+from components.home.runs.records import list_runs
 from tests.pipelines.tiny_shop import LivingHome, the_one_line
 
 pytestmark = pytest.mark.slow(seconds=40)

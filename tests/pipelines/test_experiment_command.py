@@ -14,7 +14,7 @@ import pytest
 from components.experiments.experiment import Experiment, experiment_file, read_experiment
 from components.feedback.records import ServedEvent, ServedList
 from components.feedback.segment_sink import journal_sink
-from components.home.durable import write_durably
+from components.home.disk.durable import write_durably
 from components.home.layout import Home
 from components.ranking_service.live.arms import arm_of, shadow_of
 from pipelines.commands.experiment import EXAMPLE

@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 
 from components.contracts.errors import SourceError
 from components.home.layout import Home
-from components.home.runs import list_runs
+from components.home.runs.records import list_runs
 from components.home.tombstones import Tombstones
 from components.lake.tables import open_table
 from feature_repo.packed_online_store.backends.opening import open_backend

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from components.contracts.steps import steps_of
+from components.contracts.steps.declared import steps_of
 from components.home.layout import Home
-from components.home.lock import lock_holder
+from components.home.runs.lock import lock_holder
 from tests.pipelines.home_content import content_of
 from tests.pipelines.killing import planned_kills, run_and_kill, states_of
 from tests.pipelines.tiny_shop import LivingHome, command, rankloop

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from components.home.layout import Home
-from components.home.lock import lock_holder
+from components.home.runs.lock import lock_holder
 from tests.pipelines.tiny_shop import LivingHome, command, rankloop, the_one_line
 
 pytestmark = pytest.mark.slow(seconds=70)

@@ -12,7 +12,7 @@ import redis
 from components.bundles.environments import PointerFiles
 from components.bundles.store import find_bundle
 from components.contracts.errors import StoreError
-from components.home.runs import list_runs
+from components.home.runs.records import list_runs
 from pipelines.health import examine
 from pipelines.runs.training_run import train
 from pipelines.settings import run_settings

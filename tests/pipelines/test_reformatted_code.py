@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.bundles.sidecar import read_sidecar, write_sidecar
-from components.home.runs import list_runs
+from components.home.runs.records import list_runs
 from tests.pipelines.served_home import serving
 from tests.pipelines.tiny_shop import LivingHome
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from components.home.layout import Home
-from components.home.runs import list_runs
-from components.home.step_records import StepRecord, read_records
+from components.home.runs.records import list_runs
+from components.home.runs.step_records import StepRecord, read_records
 from pipelines.shops.synthetic_shop import Size, write_shop
 
 TINY = Size(users=60, items=30, weeks=9)

@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 
 from components.features.inputs.coded import Coded, since
 from components.features.inputs.moment import Moment, microseconds
-from components.features.views.shape import Shape
+from components.features.settings import Shape
 
 SEPARATOR = " / "
 YES = ("true", "1", "yes")

@@ -13,7 +13,7 @@ import ibis.expr.types as ir
 
 from components.features.inputs.local_days import local_day
 from components.features.inputs.moment import Moment, microseconds_of, whole
-from components.features.views.shape import Shape
+from components.features.settings import Shape
 
 HOUR_MICROSECONDS = 3_600_000_000
 THOUSANDTHS = 1000  # of a unit

@@ -15,7 +15,7 @@ import ibis.expr.types as ir
 
 from components.features.inputs.coded import success_kinds
 from components.features.inputs.moment import Moment, microseconds
-from components.features.views.shape import Shape
+from components.features.settings import Shape
 
 
 def are_steady(acts: ir.Table, days: Sequence[datetime]) -> ir.BooleanScalar:

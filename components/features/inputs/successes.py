@@ -6,7 +6,7 @@ import ibis.expr.types as ir
 
 from components.features.inputs.catalogue import held_at
 from components.features.inputs.moment import utc
-from components.features.views.shape import Shape
+from components.features.settings import Shape
 
 
 def successes(events: ir.Table, start: datetime, end: datetime, known_at: datetime, shape: Shape) -> ir.Table:

@@ -17,7 +17,7 @@ from components.features.snapshots.sets import (
     write_current,
     write_manifest,
 )
-from components.home.durable import make_folder_durably, move_durably, remove_folder
+from components.home.disk.durable import make_folder_durably, move_durably, remove_folder
 from components.home.storage.cache import sha256_of
 from components.home.storage.locations import Location
 

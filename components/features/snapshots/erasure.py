@@ -11,7 +11,7 @@ from components.features.snapshots.earlier_layout import carry_over
 from components.features.snapshots.pool import POOL, PoolFile, keep_names, pool_names, write_again
 from components.features.snapshots.sets import read_manifests, write_manifest
 from components.home.data_subject import USER_ID, Erased, Person
-from components.home.presence import files_below
+from components.home.disk.presence import files_below
 from components.home.storage.documents import list_names, remove_document
 from components.home.storage.locations import Location
 from components.home.storage.objects import fetch_file, has_folder, local_folder, remove_folder

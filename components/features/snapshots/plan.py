@@ -9,11 +9,11 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from components.features.inputs.coded import Coded, coded, split_sessions, success_kinds
-from components.features.inputs.frame import frame_of
 from components.features.inputs.lines import are_steady
+from components.features.settings import Shape
 from components.features.snapshots.snapshot import snapshot
+from components.features.views.frame import frame_of
 from components.features.views.item_view import item_view
-from components.features.views.shape import Shape
 from components.features.views.user_view import user_view
 from components.features.views.view import View
 from components.lake.engine import CleanTables

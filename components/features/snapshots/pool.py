@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.home.durable import make_folder_durably, sync_folder
+from components.home.disk.durable import make_folder_durably, sync_folder
 from components.home.storage.cache import sha256_of
 from components.home.storage.documents import names_below, remove_document
 from components.home.storage.locations import Location

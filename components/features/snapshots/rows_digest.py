@@ -21,7 +21,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from components.features.inputs.moment import microseconds_of, utc
-from components.features.views.shape import Shape
+from components.features.settings import Shape
 from components.lake.engine import Workspace
 
 Known = Callable[[ir.Table, datetime], ir.BooleanValue]

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 
 from components.contracts.errors import FeatureError
 from components.contracts.handles import Handle
+from components.features.settings import Shape, shape_from
 from components.features.snapshots.pool import POOL, PoolFile, digested, keep_names, pool_names
-from components.features.views.shape import Shape, shape_from
 from components.home.storage.documents import list_names, read_document, remove_document, write_document
 from components.home.storage.locations import Location, parse_location
 from components.home.storage.objects import fetch_file

@@ -3,8 +3,8 @@
 import ibis
 import ibis.expr.types as ir
 
-from components.features.inputs.frame import Frame
 from components.features.inputs.moment import DAY_MICROSECONDS, total
+from components.features.views.frame import Frame
 from components.features.views.hazards import hazards_at
 from components.features.views.item_features import (
     announced_columns,

@@ -2,7 +2,7 @@
 
 import ibis.expr.types as ir
 
-from components.features.inputs.frame import Frame
+from components.features.views.frame import Frame
 from components.features.views.user_features import (
     browsing_columns,
     line_columns,

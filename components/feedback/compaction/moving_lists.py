@@ -14,7 +14,7 @@ from components.contracts.feedback import SERVED
 from components.feedback.layout import FeedbackLayout
 from components.feedback.records import read_lists
 from components.feedback.segments import Segment, list_segments, read_segments
-from components.home.file_lock import FileLock
+from components.home.disk.file_lock import FileLock
 from components.home.storage.locations import Location
 from components.lake.tables import append_rows, create_table, read_notes
 

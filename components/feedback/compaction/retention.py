@@ -15,7 +15,7 @@ from components.feedback.compaction.moving_lists import move_lists
 from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import has_feedback
 from components.feedback.segments import list_segments
-from components.home.file_lock import FileLock
+from components.home.disk.file_lock import FileLock
 from components.home.layout import Home
 from components.home.storage.locations import Location
 from components.lake.tables import KEEP_HISTORY, note_properties, open_table, read_notes

@@ -16,9 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.home.file_lock import FileLock, create_locked
+from components.home.disk.file_lock import FileLock, create_locked
+from components.home.disk.presence import names_in, status_of
 from components.home.guarded_folder import GuardedFolder, leads_to
-from components.home.presence import names_in, status_of
 
 ENDING = ".jsonl"
 LINE_END = b"\n"

@@ -15,7 +15,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from components.contracts.errors import ConfigurationError, StorageError, is_out_of_space
-from components.home.durable import write_durably
+from components.home.disk.durable import write_durably
 
 FOLDER_VARIABLE = "RANKLOOP_CACHE"
 BYTES_VARIABLE = "RANKLOOP_CACHE_BYTES"

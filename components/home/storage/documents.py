@@ -14,9 +14,9 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, PreconditionError
 
 from components.contracts.errors import StorageError
-from components.home.durable import write_durably
-from components.home.file_lock import FileLock
-from components.home.presence import FileStamp, content_of, file_stamp, files_below, names_in
+from components.home.disk.durable import write_durably
+from components.home.disk.file_lock import FileLock
+from components.home.disk.presence import FileStamp, content_of, file_stamp, files_below, names_in
 from components.home.storage.bucket import readable_errors, store_of
 from components.home.storage.locations import BucketPath, Location
 

@@ -18,8 +18,8 @@ import obstore
 from obstore.exceptions import AlreadyExistsError
 
 from components.contracts.errors import StorageError
-from components.home import durable
-from components.home.durable import move_durably, move_folder_durably
+from components.home.disk import durable
+from components.home.disk.durable import move_durably, move_folder_durably
 from components.home.storage.bucket import readable_errors, store_of
 from components.home.storage.cache import object_cache, sha256_of
 from components.home.storage.documents import create_document, list_names, read_document

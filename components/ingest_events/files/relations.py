@@ -14,7 +14,7 @@ from components.ingest_events.files.locations import EMPTY, SourceFile
 from components.ingest_events.mapping.columns import FILE, SourceColumns
 from components.ingest_events.mapping.instants import with_instants
 from components.ingest_events.mapping.times import INT96
-from components.ingest_events.sources.reader import Ask, Layout
+from components.ingest_events.reader import Ask, Layout
 from components.lake.session import exhausted, is_exhausted, path_text, quote_identifier, quote_literal
 from components.shop.sources import FileSource
 

@@ -18,7 +18,7 @@ from components.home.storage.locations import BucketPath, parse_location
 from components.ingest_events.files.fingerprints import FileChanges
 from components.ingest_events.files.locations import SourceFile, locate
 from components.ingest_events.offsets import Offsets
-from components.ingest_events.sources.reader import Ask, Layout, Print, SourceContext, Staged
+from components.ingest_events.reader import Ask, Layout, Print, SourceContext, Staged
 from components.lake.tables import LOG
 from components.shop.sources import DeltaSource
 

@@ -23,7 +23,7 @@ from components.feedback.segments import Segment, list_segments
 from components.home.storage.locations import Location
 from components.ingest_events.mapping.columns import FILE, SourceColumns, row_identity
 from components.ingest_events.offsets import Offsets
-from components.ingest_events.sources.reader import Ask, Layout, Print, SourceContext, Staged
+from components.ingest_events.reader import Ask, Layout, Print, SourceContext, Staged
 from components.lake.id_sql import id_sql
 from components.lake.session import delta_relation, parquet_relation, quote_literal
 from components.lake.tables import read_notes, table_files

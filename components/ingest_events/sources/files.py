@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from components.ingest_events.files.fingerprints import FileChanges
 from components.ingest_events.files.locations import SourceFile, source_files
 from components.ingest_events.offsets import Offsets
-from components.ingest_events.sources.reader import Ask, Print, SourceContext, Staged
+from components.ingest_events.reader import Ask, Print, SourceContext, Staged
 from components.shop.sources import FileSource
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 
 from components.contracts.errors import ConfigurationError
-from components.home.presence import FileStamp, file_stamp
+from components.home.disk.presence import FileStamp, file_stamp
 from components.home.trouble_log import TroubleLog
 from components.ranking_service.http.api_keys import ApiKey, hash_of, read_keys
 from components.ranking_service.http.problems import unavailable

@@ -10,8 +10,8 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from components.contracts.errors import ConfigurationError
-from components.home.durable import write_durably
-from components.home.presence import content_of
+from components.home.disk.durable import write_durably
+from components.home.disk.presence import content_of
 
 OWNER_ONLY = 0o600
 PREFIX = "rk_"  # lets scanners for leaked secrets recognise a key

@@ -13,13 +13,7 @@ from components.contracts.errors import StoreError
 from components.ranking_service.http.bodies import JSON
 from components.ranking_service.http.draining import Drain
 from components.ranking_service.http.openapi import openapi_content
-from components.ranking_service.http.problems import problem_response, unavailable
-from components.ranking_service.http.rankings import RankedList, rank, recommend
-from components.ranking_service.http.route import Admission, Parameter, Route, RouteTable
-from components.ranking_service.http.schemas import ID_DOCUMENT, EventsRequest, RankRequest, RecommendRequest
-from components.ranking_service.http.taking_events import EventsTaken, events
-from components.ranking_service.live.serving import serving_of
-from components.ranking_service.page.endpoints import (
+from components.ranking_service.http.page_routes import (
     DEFAULT_CUSTOMERS,
     MAX_CUSTOMERS,
     Customer,
@@ -31,6 +25,12 @@ from components.ranking_service.page.endpoints import (
     page_assets,
     shop,
 )
+from components.ranking_service.http.problems import problem_response, unavailable
+from components.ranking_service.http.rankings import RankedList, rank, recommend
+from components.ranking_service.http.route import Admission, Parameter, Route, RouteTable
+from components.ranking_service.http.schemas import ID_DOCUMENT, EventsRequest, RankRequest, RecommendRequest
+from components.ranking_service.http.taking_events import EventsTaken, events
+from components.ranking_service.live.serving import serving_of
 from components.ranking_service.page.storefront import Shop
 from components.ranking_service.telemetry.measures import CONTENT_TYPE
 

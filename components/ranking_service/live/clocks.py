@@ -23,9 +23,9 @@ from pathlib import Path
 
 from components.contracts.errors import ConfigurationError, StoreError
 from components.feedback.layout import FeedbackLayout
-from components.home.durable import write_durably
+from components.home.disk.durable import write_durably
+from components.home.disk.presence import content_of
 from components.home.guarded_folder import GuardedFolder
-from components.home.presence import content_of
 from components.home.trouble_log import TroubleLog
 from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.clock import wall_clock

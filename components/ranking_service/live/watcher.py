@@ -11,7 +11,7 @@ from pathlib import Path
 from components.bundles.store import LATEST, bundles_of
 from components.contracts.errors import RankloopError, StoreError
 from components.experiments.experiment import experiment_file
-from components.home.presence import FileStamp, file_stamp
+from components.home.disk.presence import FileStamp, file_stamp
 from components.home.storage.documents import read_document
 from components.home.storage.locations import Location
 from components.home.trouble_log import TroubleLog

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from components.contracts.step_facts import (
+from components.contracts.steps.facts import (
     DayFacts,
     EventFacts,
     NewRows,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from components.contracts.handles import Handle
-from components.contracts.steps import STEPS
+from components.contracts.steps.declared import STEPS
 from components.write_report.facts import Facts
 from components.write_report.run_outline import Records
 

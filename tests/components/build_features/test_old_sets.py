@@ -9,8 +9,8 @@ import pytest
 from components.build_features.snapshots import build_features
 from components.contracts.errors import FeatureError
 from components.features.snapshots.sets import FeatureSet, current_set, open_set, point_current, read_set
-from components.home.runs import RunRecord, save_run, write_json
-from components.home.step_records import StepRecord
+from components.home.runs.records import RunRecord, save_run, write_json
+from components.home.runs.step_records import StepRecord
 from pipelines.recommendations import last_features
 from tests.components.build_features.homes import home_of, quiet, small_shop
 from tests.components.features.frames import on

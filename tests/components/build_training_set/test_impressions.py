@@ -9,8 +9,8 @@ import pytest
 from components.build_features.snapshots import build_features
 from components.build_training_set.examples import build_training_set
 from components.contracts.ranking_examples import Split, read_split
-from components.contracts.step_facts import ImpressionFacts
-from components.contracts.steps import StepResult
+from components.contracts.steps.declared import StepResult
+from components.contracts.steps.facts import ImpressionFacts
 from components.contracts.tables import IMPRESSIONS
 from components.ranking.features import FEATURE_NAMES, feature_list
 from components.shop.settings import FileSource, ImpressionSource

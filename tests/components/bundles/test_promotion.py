@@ -160,7 +160,7 @@ def test_a_reader_never_sees_half_a_pointer_when_the_disk_is_full(home: Home, mo
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("components.home.durable.os.fsync", full)
+        patch.setattr("components.home.disk.durable.os.fsync", full)
         with pytest.raises(OSError, match="No space left"):
             promote(home, "corner", second, "local", NOW)
     assert live(home) == first

@@ -18,8 +18,8 @@ from components.bundles.store import publish_folder
 from components.contracts.errors import BundleError, ConfigurationError
 from components.contracts.handles import Handle
 from components.contracts.ranking_examples import Split, read_split
-from components.contracts.step_facts import DriftFacts
-from components.contracts.steps import StepResult
+from components.contracts.steps.declared import StepResult
+from components.contracts.steps.facts import DriftFacts
 from components.contracts.tables import EVENTS, ITEMS
 from components.detect_drift.newest_window import judge_newest_window
 from components.home.layout import Home

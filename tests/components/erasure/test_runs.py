@@ -7,7 +7,7 @@ from pathlib import Path
 from components.erasure.runs import erase_runs
 from components.home.data_subject import Person
 from components.home.layout import Home
-from components.home.step_records import StepRecord, read_records
+from components.home.runs.step_records import StepRecord, read_records
 from tests.shop_files import shop_folder
 
 

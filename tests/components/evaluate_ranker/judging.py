@@ -14,7 +14,7 @@ from components.bundles.promotion import promote
 from components.bundles.store import publish_folder
 from components.contracts.handles import Handle
 from components.contracts.ranking_examples import Split, read_manifest, read_split, write_manifest
-from components.contracts.steps import StepResult
+from components.contracts.steps.declared import StepResult
 from components.contracts.tables import EVENTS
 from components.contracts.verdict import Check, Verdict, read_verdict
 from components.evaluate_ranker.evaluation import evaluate_ranker

@@ -10,7 +10,7 @@ import pytest
 from components.bundles.loading import open_bundle
 from components.contracts.errors import BundleError
 from components.contracts.ranking_examples import read_split
-from components.contracts.step_facts import facts_document
+from components.contracts.steps.facts import facts_document
 from components.ranking.metrics import ndcg, ranked_lists
 from components.train_ranker.training import train_ranker
 from tests.components.evaluate_ranker.judging import Bench, check, failed, sale, set_up, write_sales

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from components.contracts.tables import EVENTS, ITEM_CODES, ITEMS, PROMOTIONS, USERS
+from components.features.settings import Shape
 from components.features.snapshots.plan import run_plan, snapshot_plan
-from components.features.views.shape import Shape
 from components.lake.engine import EngineSettings, Workspace, open_workspace
 
 DAY_ZERO = datetime(2024, 1, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 from components.bundles.manifest import SIDECAR
 from components.contracts.handles import Handle
 from components.home.layout import Home
-from components.home.step_records import StepRecord
+from components.home.runs.step_records import StepRecord
 from components.lake.tables import append_rows, read_notes, replace_rows
 from components.lake.upkeep import LAST_VACUUM, SMALL_FILES, tidy_tables
 from tests.shop_files import shop_folder

@@ -7,7 +7,7 @@ import pytest
 from components.bundles.environments import PointerFiles
 from components.contracts.errors import BundleError, PromotionError
 from components.contracts.handles import Handle
-from components.contracts.steps import StepResult
+from components.contracts.steps.declared import StepResult
 from components.propose_promotion.proposal import propose_promotion
 from components.publish_bundle.publishing import publish_bundle
 from tests.components.evaluate_ranker.judging import NOW, Bench, set_up

@@ -7,7 +7,7 @@ import pytest
 from components.bundles.promotion import named_bundle
 from components.contracts.errors import BundleError
 from components.contracts.handles import Handle
-from components.contracts.steps import StepResult
+from components.contracts.steps.declared import StepResult
 from components.publish_bundle.publishing import publish_bundle
 from components.shop.settings import Shop
 from tests.components.bundles.drafts import sealed_folders

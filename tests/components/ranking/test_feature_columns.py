@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from components.features.views.schemas import view_schemas
+from components.features.snapshots.schemas import view_schemas
 from components.ranking.baselines import BASELINES
 from components.ranking.features import FEATURES
 from components.ranking.pair_columns import PairColumns

@@ -10,7 +10,7 @@ from components.bundles.loading import load_ranker, open_bundle
 from components.contracts.errors import TrainingError
 from components.contracts.handles import Handle
 from components.contracts.ranking_examples import Split, read_manifest, read_split, write_manifest
-from components.contracts.steps import StepResult
+from components.contracts.steps.declared import StepResult
 from components.drift.sketch_codec import sketches_from_json
 from components.home.layout import Home
 from components.shop.settings import Shop

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from components.contracts.step_facts import ReferenceFacts
+from components.contracts.steps.facts import ReferenceFacts
 from tests.components.validate_events.purchases import HEADER, ROWS
 from tests.shop_files import PURCHASES, shop_folder
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from components.contracts.step_facts import DayFacts
+from components.contracts.steps.facts import DayFacts
 from components.contracts.tables import CANONICAL
 from tests.components.validate_events.purchases import HEADER, LENIENT, ROWS
 from tests.shop_files import PURCHASES, shop_folder

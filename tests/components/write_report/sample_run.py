@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from components.contracts.verdict import Check, Comparison, Contender, Score, Verdict
-from components.home.step_records import StepRecord
+from components.home.runs.step_records import StepRecord
 from components.shop.settings import Shop
 from tests.components.write_report.sample_facts import AS_OF, FACTS, HANDLES
 

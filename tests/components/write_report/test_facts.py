@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from components.contracts.steps import STEPS, StepInfo
+from components.contracts.steps.declared import STEPS, StepInfo
 from tests.components.write_report.sample_facts import FACTS
 
 WITH_FACTS = [step for step in STEPS if step.facts is not None]

@@ -11,7 +11,7 @@ import pytest
 from components.contracts.example_customers import CustomerExample, PastItem, RecommendedItem, examples_as_facts
 from components.contracts.handles import Handle
 from components.contracts.verdict import Check, Score, Verdict, write_verdict
-from components.home.step_records import StepRecord
+from components.home.runs.step_records import StepRecord
 from components.write_report.report import write_report
 from tests.components.write_report import sample_run
 

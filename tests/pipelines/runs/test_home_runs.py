@@ -4,7 +4,7 @@ import shutil
 from dataclasses import replace
 
 from components.home.layout import Home
-from components.home.runs import RunRecord, list_runs, new_run_id, save_run
+from components.home.runs.records import RunRecord, list_runs, new_run_id, save_run
 
 
 def test_the_newest_run_is_the_last_one_also_after_a_run_with_a_clock_ahead(home: Home) -> None:

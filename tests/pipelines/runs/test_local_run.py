@@ -12,9 +12,9 @@ import pytest
 from components.contracts.errors import ConfigurationError, HomeBusyError
 from components.contracts.handles import Handle
 from components.home.layout import Home
-from components.home.lock import hold_lock, lock_holder
-from components.home.runs import list_runs
-from components.home.step_records import read_records
+from components.home.runs.lock import hold_lock, lock_holder
+from components.home.runs.records import list_runs
+from components.home.runs.step_records import read_records
 from pipelines.runs.local_run import RunFailedError, step_environment
 from tests.pipelines.conftest import FAKE, ROOT, RunFake
 
@@ -91,7 +91,7 @@ def _start_sleeping_run(home: Home, folder: Path) -> "subprocess.Popen[bytes]":
 from pathlib import Path
 from components.home.layout import Home
 from pipelines.runs.local_run import run_pipeline
-from components.home.runs import new_run_id
+from components.home.runs.records import new_run_id
 home, run_id = Home(Path({str(home.root)!r})), new_run_id()
 arguments = dict(shop={str(folder / "tiny.toml")!r}, home=str(home.root), run_id=run_id, mood="sleep")
 run_pipeline(home, "tiny", run_id, {FAKE!r}, arguments, lambda records: None)

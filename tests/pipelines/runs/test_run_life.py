@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from components.home.layout import Home
-from components.home.lock import lock_holder
-from components.home.runs import list_runs
+from components.home.runs.lock import lock_holder
+from components.home.runs.records import list_runs
+from components.home.runs.step_records import read_records
 from components.home.shop_note import read_shop_note
-from components.home.step_records import read_records
 from tests.pipelines.conftest import ROOT, RunFake
 from tests.pipelines.tiny_shop import FEW, make_tiny_shop
 

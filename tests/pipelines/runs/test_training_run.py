@@ -11,10 +11,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from components.contracts.steps import steps_of
+from components.contracts.steps.declared import steps_of
 from components.home.layout import Home
-from components.home.lock import lock_holder
-from components.home.runs import list_runs
+from components.home.runs.lock import lock_holder
+from components.home.runs.records import list_runs
 from tests.pipelines.tiny_shop import LivingHome, command, make_tiny_shop, rankloop, the_one_line
 
 pytestmark = pytest.mark.slow(seconds=50)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ibis.config import Config
 
 from components.features.inputs.coded import coded
-from components.features.views.schemas import unbound_views, view_schemas
+from components.features.snapshots.schemas import unbound_views, view_schemas
 from tests.components.features.frames import PLAIN, clean_tables, event, on, snapshots
 
 pytestmark = pytest.mark.slow(seconds=30)

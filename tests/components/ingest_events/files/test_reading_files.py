@@ -11,7 +11,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from components.contracts.errors import ContractBreach, SourceError
-from components.contracts.step_facts import SourceFacts
+from components.contracts.steps.facts import SourceFacts
 from tests.shop_files import PURCHASES, ShopFolder, shop_folder, table_rows
 
 pytestmark = pytest.mark.slow(seconds=20)

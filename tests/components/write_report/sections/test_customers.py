@@ -7,7 +7,7 @@ from components.contracts.example_customers import (
     examples_as_facts,
     examples_from_facts,
 )
-from components.home.step_records import StepRecord
+from components.home.runs.step_records import StepRecord
 from components.write_report.sections.customers import customer_examples
 
 ITEM = RecommendedItem(1, "i1", "Tea", 0.5, ("bought twice", "best seller"), price=2.5, new_to_customer=False)

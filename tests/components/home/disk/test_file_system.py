@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 
 from components.contracts.errors import ConfigurationError
-from components.home.file_system import require_hard_links
+from components.home.disk.file_system import require_hard_links
 from components.home.layout import Home
 from pipelines.health import examine
 from pipelines.runs.local_run import run_pipeline

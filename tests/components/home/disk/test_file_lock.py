@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.home.file_lock import FileLock, create_locked
+from components.home.disk.file_lock import FileLock, create_locked
 
 
 @pytest.fixture(params=["a file of its own", "a folder"])

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from components.contracts.errors import ConfigurationError, HomeBusyError
-from components.home.file_lock import FileLock, try_lock
+from components.home.disk.file_lock import FileLock, try_lock
 from components.home.layout import Home
 
 DYING_SECONDS = 3.0  # how long the processes of a killed run may take to go

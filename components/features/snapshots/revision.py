@@ -4,8 +4,8 @@ import hashlib
 import json
 from dataclasses import asdict
 
-from components.features.views.schemas import view_schemas
-from components.features.views.shape import Shape
+from components.features.settings import Shape
+from components.features.snapshots.schemas import view_schemas
 
 VIEWS_VERSION = 1  # raise it when a column of the same name means something else
 

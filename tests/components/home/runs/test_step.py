@@ -8,10 +8,10 @@ import pytest
 
 from components.contracts.errors import HomeBusyError, SourceError
 from components.home.layout import Home
-from components.home.lock import hold_lock, lock_holder, run_lock
-from components.home.runs import list_runs, read_result
+from components.home.runs.lock import hold_lock, lock_holder, run_lock
+from components.home.runs.records import list_runs, read_result
+from components.home.runs.step import Step, first_step, last_step, recorded_step
 from components.home.shop_note import ShopNote, read_shop_note, write_shop_note
-from components.home.step import Step, first_step, last_step, recorded_step
 
 SHOP = """
 name = "tiny"

@@ -11,8 +11,8 @@ import pytest
 
 from components.contracts.errors import StoreError
 from components.ranking_service.answering.purchases import PastPurchase
+from components.ranking_service.http.page_routes import page_assets
 from components.ranking_service.http.routes import ranking_app
-from components.ranking_service.page.endpoints import page_assets
 from components.ranking_service.page.storefront import Arm, Shop, Storefront
 
 CUSTOMERS = ["u/1", "u1", "u10", "u2", "<b>"]

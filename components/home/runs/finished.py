@@ -2,8 +2,8 @@
 
 from components.contracts.handles import Handle
 from components.home.layout import Home
-from components.home.runs import read_run
-from components.home.step_records import read_records
+from components.home.runs.records import read_run
+from components.home.runs.step_records import read_records
 
 
 def trained_features(home: Home) -> Handle | None:

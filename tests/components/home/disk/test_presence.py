@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.home.presence import content_of, files_below, names_in, status_of
+from components.home.disk.presence import content_of, files_below, names_in, status_of
 
 LOOKS: list[Callable[[Path], object]] = [status_of, content_of]
 

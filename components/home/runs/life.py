@@ -13,13 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from components.contracts.errors import ConfigurationError, no_space
-from components.home.file_system import require_hard_links
+from components.home.disk.file_system import require_hard_links
 from components.home.layout import Home
-from components.home.lock import run_lock
-from components.home.run_document import run_document
-from components.home.runs import RunRecord, list_runs, read_run, read_shop, save_run, write_json
+from components.home.runs.document import run_document
+from components.home.runs.lock import run_lock
+from components.home.runs.records import RunRecord, list_runs, read_run, read_shop, save_run, write_json
+from components.home.runs.step_records import StepRecord, read_records
 from components.home.shop_note import ShopNote, read_shop_note, write_shop_note
-from components.home.step_records import StepRecord, read_records
 
 LITTLE_BYTES = 2 << 20  # free space below which a step that ended without a word is taken to have run out of it
 

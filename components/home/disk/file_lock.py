@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.home.durable import make_folder_durably, sync_folder
+from components.home.disk.durable import make_folder_durably, sync_folder
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from components.features.inputs.catalogue import attributes_at, catalogue_at
 from components.features.inputs.coded import Coded, known_acts, split_sessions
 from components.features.inputs.lines import before, lines_of, repeats_before, repeats_of, repeats_of_groups, trips_of
 from components.features.inputs.moment import Moment
-from components.features.views.shape import Shape
+from components.features.settings import Shape
 from components.features.views.user_features import item_repeat_columns, repeat_columns
 
 GROUPS = ("category", "branded_category")  # groups of items whose history is kept beside the items' own

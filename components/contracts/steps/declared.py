@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from components.contracts.handles import Handle
-from components.contracts.step_facts import (
+from components.contracts.steps.facts import (
     DriftFacts,
     EvaluationFacts,
     ExamplesFacts,
@@ -27,7 +27,7 @@ from components.contracts.step_facts import (
     ValidationFacts,
 )
 
-ORDER_FILE = Path(__file__).parents[1] / "pipelines.toml"
+ORDER_FILE = Path(__file__).parents[2] / "pipelines.toml"
 PIPELINES = ("training", "monitoring")  # modules and functions of ``pipelines``
 REPORTING = "write_report"  # the exit handler of every pipeline
 

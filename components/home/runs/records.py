@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from components.contracts.errors import ConfigurationError
-from components.home.durable import write_durably
+from components.home.disk.durable import write_durably
 from components.home.layout import Home
-from components.home.lock import lock_holder
+from components.home.runs.lock import lock_holder
 from components.shop.settings import load_shop
 
 read_shop = cache(load_shop)  # once a process: a shop file that changes meanwhile changes nothing of a run

@@ -22,14 +22,14 @@ from typing import Any
 from components.contracts.as_of import read_moment
 from components.contracts.errors import ConfigurationError, RankloopError, is_out_of_space, no_space
 from components.contracts.handles import Handle, read_handle, write_handle
-from components.contracts.step_facts import facts_document
-from components.contracts.steps import StepResult
+from components.contracts.steps.declared import StepResult
+from components.contracts.steps.facts import facts_document
 from components.contracts.urls import without_users
 from components.home.layout import Home
-from components.home.lock import run_lock
-from components.home.run_life import begin_run, end_run
-from components.home.runs import RunRecord, read_run, read_shop
-from components.home.step_records import StepRecord, read_records
+from components.home.runs.life import begin_run, end_run
+from components.home.runs.lock import run_lock
+from components.home.runs.records import RunRecord, read_run, read_shop
+from components.home.runs.step_records import StepRecord, read_records
 from components.shop.settings import Shop
 
 # Words that stand for None in a pipeline's parameters: KFP's local runner fails on optional ones that are not given.

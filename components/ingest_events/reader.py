@@ -88,5 +88,5 @@ class SourceReader(Protocol):
 def open_reader(source: Source, context: SourceContext) -> SourceReader:
     """Return the reader of a source."""
     module, reader = next(READERS[kind] for kind in type(source).__mro__ if kind in READERS)
-    opened: SourceReader = getattr(import_module(f"{__package__}.{module}"), reader)(source, context)
+    opened: SourceReader = getattr(import_module(f"{__package__}.sources.{module}"), reader)(source, context)
     return opened

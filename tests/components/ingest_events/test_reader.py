@@ -16,7 +16,7 @@ from deltalake import write_deltalake
 
 from components.contracts.errors import SourceError
 from components.ingest_events.offsets import Offsets
-from components.ingest_events.sources.reader import READERS, SourceContext, SourceReader, open_reader
+from components.ingest_events.reader import READERS, SourceContext, SourceReader, open_reader
 from components.lake.session import duckdb_session
 from components.shop.sources import DeltaSource, FileSource, Source, SqlSource
 

@@ -9,8 +9,8 @@ import pytest
 
 from components.features.snapshots.pool import write_snapshot
 from components.home.layout import Home
-from components.home.runs import RunRecord, save_run
-from components.home.step_records import StepRecord
+from components.home.runs.records import RunRecord, save_run
+from components.home.runs.step_records import StepRecord
 from tests.components.features.snapshots.feature_sets import MONDAY, a_set, snapshot
 
 

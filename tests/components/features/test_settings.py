@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.features.views.shape import shape_of
+from components.features.settings import shape_of
 from components.shop.settings import Shop
 
 SOURCE = {"name": "all", "source": {"kind": "csv", "path": "all.csv"}}

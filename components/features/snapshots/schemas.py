@@ -6,10 +6,10 @@ import ibis
 import pyarrow as pa
 
 from components.features.inputs.coded import coded
-from components.features.inputs.frame import frame_of
+from components.features.settings import Shape
 from components.features.snapshots.workspace import CLEAN
+from components.features.views.frame import frame_of
 from components.features.views.item_view import item_view
-from components.features.views.shape import Shape
 from components.features.views.user_view import user_view
 from components.features.views.view import View
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from components.contracts.verdict import Contender, Score, Verdict, read_verdict
 from components.home.layout import Home
-from components.home.runs import RunRecord
-from components.home.step_records import StepRecord, all_warnings, stood_at
+from components.home.runs.records import RunRecord
+from components.home.runs.step_records import StepRecord, all_warnings, stood_at
 from components.shop.settings import Shop
 
 Document = dict[str, Any]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.contracts.handles import Handle
-from components.home.durable import move_durably
+from components.home.disk.durable import move_durably
 
 
 @dataclass
