@@ -92,8 +92,8 @@ class FolderLock:
                 os.truncate(self._home.lock, 0)
 
     def _is_held_by_runner(self, run_id: str) -> bool:
-        holder = lock_holder(self._home)
-        return holder is not None and holder.run_id == run_id
+        holder = _noted(self._home)
+        return holder is not None and holder.run_id == run_id and not _is_free(self._home, shared=True)
 
     def _require_note_of(self, run_id: str) -> None:
         holder = _noted(self._home)
@@ -120,11 +120,21 @@ def hold_lock(home: Home, run_id: str) -> Iterator[int]:
 
 
 def lock_holder(home: Home) -> LockHolder | None:
-    """Return who holds the lock now, if anyone does."""
-    with suppress(FileNotFoundError):
-        if FileLock(home.lock).is_held():
-            return _noted(home) or LockHolder(0, "unknown")
-    return None
+    """Return who holds the lock now, alone or as steps that share it, if anyone does."""
+    return None if _is_free(home, shared=False) else _noted(home) or LockHolder(0, "unknown")
+
+
+def _is_free(home: Home, shared: bool) -> bool:
+    """Say whether the lock could be taken now, alone or shared."""
+    try:
+        descriptor = os.open(home.lock, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    with FileLock(home.root).held():  # nobody finds the lock taken by this look
+        try:
+            return try_lock(descriptor, shared)
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager
@@ -146,8 +156,9 @@ def _locked(home: Home, shared: bool = False) -> Iterator[int]:
 def _flock(descriptor: int, shared: bool, home: Home) -> None:
     deadline = time.monotonic() + DYING_SECONDS
     while True:
-        if try_lock(descriptor, shared):
-            return
+        with FileLock(home.root).held():
+            if try_lock(descriptor, shared):
+                return
         holder = _noted(home)
         if (holder is not None and _is_alive(holder.pid)) or time.monotonic() > deadline:
             who = f"run {holder.run_id} (process {holder.pid})" if holder else "another run"

@@ -1,8 +1,12 @@
 """Steps of a run without a runner: what begins, holds and ends it, and what becomes of a run that loses its home."""
 
 import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -48,7 +52,7 @@ def step(home: Home, name: str = "validate_events", run_id: str = "r1") -> Abstr
 
 def test_a_run_says_what_it_was_asked_to_all_its_steps(home: Home) -> None:
     with begin(home, as_of="2017-08-28", window="14"):
-        assert [run.state for run in list_runs(home)] == ["killed"]  # a folder without a runner does not say who works
+        assert [run.state for run in list_runs(home)] == ["running"]
     assert read_shop_note(home).shop == "tiny"
     with step(home) as working:
         assert working.shop.name == "tiny"
@@ -133,6 +137,44 @@ def test_no_run_begins_while_a_step_of_another_works(home: Home) -> None:
         with pytest.raises(SystemExit):
             begin(home, "r2").__enter__()
     assert list_runs(home) == []
+
+
+def test_another_process_sees_which_run_works_and_which_was_killed(home: Home) -> None:
+    with begin(home):
+        pass
+    working = (
+        "import sys; from pathlib import Path; from components.home.layout import Home;"
+        "from components.home.runs.lock import run_lock\n"
+        "with run_lock(Home(Path(sys.argv[1]))).hold('r1'): print('at work', flush=True); sys.stdin.read()"
+    )
+    words = [sys.executable, "-c", working, str(home.root)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "at work\n"
+        holder = lock_holder(home)
+        assert (holder and holder.run_id, [run.state for run in list_runs(home)]) == ("r1", ["running"])
+        process.kill()
+    assert (lock_holder(home), [run.state for run in list_runs(home)]) == (None, ["killed"])
+
+
+def test_looks_at_a_lock_keep_nobody_from_taking_it(home: Home) -> None:
+    run_lock(home).acquire("r1")
+    ended = Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            lock_holder(home)
+
+    with ThreadPoolExecutor(2) as pool:
+        looks = [pool.submit(look) for _ in range(2)]
+        try:
+            for _ in range(200):
+                with run_lock(home).hold("r1"):
+                    pass
+        finally:
+            ended.set()
+    assert [look.result() for look in looks] == [None, None]
+    assert lock_holder(home) is None
 
 
 def test_steps_work_under_the_lock_that_their_runner_holds(home: Home) -> None:
