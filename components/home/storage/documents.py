@@ -95,10 +95,11 @@ def put_tagged(location: BucketPath, content: bytes, tag: str | None) -> bool:
         return False
 
 
-def update_document(location: Location, change: Callable[[bytes | None], bytes]) -> bytes:
+def update_document(location: Location, change: Callable[[bytes | None], bytes], mode: int | None = None) -> bytes:
     """Change a document by a function of its content (None where there is none), whoever else does; return the new one.
 
-    The function may be called again with newer content, so it must have no other effect.
+    The function may be called again with newer content, so it must have no other effect. ``mode`` is the permissions of
+    a file; those of an object are its bucket's.
 
     Raises:
         StorageError: others changed it each time.
@@ -106,7 +107,7 @@ def update_document(location: Location, change: Callable[[bytes | None], bytes])
     if isinstance(location, Path):
         with _lock(location):
             content = change(content_of(location))
-            write_durably(location, content)
+            write_durably(location, content, mode)
             return content
     for attempt in range(ATTEMPTS):
         current = read_tagged(location)

@@ -1,28 +1,27 @@
-"""Who may ask: callers show an API key, once the home has a keys file."""
+"""Who may ask: callers show an API key, once the home has a document of keys."""
 
 import hmac
 import ipaddress
 import logging
 import socket
-import time
 from collections.abc import Iterable
 from functools import lru_cache
 from http import HTTPStatus
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 
-from components.contracts.errors import ConfigurationError
-from components.home.disk.presence import FileStamp, file_stamp
+from components.contracts.errors import ConfigurationError, RankloopError
+from components.home.storage.documents import Stamp, document_stamp, read_document
+from components.home.storage.locations import Location
 from components.home.trouble_log import TroubleLog
-from components.ranking_service.http.api_keys import ApiKey, hash_of, read_keys
+from components.ranking_service.http.api_keys import ApiKey, hash_of, parse_keys
 from components.ranking_service.http.problems import unavailable
 
 AUTHORIZATION, HOST = b"authorization", b"host"
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="rankloop"'}
 MAX_KEY_BYTES = 512
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 1.0  # between two looks at the document
 Headers = Iterable[tuple[bytes, bytes]]
 log = logging.getLogger("bentoml.rankloop.access")
 
@@ -68,29 +67,29 @@ def _is_local(address: str) -> bool:
 
 
 class Access:
-    """The callers that the keys file names now.
+    """The callers that the home's keys name now.
 
-    The file is looked at once a second at most. Keys that were good once stay good while the file is broken or gone:
-    nothing that happens to a file opens a service that was closed. A caller whose key cannot be checked until the file
-    can be read is asked to come again: an unreadable file is no proof that there are no keys, nor that there are some.
+    Keys that were good once stay good while their document is broken or gone: nothing that happens to it opens a
+    service that was closed. A caller whose key cannot be checked until the document can be read is asked to come again:
+    an unreadable document is no proof that there are no keys, nor that there are some.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, location: Location) -> None:
+        """Read the keys; ``follow`` reads them again."""
+        self._location = location
         self._keys: list[ApiKey] | None = None
-        self._stamp: FileStamp | None = None
-        self._looked = -LOOK_SECONDS
+        self._stamp: Stamp | None = None
         self._troubles = TroubleLog(log, logging.ERROR)
         self._is_unreadable = False
+        self.follow()
 
-    def caller(self, headers: Headers, now: float | None = None) -> str | None:
+    def caller(self, headers: Headers) -> str | None:
         """Return the name of the key that a request shows; None: no key was ever asked for, all is open.
 
         Raises:
             HTTPException: 401, with the challenge: no key, more than one, or one that is not known; 503, with
-                Retry-After: the file cannot be read, and it alone could tell.
+                Retry-After: the document cannot be read, and it alone could tell.
         """
-        self._look(time.monotonic() if now is None else now)
         if self._keys is None and self._is_unreadable:
             raise unavailable(UNREADABLE)
         if self._keys is None:
@@ -114,45 +113,38 @@ class Access:
                 name = known.name
         return name
 
-    def _look(self, now: float) -> None:
-        if now - self._looked < LOOK_SECONDS:
-            return
-        self._looked = now
+    def follow(self) -> None:
+        """Read the keys if they have changed; one thread at a time, for a bucket may let it wait."""
         try:
-            stamp = _stamp(self._path)
-            if stamp is None or stamp != self._stamp:
-                self._take(read_keys(self._path), stamp)
-            else:
-                self._say(None)
-            self._is_unreadable = False
-        except ConfigurationError as error:
-            self._is_unreadable = True
-            if not isinstance(error.__cause__, OSError):  # it was read: somebody meant to ask for keys
-                self._keys = self._keys or []
-            known = len(self._keys or ())
-            self._say(f"{error}; until then the keys known before stay good, {known} of them")
-
-    def _take(self, keys: list[ApiKey] | None, stamp: FileStamp | None) -> None:
-        if keys is None and self._keys is not None:
-            self._say(f"{self._path}: is gone; the keys known before stay good until the service starts again")
+            stamp, content = self._look()
+        except (OSError, RankloopError) as error:
+            self._stay(f"{self._location}: cannot be read ({error})")
             return
-        self._keys, self._stamp = keys, stamp
-        self._say(None)
+        try:
+            self._take(stamp, None if content is None else parse_keys(self._location, content))
+        except ConfigurationError as error:
+            self._keys = self._keys or []  # there is a document: somebody meant to ask for keys
+            self._stay(str(error))
+
+    def _look(self) -> tuple[Stamp | None, bytes | None]:
+        """Return the stamp of the document and, where it is not the known one, what it holds."""
+        stamp = document_stamp(self._location)
+        return stamp, None if stamp is None or stamp == self._stamp else read_document(self._location)
+
+    def _take(self, stamp: Stamp | None, keys: list[ApiKey] | None) -> None:
+        self._is_unreadable, trouble = False, None
+        if keys is not None:
+            self._keys, self._stamp = keys, stamp
+        elif stamp is None and self._keys is not None:
+            trouble = f"{self._location}: is gone; the keys known before stay good until the service starts again"
+        self._say(trouble)
+
+    def _stay(self, trouble: str) -> None:
+        self._is_unreadable = True
+        self._say(f"{trouble}; until then the keys known before stay good, {len(self._keys or ())} of them")
 
     def _say(self, trouble: str | None) -> None:
-        self._troubles.report("keys", trouble, ended=f"{self._path}: is followed again")
-
-
-def _stamp(path: Path) -> FileStamp | None:
-    """Return the stamp of the keys file; None if there is none.
-
-    Raises:
-        ConfigurationError: the file cannot be looked at.
-    """
-    try:
-        return file_stamp(path)
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be looked at ({error.strerror}); bring its disk back") from error
+        self._troubles.report("keys", trouble, ended=f"{self._location}: is followed again")
 
 
 def _key_in(value: bytes) -> bytes | None:

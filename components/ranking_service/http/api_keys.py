@@ -1,17 +1,16 @@
-"""The keys file of a home: who may ask the service, each known only by the hash of a random key."""
+"""The keys document of a home: who may ask the service, each known only by the hash of a random key."""
 
 import hashlib
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from components.contracts.errors import ConfigurationError
-from components.home.disk.durable import write_durably
-from components.home.disk.presence import content_of
+from components.home.storage.documents import read_document, update_document
+from components.home.storage.locations import Location
 
 OWNER_ONLY = 0o600
 PREFIX = "rk_"  # lets scanners for leaked secrets recognise a key
@@ -42,29 +41,51 @@ def hash_of(key: bytes) -> str:
     return hashlib.sha256(key).hexdigest()
 
 
-def read_keys(path: Path) -> list[ApiKey] | None:
-    """Read a keys file; None: there is none.
+def read_keys(location: Location) -> list[ApiKey] | None:
+    """Read the keys of a home; None: there is no document of them.
 
     Raises:
         ConfigurationError: it cannot be read, or holds something else.
+        StorageError: the bucket cannot be used.
     """
     try:
-        content = content_of(path)
-        return None if content is None else TypeAdapter(_KeysFile).validate_json(content).keys
+        content = read_document(location)
     except OSError as error:
         raise ConfigurationError(
-            f"{path}: cannot be read ({error.strerror}); make it readable for who serves"
+            f"{location}: cannot be read ({error.strerror}); make it readable for who serves"
         ) from error
+    return None if content is None else parse_keys(location, content)
+
+
+def parse_keys(location: Location, content: bytes) -> list[ApiKey]:
+    """Parse a document of keys.
+
+    Raises:
+        ConfigurationError: it holds something else.
+    """
+    try:
+        return TypeAdapter(_KeysFile).validate_json(content).keys
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "file"
         raise ConfigurationError(
-            f"{path}: {place}: {first['msg']}; expected what `rankloop keys add` writes: fix the file, or remove"
+            f"{location}: {place}: {first['msg']}; expected what `rankloop keys add` writes: fix the file, or remove"
             " it and add the keys again"
         ) from error
 
 
-def write_keys(path: Path, keys: Sequence[ApiKey]) -> None:
-    """Replace a keys file, readable for its owner alone; a reader finds the old keys or the new ones."""
-    content = json.dumps({"keys": [asdict(key) for key in keys]}, indent=1, ensure_ascii=False).encode()
-    write_durably(path, content + b"\n", mode=OWNER_ONLY)
+def update_keys(location: Location, change: Callable[[list[ApiKey]], Sequence[ApiKey]]) -> list[ApiKey]:
+    """Change the keys of a home, whoever else does, and return them; a file is readable for its owner alone.
+
+    Raises:
+        ConfigurationError: the document is broken.
+        StorageError: the bucket cannot be used.
+    """
+
+    def changed(content: bytes | None) -> bytes:
+        keys = [] if content is None else parse_keys(location, content)
+        document = {"keys": [asdict(key) for key in change(keys)]}
+        return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
+
+    read_keys(location)  # which says what to do about a file that cannot be read
+    return parse_keys(location, update_document(location, changed, mode=OWNER_ONLY))

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
+from threading import Event, Thread
 
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -22,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.ranking_service.answering.admission import REFUSAL_SECONDS, Rates
 from components.ranking_service.answering.answer_queue import AnswerQueue
-from components.ranking_service.http.access import Access, Headers, check_is_here
+from components.ranking_service.http.access import LOOK_SECONDS, Access, Headers, check_is_here
 from components.ranking_service.http.draining import Drain
 from components.ranking_service.http.problems import problem_response, unavailable
 from components.ranking_service.http.route import Admission, RouteTable
@@ -82,13 +83,16 @@ class EdgeMiddleware:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Follow signals, and write the log and spans, for as long as the server runs."""
+        """Follow signals and keys, and write the log and spans, for as long as the server runs."""
         parts = self._parts
         parts.drain.follow_signals()
         parts.log.start()
+        stopping = Event()
+        Thread(target=_follow, args=(parts.access, stopping), name="keys", daemon=True).start()
         try:
             yield
         finally:
+            stopping.set()
             parts.log.stop()
             if parts.tracing is not None:
                 parts.tracing.stop()
@@ -177,6 +181,12 @@ class EdgeMiddleware:
             self._parts.log.put(context)
         if self._parts.tracing is not None:
             self._parts.tracing.trace(scope, context)
+
+
+def _follow(access: Access, stopping: Event) -> None:
+    """Look at the keys beside the loop, which a bucket that does not answer must not hold up."""
+    while not stopping.wait(LOOK_SECONDS):
+        access.follow()
 
 
 def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:

@@ -8,14 +8,22 @@ from pathlib import Path
 import pytest
 from starlette.exceptions import HTTPException
 
-from components.ranking_service.http.access import LOOK_SECONDS, Access
-from components.ranking_service.http.api_keys import ApiKey, hash_of, write_keys
+from components.home.storage.documents import remove_document, write_document
+from components.home.storage.locations import BucketPath, Location
+from components.ranking_service.http.access import Access
+from components.ranking_service.http.api_keys import ApiKey, hash_of, update_keys
 
 KEY, OTHER = b"rk_the_first", b"rk_the_second"
 
 
-def keep(path: Path, **keys: bytes) -> None:
-    write_keys(path, [ApiKey(name, hash_of(key), "2026-01-01") for name, key in keys.items()])
+def keep(location: Location, **keys: bytes) -> None:
+    update_keys(location, lambda _: [ApiKey(name, hash_of(key), "2026-01-01") for name, key in keys.items()])
+
+
+def caller(access: Access, headers: list[tuple[bytes, bytes]]) -> str | None:
+    """Return who asks, by the keys as they are now."""
+    access.follow()
+    return access.caller(headers)
 
 
 def bearer(key: bytes) -> list[tuple[bytes, bytes]]:
@@ -63,42 +71,63 @@ def test_whatever_is_no_key_is_refused(path: Path, headers: list[tuple[bytes, by
     assert "rankloop keys add" in refused.value.detail
 
 
-def test_a_changed_file_is_followed(path: Path) -> None:
-    access = Access(path)
-    assert access.caller([], now=0.0) is None
-    keep(path, web=KEY)
-    with pytest.raises(HTTPException):
-        access.caller([], now=LOOK_SECONDS)
-    keep(path, web=OTHER)
-    assert access.caller(bearer(OTHER), now=2 * LOOK_SECONDS) == "web"
-    with pytest.raises(HTTPException):
-        access.caller(bearer(KEY), now=2 * LOOK_SECONDS)
+def test_changed_keys_are_followed(location: Location) -> None:
+    keys = location / "api_keys.json"
+    access = Access(keys)
+    assert caller(access, []) is None
+    keep(keys, web=KEY)
+    assert refusal(access, []) == 401
+    keep(keys, web=OTHER)
+    assert caller(access, bearer(OTHER)) == "web"
+    assert refusal(access, bearer(KEY)) == 401
 
 
-def test_a_broken_or_lost_file_keeps_the_keys_that_were_good(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    keep(path, web=KEY)
-    access = Access(path)
-    assert access.caller(bearer(KEY), now=0.0) == "web"
+def test_broken_or_lost_keys_stay_good(location: Location, caplog: pytest.LogCaptureFixture) -> None:
+    keys = location / "api_keys.json"
+    keep(keys, web=KEY)
+    access = Access(keys)
     with caplog.at_level(logging.ERROR):
-        path.write_text('{"keys":')
-        assert access.caller(bearer(KEY), now=1.0) == "web"
-        assert access.caller(bearer(KEY), now=2.0) == "web"
-        path.unlink()
-        assert access.caller(bearer(KEY), now=3.0) == "web"
-        with pytest.raises(HTTPException):
-            access.caller([], now=4.0)
+        write_document(keys, b'{"keys":')
+        assert caller(access, bearer(KEY)) == "web"
+        assert caller(access, bearer(KEY)) == "web"
+        remove_document(keys)
+        assert caller(access, bearer(KEY)) == "web"
+        assert refusal(access, []) == 401
     assert len(caplog.messages) == 2, "each complaint once"
+    keep(keys, web=OTHER)
+    assert caller(access, bearer(OTHER)) == "web"
+
+
+def test_an_older_file_that_takes_the_place_of_another_is_read(path: Path) -> None:
+    keep(path, web=KEY)
+    access = Access(path)
     keep(path, web=OTHER)
     os.utime(path, ns=(0, 0))  # a clock of coarse ticks may have given the first file's time
-    assert access.caller(bearer(OTHER), now=5.0) == "web"
+    assert caller(access, bearer(OTHER)) == "web"
 
 
 def test_a_file_that_is_broken_from_the_start_lets_nobody_in(path: Path) -> None:
     path.write_text("nonsense")
     access = Access(path)
-    assert refusal(access, bearer(KEY), now=0.0) == 503
+    assert refusal(access, bearer(KEY)) == 503
     path.unlink()
-    assert refusal(access, [], now=1.0) == 401, "somebody meant to ask for keys"
+    assert refusal(access, []) == 401, "somebody meant to ask for keys"
+
+
+def test_a_bucket_that_cannot_be_used_says_nothing_of_keys(
+    bucket: BucketPath, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    access, closed = Access(bucket / "open.json"), Access(bucket / "api_keys.json")
+    keep(bucket / "api_keys.json", web=KEY)
+    assert caller(closed, bearer(KEY)) == "web"
+    with monkeypatch.context() as wrong:
+        wrong.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+        assert refusal(access, []) == refusal(access, []) == 503
+        assert refusal(closed, bearer(OTHER)) == 503, "it may be new"
+        assert caller(closed, bearer(KEY)) == "web"
+    assert caplog.text.count("until then the keys known before stay good") == 2, "said once each"
+    assert caller(access, []) is None
+    assert refusal(closed, bearer(OTHER)) == 401
 
 
 def in_the_way(path: Path) -> None:
@@ -114,37 +143,36 @@ def test_a_file_that_cannot_be_read_says_nothing_of_keys(
     path: Path, caplog: pytest.LogCaptureFixture, hide: Callable[[Path], None]
 ) -> None:
     access = Access(path)
-    assert access.caller([], now=0.0) is None
     hide(path)
     with pytest.raises(HTTPException) as refused:
-        access.caller(bearer(KEY), now=1.0)
+        caller(access, bearer(KEY))
     assert (refused.value.status_code, refused.value.headers) == (503, {"Retry-After": "1"})
-    assert refusal(access, [], now=2.0) == 503
+    assert refusal(access, []) == 503
     assert caplog.text.count("until then the keys known before stay good") == 1, "said once"
     path.rmdir() if hide is in_the_way else path.unlink()
-    assert access.caller([], now=3.0) is None
+    assert caller(access, []) is None
     hide(path)
-    assert refusal(access, [], now=4.0) == 503
+    assert refusal(access, []) == 503
     assert caplog.text.count("until then the keys known before stay good") == 2, "it is another time"
 
 
 def test_a_file_that_cannot_be_read_keeps_the_keys_that_were_good(path: Path) -> None:
     keep(path, web=KEY)
     access = Access(path)
-    assert access.caller(bearer(KEY), now=0.0) == "web"
+    assert caller(access, bearer(KEY)) == "web"
     path.unlink()
     in_the_way(path)
-    assert access.caller(bearer(KEY), now=1.0) == "web"
-    assert refusal(access, bearer(OTHER), now=1.0) == 503, "it may be new"
-    assert refusal(access, [], now=1.0) == 401
+    assert caller(access, bearer(KEY)) == "web"
+    assert refusal(access, bearer(OTHER)) == 503, "it may be new"
+    assert refusal(access, []) == 401
     path.rmdir()
     keep(path, web=OTHER)
-    assert access.caller(bearer(OTHER), now=2.0) == "web"
-    assert refusal(access, bearer(KEY), now=2.0) == 401
+    assert caller(access, bearer(OTHER)) == "web"
+    assert refusal(access, bearer(KEY)) == 401
 
 
-def refusal(access: Access, headers: list[tuple[bytes, bytes]], now: float) -> int:
+def refusal(access: Access, headers: list[tuple[bytes, bytes]]) -> int:
     """The status by which a caller is refused."""
     with pytest.raises(HTTPException) as refused:
-        access.caller(headers, now)
+        caller(access, headers)
     return refused.value.status_code

@@ -25,7 +25,7 @@ from components.ranking_service.answering.admission import Rates, retry_later
 from components.ranking_service.answering.answer_queue import AnswerQueue
 from components.ranking_service.http import edge
 from components.ranking_service.http.access import Access
-from components.ranking_service.http.api_keys import ApiKey, hash_of, write_keys
+from components.ranking_service.http.api_keys import ApiKey, hash_of, update_keys
 from components.ranking_service.http.draining import Drain
 from components.ranking_service.http.edge import EdgeDependencies, EdgeMiddleware
 from components.ranking_service.settings import Limits
@@ -56,7 +56,8 @@ class FullQueue(AnswerQueue):
 
 
 def closed(parts: EdgeDependencies, tmp_path: Path) -> EdgeDependencies:
-    write_keys(tmp_path / "api_keys.json", [ApiKey("web", hash_of(KEY.encode()), "2026-01-01")])
+    update_keys(tmp_path / "api_keys.json", lambda _: [ApiKey("web", hash_of(KEY.encode()), "2026-01-01")])
+    parts.access.follow()
     return parts
 
 
