@@ -1,23 +1,21 @@
 """Environments: which bundle each one serves, and how it came to that.
 
-Promotion and rollback are one write of one small document. ``PointerTarget`` says where that document lives: a file in
-the home on one machine, a file in the Git repository of a cluster.
+Promotion and rollback are one change of one small document. ``PointerTarget`` says where that document lives: in the
+home, or in the Git repository of a cluster.
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Literal, Protocol
 
 from components.bundles.digest import short
-from components.contracts.errors import PromotionError
+from components.contracts.errors import PromotionError, RankloopError, is_out_of_space
 from components.contracts.json_documents import closed, parse_json
-from components.home.disk.durable import write_durably
-from components.home.disk.file_lock import FileLock
-from components.home.disk.presence import content_of, names_in
 from components.home.layout import NAME_ADVICE, is_environment_name
+from components.home.storage.documents import list_names, read_document, update_document, write_document
+from components.home.storage.locations import Location
 
 COPY = ".copy"
 Action = Literal["promote", "rollback"]
@@ -64,107 +62,131 @@ class PointerTarget(Protocol):
     def read(self, environment: str) -> Pointer:
         """Return an environment's pointer; one without moves when nothing was promoted."""
 
-    def write(self, pointer: Pointer, message: str) -> str:
-        """Keep a pointer, with a message that says why; return where it is now (a path, a commit)."""
+    def move(self, environment: str, decide: Callable[[Pointer], Move | None]) -> Pointer:
+        """Make the move that is decided on, unless it is None; return the pointer before it.
 
-    def alone(self) -> AbstractContextManager[None]:
-        """Wait until nobody else moves a pointer, and keep others waiting: a move reads, decides and writes."""
+        Nobody else's move comes between the pointer that ``decide`` is given and the move. It may be called again with
+        a newer pointer.
+        """
 
 
 @dataclass(frozen=True)
 class PointerFiles:
-    """Pointers as JSON files of a folder, one an environment, each with a copy, ``.<environment>.json.copy``."""
+    """Pointers as JSON documents, one an environment, each with a copy, ``.<environment>.json.copy``."""
 
-    folder: Path
+    place: Location
 
     def environments(self) -> list[str]:
         """Names of the environments that have a pointer."""
-        return [name.removesuffix(".json") for name in names_in(self.folder) if _is_pointer(name)]
+        return [name.removesuffix(".json") for name in list_names(self.place) if _is_pointer(name)]
 
     def read(self, environment: str) -> Pointer:
         """Return an environment's pointer.
 
         Raises:
-            PromotionError: its file cannot be read, is no JSON, or holds no moves that can have been made one after
+            PromotionError: its document cannot be read, is no JSON, or holds no moves that can have been made one after
                 the other.
+            ConfigurationError, StorageError: the bucket cannot be used.
         """
-        path = self._path(environment)
-        content = _content(path)
-        return Pointer(environment) if content is None else _pointer(path, environment, content)
+        location = self._location(environment)
+        return _pointer(location, environment, _content(location))
 
     def has(self, environment: str) -> bool:
-        """Say whether an environment has a file.
+        """Say whether an environment has a pointer.
 
         Raises:
             PromotionError: its folder cannot be looked at.
+            ConfigurationError, StorageError: the bucket cannot be used.
         """
-        return _content(self._path(environment)) is not None
+        return _content(self._location(environment)) is not None
 
-    def write(self, pointer: Pointer, message: str) -> str:
-        """Replace an environment's file at once, and then its copy."""
-        path = self._path(pointer.environment)
-        content = {"bundle": pointer.bundle, "why": message, **asdict(pointer)}
-        written = json.dumps(content, indent=1).encode()
-        write_durably(path, written)
-        with suppress(OSError):  # the move is made, whether or not it can be copied
-            write_durably(path.with_name(f".{path.name}{COPY}"), written)
-        return str(path)
+    def move(self, environment: str, decide: Callable[[Pointer], Move | None]) -> Pointer:
+        """Make the move that is decided on, unless it is None; return the pointer before it.
+
+        Raises:
+            PromotionError: the document cannot be read or changed.
+            OSError: the disk is full.
+            ConfigurationError, StorageError: the bucket cannot be used.
+        """
+        location = self._location(environment)
+        before = self.read(environment)
+
+        def moved(content: bytes | None) -> bytes:
+            nonlocal before
+            before = _pointer(location, environment, content)
+            move = decide(before)
+            return content if move is None and content is not None else _document(before, move)
+
+        try:
+            document = update_document(location, moved)
+        except OSError as error:
+            if is_out_of_space(error):
+                raise
+            raise PromotionError(f"{location}: cannot be changed ({error}); make it writable, then again") from error
+        self._copy(environment, document)
+        return before
 
     def copies(self) -> list[Pointer]:
         """Return what the copies that can be read say."""
         pointers = []
-        for path in sorted(self.folder.glob(f".*.json{COPY}")):
-            with suppress(PromotionError, OSError):
-                environment = path.name.removeprefix(".").removesuffix(f".json{COPY}")
-                pointers.append(_pointer(path, environment, path.read_bytes()))
+        for name in list_names(self.place):
+            environment = name.removeprefix(".").removesuffix(f".json{COPY}")
+            if name == f".{environment}.json{COPY}":
+                with suppress(PromotionError):
+                    pointers.append(_pointer(self.place / name, environment, _content(self.place / name)))
         return pointers
 
     def restore(self, pointer: Pointer) -> None:
-        """Write a pointer whose file was lost; one that cannot be read is kept as ``.<environment>.json.damaged``."""
-        path = self._path(pointer.environment)
-        if path.exists():
-            path.replace(path.with_name(f".{path.name}.damaged"))
-        self.write(pointer, f"{pointer.environment}: put back what was lost")
+        """Write a pointer that was lost; a document that is no pointer is kept as ``.<environment>.json.damaged``."""
+        location = self._location(pointer.environment)
+        damaged = _content(location)
+        if damaged is not None:
+            write_document(location.with_name(f".{location.name}.damaged"), damaged)
+        document = _json(pointer, f"{pointer.environment}: put back what was lost")
+        write_document(location, document)
+        self._copy(pointer.environment, document)
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Hold a lock on a file of its own, which, unlike a pointer's, no write replaces; it ends with its process."""
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(FileLock(self.folder / ".lock").held())
-            except OSError as error:
-                raise PromotionError(
-                    f"{self.folder}: cannot be locked ({error}); make it writable, then again"
-                ) from error
-            yield
+    def _copy(self, environment: str, document: bytes) -> None:
+        with suppress(OSError, RankloopError):  # the move is made, whether or not it can be copied
+            location = self._location(environment)
+            write_document(location.with_name(f".{location.name}{COPY}"), document)
 
-    def _path(self, environment: str) -> Path:
+    def _location(self, environment: str) -> Location:
         if not is_environment_name(environment):
             raise PromotionError(f"environment {environment!r}: {NAME_ADVICE}")
-        return self.folder / f"{environment}.json"
+        return self.place / f"{environment}.json"
 
 
-def _content(path: Path) -> bytes | None:
+def _content(location: Location) -> bytes | None:
     try:
-        return content_of(path)
+        return read_document(location)
     except OSError as error:
-        raise PromotionError(f"{path}: cannot be read ({error}); make it readable, then try again") from error
+        raise PromotionError(f"{location}: cannot be read ({error}); make it readable, then try again") from error
 
 
-def _pointer(path: Path, environment: str, content: bytes) -> Pointer:
+def _pointer(location: Location, environment: str, content: bytes | None) -> Pointer:
     try:
-        return Pointer(environment, _moves(content))
+        return Pointer(environment, () if content is None else _moves(content))
     except ValueError as error:
         raise PromotionError(
-            f"{path}: unreadable ({error}); `rankloop run` restores it from its copy, or from the last run"
+            f"{location}: unreadable ({error}); `rankloop run` restores it from its copy, or from the last run"
         ) from error
 
 
-def write_pointer(target: PointerTarget, pointer: Pointer, move: Move) -> Pointer:
-    """Make one move; this is the only way in which what an environment serves ever changes."""
-    moved = Pointer(pointer.environment, (*pointer.moves, move))
-    target.write(moved, f"{pointer.environment}: {move.action} {short(move.bundle)} (run {move.run_id})")
-    return moved
+def message_of(environment: str, move: Move) -> str:
+    """Say in one line what a move did."""
+    return f"{environment}: {move.action} {short(move.bundle)} (run {move.run_id})"
+
+
+def _document(before: Pointer, move: Move | None) -> bytes:
+    if move is None:
+        return _json(before, f"{before.environment}: nothing was promoted")
+    after = Pointer(before.environment, (*before.moves, move))
+    return _json(after, message_of(after.environment, move))
+
+
+def _json(pointer: Pointer, why: str) -> bytes:
+    return json.dumps({"bundle": pointer.bundle, "why": why, **asdict(pointer)}, indent=1).encode()
 
 
 def _is_pointer(name: str) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from components.bundles.digest import short
-from components.bundles.environments import Move, Pointer, PointerFiles, PointerTarget, write_pointer
+from components.bundles.environments import Move, Pointer, PointerFiles, PointerTarget
 from components.bundles.loading import Bundle, load_ranker
 from components.bundles.store import LATEST, find_bundle, published_names
 from components.contracts.errors import BundleError, PromotionError
@@ -33,13 +33,15 @@ def promote(
     bundle = find_bundle(home.models, shop, reference)
     check_promotable(bundle)
     load_ranker(bundle)
-    pointers = target or PointerFiles(home.environments)
-    with pointers.alone():
-        pointer = pointers.read(environment)
-        if pointer.bundle == bundle.digest:
-            reason = f"{environment} already serves {short(bundle.digest)}; nothing to change"
-            return PointerChange(environment, pointer.bundle, bundle.digest, False, reason)
-        write_pointer(pointers, pointer, Move("promote", bundle.digest, bundle.sidecar.run_id, now))
+
+    def to_bundle(pointer: Pointer) -> Move | None:
+        is_served = pointer.bundle == bundle.digest
+        return None if is_served else Move("promote", bundle.digest, bundle.sidecar.run_id, now)
+
+    pointer = (target or PointerFiles(home.environments)).move(environment, to_bundle)
+    if pointer.bundle == bundle.digest:
+        reason = f"{environment} already serves {short(bundle.digest)}; nothing to change"
+        return PointerChange(environment, pointer.bundle, bundle.digest, False, reason)
     reason = f"{environment} now serves {short(bundle.digest)} of run {bundle.sidecar.run_id}{_instead_of(pointer)}"
     return PointerChange(environment, pointer.bundle, bundle.digest, True, reason)
 
@@ -51,12 +53,14 @@ def rollback(home: Home, shop: str, environment: str, now: str, target: PointerT
         PromotionError: there is nothing to go back to.
         BundleError: the earlier bundle is missing or was tampered with.
     """
-    pointers = target or PointerFiles(home.environments)
-    with pointers.alone():
-        pointer = pointers.read(environment)
+
+    def to_earlier(pointer: Pointer) -> Move:
         earlier = _earlier(pointer)
         load_ranker(find_bundle(home.models, shop, earlier.bundle))
-        write_pointer(pointers, pointer, Move("rollback", earlier.bundle, earlier.run_id, now))
+        return Move("rollback", earlier.bundle, earlier.run_id, now)
+
+    pointer = (target or PointerFiles(home.environments)).move(environment, to_earlier)
+    earlier = _earlier(pointer)
     reason = f"{environment} serves {short(earlier.bundle)} of run {earlier.run_id} again{_instead_of(pointer)}"
     return PointerChange(environment, pointer.bundle, earlier.bundle, True, reason)
 

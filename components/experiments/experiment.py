@@ -1,18 +1,18 @@
 """The experiment of an environment: which arms its users are spread over, and which arm ranks unseen.
 
 ``<home>/experiments/<environment>.toml`` is the interface: written and reviewed like code, followed by the service.
-Without the file every user is in the champion's arm.
+Without it every user is in the champion's arm.
 """
 
 import tomllib
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from components.contracts.errors import ConfigurationError
-from components.home.disk.presence import status_of
 from components.home.layout import NAME_ADVICE, Home, is_environment_name
+from components.home.storage.documents import read_document
+from components.home.storage.locations import Location
 from components.shop.document import describe_mistakes
 from components.shop.sources import Settings
 
@@ -20,7 +20,7 @@ ArmName = Literal["champion", "challenger", "baseline"]
 ARMS: tuple[ArmName, ...] = get_args(ArmName)
 CHAMPION: ArmName = "champion"
 LATEST = "latest"
-MOST_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024
 TOLERANCE = 1e-6  # shares are written by hand, as decimals
 
 Share = Annotated[float, Field(gt=0, le=1, strict=True, allow_inf_nan=False)]
@@ -58,11 +58,11 @@ class Shadow(Settings):
 
 
 class Experiment(Settings):
-    """Arms and their shares, under a name that spreads the users: a new name spreads them anew."""
+    """Arms and their shares, under a name that spreads the users: a new name spreads them again."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="Lower-case letters, digits, - and _.")
     arms: Arms = Field(description="The arms and their shares.")
-    shadow: Annotated[Shadow | None, BeforeValidator(lambda found: _as_section(found))] = Field(
+    shadow: Annotated[Shadow | None, BeforeValidator(lambda value: _as_section(value))] = Field(
         None, description="An arm that ranks unseen: its name, or a section."
     )
 
@@ -70,8 +70,8 @@ class Experiment(Settings):
     def _whole(self) -> Self:
         total = sum(self.shares.values())
         if abs(total - 1) > TOLERANCE:
-            told = ", ".join(f"{arm} {share:g}" for arm, share in self.shares.items())
-            raise ValueError(f"arms: found shares that add up to {total:g} ({told}), expected 1")
+            shares = ", ".join(f"{arm} {share:g}" for arm, share in self.shares.items())
+            raise ValueError(f"arms: found shares that add up to {total:g} ({shares}), expected 1")
         return self
 
     @model_validator(mode="after")
@@ -85,8 +85,8 @@ class Experiment(Settings):
     @property
     def shares(self) -> dict[str, float]:
         """Each arm's share of the users, champion first."""
-        found: dict[str, Arm | None] = {name: getattr(self.arms, name) for name in ARMS}
-        return {name: arm.share for name, arm in found.items() if arm}
+        arms: dict[str, Arm | None] = {name: getattr(self.arms, name) for name in ARMS}
+        return {name: arm.share for name, arm in arms.items() if arm}
 
     @property
     def challenger_bundle(self) -> str | None:
@@ -96,7 +96,7 @@ class Experiment(Settings):
         return (self.shadow.bundle or LATEST) if self.shadow else None
 
 
-def experiment_file(home: Home, environment: str) -> Path:
+def experiment_file(home: Home, environment: str) -> Location:
     """Where the experiment of an environment is written.
 
     Raises:
@@ -107,32 +107,36 @@ def experiment_file(home: Home, environment: str) -> Path:
     return home.experiments / f"{environment}.toml"
 
 
-def read_experiment(path: Path) -> Experiment | None:
-    """Read an experiment; None if there is no file, for then none is running.
+def read_experiment(location: Location) -> Experiment | None:
+    """Read an experiment; None if there is no document, for then none is running.
 
     Raises:
-        ConfigurationError: the file cannot be read, is too large, is not TOML, or a key is wrong, which is named.
+        ConfigurationError: it cannot be read, is too large, is not TOML, or a key is wrong, which is named.
+        StorageError: the bucket cannot be used.
     """
     try:
-        if status_of(path) is None:
-            return None
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+        content = read_document(location)
     except OSError as error:
-        raise ConfigurationError(f"{path}: the experiment cannot be read ({error}); make it a readable file") from error
-    if len(content) > MOST_BYTES:
-        raise ConfigurationError(f"{path}: found more than {MOST_BYTES:,} bytes, expected an experiment of a few lines")
-    return _parsed(content, path)
+        raise ConfigurationError(
+            f"{location}: the experiment cannot be read ({error}); make it a readable file"
+        ) from error
+    if content is None:
+        return None
+    if len(content) > MAX_BYTES:
+        raise ConfigurationError(
+            f"{location}: found more than {MAX_BYTES:,} bytes, expected an experiment of a few lines"
+        )
+    return _parsed(content, location)
 
 
-def _parsed(content: bytes, path: Path) -> Experiment:
+def _parsed(content: bytes, location: Location) -> Experiment:
     try:
         return Experiment.model_validate(tomllib.loads(content.decode()))
     except ValidationError as error:
-        raise ConfigurationError(f"{path}: {describe_mistakes(error, Experiment)}") from error
+        raise ConfigurationError(f"{location}: {describe_mistakes(error, Experiment)}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigurationError(f"{path}: this is not TOML: {error}") from error
+        raise ConfigurationError(f"{location}: this is not TOML: {error}") from error
 
 
-def _as_section(found: Any) -> Any:
-    return {"arm": found} if isinstance(found, str) else found
+def _as_section(value: Any) -> Any:
+    return {"arm": value} if isinstance(value, str) else value

@@ -29,14 +29,14 @@ def running_experiment(home: Home, environment: str) -> Experiment:
     Raises:
         ConfigurationError: there is none, or its file is wrong.
     """
-    path = experiment_file(home, environment)
-    found = read_experiment(path)
-    if found is None:
+    location = experiment_file(home, environment)
+    experiment = read_experiment(location)
+    if experiment is None:
         raise ConfigurationError(
-            f"{path}: found no experiment, expected a file that gives its `name` and each arm's share, such as"
+            f"{location}: found no experiment, expected a file that gives its `name` and each arm's share, such as"
             " `arms.champion.share = 0.9` and `arms.challenger.share = 0.1`; `rankloop experiment --help` shows one"
         )
-    return found
+    return experiment
 
 
 def read_out(home: Home, environment: str, horizon: timedelta) -> Document:

@@ -1,11 +1,11 @@
 import json
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from components.bundles.environments import Pointer, PointerFiles
+from components.bundles.environments import Move, Pointer, PointerFiles, message_of
 from components.bundles.promotion import named_bundle, promote, rollback
 from components.bundles.store import publish_folder
 from components.contracts.errors import BundleError, PromotionError
@@ -164,7 +164,11 @@ def test_a_reader_never_sees_half_a_pointer_when_the_disk_is_full(home: Home, mo
         with pytest.raises(OSError, match="No space left"):
             promote(home, "corner", second, "local", NOW)
     assert live(home) == first
-    assert sorted(path.name for path in home.environments.iterdir()) == [".local.json.copy", ".lock", "local.json"]
+    assert sorted(path.name for path in home.environments.iterdir()) == [
+        ".local.json.copy",
+        ".local.json.lock",
+        "local.json",
+    ]
 
 
 @dataclass
@@ -177,13 +181,13 @@ class Messages:
     def read(self, environment: str) -> Pointer:
         return self.kept.get(environment, Pointer(environment))
 
-    def write(self, pointer: Pointer, message: str) -> str:
-        self.kept[pointer.environment] = pointer
-        self.messages.append(message)
-        return message
-
-    def alone(self) -> AbstractContextManager[None]:
-        return nullcontext()
+    def move(self, environment: str, decide: Callable[[Pointer], Move | None]) -> Pointer:
+        before = self.read(environment)
+        move = decide(before)
+        if move is not None:
+            self.kept[environment] = Pointer(environment, (*before.moves, move))
+            self.messages.append(message_of(environment, move))
+        return before
 
 
 def test_another_target_sees_the_same_moves(home: Home) -> None:
