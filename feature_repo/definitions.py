@@ -51,7 +51,7 @@ def definitions_of(chosen: FeatureSet, current: bool = False, sessions: Path | N
     user = Entity(name="user", join_keys=["user_id"], value_type=ValueType.STRING, description="A shop's customer.")
     item = Entity(name="item", join_keys=["item_id"], value_type=ValueType.STRING, description="A catalogue item.")
     entities = {"user_features": user, "item_features": item}
-    schemas = view_schemas(chosen.shape)
+    schemas = view_schemas(chosen.settings)
     sources = {view: snapshot_source(chosen, view, current) for view in schemas}
     views = [feature_view(view, schema, entities[view], sources[view], chosen) for view, schema in schemas.items()]
     service = FeatureService(

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from components.features.snapshots import revision
-from components.features.snapshots.revision import feature_revision
+from components.features.snapshots import schemas
+from components.features.snapshots.schemas import feature_revision
 from components.ranking import features
 from components.ranking.features import feature_list
 from tests.components.features.frames import PLAIN
@@ -46,7 +46,7 @@ def test_versions_cover_the_modules_that_compute() -> None:
 def test_another_version_or_name_or_setting_is_another_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     lists, revisions = {feature_list()}, {feature_revision(PLAIN), feature_revision(replace(PLAIN, browsing=("view",)))}
     monkeypatch.setattr(features, "FEATURE_LIST_VERSION", 2)
-    monkeypatch.setattr(revision, "VIEWS_VERSION", 2)
+    monkeypatch.setattr(schemas, "VIEWS_VERSION", 2)
     lists.add(feature_list())
     revisions.add(feature_revision(PLAIN))
     monkeypatch.setattr(features, "FEATURE_NAMES", features.FEATURE_NAMES[1:])

@@ -11,13 +11,13 @@ from components.contracts.errors import FeatureError
 from components.contracts.handles import Handle
 from components.contracts.steps.declared import StepResult
 from components.contracts.steps.facts import FeatureFacts, ViewFacts
-from components.features.settings import Shape, shape_of
+from components.features.settings import FeatureSettings, feature_settings
 from components.features.snapshots.calendar import calendar
 from components.features.snapshots.earlier_layout import carry_over
 from components.features.snapshots.plan import run_plan, snapshot_plan
 from components.features.snapshots.pool import POOL, PoolFile, pool_name, prune_pool, write_snapshot
-from components.features.snapshots.revision import feature_revision
 from components.features.snapshots.rows_digest import rows_digests
+from components.features.snapshots.schemas import feature_revision
 from components.features.snapshots.sets import (
     VIEWS,
     FeatureSet,
@@ -44,22 +44,22 @@ def build_features(shop: Shop, home: Home, clean: Handle, say: Callable[[str], N
         FeatureError: no event lies before the as-of, or a row would be newer than its snapshot.
     """
     carry_over(home.features)
-    shape = shape_of(shop)
-    revision = feature_revision(shape)
+    settings = feature_settings(shop)
+    revision = feature_revision(settings)
     with clean_workspace(handed_tables(clean), clean.versions) as space:
         first, rows_in = _span(space, clean.moment)
         days = tuple(day for day in calendar(shop, clean.moment).snapshot_days if day > first)
         say("looking for what is new")
-        digests = rows_digests(space, days, shape)
+        digests = rows_digests(space, days, settings)
         names = {(view, day): pool_name(revision, view, day, digests[day]) for view in VIEWS for day in days}
         pooled = pooled_files(home.features, names.values())
         missing = sorted({day for (_, day), name in names.items() if name not in pooled})
         if missing:
-            pooled |= _compute(space, missing, home.features / POOL, names, shape, say)
+            pooled |= _compute(space, missing, home.features / POOL, names, settings, say)
     described = SetDescription(
         project=shop.name,
         revision=revision,
-        shape=shape,
+        settings=settings,
         ttl_days=shop.features.ttl_days,
         snapshot_days=shop.features.snapshot_days,
         as_of=clean.moment,
@@ -94,12 +94,12 @@ def _compute(
     days: list[datetime],
     pool: Location,
     names: Mapping[tuple[str, datetime], str],
-    shape: Shape,
+    settings: FeatureSettings,
     say: Callable[[str], None],
 ) -> dict[str, PoolFile]:
     """Compute the snapshots of some days into the pool; return its new files by name."""
     say("preparing events")
-    plan = snapshot_plan(space, shape, days)
+    plan = snapshot_plan(space, settings, days)
 
     def compute(day: datetime) -> list[PoolFile]:
         return [write_snapshot(pool, names[view.name, day], rows) for view, rows in run_plan(plan, space, day)]

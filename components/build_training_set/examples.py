@@ -107,7 +107,7 @@ def _write_examples(
     say("collecting outcomes")
     with clean_workspace(handed_tables(clean), clean.versions) as space:
         every = [time for split in SPLITS for time in times[split]]
-        known = outcomes(space, every, when.horizon, clean.moment, chosen.shape)
+        known = outcomes(space, every, when.horizon, clean.moment, chosen.settings)
     known = {time: _of_known_users(table, chosen, when, time) for time, table in known.items()}
     splits: dict[str, SplitFacts] = {}
     impressions: ImpressionFacts | None = None
@@ -151,7 +151,7 @@ def _logged(
         yield None
         return
     window = Window(train[0], when.validation[0], when.horizon, when.as_of)
-    with impression_log(clean, window, chosen.shape) as log:
+    with impression_log(clean, window, chosen.settings) as log:
         yield log
 
 

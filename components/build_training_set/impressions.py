@@ -19,10 +19,10 @@ import pyarrow.compute as pc
 from components.build_training_set.sampling import request_hashes
 from components.contracts.handles import Handle
 from components.contracts.tables import CANONICAL
-from components.features.inputs.coded import since
+from components.features.inputs.encoded import valid_since
 from components.features.inputs.moment import MICROSECOND, microseconds
-from components.features.inputs.successes import merchandise, successes
-from components.features.settings import Shape
+from components.features.inputs.positive_events import merchandise_only, positive_events
+from components.features.settings import FeatureSettings
 from components.home.handed import handed_tables
 from components.lake.engine import Workspace, open_workspace
 
@@ -74,24 +74,26 @@ class ImpressionLog:
 
 
 @contextmanager
-def impression_log(clean: Handle, window: Window, shape: Shape) -> Iterator[ImpressionLog]:
+def impression_log(clean: Handle, window: Window, settings: FeatureSettings) -> Iterator[ImpressionLog]:
     """Open the impressions of a window, labelled with what followed."""
     with open_workspace() as space:
         folder = handed_tables(clean)
         tables = {name: space.delta_table(folder / name, CANONICAL[name], clean.versions.get(name)) for name in TABLES}
-        shown = space.store("shown", _labelled(tables, window, shape))
+        shown = space.store("shown", _labelled(tables, window, settings))
         every = shown.group_by(REQUEST).agg(at=shown.at.min(), taught=shown.label.any())
         found = space.fetch(every.order_by("at", *REQUEST))
         yield ImpressionLog(space, shown, found.filter(found["taught"]).drop_columns("taught"), len(found))
 
 
-def _labelled(tables: dict[str, ir.Table], window: Window, shape: Shape) -> ir.Table:
+def _labelled(tables: dict[str, ir.Table], window: Window, settings: FeatureSettings) -> ir.Table:
     """The merchandise that each request showed, an item once, with its label and its request's time."""
-    rows = merchandise(_shown(tables["impressions"], window), tables["items"], window.as_of, shape)
-    found = successes(tables["events"], window.first, window.last + window.horizon, window.as_of, shape)
-    found = found.select("user_id", "item_id", event_request=found.request_id, success=since(found.event_time))
-    by_user = _followed(rows, found.drop("event_request"), ["user_id", "item_id"], window)
-    answers = found.select("item_id", "success", request_id="event_request")
+    rows = merchandise_only(_shown(tables["impressions"], window), tables["items"], window.as_of, settings)
+    successes = positive_events(tables["events"], window.first, window.last + window.horizon, window.as_of, settings)
+    successes = successes.select(
+        "user_id", "item_id", event_request=successes.request_id, success=valid_since(successes.event_time)
+    )
+    by_user = _followed(rows, successes.drop("event_request"), ["user_id", "item_id"], window)
+    answers = successes.select("item_id", "success", request_id="event_request")
     by_request = _followed(rows, answers, ["request_id", "item_id"], window)
     hits = by_user.union(by_request, distinct=True).mutate(label=True)
     keys = [*REQUEST, "item_id"]
@@ -101,7 +103,7 @@ def _labelled(tables: dict[str, ir.Table], window: Window, shape: Shape) -> ir.T
 
 def _shown(impressions: ir.Table, window: Window) -> ir.Table:
     """An item once a request, where it stood highest; every row carries its request's first time."""
-    rows = impressions.mutate(at=since(impressions.event_time)).filter(
+    rows = impressions.mutate(at=valid_since(impressions.event_time)).filter(
         lambda row: (row.at >= microseconds(window.first)) & (row.at < microseconds(window.last)),
         impressions.user_id.notnull(),
     )

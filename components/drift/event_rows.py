@@ -21,7 +21,7 @@ import pyarrow as pa
 from components.contracts.tables import CANONICAL
 from components.drift.kinds import ColumnKind
 from components.drift.sketches import TableSketch, sketch_table
-from components.features.inputs.catalogue import category_word, held_at
+from components.features.inputs.catalogue import category_path, clean_rows_valid_at
 from components.features.inputs.moment import utc
 from components.lake.engine import open_workspace
 from components.shop.settings import Shop
@@ -61,7 +61,7 @@ def event_rows(shop: Shop, span: CleanEvents) -> Iterator[pa.RecordBatchReader]:
             space.delta_table(span.clean / name, CANONICAL[name], span.versions.get(name))
             for name in ("events", "items")
         )
-        yield space.stream(_described(_within(events, span), held_at(items, "item_id", span.end), shop))
+        yield space.stream(_described(_within(events, span), clean_rows_valid_at(items, "item_id", span.end), shop))
 
 
 def _within(events: ir.Table, span: CleanEvents) -> ir.Table:
@@ -76,7 +76,7 @@ def _described(events: ir.Table, items: ir.Table, shop: Shop) -> ir.Table:
     words: dict[str, ir.Value] = {}
     if shop.items is not None:
         levels = range(1, len(shop.items.category) + 1)
-        words |= {f"category_{level}": category_word(items.category, level) for level in levels}
+        words |= {f"category_{level}": category_path(items.category, level) for level in levels}
         words |= {"brand": items.brand} if shop.items.brand else {}
     named = items.select(item=items.item_id, **words)
     rows = events.left_join(named, events.item_id == named.item)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from components.contracts.ranking_examples import ExamplesManifest, Split
 from components.features.inputs.moment import utc
-from components.features.settings import Shape, shape_of
+from components.features.settings import FeatureSettings, feature_settings
 from components.features.snapshots.calendar import calendar
 from components.features.snapshots.plan import run_plan, snapshot_plan
 from components.features.snapshots.workspace import Workspace, clean_workspace
@@ -56,7 +56,7 @@ def probe_future(
     requests = requests[np.unique(np.linspace(0, len(requests) - 1, PROBED_USERS).astype(int))]
     day = calendar(shop, datetime.fromisoformat(manifest.as_of)).snapshot_day(time)
     with clean_workspace(clean, versions) as space:
-        views = PoisonedWorkspace(space, time, shape_of(shop)).snapshots(day, shape_of(shop))
+        views = PoisonedWorkspace(space, time, feature_settings(shop)).snapshots(day, feature_settings(shop))
     item_table, users = item_rows(views["item_features"]), views["user_features"]
     asked = heldout.requests["user_id"].take(pa.array(requests)).combine_chunks()
     user_table = user_rows(users.take(pc.index_in(asked, value_set=users["user_id"].combine_chunks())), item_table)
@@ -65,7 +65,7 @@ def probe_future(
     return _compared(requests[pairs.user], item_table.item_ids[pairs.item], found, requests, heldout, manifest)
 
 
-def poisoned(clean: Mapping[str, ir.Table], time: datetime, shape: Shape) -> dict[str, ir.Table]:
+def poisoned(clean: Mapping[str, ir.Table], time: datetime, settings: FeatureSettings) -> dict[str, ir.Table]:
     """Make absurd what was not known at a time; what the shop file says is known ahead stays."""
     events, promotions = clean["events"], clean["promotions"]
     later = (events.event_time >= utc(time)) | (events.available_at > utc(time))
@@ -77,7 +77,7 @@ def poisoned(clean: Mapping[str, ir.Table], time: datetime, shape: Shape) -> dic
         price=ibis.ifelse(later, events.price.fill_null(1.0) * ABSURD, events.price),
         list_price=ibis.ifelse(later, events.list_price.fill_null(1.0) * ABSURD, events.list_price),
     )
-    if not shape.promotions_known_ahead:
+    if not settings.promotions_known_ahead:
         reach = ibis.ifelse(promotions.starts_at >= utc(time), 1.0, promotions.reach)
         tables["promotions"] = promotions.mutate(reach=reach)
     return tables
@@ -86,13 +86,13 @@ def poisoned(clean: Mapping[str, ir.Table], time: datetime, shape: Shape) -> dic
 class PoisonedWorkspace:
     """A workspace whose clean tables are poisoned from a time on."""
 
-    def __init__(self, space: Workspace, time: datetime, shape: Shape) -> None:
-        self.clean = poisoned(space.clean, time, shape)
+    def __init__(self, space: Workspace, time: datetime, settings: FeatureSettings) -> None:
+        self.clean = poisoned(space.clean, time, settings)
         self.at, self.store, self.fetch = space.at, space.store, space.fetch
 
-    def snapshots(self, day: datetime, shape: Shape) -> dict[str, pa.Table]:
+    def snapshots(self, day: datetime, settings: FeatureSettings) -> dict[str, pa.Table]:
         """Compute both views at a day, by name."""
-        return {view.name: rows for view, rows in run_plan(snapshot_plan(self, shape), self, day)}
+        return {view.name: rows for view, rows in run_plan(snapshot_plan(self, settings), self, day)}
 
 
 def _compared(

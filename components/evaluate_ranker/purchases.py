@@ -7,8 +7,8 @@ from pathlib import Path
 
 from components.contracts.verdict import Check
 from components.features.inputs.moment import utc
-from components.features.inputs.successes import merchandise, successes
-from components.features.settings import shape_of
+from components.features.inputs.positive_events import merchandise_only, positive_events
+from components.features.settings import feature_settings
 from components.features.snapshots.calendar import calendar
 from components.features.snapshots.workspace import clean_workspace
 from components.shop.settings import Shop
@@ -36,13 +36,13 @@ class Purchases:
 
 def count_purchases(shop: Shop, clean: Path, versions: Mapping[str, int], as_of: datetime) -> Purchases:
     """Count what the clean Delta tables in the folder ``clean`` hold, at the ``versions`` of the examples."""
-    shape, start = shape_of(shop), calendar(shop, as_of).heldout[0]
+    settings, start = feature_settings(shop), calendar(shop, as_of).heldout[0]
     with clean_workspace(clean, versions) as space:
         events = space.clean["events"]
         known = events.filter(events.event_time < utc(as_of), events.available_at <= utc(as_of))
         types = space.fetch(known.group_by("event_type").aggregate(rows=known.count()).order_by("event_type"))
-        bought = successes(known, BEGINNING, as_of, as_of, shape)
-        sold = merchandise(bought.filter(bought.user_id.notnull()), space.clean["items"], as_of, shape)
+        bought = positive_events(known, BEGINNING, as_of, as_of, settings)
+        sold = merchandise_only(bought.filter(bought.user_id.notnull()), space.clean["items"], as_of, settings)
         every = space.fetch(bought.aggregate(all=bought.count(), users=bought.user_id.count())).to_pylist()[0]
         since = sold.event_time >= utc(start)
         counts = {"all": sold.count(), "customers": sold.user_id.nunique(), "lately": sold.count(where=since)}

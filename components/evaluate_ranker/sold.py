@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from components.features.inputs.successes import merchandise, successes
-from components.features.settings import shape_of
+from components.features.inputs.positive_events import merchandise_only, positive_events
+from components.features.settings import feature_settings
 from components.features.snapshots.calendar import calendar
 from components.features.snapshots.workspace import clean_workspace
 from components.shop.settings import Shop
@@ -19,7 +19,7 @@ def sold_merchandise(shop: Shop, clean: Path, versions: Mapping[str, int], as_of
     ``clean`` is the folder of the clean Delta tables and ``versions`` what the examples were built from.
     """
     start, end = calendar(shop, as_of).learned
-    shape = shape_of(shop)
+    settings = feature_settings(shop)
     with clean_workspace(clean, versions) as space:
-        sold = successes(space.clean["events"], start, end, end, shape).select("item_id").distinct()
-        return space.fetch(merchandise(sold, space.clean["items"], end, shape))["item_id"].combine_chunks()
+        sold = positive_events(space.clean["events"], start, end, end, settings).select("item_id").distinct()
+        return space.fetch(merchandise_only(sold, space.clean["items"], end, settings))["item_id"].combine_chunks()

@@ -1,4 +1,4 @@
-"""The feature definitions, and the snapshots made by them.
+"""The feature definitions, and the snapshots that they give.
 
 ::
 
@@ -6,5 +6,5 @@
        ▼
     views       the columns of a user and of an item, as Ibis expressions
        ▼
-    snapshots   the rows of a view for a day, kept in the pool and put together as sets
+    snapshots   the rows of a view for a day, stored in the pool and listed by sets
 """

@@ -1,4 +1,4 @@
-"""What of a shop's settings shapes the feature views: it decides their columns, so it is part of their revision."""
+"""The shop's settings that decide the columns of the feature views, and so are part of their revision."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ BROWSING = ("view", "click", "add_to_cart")
 
 
 @dataclass(frozen=True)
-class Shape:
+class FeatureSettings:
     """The settings that decide which columns the views have and what they mean."""
 
     success: tuple[str, ...]
     browsing: tuple[str, ...]  # the shop's browsing event types
     category_levels: int
-    dated_catalogue: bool  # whether a catalogue row holds from a stated time on
+    dated_catalogue: bool  # whether a catalogue row has a time from which it is valid
     user_attributes: tuple[str, ...]
     not_merchandise: tuple[str, ...]  # item ids that the shop file itself says are not merchandise
     in_stock: str | None  # item attribute that says whether an item can be had
@@ -26,13 +26,13 @@ class Shape:
     max_history: int
     neighbours: int
     time_zone: str = "UTC"  # in which a day ends
-    session_hours: float = 6.0  # after which the same session id is another session
+    session_hours: float = 6.0  # without a purchase, after which the same session id is another session
 
 
-def shape_of(shop: Shop) -> Shape:
-    """Take from a shop file what shapes its feature views."""
+def feature_settings(shop: Shop) -> FeatureSettings:
+    """Take the settings of the feature views from a shop file."""
     declared = {kind for source in shop.events for kind in source.declared_types}
-    return Shape(
+    return FeatureSettings(
         success=shop.success,
         browsing=tuple(kind for kind in BROWSING if kind in declared and kind not in shop.success),
         category_levels=len(shop.items.category) if shop.items else 0,
@@ -50,9 +50,9 @@ def shape_of(shop: Shop) -> Shape:
     )
 
 
-def shape_from(written: Mapping[str, Any]) -> Shape:
-    """Read a shape that was written as JSON."""
+def parse_feature_settings(document: Mapping[str, Any]) -> FeatureSettings:
+    """Read settings from a JSON document."""
     values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in written.items()
+        name: tuple(value) if isinstance(value, list) else value for name, value in document.items()
     }
-    return Shape(**values)
+    return FeatureSettings(**values)

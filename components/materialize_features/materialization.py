@@ -61,7 +61,7 @@ def go_back(home: Home, chosen: FeatureSet, say: Callable[[str], None]) -> None:
             say(f"going back to {chosen.as_of.isoformat()}: rows of a later moment leave the store")
             for view in VIEWS:
                 client.delete_revision(view, chosen.revision)
-    point_current(chosen, also_back=True)
+    point_current(chosen, allow_earlier=True)
 
 
 def put_rows(home: Home, chosen: FeatureSet, say: Callable[[str], None]) -> dict[str, WriteReport]:

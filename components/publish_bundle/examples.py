@@ -13,7 +13,7 @@ from components.bundles.loading import handed_bundle
 from components.contracts.example_customers import CustomerExample, PastItem, RecommendedItem
 from components.contracts.handles import Handle
 from components.contracts.tables import ITEMS
-from components.features.inputs.catalogue import held_at
+from components.features.inputs.catalogue import clean_rows_valid_at
 from components.features.snapshots.sets import FeatureSet, open_set
 from components.home.layout import Home
 from components.lake.engine import open_workspace
@@ -63,7 +63,7 @@ def _catalogue(table: Path, version: int, as_of: datetime, mentioned: Sequence[s
     """What the catalogue said of each mentioned item at the as-of, by id."""
     with open_workspace() as space:
         items = space.delta_table(table, ITEMS, version)
-        items = held_at(items.filter(items.item_id.isin(mentioned)), "item_id", as_of)
+        items = clean_rows_valid_at(items.filter(items.item_id.isin(mentioned)), "item_id", as_of)
         rows = space.stream(items.select("item_id", "category", "brand", "title")).read_all()
     return {str(row["item_id"]): row for row in rows.to_pylist()}
 

@@ -1,8 +1,8 @@
-"""Purchase lines and shopping trips: the ground that most columns stand on.
+"""Purchase lines, shopping trips, and the sequence of a user's purchases of an item: what most columns build on.
 
-What a line's place in its user's timeline is (``number`` of the trip, the line before, the line after) does not change
-as time goes on, so it may be computed once for all moments (``*_of``); what a moment sees of it is the part before the
-moment, told from its end (``*_before``).
+The position of a line in its user's timeline (the number of its trip, the line before it, the line after it) does not
+change as time goes on. So timelines may be computed once for all snapshots. A snapshot sees the part before its moment
+(``*_before``) and counts from that part's end.
 """
 
 from collections.abc import Sequence
@@ -13,29 +13,31 @@ from operator import or_
 import ibis
 import ibis.expr.types as ir
 
-from components.features.inputs.coded import success_kinds
+from components.features.inputs.encoded import line_event_types
 from components.features.inputs.moment import Moment, microseconds
-from components.features.settings import Shape
+from components.features.settings import FeatureSettings
 
 
-def are_steady(acts: ir.Table, days: Sequence[datetime]) -> ir.BooleanScalar:
-    """Whether each day sees whole sessions only, and all of them that began before it.
+def see_whole_sessions(interactions: ir.Table, days: Sequence[datetime]) -> ir.BooleanScalar:
+    """Express whether each day sees whole sessions only, and all that began before it.
 
-    Then nothing that happened before a day was known after it, and timelines of all acts serve every day. The acts are
-    those that make up lines, with their sessions split.
+    Then no event before a day became known after it, and the timelines of all events serve every day. The interactions
+    are purchases and returns, with their sessions split.
     """
-    session = acts.group_by("session").agg(first=acts["at"].min(), last=acts["at"].max(), known=acts.known.max())
+    session = interactions.group_by("session").agg(
+        first=interactions["at"].min(), last=interactions["at"].max(), known=interactions.known.max()
+    )
     moments = [microseconds(day) for day in days]
-    torn = [(session["first"] < at) & ((session["last"] >= at) | (session.known > at)) for at in moments]
-    return ~reduce(or_, torn).any().fill_null(False)
+    is_cut = [(session["first"] < at) & ((session["last"] >= at) | (session.known > at)) for at in moments]
+    return ~reduce(or_, is_cut).any().fill_null(False)
 
 
-def lines_of(acts: ir.Table, shape: Shape) -> ir.Table:
+def purchase_lines(interactions: ir.Table, settings: FeatureSettings) -> ir.Table:
     """One row for an item in a session: user, item, session, at, known, sign, units, paid, listed.
 
-    ``sign`` is 1 for a line bought and -1 for a line taken back, so that sums of it net returns out.
+    ``sign`` is 1 for a purchase and -1 for a return, so sums of it are net of returns.
     """
-    rows = acts.filter(acts.kind.isin(success_kinds(shape)))
+    rows = interactions.filter(interactions.kind.isin(line_event_types(settings)))
     lines = rows.group_by("user", "item", "session").agg(
         at=rows["at"].min(),
         known=rows.known.max(),
@@ -46,7 +48,7 @@ def lines_of(acts: ir.Table, shape: Shape) -> ir.Table:
     return lines.filter(lines.units != 0).mutate(sign=ibis.ifelse(lines.units > 0, 1, -1).cast("int64"))
 
 
-def trips_of(lines: ir.Table) -> ir.Table:
+def shopping_trips(lines: ir.Table) -> ir.Table:
     """One row for a session in which a known user bought: user, session, at, items, number, items_until.
 
     ``number`` counts the user's trips from 0, ``items_until`` the items bought up to and on the trip.
@@ -59,32 +61,32 @@ def trips_of(lines: ir.Table) -> ir.Table:
     )
 
 
-def repeats_of(lines: ir.Table, trips: ir.Table) -> ir.Table:
-    """Lines of known users, each beside the same user's line before and after it of the same item.
+def item_sequences(lines: ir.Table, trips: ir.Table) -> ir.Table:
+    """Lines of known users, each with the same user's line of the same item before and after it.
 
     Added are number and items_until (of the trip), previous and next (times of those lines), previous_number, and
-    ordinal (from 0). A line bought follows lines bought, a line taken back follows lines taken back.
+    ordinal (from 0). A purchase follows purchases, a return follows returns.
     """
-    own = lines.filter(lines.user.notnull())
-    own = own.left_join(trips.select("user", "session", "number", "items_until"), ["user", "session"])
-    own = own.select(*[column for column in own.columns if not column.endswith("_right")])
-    return _beside(own, ["user", "item", "sign"])
+    rows = lines.filter(lines.user.notnull())
+    rows = rows.left_join(trips.select("user", "session", "number", "items_until"), ["user", "session"])
+    rows = rows.select(*[column for column in rows.columns if not column.endswith("_right")])
+    return _with_adjacent(rows, ["user", "item", "sign"])
 
 
-def repeats_of_groups(repeats: ir.Table, groups: ir.Table, key: str) -> ir.Table:
-    """Repeats of items collapsed to groups of items, such as categories: one row for a ``group`` in a session."""
-    coded = groups.filter(groups[key].notnull()).select("item", group=groups[key].cast("int32"))
-    rows = repeats.inner_join(coded, "item")
-    grouped = rows.group_by("user", "group", "session", "sign").agg(
+def group_sequences(sequences: ir.Table, catalogue: ir.Table, group: str) -> ir.Table:
+    """Sequences of items collapsed to groups of items, such as categories: one row for a ``group`` in a session."""
+    groups = catalogue.filter(catalogue[group].notnull()).select("item", group=catalogue[group].cast("int32"))
+    rows = sequences.inner_join(groups, "item")
+    lines = rows.group_by("user", "group", "session", "sign").agg(
         at=rows["at"].min(),
         number=rows.number.max(),
         items_until=rows.items_until.max(),
         units=rows.units.sum().cast("int64"),
     )
-    return _beside(grouped, ["user", "group", "sign"])
+    return _with_adjacent(lines, ["user", "group", "sign"])
 
 
-def _beside(lines: ir.Table, keys: list[str]) -> ir.Table:
+def _with_adjacent(lines: ir.Table, keys: list[str]) -> ir.Table:
     order = [lines["at"], lines.session]
     return lines.mutate(
         previous=lines["at"].lag().over(group_by=keys, order_by=order),
@@ -94,25 +96,25 @@ def _beside(lines: ir.Table, keys: list[str]) -> ir.Table:
     )
 
 
-def before(timeline: ir.Table, moment: Moment) -> ir.Table:
-    """The part of a timeline that lies before a moment."""
+def rows_before(timeline: ir.Table, moment: Moment) -> ir.Table:
+    """Select the part of a timeline that lies before a moment."""
     return timeline.filter(timeline["at"] < moment.now)
 
 
-def repeats_before(repeats: ir.Table, trips: ir.Table, moment: Moment) -> ir.Table:
-    """Repeats as a moment sees them; ``trips`` are those before it.
+def sequences_before(sequences: ir.Table, trips: ir.Table, moment: Moment) -> ir.Table:
+    """Sequences as a moment sees them; ``trips`` are those before it.
 
-    Instead of numbers they hold later (the user's trips since), later_items (items bought on those) and
-    previous_later; a line that comes after the moment is nobody's ``next``.
+    Instead of numbers they hold trips_since (the user's trips after this line), items_since (items bought on those)
+    and previous_trips_since (the same for the line before). ``next`` is missing where that line comes after the moment.
     """
     totals = trips.group_by("user").agg(last=trips.number.max(), items=trips["items"].sum().cast("int64"))
-    seen = before(repeats, moment)
-    rows = seen.left_join(totals, "user")
-    held = [column for column in seen.columns if column not in ("number", "items_until", "previous_number", "next")]
+    lines = rows_before(sequences, moment)
+    rows = lines.left_join(totals, "user")
+    kept = [column for column in lines.columns if column not in ("number", "items_until", "previous_number", "next")]
     return rows.select(
-        *held,
-        later=(rows["last"] - rows.number).fill_null(0),
-        later_items=(rows["items"] - rows.items_until).fill_null(0),
-        previous_later=rows["last"] - rows.previous_number,
+        *kept,
+        trips_since=(rows["last"] - rows.number).fill_null(0),
+        items_since=(rows["items"] - rows.items_until).fill_null(0),
+        previous_trips_since=rows["last"] - rows.previous_number,
         next=ibis.ifelse(rows.next < moment.now, rows.next, ibis.null("int64")),
     )

@@ -18,40 +18,40 @@ FIXED_POINT = 2.0**24  # a sum of rows keeps 24 binary digits behind the point, 
 
 
 def microseconds(moment: datetime) -> int:
-    """Whole microseconds since 1970, exactly."""
+    """Return a moment as whole microseconds since 1970, exactly."""
     return (moment - EPOCH) // MICROSECOND
 
 
 def microseconds_of(column: ir.TimestampValue) -> ir.IntegerValue:
-    """A timestamp column as whole microseconds since 1970.
+    """Express a timestamp column as whole microseconds since 1970.
 
-    It is cast to UTC without a zone first, which is the engine's session's: with one, engines are slow to count.
+    It is cast to UTC without a zone first: engines count times with a zone slowly.
     """
     return column.cast("timestamp").delta(ibis.literal(EPOCH.replace(tzinfo=None)), unit="microsecond")
 
 
 def utc(moment: datetime) -> ir.TimestampScalar:
-    """A moment as a literal in UTC."""
+    """Return a moment as a literal in UTC."""
     return ibis.literal(moment.astimezone(UTC), type="timestamp('UTC')")
 
 
-def total(values: ir.NumericValue, where: ir.BooleanValue | None = None) -> ir.FloatingValue:
+def exact_sum(values: ir.NumericValue, where: ir.BooleanValue | None = None) -> ir.FloatingValue:
     """Sum fractions in fixed point: the same to the last bit for any order of rows; 0 when there are none."""
-    return whole(values * FIXED_POINT).sum(where=where).cast("float64").fill_null(0.0) / FIXED_POINT
+    return round_half_up(values * FIXED_POINT).sum(where=where).cast("float64").fill_null(0.0) / FIXED_POINT
 
 
-def whole(values: ir.NumericValue) -> ir.IntegerValue:
+def round_half_up(values: ir.NumericValue) -> ir.IntegerValue:
     """Round to whole numbers, halves up: an engine's own rounding takes twice as long."""
     return (values + 0.5).floor().cast("int64")
 
 
 def decayed(age_days: ir.NumericValue, half_life_days: float) -> ir.FloatingValue:
-    """Weight of an age: 1 now, one half after a half-life."""
+    """Weigh an age: 1 now, one half after a half-life."""
     return (age_days.cast("float64") * (-log(2) / half_life_days)).exp()
 
 
-def shrunk(times: ir.NumericValue, factor: float) -> ir.FloatingValue:
-    """Weight of what shrinks by a factor each time: 1 at none."""
+def geometric_weight(times: ir.NumericValue, factor: float) -> ir.FloatingValue:
+    """Return ``factor ** times``: 1 at 0 times."""
     return (times.cast("float64") * log(factor)).exp()
 
 
@@ -61,12 +61,12 @@ def ratio(part: ir.NumericValue, whole: ir.NumericValue) -> ir.FloatingValue:
 
 
 def share(part: ir.NumericValue, whole: ir.NumericValue) -> ir.FloatingValue:
-    """Divide a net amount by a whole, from 0 to 1: returns may outweigh sales; missing where the whole is nothing."""
+    """Divide a net amount by a whole, clipped to [0, 1] as returns may outweigh sales; missing if the whole is <= 0."""
     return ratio(ibis.least(ibis.greatest(part, 0), whole), whole)
 
 
 class Moment:
-    """The moment at which a snapshot stands: nothing at or after it, or not yet known at it, counts.
+    """The moment of a snapshot: no event at or after it, or not yet known at it, counts.
 
     Expressions hold a placeholder for it, so that they are compiled once and run at many moments.
     """
@@ -77,13 +77,13 @@ class Moment:
         return ibis.literal(PLACEHOLDER, type="int64")
 
     def age_days(self, at: ir.IntegerValue) -> ir.FloatingValue:
-        """Days from a time (microseconds since 1970) to the moment."""
+        """Return the days from a time (microseconds since 1970) to the moment."""
         return (self.now - at).cast("float64") / float(DAY_MICROSECONDS)
 
     def within(self, at: ir.IntegerValue, days: int) -> ir.BooleanValue:
-        """Whether a time lies in the last days before the moment."""
+        """Express whether a time lies in the last days before the moment."""
         return at >= self.now - days * DAY_MICROSECONDS
 
     def week(self, at: ir.IntegerValue) -> ir.IntegerValue:
-        """Whole weeks from a time to the moment."""
+        """Return the whole weeks from a time to the moment."""
         return (self.age_days(at) / 7).floor().cast("int64")

@@ -1,1 +1,1 @@
-"""Views at a moment: what a run computes, and the pool and sets that keep the files."""
+"""Views at a moment: how a run computes them, and the pool and sets of their files."""

@@ -1,4 +1,4 @@
-"""Carry over a home of the earlier layout: sets as folders of hard links, the current one a symbolic link."""
+"""Carry over a home of the earlier layout: sets as folders of hard links, a symbolic link to the current one."""
 
 import json
 import os
@@ -25,14 +25,14 @@ DESCRIPTION, CURRENT_LINK = "set.json", "current"
 
 
 def carry_over(features: Location) -> None:
-    """Write a manifest for each set folder, then remove the folders; nothing is computed, and every digest stays.
+    """Write a manifest for each set folder, then remove the folders; nothing is computed, and all digests stay.
 
-    A kill at any moment leaves what the next call finishes. No other process may write there.
+    After a kill at any moment, the next call finishes the work. No other process may write there.
     """
     if not isinstance(features, Path) or not (features / SETS).is_dir():
         return
     for folder in _set_folders(features):
-        with suppress(ValueError, KeyError, FileNotFoundError):  # the remains of a set: it is built again
+        with suppress(ValueError, KeyError, FileNotFoundError):  # an incomplete set: it is built again
             _write_manifest(features, folder)
     manifests, current = read_manifests(features), features / CURRENT_LINK
     if current.is_symlink():
@@ -44,7 +44,7 @@ def carry_over(features: Location) -> None:
 
 
 def _set_folders(features: Path) -> list[Path]:
-    """Return the set folders, drafts of killed runs first, then the oldest."""
+    """Return the set folders: drafts of killed runs first, then oldest first."""
     return sorted((path for path in (features / SETS).iterdir() if path.is_dir()), key=_age)
 
 
@@ -71,7 +71,7 @@ def _write_manifest(features: Path, folder: Path) -> None:
 
 
 def _pooled(pool: Path, group: str, day: datetime, snapshots: Path) -> PoolFile:
-    """Return the pool's own name of a set's file; one that the pool lacks is copied there."""
+    """Return the pool's name of a set's file; copy the file there if the pool lacks it."""
     file = snapshots / f"{day_name(day)}.parquet"
     digest = sha256_of(file)
     name = next(_equal_files(pool, group, day, file, digest), content_name(f"{group}/{day_name(day)}-", digest))
@@ -84,7 +84,7 @@ def _pooled(pool: Path, group: str, day: datetime, snapshots: Path) -> PoolFile:
 
 
 def _equal_files(pool: Path, group: str, day: datetime, file: Path, digest: str) -> Iterator[str]:
-    """Yield the names of pool files that are the same file as another one, or hold the same."""
+    """Yield the names of pool files that are the same file, or have the same content."""
     for path in sorted((pool / group).glob(f"{day_name(day)}-*.parquet")):
         if path.samefile(file) or sha256_of(path) == digest:
             yield f"{group}/{path.name}"

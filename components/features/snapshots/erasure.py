@@ -1,4 +1,4 @@
-"""Erasing a user from the snapshots: a file that holds their row is replaced by another, which the manifests name."""
+"""Erase a user from the snapshots: replace each file with their row, and name the new file in the manifests."""
 
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from components.features.snapshots.earlier_layout import carry_over
-from components.features.snapshots.pool import POOL, PoolFile, keep_names, pool_names, write_again
+from components.features.snapshots.pool import POOL, PoolFile, pool_names, sync_names, write_by_content
 from components.features.snapshots.sets import read_manifests, write_manifest
 from components.home.data_subject import USER_ID, Erased, Person
 from components.home.disk.presence import files_below
@@ -20,10 +20,10 @@ PARQUET, DOCUMENT = ".parquet", ".json"
 
 
 def erase_snapshots(features: Location, person: Person) -> Erased:
-    """Replace every pool file that holds a user's row by one without it, named by its content.
+    """Replace every pool file with a row of a user by one without it, named by its content.
 
-    ``features`` is ``home.features``, in which nothing else is at work. Sets keep their names: these are made of
-    definitions and clean rows, which differ from now on. A kill at any moment leaves what a second call finishes.
+    ``features`` is ``home.features``, in which no other process writes. Sets keep their digests, which are made of
+    definitions and clean rows. After a kill at any moment, a second call finishes the work.
     """
     carry_over(features)
     total = Erased()
@@ -32,12 +32,12 @@ def erase_snapshots(features: Location, person: Person) -> Erased:
             remove_document(features / POOL / name)
             total += Erased(files=1)
         else:
-            total += _erase(features, name, person)
+            total += _erase_from_file(features, name, person)
     return total
 
 
 def erase_examples(examples: Location, person: Person) -> Erased:
-    """Remove the folders of ranking examples that hold requests of a user; a run that needs them builds them again."""
+    """Remove folders of ranking examples with requests of a user; a run that needs them builds them again."""
     names = [name for name in list_names(examples) if not name.endswith(DOCUMENT)]
     return sum((_erase_folder(examples / name, person) for name in names), Erased())
 
@@ -57,27 +57,27 @@ def _rows_of(path: Path, person: Person) -> int:
         if USER_ID not in pq.read_schema(path).names:
             return 0
         ids = pq.read_table(path, columns=[USER_ID], partitioning=None)[USER_ID]
-    except pa.ArrowInvalid:  # no whole Parquet file: a draft
+    except pa.ArrowInvalid:  # an incomplete Parquet file: a draft
         return 0
     return int(pc.sum(pc.equal(ids, person.user_id)).as_py() or 0)
 
 
-def _erase(features: Location, name: str, person: Person) -> Erased:
+def _erase_from_file(features: Location, name: str, person: Person) -> Erased:
     path = fetch_file(features / POOL / name)
     rows = _rows_of(path, person)
     if rows:
         table = pq.read_table(path, partitioning=None)
         kept = table.filter(pc.not_equal(table[USER_ID], person.user_id))
-        file = write_again(features / POOL, name, kept)
-        keep_names(features / POOL, [file.name])
-        _name_instead(features, name, file)
+        file = write_by_content(features / POOL, name, kept)
+        sync_names(features / POOL, [file.name])
+        _replace_in_manifests(features, name, file)
         remove_document(features / POOL / name)
         path.unlink(missing_ok=True)  # in a bucket home, the cached copy
     return Erased(rows, 1 if rows else 0, 1)
 
 
-def _name_instead(features: Location, name: str, file: PoolFile) -> None:
-    """Name another pool file in all manifests that named the first."""
+def _replace_in_manifests(features: Location, name: str, file: PoolFile) -> None:
+    """Replace a pool file by another in all manifests that name it."""
     for digest, manifest in read_manifests(features).items():
         files = {
             view: {day: asdict(file) if each["name"] == name else each for day, each in days.items()}

@@ -1,4 +1,4 @@
-"""The pool: one immutable file a view and day, named by everything that decides its content; none is computed twice."""
+"""The pool: one immutable file a view and day, named by what decides its content, so none is computed twice."""
 
 import os
 from collections.abc import Collection, Iterator
@@ -33,9 +33,9 @@ def pool_name(revision: str, view: str, day: datetime, rows_digest: str) -> str:
     return f"{revision}/{view}/{day_name(day)}-{rows_digest}.parquet"
 
 
-def content_name(beside: str, digest: str) -> str:
-    """Name a snapshot by its content where its rows' digest does not tell it, beside another of its view and day."""
-    return f"{beside.rpartition('-')[0]}-{digest[:16]}.parquet"
+def content_name(sibling: str, digest: str) -> str:
+    """Name a snapshot of the same view and day as ``sibling`` by its content, which the clean rows do not decide."""
+    return f"{sibling.rpartition('-')[0]}-{digest[:16]}.parquet"
 
 
 def day_name(day: datetime) -> str:
@@ -44,14 +44,14 @@ def day_name(day: datetime) -> str:
 
 
 def write_snapshot(pool: Location, name: str, rows: pa.Table) -> PoolFile:
-    """Write a snapshot so that the file is either whole or not there, whatever happens."""
+    """Write a snapshot atomically: the file is either complete or missing."""
     with _draft(pool, name) as draft:
         write_rows(draft, rows)
         return PoolFile(name, publish_file(draft, pool / name))
 
 
-def write_again(pool: Location, name: str, rows: pa.Table) -> PoolFile:
-    """Write other rows of a view and day as a file of its own, named by its content."""
+def write_by_content(pool: Location, name: str, rows: pa.Table) -> PoolFile:
+    """Write changed rows of a view and day as another file, named by its content."""
     with _draft(pool, name) as draft:
         write_rows(draft, rows)
         name = content_name(name, sha256_of(draft))
@@ -60,7 +60,7 @@ def write_again(pool: Location, name: str, rows: pa.Table) -> PoolFile:
 
 @contextmanager
 def _draft(pool: Location, name: str) -> Iterator[Path]:
-    """Yield where a file is written before it gets its name: on the pool's own disk, if it has one."""
+    """Yield a path to write a file at before it gets its name: on the disk of a pool that is a folder."""
     if isinstance(pool, Path):
         folder = (pool / name).parent
         make_folder_durably(folder)
@@ -82,20 +82,20 @@ def pool_names(pool: Location) -> Iterator[str]:
     return (name for name in names_below(pool) if ".parquet" in name)
 
 
-def digested(pool: Location, name: str) -> PoolFile:
-    """Return a file that is there, with the digest of its content."""
+def pool_file(pool: Location, name: str) -> PoolFile:
+    """Return a file of the pool, with the digest of its content."""
     return PoolFile(name, sha256_of(fetch_file(pool / name)))
 
 
-def keep_names(pool: Location, names: Collection[str]) -> None:
-    """Make the names of finished files outlive a power cut."""
+def sync_names(pool: Location, names: Collection[str]) -> None:
+    """Make the names of finished files durable, in a folder."""
     if isinstance(pool, Path):
         for folder in {(pool / name).parent for name in names}:
             sync_folder(folder)
 
 
 def prune_pool(pool: Location, keep: Collection[str]) -> int:
-    """Remove the files that are not to be kept, and drafts of killed runs; return how many went."""
+    """Remove all other files, and drafts of killed runs; return their number."""
     unused = [name for name in pool_names(pool) if name not in keep]
     for name in unused:
         remove_document(pool / name)

@@ -1,7 +1,7 @@
-"""Digests of the clean rows that were known at a moment: what decides whether a snapshot must be computed again.
+"""Digests of the clean rows that were known at a moment: they decide whether a snapshot is computed again.
 
-The digest of a moment covers exactly the rows that were known then, whatever the order in which they arrived and
-however the tables are laid out. An event row that arrives late changes the digests of the moments from its
+The digest of a moment covers exactly the rows that were known then, in any order of arrival and any
+layout of the tables. An event row that arrives late changes the digests of the moments from its
 ``available_at`` on, and of no others.
 
 A row's hash is arithmetic that every engine has, so that the same rows have the same digest in each of them: the hash
@@ -21,7 +21,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from components.features.inputs.moment import microseconds_of, utc
-from components.features.settings import Shape
+from components.features.settings import FeatureSettings
 from components.lake.engine import Workspace
 
 Known = Callable[[ir.Table, datetime], ir.BooleanValue]
@@ -30,12 +30,12 @@ NO_CONTENT = ("title", "ingested_at")  # no feature looks at a title; when a row
 ONE = ibis.literal(1, type="int64")
 MISSING_TEXT, MISSING_NUMBER = "\x1e", 17
 FIELD_END, ENTRY_END = "\x1f", "\x1d"
-FRACTION = 2.0**53  # makes a whole number of a fraction, exactly but for what lies below 1e-16
+FRACTION = 2.0**53  # makes a whole number of a fraction, exact down to 1e-16
 
 
-def rows_digests(space: Workspace, days: Sequence[datetime], shape: Shape) -> dict[datetime, str]:
+def rows_digests(space: Workspace, days: Sequence[datetime], settings: FeatureSettings) -> dict[datetime, str]:
     """Digest what all clean tables said at each of the ascending days; the order of rows does not matter."""
-    ahead = timedelta(days=shape.horizon_days if shape.promotions_known_ahead else 0)
+    ahead = timedelta(days=settings.horizon_days if settings.promotions_known_ahead else 0)
     conditions: dict[str, Known] = {
         "events": _is_known,
         "items": _is_valid,
@@ -58,7 +58,7 @@ def _is_valid(row: ir.Table, day: datetime) -> ir.BooleanValue:
 
 
 def _sums_by_day(space: Workspace, table: ir.Table, known: Known, days: Sequence[datetime]) -> list[tuple[int, int]]:
-    """Rows known at each day, and the sum of their hashes: grouped by the first day that knows them, then added up."""
+    """Return, at each day, the number of known rows and the sum of their hashes."""
     rows = table.select(first=_first_day(table, known, days), code=row_hash(space, table))
     groups = space.fetch(rows.group_by("first").agg(rows=rows.count(), codes=rows.code.sum())).to_pylist()
     counts, codes = [0] * (len(days) + 1), [0] * (len(days) + 1)

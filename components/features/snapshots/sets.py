@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 
 from components.contracts.errors import FeatureError
 from components.contracts.handles import Handle
-from components.features.settings import Shape, shape_from
-from components.features.snapshots.pool import POOL, PoolFile, digested, keep_names, pool_names
+from components.features.settings import FeatureSettings, parse_feature_settings
+from components.features.snapshots.pool import POOL, PoolFile, pool_file, pool_names, sync_names
 from components.home.storage.documents import list_names, read_document, remove_document, write_document
 from components.home.storage.locations import Location, parse_location
 from components.home.storage.objects import fetch_file
@@ -39,7 +39,7 @@ class SetDescription:
 
     project: str
     revision: str
-    shape: Shape
+    settings: FeatureSettings
     ttl_days: int
     snapshot_days: int
     as_of: datetime
@@ -70,7 +70,7 @@ class FeatureSet(SetDescription):
         try:
             return fetch_file(self.features / POOL / file.name, file.digest)
         except FileNotFoundError as error:
-            raise _gone(self, file.name) from error
+            raise _missing_file(self, file.name) from error
 
     def ids(self, view: str, day: datetime) -> pa.Array:
         """Return the entities that a view's snapshot has a row of."""
@@ -98,19 +98,19 @@ def open_set(handle: Handle) -> FeatureSet:
 
 
 def current_set(features: Location) -> FeatureSet:
-    """Open the set that was pointed at last.
+    """Open the current set.
 
     Raises:
         FeatureError: there is none, or other feature definitions wrote it.
     """
     digest = current_digest(features)
     if digest is None:
-        raise FeatureError(f"{features / CURRENT}: found no feature set; {_advice(features, 'current')}")
+        raise FeatureError(f"{features / CURRENT}: found no feature set; {_how_to_fix(features, 'current')}")
     return read_set(features, digest)
 
 
 def current_digest(features: Location) -> str | None:
-    """Return the name of the set that was pointed at last; None before the first, or where the document is none."""
+    """Return the digest of the current set; None before the first, or where the document cannot be read."""
     document = _parsed(read_document(features / CURRENT))
     return document.get("set")
 
@@ -124,7 +124,7 @@ def read_set(features: Location, digest: str) -> FeatureSet:
     location = manifest_of(features, digest)
     document = read_document(location)
     if document is None:
-        raise FeatureError(f"{location}: found no feature set; {_advice(features, f'{SETS}/{digest}')}")
+        raise FeatureError(f"{location}: found no feature set; {_how_to_fix(features, f'{SETS}/{digest}')}")
     try:
         return _set_of(features, digest, json.loads(document))
     except (KeyError, TypeError, ValueError) as error:
@@ -133,25 +133,27 @@ def read_set(features: Location, digest: str) -> FeatureSet:
         ) from error
 
 
-def check_files(chosen: FeatureSet) -> None:
+def check_files(feature_set: FeatureSet) -> None:
     """Check that every file of a set is there.
 
     Raises:
         FeatureError: one is gone.
     """
-    missing = sorted({file.name for file in chosen.files.values()}.difference(pool_names(chosen.features / POOL)))
+    missing = sorted(
+        {file.name for file in feature_set.files.values()}.difference(pool_names(feature_set.features / POOL))
+    )
     if missing:
-        raise _gone(chosen, missing[0])
+        raise _missing_file(feature_set, missing[0])
 
 
-def _gone(chosen: FeatureSet, name: str) -> FeatureError:
+def _missing_file(feature_set: FeatureSet, name: str) -> FeatureError:
     return FeatureError(
-        f"{chosen.features / POOL / name}: found no file, and feature set {chosen.digest} names it; `rankloop run` "
-        "builds it again"
+        f"{feature_set.features / POOL / name}: found no file, and feature set {feature_set.digest} names it; "
+        "`rankloop run` builds it again"
     )
 
 
-def _advice(features: Location, older: str) -> str:
+def _how_to_fix(features: Location, older: str) -> str:
     if isinstance(features, Path) and (features / older).exists():
         return "the home has the layout of an earlier Rankloop; `rankloop run` carries it over"
     return "`rankloop run` builds features"
@@ -161,7 +163,7 @@ def _set_of(features: Location, digest: str, document: dict[str, Any]) -> Featur
     return FeatureSet(
         project=document["project"],
         revision=document["revision"],
-        shape=shape_from(document["shape"]),
+        settings=parse_feature_settings(document["shape"]),
         ttl_days=document["ttl_days"],
         snapshot_days=document["snapshot_days"],
         as_of=datetime.fromisoformat(document["as_of"]),
@@ -178,24 +180,24 @@ def _set_of(features: Location, digest: str, document: dict[str, Any]) -> Featur
 
 
 def write_set(features: Location, description: SetDescription, snapshots: Snapshots) -> FeatureSet:
-    """Write a set's manifest under its digest, once its files are there; an equal one that exists is kept."""
+    """Write a set's manifest under its digest, after its files were written; keep an equal one that exists."""
     content = _as_json(description)
     names = sorted(f"{view}/{Path(file.name).name}" for (view, _), file in snapshots.items())
     key = json.dumps([{**content, "versions": None}, names], sort_keys=True)
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-    before = read_manifests(features)
-    listed = files_as_json(snapshots)
-    if before.get(digest, {}).get("files") != listed:
-        keep_names(features / POOL, [file.name for file in snapshots.values()])
-        number = 1 + max((document["number"] for document in before.values()), default=0)
-        write_manifest(features, digest, {**content, "number": number, "files": listed})
+    manifests = read_manifests(features)
+    files = files_as_json(snapshots)
+    if manifests.get(digest, {}).get("files") != files:
+        sync_names(features / POOL, [file.name for file in snapshots.values()])
+        number = 1 + max((document["number"] for document in manifests.values()), default=0)
+        write_manifest(features, digest, {**content, "number": number, "files": files})
     return read_set(features, digest)
 
 
 def _as_json(description: SetDescription) -> dict[str, Any]:
     content = {field.name: getattr(description, field.name) for field in fields(SetDescription)}
     return content | {
-        "shape": asdict(description.shape),
+        "shape": asdict(content.pop("settings")),
         "as_of": description.as_of.isoformat(),
         "days": [day.isoformat() for day in description.days],
     }
@@ -203,10 +205,10 @@ def _as_json(description: SetDescription) -> dict[str, Any]:
 
 def files_as_json(snapshots: Snapshots) -> dict[str, dict[str, dict[str, str]]]:
     """Return pool files as a manifest lists them: by view and day."""
-    listed: dict[str, dict[str, dict[str, str]]] = {}
+    files: dict[str, dict[str, dict[str, str]]] = {}
     for (view, day), file in sorted(snapshots.items()):
-        listed.setdefault(view, {})[day.isoformat()] = asdict(file)
-    return listed
+        files.setdefault(view, {})[day.isoformat()] = asdict(file)
+    return files
 
 
 def write_manifest(features: Location, digest: str, document: Mapping[str, Any]) -> None:
@@ -215,14 +217,14 @@ def write_manifest(features: Location, digest: str, document: Mapping[str, Any])
 
 
 def read_manifests(features: Location) -> dict[str, dict[str, Any]]:
-    """Read all manifests by digest, whatever definitions wrote them; what is no manifest is left out."""
+    """Read all manifests by digest, also those of other feature definitions; skip documents that are no manifests."""
     names = [name for name in list_names(features / SETS) if name.endswith(MANIFEST) and not name.startswith(".")]
     documents = {name.removesuffix(MANIFEST): _parsed(read_document(features / SETS / name)) for name in names}
     return {digest: document for digest, document in documents.items() if {"number", "files"} <= document.keys()}
 
 
 def _parsed(content: bytes | None) -> dict[str, Any]:
-    """Read a JSON object; an empty one where the content is none."""
+    """Read a JSON object; an empty one where the content is not one."""
     try:
         document = json.loads(content or b"{}")
     except ValueError:
@@ -231,28 +233,30 @@ def _parsed(content: bytes | None) -> dict[str, Any]:
 
 
 def pool_files(manifest: Mapping[str, Any]) -> dict[str, PoolFile]:
-    """Return the pool files of a manifest by name, whatever definitions wrote it."""
+    """Return the pool files of a manifest by name, also of one that other feature definitions wrote."""
     files = [PoolFile(**file) for days in manifest["files"].values() for file in days.values()]
     return {file.name: file for file in files}
 
 
 def pooled_files(features: Location, names: Collection[str]) -> dict[str, PoolFile]:
-    """Return those of the named files that the pool has, by name; a digest that no manifest knows is computed."""
+    """Return the named files that are in the pool, by name; compute a digest that no manifest has."""
     known: dict[str, PoolFile] = {}
     for manifest in read_manifests(features).values():
         known |= pool_files(manifest)
     present = set(pool_names(features / POOL)).intersection(names)
-    return {name: known.get(name) or digested(features / POOL, name) for name in present}
+    return {name: known.get(name) or pool_file(features / POOL, name) for name in present}
 
 
-def point_current(chosen: FeatureSet, also_back: bool = False) -> bool:
-    """Make a set the current one, unless that one stands at a later as-of already; True if it changed.
+def point_current(feature_set: FeatureSet, allow_earlier: bool = False) -> bool:
+    """Make a set the current one, unless the current one is of a later as-of; True if it changed.
 
-    also_back: also where it stands later.
+    allow_earlier: also where the current set is of a later as-of.
     """
-    if current_digest(chosen.features) == chosen.digest or (not also_back and _is_later(chosen)):
+    if current_digest(feature_set.features) == feature_set.digest or (
+        not allow_earlier and _current_is_later(feature_set)
+    ):
         return False
-    write_current(chosen.features, chosen.digest)
+    write_current(feature_set.features, feature_set.digest)
     return True
 
 
@@ -261,16 +265,16 @@ def write_current(features: Location, digest: str) -> None:
     write_document(features / CURRENT, json.dumps({"set": digest}).encode())
 
 
-def _is_later(chosen: FeatureSet) -> bool:
-    """Say whether the current set is one that this code can read, at a later as-of."""
+def _current_is_later(feature_set: FeatureSet) -> bool:
+    """Return whether this code can read the current set and it is of a later as-of."""
     try:
-        return current_set(chosen.features).as_of > chosen.as_of
+        return current_set(feature_set.features).as_of > feature_set.as_of
     except FeatureError:
         return False
 
 
 def prune_sets(features: Location, keep: str | None = None) -> set[str]:
-    """Remove all but the newest few sets, never the current one nor the one to keep; return the pool files in use."""
+    """Remove old sets, but keep the newest KEPT_SETS, the current one and ``keep``; return the pool files in use."""
     manifests = read_manifests(features)
     newest = sorted(manifests, key=lambda digest: manifests[digest]["number"], reverse=True)[:KEPT_SETS]
     kept = {*newest, keep, current_digest(features)}

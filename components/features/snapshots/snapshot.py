@@ -1,4 +1,4 @@
-"""One view at one moment as an Arrow table: scalars as float32, listings packed into aligned arrays."""
+"""One view at one moment as an Arrow table: scalars as float32, lists packed into aligned arrays."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from components.contracts.tables import TIME
 from components.features.inputs.moment import EPOCH
-from components.features.views.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, SNAPSHOT_DAY, Listing, View
+from components.features.views.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, SNAPSHOT_DAY, ListColumns, View
 
 Fetch = Callable[[ir.Table], pa.Table]
 
@@ -25,44 +25,46 @@ def snapshot(view: View, at: datetime, fetch: Fetch) -> pa.Table:
     scalars = fetch(view.scalars)
     columns = {name: scalars[name] for name in scalars.column_names if name in schema.names}
     keys = scalars[view.key].to_numpy()
-    for listing in view.listings:
-        columns |= _packed(listing, view.key, keys, fetch)
+    for list_columns in view.lists:
+        columns |= _packed(list_columns, view.key, keys, fetch)
     columns[SNAPSHOT_DAY] = pa.array(np.full(len(scalars), snapshot_day(at)))
     columns[EVENT_TIMESTAMP] = pa.array([at] * len(scalars), TIME)
-    columns[CREATED_TIMESTAMP] = _moments(scalars["known"])
+    columns[CREATED_TIMESTAMP] = _as_times(scalars["known"])
     return pa.table([_cast(columns[field.name], field.type) for field in schema], schema=schema)
 
 
 def snapshot_day(at: datetime) -> np.float32:
-    """A snapshot's moment in days since 1970; float32 tells moments apart that lie three minutes from one another."""
+    """Return a snapshot's moment in days since 1970; float32 distinguishes moments three minutes apart."""
     return np.float32((at - EPOCH) / timedelta(days=1))
 
 
-def _packed(listing: Listing, key: str, keys: NDArray[np.int32], fetch: Fetch) -> dict[str, pa.ListArray]:
-    """Gather a listing's rows into one array an entity, in the order of ``keys``."""
-    rows = fetch(listing.table)
-    place = np.empty(int(keys.max(initial=-1)) + 1, dtype=np.int64)
-    place[keys] = np.arange(len(keys))
-    owner = place[rows[key].to_numpy()]
-    order = _kept(listing, rows, owner, np.argsort(owner << 32 | rows[listing.order].to_numpy()))
+def _packed(list_columns: ListColumns, key: str, keys: NDArray[np.int32], fetch: Fetch) -> dict[str, pa.ListArray]:
+    """Gather the rows of list columns into one array an entity, in the order of ``keys``."""
+    rows = fetch(list_columns.table)
+    position = np.empty(int(keys.max(initial=-1)) + 1, dtype=np.int64)
+    position[keys] = np.arange(len(keys))
+    entity = position[rows[key].to_numpy()]
+    order = _newest_elements(list_columns, rows, entity, np.argsort(entity << 32 | rows[list_columns.order].to_numpy()))
     offsets = np.zeros(len(keys) + 1, dtype=np.int32)
-    np.cumsum(np.bincount(owner[order], minlength=len(keys)), out=offsets[1:])
-    return {name: _lists(offsets, rows[name].take(pa.array(order)), name) for name in listing.values}
+    np.cumsum(np.bincount(entity[order], minlength=len(keys)), out=offsets[1:])
+    return {name: _lists(offsets, rows[name].take(pa.array(order))) for name in list_columns.values}
 
 
-def _kept(listing: Listing, rows: pa.Table, owner: NDArray[np.int64], order: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Leave out the oldest elements of entities that have too many; equally old ones are kept in order."""
-    if not listing.most or np.bincount(owner, minlength=1).max() <= listing.most:
+def _newest_elements(
+    list_columns: ListColumns, rows: pa.Table, entity: NDArray[np.int64], order: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """Keep the newest elements of entities that have too many; ties are kept in order."""
+    if not list_columns.max_length or np.bincount(entity, minlength=1).max() <= list_columns.max_length:
         return order
-    held = owner[order]
-    ages = rows[listing.recency].to_numpy()[order]
-    newest = np.lexsort((ages, held))
+    entities = entity[order]
+    ages = rows[list_columns.recency].to_numpy()[order]
+    newest = np.lexsort((ages, entities))
     rank = np.empty(len(order), dtype=np.int64)
-    rank[newest] = np.arange(len(order)) - np.searchsorted(held, held, side="left")
-    return order[rank < listing.most]
+    rank[newest] = np.arange(len(order)) - np.searchsorted(entities, entities, side="left")
+    return order[rank < list_columns.max_length]
 
 
-def _lists(offsets: NDArray[np.int32], values: pa.ChunkedArray, name: str) -> pa.ListArray:
+def _lists(offsets: NDArray[np.int32], values: pa.ChunkedArray) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(offsets), values.combine_chunks())
 
 
@@ -70,5 +72,5 @@ def _cast(column: pa.ChunkedArray | pa.Array, kind: pa.DataType) -> pa.ChunkedAr
     return column if column.type == kind else pc.cast(column, kind, safe=False)
 
 
-def _moments(known: pa.ChunkedArray) -> pa.Array:
+def _as_times(known: pa.ChunkedArray) -> pa.Array:
     return pc.cast(pc.cast(known, pa.int64()), TIME)

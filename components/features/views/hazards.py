@@ -1,8 +1,8 @@
 """Repurchase hazards: how likely an item is bought again per day, by how long ago and how often it was bought.
 
 A spell runs from a purchase to the same user's next one of the item, or to the moment. Cells cross the recency within
-a spell with the purchases so far; a cell's hazard is its events over its days at risk, drawn to the category's, and
-that to all items'. Sums are whole numbers (milliseconds), so that they add up alike in any order.
+a spell with the purchases so far; a cell's hazard is its events over its days at risk, shrunk towards the category's,
+and that towards all items'. Sums are whole numbers (milliseconds), so they are the same for any order of rows.
 """
 
 import ibis
@@ -17,43 +17,43 @@ DAY_MILLISECONDS = 86_400_000
 PRIOR_DAYS, PRIOR_ALL = 200, 1000
 
 
-def hazards_at(repeats: ir.Table, groups: ir.Table, moment: Moment) -> ir.Table:
-    """Hazards of every item: item, hazard and category_hazard (arrays of CELLS), hazard_ratio, category_hazard_ratio.
+def hazards_at(sequences: ir.Table, catalogue: ir.Table, moment: Moment) -> ir.Table:
+    """Return each item's hazards: item, hazard, category_hazard (arrays of CELLS), hazard_ratio, category_hazard_ratio.
 
-    ``groups`` has one row an item, with its ``category``; a missing category is one of its own.
+    ``catalogue`` has one row an item, with its ``category``; items without one form a category.
     """
-    by_item = _cell_sums(_spell_sums(repeats, moment), "item")
-    every = groups.select("item", category=groups.category.fill_null(-1).cast("int64")).left_join(by_item, "item")
-    every = every.select("item", "category", **{name: every[name].fill_null(0) for name in _names("events", "days")})
-    by_category = every.group_by("category").agg(
-        **{f"category_{name}": every[name].sum().cast("int64") for name in _names("events", "days")}
+    by_item = _cell_sums(_spell_sums(sequences, moment), "item")
+    items = catalogue.select("item", category=catalogue.category.fill_null(-1).cast("int64")).left_join(by_item, "item")
+    items = items.select("item", "category", **{name: items[name].fill_null(0) for name in _names("events", "days")})
+    by_category = items.group_by("category").agg(
+        **{f"category_{name}": items[name].sum().cast("int64") for name in _names("events", "days")}
     )
-    overall = every.agg(**{f"all_{name}": every[name].sum().cast("int64") for name in _names("events", "days")})
-    row = every.inner_join(by_category, "category").cross_join(overall)
+    overall = items.agg(**{f"all_{name}": items[name].sum().cast("int64") for name in _names("events", "days")})
+    row = items.inner_join(by_category, "category").cross_join(overall)
     base = [(row[f"all_events_{cell}"] + 1) / (_days(row, "all_days", cell) + PRIOR_ALL) for cell in range(CELLS)]
-    category = _drawn(row, "category_", base)
+    category = _shrunk(row, "category_", base)
     return row.select(
         "item",
-        hazard=ibis.array(_drawn(row, "", category)),
+        hazard=ibis.array(_shrunk(row, "", category)),
         category_hazard=ibis.array(category),
         hazard_ratio=_ratio(row, "", base),
         category_hazard_ratio=_ratio(row, "category_", base),
     )
 
 
-def _spell_sums(repeats: ir.Table, moment: Moment) -> ir.Table:
-    """Events and milliseconds at risk of each item and count bucket, by recency bucket."""
-    bought = repeats.filter(repeats.sign > 0)
+def _spell_sums(sequences: ir.Table, moment: Moment) -> ir.Table:
+    """Sum events and milliseconds at risk of each item and count bucket, by recency bucket."""
+    bought = sequences.filter(sequences.sign > 0)
     end = bought.next.fill_null(moment.now)
     spell = bought.select(
         "item",
-        count=sum((bought.ordinal + 1 >= least).ifelse(1, 0) for least in COUNTS[1:]),
+        count=sum((bought.ordinal + 1 >= minimum).ifelse(1, 0) for minimum in COUNTS[1:]),
         length=((end - bought["at"]) / 1000).floor().cast("int64"),
         ended=bought.next.notnull(),
     )
     sums: dict[str, ir.Value] = {}
-    for recency, least in enumerate(RECENCY_DAYS):
-        start = least * DAY_MILLISECONDS
+    for recency, minimum in enumerate(RECENCY_DAYS):
+        start = minimum * DAY_MILLISECONDS
         inside = spell.length >= start
         at_risk = spell.length - start
         if recency + 1 < len(RECENCY_DAYS):
@@ -68,7 +68,7 @@ def _spell_sums(repeats: ir.Table, moment: Moment) -> ir.Table:
 
 
 def _cell_sums(sums: ir.Table, key: str) -> ir.Table:
-    """One row an item with the sums of all cells side by side."""
+    """Return one row an item with the sums of all cells side by side."""
     cells = {}
     for name in ("events", "days"):
         for recency in range(len(RECENCY_DAYS)):
@@ -86,16 +86,16 @@ def _days(row: ir.Table, name: str, cell: int) -> ir.FloatingValue:
     return row[f"{name}_{cell}"].cast("float64") / DAY_MILLISECONDS
 
 
-def _drawn(row: ir.Table, whose: str, towards: list[ir.Value]) -> list[ir.Value]:
-    """Hazards of all cells, drawn to others as if those had been seen for PRIOR_DAYS."""
+def _shrunk(row: ir.Table, prefix: str, prior: list[ir.Value]) -> list[ir.Value]:
+    """Return the hazards of all cells, shrunk towards a prior that weighs PRIOR_DAYS at risk."""
     return [
-        (row[f"{whose}events_{cell}"] + PRIOR_DAYS * towards[cell]) / (_days(row, f"{whose}days", cell) + PRIOR_DAYS)
+        (row[f"{prefix}events_{cell}"] + PRIOR_DAYS * prior[cell]) / (_days(row, f"{prefix}days", cell) + PRIOR_DAYS)
         for cell in range(CELLS)
     ]
 
 
-def _ratio(row: ir.Table, whose: str, base: list[ir.Value]) -> ir.Value:
-    """Events beside those expected of an average item at risk for as long, both with three more."""
-    events = sum(row[f"{whose}events_{cell}"] for cell in range(CELLS))
-    expected = sum(_days(row, f"{whose}days", cell) * base[cell] for cell in range(CELLS))
+def _ratio(row: ir.Table, prefix: str, base: list[ir.Value]) -> ir.Value:
+    """Divide events by those expected of an average item with the same time at risk, after adding 3 to both."""
+    events = sum(row[f"{prefix}events_{cell}"] for cell in range(CELLS))
+    expected = sum(_days(row, f"{prefix}days", cell) * base[cell] for cell in range(CELLS))
     return (events + 3) / (expected + 3)

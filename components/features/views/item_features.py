@@ -3,12 +3,12 @@
 import ibis
 import ibis.expr.types as ir
 
-from components.features.inputs.coded import MONEY, THOUSANDTHS
-from components.features.inputs.moment import DAY_MICROSECONDS, Moment, decayed, ratio, share, total
+from components.features.inputs.encoded import MONEY, THOUSANDTHS
+from components.features.inputs.moment import DAY_MICROSECONDS, Moment, decayed, exact_sum, ratio, share
 
 
 def sales_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
-    """Columns of an item from its purchase lines, also those of unknown users; see ``lines_of``."""
+    """Columns of an item from its purchase lines, also those of unknown users; see ``purchase_lines``."""
     age = moment.age_days(line["at"])
     bought = line.sign > 0
     week = moment.within(line["at"], 7)
@@ -18,15 +18,16 @@ def sales_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
     return {
         **{f"purchases_{days}d": _net(line, moment.within(line["at"], days)) for days in (7, 28, 91)},
         "purchases_week_4": _net(line, moment.within(line["at"], 28) & ~moment.within(line["at"], 21)),
-        **{f"purchases_decay_{days}": total(line.sign * decayed(age, days)) for days in (7, 28, 112)},
+        **{f"purchases_decay_{days}": exact_sum(line.sign * decayed(age, days)) for days in (7, 28, 112)},
         "price": ratio(
-            total(line.paid / MONEY * weight, where=priced), total(line.units / THOUSANDTHS * weight, where=priced)
+            exact_sum(line.paid / MONEY * weight, where=priced),
+            exact_sum(line.units / THOUSANDTHS * weight, where=priced),
         ),
         "price_7d": ratio(line.paid.sum(where=priced & week), line.units.sum(where=priced & week))
         * (THOUSANDTHS / MONEY),
         "discount_share_28d": share(
-            total((line.listed - line.paid) / MONEY * weight, where=listed),
-            total(line.listed / MONEY * weight, where=listed),
+            exact_sum((line.listed - line.paid) / MONEY * weight, where=listed),
+            exact_sum(line.listed / MONEY * weight, where=listed),
         ),
         "discount_share_7d": share(
             (line.listed - line.paid).sum(where=listed & week), line.listed.sum(where=listed & week)
@@ -36,24 +37,24 @@ def sales_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
     }
 
 
-def repeat_sales_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
-    """Counts of an item's purchase lines by known users that later columns rest on; see ``repeats_before``."""
+def repeat_purchase_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
+    """Counts of an item's purchase lines by known users that derived columns use; see ``sequences_before``."""
     bought, recent = line.sign > 0, moment.within(line["at"], 28)
-    again = bought & line.previous.notnull()
+    repeated = bought & line.previous.notnull()
     return {
         "lines_28d": line.count(where=bought & recent),
-        "repeat_lines": line.count(where=again),
-        "repeat_lines_28d": line.count(where=again & recent),
+        "repeat_lines": line.count(where=repeated),
+        "repeat_lines_28d": line.count(where=repeated & recent),
     }
 
 
-def buyer_columns(own: ir.Table) -> dict[str, ir.Value]:
-    """Sums over an item's buyers that later columns rest on; ``own`` has one row a user and item (their history)."""
+def buyer_columns(history: ir.Table) -> dict[str, ir.Value]:
+    """Sums over an item's buyers that derived columns use; ``history`` has one row a user and item."""
     return {
-        "buyers": own.count(),
-        "settled_buyers": own.count(where=own.days_since_first > 28),
-        "buyer_days": total(own.days_since_first),
-        "buyer_trips": own.trips_since_first.sum().cast("int64"),
+        "buyers": history.count(),
+        "settled_buyers": history.count(where=history.days_since_first > 28),
+        "buyer_days": exact_sum(history.days_since_first),
+        "buyer_trips": history.trips_since_first.sum().cast("int64"),
     }
 
 
@@ -77,12 +78,12 @@ def derived_columns(item: ir.Table) -> dict[str, ir.Value]:
     }
 
 
-def browsing_columns(act: ir.Table, moment: Moment, kinds: tuple[str, ...]) -> dict[str, ir.Value]:
+def browsing_columns(event: ir.Table, moment: Moment, kinds: tuple[str, ...]) -> dict[str, ir.Value]:
     """Columns of an item from the events that are not purchases."""
-    age = moment.age_days(act["at"])
+    age = moment.age_days(event["at"])
     return {
-        **{f"{kind}_7d": act.count(where=(act.kind == kind) & moment.within(act["at"], 7)) for kind in kinds},
-        **{f"{kind}_decay_7": total(decayed(age, 7), where=act.kind == kind) for kind in kinds},
+        **{f"{kind}_7d": event.count(where=(event.kind == kind) & moment.within(event["at"], 7)) for kind in kinds},
+        **{f"{kind}_decay_7": exact_sum(decayed(age, 7), where=event.kind == kind) for kind in kinds},
     }
 
 
@@ -105,10 +106,10 @@ def _net(line: ir.Table, when: ir.BooleanValue) -> ir.IntegerValue:
 
 
 def _trend(item: ir.Table, days: int, usual_days: int) -> ir.FloatingValue:
-    """Purchases a day lately beside the usual ones, from 0 to ``usual_days / days``.
+    """Divide recent purchases a day by the usual ones: from 0 to ``usual_days / days``.
 
-    An item of which more came back than was sold falls by as much as that.
+    An item with more returns than sales falls by as much as that.
     """
-    lately = ibis.greatest(item[f"purchases_decay_{days}"], 0)
-    usually = ibis.greatest(item[f"purchases_decay_{usual_days}"].abs(), lately)
-    return (lately / days + 0.05) / (usually / usual_days + 0.05)
+    recent = ibis.greatest(item[f"purchases_decay_{days}"], 0)
+    usual = ibis.greatest(item[f"purchases_decay_{usual_days}"].abs(), recent)
+    return (recent / days + 0.05) / (usual / usual_days + 0.05)

@@ -8,12 +8,12 @@ from typing import Any
 import pyarrow as pa
 
 from components.contracts.tables import EVENTS, ITEM_CODES, ITEMS, PROMOTIONS, USERS
-from components.features.settings import Shape
+from components.features.settings import FeatureSettings
 from components.features.snapshots.plan import run_plan, snapshot_plan
 from components.lake.engine import EngineSettings, Workspace, open_workspace
 
 DAY_ZERO = datetime(2024, 1, 1, tzinfo=UTC)
-PLAIN = Shape(
+PLAIN = FeatureSettings(
     success=("purchase",),
     browsing=(),
     category_levels=0,
@@ -69,21 +69,21 @@ def workspace(tables: dict[str, pa.Table]) -> Iterator[Workspace]:
         yield space.over({name: space.memory_table(table) for name, table in tables.items()})
 
 
-def snapshots(tables: dict[str, pa.Table], day: float, shape: Shape = PLAIN) -> dict[str, pa.Table]:
+def snapshots(tables: dict[str, pa.Table], day: float, settings: FeatureSettings = PLAIN) -> dict[str, pa.Table]:
     """Both views at a day."""
     with workspace(tables) as space:
-        plan = snapshot_plan(space, shape)
+        plan = snapshot_plan(space, settings)
         return {view.name: rows for view, rows in run_plan(plan, space, on(day))}
 
 
-def user_row(tables: dict[str, pa.Table], day: float, user: str, shape: Shape = PLAIN) -> dict[str, Any]:
+def user_row(tables: dict[str, pa.Table], day: float, user: str, settings: FeatureSettings = PLAIN) -> dict[str, Any]:
     """One user's row, by column."""
-    return _row(snapshots(tables, day, shape)["user_features"], "user_id", user)
+    return _row(snapshots(tables, day, settings)["user_features"], "user_id", user)
 
 
-def item_row(tables: dict[str, pa.Table], day: float, item: str, shape: Shape = PLAIN) -> dict[str, Any]:
+def item_row(tables: dict[str, pa.Table], day: float, item: str, settings: FeatureSettings = PLAIN) -> dict[str, Any]:
     """One item's row, by column."""
-    return _row(snapshots(tables, day, shape)["item_features"], "item_id", item)
+    return _row(snapshots(tables, day, settings)["item_features"], "item_id", item)
 
 
 def _row(table: pa.Table, entity: str, wanted: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.features.settings import shape_of
+from components.features.settings import feature_settings
 from components.shop.settings import Shop
 
 SOURCE = {"name": "all", "source": {"kind": "csv", "path": "all.csv"}}
@@ -23,4 +23,4 @@ COLUMNS = {"user": "who", "item": "what", "time": "at"}
 def test_a_type_column_may_hold_every_type_by_its_own_name(declared: dict[str, Any], browsing: tuple[str, ...]) -> None:
     shop = Shop.model_validate({"name": "small", "events": [SOURCE | declared]})
 
-    assert shape_of(shop).browsing == browsing
+    assert feature_settings(shop).browsing == browsing

@@ -1,4 +1,4 @@
-"""Timelines computed once for all days give what each day computes for itself, and are only used where that holds."""
+"""Timelines computed once for all days equal those computed for each day, and are used only where that is so."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.features.inputs.coded import coded
-from components.features.inputs.lines import are_steady
+from components.features.inputs.encoded import encode_tables
+from components.features.inputs.lines import see_whole_sessions
 from components.features.snapshots.plan import run_plan, snapshot_plan
 from tests.components.features.frames import PLAIN, clean_tables, event, on, workspace
 
@@ -32,11 +32,11 @@ EVENTS = st.lists(
 )
 
 
-def steady(events: list[dict[str, object]]) -> bool:
+def sees_whole_sessions(events: list[dict[str, object]]) -> bool:
     with workspace(clean_tables(events)) as space:
-        acts = coded(space.clean, PLAIN).acts
-        table = are_steady(acts, [on(day) for day in DAYS]).name("steady").as_table()
-        return bool(space.fetch(table)["steady"][0].as_py())
+        interactions = encode_tables(space.clean, PLAIN).interactions
+        table = see_whole_sessions(interactions, [on(day) for day in DAYS]).name("whole").as_table()
+        return bool(space.fetch(table)["whole"][0].as_py())
 
 
 def at_each_day(tables: dict[str, pa.Table], planned: Sequence[int] = ()) -> dict[int, dict[str, pa.Table]]:
@@ -61,9 +61,9 @@ def test_a_plan_for_many_days_equals_a_plan_that_knows_none_of_them(events):
         (
             [event(19.9, "ann", "tea", session_id="s"), event(20.1, "ann", "milk", session_id="s")],
             False,
-        ),  # torn session
+        ),  # a session cut in two
         ([event(20, "ann", "tea")], True),  # on the day itself: after it
     ],
 )
-def test_days_are_steady_where_no_session_is_torn_and_nothing_was_late(events, expected):
-    assert steady(events) is expected
+def test_days_see_whole_sessions_if_none_is_cut_and_no_event_was_late(events, expected):
+    assert sees_whole_sessions(events) is expected

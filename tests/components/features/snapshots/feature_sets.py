@@ -28,8 +28,8 @@ def snapshot(features: Location, name: str, *users: str) -> PoolFile:
 
 def description(ttl_days: int = 60, days: tuple[datetime, ...] = (MONDAY,), **changes: Any) -> SetDescription:
     """What a set was computed from; the ``ttl_days`` tell sets apart."""
-    settings = {"project": "corner", "revision": "r1", "shape": PLAIN, "snapshot_days": 7, "versions": {"events": 1}}
-    return SetDescription(**settings | {"ttl_days": ttl_days, "as_of": days[-1], "days": days} | changes)
+    values = {"project": "corner", "revision": "r1", "settings": PLAIN, "snapshot_days": 7, "versions": {"events": 1}}
+    return SetDescription(**values | {"ttl_days": ttl_days, "as_of": days[-1], "days": days} | changes)
 
 
 def a_set(features: Location, ttl_days: int, files: Mapping[datetime, PoolFile]) -> FeatureSet:

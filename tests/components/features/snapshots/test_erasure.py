@@ -32,7 +32,7 @@ def test_every_set_names_a_file_without_the_user(tmp_path: Path) -> None:
     assert erase_snapshots(tmp_path, ANN) == Erased(searched=2)
 
 
-@pytest.mark.parametrize("step", ["_name_instead", "remove_document"])
+@pytest.mark.parametrize("step", ["_replace_in_manifests", "remove_document"])
 def test_a_try_that_was_cut_off_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     found = a_set(tmp_path, 1, {MONDAY: snapshot(tmp_path, "a-1", "12", "2")})
     snapshot(tmp_path, ".a.parquet.77", "12")

@@ -73,7 +73,7 @@ def test_the_current_set_moves_forward_unless_it_may_go_back(tmp_path: Path) -> 
     assert point_current(late)
     assert not point_current(early)
     assert current_set(tmp_path) == late
-    assert point_current(early, also_back=True)
+    assert point_current(early, allow_earlier=True)
     assert current_set(tmp_path) == early
 
 

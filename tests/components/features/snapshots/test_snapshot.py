@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ibis.config import Config
 
-from components.features.inputs.coded import coded
+from components.features.inputs.encoded import encode_tables
 from components.features.snapshots.schemas import unbound_views, view_schemas
 from tests.components.features.frames import PLAIN, clean_tables, event, on, snapshots
 
@@ -44,18 +44,18 @@ class SparkOptions(Config):
     treat_nan_as_null: bool = False
 
 
-@pytest.mark.parametrize("shape", [PLAIN, RICH], ids=["plain", "rich"])
-def test_every_definition_compiles_for_spark_too(shape, monkeypatch):
+@pytest.mark.parametrize("feature_settings", [PLAIN, RICH], ids=["plain", "rich"])
+def test_every_definition_compiles_for_spark_too(feature_settings, monkeypatch):
     monkeypatch.setattr(ibis.options, "pyspark", SparkOptions())  # what the backend sets when it is imported
-    for view in unbound_views(shape):
-        for table in (view.scalars, *(listing.table for listing in view.listings)):
+    for view in unbound_views(feature_settings):
+        for table in (view.scalars, *(columns.table for columns in view.lists)):
             assert "SELECT" in ibis.to_sql(table, dialect="pyspark")
 
 
-@pytest.mark.parametrize("shape", [PLAIN, RICH], ids=["plain", "rich"])
-def test_what_is_stored_follows_the_schema_that_is_derived_without_data(shape):
-    stored = snapshots(clean_tables([event(1, "ann", "tea")]), 10, shape)
-    assert {name: table.schema for name, table in stored.items()} == view_schemas(shape)
+@pytest.mark.parametrize("feature_settings", [PLAIN, RICH], ids=["plain", "rich"])
+def test_what_is_stored_follows_the_schema_that_is_derived_without_data(feature_settings):
+    stored = snapshots(clean_tables([event(1, "ann", "tea")]), 10, feature_settings)
+    assert {name: table.schema for name, table in stored.items()} == view_schemas(feature_settings)
 
 
 def test_a_shop_of_purchases_alone_has_all_columns_missing_not_wrong():
@@ -94,8 +94,15 @@ def _bits(views: dict[str, pa.Table]) -> list[dict]:
     return [view.to_pydict() for view in views.values()]
 
 
-def test_coding_needs_no_data():
-    assert set(vars(coded(_empty(), PLAIN))) == {"acts", "users", "items", "catalogue", "promotions", "attributes"}
+def test_tables_are_encoded_without_data():
+    assert set(vars(encode_tables(_empty(), PLAIN))) == {
+        "interactions",
+        "users",
+        "items",
+        "catalogue",
+        "promotions",
+        "attributes",
+    }
 
 
 def _empty() -> dict[str, ibis.Table]:
