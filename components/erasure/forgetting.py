@@ -20,6 +20,8 @@ from components.home.homes import shop_file_of
 from components.home.layout import Home
 from components.home.runs.lock import hold_lock
 from components.home.runs.records import read_json, write_json
+from components.home.storage.documents import has_document
+from components.home.storage.locations import BucketPath
 from components.home.tombstones import add_tombstone
 from components.shop.settings import load_shop
 
@@ -32,6 +34,10 @@ KEPT = (
     "ids in rows of others that are read or logged from now on: where they hold this one, forget the user again",
 )
 UNREPEATABLE = "runs before this one cannot be repeated: the versions of the tables that they read are gone"
+IN_A_BUCKET = (
+    "caches of other machines (RANKLOOP_CACHE), which hold objects that they fetched before: remove these folders",
+    "older versions of objects, where the bucket keeps them (versioning, object lock): let them expire there",
+)
 ON_A_SERVER = (
     "files that the Redis server saved (RDB, AOF): they hold deleted rows until it saves anew (BGSAVE, BGREWRITEAOF)"
 )
@@ -107,7 +113,7 @@ def _check(user_id: str) -> None:
 
 def _opened(path: Path, tombstone: str) -> tuple[Receipt, str | None]:
     """The receipt to go on with, and the place where an earlier erasure was cut off."""
-    if not path.exists():
+    if not has_document(path):
         return Receipt(tombstone, began=_now()), None
     before = Receipt(**read_json(path))
     return replace(before, state="under way", ended=None, rows=0, sweep={}), before.at
@@ -143,7 +149,8 @@ def _readable(place: str) -> Iterator[None]:
 def _kept(home: Home, receipt: Receipt) -> tuple[str, ...]:
     lake = any(erased["files"] for name, erased in receipt.places.items() if name.startswith("lake"))
     on_a_server = not home.online_url.startswith("lmdb://")
-    return (*KEPT, *((UNREPEATABLE,) if lake else ()), *((ON_A_SERVER,) if on_a_server else ()))
+    kept = (*KEPT, *((UNREPEATABLE,) if lake else ()), *((ON_A_SERVER,) if on_a_server else ()))
+    return (*kept, *IN_A_BUCKET) if isinstance(home.root, BucketPath) else kept
 
 
 def _save(path: Path, receipt: Receipt) -> None:

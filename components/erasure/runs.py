@@ -1,15 +1,15 @@
 """Erasing a user from what runs left: step records that show customers, the reports made of them, scratch folders."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 from components.home.data_subject import USER_ID, Erased, Person
-from components.home.disk.presence import names_in
 from components.home.layout import Home
 from components.home.runs.records import read_json, write_json
 from components.home.runs.step_records import StepRecord, read_records
+from components.home.storage.documents import has_document, list_names
+from components.home.storage.objects import remove_folder
 from components.shop.settings import Shop
 
 
@@ -18,15 +18,15 @@ def erase_runs(home: Home, shop: Shop, person: Person) -> Erased:
 
     Scratch folders of runs that were killed go as a whole: no run is at work.
     """
-    return sum((_erase_run(home.run(name), shop, person) for name in names_in(home.runs)), Erased())
+    return sum((_erase_run(home.run(name), shop, person) for name in list_names(home.runs)), Erased())
 
 
 def _erase_run(run: Path, shop: Shop, person: Person) -> Erased:
     records = read_records(run)
     named = [(record, dropped) for record in records.values() if (dropped := _erase_record(record, person))]
     scratch = run / "scratch"
-    total = Erased(files=1 if scratch.exists() else 0, searched=len(records))
-    shutil.rmtree(scratch, ignore_errors=True)
+    total = Erased(files=1 if list_names(scratch) else 0, searched=len(records))
+    remove_folder(scratch)
     if named:
         _render_report(run, shop, records)
         _erase_result(run / "result.json", person)
@@ -42,7 +42,7 @@ def _erase_record(record: StepRecord, person: Person) -> int:
 
 
 def _erase_result(path: Path, person: Person) -> None:
-    if path.exists() and _drop(document := read_json(path), person):
+    if has_document(path) and _drop(document := read_json(path), person):
         write_json(path, document)
 
 
@@ -79,6 +79,6 @@ def _read(row: str) -> Any:
 def _render_report(run: Path, shop: Shop, records: dict[str, StepRecord]) -> None:
     from components.write_report.report import REPORT, write_report
 
-    if (run / REPORT).exists():
+    if has_document(run / REPORT):
         succeeded = bool(read_json(run / "run.json").get("state") == "done")
         write_report(run, shop, records, succeeded=succeeded)

@@ -2,24 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
+from pathlib import PurePosixPath
 
+from components.erasure.copies import erase_copies
+from components.erasure.online import erase_online
 from components.erasure.runs import erase_runs
 from components.features.snapshots.erasure import erase_examples, erase_snapshots
 from components.feedback.erasure import erase_feedback
-from components.home.data_subject import USER_ID, Erased, Person
-from components.home.disk.presence import files_below, status_of
+from components.home.data_subject import Erased, Person
 from components.home.layout import Home
-from components.lake.erasure import LOG, erase_rows
-from components.lake.tables import Notes, read_notes
+from components.home.storage.documents import names_below
+from components.home.storage.locations import BucketPath, Location
+from components.lake.erasure import erase_rows
+from components.lake.tables import LOG, Notes, read_notes
 from components.shop.settings import Shop
-from feature_repo.packed_online_store.backends.lmdb_compaction import holds_entity
-from feature_repo.packed_online_store.backends.lmdb_environments import embedded_folder
-from feature_repo.packed_online_store.client import PackedClient
-from feature_repo.packed_online_store.keys import row_keys
-from feature_repo.project import PROJECT
 
 
 @dataclass(frozen=True)
@@ -34,37 +31,23 @@ def places_of(home: Home, shop: Shop, person: Person) -> Iterator[Place]:
     """All places of a home, what is served from first."""
     yield Place("online store", partial(erase_online, home, person))
     yield Place("feedback log", lambda again: erase_feedback(home, person, again))
-    for uri in sorted({path.parent.parent for path in files_below(home.root / "lake") if path.parent.name == LOG}):
-        accepted = accepted_version(home, uri)
-        yield Place(str(uri.relative_to(home.root)), partial(erase_rows, uri, person, accepted=accepted))
+    for name in tables_below(home.root, "lake"):
+        uri = home.root / name
+        yield Place(name, partial(erase_rows, uri, person, accepted=accepted_version(home, uri)))
     yield Place("features", lambda _: erase_snapshots(home.features, person))
     yield Place("examples", lambda _: erase_examples(home.root / "examples", person))
     yield Place("runs", lambda _: erase_runs(home, shop, person))
+    if isinstance(home.root, BucketPath):
+        yield Place("cache of this machine", lambda _: erase_copies(person))
 
 
-def erase_online(home: Home, person: Person, again: bool = False) -> Erased:
-    """Delete a user's rows of every view and revision, and scrub the store's file of what was there before."""
-    embedded = embedded_folder(home.online_url)
-    if embedded is not None and status_of(embedded) is None:
-        return Erased()
-    client = PackedClient.open(home.online_url, project=PROJECT, revision="", clock=lambda: datetime.now(UTC))
-    try:
-        rows = client.delete_entity(USER_ID, person.user_id)
-        dirty = again or rows or is_in_file(embedded, person)
-        if dirty:
-            client.backend.scrub()
-        return Erased(rows, 1 if dirty and embedded else 0, 1 if embedded else 0)
-    finally:
-        client.close()
+def tables_below(home: Location, folder: str) -> list[str]:
+    """Return the names of the Delta tables below a folder of a home."""
+    names = (PurePosixPath(folder, name) for name in names_below(home / folder))
+    return sorted({str(name.parent.parent) for name in names if name.parent.name == LOG})
 
 
-def is_in_file(embedded: Path | None, person: Person) -> bool:
-    """Whether the embedded store's file holds a row of a user, deleted or not."""
-    [entity] = row_keys(b"", (USER_ID,), [person.user_id])
-    return embedded is not None and holds_entity(str(embedded), entity)
-
-
-def accepted_version(home: Home, uri: Path) -> Callable[[Notes], bool] | None:
+def accepted_version(home: Home, uri: Location) -> Callable[[Notes], bool] | None:
     """What tells the version of a raw table that a later breach of the contract goes back to; None for other tables."""
     if uri.parent != home.raw:
         return None

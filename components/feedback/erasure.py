@@ -7,7 +7,6 @@ id where it is a part of theirs. The Delta table is rewritten while nobody moves
 
 import os
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from components.feedback.journal.segments import LINE_END, is_sealed, segments
 from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import has_feedback
 from components.home.data_subject import USER_ID, Erased, Person
-from components.home.disk.file_lock import FileLock
 from components.home.layout import Home
 from components.home.storage.documents import read_document, write_document
 from components.home.storage.locations import BucketPath, Location
@@ -34,7 +32,7 @@ def erase_feedback(home: Home, person: Person, again: bool = False) -> Erased:
     layout = FeedbackLayout(home.feedback)
     if not has_feedback(home):
         return Erased()
-    with FileLock(layout.lock).held() if isinstance(layout.root, Path) else nullcontext():
+    with layout.held():
         erased = [each for folder in (layout.lists, layout.events) for each in erase_segments(folder, person)]
         return sum(erased, erase_rows(layout.impressions, person, again))
 

@@ -9,12 +9,15 @@
     clock.json          where the service's clock stands
     mover.lock          held by the process that moves lists, or keeps the log
 
-In a bucket it is the same, without notes and lock.
+In a bucket it is the same, without the lock: runs and erasures alone write the table there, one at a time.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, TypeVar, cast
 
+from components.home.disk.file_lock import FileLock
 from components.home.storage.locations import Location
 
 Place = TypeVar("Place", bound=Location, covariant=True)
@@ -42,9 +45,19 @@ class FeedbackLayout(Generic[Place]):
     def clock(self) -> Place:
         return self._below("clock.json")
 
-    @property
-    def lock(self) -> Place:
-        return self._below("mover.lock")
+    def held(self) -> AbstractContextManager[int]:
+        """Keep others from moving lists while the block runs, after waiting for them.
+
+        Raises:
+            OSError: the lock cannot be created.
+        """
+        lock = self._below("mover.lock")
+        return FileLock(lock).held() if isinstance(lock, Path) else nullcontext(0)
+
+    def tried(self) -> AbstractContextManager[int | None]:
+        """Do as ``held`` does without waiting; the block is given None where another process moves lists."""
+        lock = self._below("mover.lock")
+        return FileLock(lock).tried() if isinstance(lock, Path) else nullcontext(0)
 
     def _below(self, *names: str) -> Place:
         location: Location = self.root

@@ -17,7 +17,10 @@ import pyarrow.parquet as pq
 
 from components.contracts.id_parts import ID_KEYS
 from components.home.data_subject import USER_ID, Erased, Person
-from components.home.disk.presence import files_below
+from components.home.storage.documents import names_below, remove_document
+from components.home.storage.lease import check_held
+from components.home.storage.locations import Location
+from components.home.storage.scratch import uncached_file
 from components.lake.id_parts import count_parts, without_parts
 from components.lake.id_sql import id_sql
 from components.lake.rows import stream_rows
@@ -29,7 +32,16 @@ from components.lake.session import (
     quote_identifier,
     quote_literal,
 )
-from components.lake.tables import LOG, Notes, open_table, read_notes, replace_rows, table_files, table_version
+from components.lake.tables import (
+    LOG,
+    Notes,
+    file_names,
+    open_table,
+    read_notes,
+    replace_rows,
+    table_files,
+    table_version,
+)
 from components.lake.versions import noted_version
 
 JSON_COLUMNS = ("found", "row")  # rows as they were found, in raw tables and in the quarantine
@@ -37,20 +49,25 @@ WHOLE_BOUND = 32  # characters up to which a text in statistics is whole, with w
 Fits = Callable[[Notes], bool]
 
 
-def erase_rows(uri: Path, person: Person, again: bool = False, accepted: Fits | None = None) -> Erased:
+def erase_rows(uri: Location, person: Person, again: bool = False, accepted: Fits | None = None) -> Erased:
     """Erase a user from a table and everything that lies in its folder; nothing is done where they are not.
 
     Args:
         again: an earlier erasure here may have been cut off: do all of it whatever is found.
         accepted: tells by its notes a version that must stay readable, beside the newest, without the user.
     """
-    files = [path for path in files_below(uri) if path.is_file()]
-    table = open_table(uri)
-    if table is None or not (again or any(holds_user(path, person) or holds_part(path, person) for path in files)):
-        return Erased(searched=len(files))
+    names = list(names_below(uri))
+    if open_table(uri) is None or not (again or any(_is_held(uri / name, person) for name in names)):
+        return Erased(searched=len(names))
     parts = sum(parts_in_file(Path(file), person) for file in table_files(uri))
     first, rows = _rewrite(uri, person, accepted)
-    return Erased(rows, _forget_history(uri, first), len(files), parts)
+    return Erased(rows, _forget_history(uri, first), len(names), parts)
+
+
+def _is_held(file: Location, person: Person) -> bool:
+    """Say whether a file of a table's folder holds anything of the user."""
+    with uncached_file(file) as path:
+        return holds_user(path, person) or holds_part(path, person)
 
 
 def holds_user(path: Path, person: Person) -> bool:
@@ -115,7 +132,7 @@ def _names(cell: str, person: Person) -> str:
     return f"{quote_literal(person.user_id)} IN ({cell}, {id_sql(cell)})"
 
 
-def _rewrite(uri: Path, person: Person, accepted: Fits | None) -> tuple[int, int]:
+def _rewrite(uri: Location, person: Person, accepted: Fits | None) -> tuple[int, int]:
     """Commit the rows of the versions that stay, without the user's; the first new version, and the rows that went."""
     newest = table_version(uri)
     assert newest is not None
@@ -128,15 +145,15 @@ def _rewrite(uri: Path, person: Person, accepted: Fits | None) -> tuple[int, int
     return written[0], rows
 
 
-def _is_as(uri: Path, version: int, newest: int) -> bool:
-    return set(table_files(uri, version)) == set(table_files(uri, newest))
+def _is_as(uri: Location, version: int, newest: int) -> bool:
+    return set(file_names(uri, version)) == set(file_names(uri, newest))
 
 
-def _rows_at(uri: Path, version: int, person: Person) -> int:
+def _rows_at(uri: Location, version: int, person: Person) -> int:
     return sum(rows_in_file(Path(file), person) or 0 for file in table_files(uri, version))
 
 
-def _write_without(uri: Path, version: int, person: Person) -> int:
+def _write_without(uri: Location, version: int, person: Person) -> int:
     table = open_table(uri, version)
     assert table is not None
     schema = pa.schema(table.schema().to_arrow())
@@ -149,25 +166,26 @@ def _write_without(uri: Path, version: int, person: Person) -> int:
         return replace_rows(uri, stream_rows(session, others, schema), read_notes(uri, version))
 
 
-def _forget_history(uri: Path, first: int) -> int:
+def _forget_history(uri: Location, first: int) -> int:
     """Let the log begin at a version, and remove every file that no version from there on reads; return how many."""
-    log, newest = uri / LOG, table_version(uri)
-    table = open_table(uri, first)
+    newest, table = table_version(uri), open_table(uri, first)
     assert table is not None
     assert newest is not None
+    check_held(uri)
     table.create_checkpoint()
-    read = {Path(file).name for version in range(first, newest + 1) for file in table_files(uri, version)}
-    gone = [path for path in uri.iterdir() if path.is_file() and path.name not in read]
-    gone += [path for path in log.iterdir() if not _stays(path.name, first)]
-    for path in gone:
-        path.unlink()
+    read = {name for version in range(first, newest + 1) for name in file_names(uri, version)}
+    gone = [name for name in names_below(uri) if name not in read and not _stays(name, first)]
+    for name in gone:
+        remove_document(uri / name)
     return len(gone)
 
 
-def _stays(entry: str, first: int) -> bool:
+def _stays(name: str, first: int) -> bool:
+    """Say whether a file is an entry of the log that is needed from a version on."""
+    folder, _, entry = name.partition("/")
     number, _, kind = entry.partition(".")
     whole = number.isdigit() and int(number) >= first and kind in ("json", "checkpoint.parquet")
-    return entry == "_last_checkpoint" or whole
+    return folder == LOG and (entry == "_last_checkpoint" or whole)
 
 
 def _statistics(path: Path) -> Iterator[dict[str, Any]]:

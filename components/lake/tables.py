@@ -70,13 +70,14 @@ def table_files(uri: Location, version: int | None = None) -> list[str]:
 
     Those of a bucket are fetched into the cache: an engine reads local files.
     """
+    names = file_names(uri, version)
+    return [str(uri / name if isinstance(uri, Path) else fetch_named(uri / name)) for name in names]
+
+
+def file_names(uri: Location, version: int | None = None) -> list[str]:
+    """Return the names, below the table, of the Parquet files that make it up at a version; none without a table."""
     table = open_table(uri, version)
-    if table is None:
-        return []
-    names = [unquote(file) for file in table.file_uris()]  # not parts of a URL
-    if isinstance(uri, Path):
-        return names
-    return [str(fetch_named(uri / name.removeprefix(f"{uri}/"))) for name in names]
+    return [] if table is None else [unquote(file).removeprefix(f"{uri}/") for file in table.file_uris()]
 
 
 def read_notes(uri: Location, version: int | None = None) -> Notes:

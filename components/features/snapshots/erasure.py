@@ -11,10 +11,10 @@ from components.features.snapshots.earlier_layout import carry_over
 from components.features.snapshots.pool import POOL, PoolFile, pool_names, sync_names, write_by_content
 from components.features.snapshots.sets import read_manifests, write_manifest
 from components.home.data_subject import USER_ID, Erased, Person
-from components.home.disk.presence import files_below
-from components.home.storage.documents import list_names, remove_document
+from components.home.storage.documents import list_names, names_below, remove_document
 from components.home.storage.locations import Location
-from components.home.storage.objects import fetch_file, has_folder, local_folder, remove_folder
+from components.home.storage.objects import has_folder, remove_folder
+from components.home.storage.scratch import uncached_file
 
 PARQUET, DOCUMENT = ".parquet", ".json"
 
@@ -44,15 +44,20 @@ def erase_examples(examples: Location, person: Person) -> Erased:
 
 def _erase_folder(place: Location, person: Person) -> Erased:
     is_whole = has_folder(place) and not place.name.startswith(".")
-    paths = files_below(local_folder(place)) if is_whole else ()
-    rows = [_rows_of(path, person) for path in paths if path.suffix == PARQUET]
+    names = [name for name in names_below(place) if name.endswith(PARQUET)] if is_whole else []
+    rows = [_rows_of(place / name, person) for name in names]
     if is_whole and not any(rows):
         return Erased(searched=len(rows))
     remove_folder(place)
     return Erased(sum(rows), len(rows), len(rows))
 
 
-def _rows_of(path: Path, person: Person) -> int:
+def _rows_of(file: Location, person: Person) -> int:
+    with uncached_file(file) as path:
+        return _rows_in(path, person)
+
+
+def _rows_in(path: Path, person: Person) -> int:
     try:
         if USER_ID not in pq.read_schema(path).names:
             return 0
@@ -63,17 +68,20 @@ def _rows_of(path: Path, person: Person) -> int:
 
 
 def _erase_from_file(features: Location, name: str, person: Person) -> Erased:
-    path = fetch_file(features / POOL / name)
-    rows = _rows_of(path, person)
-    if rows:
-        table = pq.read_table(path, partitioning=None)
-        kept = table.filter(pc.not_equal(table[USER_ID], person.user_id))
-        file = write_by_content(features / POOL, name, kept)
-        sync_names(features / POOL, [file.name])
-        _replace_in_manifests(features, name, file)
-        remove_document(features / POOL / name)
-        path.unlink(missing_ok=True)  # in a bucket home, the cached copy
+    with uncached_file(features / POOL / name) as path:
+        rows = _rows_in(path, person)
+        if rows:
+            table = pq.read_table(path, partitioning=None)
+            _replace(features, name, table.filter(pc.not_equal(table[USER_ID], person.user_id)))
     return Erased(rows, 1 if rows else 0, 1)
+
+
+def _replace(features: Location, name: str, rows: pa.Table) -> None:
+    """Replace a pool file by one of other rows, in all manifests too."""
+    file = write_by_content(features / POOL, name, rows)
+    sync_names(features / POOL, [file.name])
+    _replace_in_manifests(features, name, file)
+    remove_document(features / POOL / name)
 
 
 def _replace_in_manifests(features: Location, name: str, file: PoolFile) -> None:

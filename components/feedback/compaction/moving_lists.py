@@ -5,8 +5,6 @@ kill between commit and removal is known to be moved.
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -14,7 +12,6 @@ from components.contracts.feedback import SERVED
 from components.feedback.layout import FeedbackLayout
 from components.feedback.records import read_lists
 from components.feedback.segments import Segment, list_segments, read_segments
-from components.home.disk.file_lock import FileLock
 from components.home.storage.locations import Location
 from components.lake.tables import append_rows, create_table, read_notes
 
@@ -31,17 +28,12 @@ def move_lists(layout: FeedbackLayout[Location]) -> int:
     """
     if not _sealed(layout):
         return 0
-    with _lock(layout) as lock:
+    with layout.tried() as lock:
         sealed = _sealed(layout) if lock is not None else []
         if not sealed:
             return 0
         create_table(layout.impressions, SERVED)
         return sum(_move(layout, group) for group in _groups(_without_moved(layout, sealed)))
-
-
-def _lock(layout: FeedbackLayout[Location]) -> AbstractContextManager[int | None]:
-    """Hold the lock of a folder, unless another process does; in a bucket runs alone move, one at a time."""
-    return FileLock(layout.lock).tried() if isinstance(layout.lock, Path) else nullcontext(0)
 
 
 def _sealed(layout: FeedbackLayout[Location]) -> list[Segment]:

@@ -4,9 +4,7 @@ A run does it, never the service: joining files takes the processor for seconds,
 """
 
 import sys
-from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from deltalake.exceptions import DeltaError
 
@@ -15,7 +13,6 @@ from components.feedback.compaction.moving_lists import move_lists
 from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import has_feedback
 from components.feedback.segments import list_segments
-from components.home.disk.file_lock import FileLock
 from components.home.layout import Home
 from components.home.storage.locations import Location
 from components.lake.tables import KEEP_HISTORY, note_properties, open_table, read_notes
@@ -34,17 +31,12 @@ def drop_old_feedback(home: Home, days: int, now: datetime) -> None:
         return
     try:
         move_lists(layout)
-        with _lock(layout):
+        with layout.held():
             compact_table(layout.impressions)
             _drop_lists(layout, before)
             _drop_events(layout, before)
     except (DeltaError, SourceError, StorageError, OSError) as error:
         print(f"{home.feedback}: what is older than {days} days is kept for now ({error})", file=sys.stderr)
-
-
-def _lock(layout: FeedbackLayout[Location]) -> AbstractContextManager[int]:
-    """Wait for the lock of a folder; in a bucket runs alone write the table, one at a time."""
-    return FileLock(layout.lock).held() if isinstance(layout.lock, Path) else nullcontext(0)
 
 
 def _drop_lists(layout: FeedbackLayout[Location], before: datetime) -> None:

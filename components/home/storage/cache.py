@@ -104,7 +104,21 @@ class ObjectCache:
     def _writing(self, draft: Path) -> Iterator[None]:
         """Make the draft's folder, say what kept it from being written, and leave no draft."""
         try:
-            draft.parent.mkdir(parents=True, exist_ok=True)
+            with self.readable_errors():
+                draft.parent.mkdir(parents=True, exist_ok=True)
+                yield
+        finally:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+
+    @contextmanager
+    def readable_errors(self) -> Iterator[None]:
+        """Say in one line what kept something from being written below the folder.
+
+        Raises:
+            StorageError: the folder is full or cannot be written.
+        """
+        try:
             yield
         except OSError as error:
             if error.errno is None:  # what the bucket's client raises for an object that is not there
@@ -113,9 +127,6 @@ class ObjectCache:
             raise StorageError(
                 f"cache {self.folder}: {reason}; free space there, or set {FOLDER_VARIABLE} to another folder"
             ) from error
-        finally:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
 
     def _make_room(self) -> None:
         """Remove the files that were not used for the longest time, until the rest keeps the bound."""

@@ -143,9 +143,8 @@ def list_names(location: Location) -> list[str]:
         with suppress(NotADirectoryError):  # nothing lies below a file, or below what would lie there
             return names_in(location)
         return []
-    prefix = f"{location.key}/" if location.key else ""
     with readable_errors(location):
-        listing = obstore.list_with_delimiter(store_of(location), prefix or None)
+        listing = obstore.list_with_delimiter(store_of(location), _prefix(location))
     names = [BucketPath(location.bucket, place).name for place in listing["common_prefixes"]]
     return sorted(names + [BucketPath(location.bucket, each["path"]).name for each in listing["objects"]])
 
@@ -161,8 +160,32 @@ def names_below(location: Location) -> Iterator[str]:
         yield from (path.relative_to(location).as_posix() for path in files_below(location))
         return
     with readable_errors(location):
-        for batch in obstore.list(store_of(location), f"{location.key}/" if location.key else None):
+        for batch in obstore.list(store_of(location), _prefix(location)):
             yield from (BucketPath(location.bucket, each["path"]).relative_to(location) for each in batch)
+
+
+def sizes_below(location: Location) -> dict[str, int]:
+    """Return the bytes of everything below a location by name; a file of several names once, and no links.
+
+    Raises:
+        OSError: a folder cannot be read.
+        ConfigurationError, StorageError: the bucket cannot be used.
+    """
+    if isinstance(location, Path):
+        return {path.relative_to(location).as_posix(): size for path, size in _sizes_of_files(location)}
+    with readable_errors(location):
+        objects = [meta for batch in obstore.list(store_of(location), _prefix(location)) for meta in batch]
+    return {BucketPath(location.bucket, each["path"]).relative_to(location): each["size"] for each in objects}
+
+
+def _sizes_of_files(folder: Path) -> Iterator[tuple[Path, int]]:
+    seen = set()
+    for path in files_below(folder):
+        if path.is_file() and not path.is_symlink():
+            status = path.stat()
+            if (status.st_dev, status.st_ino) not in seen:
+                seen.add((status.st_dev, status.st_ino))
+                yield path, status.st_size
 
 
 def has_document(location: Location) -> bool:
@@ -175,3 +198,7 @@ def has_document(location: Location) -> bool:
             return True
     except FileNotFoundError:
         return False
+
+
+def _prefix(location: BucketPath) -> str | None:
+    return f"{location.key}/" if location.key else None

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +28,7 @@ from components.home.storage.locations import BucketPath, Location
 
 DIGEST = "sha256"  # the object's metadata
 LISTING = ".folder.json"
+COPIES = "folders"  # in the cache's folder: copies of folders of objects
 UNUSED_SECONDS = 24 * 3600
 
 
@@ -61,7 +63,7 @@ def fetch_file(location: Location, digest: str | None = None) -> Path:
         if not location.exists():
             raise FileNotFoundError(location)
         return location
-    return object_cache().file(digest or _digest_of(location), lambda path: _download(location, path))
+    return object_cache().file(digest or _digest_of(location), lambda path: download(location, path))
 
 
 def fetch_named(location: BucketPath) -> Path:
@@ -70,7 +72,7 @@ def fetch_named(location: BucketPath) -> Path:
     Raises:
         FileNotFoundError: there is none.
     """
-    return object_cache().named(location.url, lambda path: _download(location, path))
+    return object_cache().named(location.url, lambda path: download(location, path))
 
 
 def publish_folder(draft: Path, target: Location) -> None:
@@ -120,7 +122,7 @@ def local_folder(location: Location) -> Path:
     """
     if isinstance(location, Path):
         return location
-    copies = object_cache().folder / "folders"
+    copies = object_cache().folder / COPIES
     copy = copies / hashlib.sha256(str(location).encode()).hexdigest()[:32] / location.name
     if copy.exists() and not _is_whole(copy, location):
         shutil.rmtree(copy)
@@ -185,10 +187,22 @@ def _digest_of(location: BucketPath) -> str:
     return str(digest)
 
 
-def _download(location: BucketPath, path: Path) -> None:
-    with readable_errors(location), path.open("wb") as file:
-        for chunk in obstore.get(store_of(location), location.key).stream():
-            file.write(chunk)
+def download(location: BucketPath, path: Path) -> None:
+    """Write an object to a path, in parts.
+
+    Raises:
+        FileNotFoundError: there is none.
+        OSError: the path cannot be written.
+        ConfigurationError, StorageError: the bucket cannot be used.
+    """
+    with path.open("wb") as file:
+        for part in _parts(location):
+            file.write(part)
+
+
+def _parts(location: BucketPath) -> Iterator[bytes]:
+    with readable_errors(location):
+        yield from map(bytes, obstore.get(store_of(location), location.key).stream())
 
 
 def _move(source: Path, target: Path) -> None:

@@ -11,6 +11,9 @@ from deltalake import DeltaTable
 
 from components.contracts.errors import SourceError
 from components.home.data_subject import Erased, Person
+from components.home.storage.documents import has_document, names_below, read_document, write_document
+from components.home.storage.locations import Location
+from components.home.storage.scratch import uncached_file
 from components.lake.erasure import erase_rows, holds_user, parts_in_file
 from components.lake.tables import append_rows, create_table, open_table, read_notes, replace_rows, table_version
 from components.lake.upkeep import vacuum_table
@@ -31,15 +34,21 @@ def rows(*users: str | None, found: str | None = None) -> pa.Table:
     return pa.table(columns | {"value": list(range(len(users)))}, schema=SCHEMA)
 
 
-def users_of(uri: Path, version: int | None = None) -> list[Any]:
-    found = DeltaTable(uri, version=version).to_pyarrow_table()["user_id"].to_pylist()
-    return sorted(found, key=str)
+def users_of(uri: Location, version: int | None = None) -> list[Any]:
+    table = open_table(uri, version)
+    assert table is not None
+    return sorted(table.to_pyarrow_table()["user_id"].to_pylist(), key=str)
+
+
+def holds(file: Location, person: Person) -> bool:
+    with uncached_file(file) as path:
+        return holds_user(path, person)
 
 
 @pytest.fixture
-def uri(tmp_path: Path) -> Path:
-    """A table of four versions; the greatest id of two commits is Ann's."""
-    table = tmp_path / "events"
+def uri(location: Location) -> Location:
+    """A table of four versions, in a folder or in a bucket; the greatest id of two commits is Ann's."""
+    table = location / "events"
     create_table(table, SCHEMA)
     append_rows(table, rows("aaa", "ann-17"), {"batch": 1})
     append_rows(table, rows("aab", "ann-170", None), {"batch": 2})
@@ -47,24 +56,24 @@ def uri(tmp_path: Path) -> Path:
     return table
 
 
-def test_rows_old_files_and_statistics_are_gone_and_notes_stay(uri: Path) -> None:
+def test_rows_old_files_and_statistics_are_gone_and_notes_stay(uri: Location) -> None:
     assert erase_rows(uri, ANN) == Erased(rows=2, files=7, searched=7)
     assert users_of(uri) == [None, "aaa", "aab", "ann-170"]
     assert read_notes(uri) == {"batch": 3}
-    assert not [path for path in uri.rglob("*") if path.is_file() and re.search(rb"ann-17(?!0)", path.read_bytes())]
+    assert not [name for name in names_below(uri) if re.search(rb"ann-17(?!0)", read_document(uri / name) or b"")]
     assert erase_rows(uri, ANN) == Erased(searched=4)
     append_rows(uri, rows("bob"), {"batch": 4})
     assert users_of(uri, 4) == [None, "aaa", "aab", "ann-170"]
     assert "bob" in users_of(uri, 5)
 
 
-def test_who_is_not_there_changes_nothing(uri: Path) -> None:
+def test_who_is_not_there_changes_nothing(uri: Location) -> None:
     assert erase_rows(uri, Person("ann")) == Erased(searched=7)
     assert table_version(uri) == 3
     assert erase_rows(uri.with_name("nothing"), ANN) == Erased()
 
 
-def test_an_older_version_is_one_clear_error_and_upkeep_goes_on(uri: Path) -> None:
+def test_an_older_version_is_one_clear_error_and_upkeep_goes_on(uri: Location) -> None:
     erase_rows(uri, ANN)
     with pytest.raises(
         SourceError, match=r"events: version 2 cannot be read .* a run that names it cannot be repeated"
@@ -76,7 +85,7 @@ def test_an_older_version_is_one_clear_error_and_upkeep_goes_on(uri: Path) -> No
     assert (users_of(uri), len(users_of(uri, 4))) == (["cid"], 4)
 
 
-def test_the_version_that_was_accepted_stays_readable_beside_the_newest(uri: Path) -> None:
+def test_the_version_that_was_accepted_stays_readable_beside_the_newest(uri: Location) -> None:
     erase_rows(uri, ANN, accepted=lambda notes: notes["batch"] == 2)
     assert read_notes(uri, 4) == {"batch": 2}
     assert users_of(uri, 4) == [None, "aaa", "aab", "ann-170"]
@@ -112,13 +121,13 @@ def test_a_number_is_the_id_that_it_was_read_as(tmp_path: Path, cell: str, their
     assert Person("12").is_in(json.loads(f'{{"user_id": {cell}}}')) is theirs
 
 
-def test_what_a_kill_left_is_erased_by_another_try(uri: Path) -> None:
+def test_what_a_kill_left_is_erased_by_another_try(uri: Location) -> None:
     draft = uri / "part-00000-killed.snappy.parquet"
-    draft.write_bytes(b"PAR1 not whole")
+    write_document(draft, b"PAR1 not whole")
     replace_rows(uri, rows("aaa"), {"batch": 3})  # the first commit of an erasure that was cut off
     assert erase_rows(uri, ANN).files == 10
-    assert not draft.exists()
-    assert not any(holds_user(path, ANN) for path in uri.rglob("*") if path.is_file())
+    assert not has_document(draft)
+    assert not any(holds(uri / name, ANN) for name in names_below(uri))
     assert erase_rows(uri, ANN, again=True).rows == 0
     assert users_of(uri) == ["aaa"]
 

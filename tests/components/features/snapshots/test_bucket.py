@@ -6,10 +6,8 @@ import pytest
 
 from components.contracts.errors import FeatureError
 from components.contracts.handles import Handle
-from components.features.snapshots.erasure import erase_snapshots
 from components.features.snapshots.pool import POOL, pool_names, prune_pool
-from components.features.snapshots.sets import current_set, open_set, point_current, prune_sets, read_set
-from components.home.data_subject import Erased, Person
+from components.features.snapshots.sets import current_set, open_set, point_current, prune_sets
 from components.home.storage.documents import remove_document
 from components.home.storage.locations import BucketPath
 from tests.components.features.snapshots.feature_sets import MONDAY, TUESDAY, VIEW, a_set, snapshot
@@ -48,10 +46,3 @@ def test_the_pool_keeps_what_manifests_name(bucket: BucketPath) -> None:
     snapshot(bucket, "b-1", "1")
     assert prune_pool(bucket / POOL, keep=prune_sets(bucket)) == 1
     assert list(pool_names(bucket / POOL)) == [kept.files[VIEW, MONDAY].name]
-
-
-def test_a_user_is_erased_from_every_set(bucket: BucketPath) -> None:
-    sets = [a_set(bucket, ttl_days, {MONDAY: snapshot(bucket, "a-1", "12", "2")}) for ttl_days in (1, 2)]
-    assert erase_snapshots(bucket, Person("12")) == Erased(rows=1, files=1, searched=1)
-    assert [read_set(bucket, one.digest).ids(VIEW, MONDAY).to_pylist() for one in sets] == [["2"], ["2"]]
-    assert len(list(pool_names(bucket / POOL))) == 1

@@ -17,25 +17,25 @@ from tests.components.features.snapshots.feature_sets import MONDAY, TUESDAY, VI
 ANN = Person("12")
 
 
-def test_every_set_names_a_file_without_the_user(tmp_path: Path) -> None:
-    days = {MONDAY: snapshot(tmp_path, "a-1", "1228", "12", "2"), TUESDAY: snapshot(tmp_path, "b-1", "1228")}
-    sets = [a_set(tmp_path, ttl_days, days) for ttl_days in (1, 2)]
+def test_every_set_names_a_file_without_the_user(location: Location) -> None:
+    days = {MONDAY: snapshot(location, "a-1", "1228", "12", "2"), TUESDAY: snapshot(location, "b-1", "1228")}
+    sets = [a_set(location, ttl_days, days) for ttl_days in (1, 2)]
 
-    assert erase_snapshots(tmp_path, ANN) == Erased(rows=1, files=1, searched=2)
+    assert erase_snapshots(location, ANN) == Erased(rows=1, files=1, searched=2)
 
     for before in sets:
-        found = read_set(tmp_path, before.digest)
-        assert found.ids(VIEW, MONDAY).to_pylist() == ["1228", "2"]
-        assert found.files[VIEW, TUESDAY] == before.files[VIEW, TUESDAY]
-    assert days[MONDAY].name not in pool_names(tmp_path / POOL)
-    assert prune_pool(tmp_path / POOL, keep=prune_sets(tmp_path)) == 0
-    assert erase_snapshots(tmp_path, ANN) == Erased(searched=2)
+        after = read_set(location, before.digest)
+        assert after.ids(VIEW, MONDAY).to_pylist() == ["1228", "2"]
+        assert after.files[VIEW, TUESDAY] == before.files[VIEW, TUESDAY]
+    assert days[MONDAY].name not in pool_names(location / POOL)
+    assert prune_pool(location / POOL, keep=prune_sets(location)) == 0
+    assert erase_snapshots(location, ANN) == Erased(searched=2)
 
 
 @pytest.mark.parametrize("step", ["_replace_in_manifests", "remove_document"])
-def test_a_try_that_was_cut_off_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    found = a_set(tmp_path, 1, {MONDAY: snapshot(tmp_path, "a-1", "12", "2")})
-    snapshot(tmp_path, ".a.parquet.77", "12")
+def test_a_try_that_was_cut_off_is_finished(location: Location, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    before = a_set(location, 1, {MONDAY: snapshot(location, "a-1", "12", "2")})
+    snapshot(location, ".a.parquet.77", "12")
 
     def cut_off(*_: object) -> None:
         raise KeyboardInterrupt
@@ -43,12 +43,12 @@ def test_a_try_that_was_cut_off_is_finished(tmp_path: Path, monkeypatch: pytest.
     with monkeypatch.context() as patch:
         patch.setattr(f"components.features.snapshots.erasure.{step}", cut_off)
         with pytest.raises(KeyboardInterrupt):
-            erase_snapshots(tmp_path, ANN)
+            erase_snapshots(location, ANN)
 
-    erase_snapshots(tmp_path, ANN)
+    erase_snapshots(location, ANN)
 
-    assert read_set(tmp_path, found.digest).ids(VIEW, MONDAY).to_pylist() == ["2"]
-    assert len(list(pool_names(tmp_path / POOL))) == 1
+    assert read_set(location, before.digest).ids(VIEW, MONDAY).to_pylist() == ["2"]
+    assert len(list(pool_names(location / POOL))) == 1
 
 
 def test_examples_that_hold_the_users_requests_go_as_a_whole(location: Location, tmp_path: Path) -> None:

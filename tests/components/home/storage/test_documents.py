@@ -1,4 +1,6 @@
+import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from components.home.storage.documents import (
     create_document,
@@ -6,6 +8,7 @@ from components.home.storage.documents import (
     list_names,
     read_document,
     remove_document,
+    sizes_below,
     update_document,
     write_document,
 )
@@ -39,3 +42,13 @@ def test_changes_by_several_writers_are_all_kept(location: Location) -> None:
         list(pool.map(add, range(20)))
     numbers = (read_document(location / "numbers") or b"").decode().strip(",").split(",")
     assert sorted(map(int, numbers)) == list(range(20))
+
+
+def test_everything_below_a_place_has_its_size_once(location: Location) -> None:
+    write_document(location / "1", b"a")
+    write_document(location / "below" / "ü 2", b"bc")
+    if isinstance(location, Path):
+        os.link(location / "1", location / "one more name")
+        (location / "link").symlink_to("nowhere")
+    assert sizes_below(location) == {"1": 1, "below/ü 2": 2}
+    assert sizes_below(location / "none") == {}

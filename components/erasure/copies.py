@@ -1,0 +1,31 @@
+"""Erasing a user from what this machine keeps of buckets: copies that hold them go, and are fetched again without."""
+
+import shutil
+from pathlib import Path
+
+from components.erasure.search import holds
+from components.home.data_subject import Erased, Person
+from components.home.disk.presence import files_below
+from components.home.storage.cache import object_cache
+from components.home.storage.objects import COPIES
+from components.home.storage.scratch import SCRATCH, remove_abandoned_copies
+
+
+def erase_copies(person: Person) -> Erased:
+    """Remove the cached objects that hold a user, the copies of whole folders, and what killed processes left.
+
+    Raises:
+        OSError: the cache cannot be read or written.
+    """
+    abandoned, cache = remove_abandoned_copies(), object_cache().folder
+    files = [path for path in files_below(cache) if path.relative_to(cache).parts[0] != SCRATCH]
+    held = {_copy_of(path, cache) for path in files if holds(path, person)}
+    for path in held:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    return Erased(files=len(held) + abandoned, searched=len(files))
+
+
+def _copy_of(path: Path, cache: Path) -> Path:
+    """Return a file of the cache itself, or the folder that was copied with it."""
+    parts = path.relative_to(cache).parts
+    return cache / parts[0] / parts[1] if parts[0] == COPIES else path
