@@ -4,29 +4,30 @@
 
     StoredClock      where the last run left the home: a record in the online store (``packed_online_store.clock``)
     SteadyClock      the machine's time, counted on from one look at its clock; it never goes back
-    ServiceClock     the home's time: goes on from where the home stands, kept in ``clock.json`` over restarts
+    ServiceClock     the home's time: goes on from where the home stands, as the services of the home keep it
     FollowingClock   a service's clock that follows the store, as soon as the store can be asked
 
 A home that stands in the past (the demo's data are of 2017) counts on from its as-of by what has elapsed since the
 service's first start there. A living home, whose as-of is recent, has the time of the machine. While the service runs,
 a jump of the machine's clock changes nothing, unless it is forward and stays.
+
+Several services of one home agree through ``clock.json`` (``kept_clock``), at which each looks every second. Where
+their machines' clocks differ, one may be behind another by no more than ``KEEP_SECONDS`` and a look.
 """
 
-import json
 import logging
 import math
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from components.contracts.errors import ConfigurationError, StoreError
+from components.contracts.errors import RankloopError, StoreError
 from components.feedback.layout import FeedbackLayout
-from components.home.disk.durable import write_durably
-from components.home.disk.presence import content_of
-from components.home.guarded_folder import GuardedFolder
+from components.home.storage.locations import Location
 from components.home.trouble_log import TroubleLog
+from components.ranking_service.live.kept_clock import ADVICE, ClockDocument, KeptClock
 from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.clock import wall_clock
 
@@ -35,6 +36,9 @@ log = logging.getLogger("rankloop.feedback")
 LIVING = timedelta(days=30)  # a home whose as-of lies no further back is a living one
 JUMP_SECONDS = 60.0  # by more, and for longer, the machine's clock is ahead if the machine slept, or was put right
 MOST_AHEAD = timedelta(days=1)  # of the machine's time; what was kept further ahead comes of a clock that was wrong
+LOOK_SECONDS = 1.0  # between two looks at what other services keep
+KEEP_SECONDS = 10.0  # between two moments that services on several machines write down
+REFUSALS = (OSError, RankloopError)
 
 
 class SteadyClock:
@@ -61,20 +65,20 @@ class SteadyClock:
 
 
 class ServiceClock:
-    """Tells the time of a home when called, in UTC; kept in ``clock.json``, so that a restart counts on.
+    """Tells the time of a home when called, in UTC; kept in ``clock.json``, so that restarts and others count on.
 
     One thread moves it on, any thread may ask.
     """
 
     def __init__(
         self,
-        folder: Path,
+        feedback: Location,
         as_of: datetime,
         anchored_at: datetime | None = None,
         wall: Callable[[], datetime] = wall_clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Open the clock of a feedback folder (``home.feedback``).
+        """Open the clock of a home's feedback (``home.feedback``).
 
         Args:
             as_of: the moment that the home stands at.
@@ -82,18 +86,21 @@ class ServiceClock:
 
         Raises:
             ConfigurationError: ``clock.json`` cannot be read.
+            StorageError: the bucket cannot be used.
         """
-        self._path, self._machine = FeedbackLayout(folder).clock, SteadyClock(wall, monotonic)
-        self._folder_guard = GuardedFolder(folder)
+        self._machine, self._monotonic = SteadyClock(wall, monotonic), monotonic
+        self._document = _document_of(feedback)
         self._troubles = TroubleLog(log)
-        self._anchor = _read(self._path) or (datetime.min.replace(tzinfo=UTC), self._machine())
+        never = datetime.min.replace(tzinfo=UTC)
+        self._clock = self._document.read() or KeptClock(never, self._machine(), never)
+        self._next_look = monotonic() + LOOK_SECONDS
         self._doubt()
         self.advance(as_of, anchored_at)
 
     def __call__(self) -> datetime:
         """Return the home's present moment."""
-        moment, since = self._anchor
-        return moment + max(self._machine() - since, timedelta(0))
+        clock = self._clock
+        return clock.at(self._machine())
 
     def advance(self, as_of: datetime, anchored_at: datetime | None = None) -> None:
         """Take over a newer moment that the home stands at; one that is older changes nothing.
@@ -107,49 +114,69 @@ class ServiceClock:
             stands = now
             if self() - now > MOST_AHEAD:
                 log.warning("the home's clock goes back from %s to the machine's time, %s", self(), now)
-                self._stand(now, now)
+                self._keep(self._clock.gone_back(now, now))
         if stands > self():
-            self._stand(stands, now)
+            self._keep(KeptClock(stands, now, stands, self._clock.times_gone_back))
 
     def go_back(self, as_of: datetime, back_from: datetime) -> None:
         """Go back to where the home's owner has set it, if this clock has reached the moment that the home left."""
         if self() >= back_from:
             log.warning("the home's clock goes back from %s to %s, where the home was set", self(), as_of)
-            self._stand(as_of.astimezone(UTC), self._machine())
+            self._keep(self._clock.gone_back(as_of.astimezone(UTC), self._machine()))
 
     def follow(self) -> None:
-        """Follow the machine, and write down what the disk refused before; until it does, a restart may fall behind."""
+        """Follow the machine and, once a second, the home's other services; write down what is to be written.
+
+        That is what could not be written before, until when a restart may fall behind, and, where services run on
+        several machines, the present moment now and then.
+        """
         self._machine.follow()
-        if "file" in self._troubles:
+        if self._monotonic() >= self._next_look:
+            self._next_look = self._monotonic() + LOOK_SECONDS
+            self._look()
+        is_behind = self() - self._clock.shown >= timedelta(seconds=KEEP_SECONDS)
+        if "file" in self._troubles or (is_behind and self._document.is_shared_by_machines):
             self.keep()
 
     def keep(self) -> None:
-        """Write the present moment down: no restart falls behind it, even if the machine's clock is set back."""
-        self._stand(self(), self._machine())
+        """Write the present moment down: nobody falls behind it, even if a machine's clock is set back."""
+        self._keep(replace(self._clock, shown=self()))
+
+    def _look(self) -> None:
+        """Take over what other services keep."""
+        try:
+            kept = self._document.read()
+        except REFUSALS as error:
+            self._troubles.report("look", f"{error}; until then the clock goes on by itself")
+            return
+        self._troubles.report("look", None)
+        if kept is not None:
+            self._clock = self._clock.merged(kept)
+
+    def _keep(self, clock: KeptClock) -> None:
+        """Go by a clock, or by what others keep where that counts for more."""
+        self._clock = clock
+        try:
+            self._clock = self._document.merge(clock)
+        except REFUSALS as error:
+            location = self._document.location
+            self._troubles.report("file", f"{location} cannot be written ({error}); it is tried again and again")
+        else:
+            self._troubles.report("file", None)
 
     def _doubt(self) -> None:
         """Say that a kept clock is ahead of the machine's, for one of them is wrong."""
-        now = self._machine()
-        if max(self._anchor) - now > MOST_AHEAD:
+        now, clock = self._machine(), self._clock
+        if max(clock.shown, clock.anchored_at) - now > MOST_AHEAD:
             log.warning(
-                "%s: the clock stood at %s when the machine's said %s, which now says %s: expected neither to be ahead "
-                "of that; set the machine's clock right, or remove the file, and the clock starts again at the home's "
-                "as-of",
-                self._path,
-                *self._anchor,
-                now,
+                "%s: the clock has stood at %s, and the machine's at %s, which now says %s: expected neither to be "
+                "ahead of that; set the machine's clock right; or, with all services of the home stopped, %s",
+                *(self._document.location, clock.shown, clock.anchored_at, now, ADVICE),
             )
 
-    def _stand(self, moment: datetime, now: datetime) -> None:
-        self._anchor = moment, now  # one value: whoever asks meanwhile takes both from before or both from now
-        document = {"as_of": moment.isoformat(), "anchored_at": now.isoformat()}
-        try:
-            self._folder_guard.ensure()
-            write_durably(self._path, json.dumps(document).encode())
-        except OSError as error:
-            self._troubles.report("file", f"{self._path} cannot be written ({error}); it is tried again and again")
-        else:
-            self._troubles.report("file", None)
+
+def _document_of(feedback: Location) -> ClockDocument:
+    return ClockDocument(feedback, FeedbackLayout(feedback).clock)
 
 
 class FollowingClock:
@@ -158,16 +185,17 @@ class FollowingClock:
     ``clock`` is None in the service's first run here for as long as the store could not be asked.
     """
 
-    def __init__(self, folder: Path, open_client: Callable[[], PackedClient], advice: str) -> None:
-        """Go on from what the feedback folder (``home.feedback``) holds; the store is asked with a client of its own.
+    def __init__(self, feedback: Location, open_client: Callable[[], PackedClient], advice: str) -> None:
+        """Go on from what the feedback (``home.feedback``) holds; the store is asked with a client of its own.
 
         ``advice`` says what brings rows into a store that has none.
 
         Raises:
-            ConfigurationError: what the folder holds cannot be read.
+            ConfigurationError: what it holds cannot be read.
+            StorageError: the bucket cannot be used.
         """
-        self._folder, self._open_client, self._advice = folder, open_client, advice
-        self.clock = ServiceClock(folder, LONG_AGO) if is_kept(folder) else None
+        self._feedback, self._open_client, self._advice = feedback, open_client, advice
+        self.clock = ServiceClock(feedback, LONG_AGO) if _document_of(feedback).read() is not None else None
 
     def __call__(self) -> datetime:
         """Return the present moment.
@@ -197,14 +225,14 @@ class FollowingClock:
                 raise StoreError(f"{client.backend.url}: found no rows, expected some: {self._advice}")
             return
         if self.clock is None:
-            self.clock = ServiceClock(self._folder, stored.as_of, stored.anchored_at)
+            self.clock = ServiceClock(self._feedback, stored.as_of, stored.anchored_at)
             return
         if stored.back_from is not None:
             self.clock.go_back(stored.as_of, stored.back_from)
         self.clock.advance(stored.as_of, stored.anchored_at)
 
     def follow(self) -> None:
-        """Follow the machine's clock, and write down what the disk refused before."""
+        """Follow the machine's clock and the home's other services."""
         if self.clock is not None:
             self.clock.follow()
 
@@ -212,37 +240,3 @@ class FollowingClock:
         """Write the present moment down, so that no later service falls behind it."""
         if self.clock is not None:
             self.clock.keep()
-
-
-def is_kept(folder: Path) -> bool:
-    """Say whether a feedback folder holds the clock of an earlier service.
-
-    Raises:
-        ConfigurationError: it cannot be read.
-    """
-    return _read(FeedbackLayout(folder).clock) is not None
-
-
-def _read(path: Path) -> tuple[datetime, datetime] | None:
-    try:
-        content = content_of(path)
-        if content is None:
-            return None
-        document = json.loads(content)
-        return _zoned(document["as_of"]), _zoned(document["anchored_at"])
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path}: cannot be read ({error}); expected a file that this user may read"
-        ) from error
-    except (ValueError, LookupError, TypeError) as error:
-        raise ConfigurationError(
-            f"{path}: expected the moments `as_of` and `anchored_at` ({error}); remove the file, and the clock starts "
-            "again at the home's as-of"
-        ) from error
-
-
-def _zoned(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"{text} has no zone")
-    return moment

@@ -1,12 +1,14 @@
 """The service's clock goes on from where the home stands, and back only where the home's owner sets it back."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from components.contracts.errors import ConfigurationError
-from components.ranking_service.live.clocks import ServiceClock
+from components.home.storage.locations import BucketPath, Location
+from components.ranking_service.live.clocks import KEEP_SECONDS, LOOK_SECONDS, ServiceClock
 
 WALL = datetime(2026, 5, 1, 12, tzinfo=UTC)
 PAST = datetime(2017, 8, 28, tzinfo=UTC)
@@ -32,9 +34,9 @@ class Machine:
         self.now += time
         self.seconds += time.total_seconds()
 
-    def clock(self, folder: Path, as_of: datetime = PAST, anchored_at: datetime | None = None) -> ServiceClock:
-        """Open a folder's clock, as a service that starts now."""
-        return ServiceClock(folder, as_of, anchored_at, self.wall, self.monotonic)
+    def clock(self, feedback: Location, as_of: datetime = PAST, anchored_at: datetime | None = None) -> ServiceClock:
+        """Open a home's clock, as a service that starts now."""
+        return ServiceClock(feedback, as_of, anchored_at, self.wall, self.monotonic)
 
 
 @pytest.fixture
@@ -173,6 +175,73 @@ def test_it_goes_on_while_the_disk_refuses_and_is_written_down_afterwards(
     assert machine.clock(folder)() == PAST + 2 * HOUR
 
 
+LOOK = timedelta(seconds=LOOK_SECONDS)
+
+
+def test_services_agree_on_where_the_home_stands(location: Location, machine: Machine) -> None:
+    one, other = machine.clock(location), machine.clock(location)
+    machine.passes(HOUR)
+    one.advance(PAST + 10 * HOUR)
+    assert other() == PAST + HOUR
+    machine.passes(LOOK)
+    other.follow()
+    assert one() == other() == PAST + 10 * HOUR + LOOK
+    other.advance(PAST + 2 * HOUR)
+    assert machine.clock(location)() == other() == PAST + 10 * HOUR + LOOK
+
+
+def test_no_service_undoes_that_another_went_back(location: Location, machine: Machine) -> None:
+    one, other = machine.clock(location, PAST + YEARS), machine.clock(location, PAST + YEARS)
+    one.go_back(PAST, back_from=PAST + YEARS)
+    other.keep()
+    assert one() == other() == machine.clock(location)() == PAST
+    other.go_back(PAST, back_from=PAST + YEARS)
+    machine.passes(LOOK)
+    one.follow()
+    assert one() == other() == PAST + LOOK
+
+
+def test_no_service_falls_behind_another_on_a_machine_whose_clock_is_ahead(
+    bucket: BucketPath, machine: Machine
+) -> None:
+    ahead = Machine()
+    ahead.now += HOUR
+    behind_others, ahead_of_others = machine.clock(bucket), ahead.clock(bucket)
+    assert (behind_others(), ahead_of_others()) == (PAST, PAST + HOUR)
+    for each in (ahead, machine):
+        each.passes(timedelta(seconds=KEEP_SECONDS))
+    ahead_of_others.follow()
+    behind_others.follow()
+    assert behind_others() == ahead_of_others() == PAST + HOUR + timedelta(seconds=KEEP_SECONDS)
+    for _ in range(3):
+        assert ahead.clock(bucket)() == ahead_of_others(), "restarts do not add to what is ahead"
+        behind_others.keep()
+    assert machine.clock(bucket)() == behind_others()
+
+
+def test_a_bucket_that_cannot_be_used_stops_no_clock(
+    bucket: BucketPath, machine: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = machine.clock(bucket)
+    with monkeypatch.context() as wrong:
+        wrong.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+        for _ in range(3):
+            machine.passes(HOUR)
+            clock.follow()
+        assert clock() == PAST + 3 * HOUR
+    assert caplog.text.count("the clock goes on by itself") == caplog.text.count("tried again and again") == 1
+    machine.passes(LOOK)
+    clock.follow()
+    machine.now -= HOUR
+    assert machine.clock(bucket)() == PAST + 3 * HOUR + LOOK
+
+
+def test_a_clock_of_an_earlier_version_is_read(tmp_path: Path, machine: Machine) -> None:
+    document = {"as_of": PAST.isoformat(), "anchored_at": (WALL - HOUR).isoformat()}
+    (tmp_path / "clock.json").write_text(json.dumps(document))
+    assert machine.clock(tmp_path)() == PAST + HOUR
+
+
 def test_a_living_home_has_the_machines_time(tmp_path: Path, machine: Machine) -> None:
     assert machine.clock(tmp_path, WALL - 20 * HOUR)() == WALL
     machine.passes(400 * 24 * HOUR)
@@ -202,11 +271,11 @@ def test_moving_on_while_somebody_asks_counts_no_time_twice(tmp_path: Path) -> N
         moves_on = False
 
         def monotonic(self) -> float:
-            found = super().monotonic()
+            seconds = super().monotonic()
             if self.moves_on:
                 self.moves_on = False
                 clock.advance(PAST + 1001 * HOUR)
-            return found
+            return seconds
 
     machine = Interrupted()
     clock = machine.clock(tmp_path)
