@@ -4,18 +4,23 @@ import ipaddress
 import os
 import socket
 import sys
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from components.contracts.errors import ConfigurationError, StoreError
+from components.contracts.errors import ConfigurationError, RankloopError, StoreError
 from components.home.layout import Home
 from components.home.tombstones import TombstoneView
+from components.materialize_features.catalogue import put_catalogue
 from components.ranking_service.answering.sessions import Sessions
 from components.ranking_service.http.api_keys import read_keys
 from components.ranking_service.live.loader import LiveLoader
 from components.ranking_service.settings import ENVIRONMENT, HOME, ServiceSettings, settings_from
+from feature_repo.packed_online_store.client import PackedClient
+from feature_repo.packed_online_store.clock import wall_clock
+from feature_repo.project import PROJECT
 
 SERVICE = "components.ranking_service.service:RankingService"
 QUIET = {"BENTOML_DO_NOT_TRACK": "true"}
@@ -33,6 +38,7 @@ def serve(home: Home, environment: str, host: str, port: int) -> NoReturn:
     _check_host(home, host)
     _check_port(host, port)
     settings = settings_from(os.environ | {HOME: str(home.root), ENVIRONMENT: environment})
+    carry_over_catalogue(home)
     _say(settings, address_of(host, port))
     command = str(Path(sys.executable).with_name("bentoml"))
     arguments = ["serve", SERVICE, "--host", host, "--port", str(port), "--working-dir", str(Path(__file__).parents[1])]
@@ -42,6 +48,20 @@ def serve(home: Home, environment: str, host: str, port: int) -> NoReturn:
 def address_of(host: str, port: int) -> str:
     """Where a browser finds what listens on an IP address."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _open_store(home: Home) -> PackedClient:
+    return PackedClient.open(home.online_url, project=PROJECT, revision="", clock=wall_clock, deadline_seconds=2.0)
+
+
+def carry_over_catalogue(home: Home) -> None:
+    """Put the words of the catalogue into a store that was filled before runs put them there.
+
+    Where that is not possible, the service says what is missing.
+    """
+    with suppress(RankloopError), closing(_open_store(home)) as client:
+        if client.catalogue() is None and client.revisions("item_features"):
+            put_catalogue(home, client)
 
 
 def _say(settings: ServiceSettings, address: str) -> None:

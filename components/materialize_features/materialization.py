@@ -10,6 +10,7 @@ from components.contracts.steps.facts import OnlineFacts
 from components.contracts.urls import public_url
 from components.features.snapshots.sets import VIEWS, FeatureSet, open_set, point_current
 from components.home.layout import Home
+from components.materialize_features.catalogue import put_catalogue
 from components.materialize_features.old_revisions import drop_old_revisions
 from components.materialize_features.packed_rows import (
     advance_clock,
@@ -67,16 +68,21 @@ def go_back(home: Home, chosen: FeatureSet, say: Callable[[str], None]) -> None:
 def put_rows(home: Home, chosen: FeatureSet, say: Callable[[str], None]) -> dict[str, WriteReport]:
     """Write a set's newest rows, unless all of them stand online already; nothing is reported then.
 
+    The words of the catalogue come before them: a service reads both again when it sees that rows were written.
+
     Raises:
         StoreError: rows read differ from rows written, or the store cannot be reached.
     """
     with open_client(home, chosen) as client:
+        is_missing = True
         try:
-            if gap(home, client, chosen) is None:
-                return {}
+            is_missing = gap(home, client, chosen) is not None
         except DamagedStoreError as error:
             say(f"replacing the store's file: {error}")
             client.backend.discard_damaged()
+        put_catalogue(home, client)
+        if not is_missing:
+            return {}
         say("writing rows online")
         reports = write_newest(client, chosen)
         leave_inventory(home, client, chosen)

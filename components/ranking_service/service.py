@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import HTTP_PROTOCOLS, Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from components.contracts.errors import ConfigurationError
+from components.contracts.errors import RankloopError
 from components.ranking_service.answering.admission import Rates
 from components.ranking_service.http.access import Access
 from components.ranking_service.http.connections import BoundedConnection, Capacity, connection_limit
@@ -68,12 +68,12 @@ def _behind_proxies(config: Config) -> Any:
 def edge() -> EdgeMiddleware:
     """Build the service and its edge from the environment's variables, once in a process.
 
-    A wrong setting ends the process: uvicorn catches every error of a start, SystemExit too, and goes on with an
-    application that answers 500 to everything.
+    A wrong setting, or a home that cannot be used, ends the process: uvicorn catches every error of a start,
+    SystemExit too, and goes on with an application that answers 500 to everything.
     """
     try:
         return EdgeMiddleware(app, _dependencies())
-    except ConfigurationError as error:
+    except RankloopError as error:
         log.error("%s", error)
         os._exit(error.exit_code)
 

@@ -19,6 +19,7 @@ from feature_repo.packed_online_store.keys import (
     TEXT,
     Namespace,
     catalog_prefix,
+    catalogue_key,
     clock_key,
     inventory_key,
     is_digest,
@@ -243,6 +244,14 @@ class PackedClient:
     def inventory(self) -> Inventory | None:
         """Return what a run put into the store at this revision; None where that is gone or damaged."""
         return Inventory.read(self.backend.read([inventory_key(self.project, self.revision)])[0])
+
+    def set_catalogue(self, content: bytes) -> None:
+        """Keep the shop's words for its products in the store, for all revisions."""
+        self.backend.put(catalogue_key(self.project), content)
+
+    def catalogue(self) -> bytes | None:
+        """Return the shop's words for its products; None where no run has put them here."""
+        return self.backend.read([catalogue_key(self.project)])[0]
 
     def set_clock(self, clock: StoredClock) -> None:
         """Keep the home's clock in the store, for readers that are handed none, such as Feast's shell."""

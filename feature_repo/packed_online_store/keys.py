@@ -6,6 +6,7 @@
     rl1-mark/<project>/<view>/<revision>          the newest stamp that a bulk write brought
     rl1-view/<project>/<view>/<revision>          the catalog's record of the view
     rl1-inventory/<project>/<revision>            how many rows of each view a run put there
+    rl1-catalogue/<project>                       the shop's words for its products
     rl1-clock/<project>                           the home's clock
 
 An entity of one join key is its value: ``s`` and the text, ``b`` and the bytes, ``i`` and the number, ``t`` and the
@@ -85,6 +86,11 @@ def catalog_prefix(project: str, view: str | None = None) -> bytes:
 def inventory_key(project: str, revision: str) -> bytes:
     """Return the key of what a run put into the store at a revision."""
     return ("rl1-inventory/" + quote(project, safe="") + "/" + quote(revision, safe="")).encode()
+
+
+def catalogue_key(project: str) -> bytes:
+    """Return the key of the words for a project's products."""
+    return b"rl1-catalogue/" + quote(project, safe="").encode()
 
 
 def clock_key(project: str) -> bytes:

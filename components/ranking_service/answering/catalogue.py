@@ -7,21 +7,17 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake.exceptions import DeltaError
 from numpy.typing import NDArray
 
-from components.contracts.errors import RankloopError
-from components.contracts.tables import ITEMS
-from components.home.layout import Home
-from components.lake.tables import open_table
+from components.contracts.errors import StoreError
 from components.ranking.rows import Floats, ItemRows
+from feature_repo.catalogue import CATALOGUE, SIZE, unpack_catalogue
+from feature_repo.packed_online_store.client import PackedClient
 
 SEPARATOR = " / "
-SIZE = "size"  # an attribute called so, or ``…_size``, tells products without a title apart
 NONE = -1
 LARGEST = float(np.finfo(np.float32).max)
-ALWAYS = -(2**62)  # a row without a date held before all others
-UNREADABLE = (RankloopError, DeltaError, OSError, pa.ArrowException, LookupError, ValueError)
+UNREADABLE = (StoreError, OSError, pa.ArrowException, LookupError, ValueError)
 
 Mask = NDArray[np.bool_]
 Codes = NDArray[np.int32]
@@ -104,14 +100,20 @@ class Catalogue:
         return {brand: code for code, brand in enumerate(self.brands.known)}
 
 
-def read_catalogue(home: Home, items: ItemRows) -> Catalogue:
-    """Read the newest words of the ranked items from the home's clean table; without it, ids stand for titles."""
+def read_catalogue(client: PackedClient, items: ItemRows, advice: str) -> Catalogue:
+    """Read the words of the ranked items from the store; without them, ids stand for titles.
+
+    ``advice`` says what brings the words into a store that has none.
+    """
     trouble = None
     try:
-        rows = _rows_of(items.item_ids, _clean_items(home))
+        content = client.catalogue()
+        if content is None:
+            raise StoreError(f"{client.backend.url}: found no catalogue; {advice}")
+        rows = _rows_of(items.item_ids, unpack_catalogue(content))
     except UNREADABLE as error:
         trouble = f"titles and categories cannot be read, ids stand for them: {error}"
-        rows = _rows_of(items.item_ids, ITEMS.empty_table())
+        rows = _rows_of(items.item_ids, CATALOGUE.empty_table())
     usual = items.columns.get("price", np.full(len(items), np.nan, dtype=np.float32))
     listed = pc.fill_null(rows["price"], np.nan).to_numpy(zero_copy_only=False).astype(np.float32)
     codes, paths = _paths(rows)
@@ -126,20 +128,10 @@ def read_catalogue(home: Home, items: ItemRows) -> Catalogue:
     )
 
 
-def _clean_items(home: Home) -> pa.Table:
-    table = open_table(home.clean / "items")
-    return ITEMS.empty_table() if table is None else table.to_pyarrow_table(columns=ITEMS.names).cast(ITEMS)
-
-
 def _rows_of(item_ids: NDArray[np.object_], table: pa.Table) -> pa.Table:
-    """The newest row of every item, in the order of the ids; nulls for an item that has none."""
-    since = pc.fill_null(table["valid_from"].cast(pa.int64()), ALWAYS).to_numpy()
-    table = table.take(pa.array(np.argsort(since, kind="stable")))
-    places = pc.index_in(table["item_id"], value_set=pa.array(item_ids, pa.string())).combine_chunks()
-    row_of = np.full(len(item_ids), NONE, dtype=np.int64)
-    known = np.flatnonzero(places.is_valid().to_numpy(zero_copy_only=False))
-    row_of[places.drop_null().to_numpy()] = known  # of several rows the last counts
-    return table.take(pa.array(row_of, mask=row_of == NONE)).combine_chunks()
+    """The row of every item, in the order of the ids; nulls for an item that has none."""
+    ids = pa.array(item_ids, pa.string())
+    return table.take(pc.index_in(ids, value_set=table["item_id"].combine_chunks())).combine_chunks()
 
 
 def _titles(rows: pa.Table, codes: Codes, paths: Sequence[Path], item_ids: NDArray[np.object_]) -> pa.Array:
@@ -151,10 +143,9 @@ def _titles(rows: pa.Table, codes: Codes, paths: Sequence[Path], item_ids: NDArr
 
 
 def _sizes(rows: pa.Table) -> pa.ChunkedArray:
-    attributes = rows["attributes"]
-    named = {name for chunk in attributes.chunks for name in pc.unique(chunk.keys).to_pylist()}
-    size = next((name for name in sorted(named) if name == SIZE or name.endswith(f"_{SIZE}")), SIZE)
-    return pc.map_lookup(attributes, query_key=size, occurrence="first")
+    sizes = rows["sizes"]
+    names = {name for chunk in sizes.chunks for name in pc.unique(chunk.keys).to_pylist()}
+    return pc.map_lookup(sizes, query_key=min(names, default=SIZE), occurrence="first")
 
 
 def _paths(rows: pa.Table) -> tuple[Codes, tuple[Path, ...]]:

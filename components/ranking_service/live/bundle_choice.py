@@ -5,12 +5,12 @@ from contextlib import suppress
 from components.bundles.loading import Bundle
 from components.bundles.promotion import check_promotable, named_bundle
 from components.bundles.store import find_bundle, published_names
-from components.contracts.errors import BundleError, PromotionError
+from components.contracts.errors import BundleError, ConfigurationError, PromotionError, StorageError
 from components.experiments.experiment import LATEST, Experiment
 from components.home.shop_note import read_shop_note
 from components.ranking_service.settings import ServiceSettings
 
-UNUSABLE = (BundleError, PromotionError, OSError)
+UNUSABLE = (BundleError, PromotionError, ConfigurationError, StorageError, OSError)
 
 
 class BundleChoice:

@@ -63,7 +63,7 @@ class ItemSnapshots:
         elif _is_rewritten(known):
             self._snapshots[revision] = self._read_again(revision, known)
         elif known.catalogue.trouble:
-            self._snapshots[revision] = replace(known, catalogue=read_catalogue(self._home, known.items.rows))
+            self._snapshots[revision] = replace(known, catalogue=self._catalogue(known.rows, known.items))
         return self._snapshots[revision]
 
     def count_rows(self, revision: str) -> None:
@@ -93,7 +93,10 @@ class ItemSnapshots:
         with suppress(StoreError):
             counts.look(rows.client)
         rows.lacks_users = lambda: counts.is_short("user_features")
-        return ItemSnapshot(rows, items, read_catalogue(self._home, items.rows), counts)
+        return ItemSnapshot(rows, items, self._catalogue(rows, items), counts)
+
+    def _catalogue(self, rows: OnlineRows, items: StoredItems) -> Catalogue:
+        return read_catalogue(rows.client, items.rows, self._store.advice)
 
     def _read_again(self, revision: str, known: ItemSnapshot) -> ItemSnapshot:
         """Return the snapshot to go on with: the known one for as long as the store has lost items that it holds."""

@@ -15,7 +15,7 @@ from functools import partial
 from components.bundles.loading import Bundle, check_rankable, load_ranker
 from components.bundles.manifest import manifest_bytes
 from components.bundles.scoring import Ranker, ranker_from
-from components.contracts.errors import ConfigurationError, StoreError
+from components.contracts.errors import ConfigurationError, StorageError, StoreError
 from components.experiments.experiment import ArmName, Experiment, experiment_file, read_experiment
 from components.home.tombstones import TombstoneView
 from components.ranking.baselines import BASELINE_NAMES
@@ -116,7 +116,7 @@ class LiveLoader:
     def _experiment(self, before: LiveState | None, trouble: dict[str, str]) -> Experiment | None:
         try:
             return read_experiment(experiment_file(self.settings.home, self.settings.environment))
-        except ConfigurationError as error:
+        except (ConfigurationError, StorageError) as error:
             trouble["experiment"] = str(error)
             return before.experiment if before else None
 

@@ -12,7 +12,7 @@ from threading import Lock
 import pyarrow as pa
 from starlette.requests import Request
 
-from components.contracts.errors import ConfigurationError, RankloopError
+from components.contracts.errors import RankloopError
 from components.feedback.acknowledgements import TombstoneAcknowledger
 from components.feedback.reading import LastEvents, last_events
 from components.feedback.records import ServedEvent, ServedList
@@ -77,7 +77,7 @@ class Serving:
         self._log = open_sink(self._home.feedback, self._known, self._bucket_limits)
         try:
             self._unkept.follow()
-        except ConfigurationError as error:
+        except RankloopError as error:
             log.warning("the service begins with the usual words for nobody alone: %s", error)
         self.watcher.start()
         self.is_started, self.reading = True, None

@@ -6,13 +6,11 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from components.bundles.store import LATEST, bundles_of
 from components.contracts.errors import RankloopError, StoreError
 from components.experiments.experiment import experiment_file
-from components.home.disk.presence import FileStamp, file_stamp
-from components.home.storage.documents import read_document
+from components.home.storage.documents import Stamp, document_stamp
 from components.home.storage.locations import Location
 from components.home.trouble_log import TroubleLog
 from components.ranking_service.live.loader import LiveLoader
@@ -110,8 +108,8 @@ class LiveWatcher:
         """Return what changes when something is promoted, published, tried or materialized."""
         home, environment = self._loader.settings.home, self._loader.settings.environment
         store = bundles_of(home.models, self._loader.shop)
-        files = (home.environments / f"{environment}.json", store / LATEST, experiment_file(home, environment))
-        return (*map(_stamp, files), self._items_mark())
+        documents = (home.environments / f"{environment}.json", store / LATEST, experiment_file(home, environment))
+        return (*map(_stamp, documents), self._items_mark())
 
     def _items_mark(self) -> object:
         """Return the mark of the live item rows; the last one for as long as the store does not answer."""
@@ -138,9 +136,13 @@ class LiveWatcher:
         self._troubles.report(about, message, ended=f"{about}: good again", exc_info=unexpected)
 
 
-def _stamp(document: Location) -> FileStamp | bytes | None:
-    """Tell a document from the one that it replaces: a file by its status, an object by its content."""
+def _stamp(document: Location) -> Stamp | None:
+    """Tell a document from the one that it replaces.
+
+    Raises:
+        ConfigurationError, StorageError: the bucket cannot be used, so that nothing is known to have changed.
+    """
     try:
-        return file_stamp(document) if isinstance(document, Path) else read_document(document)
+        return document_stamp(document)
     except OSError:
         return None

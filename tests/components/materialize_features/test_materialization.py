@@ -8,8 +8,11 @@ from redis import Redis
 from components.build_features.snapshots import build_features
 from components.bundles.store import publish_folder
 from components.features.snapshots.sets import VIEWS, current_set, open_set
-from components.materialize_features.materialization import materialize_features
+from components.lake.tables import open_table
+from components.materialize_features.catalogue import catalogue_of
+from components.materialize_features.materialization import materialize_features, put_rows
 from components.materialize_features.packed_rows import open_client, packed_view, write_newest
+from feature_repo.catalogue import unpack_catalogue
 from feature_repo.packed_online_store.clock import StoredClock
 from feature_repo.project import PROJECT
 from tests.components.build_features.homes import home_of, quiet, small_shop
@@ -144,3 +147,16 @@ def test_the_password_of_a_store_stands_where_it_was_put_only(tmp_path):
         assert answer["trips"][0] > 0
     files = [file for file in tmp_path.rglob("*") if file.is_file() and b"Pass77" in file.read_bytes()]
     assert files == [home.online_url_file]
+
+
+def test_the_words_of_products_are_online_and_written_again_where_they_changed(tmp_path):
+    home, clean = home_of(tmp_path)
+    chosen = open_set(build_features(small_shop(), home, clean, quiet).handle)
+    say: list[str] = []
+    assert put_rows(home, chosen, say.append)
+    with open_client(home, chosen) as client:
+        words = client.catalogue()
+        assert unpack_catalogue(words) == catalogue_of(open_table(home.clean / "items").to_pyarrow_table())
+        client.set_catalogue(b"older words")
+        assert not put_rows(home, chosen, say.append), "the rows are there"
+        assert client.catalogue() == words

@@ -25,6 +25,7 @@ from components.bundles.warmup import Warmup
 from components.features.snapshots.sets import FeatureSet, open_set
 from components.home.layout import Home
 from components.home.shop_note import ShopNote, write_shop_note
+from components.materialize_features.catalogue import put_catalogue
 from components.materialize_features.packed_rows import advance_clock, leave_inventory, open_client, write_newest
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.candidates import assortment
@@ -104,6 +105,7 @@ def moved_to(shop: Stocked, online_url: str) -> Stocked:
 def put_online(home: Home, features: FeatureSet) -> None:
     """Write the newest rows to the home's store."""
     with open_client(home, features) as client:
+        put_catalogue(home, client)
         write_newest(client, features)
         leave_inventory(home, client, features)
         advance_clock(client, features)
@@ -137,7 +139,7 @@ def recommender(shop: Stocked, sessions: Sessions | None = None) -> Iterator[Rec
         rows = OnlineRows(client)
         items = rows.items().rows
         stock = assortment(items, Candidates(**shop.bundle.manifest.candidates))
-        catalogue = read_catalogue(shop.home, items)
+        catalogue = read_catalogue(client, items, "run again")
         held = sessions or Sessions()
         yield Recommender(shop.bundle, load_ranker(shop.bundle), rows, stock, catalogue, held, lambda: shop.now)
 

@@ -12,6 +12,7 @@ from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import LastEvents, last_events
 from components.feedback.records import ServedEvent, event_line
 from components.home.layout import Home
+from components.materialize_features.packed_rows import open_client
 from components.ranking_service.answering.sessions import EVENT_COLUMNS
 from components.ranking_service.live import serving as module
 from components.ranking_service.live.readings import show_readings
@@ -19,7 +20,10 @@ from components.ranking_service.live.serving import Serving
 from components.ranking_service.settings import ServiceSettings
 from components.ranking_service.telemetry.measures import Measures
 from feature_repo.packed_online_store.client import EPOCH, MICROSECOND
+from feature_repo.packed_online_store.keys import catalogue_key
+from feature_repo.project import PROJECT
 from feature_repo.sessions import TTL
+from pipelines.serving import carry_over_catalogue
 from tests.components.ranking_service.served_shop import Stocked, caller_of, serving
 
 
@@ -129,3 +133,31 @@ def test_a_journal_that_cannot_be_read_is_tried_again(shop: Stocked, monkeypatch
         assert sessions_of(found, "ann") == [1]
     finally:
         found.stop()
+
+
+def test_a_store_that_was_filled_before_runs_put_words_there_is_given_them_once(shop: Stocked) -> None:
+    with open_client(shop.home, shop.features) as client:
+        words = client.catalogue()
+        client.backend.delete([catalogue_key(PROJECT)])
+        carry_over_catalogue(shop.home)
+        assert client.catalogue() == words
+        client.set_catalogue(b"newer words")
+        carry_over_catalogue(shop.home)
+        assert client.catalogue() == b"newer words"
+        client.set_catalogue(words or b"")
+
+
+def test_a_service_needs_no_lake(shop: Stocked) -> None:
+    def answers() -> list[Any]:
+        with serving(shop.home) as found:
+            client = caller_of(found)
+            answer = client.recommend("u1", k=5, explain=True)
+            return [answer["items"], client.ask("GET", "/v1/shop").json()]
+
+    whole = answers()
+    lake = shop.home.root / "lake"
+    lake.rename(lake.with_name("elsewhere"))
+    try:
+        assert answers() == whole
+    finally:
+        lake.with_name("elsewhere").rename(lake)

@@ -1,17 +1,19 @@
 """Products in the shop's words, and the filters that callers name by them."""
 
-import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from components.home.layout import Home
+from components.materialize_features.catalogue import catalogue_of
 from components.ranking.rows import ItemRows
 from components.ranking_service.answering.catalogue import Catalogue, read_catalogue
-from tests.components.build_features.homes import write_clean
-from tests.components.features.frames import clean_tables, event, on
+from feature_repo.catalogue import pack_catalogue
+from feature_repo.packed_online_store.client import PackedClient
+from feature_repo.packed_online_store.clock import wall_clock
+from tests.components.features.frames import clean_tables, on
 
 RANKED = ("apple", "beer", "cola", "unheard")
 LISTED: list[dict[str, Any]] = [
@@ -30,14 +32,21 @@ def ranked(**columns: list[float]) -> ItemRows:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    write_clean(Home(tmp_path), clean_tables([event(0, "u", "cola")], items=LISTED))
-    return Home(tmp_path)
+def client(tmp_path: Path) -> Iterator[PackedClient]:
+    store = PackedClient.open(f"lmdb://{tmp_path}/online", project="p", revision="r", clock=wall_clock)
+    yield store
+    store.close()
+
+
+def stored(client: PackedClient, listed: list[dict[str, Any]], **columns: list[float]) -> Catalogue:
+    """Put items into the store, and read the words of the ranked ones."""
+    client.set_catalogue(pack_catalogue(catalogue_of(clean_tables([], listed)["items"])))
+    return read_catalogue(client, ranked(**columns), "run again")
 
 
 @pytest.fixture
-def catalogue(home: Home) -> Catalogue:
-    return read_catalogue(home, ranked(price=[5.0, 3.0, np.nan, np.nan]))
+def catalogue(client: PackedClient) -> Catalogue:
+    return stored(client, LISTED, price=[5.0, 3.0, np.nan, np.nan])
 
 
 def titles(catalogue: Catalogue) -> list[str]:
@@ -76,11 +85,9 @@ def test_filters_name_what_is_let_through(catalogue: Catalogue, filters: dict[st
     assert [RANKED[place] for place in np.flatnonzero(catalogue.matching(**filters))] == left
 
 
-def test_categories_whose_names_hold_the_separator_are_distinct(tmp_path: Path) -> None:
+def test_categories_whose_names_hold_the_separator_are_distinct(client: PackedClient) -> None:
     paths = {"apple": ["Home / Garden", "Tools"], "beer": ["Home", "Garden / Tools"], "cola": ["Home", "Garden"]}
-    items = [{"item_id": item, "category": path} for item, path in paths.items()]
-    write_clean(Home(tmp_path), clean_tables([event(0, "u", "cola")], items=items))
-    catalogue = read_catalogue(Home(tmp_path), ranked())
+    catalogue = stored(client, [{"item_id": item, "category": path} for item, path in paths.items()])
 
     def left(*names: str | tuple[str, ...]) -> list[str]:
         return [RANKED[place] for place in np.flatnonzero(catalogue.matching(names))]
@@ -92,24 +99,19 @@ def test_categories_whose_names_hold_the_separator_are_distinct(tmp_path: Path) 
     assert titles(catalogue) == ["Tools", "Garden / Tools", "Garden", "unheard"]
 
 
-def test_without_a_catalogue_ids_stand_for_titles(tmp_path: Path) -> None:
-    catalogue = read_catalogue(Home(tmp_path), ranked())
+def test_of_an_empty_catalogue_ids_stand_for_titles(client: PackedClient) -> None:
+    catalogue = stored(client, [])
     assert titles(catalogue) == list(RANKED)
+    assert catalogue.trouble is None
     assert catalogue.sections(np.ones(4, dtype=bool)) == ()
     assert not catalogue.matching(categories=["DRINKS"]).any()
     assert not catalogue.matching(max_price=1e9).any()
 
 
-@pytest.mark.parametrize("broken", ["_delta_log", "rows"])
-def test_a_lake_that_cannot_be_read_is_said_and_ids_stand_for_titles(home: Home, broken: str) -> None:
-    table = home.clean / "items"
-    if broken == "rows":
-        for file in table.glob("*.parquet"):
-            file.write_bytes(b"not Parquet")
-    else:
-        shutil.rmtree(table / broken)
-        (table / broken).mkdir()
-        (table / broken / f"{0:020}.json").write_text("no JSON")
-    catalogue = read_catalogue(home, ranked())
+@pytest.mark.parametrize("content", [None, b"", b"no Arrow", bytes(64)])
+def test_a_store_without_words_is_said_and_ids_stand_for_titles(client: PackedClient, content: bytes | None) -> None:
+    if content is not None:
+        client.set_catalogue(content)
+    catalogue = read_catalogue(client, ranked(), "run again")
     assert titles(catalogue) == list(RANKED)
     assert "ids stand for them" in str(catalogue.trouble)

@@ -117,19 +117,17 @@ def test_titles_that_could_not_be_read_are_read_again(
     shop: Stocked, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(watcher, "RETRY_SECONDS", 0.5)
-    [file] = (shop.home.clean / "items").glob("*.parquet")
-    content = file.read_bytes()
-    file.unlink()
-    file.mkdir()
-    with serving(shop.home) as live:
-        assert not now(live).catalogue.sections(now(live).champion.stock.allowed)
-        assert caplog.text.count("ids stand for them") == 1
-        file.rmdir()
-        file.write_bytes(content)
-        until(lambda: not now(live).catalogue.trouble)
-        assert now(live).catalogue.sections(now(live).champion.stock.allowed)
-        assert now(live).champion.catalogue is now(live).catalogue
-        assert live.watcher.refused == 0
+    with open_client(shop.home, shop.features) as client:
+        words = client.catalogue() or b""
+        client.set_catalogue(b"damaged")
+        with serving(shop.home) as live:
+            assert not now(live).catalogue.sections(now(live).champion.stock.allowed)
+            assert caplog.text.count("ids stand for them") == 1
+            client.set_catalogue(words)
+            until(lambda: not now(live).catalogue.trouble)
+            assert now(live).catalogue.sections(now(live).champion.stock.allowed)
+            assert now(live).champion.catalogue is now(live).catalogue
+            assert live.watcher.refused == 0
 
 
 def test_the_baselines_arm_follows_the_rules_of_the_champion(shop: Stocked, other: Bundle, live: Serving) -> None:
