@@ -53,7 +53,8 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
     """Run an empty SeaweedFS in a folder; a bucket comes into being with its first object."""
     key, secret, rights = "tests", secrets.token_hex(8), ["Admin", "Read", "Write", "List", "Tagging"]
     identity = {"name": key, "credentials": [{"accessKey": key, "secretKey": secret}], "actions": rights}
-    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    nobody = {"name": "anonymous", "actions": rights}  # for requests that are changed on their way: no signature fits
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity, nobody]}))
     s3_port = free_port()
     options = [f"-{part}.port.grpc={free_port()}" for part in ("master", "volume", "filer", "s3")]
     options += [f"-{part}.port={free_port()}" for part in ("master", "volume", "filer")] + [f"-s3.port={s3_port}"]

@@ -31,6 +31,7 @@ MAX_RETRIES = 8
 REGION = "us-east-1"
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 REFUSED = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "AccessDenied")  # codes of S3 answers
+WRONG_CLOCK = "RequestTimeTooSkewed"  # by more than a quarter of an hour
 THROTTLING = ("SlowDown", "503 Service Unavailable", "429 Too Many Requests")
 FULL = ("QuotaExceeded", "507 Insufficient Storage", "No space left", "no free volumes")
 INSTANCE_METADATA = "169.254.169.254"  # asked for credentials when no variable holds any
@@ -93,10 +94,6 @@ def readable_errors(location: BucketPath) -> Iterator[None]:
         yield
     except (AlreadyExistsError, PreconditionError):
         raise
-    except (PermissionDeniedError, UnauthenticatedError) as error:
-        raise ConfigurationError(
-            f"{location}: the credentials are refused ({_reason(error)}); {CREDENTIALS}"
-        ) from error
     except (BaseError, FileNotFoundError, OSError, ValueError) as error:
         raise _translated(location, error) from error
 
@@ -115,6 +112,8 @@ def _translated(location: BucketPath, error: Exception) -> Exception:
         return error
     if isinstance(error, InvalidPathError):
         return ConfigurationError(f"{location}: no key can be called that ({reason}); name another")
+    if holds(WRONG_CLOCK):
+        return ConfigurationError(f"{location}: this machine's clock is not the server's ({reason}); set the clock")
     if holds(INSTANCE_METADATA):
         return ConfigurationError(f"{location}: there are no credentials; export AWS_ACCESS_KEY_ID and its secret")
     if isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or holds(*REFUSED):

@@ -1,10 +1,6 @@
 """What a bucket refuses is one clear error; the servers are real, or a socket where none behaves so badly."""
 
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 
@@ -12,6 +8,7 @@ from components.contracts.errors import ConfigurationError, RankloopError, Stora
 from components.home.storage import bucket as bucket_module
 from components.home.storage.documents import read_document
 from components.home.storage.locations import BucketPath
+from tests.faulty_s3 import failing, faulty_s3
 
 
 def refusal(location: BucketPath) -> RankloopError:
@@ -34,46 +31,20 @@ def test_refused_credentials_are_said(bucket: BucketPath, monkeypatch: pytest.Mo
     assert "another" not in str(error)
 
 
-@contextmanager
-def answering(status: int, code: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Run a server that answers everything with one S3 error."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length", 0)))
-            body = f"<Error><Code>{code}</Code><Message>as told</Message></Error>".encode()
-            self.send_response(status)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_PUT = answer  # noqa: N815 - names of the base class
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 @pytest.mark.parametrize(
     ("status", "code", "kind", "words"),
     [
         (503, "SlowDown", StorageError, "was throttling"),
         (403, "ExpiredToken", ConfigurationError, "credentials are refused (ExpiredToken"),
+        (403, "RequestTimeTooSkewed", ConfigurationError, "this machine's clock is not the server's"),
         (507, "QuotaExceeded", StorageError, "the store is full"),
     ],
 )
 def test_what_the_server_says_becomes_advice(
     status: int, code: str, kind: type[RankloopError], words: str, monkeypatch: pytest.MonkeyPatch, impatient: None
 ) -> None:
-    with answering(status, code, monkeypatch):
+    with faulty_s3("http://asks.nobody", request=failing(status, code)) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         error = refusal(BucketPath("b", "k"))
     assert (type(error), words in str(error)) == (kind, True), error
 
