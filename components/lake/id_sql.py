@@ -6,8 +6,8 @@ from components.contracts.ids import BLANKS, NOBODY, WHOLE_FRACTION
 from components.lake.session import quote_literal
 
 PLAIN = "[0-9A-Za-z_-]+"
-"""Ids that no rule but the words for nobody changes: most are, and this is the cheapest look at them."""
-_TIDY = quote_literal("[!-~]|[!-~].*[!-~]")  # printable ASCII at both ends: nothing to trim, and far cheaper to see
+"""Ids that only the words for nobody may change: most ids are such, and this is the cheapest test for them."""
+_TIDY = quote_literal("[!-~]|[!-~].*[!-~]")  # printable ASCII at both ends: nothing to trim, and a much cheaper test
 _ENDS = quote_literal(rf"\A[{BLANKS}]+|[{BLANKS}]+\z")
 _NOBODY = ", ".join(quote_literal(word) for word in sorted(NOBODY))
 _PLAIN_NOBODY = ", ".join(quote_literal(word) for word in sorted(NOBODY) if re.fullmatch(PLAIN, word))
@@ -34,10 +34,13 @@ def means_nobody_sql(trimmed: str) -> str:
 
 def whole_sql(trimmed: str) -> str:
     """Return SQL of a trimmed text; a whole number written as a fraction loses it."""
-    return (
-        f"CASE WHEN contains({trimmed}, '.0') AND regexp_full_match({trimmed}, {quote_literal(WHOLE_FRACTION)}) "
-        f"THEN split_part({trimmed}, '.', 1) ELSE {trimmed} END"
-    )
+    return f"""
+        CASE
+            WHEN contains({trimmed}, '.0') AND regexp_full_match({trimmed}, {quote_literal(WHOLE_FRACTION)})
+                THEN split_part({trimmed}, '.', 1)
+            ELSE {trimmed}
+        END
+    """
 
 
 def id_sql(cell: str) -> str:
@@ -45,7 +48,10 @@ def id_sql(cell: str) -> str:
     trimmed = trimmed_sql(cell)
     plain = f"regexp_full_match({cell}, {quote_literal(PLAIN)}) AND lower({cell}) NOT IN ({_PLAIN_NOBODY})"
     tidy = f"{_is_tidy(cell)} AND NOT contains({cell}, '.0') AND NOT {means_nobody_sql(cell)}"
-    return (
-        f"CASE WHEN ({plain}) OR ({tidy}) THEN {cell} "
-        f"WHEN {means_nobody_sql(trimmed)} THEN NULL ELSE {whole_sql(trimmed)} END"
-    )
+    return f"""
+        CASE
+            WHEN ({plain}) OR ({tidy}) THEN {cell}
+            WHEN {means_nobody_sql(trimmed)} THEN NULL
+            ELSE {whole_sql(trimmed)}
+        END
+    """

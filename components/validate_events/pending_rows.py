@@ -102,10 +102,12 @@ def _with_clocks(
 ) -> Watermark:
     """Look at the days of all raw rows: which are far from all others, and whether that changes what is known."""
     local_day = local_day_sql("event_time", shop.zone)
-    counts = session.execute(
-        f"SELECT {local_day} AS day, count(*), count(*) FILTER (batch <= {before.batch}) FROM {rows} "
-        f"WHERE problem IS NULL AND {within_clocks(shop.contract)} GROUP BY day"
-    ).fetchall()
+    counts = session.execute(f"""
+        SELECT {local_day} AS day, count(*), count(*) FILTER (batch <= {before.batch})
+        FROM {rows}
+        WHERE problem IS NULL AND {within_clocks(shop.contract)}
+        GROUP BY day
+    """).fetchall()
     far = far_rows({day: count for day, count, _ in counts}, shop.contract)
     is_turned = any(known and _hold(before.far, day) != _hold(far, day) for day, _, known in counts)
     return replace(after, far=far, turn=before.turn + is_turned)
@@ -124,10 +126,14 @@ def _create_view_of_events(
     if not repeated:
         session.execute(f"CREATE TEMP VIEW {pending.validated} AS FROM validated_alone")
         return
-    session.execute(
-        f"CREATE TEMP VIEW {pending.validated} AS SELECT validated_alone.* REPLACE (CASE WHEN repeated.row_id IS NULL "
-        f"THEN reason ELSE '{REPEATED}' END AS reason) FROM validated_alone LEFT JOIN repeated USING (row_id)"
-    )
+    session.execute(f"""
+        CREATE TEMP VIEW {pending.validated} AS
+        SELECT validated_alone.* REPLACE (
+            CASE WHEN repeated.row_id IS NULL THEN reason ELSE '{REPEATED}' END AS reason
+        )
+        FROM validated_alone
+        LEFT JOIN repeated USING (row_id)
+    """)
 
 
 def _repeated_rows(home: Home, pending: PendingRows) -> str:
@@ -135,18 +141,35 @@ def _repeated_rows(home: Home, pending: PendingRows) -> str:
 
     Among rows of one batch the earliest event is the first, so that cutting the data at a moment changes nothing.
     """
-    valid = (
-        "(SELECT batch, row_id, source, event_id, event_time FROM validated_alone "
-        "WHERE reason IS NULL AND given_id IS NOT NULL)"
-    )
-    shared = f"(SELECT source, event_id FROM {valid} GROUP BY ALL HAVING count(*) > 1)"
-    order = "row_number() OVER (PARTITION BY source, event_id ORDER BY batch, event_time, row_id)"
-    placed = f"SELECT row_id, {order} AS place FROM {valid} SEMI JOIN {shared} USING (source, event_id)"
-    within = f"SELECT row_id FROM ({placed}) WHERE place > 1"
+    valid = """(
+        SELECT batch, row_id, source, event_id, event_time
+        FROM validated_alone
+        WHERE reason IS NULL AND given_id IS NOT NULL
+    )"""
+    repeated_in_batch = f"""
+        SELECT row_id
+        FROM (
+            SELECT
+                row_id,
+                row_number() OVER (PARTITION BY source, event_id ORDER BY batch, event_time, row_id) AS occurrence
+            FROM {valid}
+            SEMI JOIN (
+                SELECT source, event_id FROM {valid} GROUP BY ALL HAVING count(*) > 1
+            ) USING (source, event_id)
+        )
+        WHERE occurrence > 1
+    """
     if pending.is_rebuild:
-        return within
-    clean = f"(SELECT source, event_id FROM {delta_relation(home.clean / 'events', CANONICAL['events'])})"
-    return f"{within} UNION SELECT row_id FROM {valid} SEMI JOIN {clean} USING (source, event_id)"
+        return repeated_in_batch
+    return f"""
+        {repeated_in_batch}
+        UNION
+        SELECT row_id
+        FROM {valid}
+        SEMI JOIN (
+            SELECT source, event_id FROM {delta_relation(home.clean / "events", CANONICAL["events"])}
+        ) USING (source, event_id)
+    """
 
 
 def write_clean_rows(session: duckdb.DuckDBPyConnection, home: Home, pending: PendingRows) -> None:

@@ -1,6 +1,6 @@
 """Clean items, users and promotions: the newest content of their raw tables, validated as a whole.
 
-Whether an item is excluded is asked of every row that names it, also of those that are set aside.
+All rows of an item decide whether it is excluded, also rows that are set aside.
 """
 
 from collections.abc import Sequence
@@ -28,18 +28,26 @@ def validated_snapshot(shop: Shop, table: str, raw: str) -> str:
     Items also have ``is_merchandise``.
     """
     key = KEYS[table][0]
-    checks = f"WHEN problem IS NOT NULL THEN problem WHEN {key} IS NULL THEN 'no {WORDS[table]}' {id_reasons([key])}"
+    checks = f"""
+        WHEN problem IS NOT NULL THEN problem
+        WHEN {key} IS NULL THEN 'no {WORDS[table]}'
+        {id_reasons([key])}
+    """
     if table == "promotions":
-        checks += " WHEN ends_at <= starts_at THEN 'ends before it starts'"
+        checks += "WHEN ends_at <= starts_at THEN 'ends before it starts'"
         return f"SELECT *, CASE {checks} END AS reason, {_row()} AS row FROM {raw} AS source_row"
-    order = f"PARTITION BY {', '.join(KEYS[table])}, first_reason ORDER BY cardinality(bad_cells), row"
-    place = f"row_number() OVER ({order})"
-    shown = f"SELECT *, CASE {checks} END AS first_reason, {_row()} AS row FROM {raw} AS source_row"
-    extra = f", {_is_merchandise(shop)} AS is_merchandise" if table == "items" else ""
-    return (
-        f"SELECT *{extra}, CASE WHEN first_reason IS NOT NULL THEN first_reason "
-        f"WHEN {place} > 1 THEN {quote_literal(repeated(table))} END AS reason FROM ({shown})"
-    )
+    is_merchandise = f", {_is_merchandise(shop)} AS is_merchandise" if table == "items" else ""
+    return f"""
+        SELECT
+            *{is_merchandise},
+            CASE
+                WHEN first_reason IS NOT NULL THEN first_reason
+                WHEN row_number() OVER (
+                    PARTITION BY {", ".join(KEYS[table])}, first_reason ORDER BY cardinality(bad_cells), row
+                ) > 1 THEN {quote_literal(repeated(table))}
+            END AS reason
+        FROM (SELECT *, CASE {checks} END AS first_reason, {_row()} AS row FROM {raw} AS source_row)
+    """
 
 
 def _row() -> str:
@@ -49,24 +57,30 @@ def _row() -> str:
 def _is_merchandise(shop: Shop) -> str:
     """Return SQL over all rows of an item: none of the same time excludes it, nor any whose time cannot be read."""
     excluded = _is_excluded(shop)
-    return (
-        f"NOT (bool_or({excluded}) OVER (PARTITION BY item_id, valid_from) "
-        f"OR bool_or({excluded} AND {UNDATED}) OVER (PARTITION BY item_id))"
-    )
+    return f"""
+        NOT (
+            bool_or({excluded}) OVER (PARTITION BY item_id, valid_from)
+            OR bool_or({excluded} AND {UNDATED}) OVER (PARTITION BY item_id)
+        )
+    """
 
 
 def clean_columns(shop: Shop, table: str) -> str:
-    """The select list that turns validated rows into the canonical table."""
+    """Return the select list that turns validated rows into the canonical table."""
     if table == "users":
         return "user_id, attributes, valid_from"
     if table == "promotions":
         return "item_id, starts_at, ends_at, reach"
-    path = "list_slice(category, 1, coalesce(list_position(category, NULL) - 1, len(category)))"
-    price = f"CASE WHEN NOT ({implausible_price(shop.contract)}) THEN price END"
-    return (
-        f"item_id, {path} AS category, brand, {price} AS price, title, {_attributes(shop)} AS attributes, "
-        "is_merchandise, valid_from"
-    )
+    return f"""
+        item_id,
+        list_slice(category, 1, coalesce(list_position(category, NULL) - 1, len(category))) AS category,
+        brand,
+        CASE WHEN NOT ({implausible_price(shop.contract)}) THEN price END AS price,
+        title,
+        {_attributes(shop)} AS attributes,
+        is_merchandise,
+        valid_from
+    """
 
 
 def implausible_price(contract: Contract) -> str:
@@ -83,33 +97,53 @@ def _attributes(shop: Shop) -> str:
     """Return SQL of the attributes, the stock flag as ``true`` or ``false``; without it where it is not understood."""
     if shop.rules.in_stock_only is None:
         return "attributes"
-    read = (
-        f"struct_pack(key := entry.key, value := CASE WHEN entry.key = {quote_literal(shop.rules.in_stock_only)} "
-        f"THEN CAST({flag('entry.value', shop.rules)} AS VARCHAR) ELSE entry.value END)"
-    )
-    entries = f"list_transform(map_entries(attributes), lambda entry: {read})"
+    value = f"""
+        CASE
+            WHEN entry.key = {quote_literal(shop.rules.in_stock_only)}
+                THEN CAST({flag("entry.value", shop.rules)} AS VARCHAR)
+            ELSE entry.value
+        END
+    """
+    entry = f"struct_pack(key := entry.key, value := {value})"
+    entries = f"list_transform(map_entries(attributes), lambda entry: {entry})"
     return f"map_from_entries(list_filter({entries}, lambda entry: entry.value IS NOT NULL))"
 
 
 def excluded_items(shop: Shop, validated: str) -> str:
-    """SQL of canonical rows that hold since always, for items that the rules exclude and the catalogue does not yet.
+    """Return SQL of canonical rows without a start, for items that the rules exclude and the catalogue does not.
 
     These are ids that the rules list and the catalogue lacks, items whose rows are all set aside, and items whose
     first row is dated and excludes them.
     """
-    listed = ", ".join(quote_literal(item) for item in shop.rules.not_merchandise.get("item", ()))
+    rule_items = ", ".join(quote_literal(item) for item in shop.rules.not_merchandise.get("item", ()))
     valid = f"(SELECT * FROM {validated} WHERE reason IS NULL)"
-    named = f"SELECT unnest(CAST([{listed}] AS VARCHAR[])) AS item_id"
-    aside = f"SELECT item_id FROM {validated} WHERE item_id IS NOT NULL AND NOT is_merchandise"
-    dated = (
-        f"SELECT item_id FROM {valid} GROUP BY item_id "
-        f"HAVING min(valid_from) > {ALWAYS} AND NOT arg_min(is_merchandise, valid_from)"
-    )
-    return (
-        "SELECT item_id, CAST([] AS VARCHAR[]) AS category, NULL AS brand, NULL AS price, NULL AS title, "
-        f"CAST(MAP {{}} AS MAP(VARCHAR, VARCHAR)) AS attributes, false AS is_merchandise, {ALWAYS} AS valid_from "
-        f"FROM (SELECT * FROM ({named} UNION {aside}) ANTI JOIN {valid} USING (item_id) UNION ALL {dated})"
-    )
+    without_valid_rows = f"""
+        SELECT *
+        FROM (
+            SELECT unnest(CAST([{rule_items}] AS VARCHAR[])) AS item_id
+            UNION
+            SELECT item_id FROM {validated} WHERE item_id IS NOT NULL AND NOT is_merchandise
+        )
+        ANTI JOIN {valid} USING (item_id)
+    """
+    dated = f"""
+        SELECT item_id
+        FROM {valid}
+        GROUP BY item_id
+        HAVING min(valid_from) > {ALWAYS} AND NOT arg_min(is_merchandise, valid_from)
+    """
+    return f"""
+        SELECT
+            item_id,
+            CAST([] AS VARCHAR[]) AS category,
+            NULL AS brand,
+            NULL AS price,
+            NULL AS title,
+            CAST(MAP {{}} AS MAP(VARCHAR, VARCHAR)) AS attributes,
+            false AS is_merchandise,
+            {ALWAYS} AS valid_from
+        FROM ({without_valid_rows} UNION ALL {dated})
+    """
 
 
 def _is_excluded(shop: Shop) -> str:

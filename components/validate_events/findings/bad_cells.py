@@ -1,4 +1,4 @@
-"""What the rows of a snapshot table hold that cannot be used: counted, with examples, when the table is validated."""
+"""Rows and cells of a snapshot table that cannot be used: counted, with examples, when the table is validated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class Findings:
 
 
 def measure_snapshot(session: duckdb.DuckDBPyConnection, shop: Shop, table: str, validated: str) -> Findings:
-    """Count what cannot be used of a validated snapshot table."""
+    """Count the rows and cells of a validated snapshot table that cannot be used."""
     facts = _reasons(session, validated)
     if table in ("items", "users"):
         facts |= _bad_cells(session, validated)
@@ -46,21 +46,24 @@ def measure_snapshot(session: duckdb.DuckDBPyConnection, shop: Shop, table: str,
 
 def _reasons(session: duckdb.DuckDBPyConnection, validated: str) -> dict[str, Any]:
     sql = f"SELECT reason, count(*), min(row, {EXAMPLES}) FROM {validated} GROUP BY reason ORDER BY reason"
-    counted = session.execute(sql).fetchall()
+    counts = session.execute(sql).fetchall()
     return {
-        "rows": sum(rows for _, rows, _ in counted),
-        "reasons": {reason: rows for reason, rows, _ in counted if reason is not None},
-        "examples": {reason: examples for reason, _, examples in counted if reason is not None},
+        "rows": sum(rows for _, rows, _ in counts),
+        "reasons": {reason: rows for reason, rows, _ in counts if reason is not None},
+        "examples": {reason: examples for reason, _, examples in counts if reason is not None},
     }
 
 
 def _bad_cells(session: duckdb.DuckDBPyConnection, validated: str) -> dict[str, Any]:
-    entries = f"(SELECT unnest(map_entries(bad_cells)) AS cell FROM {validated})"
-    sql = f"SELECT cell.key, count(*), min(DISTINCT cell.value, {EXAMPLES}) FROM {entries} GROUP BY 1 ORDER BY 1"
-    counted = session.execute(sql).fetchall()
+    counts = session.execute(f"""
+        SELECT cell.key, count(*), min(DISTINCT cell.value, {EXAMPLES})
+        FROM (SELECT unnest(map_entries(bad_cells)) AS cell FROM {validated})
+        GROUP BY 1
+        ORDER BY 1
+    """).fetchall()
     return {
-        "bad_cells": {column: rows for column, rows, _ in counted},
-        "cells": {column: examples for column, _, examples in counted},
+        "bad_cells": {column: rows for column, rows, _ in counts},
+        "cells": {column: examples for column, _, examples in counts},
     }
 
 
@@ -75,20 +78,33 @@ def _stock(session: duckdb.DuckDBPyConnection, shop: Shop, validated: str) -> di
         return {}
     cell = stock_cell(shop)
     means = flag(cell, shop.rules)
-    read = (
-        f"SELECT {cell} AS cell, CASE WHEN coalesce({means_nobody_sql(cell)}, true) THEN 'missing' "
-        f"WHEN {means} THEN 'yes' WHEN NOT {means} THEN 'no' ELSE 'unknown' END AS stock FROM {validated} "
-        "WHERE reason IS NULL QUALIFY row_number() OVER (PARTITION BY item_id ORDER BY valid_from DESC) = 1"
-    )
-    counted = dict(session.execute(f"SELECT stock, count(*) FROM ({read}) GROUP BY 1 ORDER BY 1").fetchall())
-    values = session.execute(
-        f"SELECT cell, count(*) FROM ({read}) WHERE stock = 'unknown' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {VALUES}"
-    ).fetchall()
-    return {"stock": counted, "unknown_stock": dict(values)}
+    newest = f"""
+        SELECT
+            {cell} AS cell,
+            CASE
+                WHEN coalesce({means_nobody_sql(cell)}, true) THEN 'missing'
+                WHEN {means} THEN 'yes'
+                WHEN NOT {means} THEN 'no'
+                ELSE 'unknown'
+            END AS stock
+        FROM {validated}
+        WHERE reason IS NULL
+        QUALIFY row_number() OVER (PARTITION BY item_id ORDER BY valid_from DESC) = 1
+    """
+    counts = dict(session.execute(f"SELECT stock, count(*) FROM ({newest}) GROUP BY 1 ORDER BY 1").fetchall())
+    unknown = session.execute(f"""
+        SELECT cell, count(*)
+        FROM ({newest})
+        WHERE stock = 'unknown'
+        GROUP BY 1
+        ORDER BY 2 DESC, 1
+        LIMIT {VALUES}
+    """).fetchall()
+    return {"stock": counts, "unknown_stock": dict(unknown)}
 
 
 def _rules(session: duckdb.DuckDBPyConnection, shop: Shop, validated: str) -> dict[str, Any]:
-    """Values of exclusion rules that no row has, if it has another one like it, or none of that rule's values."""
+    """Find values of exclusion rules that no row has, if a row has a similar value or none of the rule's values."""
     unused: dict[str, dict[str, str]] = {}
     for column, values in shop.rules.not_merchandise.items():
         if values and rule_value(shop, column) != "item_id":
@@ -104,8 +120,8 @@ def _missing_values(
 ) -> dict[str, str]:
     """Return the values that no row has in a column, each with the most similar one that some row has."""
     tests = ", ".join(f"bool_or({excluded_by(shop, column, [value])})" for value in values)
-    met = session.execute(f"SELECT {tests} FROM {validated}").fetchall()[0]
-    missing = [value for value, is_met in zip(values, met, strict=True) if not is_met]
+    occurs = session.execute(f"SELECT {tests} FROM {validated}").fetchall()[0]
+    missing = [value for value, has_row in zip(values, occurs, strict=True) if not has_row]
     cell = rule_value(shop, column)
     sql = f"SELECT DISTINCT {cell} FROM {validated} WHERE {cell} IS NOT NULL ORDER BY 1 LIMIT {COMPARED_VALUES}"
     present = [value for (value,) in session.execute(sql).fetchall()] if missing else []

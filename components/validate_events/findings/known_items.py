@@ -1,4 +1,4 @@
-"""How much of what was sold lately the catalogue knows: rules that rest on it hold for nothing else."""
+"""The share of recent sales with items in the catalogue: rules of catalogue columns apply to these only."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from components.shop.settings import Shop
 from components.validate_events.findings.limits import limit_words
 from components.validate_events.pending_rows import PendingRows
 
-HORIZONS = 4  # that count as lately: what left the range years ago need not be in the catalogue
+HORIZONS = 4  # that count as recent: items discontinued years ago need not be in the catalogue
 EXAMPLES = 3
 WORTH_A_WARNING = 0.05  # of the rows or items sold
 
 
 @dataclass(frozen=True)
 class SoldItems:
-    """What was sold in the last horizons, and how much of it the catalogue lacks."""
+    """Sales of the last horizons, and how many of them have items that the catalogue lacks."""
 
     since: datetime
     rows: int
@@ -29,7 +29,7 @@ class SoldItems:
     unknown_items: int
     unknown: tuple[str, ...]  # examples of ids that the catalogue lacks
     known: tuple[str, ...]  # examples of ids that it has
-    zeros: bool  # whether an unknown id is a known one but for zeros before it
+    zeros: bool  # whether an unknown id differs from a known one only by leading zeros
 
     @property
     def unknown_share(self) -> float:
@@ -40,7 +40,7 @@ class SoldItems:
 def sold_items(
     session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, events: PendingRows | None, catalogue: str
 ) -> SoldItems | None:
-    """Compare what was sold lately, by clean and new rows, with the catalogue; ``catalogue`` is SQL of its ids.
+    """Compare recent sales, of clean and new rows, with the catalogue; ``catalogue`` is SQL of its ids.
 
     None without a catalogue, or without sales.
     """
@@ -49,41 +49,54 @@ def sold_items(
     session.execute(f"CREATE OR REPLACE TEMP TABLE sold AS {_sold(shop, home, events)}")
     session.execute(f"CREATE OR REPLACE TEMP TABLE catalogue AS SELECT DISTINCT item_id FROM ({catalogue})")
     unknown = "(SELECT * FROM sold ANTI JOIN catalogue USING (item_id))"
-    zeros = (
-        f"SELECT 1 FROM {unknown} AS lost JOIN catalogue ON ltrim(lost.item_id, '0') = ltrim(catalogue.item_id, '0')"
-    )
-    since, rows, items, unknown_rows, unknown_items, lost, known, by_zeros = session.execute(
-        f"SELECT min(since), CAST(coalesce(sum(rows), 0) AS BIGINT), count(*), "
-        f"(SELECT CAST(coalesce(sum(rows), 0) AS BIGINT) FROM {unknown}), (SELECT count(*) FROM {unknown}), "
-        f"(SELECT min(item_id, {EXAMPLES}) FROM {unknown}), (SELECT min(item_id, {EXAMPLES}) FROM catalogue), "
-        f"EXISTS ({zeros}) FROM sold"
-    ).fetchall()[0]
+    since, rows, items, unknown_rows, unknown_items, missing, known, by_zeros = session.execute(f"""
+        SELECT
+            min(since),
+            CAST(coalesce(sum(rows), 0) AS BIGINT),
+            count(*),
+            (SELECT CAST(coalesce(sum(rows), 0) AS BIGINT) FROM {unknown}),
+            (SELECT count(*) FROM {unknown}),
+            (SELECT min(item_id, {EXAMPLES}) FROM {unknown}),
+            (SELECT min(item_id, {EXAMPLES}) FROM catalogue),
+            EXISTS (
+                SELECT 1
+                FROM {unknown} AS missing
+                JOIN catalogue ON ltrim(missing.item_id, '0') = ltrim(catalogue.item_id, '0')
+            )
+        FROM sold
+    """).fetchall()[0]
     if not rows:
         return None
-    return SoldItems(since, rows, items, unknown_rows, unknown_items, tuple(lost or ()), tuple(known or ()), by_zeros)
+    examples = (tuple(missing or ()), tuple(known or ()))
+    return SoldItems(since, rows, items, unknown_rows, unknown_items, *examples, by_zeros)
 
 
 def _sold(shop: Shop, home: Home, events: PendingRows | None) -> str:
-    """SQL of the items sold in the last horizons, with their rows; of every kind of event in a shop without sales."""
+    """Return SQL of the items sold in the last horizons, with their rows; in a shop without sales, of all events."""
     columns = "item_id, event_time, event_type"
     parts = [f"SELECT {columns} FROM {delta_relation(home.clean / 'events', CANONICAL['events'])}"]
     if events is not None and not events.is_empty:
         new = f"SELECT {columns} FROM {events.validated} WHERE reason IS NULL"
         parts = [new] if events.is_rebuild else [*parts, new]
-    wanted = ", ".join(map(quote_literal, shop.success))
-    window = f"INTERVAL {HORIZONS * shop.horizon_days} DAY"
-    return (
-        f"WITH acts AS MATERIALIZED ({' UNION ALL '.join(parts)}), "
-        f"sales AS (SELECT * FROM acts WHERE event_type IN ({wanted}) "
-        f"OR NOT EXISTS (SELECT 1 FROM acts WHERE event_type IN ({wanted}))), "
-        f"start AS (SELECT max(event_time) - {window} AS since FROM sales) "
-        "SELECT item_id, count(*) AS rows, any_value(since) AS since FROM sales, start "
-        "WHERE event_time >= since GROUP BY item_id"
-    )
+    success = f"event_type IN ({', '.join(map(quote_literal, shop.success))})"
+    return f"""
+        WITH interactions AS MATERIALIZED ({" UNION ALL ".join(parts)}),
+        sales AS (
+            SELECT * FROM interactions
+            WHERE {success} OR NOT EXISTS (SELECT 1 FROM interactions WHERE {success})
+        ),
+        start AS (
+            SELECT max(event_time) - INTERVAL {HORIZONS * shop.horizon_days} DAY AS since FROM sales
+        )
+        SELECT item_id, count(*) AS rows, any_value(since) AS since
+        FROM sales, start
+        WHERE event_time >= since
+        GROUP BY item_id
+    """
 
 
 def unknown_breach(shop: Shop, sold: SoldItems | None) -> list[str]:
-    """Say in words that the catalogue knows too little of what was sold."""
+    """Say in words that the catalogue lacks too many of the items sold."""
     limit, contract = shop.contract.max_unknown_items, shop.contract
     if sold is None or sold.unknown_share <= limit or sold.unknown_rows <= contract.tolerated_rows:
         return []
@@ -91,13 +104,13 @@ def unknown_breach(shop: Shop, sold: SoldItems | None) -> list[str]:
 
 
 def unknown_warnings(shop: Shop, sold: SoldItems | None) -> Iterator[str]:
-    """Warn of sales that the catalogue lacks: rules that rest on it do not see them."""
+    """Warn of sales with items that the catalogue lacks: rules of its columns do not apply to them."""
     if sold is None or sold.unknown_share < WORTH_A_WARNING:
         return
-    fate = "rules of its columns do not exclude them"
+    effect = "rules of its columns do not exclude them"
     if shop.rules.in_stock_only is not None:
-        fate = "they count as out of stock (rules.in_stock_only)"
-    yield f"{_lacking(sold)}; {fate}"
+        effect = "they count as out of stock (rules.in_stock_only)"
+    yield f"{_lacking(sold)}; {effect}"
 
 
 def _lacking(sold: SoldItems) -> str:

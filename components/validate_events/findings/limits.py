@@ -1,4 +1,4 @@
-"""Counts of what was validated, and the hard limits that they must keep."""
+"""Counts of the validated rows, and the hard limits that they must keep."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ EXAMPLES = 3
 
 @dataclass(frozen=True)
 class ValidationCounts:
-    """What was found in the new rows of a growing table."""
+    """Counts of the new rows of a growing table."""
 
     table: str
     rows: int = 0
@@ -36,7 +36,7 @@ class ValidationCounts:
 
     @property
     def unusable(self) -> dict[str, int]:
-        """Return the reasons of rows that are set aside though nobody asked for it."""
+        """Return the reasons of rows that are set aside without a setting that asks for it."""
         return {reason: rows for reason, rows in self.reasons.items() if reason != LEFT_OUT}
 
 
@@ -45,18 +45,20 @@ def count_rows(session: duckdb.DuckDBPyConnection, shop: Shop, pending: PendingR
     if pending.is_empty:
         return ValidationCounts(pending.table)
     returns = "count(*) FILTER (event_type = 'return')" if pending.table == "events" else "0"
-    found: list[tuple[Any, ...]] = session.execute(
-        f"SELECT reason, count(*), count(*) FILTER (user_id IS NULL), {returns} "
-        f"FROM {pending.validated} GROUP BY reason ORDER BY reason"
-    ).fetchall()
-    reasons = {row[0]: row[1] for row in found if row[0] is not None}
+    counts: list[tuple[Any, ...]] = session.execute(f"""
+        SELECT reason, count(*), count(*) FILTER (user_id IS NULL), {returns}
+        FROM {pending.validated}
+        GROUP BY reason
+        ORDER BY reason
+    """).fetchall()
+    reasons = {row[0]: row[1] for row in counts if row[0] is not None}
     return ValidationCounts(
         table=pending.table,
-        rows=sum(row[1] for row in found),
+        rows=sum(row[1] for row in counts),
         reasons=reasons,
         examples=_examples(session, pending) if reasons else {},
-        without_user=sum(row[2] for row in found),
-        returns=sum(row[3] for row in found if row[0] is None),
+        without_user=sum(row[2] for row in counts),
+        returns=sum(row[3] for row in counts if row[0] is None),
         values=commonest_values(session, shop, _rejected(pending)) if reasons else {},
     )
 
@@ -71,7 +73,7 @@ def _rejected(pending: PendingRows) -> str:
 
 
 def breaches(contract: Contract, counts: ValidationCounts) -> list[str]:
-    """Say in words which limits the new rows pass; so few rows as the contract tolerates pass none."""
+    """Say in words which limits the new rows exceed; a run tolerates up to `contract.tolerated_rows` bad rows."""
     if counts.rows == 0:
         return []
     limits = [
@@ -88,19 +90,19 @@ def breaches(contract: Contract, counts: ValidationCounts) -> list[str]:
     return [
         f"{counts.table}: {count:,} of {counts.rows:,} new rows {what} ({limit_words(limit, key)})"
         for what, count, limit, key in limits
-        if is_passed(contract, limit, count, counts.rows)
+        if is_exceeded(contract, limit, count, counts.rows)
     ]
 
 
 def rejection_warnings(contract: Contract, counts: ValidationCounts) -> Iterator[str]:
-    """Warn of new rows that are set aside, though they pass no limit; repeated ones are as if never sent."""
+    """Warn of new rows that are set aside without exceeding a limit, except for repeated rows."""
     reasons = {reason: rows for reason, rows in counts.unusable.items() if reason != REPEATED}
     if reasons:
         count, words = sum(reasons.values()), reason_words(reasons, contract, counts.values)
         yield f"{counts.table}: {count:,} of {counts.rows:,} new rows are set aside: {words}"
 
 
-def is_passed(contract: Contract, limit: float, count: int, rows: int) -> bool:
+def is_exceeded(contract: Contract, limit: float, count: int, rows: int) -> bool:
     """Say whether a count is above its limit, a share of the rows, and above the rows that the contract tolerates."""
     return count > max(limit * rows, contract.tolerated_rows)
 

@@ -34,7 +34,7 @@ def quality_facts(
     snapshots: dict[str, dict[str, Any]],
     dropped_sources: dict[str, int],
 ) -> ValidationFacts:
-    """Say what the clean data are like at a moment, beside what was new in this run and is known of it already."""
+    """Describe the clean data at a moment, and the new rows of this run."""
     moment = f"TIMESTAMPTZ {quote_literal(as_of.isoformat())}"
     known = f"event_time < {moment} AND available_at <= {moment}"
     events = delta_relation(home.clean / "events", CANONICAL["events"])
@@ -70,8 +70,12 @@ def _quarantine_facts(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home
     quarantine = delta_relation(home.quarantine, QUARANTINE)
     reasons = _records(
         session,
-        'SELECT "table", source, reason, count(*) AS rows, min(row, 3) AS examples '
-        f"FROM {quarantine} GROUP BY ALL ORDER BY ALL",
+        f"""
+        SELECT "table", source, reason, count(*) AS rows, min(row, 3) AS examples
+        FROM {quarantine}
+        GROUP BY ALL
+        ORDER BY ALL
+        """,
     )
     values = commonest_values(session, shop, f"SELECT reason, row FROM {quarantine}") if reasons else {}
     words = {
@@ -83,27 +87,40 @@ def _quarantine_facts(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home
 def _event_facts(session: duckdb.DuckDBPyConnection) -> EventFacts:
     """Rows by type, first and last event, users, items, and the missing share of each optional column."""
     missing = ", ".join(f"count(*) FILTER ({column} IS NULL) AS {column}" for column in OPTIONAL)
-    counted = _records(
+    facts = _records(
         session,
-        "SELECT count(*) AS rows, count(DISTINCT user_id) AS users, count(DISTINCT item_id) AS items, "
-        "CAST(min(event_time) AS VARCHAR) AS first, CAST(max(event_time) AS VARCHAR) AS last, "
-        f"{missing} FROM known_events",
+        f"""
+        SELECT
+            count(*) AS rows,
+            count(DISTINCT user_id) AS users,
+            count(DISTINCT item_id) AS items,
+            CAST(min(event_time) AS VARCHAR) AS first,
+            CAST(max(event_time) AS VARCHAR) AS last,
+            {missing}
+        FROM known_events
+        """,
     )[0]
     types = session.execute("SELECT event_type, count(*) FROM known_events GROUP BY 1 ORDER BY 1").fetchall()
-    rows = max(counted["rows"], 1)
-    shares = {column: counted.pop(column) / rows for column in OPTIONAL}
-    return EventFacts(**counted, types=dict(types), missing=shares)
+    rows = max(facts["rows"], 1)
+    shares = {column: facts.pop(column) / rows for column in OPTIONAL}
+    return EventFacts(**facts, types=dict(types), missing=shares)
 
 
 def _day_facts(session: duckdb.DuckDBPyConnection, shop: Shop) -> DayFacts:
     """Rows of every day of the shop's zone from the first on, days without rows included."""
     local_day = local_day_sql("event_time", shop.zone)
-    span = "generate_series((SELECT min(day) FROM counted), (SELECT max(day) FROM counted), INTERVAL 1 DAY)"
-    days = session.execute(
-        f"WITH counted AS (SELECT {local_day} AS day, count(*) AS rows FROM known_events GROUP BY day) "
-        f"SELECT CAST(day AS VARCHAR), coalesce(rows, 0) FROM (SELECT CAST(unnest({span}) AS DATE) AS day) "
-        "LEFT JOIN counted USING (day) ORDER BY day"
-    ).fetchall()
+    days = session.execute(f"""
+        WITH counted AS (
+            SELECT {local_day} AS day, count(*) AS rows FROM known_events GROUP BY day
+        ),
+        days AS (
+            SELECT CAST(unnest(generate_series(min(day), max(day), INTERVAL 1 DAY)) AS DATE) AS day FROM counted
+        )
+        SELECT CAST(day AS VARCHAR), coalesce(rows, 0)
+        FROM days
+        LEFT JOIN counted USING (day)
+        ORDER BY day
+    """).fetchall()
     return DayFacts(
         first=days[0][0] if days else None,
         rows=[rows for _, rows in days],
@@ -122,20 +139,30 @@ def _reference_facts(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home)
     """Shares of event rows whose item or user is unknown, and rows of items that are not merchandise."""
     items = delta_relation(home.clean / "items", CANONICAL["items"])
     users = delta_relation(home.clean / "users", CANONICAL["users"])
-    found = _records(
+    counts = _records(
         session,
-        f"WITH catalogue AS (SELECT item_id, bool_and(is_merchandise) AS sold FROM {items} GROUP BY 1), "
-        f"people AS (SELECT DISTINCT user_id, true AS known FROM {users}) "
-        "SELECT count(*) AS rows, count(*) FILTER (sold IS NULL) AS unknown_items, "
-        "count(*) FILTER (user_id IS NOT NULL AND known IS NULL) AS unknown_users, "
-        "count(*) FILTER (NOT sold) AS not_merchandise "
-        "FROM known_events LEFT JOIN catalogue USING (item_id) LEFT JOIN people USING (user_id)",
+        f"""
+        WITH catalogue AS (
+            SELECT item_id, bool_and(is_merchandise) AS sold FROM {items} GROUP BY 1
+        ),
+        people AS (
+            SELECT DISTINCT user_id, true AS known FROM {users}
+        )
+        SELECT
+            count(*) AS rows,
+            count(*) FILTER (sold IS NULL) AS unknown_items,
+            count(*) FILTER (user_id IS NOT NULL AND known IS NULL) AS unknown_users,
+            count(*) FILTER (NOT sold) AS not_merchandise
+        FROM known_events
+        LEFT JOIN catalogue USING (item_id)
+        LEFT JOIN people USING (user_id)
+        """,
     )[0]
-    rows = max(found["rows"], 1)
+    rows = max(counts["rows"], 1)
     return ReferenceFacts(
-        unknown_items=found["unknown_items"] / rows if shop.items else None,
-        unknown_users=found["unknown_users"] / rows if shop.users else None,
-        not_merchandise_rows=found["not_merchandise"],
+        unknown_items=counts["unknown_items"] / rows if shop.items else None,
+        unknown_users=counts["unknown_users"] / rows if shop.users else None,
+        not_merchandise_rows=counts["not_merchandise"],
     )
 
 

@@ -1,4 +1,4 @@
-"""Reasons in words: what was found, the limit's own key and value, and the key that would read it."""
+"""Reasons in words: the rejected values, the key and value of the limit, and the setting that would accept them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,32 +17,37 @@ Values = Mapping[str, Sequence[tuple[str, int]]]
 
 
 def commonest_values(session: duckdb.DuckDBPyConnection, shop: Shop, rejected: str) -> Values:
-    """The commonest values behind each reason that has one; ``rejected`` is SQL of rows with reason and row (JSON)."""
+    """Return the commonest values behind each reason; ``rejected`` is SQL of rows with reason and row (JSON)."""
     reasons = [reason for (reason,) in session.execute(f"SELECT DISTINCT reason FROM ({rejected})").fetchall()]
     cells = {reason: cell for reason in reasons if reason and (cell := _cell(shop, reason))}
     if not cells:
         return {}
-    value = " ".join(f"WHEN {quote_literal(reason)} THEN {cell}" for reason, cell in cells.items())
-    counted = (
-        f"SELECT reason, left(CASE reason {value} END, {SHOWN_CHARACTERS}) AS value, count(*) AS rows "
-        f"FROM ({rejected}) GROUP BY 1, 2"
-    )
-    place = "row_number() OVER (PARTITION BY reason ORDER BY rows DESC, value)"
-    kept = f"FROM ({counted}) WHERE value IS NOT NULL QUALIFY {place} <= {SHOWN_VALUES}"
-    ranked = f"SELECT * {kept} ORDER BY reason, rows DESC, value"
+    cases = " ".join(f"WHEN {quote_literal(reason)} THEN {cell}" for reason, cell in cells.items())
+    counts = session.execute(f"""
+        SELECT *
+        FROM (
+            SELECT reason, left(CASE reason {cases} END, {SHOWN_CHARACTERS}) AS value, count(*) AS rows
+            FROM ({rejected})
+            GROUP BY 1, 2
+        )
+        WHERE value IS NOT NULL
+        QUALIFY row_number() OVER (PARTITION BY reason ORDER BY rows DESC, value) <= {SHOWN_VALUES}
+        ORDER BY reason, rows DESC, value
+    """).fetchall()
     values: dict[str, list[tuple[str, int]]] = {}
-    for reason, shown, rows in session.execute(ranked).fetchall():
-        values.setdefault(reason, []).append((shown, rows))
+    for reason, value, rows in counts:
+        values.setdefault(reason, []).append((value, rows))
     return values
 
 
 def _cell(shop: Shop, reason: str) -> str | None:
     """Return SQL of the cell that a reason is about, in a row as JSON; None if it is about none."""
+    price, list_price = _json("price"), _json("list_price")
+    number = f"TRY_CAST({price} AS DOUBLE)"
     limits = {
-        "price beyond the limit": f"CASE WHEN abs(TRY_CAST({_json('price')} AS DOUBLE)) > {shop.contract.max_price!r} "
-        f"THEN {_json('price')} ELSE {_json('list_price')} END",
-        "negative price": f"CASE WHEN TRY_CAST({_json('price')} AS DOUBLE) < 0 THEN {_json('price')} "
-        f"ELSE {_json('list_price')} END",
+        "price beyond the limit": f"CASE WHEN abs({number}) > {shop.contract.max_price!r} "
+        f"THEN {price} ELSE {list_price} END",
+        "negative price": f"CASE WHEN {number} < 0 THEN {price} ELSE {list_price} END",
         "quantity beyond the limit": _json("quantity"),
         "negative quantity": _json("quantity"),
         UNKNOWN_TYPE: f"coalesce({_json('event_type')}, 'nothing')",

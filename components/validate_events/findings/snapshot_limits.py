@@ -1,11 +1,11 @@
-"""Limits of the catalogue, the customers and the promotions, and warnings of what did not pass any."""
+"""Limits of the catalogue, the customers and the promotions, and warnings of bad rows within the limits."""
 
 from collections.abc import Iterator
 
 from components.lake.number_signs import number_hint
 from components.shop.settings import Contract, Shop
 from components.validate_events.findings.bad_cells import Findings
-from components.validate_events.findings.limits import is_passed, limit_words
+from components.validate_events.findings.limits import is_exceeded, limit_words
 from components.validate_events.findings.reasons import reason_words
 from components.validate_events.snapshots import repeated
 
@@ -13,7 +13,7 @@ SHOWN = 200  # letters of an example row
 
 
 def snapshot_breaches(shop: Shop, table: str, findings: Findings) -> list[str]:
-    """Say in words which limits the rows of a snapshot table pass."""
+    """Say in words which limits the rows of a snapshot table exceed."""
     contract, rows = shop.contract, findings.rows
     if rows == 0:
         return []
@@ -31,7 +31,7 @@ def snapshot_breaches(shop: Shop, table: str, findings: Findings) -> list[str]:
     breaches = [
         f"{table}: {count:,} of {rows:,} rows {what} ({limit_words(limit, key)})"
         for what, count, limit, key in limits
-        if is_passed(contract, limit, count, rows) or (count == rows and limit < 1)
+        if is_exceeded(contract, limit, count, rows) or (count == rows and limit < 1)
     ]
     return [*breaches, *_bad_cell_breaches(contract, table, findings), *_nothing_in_stock(shop, findings)]
 
@@ -41,7 +41,7 @@ def _bad_cell_breaches(contract: Contract, table: str, findings: Findings) -> It
     cells = findings.bad_cells | {"price": findings.bad_cells.get("price", 0) + findings.implausible_prices}
     cells |= {"stock": findings.stock.get("unknown", 0)}
     for column, count in cells.items():
-        if is_passed(contract, limit, count, rows):
+        if is_exceeded(contract, limit, count, rows):
             words = f"{column} cells of {rows:,} rows cannot be read"
             yield f"{table}: {count:,} {words} ({limit_words(limit, 'max_bad_cells')})"
 
@@ -61,7 +61,7 @@ def _nothing_in_stock(shop: Shop, findings: Findings) -> Iterator[str]:
 
 
 def snapshot_warnings(shop: Shop, table: str, findings: Findings) -> Iterator[str]:
-    """Say in words what of a snapshot table is set aside, unreadable or without effect."""
+    """Say in words which rows, cells and rules of a snapshot table are set aside, unreadable or without effect."""
     if aside := sum(findings.reasons.values()):
         example = next(iter(findings.examples.values()))[0]
         words = reason_words(findings.reasons, shop.contract, {})
@@ -71,7 +71,7 @@ def snapshot_warnings(shop: Shop, table: str, findings: Findings) -> Iterator[st
     for column, count in findings.bad_cells.items():
         yield (
             f"{table}: {count:,} of {findings.rows:,} cells of {column} cannot be read, such as "
-            f"{_listed(findings.cells[column])}; {_fate(column)}; {_remedy(table, column, findings)}"
+            f"{_listed(findings.cells[column])}; {_effect(column)}; {_remedy(table, column, findings)}"
         )
     if findings.implausible_prices:
         yield (
@@ -90,7 +90,7 @@ def _remedy(table: str, column: str, findings: Findings) -> str:
     return f"they have {hint}" if hint else f"correct the column, or what `{table}.{column}` names"
 
 
-def _fate(column: str) -> str:
+def _effect(column: str) -> str:
     return "these rows hold since always" if column == "valid_from" else "they count as missing"
 
 

@@ -1,4 +1,4 @@
-"""The data contract as SQL: which raw rows are valid, which are not and why, and what the valid ones become."""
+"""The data contract as SQL: which raw rows are valid, why others are not, and the canonical form of valid rows."""
 
 from collections.abc import Mapping, Sequence
 from typing import get_args
@@ -16,7 +16,7 @@ UNKNOWN_TYPE = "unknown event type"
 NO_ITEM = "no item"
 LEFT_OUT = "user left out"
 UTC = ZoneInfo("UTC")
-LAST_POSITION = 10_000  # of a shown list; what lies beyond is a mistake of the log
+LAST_POSITION = 10_000  # of a shown list; a higher position is an error in the log
 
 
 def validated_events(
@@ -27,40 +27,54 @@ def validated_events(
     far: Sequence[FarRows] = (),
     zone: ZoneInfo = UTC,
 ) -> str:
-    """SQL of raw event rows as canonical ones, with ``reason`` (null where valid) and ``row`` (JSON as it was found).
+    """Return SQL of raw event rows in canonical form, with ``reason`` (null if valid) and ``row`` (raw, as JSON).
 
     A purchase of a negative quantity is a return; quantities and money of returns are positive.
 
     Args:
         first_batches: of each live source, the batch that brought its history.
-        far: rows that a wrong clock dated; their days are of the zone.
+        far: rows with times of a wrong clock; their days are of the zone.
     """
-    typed = f"SELECT *, {_event_type(sources)} AS found_type FROM {raw}"
-    returned = "(found_type = 'return' OR (found_type = 'purchase' AND quantity < 0))"
-    return (
-        f"SELECT batch, row_id, event_id AS given_id, {_event_reason(contract, far, zone)} AS reason, "
-        f"{_row(_SHOWN_OF_EVENT)} AS row, ingested_at, coalesce(event_id, row_id) AS event_id, event_time, "
-        f"{_available_at(sources, first_batches)} AS available_at, user_id, item_id, "
-        f"CASE WHEN {returned} THEN 'return' ELSE found_type END AS event_type, "
-        f"{_quantity(sources)} AS quantity, "
-        f"CASE WHEN {returned} THEN abs(price) ELSE price END AS price, "
-        f"CASE WHEN {returned} THEN abs(list_price) ELSE list_price END AS list_price, "
-        f"session_id, request_id, source FROM ({typed})"
-    )
+    is_return = "(source_type = 'return' OR (source_type = 'purchase' AND quantity < 0))"
+    return f"""
+        SELECT
+            batch,
+            row_id,
+            event_id AS given_id,
+            {_event_reason(contract, far, zone)} AS reason,
+            {_row(_SHOWN_OF_EVENT)} AS row,
+            ingested_at,
+            coalesce(event_id, row_id) AS event_id,
+            event_time,
+            {_available_at(sources, first_batches)} AS available_at,
+            user_id,
+            item_id,
+            CASE WHEN {is_return} THEN 'return' ELSE source_type END AS event_type,
+            {_quantity(sources)} AS quantity,
+            CASE WHEN {is_return} THEN abs(price) ELSE price END AS price,
+            CASE WHEN {is_return} THEN abs(list_price) ELSE list_price END AS list_price,
+            session_id,
+            request_id,
+            source
+        FROM (SELECT *, {_event_type(sources)} AS source_type FROM {raw})
+    """
 
 
 def validated_impressions(contract: Contract, raw: str) -> str:
-    """SQL of raw impression rows as canonical ones, with ``reason`` and ``row``."""
-    reason = (
-        "CASE WHEN problem IS NOT NULL THEN problem "
-        "WHEN request_id IS NULL THEN 'no request' "
-        f"WHEN item_id IS NULL THEN {quote_literal(NO_ITEM)} "
-        f"{id_reasons(('user_id', 'item_id'))} "
-        f"WHEN position IS NULL OR position NOT BETWEEN 1 AND {LAST_POSITION} "
-        f"THEN 'position outside 1 to {LAST_POSITION:,}' "
-        "WHEN propensity <= 0 OR propensity > 1 THEN 'propensity outside 0 to 1' "
-        f"{_time_reasons(contract)} {_left_out(contract)} END"
-    )
+    """Return SQL of raw impression rows in canonical form, with ``reason`` and ``row``."""
+    reason = f"""
+        CASE
+            WHEN problem IS NOT NULL THEN problem
+            WHEN request_id IS NULL THEN 'no request'
+            WHEN item_id IS NULL THEN {quote_literal(NO_ITEM)}
+            {id_reasons(("user_id", "item_id"))}
+            WHEN position IS NULL OR position NOT BETWEEN 1 AND {LAST_POSITION}
+                THEN 'position outside 1 to {LAST_POSITION:,}'
+            WHEN propensity <= 0 OR propensity > 1 THEN 'propensity outside 0 to 1'
+            {_time_reasons(contract)}
+            {_left_out(contract)}
+        END
+    """
     shown = ("request_id", "event_time", "user_id", "item_id", "position", "score", "propensity")
     return f"SELECT *, {reason} AS reason, {_row(shown)} AS row FROM {raw}"
 
@@ -78,24 +92,28 @@ def _row(columns: Sequence[str]) -> str:
 
 def _event_reason(contract: Contract, far: Sequence[FarRows], zone: ZoneInfo) -> str:
     wrong_clocks = " ".join(f"WHEN {rows.condition(zone)} THEN {quote_literal(rows.reason)}" for rows in far)
-    return (
-        "CASE WHEN problem IS NOT NULL THEN problem "
-        f"WHEN item_id IS NULL THEN {quote_literal(NO_ITEM)} "
-        f"{id_reasons(('user_id', 'item_id'))} "
-        f"WHEN found_type IS NULL THEN {quote_literal(UNKNOWN_TYPE)} "
-        f"{_time_reasons(contract)} {wrong_clocks} "
-        f"WHEN abs(quantity) > {contract.max_quantity!r} THEN 'quantity beyond the limit' "
-        "WHEN quantity < 0 AND found_type NOT IN ('purchase', 'return') THEN 'negative quantity' "
-        f"WHEN abs(price) > {contract.max_price!r} OR abs(list_price) > {contract.max_price!r} "
-        "THEN 'price beyond the limit' "
-        "WHEN (price < 0 OR list_price < 0) AND found_type <> 'return' AND coalesce(quantity, 0) >= 0 "
-        f"THEN 'negative price' {_left_out(contract)} END"
-    )
+    max_price = repr(contract.max_price)
+    return f"""
+        CASE
+            WHEN problem IS NOT NULL THEN problem
+            WHEN item_id IS NULL THEN {quote_literal(NO_ITEM)}
+            {id_reasons(("user_id", "item_id"))}
+            WHEN source_type IS NULL THEN {quote_literal(UNKNOWN_TYPE)}
+            {_time_reasons(contract)}
+            {wrong_clocks}
+            WHEN abs(quantity) > {contract.max_quantity!r} THEN 'quantity beyond the limit'
+            WHEN quantity < 0 AND source_type NOT IN ('purchase', 'return') THEN 'negative quantity'
+            WHEN abs(price) > {max_price} OR abs(list_price) > {max_price} THEN 'price beyond the limit'
+            WHEN (price < 0 OR list_price < 0) AND source_type <> 'return' AND coalesce(quantity, 0) >= 0
+                THEN 'negative price'
+            {_left_out(contract)}
+        END
+    """
 
 
 def _left_out(contract: Contract) -> str:
-    named = ", ".join(quote_literal(id_text(user)) for user in contract.left_out_users)
-    return f"WHEN user_id IN ({named}) THEN {quote_literal(LEFT_OUT)}" if named else ""
+    users = ", ".join(quote_literal(id_text(user)) for user in contract.left_out_users)
+    return f"WHEN user_id IN ({users}) THEN {quote_literal(LEFT_OUT)}" if users else ""
 
 
 def _time_reasons(contract: Contract) -> str:
@@ -124,12 +142,12 @@ def _type_within(source: EventStream) -> str:
     if source.event_type is not None:
         return quote_literal(source.event_type)
     translated = {kind: kind for kind in KNOWN_TYPES} | {id_text(code): kind for code, kind in source.types.items()}
-    cases = " ".join(f"WHEN {quote_literal(found)} THEN {quote_literal(kind)}" for found, kind in translated.items())
+    cases = " ".join(f"WHEN {quote_literal(word)} THEN {quote_literal(kind)}" for word, kind in translated.items())
     return f"CASE event_type {cases} END"
 
 
 def _available_at(sources: Sequence[EventStream], first_batches: Mapping[str, int]) -> str:
-    """SQL of when a row was known: what a live source brings after its first batch, when it was ingested."""
+    """Return SQL of when a row was known: rows of a live source after its first batch, when they were ingested."""
     moments = []
     for source in sources:
         moment = f"event_time + INTERVAL {source.lag_minutes} MINUTE"
@@ -141,8 +159,8 @@ def _available_at(sources: Sequence[EventStream], first_batches: Mapping[str, in
 
 
 def _quantity(sources: Sequence[EventStream]) -> str:
-    alone = "CASE WHEN found_type IN ('purchase', 'return') THEN 1.0 END"
-    return _by_source(sources, ["abs(quantity)" if source.columns.quantity else alone for source in sources])
+    default = "CASE WHEN source_type IN ('purchase', 'return') THEN 1.0 END"
+    return _by_source(sources, ["abs(quantity)" if source.columns.quantity else default for source in sources])
 
 
 def _by_source(sources: Sequence[EventStream], expressions: Sequence[str]) -> str:

@@ -32,16 +32,19 @@ def flag(value: str, rules: Rules) -> str:
     The shop file's own words come first, then the usual ones, then numbers: above 0 is in stock.
     """
     word, number = flag_word(value), f"TRY_CAST(trim({value}) AS DOUBLE)"
-    return (
-        f"CASE WHEN {word} IN ({_words(rules.in_stock_words)}) THEN true "
-        f"WHEN {word} IN ({_words(rules.out_of_stock_words)}) THEN false "
-        f"WHEN {word} IN ({_words(YES)}) THEN true WHEN {word} IN ({_words(NO)}) THEN false "
-        f"WHEN isfinite({number}) THEN {number} > 0 END"
-    )
+    return f"""
+        CASE
+            WHEN {word} IN ({_words(rules.in_stock_words)}) THEN true
+            WHEN {word} IN ({_words(rules.out_of_stock_words)}) THEN false
+            WHEN {word} IN ({_words(YES)}) THEN true
+            WHEN {word} IN ({_words(NO)}) THEN false
+            WHEN isfinite({number}) THEN {number} > 0
+        END
+    """
 
 
 def flag_word(value: str) -> str:
-    """SQL of a flag's letters and digits: ``In Stock`` and ``in_stock`` are ``instock``; a sign of a number stays."""
+    """Return SQL of a flag's letters and digits: ``In Stock`` and ``in_stock`` are ``instock``; numbers keep signs."""
     compared = code(value)
     bare = f"regexp_replace(strip_accents({compared}), {quote_literal(SCHEMA_ORG)}, '')"
     letters = f"regexp_replace({bare}, {quote_literal(NO_LETTER)}, '', 'g')"

@@ -7,7 +7,7 @@ import duckdb
 from components.lake.session import quote_literal
 from components.shop.settings import Shop
 
-TIMES_THE_OTHERS = 10
+TIMES_THE_AVERAGE = 10
 NAMED = 3
 
 
@@ -23,16 +23,24 @@ def heavy_user_warnings(session: duckdb.DuckDBPyConnection, shop: Shop, events: 
 
 
 def _heavy(shop: Shop, rows: str) -> str:
-    """Return SQL of heavy users: id, their rows, all rows, the average rows of the others."""
-    counted = f"SELECT user_id, count(*) AS rows FROM {rows} GROUP BY user_id"
+    """Return SQL of heavy users: id, their rows, all rows, the average rows of the remaining users."""
     total = "(SELECT sum(rows) FROM counted)"
-    others = "((SELECT sum(rows) FROM people) - rows) / ((SELECT count(*) FROM people) - 1)"
-    return (
-        f"WITH counted AS MATERIALIZED ({counted}), people AS (SELECT * FROM counted WHERE user_id IS NOT NULL) "
-        f"SELECT user_id, rows, CAST({total} AS BIGINT), {others} AS others FROM people "
-        f"WHERE (SELECT count(*) FROM people) > 1 AND rows > {shop.contract.max_user_share!r} * {total} "
-        f"AND rows > {TIMES_THE_OTHERS} * {others} ORDER BY rows DESC, user_id LIMIT {NAMED}"
-    )
+    average = "((SELECT sum(rows) FROM people) - rows) / ((SELECT count(*) FROM people) - 1)"
+    return f"""
+        WITH counted AS MATERIALIZED (
+            SELECT user_id, count(*) AS rows FROM {rows} GROUP BY user_id
+        ),
+        people AS (
+            SELECT * FROM counted WHERE user_id IS NOT NULL
+        )
+        SELECT user_id, rows, CAST({total} AS BIGINT), {average} AS average
+        FROM people
+        WHERE (SELECT count(*) FROM people) > 1
+            AND rows > {shop.contract.max_user_share!r} * {total}
+            AND rows > {TIMES_THE_AVERAGE} * {average}
+        ORDER BY rows DESC, user_id
+        LIMIT {NAMED}
+    """
 
 
 def _in_words(user: str, what: str, rows: int, total: int, average: float) -> str:

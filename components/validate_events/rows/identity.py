@@ -1,4 +1,4 @@
-"""Whose row it is: the shop's own words for nobody, and ids that are too long for the interface."""
+"""The user of a row: the shop's own words for nobody, and ids that are too long for the interface."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ def with_known_users(contract: Contract, rows: str) -> str:
 
 
 def id_reasons(columns: Sequence[str]) -> str:
-    """SQL cases that name ids that the interface does not take; ``columns`` are ``user_id`` and ``item_id`` or one."""
+    """Return SQL cases for ids that the interface does not accept; ``columns`` are ``user_id``, ``item_id`` or both."""
     return " ".join(
         f"WHEN length({column}) > {MAX_ID_CHARACTERS} "
         f"THEN '{column.replace('_', ' ')} longer than {MAX_ID_CHARACTERS} characters'"

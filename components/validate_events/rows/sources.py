@@ -24,39 +24,39 @@ NO_HISTORY = {SERVED_SOURCE: 0}  # batches count from 1: each of its rows was kn
 
 
 def of_named_sources(shop: Shop, table: str) -> str:
-    """SQL that is true for the rows of a growing raw table whose source the shop file names."""
+    """Return SQL that is true for the rows of a growing raw table whose source the shop file names."""
     return f"source IN ({', '.join(map(quote_literal, source_names(shop, table)))})"
 
 
 def source_names(shop: Shop, table: str) -> list[str]:
-    """The names of the sources that the shop file gives to a growing table, and that of the service's own."""
+    """Return the names of the sources that the shop file gives a growing table, and of the service's own."""
     if table == "events":
         return [source.name for source in event_sources(shop)]
     return [SERVED_SOURCE] if shop.impressions is None else [table, SERVED_SOURCE]
 
 
 def event_sources(shop: Shop) -> tuple[EventStream, ...]:
-    """The sources of events that the shop file names, and the service's own."""
+    """Return the sources of events that the shop file names, and the service's own."""
     return *shop.events, SERVED_EVENTS
 
 
 def dropped_sources(
     session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, raw: Handle, tables: list[str]
 ) -> dict[str, int]:
-    """Raw rows of every source that was read once and that the shop file no longer names."""
+    """Count the raw rows of each source that was read once and that the shop file no longer names."""
     dropped = {}
     for table in tables:
         version = raw.versions[table]
         gone = sorted(set(read_notes(home.raw / table, version)["sources"]) - set(source_names(shop, table)))
         rows = delta_relation(home.raw / table, RAW[table], version)
         for source in gone:
-            mine = f"SELECT count(*) FROM {rows} WHERE source = {quote_literal(source)}"
-            dropped[source] = session.execute(mine).fetchall()[0][0]
+            count = f"SELECT count(*) FROM {rows} WHERE source = {quote_literal(source)}"
+            dropped[source] = session.execute(count).fetchall()[0][0]
     return dropped
 
 
 def first_batches(session: duckdb.DuckDBPyConnection, shop: Shop, raw: str) -> dict[str, int]:
-    """The batch that brought the history of each live source, by its name; ``raw`` is SQL of all raw events."""
+    """Return the batch that brought the history of each live source, by its name; ``raw`` is SQL of all raw events."""
     live = [quote_literal(source.name) for source in shop.events if source.live]
     if not live:
         return NO_HISTORY
