@@ -4,22 +4,22 @@ Everything else in this folder defines functions only, so that ``feast apply`` f
 """
 
 import os
-from pathlib import Path
 
 from components.contracts.errors import ConfigurationError
 from components.features.snapshots.sets import current_set
+from components.home.storage.locations import Location, parse_location
 from feature_repo.definitions import definitions_of
 from feature_repo.sessions import EMPTY_SESSIONS
 
 
-def _home() -> Path:
+def _home() -> Location:
     home = os.environ.get("RANKLOOP_HOME")
     if not home:
         raise ConfigurationError(
-            "RANKLOOP_HOME is not set; expected the folder of a home, as feature_store.yaml reads it too: "
+            "RANKLOOP_HOME is not set; expected a home, as feature_store.yaml reads it too: "
             "export RANKLOOP_HOME=$PWD/../.rankloop"
         )
-    return Path(home).absolute()
+    return parse_location(home)
 
 
 _root = _home()

@@ -3,7 +3,6 @@
 import glob
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +14,8 @@ from feast.types import Array, FeastType, Float32, Int32, Int64, String
 from components.features.snapshots.schemas import view_schemas
 from components.features.snapshots.sets import FeatureSet
 from components.features.views.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP
+from components.home.storage.documents import write_document
+from components.home.storage.locations import Location
 from feature_repo.sessions import SESSION_FEATURES, SESSIONS, TTL
 from feature_repo.snapshot_source import SnapshotSource
 
@@ -41,7 +42,7 @@ class Definitions:
         return [*self.entities, *self.sources, *self.views, self.service]
 
 
-def definitions_of(chosen: FeatureSet, current: bool = False, sessions: Path | None = None) -> Definitions:
+def definitions_of(chosen: FeatureSet, current: bool = False, sessions: Location | None = None) -> Definitions:
     """Define what Feast registers for a set.
 
     Args:
@@ -95,7 +96,7 @@ def session_feature_view(entity: Entity, source: PushSource, revision: str) -> F
     )
 
 
-def session_source(empty: Path) -> PushSource:
+def session_source(empty: Location) -> PushSource:
     """Define sessions as they are pushed; Feast wants a batch source beside them, which is an empty file."""
     batch = FileSource(
         name=f"{SESSION_FEATURES}_offline",
@@ -106,10 +107,11 @@ def session_source(empty: Path) -> PushSource:
     return PushSource(name=f"{SESSION_FEATURES}_pushed", batch_source=batch)
 
 
-def write_empty_sessions(path: Path) -> None:
+def write_empty_sessions(location: Location) -> None:
     """Write the empty file that stands for sessions offline."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(SESSIONS.empty_table(), path)
+    content = pa.BufferOutputStream()
+    pq.write_table(SESSIONS.empty_table(), content)
+    write_document(location, content.getvalue().to_pybytes())
 
 
 def feast_type(kind: pa.DataType) -> FeastType:

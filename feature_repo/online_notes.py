@@ -2,11 +2,11 @@
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from components.contracts.urls import public_url
-from components.home.disk.durable import write_durably
 from components.home.layout import Home
+from components.home.storage.documents import read_document, write_document
+from components.home.storage.locations import Location
 from feature_repo.packed_online_store.inventory import Inventory
 
 
@@ -21,18 +21,18 @@ class OnlineNote:
 def write_note(home: Home, revision: str, inventory: Inventory) -> None:
     """Note what stands in the home's store at a revision."""
     record = {"place": public_url(home.online_url), **asdict(inventory)}
-    write_durably(_path(home, revision), json.dumps(record, indent=1).encode())
+    write_document(_place(home, revision), json.dumps(record, indent=1).encode())
 
 
 def read_note(home: Home, revision: str) -> OnlineNote | None:
     """Read what a run put online at a revision; None where no note of it can be read."""
     try:
-        content = _path(home, revision).read_bytes()
+        content = read_document(_place(home, revision)) or b""
         place, inventory = json.loads(content).get("place"), Inventory.read(content)
     except (OSError, ValueError, AttributeError, RecursionError):
         return None
     return OnlineNote(str(place), inventory) if inventory else None
 
 
-def _path(home: Home, revision: str) -> Path:
+def _place(home: Home, revision: str) -> Location:
     return home.feature_store / "online" / f"{revision}.json"

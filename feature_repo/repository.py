@@ -3,17 +3,19 @@
 from pathlib import Path
 
 from feast import RepoConfig
+from feast.repo_config import RegistryConfig
 
 from components.home.layout import Home
-from feature_repo.project import PROJECT
+from components.home.storage.locations import Location
+from feature_repo.project import PROJECT, STORE_TYPE
 
 
-def store_config(home: Home, registry: Path, revision: str) -> RepoConfig:
+def store_config(home: Home, registry: Location, revision: str) -> RepoConfig:
     """Return Feast's settings for a home, as ``feature_store.yaml`` writes them for the shell."""
     return RepoConfig(
         project=PROJECT,
         provider="local",
-        registry=str(registry),
+        registry=RegistryConfig(path=str(registry), registry_store_type=STORE_TYPE),
         offline_store={"type": "duckdb"},
         online_store={
             "type": "feature_repo.packed_online_store.feast.online_store.PackedOnlineStore",
@@ -21,5 +23,5 @@ def store_config(home: Home, registry: Path, revision: str) -> RepoConfig:
             "revision": revision,
         },
         entity_key_serialization_version=3,
-        repo_path=home.feature_store,
+        repo_path=Path.cwd(),
     )

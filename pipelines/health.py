@@ -104,16 +104,16 @@ def _is_installed(name: str) -> bool:
 
 
 def _disk(home: Home) -> Finding:
-    free_gb = shutil.disk_usage(_existing(home.root)).free / 1e9
+    free_gb = shutil.disk_usage(_existing(home.root)).free / 1e9  # type: ignore[arg-type]
     well = free_gb >= SPACE_GB
     mend = "" if well else f"free some: a first run needs about {SPACE_GB:.0f} GB"
     return Finding("disk", well, f"{free_gb:.1f} GB free at {home.root}", mend)
 
 
 def _writable(home: Home) -> Finding:
-    folder = _existing(home.root)
+    folder = _existing(home.root)  # type: ignore[arg-type]
     well = os.access(folder, os.W_OK)
-    found = f"{home.root} " + ("exists" if home.root.exists() else "will be made by the first run")
+    found = f"{home.root} " + ("exists" if home.root.exists() else "will be made by the first run")  # type: ignore[union-attr]
     return Finding(
         "home", well, found if well else f"{folder} cannot be written", "" if well else "name another --home"
     )
@@ -121,7 +121,7 @@ def _writable(home: Home) -> Finding:
 
 def _links(home: Home) -> Finding:
     try:
-        reason = hard_link_error(_existing(home.root))
+        reason = hard_link_error(_existing(home.root))  # type: ignore[arg-type]
     except OSError as error:
         return Finding("links", False, f"not tried: {error.strerror}", "name a --home that can be written")
     if reason:

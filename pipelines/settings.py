@@ -6,6 +6,7 @@ from pathlib import Path
 
 from components.contracts.as_of import read_moment
 from components.home.layout import Home
+from components.home.storage.locations import Location, parse_location
 from components.shop.settings import Shop, load_shop
 
 
@@ -19,7 +20,7 @@ class RunSettings:
     as_of: datetime | None
 
 
-def run_settings(shop_file: Path, home: Path, as_of: str | None) -> RunSettings:
+def run_settings(shop_file: Path, home: Location, as_of: str | None) -> RunSettings:
     """Check what was given on the command line.
 
     Raises:
@@ -28,4 +29,4 @@ def run_settings(shop_file: Path, home: Path, as_of: str | None) -> RunSettings:
     shop_file = shop_file.expanduser().resolve()
     shop = load_shop(shop_file)
     moment = None if as_of is None else read_moment(as_of, shop.zone)
-    return RunSettings(shop_file, shop, Home(home.expanduser().resolve()), moment)
+    return RunSettings(shop_file, shop, Home(parse_location(home)), moment)

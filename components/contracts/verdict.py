@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 from components.contracts.json_documents import closed, parse_json
 
@@ -74,16 +73,15 @@ class Verdict:
         return next((contender for contender in self.contenders if contender.name == name), None)
 
 
-def write_verdict(path: Path, verdict: Verdict) -> None:
-    """Write a verdict as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(verdict), indent=1, sort_keys=True))
+def verdict_json(verdict: Verdict) -> bytes:
+    """Return a verdict as a JSON document."""
+    return json.dumps(asdict(verdict), indent=1, sort_keys=True).encode()
 
 
-def read_verdict(path: Path) -> Verdict:
-    """Read a verdict written by ``write_verdict``.
+def read_verdict(document: bytes) -> Verdict:
+    """Read a verdict written by ``verdict_json``.
 
     Raises:
-        ValueError: the file holds no verdict.
+        ValueError: the document is no verdict.
     """
-    return parse_json(Verdict, path.read_bytes())
+    return parse_json(Verdict, document)

@@ -32,6 +32,8 @@ from components.drift.thresholds import DriftThresholds
 from components.drift.window import window_days
 from components.home.handed import handed_folder
 from components.home.layout import Home
+from components.home.storage.documents import write_document
+from components.home.storage.locations import Location
 from components.ranking.metrics import ndcg, ranked_lists
 from components.shop.settings import Drift, Shop
 
@@ -66,12 +68,12 @@ def judge_newest_window(
     say(f"comparing {len(window.scores):,} rows with the reference")
     span = CleanEvents(home.clean, examples.versions, window.start, window.end, window.end)
     report = _compare(shop, bundle, manifest, window, span)
-    path = home.run(run_id) / "drift.json"
-    path.write_text(json.dumps(report.to_dict(), indent=1))
+    place = home.run(run_id) / "drift.json"
+    write_document(place, json.dumps(report.to_dict(), indent=1).encode())
     if report.table("features") is not None and len(window.scores):
         say("drawing a sample")
         _draw(home.run(run_id) / PAGE, folder, manifest, window, report, thresholds(shop.drift))
-    handle = Handle("drift", str(path), examples.versions, bundle.digest, examples.as_of)
+    handle = Handle("drift", str(place), examples.versions, bundle.digest, examples.as_of)
     facts = DriftFacts(
         verdict=str(report.verdict),
         drifted=report.drifted,
@@ -134,14 +136,19 @@ def _outcomes(bundle: Bundle, window: Window, confidence: float) -> KnownOutcome
 
 
 def _draw(
-    page: Path, folder: Path, manifest: ExamplesManifest, window: Window, report: DriftReport, limits: DriftThresholds
+    page: Location,
+    folder: Path,
+    manifest: ExamplesManifest,
+    window: Window,
+    report: DriftReport,
+    limits: DriftThresholds,
 ) -> None:
     """Write Evidently's page of the columns that moved most: a sample of the validation week beside the window."""
     columns = columns_to_show(report, "features")
     places = {name: manifest.feature_names.index(name) for name in columns if name in manifest.feature_names}
     reference = _sample(read_split(folder, "validation"), places)
     if len(reference):
-        page.write_text(evidently_html(reference, _sample(window.rows, places), columns, limits), encoding="utf-8")
+        write_document(page, evidently_html(reference, _sample(window.rows, places), columns, limits).encode())
 
 
 def _sample(split: Split, places: dict[str, int]) -> "pd.DataFrame":

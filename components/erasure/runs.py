@@ -1,7 +1,6 @@
 """Erasing a user from what runs left: step records that show customers, the reports made of them, scratch folders."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from components.home.data_subject import USER_ID, Erased, Person
@@ -9,6 +8,7 @@ from components.home.layout import Home
 from components.home.runs.records import read_json, write_json
 from components.home.runs.step_records import StepRecord, read_records
 from components.home.storage.documents import has_document, list_names
+from components.home.storage.locations import Location
 from components.home.storage.objects import remove_folder
 from components.shop.settings import Shop
 
@@ -21,7 +21,7 @@ def erase_runs(home: Home, shop: Shop, person: Person) -> Erased:
     return sum((_erase_run(home.run(name), shop, person) for name in list_names(home.runs)), Erased())
 
 
-def _erase_run(run: Path, shop: Shop, person: Person) -> Erased:
+def _erase_run(run: Location, shop: Shop, person: Person) -> Erased:
     records = read_records(run)
     named = [(record, dropped) for record in records.values() if (dropped := _erase_record(record, person))]
     scratch = run / "scratch"
@@ -41,8 +41,8 @@ def _erase_record(record: StepRecord, person: Person) -> int:
     return _drop(record.facts, person) + _drop(record.warnings, person)
 
 
-def _erase_result(path: Path, person: Person) -> None:
-    if has_document(path) and _drop(document := read_json(path), person):
+def _erase_result(path: Location, person: Person) -> None:
+    if (document := read_json(path)) is not None and _drop(document, person):
         write_json(path, document)
 
 
@@ -76,9 +76,9 @@ def _read(row: str) -> Any:
         return None
 
 
-def _render_report(run: Path, shop: Shop, records: dict[str, StepRecord]) -> None:
+def _render_report(run: Location, shop: Shop, records: dict[str, StepRecord]) -> None:
     from components.write_report.report import REPORT, write_report
 
     if has_document(run / REPORT):
-        succeeded = bool(read_json(run / "run.json").get("state") == "done")
+        succeeded = (read_json(run / "run.json") or {}).get("state") == "done"
         write_report(run, shop, records, succeeded=succeeded)

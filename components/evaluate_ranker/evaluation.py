@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from components.contracts.handles import Handle
 from components.contracts.ranking_examples import ExamplesManifest, Split, read_manifest, read_split
 from components.contracts.steps.declared import StepResult
 from components.contracts.steps.facts import EvaluationFacts
-from components.contracts.verdict import Check, Verdict, write_verdict
+from components.contracts.verdict import Check, Verdict, verdict_json
 from components.evaluate_ranker.champion import Champion, find_champion
 from components.evaluate_ranker.checks import (
     check_champion,
@@ -43,13 +42,15 @@ from components.evaluate_ranker.purchases import check_purchases, count_purchase
 from components.evaluate_ranker.sold import sold_merchandise
 from components.home.handed import handed_folder
 from components.home.layout import Home
+from components.home.storage.documents import write_document
+from components.home.storage.locations import Location
 from components.ranking.baselines import CATALOGUE_ORDER
 from components.ranking.rivals import rivals
 from components.shop.settings import Shop
 
 Say = Callable[[str], None]
 Scores = dict[str, NDArray[np.floating]]
-Probe = Callable[[Shop, Path, Mapping[str, int], ExamplesManifest, Split], LeakProbe | None]
+Probe = Callable[[Shop, Location, Mapping[str, int], ExamplesManifest, Split], LeakProbe | None]
 Current = Callable[[Bundle, Handle], Check]
 
 
@@ -64,7 +65,7 @@ class Case:
     heldout: Heldout
     train: Split
     validation: Split
-    clean: Path
+    clean: Location
     versions: Mapping[str, int]
     as_of: datetime
     probe: Callable[[], LeakProbe | None]
@@ -93,10 +94,10 @@ def evaluate_ranker(
     """
     case = _case(shop, home, features, examples, draft, environment, probe, current)
     verdict, facts = _judge_baseline(case, say) if case.bundle.manifest.kind == "baseline" else _judge(case, say)
-    path = home.run(run_id) / "evaluation" / "verdict.json"
-    write_verdict(path, verdict)
+    place = home.run(run_id) / "evaluation" / "verdict.json"
+    write_document(place, verdict_json(verdict))
     checks = [asdict(check) for check in verdict.checks]
-    handle = Handle("evaluation", str(path), examples.versions, case.bundle.digest, draft.as_of)
+    handle = Handle("evaluation", str(place), examples.versions, case.bundle.digest, draft.as_of)
     return StepResult(
         handle,
         len(case.heldout.split.rows),

@@ -8,7 +8,6 @@ candidate or a feature differs from the examples, something looked ahead.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
@@ -23,6 +22,7 @@ from components.features.settings import FeatureSettings, feature_settings
 from components.features.snapshots.calendar import calendar
 from components.features.snapshots.plan import run_plan, snapshot_plan
 from components.features.snapshots.workspace import Workspace, clean_workspace
+from components.home.storage.locations import Location
 from components.ranking.candidates import generate_candidates
 from components.ranking.features import ranking_features
 from components.ranking.rows import item_rows, user_rows
@@ -43,7 +43,7 @@ class LeakProbe:
 
 
 def probe_future(
-    shop: Shop, clean: Path, versions: Mapping[str, int], manifest: ExamplesManifest, heldout: Split
+    shop: Shop, clean: Location, versions: Mapping[str, int], manifest: ExamplesManifest, heldout: Split
 ) -> LeakProbe | None:
     """Recompute the first held-out requests' rows with the future poisoned; None when there are no requests.
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from components.contracts.verdict import Check
 from components.features.inputs.moment import utc
@@ -11,6 +10,7 @@ from components.features.inputs.positive_events import merchandise_only, positiv
 from components.features.settings import feature_settings
 from components.features.snapshots.calendar import calendar
 from components.features.snapshots.workspace import clean_workspace
+from components.home.storage.locations import Location
 from components.shop.settings import Shop
 
 FEWEST_CUSTOMERS = 2  # a shop with one is a column that is the same in every row
@@ -34,7 +34,7 @@ class Purchases:
     newest: datetime | None
 
 
-def count_purchases(shop: Shop, clean: Path, versions: Mapping[str, int], as_of: datetime) -> Purchases:
+def count_purchases(shop: Shop, clean: Location, versions: Mapping[str, int], as_of: datetime) -> Purchases:
     """Count what the clean Delta tables in the folder ``clean`` hold, at the ``versions`` of the examples."""
     settings, start = feature_settings(shop), calendar(shop, as_of).heldout[0]
     with clean_workspace(clean, versions) as space:

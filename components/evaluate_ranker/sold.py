@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -10,10 +9,11 @@ from components.features.inputs.positive_events import merchandise_only, positiv
 from components.features.settings import feature_settings
 from components.features.snapshots.calendar import calendar
 from components.features.snapshots.workspace import clean_workspace
+from components.home.storage.locations import Location
 from components.shop.settings import Shop
 
 
-def sold_merchandise(shop: Shop, clean: Path, versions: Mapping[str, int], as_of: datetime) -> pa.Array:
+def sold_merchandise(shop: Shop, clean: Location, versions: Mapping[str, int], as_of: datetime) -> pa.Array:
     """Ids of the merchandise sold in the training and validation weeks, as far as known when the held-out ones begin.
 
     ``clean`` is the folder of the clean Delta tables and ``versions`` what the examples were built from.

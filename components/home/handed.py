@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from components.contracts.errors import StorageError
 from components.contracts.handles import Handle
+from components.home.storage.documents import read_document
 from components.home.storage.locations import Location, parse_location
 from components.home.storage.objects import local_folder
 
@@ -14,6 +16,19 @@ def handed_folder(handle: Handle) -> Path:
         StorageError: it is not in the bucket, or damaged there.
     """
     return local_folder(parse_location(handle.uri))
+
+
+def handed_document(handle: Handle) -> bytes:
+    """Read the document that a handle names.
+
+    Raises:
+        StorageError: it is not there, or cannot be read.
+    """
+    location = parse_location(handle.uri)
+    content = read_document(location)
+    if content is None:
+        raise StorageError(f"{location}: found nothing there; `rankloop run --again` makes it again")
+    return content
 
 
 def handed_tables(handle: Handle) -> Location:

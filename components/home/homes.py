@@ -5,15 +5,16 @@ from pathlib import Path
 
 from components.home.layout import Home
 from components.home.shop_note import read_shop_note
+from components.home.storage.locations import Location, parse_location
 
 
-def open_home(path: Path) -> Home:
-    """Return the home at a path.
+def open_home(location: Location) -> Home:
+    """Return the home at a location.
 
     Raises:
         ConfigurationError: no run has made a home there, or its note of its shop cannot be read.
     """
-    home = Home(path.expanduser().resolve())
+    home = Home(parse_location(location))
     read_shop_note(home)
     return home
 

@@ -1,15 +1,22 @@
-"""A home: one shop's folder, and where everything lies in it."""
+"""A home: the folder or bucket prefix of one shop, and where everything lies in it."""
 
+import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.contracts.errors import ConfigurationError
+from components.contracts.tables import RAW
+from components.contracts.urls import fill_variables
+from components.home.storage.documents import list_names
+from components.home.storage.locations import Location
 from components.home.url_file import read_url
 
 # Delta tables do not work below a folder with these in its path: deltalake 1.6 takes paths for URLs.
 UNFIT = re.compile(r"[\x00-\x1f\[\]\\^|]|%[0-9A-Fa-f]{2}")
 
+ONLINE_VARIABLE = "RANKLOOP_ONLINE_URL"
 NAME_ADVICE = "expected ASCII letters, digits, - and _; name it differently"
 
 
@@ -35,7 +42,7 @@ class Home:
         online/                   the packed online store (LMDB)
         feature_store/online/     what a run put online: place, mark and counts, a feature revision each
         online_url                another place for it, such as redis://:${PASSWORD}@host:6379/0; written by hand
-        models/                   BentoML's model store
+        models/                   BentoML's model store; in a bucket, where it has none, ``bundles/<digest>/``
         environments/<env>.json   which bundle an environment serves, and its history
         experiments/<env>.toml    the arms that an environment's service shows, and their shares
         feedback/                 what the service showed and what came back; see ``contracts/feedback.py``
@@ -43,7 +50,8 @@ class Home:
         forgotten/<hash>.json     the receipt of each erasure, named by the tombstone
         api_keys.json             hashes of the keys that callers of the service must show
         runs/<run_id>/            run.json, steps/ (records), log.txt, report, kfp/ (KFP's own files)
-        lock                      held by a run from before its first step until its exit handler has ended it
+        lock                      held by a run from before its first step until its exit handler has ended it; in
+                                  a bucket ``lease.json``, which expires
         shop.json                 which shop this home belongs to
         nobody.json               the shop's own words for nobody, if it has any
 
@@ -51,10 +59,10 @@ class Home:
         ConfigurationError: its path holds what Delta tables cannot live under.
     """
 
-    root: Path
+    root: Location
 
     def __post_init__(self) -> None:
-        unfit = UNFIT.search(str(self.root))
+        unfit = UNFIT.search(str(self.root)) if isinstance(self.root, Path) else None
         if unfit:
             raise ConfigurationError(
                 f"home {self.root}: found {unfit[0]!r} in its path, expected none of [ ] \\ ^ | nor % before two "
@@ -62,92 +70,106 @@ class Home:
             )
 
     @property
-    def raw(self) -> Path:
+    def raw(self) -> Location:
         return self.root / "lake" / "raw"
 
     @property
-    def clean(self) -> Path:
+    def clean(self) -> Location:
         return self.root / "lake" / "clean"
 
     @property
-    def quarantine(self) -> Path:
+    def quarantine(self) -> Location:
         return self.root / "lake" / "quarantine"
 
-    def handed_table(self, kind: str, table: str) -> Path:
+    def tables(self) -> Iterator[Location]:
+        """Yield the Delta tables of the lake, those that are not there among them."""
+        yield from (self.raw / name for name in RAW)
+        yield from (self.clean / name for name in list_names(self.clean))
+        yield self.quarantine
+
+    def handed_table(self, kind: str, table: str) -> Location:
         """Folder of a table whose version a handle of a kind carries: only ``raw`` ones speak of raw tables."""
         if kind == "raw":
             return self.raw / table
         return self.quarantine if table == "quarantine" else self.clean / table
 
     @property
-    def features(self) -> Path:
+    def features(self) -> Location:
         return self.root / "features"
 
     @property
-    def feature_store(self) -> Path:
+    def feature_store(self) -> Location:
         return self.root / "feature_store"
 
     @property
     def online_url(self) -> str:
-        """Where the packed store lies: what ``online_url`` says, else a folder of the home.
+        """Where the packed store lies: what ``RANKLOOP_ONLINE_URL`` says, else the file ``online_url``, else a folder.
 
-        The folder stands in the URL as it is, nothing is percent-encoded.
+        The folder of a folder home stands in the URL as it is, nothing is percent-encoded.
 
         Raises:
-            ConfigurationError: the file cannot be read, or an environment variable that it names is not set.
+            ConfigurationError: the file cannot be read, an environment variable that it names is not set, or a home in
+                a bucket has neither.
         """
-        return read_url(self.online_url_file) or f"lmdb://{self.root / 'online'}"
+        chosen = os.environ.get(ONLINE_VARIABLE)
+        url = fill_variables(ONLINE_VARIABLE, chosen) if chosen else read_url(self.online_url_file)
+        if url is None and not isinstance(self.root, Path):
+            raise ConfigurationError(
+                f"home {self.root}: found no online store for it, expected {ONLINE_VARIABLE} or the document"
+                f" {self.online_url_file} with a URL such as redis://host:6379/0; a bucket can hold no LMDB"
+            )
+        return url or f"lmdb://{self.root / 'online'}"
 
     @property
-    def online_url_file(self) -> Path:
+    def online_url_file(self) -> Location:
         """Return the file that names another online store than the home's own; it may hold a password."""
         return self.root / "online_url"
 
     @property
-    def models(self) -> Path:
-        return self.root / "models"
+    def models(self) -> Location:
+        return self.root / ("models" if isinstance(self.root, Path) else "bundles")
 
     @property
-    def environments(self) -> Path:
+    def environments(self) -> Location:
         return self.root / "environments"
 
     @property
-    def experiments(self) -> Path:
+    def experiments(self) -> Location:
         return self.root / "experiments"
 
     @property
-    def feedback(self) -> Path:
+    def feedback(self) -> Location:
         return self.root / "feedback"
 
     @property
-    def tombstones(self) -> Path:
+    def tombstones(self) -> Location:
         return self.root / "tombstones.json"
 
     @property
-    def forgotten(self) -> Path:
+    def forgotten(self) -> Location:
         return self.root / "forgotten"
 
     @property
-    def api_keys(self) -> Path:
+    def api_keys(self) -> Location:
         return self.root / "api_keys.json"
 
     @property
-    def runs(self) -> Path:
+    def runs(self) -> Location:
         return self.root / "runs"
 
     @property
-    def lock(self) -> Path:
-        return self.root / "lock"
+    def lock(self) -> Location:
+        return self.root / ("lock" if isinstance(self.root, Path) else "lease.json")
 
     @property
-    def shop_note(self) -> Path:
+    def shop_note(self) -> Location:
         return self.root / "shop.json"
 
     @property
-    def nobody_note(self) -> Path:
+    def nobody_note(self) -> Location:
         """Return the shop's own words for nobody."""
         return self.root / "nobody.json"
 
-    def run(self, run_id: str) -> Path:
+    def run(self, run_id: str) -> Location:
         """Folder of one run."""
         return self.runs / run_id

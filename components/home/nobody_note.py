@@ -4,8 +4,8 @@ import json
 
 from components.contracts.errors import ConfigurationError
 from components.contracts.ids import nobody_words
-from components.home.disk.durable import write_durably
 from components.home.layout import Home
+from components.home.storage.documents import has_document, read_document, write_document
 
 
 def read_nobody(home: Home) -> frozenset[str]:
@@ -15,9 +15,8 @@ def read_nobody(home: Home) -> frozenset[str]:
         ConfigurationError: the note cannot be read.
     """
     try:
-        return nobody_words(json.loads(home.nobody_note.read_bytes()))
-    except FileNotFoundError:
-        return frozenset()
+        content = read_document(home.nobody_note)
+        return nobody_words(json.loads(content)) if content is not None else frozenset()
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ConfigurationError(
             f"{home.nobody_note}: found what is no list of words ({error}); `rankloop run` writes it"
@@ -26,5 +25,5 @@ def read_nobody(home: Home) -> frozenset[str]:
 
 def write_nobody(home: Home, words: tuple[str, ...]) -> None:
     """Write the words of ``contract.no_user``; there is no note where there never were any."""
-    if words or home.nobody_note.exists():
-        write_durably(home.nobody_note, json.dumps(sorted(words)).encode())
+    if words or has_document(home.nobody_note):
+        write_document(home.nobody_note, json.dumps(sorted(words)).encode())

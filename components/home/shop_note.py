@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from components.contracts.errors import ConfigurationError
-from components.home.disk.durable import write_durably
 from components.home.layout import Home
+from components.home.storage.documents import read_document, write_document
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,17 @@ def read_shop_note(home: Home) -> ShopNote:
         ConfigurationError: no run has made a home there, or its note cannot be read.
     """
     try:
-        return _note(json.loads(home.shop_note.read_bytes()))
-    except FileNotFoundError as error:
-        raise ConfigurationError(
-            f"home {home.root}: no run has made a home there; `rankloop run --shop FILE --home {home.root}` does"
-        ) from error
+        content = read_document(home.shop_note)
+        if content is not None:
+            return _note(json.loads(content))
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ConfigurationError(
             f'{home.shop_note}: found what is not the note of a shop ({error}), expected {{"shop": NAME, "shop_file":'
             f" PATH}}; restore it, or remove it and run `rankloop run --shop FILE --home {home.root}`, which writes it"
         ) from error
+    raise ConfigurationError(
+        f"home {home.root}: no run has made a home there; `rankloop run --shop FILE --home {home.root}` does"
+    )
 
 
 def run_command(home: Home) -> str:
@@ -48,7 +49,7 @@ def run_command(home: Home) -> str:
 
 def write_shop_note(home: Home, note: ShopNote) -> None:
     """Write whose home it is."""
-    write_durably(home.shop_note, json.dumps(asdict(note), indent=1).encode())
+    write_document(home.shop_note, json.dumps(asdict(note), indent=1).encode())
 
 
 def _note(found: Any) -> ShopNote:

@@ -1,13 +1,12 @@
 """A file of the home that holds one URL, such as ``online_url``."""
 
-from pathlib import Path
-
 from components.contracts.errors import ConfigurationError
 from components.contracts.urls import fill_variables
-from components.home.disk.presence import content_of
+from components.home.storage.documents import read_document
+from components.home.storage.locations import Location
 
 
-def read_url(file: Path) -> str | None:
+def read_url(file: Location) -> str | None:
     """Read the URL in a file of one line, its ``${NAME}`` replaced by environment variables; None without the file.
 
     Raises:
@@ -15,7 +14,7 @@ def read_url(file: Path) -> str | None:
     """
     expected = "expected a line such as redis://host:6379/0, or no such file"
     try:
-        content = content_of(file)
+        content = read_document(file)
         if content is None:
             return None
         written = content.decode("utf-8-sig").strip()

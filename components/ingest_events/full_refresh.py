@@ -5,12 +5,12 @@ These are items, users and promotions.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import duckdb
 
 from components.contracts.steps.facts import SourceFacts
 from components.contracts.tables import RAW
+from components.home.storage.locations import Location
 from components.home.tombstones import Tombstones
 from components.ingest_events.files.relations import united, unreadable
 from components.ingest_events.forgotten import leave_out_forgotten
@@ -37,7 +37,7 @@ class FullRefreshSource:
 
 
 def refresh_table(
-    session: duckdb.DuckDBPyConnection, uri: Path, source: FullRefreshSource, forgotten: Tombstones
+    session: duckdb.DuckDBPyConnection, uri: Location, source: FullRefreshSource, forgotten: Tombstones
 ) -> SourceFacts:
     """Replace a raw table by its source's rows if they differ from what was read last."""
     schema, notes = RAW[source.table], read_notes(uri)

@@ -8,12 +8,12 @@ the same row. The rows and the source's offsets are one commit.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 import duckdb
 
 from components.contracts.steps.facts import SourceFacts
 from components.contracts.tables import RAW
+from components.home.storage.locations import Location
 from components.home.tombstones import Tombstones
 from components.ingest_events.files.relations import unreadable
 from components.ingest_events.forgotten import leave_out_forgotten
@@ -57,7 +57,7 @@ class IncrementalSource:
 
 
 def append_new_rows(
-    session: duckdb.DuckDBPyConnection, uri: Path, source: IncrementalSource, now: datetime, forgotten: Tombstones
+    session: duckdb.DuckDBPyConnection, uri: Location, source: IncrementalSource, now: datetime, forgotten: Tombstones
 ) -> SourceFacts:
     """Read what is new of a source and append it to its raw table, with the offsets, in one commit."""
     notes = incremental_notes(uri)
@@ -86,7 +86,7 @@ def append_new_rows(
     return replace(facts, rows_new=rows.count, rows_repeated=facts.rows_read - rows.count)
 
 
-def incremental_notes(uri: Path) -> Notes:
+def incremental_notes(uri: Location) -> Notes:
     """Return the notes of a raw table that grows: batch, generation, and the offsets of each source."""
     return read_notes(uri) or {"batch": 0, "generation": 0, "sources": {}}
 
@@ -127,7 +127,7 @@ def _ingested_at(mapping: Mapping, now: datetime) -> dict[str, str]:
 
 
 def _new_rows_sql(
-    session: duckdb.DuckDBPyConnection, source: IncrementalSource, said: dict[str, str], uri: Path | None
+    session: duckdb.DuckDBPyConnection, source: IncrementalSource, said: dict[str, str], uri: Location | None
 ) -> str:
     """Return SQL of the staged rows in the raw table's schema, without those that the table at ``uri`` has.
 

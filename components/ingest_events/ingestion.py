@@ -18,6 +18,7 @@ from components.ingest_events.full_refresh import refresh_table
 from components.ingest_events.incremental import append_new_rows
 from components.ingest_events.older_layouts import name_sources
 from components.ingest_events.shop_sources import IMPRESSIONS, ShopSources
+from components.lake.fencing import fence_after_takeover
 from components.lake.session import duckdb_session
 from components.lake.tables import table_version
 from components.shop.settings import Shop
@@ -34,6 +35,7 @@ def ingest_events(shop: Shop, home: Home, now: datetime, say: Callable[[str], No
     Raises:
         SourceError: a source cannot be read, lacks a mapped column, or moved backwards.
     """
+    fence_after_takeover(home.root, home.tables())
     join_small_segments(home)
     with tempfile.TemporaryDirectory(prefix="rankloop-sources-") as scratch:
         facts = _read_sources(ShopSources(shop, home, now, Path(scratch)), say)

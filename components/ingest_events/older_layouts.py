@@ -1,11 +1,10 @@
 """Raw tables that an earlier version of Rankloop wrote, brought to the layout of this one."""
 
-from pathlib import Path
-
 import duckdb
 import pyarrow as pa
 
 from components.contracts.tables import RAW
+from components.home.storage.locations import Location
 from components.lake.rows import stream_rows
 from components.lake.session import delta_relation, quote_literal
 from components.lake.tables import open_table, read_notes, rewrite_table
@@ -13,7 +12,7 @@ from components.lake.tables import open_table, read_notes, rewrite_table
 SOURCE = "source"
 
 
-def name_sources(session: duckdb.DuckDBPyConnection, uri: Path) -> None:
+def name_sources(session: duckdb.DuckDBPyConnection, uri: Location) -> None:
     """Give the rows of raw impressions their source, where there was none but the shop's own; notes stay."""
     table = open_table(uri)
     if table is None or SOURCE in {field.name for field in table.schema().fields}:

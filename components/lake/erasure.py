@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from components.contracts.id_parts import ID_KEYS
 from components.home.data_subject import USER_ID, Erased, Person
 from components.home.storage.documents import names_below, remove_document
-from components.home.storage.lease import check_held
+from components.home.storage.held import check_held
 from components.home.storage.locations import Location
 from components.home.storage.scratch import uncached_file
 from components.lake.id_parts import count_parts, without_parts

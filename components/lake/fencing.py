@@ -4,8 +4,19 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from components.home.storage.locations import BucketPath
+from components.home.storage.held import was_taken_over
+from components.home.storage.locations import BucketPath, Location
 from components.lake.tables import append_rows, open_table, read_notes
+
+
+def fence_after_takeover(home: Location, tables: Iterable[Location]) -> None:
+    """Fence the tables of a home in a bucket if its last run let the lease expire, and may be paused only.
+
+    Raises:
+        HomeBusyError, SourceError: as ``fence_tables``.
+    """
+    if was_taken_over(home):
+        fence_tables(table for table in tables if isinstance(table, BucketPath))
 
 
 def fence_tables(tables: Iterable[BucketPath]) -> None:

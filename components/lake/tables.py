@@ -18,7 +18,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from components.contracts.errors import SourceError
 from components.home.storage.bucket import delta_options
 from components.home.storage.documents import list_names, read_document
-from components.home.storage.lease import check_held
+from components.home.storage.held import check_held
 from components.home.storage.locations import Location
 from components.home.storage.objects import fetch_named
 

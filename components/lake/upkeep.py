@@ -9,7 +9,7 @@ from deltalake.exceptions import DeltaError
 from components.contracts.errors import SourceError
 from components.home.layout import Home
 from components.home.storage.documents import list_names, read_document, write_document
-from components.home.storage.lease import check_held
+from components.home.storage.held import check_held
 from components.home.storage.locations import Location
 from components.lake.named_versions import UNREADABLE, named_versions
 from components.lake.tables import KEEP_HISTORY, LOG, Notes, note_properties, open_table, read_notes

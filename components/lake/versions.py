@@ -5,7 +5,7 @@ from collections.abc import Callable
 from deltalake.exceptions import DeltaError
 
 from components.contracts.errors import SourceError
-from components.home.storage.lease import check_held
+from components.home.storage.held import check_held
 from components.home.storage.locations import Location
 from components.lake.tables import KEEP_HISTORY, Notes, note_properties, noted_commits, open_table, read_notes
 

@@ -1,20 +1,22 @@
 """Feast's registry of a home: applied when its objects have changed; else not, for Feast takes seconds to load."""
 
 import json
-from pathlib import Path
 
 from components.contracts.urls import public_url
 from components.features.snapshots.sets import FeatureSet
 from components.home.layout import Home
+from components.home.storage.documents import has_document, read_document, write_document
 from feature_repo.feast_import import import_feast
-from feature_repo.project import PROJECT
+from feature_repo.project import PROJECT, REGISTRY, STORE_TYPE
 from feature_repo.sessions import EMPTY_SESSIONS
 
 YAML = """\
 # Written by materialize_features. Use: feast -f {home}/feature_store/feature_store.yaml materialize-incremental <time>
 project: {project}
 provider: local
-registry: {registry}
+registry:
+  path: {registry}
+  registry_store_type: {store}
 offline_store:
   type: duckdb
 online_store:
@@ -27,11 +29,11 @@ entity_key_serialization_version: 3
 
 def register(home: Home, chosen: FeatureSet) -> bool:
     """Apply a set's objects to the home's registry, reading the current set; True if they had changed."""
-    folder = home.feature_store
-    note = folder / "applied.json"
-    wanted = {"revision": chosen.revision, "ttl_days": chosen.ttl_days, "home": str(home.root.resolve())}
-    wanted |= {"online": public_url(home.online_url), "sources": "manifests"}
-    if (folder / "registry.db").exists() and note.exists() and json.loads(note.read_text()) == wanted:
+    place = home.feature_store
+    note = place / "applied.json"
+    wanted = {"revision": chosen.revision, "ttl_days": chosen.ttl_days, "home": str(home.root)}
+    wanted |= {"online": public_url(home.online_url), "sources": "manifests", "registry": STORE_TYPE}
+    if has_document(place / REGISTRY) and read_document(note) == json.dumps(wanted).encode():
         return False
     import_feast()
     from feast import FeatureStore
@@ -39,24 +41,22 @@ def register(home: Home, chosen: FeatureSet) -> bool:
     from feature_repo.definitions import definitions_of, write_empty_sessions
     from feature_repo.repository import store_config
 
-    folder.mkdir(parents=True, exist_ok=True)
-    store = FeatureStore(config=store_config(home, folder / "registry.db", chosen.revision))
-    sessions = folder.resolve() / EMPTY_SESSIONS
-    write_empty_sessions(sessions)
-    store.apply(definitions_of(chosen, current=True, sessions=sessions).objects)
-    _write(folder / "feature_store.yaml", _settings(home, chosen))
-    _write(note, json.dumps(wanted))
+    store = FeatureStore(config=store_config(home, place / REGISTRY, chosen.revision))
+    write_empty_sessions(place / EMPTY_SESSIONS)
+    store.apply(definitions_of(chosen, current=True, sessions=place / EMPTY_SESSIONS).objects)
+    write_document(place / "feature_store.yaml", _settings(home, chosen).encode())
+    write_document(note, json.dumps(wanted).encode())
     return True
 
 
 def _settings(home: Home, chosen: FeatureSet) -> str:
-    root = home.root.resolve()
-    places = (f"{root}/feature_store/registry.db", f"home://{root}")
+    places = (str(home.feature_store / REGISTRY), f"home://{home.root}")
     registry, online = (json.dumps(place, ensure_ascii=False) for place in places)
-    return YAML.format(home=root, project=PROJECT, registry=registry, online=online, revision=chosen.revision)
-
-
-def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}")
-    draft.write_text(text)
-    draft.replace(path)
+    return YAML.format(
+        home=home.root,
+        project=PROJECT,
+        registry=registry,
+        store=STORE_TYPE,
+        online=online,
+        revision=chosen.revision,
+    )

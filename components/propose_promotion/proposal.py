@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 
 from components.bundles.digest import short
 from components.bundles.environments import Pointer, PointerFiles, PointerTarget
@@ -12,6 +11,7 @@ from components.contracts.handles import Handle
 from components.contracts.steps.declared import StepResult
 from components.contracts.steps.facts import PromotionFacts
 from components.contracts.verdict import Verdict, read_verdict
+from components.home.handed import handed_document
 from components.home.layout import Home
 from components.shop.settings import Shop
 
@@ -40,7 +40,7 @@ def propose_promotion(
             f"the verdict is about {evaluation.digest}, the bundle is {bundle.digest}; evaluate this bundle first"
         )
     pointers = target or PointerFiles(home.environments)
-    verdict = read_verdict(Path(evaluation.uri))
+    verdict = read_verdict(handed_document(evaluation))
     if verdict.promote:
         facts = PromotionFacts(**asdict(promote(home, shop.name, bundle.digest, environment, now, pointers)))
     else:

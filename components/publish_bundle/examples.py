@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,6 +15,7 @@ from components.contracts.tables import ITEMS
 from components.features.inputs.catalogue import clean_rows_valid_at
 from components.features.snapshots.sets import FeatureSet, open_set
 from components.home.layout import Home
+from components.home.storage.locations import Location
 from components.lake.engine import open_workspace
 from components.ranking.pair_columns import PairColumns
 from components.ranking.pairs import Pairs, no_sources
@@ -59,7 +59,9 @@ def _mentioned(batch: Batch, lists: Sequence[Recommended]) -> list[str]:
     return [str(item) for item in batch.items.item_ids[np.unique(items)]]
 
 
-def _catalogue(table: Path, version: int, as_of: datetime, mentioned: Sequence[str]) -> dict[str, dict[str, object]]:
+def _catalogue(
+    table: Location, version: int, as_of: datetime, mentioned: Sequence[str]
+) -> dict[str, dict[str, object]]:
     """What the catalogue said of each mentioned item at the as-of, by id."""
     with open_workspace() as space:
         items = space.delta_table(table, ITEMS, version)

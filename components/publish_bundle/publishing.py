@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import cast
 
 from components.bundles.digest import short
@@ -16,6 +15,7 @@ from components.contracts.steps.declared import StepResult
 from components.contracts.steps.facts import PublicationFacts
 from components.contracts.verdict import Verdict, read_verdict
 from components.drift.sketch_codec import sketches_from_json
+from components.home.handed import handed_document
 from components.home.layout import Home
 from components.shop.settings import Shop
 
@@ -71,7 +71,7 @@ def _agreed_verdict(shop: Shop, bundle: Bundle, evaluation: Handle) -> Verdict:
             raise BundleError(
                 f"the {what} is {found}, expected {expected}: the parts disagree; run `rankloop run` again"
             )
-    return read_verdict(Path(evaluation.uri))
+    return read_verdict(handed_document(evaluation))
 
 
 def _model_card(bundle: Bundle, examples: tuple[CustomerExample, ...]) -> PublicationFacts:

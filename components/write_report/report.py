@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from components.contracts.example_customers import CustomerExample
 from components.contracts.verdict import Verdict
 from components.home.runs.step_records import all_warnings, stood_at
+from components.home.storage.documents import write_document
+from components.home.storage.locations import Location
 from components.shop.settings import Shop
 from components.write_report import formats
 from components.write_report.facts import facts_of
@@ -62,15 +63,15 @@ class RunReport:
 
 
 def write_report(
-    run: Path,
+    run: Location,
     shop: Shop,
     records: Records,
     verdict: Verdict | None = None,
     drift: Mapping[str, Any] | None = None,
-    evidently: Path | None = None,
+    evidently: bytes | None = None,
     succeeded: bool = True,
-) -> Path:
-    """Write ``report.html`` into a run's folder, also after a failure, and return its path.
+) -> Location:
+    """Write ``report.html`` into a run's folder, also after a failure, and return where it is.
 
     ``records`` are the run's step records; ``drift`` is a drift report in its JSON form and ``evidently`` the page
     that Evidently made of a sample. What is not given is taken from the folder (``run.json``, ``verdict.json``,
@@ -84,14 +85,11 @@ def write_report(
         RunFiles(found.run, verdict or found.verdict, drift or found.drift, evidently or found.evidently),
         succeeded,
     )
-    target = run / REPORT
-    run.mkdir(parents=True, exist_ok=True)
-    draft = target.with_suffix(".tmp")
-    draft.write_text(render_page(report), encoding="utf-8")
-    return draft.replace(target)
+    write_document(run / REPORT, render_page(report).encode())
+    return run / REPORT
 
 
-def outline_report(run: Path, shop: Shop, records: Records, files: RunFiles, succeeded: bool) -> RunReport:
+def outline_report(run: Location, shop: Shop, records: Records, files: RunFiles, succeeded: bool) -> RunReport:
     """Gather all parts of the report."""
     outcomes = step_outcomes(records, succeeded, files.run.text("pipeline"))
     failed = failed_step(outcomes)
@@ -125,7 +123,7 @@ def outline_report(run: Path, shop: Shop, records: Records, files: RunFiles, suc
 
 
 def _headline(
-    run: Path, shop: Shop, records: Records, verdict: Verdict | None, failed: StepOutcome | None, succeeded: bool
+    run: Location, shop: Shop, records: Records, verdict: Verdict | None, failed: StepOutcome | None, succeeded: bool
 ) -> Headline:
     if failed is not None or not succeeded:
         return failure_headline(failed, str(run / "log.txt"))

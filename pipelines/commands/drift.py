@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
-from pipelines.commands.options import environment_option, home_option, json_option
+from components.home.storage.locations import Location
+from pipelines.commands.options import environment_option, home_or_bucket_option, json_option
 
 DRIFTED = 3
 
 
 @click.command("drift")
-@home_option
+@home_or_bucket_option
 @environment_option
 @click.option(
     "--shop", "shop_file", type=click.Path(path_type=Path), help="The shop file. [default: the home's last run's]"
@@ -21,7 +22,7 @@ DRIFTED = 3
 @click.pass_context
 def command(
     ctx: click.Context,
-    home: Path,
+    home: Location,
     environment: str,
     shop_file: Path | None,
     window: int | None,

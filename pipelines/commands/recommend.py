@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from pipelines.commands.options import home_option, json_option
+from components.home.storage.locations import Location
+from pipelines.commands.options import home_or_bucket_option, json_option
 
 
 @click.command("recommend")
@@ -13,10 +14,10 @@ from pipelines.commands.options import home_option, json_option
 @click.option("--k", type=click.IntRange(1, 1000), help="Length of a list. [default: the bundle's]")
 @click.option("--bundle", default="champion", show_default=True, help="champion, challenger or a digest.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write a Parquet file instead of printing.")
-@home_option
+@home_or_bucket_option
 @json_option
 def command(
-    users: tuple[str, ...], all_users: bool, k: int | None, bundle: str, out: Path | None, home: Path, as_json: bool
+    users: tuple[str, ...], all_users: bool, k: int | None, bundle: str, out: Path | None, home: Location, as_json: bool
 ) -> None:
     """Recommend in batch: columns user_id, rank, item_id, score.
 

@@ -4,16 +4,17 @@ from pathlib import Path
 
 import click
 
-from pipelines.commands.options import home_option, json_option, shop_option
+from components.home.storage.locations import Location
+from pipelines.commands.options import home_or_bucket_option, json_option, shop_option
 
 
 @click.command("run")
 @shop_option
-@home_option
+@home_or_bucket_option
 @click.option("--as-of", metavar="TIME", help="Use nothing after this date or time. [default: the last complete day]")
 @click.option("--again", is_flag=True, help="Run although nothing is new.")
 @json_option
-def command(shop_file: Path, home: Path, as_of: str | None, again: bool, as_json: bool) -> None:
+def command(shop_file: Path, home: Location, as_of: str | None, again: bool, as_json: bool) -> None:
     """Run the whole training pipeline on this machine.
 
     A challenger that the gate refuses is a finished run: the exit code is 0 and the live bundle stays.

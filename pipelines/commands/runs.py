@@ -1,18 +1,18 @@
 """``rankloop runs``: the runs of a home; one in detail; two side by side."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
-from pipelines.commands.options import home_option, json_option
+from components.home.storage.locations import Location
+from pipelines.commands.options import home_or_bucket_option, json_option
 
 
 @click.command("runs")
 @click.argument("names", metavar="[RUN [OTHER]]", nargs=-1)
-@home_option
+@home_or_bucket_option
 @json_option
-def command(names: tuple[str, ...], home: Path, as_json: bool) -> None:
+def command(names: tuple[str, ...], home: Location, as_json: bool) -> None:
     """List the runs of a home; show RUN in detail; compare RUN with OTHER.
 
     Name a run by its id, by a unique part of it, or by `last`.
@@ -26,7 +26,7 @@ def command(names: tuple[str, ...], home: Path, as_json: bool) -> None:
 
     if len(names) > 2:
         raise click.UsageError(f"found {len(names)} runs, expected at most two to compare")
-    place = Home(home.expanduser().resolve())
+    place = Home(home)
     console = Console()
     if not names:
         runs = list_runs(place)

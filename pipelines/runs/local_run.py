@@ -1,5 +1,6 @@
 """Run a pipeline on this machine: hold the home, start the KFP process, show its steps, stop them on Ctrl-C."""
 
+import hashlib
 import os
 import shutil
 import signal
@@ -17,10 +18,15 @@ from components.home.runs.life import close_run, end_run, failure_of, require_ho
 from components.home.runs.lock import hold_lock
 from components.home.runs.records import read_result
 from components.home.runs.step_records import StepRecord, read_records
+from components.home.storage.cache import object_cache
+from components.home.storage.documents import write_document
+from components.home.storage.locations import Location
 from components.lake.resources import check_settings, usable_processors
 from pipelines.runs.kfp_process import Job
 
 POLL_SECONDS = 0.1
+BUCKET_POLL_SECONDS = 1.0
+LOG = "log.txt"
 Show = Callable[[dict[str, StepRecord]], None]
 
 
@@ -48,22 +54,46 @@ def run_pipeline(
     check_settings()
     with hold_lock(home, run_id) as lock:
         require_home_of(home, shop)
-        _remove_scratch_of_killed_runs(home)
+        work = _work_folder(home, run_id)
+        _remove_scratch_of_killed_runs(work.parent)
         try:
-            code = _watch(home, run_id, pipeline, arguments, show, lock)
+            code = _watch(home, run_id, work, pipeline, arguments, show, lock)
         except BaseException as error:
             state = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             close_run(home, run_id, state, str(error) or state)
             raise
+        finally:
+            _keep_log(work, home.run(run_id))
         end_run(home, run_id, succeeded=code == 0)
     return _outcome(home, run_id, code, show)
 
 
-def _watch(home: Home, run_id: str, pipeline: str, arguments: dict[str, Any], show: Show, lock: int) -> int:
-    folder = home.run(run_id)
-    with _kfp_process(folder, pipeline, arguments, lock) as process:
+def _work_folder(home: Home, run_id: str) -> Path:
+    """Return the folder of this machine for KFP's files, the scratch and the log of a run: its own in a folder home."""
+    run = home.run(run_id)
+    if isinstance(run, Path):
+        return run
+    return object_cache().folder / "runs" / hashlib.sha256(str(home.root).encode()).hexdigest()[:32] / run_id
+
+
+def _keep_log(work: Path, run: Location) -> None:
+    """Keep the log of a run whose home is in a bucket there, and nothing else of it here."""
+    if work != run:
+        write_document(run / LOG, (work / LOG).read_bytes())
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _watch(
+    home: Home, run_id: str, work: Path, pipeline: str, arguments: dict[str, Any], show: Show, lock: int | None
+) -> int:
+    run = home.run(run_id)
+    pause = POLL_SECONDS if isinstance(run, Path) else BUCKET_POLL_SECONDS
+    shown = 0.0
+    with _kfp_process(work, pipeline, arguments, lock) as process:
         while process.poll() is None:
-            show(read_records(folder))
+            if time.monotonic() - shown >= pause:
+                show(read_records(run))
+                shown = time.monotonic()
             time.sleep(POLL_SECONDS)
     return process.returncode
 
@@ -79,13 +109,13 @@ def _outcome(home: Home, run_id: str, code: int, show: Show) -> dict[str, StepRe
 
 @contextmanager
 def _kfp_process(
-    folder: Path, pipeline: str, arguments: dict[str, Any], lock: int
+    folder: Path, pipeline: str, arguments: dict[str, Any], lock: int | None
 ) -> Iterator[subprocess.Popen[bytes]]:
     scratch = folder / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     leash, held = os.pipe()
     job = Job(pipeline, str(folder / "kfp"), leash, arguments)
-    with (folder / "log.txt").open("ab") as log:
+    with (folder / LOG).open("ab") as log:
         process = _start(job, log, lock, scratch)
     os.close(leash)
     try:
@@ -96,11 +126,11 @@ def _kfp_process(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _start(job: Job, log: IO[bytes], lock: int, scratch: Path) -> subprocess.Popen[bytes]:
-    """Start the KFP process as its own group; the lock is its standard input, so every step inherits and holds it."""
+def _start(job: Job, log: IO[bytes], lock: int | None, scratch: Path) -> subprocess.Popen[bytes]:
+    """Start the KFP process as its own group; a lock is its standard input, so every step inherits and holds it."""
     return subprocess.Popen(
         [sys.executable, "-m", "pipelines.runs.kfp_process", job.dump()],
-        stdin=lock,
+        stdin=subprocess.DEVNULL if lock is None else lock,
         stdout=log,
         stderr=subprocess.STDOUT,
         env=step_environment(scratch),
@@ -135,6 +165,6 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _remove_scratch_of_killed_runs(home: Home) -> None:
-    for scratch in home.runs.glob("*/scratch"):
+def _remove_scratch_of_killed_runs(folder: Path) -> None:
+    for scratch in folder.glob("*/scratch"):
         shutil.rmtree(scratch, ignore_errors=True)

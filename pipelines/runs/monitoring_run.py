@@ -6,12 +6,13 @@ from components.drift.window import window_days
 from components.home.homes import open_home, shop_file_of
 from components.home.runs.document import Document
 from components.home.runs.step_records import read_records
+from components.home.storage.locations import Location
 from pipelines.runs.pipeline_run import run_to_document
 from pipelines.settings import run_settings
 
 
 def monitor(
-    home: Path, environment: str, window: int | None, as_of: str | None, quiet: bool, shop_file: Path | None = None
+    home: Location, environment: str, window: int | None, as_of: str | None, quiet: bool, shop_file: Path | None = None
 ) -> Document:
     """Run the monitoring pipeline and return its document: that of a run, without what only training has, and drift.
 

@@ -23,6 +23,7 @@ from components.home.layout import Home
 from components.home.runs.records import RunRecord, list_runs
 from components.home.runs.step_records import StepRecord, read_records
 from components.home.shop_note import ShopNote, write_shop_note
+from components.home.storage.documents import has_document
 from components.home.storage.locations import parse_location
 from components.home.storage.objects import has_folder, remove_folder
 from components.materialize_features.materialization import materialize_features, put_rows
@@ -66,7 +67,7 @@ def lost_outputs(home: Home, shop: Shop, run: RunRecord) -> Iterator[Lost]:
 
 def lost_decisions(home: Home, shop: Shop, run: RunRecord) -> Iterator[Lost]:
     """Look at what a new run builds on: the note of the shop, the environments, their bundles and the newest one."""
-    if not home.shop_note.exists():
+    if not has_document(home.shop_note):
         note = ShopNote(run.shop, run.shop_file)
         yield Lost("shop.json", "it is gone", lambda _: write_shop_note(home, note))
     yield from _lost_pointers(home, run)

@@ -54,7 +54,7 @@ def test_a_home_with_any_name_goes_online(tmp_path: Path, name: str) -> None:
     assert trips[0] > 0
     assert list(tmp_path.rglob("data.mdb")) == [shop.home.root / "online" / "data.mdb"]
     settings = yaml.safe_load((shop.home.feature_store / "feature_store.yaml").read_text())
-    assert Path(settings["registry"]).exists()
+    assert Path(settings["registry"]["path"]).exists()
     assert settings["online_store"]["url"] == f"home://{shop.home.root}"
     assert feast_reads(shop.home, "u1") == trips
 

@@ -35,7 +35,7 @@ def test_every_command_has_help(command: str) -> None:
         (["run", "--as-of", "yesterday"], "as-of: found 'yesterday', expected a date or a time"),
         (["runs", "a", "b", "c"], "found 3 runs, expected at most two"),
         (["promote", "abc", "--home", "no-such-home"], "no run has made a home there"),
-        (["run", "--home", "s3://b/h"], "s3://b/h: found a bucket, expected a folder"),
+        (["run", "--home", "s3://"], "found no usable bucket and prefix, expected a folder, or s3://"),
         (["doctor", "--home", "s3://b//h"], "found no usable bucket and prefix, expected a folder, or s3://"),
         (["submit", "training", "--param", "shop"], "--param: found 'shop', expected NAME=VALUE"),
         (["submit", "training", "--param", "colour=red"], "--param: training has no parameter colour"),

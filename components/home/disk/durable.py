@@ -7,10 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def write_durably(path: Path, content: bytes, mode: int | None = None) -> None:
+def write_durably(path: Path, content: bytes, mode: int | None = None, synced: bool = True) -> None:
     """Replace a file's content at once: a reader, or a restart after a kill, finds the old or the new content whole.
 
-    With ``mode`` the file has those permissions from its first byte on.
+    With ``mode`` the file has those permissions from its first byte on. One that is not ``synced`` outlives a kill, but
+    not a power cut.
     """
     make_folder_durably(path.parent)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
@@ -19,13 +20,15 @@ def write_durably(path: Path, content: bytes, mode: int | None = None) -> None:
             if mode is not None:
                 os.fchmod(file.fileno(), mode)
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if synced:
+                file.flush()
+                os.fsync(file.fileno())
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    if synced:
+        sync_folder(path.parent)
 
 
 def make_folder_durably(folder: Path) -> None:

@@ -1,12 +1,15 @@
 """What a run comes to: the document that `rankloop run --json` ends with, and `runs` reads back."""
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from components.contracts.verdict import Contender, Score, Verdict, read_verdict
+from components.home.handed import handed_document
 from components.home.layout import Home
 from components.home.runs.records import RunRecord
 from components.home.runs.step_records import StepRecord, all_warnings, stood_at
+from components.home.storage.documents import list_names
+from components.home.storage.locations import Location
 from components.shop.settings import Shop
 
 Document = dict[str, Any]
@@ -35,7 +38,7 @@ def run_document(home: Home, run: RunRecord, shop: Shop, records: Records) -> Do
 def _verdict(records: Records) -> Verdict | None:
     record = records.get("evaluate_ranker")
     handle = record.handles.get("evaluation") if record else None
-    return read_verdict(Path(handle.uri)) if handle else None
+    return read_verdict(handed_document(handle)) if handle else None
 
 
 def _metrics(verdict: Verdict, shop: Shop) -> Document:
@@ -66,5 +69,10 @@ def _bundle(records: Records) -> Document | None:
 
 def _reports(home: Home, run_id: str) -> Document:
     """Return the HTML pages of a run by name: ``report`` is the run report."""
-    pages = sorted(home.run(run_id).glob("*.html"))
-    return {page.stem: page.as_uri() for page in pages}
+    run = home.run(run_id)
+    names = [PurePath(name) for name in list_names(run) if name.endswith(".html")]
+    return {name.stem: _link(run / name.name) for name in names}
+
+
+def _link(page: Location) -> str:
+    return page.as_uri() if isinstance(page, Path) else page.url

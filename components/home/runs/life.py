@@ -11,15 +11,18 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from tempfile import gettempdir
 
 from components.contracts.errors import ConfigurationError, no_space
 from components.home.disk.file_system import require_hard_links
 from components.home.layout import Home
 from components.home.runs.document import run_document
 from components.home.runs.lock import run_lock
-from components.home.runs.records import RunRecord, list_runs, read_run, read_shop, save_run, write_json
+from components.home.runs.records import RunRecord, has_run, list_runs, read_run, read_shop, save_run, write_json
 from components.home.runs.step_records import StepRecord, read_records
 from components.home.shop_note import ShopNote, read_shop_note, write_shop_note
+from components.home.storage.documents import has_document
+from components.home.storage.locations import Location
 
 LITTLE_BYTES = 2 << 20  # free space below which a step that ended without a word is taken to have run out of it
 
@@ -30,11 +33,12 @@ def require_home_of(home: Home, shop: str) -> None:
     Raises:
         ConfigurationError: the home belongs to another shop, or lies where files cannot be linked.
     """
-    if home.shop_note.exists() and (owner := read_shop_note(home).shop) != shop:
+    if has_document(home.shop_note) and (owner := read_shop_note(home).shop) != shop:
         raise ConfigurationError(
             f"home {home.root}: belongs to the shop {owner!r}, found a run of {shop!r}; name another --home"
         )
-    require_hard_links(home.root)
+    if isinstance(home.root, Path):
+        require_hard_links(home.root)
 
 
 def begin_run(home: Home, run: RunRecord) -> None:
@@ -60,7 +64,7 @@ def end_run(home: Home, run_id: str, succeeded: bool) -> None:
 
     ``succeeded`` is what the orchestrator says: a step may have died before it could say anything.
     """
-    if not (home.run(run_id) / "run.json").exists() or read_run(home, run_id).state != "running":
+    if not has_run(home, run_id) or read_run(home, run_id).state != "running":
         return
     records = _ended_records(home.run(run_id))
     error = failure_of(records, home.run(run_id), succeeded)
@@ -79,12 +83,11 @@ def write_result(home: Home, run: RunRecord, records: dict[str, StepRecord], err
 
 def close_run(home: Home, run_id: str, state: str, error: str | None) -> None:
     """Write a state and an error into the record of a run that is not over."""
-    path = home.run(run_id) / "run.json"
-    if path.exists() and (run := read_run(home, run_id)).state == "running":
+    if has_run(home, run_id) and (run := read_run(home, run_id)).state == "running":
         save_run(home, replace(run, state=state, error=error, seconds=_seconds(home.run(run_id))))
 
 
-def failure_of(records: dict[str, StepRecord], folder: Path, succeeded: bool) -> str | None:
+def failure_of(records: dict[str, StepRecord], folder: Location, succeeded: bool) -> str | None:
     """Return why a run failed, with its step's name and, where that helps, its log; None when it did not."""
     log = f"; its log: {folder / 'log.txt'}"
     for record in records.values():
@@ -95,7 +98,7 @@ def failure_of(records: dict[str, StepRecord], folder: Path, succeeded: bool) ->
     return no_space(str(folder)) if _is_full(folder) else f"the pipeline ended before a step could say why{log}"
 
 
-def _ended_records(folder: Path) -> dict[str, StepRecord]:
+def _ended_records(folder: Location) -> dict[str, StepRecord]:
     """Read the records of a run that is over: a step that still says "running" was killed."""
     records = read_records(folder)
     for record in records.values():
@@ -105,17 +108,18 @@ def _ended_records(folder: Path) -> dict[str, StepRecord]:
     return records
 
 
-def _silent_end(folder: Path) -> str:
+def _silent_end(folder: Location) -> str:
     if _is_full(folder):
         return no_space(str(folder))
     return f"its process ended without a word, as when memory ran out; log: {folder / 'log.txt'}"
 
 
-def _is_full(folder: Path) -> bool:
-    return shutil.disk_usage(folder).free < LITTLE_BYTES
+def _is_full(folder: Location) -> bool:
+    place = folder if isinstance(folder, Path) else gettempdir()  # a bucket says so itself
+    return shutil.disk_usage(place).free < LITTLE_BYTES
 
 
-def _seconds(folder: Path) -> float:
+def _seconds(folder: Location) -> float:
     """Return how long a run took, from the beginning of its first step until now."""
     started = min((record.started for record in read_records(folder).values()), default=time.time())
     return round(time.time() - started, 3)

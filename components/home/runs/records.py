@@ -7,17 +7,18 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from components.contracts.errors import ConfigurationError
-from components.home.disk.durable import write_durably
 from components.home.layout import Home
 from components.home.runs.lock import lock_holder
+from components.home.storage.documents import has_document, list_names, read_document, read_documents, write_document
+from components.home.storage.locations import Location
 from components.shop.settings import load_shop
 
 read_shop = cache(load_shop)  # once a process: a shop file that changes meanwhile changes nothing of a run
 
+RECORD = "run.json"
 SECONDS = "%Y%m%dT%H%M%S"  # of a run's id, before its milliseconds
 
 
@@ -47,33 +48,50 @@ def new_run_id(home: Home | None = None) -> str:
 
 def _moments_after(home: Home) -> Iterator[datetime]:
     """Yield the moment after each run of a home, by its id; ids of other forms have none."""
-    for path in home.runs.glob("*/run.json"):
+    for run_id in run_ids(home):
         with suppress(ValueError, OverflowError):
-            moment = datetime.strptime(f"{path.parent.name.partition('-')[0]}+0000", f"{SECONDS}%f%z")
+            moment = datetime.strptime(f"{run_id.partition('-')[0]}+0000", f"{SECONDS}%f%z")
             yield moment + timedelta(milliseconds=1)
+
+
+def run_ids(home: Home) -> list[str]:
+    """Return the ids of all runs of a home, the oldest first; those that did not begin yet may be among them."""
+    return [name for name in list_names(home.runs) if not name.startswith(".")]
 
 
 def save_run(home: Home, run: RunRecord) -> None:
     """Write ``run.json`` so that a reader never sees half of it."""
-    write_json(home.run(run.run_id) / "run.json", asdict(run))
+    write_json(home.run(run.run_id) / RECORD, asdict(run))
 
 
-def write_json(path: Path, document: dict[str, Any]) -> None:
-    """Write a JSON document in one move, which outlives a power cut."""
-    write_durably(path, json.dumps(document, indent=1).encode())
+def write_json(location: Location, document: dict[str, Any]) -> None:
+    """Write a JSON document at once; in a folder it outlives a power cut."""
+    write_document(location, json.dumps(document, indent=1).encode())
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON document.
+def read_json(location: Location) -> dict[str, Any] | None:
+    """Read a JSON document; None where there is none.
 
     Raises:
-        ConfigurationError: it is none.
+        ConfigurationError: what is there is not JSON.
     """
+    content = read_document(location)
+    return None if content is None else _json(location, content)
+
+
+def _json(location: Location, content: bytes) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
+        document: dict[str, Any] = json.loads(content)
     except ValueError as error:
-        raise ConfigurationError(f"{path}: found what is not JSON ({error}); restore the file, or remove it") from error
-    return found
+        raise ConfigurationError(
+            f"{location}: found what is not JSON ({error}); restore the file, or remove it"
+        ) from error
+    return document
+
+
+def has_run(home: Home, run_id: str) -> bool:
+    """Say whether a run has begun."""
+    return has_document(home.run(run_id) / RECORD)
 
 
 def read_run(home: Home, run_id: str) -> RunRecord:
@@ -82,17 +100,20 @@ def read_run(home: Home, run_id: str) -> RunRecord:
     Raises:
         ConfigurationError: there is none.
     """
-    path = home.run(run_id) / "run.json"
-    if not path.exists():
-        raise ConfigurationError(f"run {run_id}: found no {path}, expected that its first step has begun the run")
-    return RunRecord(**read_json(path))
+    location = home.run(run_id) / RECORD
+    document = read_json(location)
+    if document is None:
+        raise ConfigurationError(f"run {run_id}: found no {location}, expected that its first step has begun the run")
+    return RunRecord(**document)
 
 
 def list_runs(home: Home) -> list[RunRecord]:
     """Return the runs of a home, the newest first."""
     holder = lock_holder(home)
     working = holder.run_id if holder else None
-    runs = [_as_it_ended(read_run(home, path.parent.name), working) for path in home.runs.glob("*/run.json")]
+    places = [home.run(run_id) / RECORD for run_id in run_ids(home)]
+    contents = zip(places, read_documents(places), strict=True)
+    runs = [_as_it_ended(RunRecord(**_json(place, content)), working) for place, content in contents if content]
     return sorted(runs, key=lambda run: run.run_id, reverse=True)
 
 
@@ -118,8 +139,7 @@ def find_run(home: Home, name: str) -> RunRecord:
 
 def read_result(home: Home, run_id: str) -> dict[str, Any] | None:
     """Return the closing document of a run, if it came to one."""
-    path = home.run(run_id) / "result.json"
-    return read_json(path) if path.exists() else None
+    return read_json(home.run(run_id) / "result.json")
 
 
 def _as_it_ended(run: RunRecord, working: str | None) -> RunRecord:

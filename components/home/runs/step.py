@@ -30,6 +30,7 @@ from components.home.runs.life import begin_run, end_run
 from components.home.runs.lock import run_lock
 from components.home.runs.records import RunRecord, read_run, read_shop
 from components.home.runs.step_records import StepRecord, read_records
+from components.home.storage.locations import parse_location
 from components.shop.settings import Shop
 
 # Words that stand for None in a pipeline's parameters: KFP's local runner fails on optional ones that are not given.
@@ -118,7 +119,7 @@ def first_step(
             environment=environment,
             window_days=_days(window),
         )
-        begin_run(Home(Path(home)), run)
+        begin_run(Home(parse_location(home)), run)
     with recorded_step(name, home, run_id) as step:
         yield step
 
@@ -143,7 +144,7 @@ def recorded_step(name: str, home: str, run_id: str) -> Iterator[Step]:
     """
     atexit.register(gc.freeze)
     with _one_line(name):
-        place = Home(Path(home))
+        place = Home(parse_location(home))
         step = Step(name, place, read_run(place, run_id))
     with _one_line(name), _recorded(step), run_lock(place).hold(run_id):
         yield step
@@ -160,7 +161,7 @@ def last_step(name: str, home: str, run_id: str, succeeded: bool) -> Iterator[St
         with recorded_step(name, home, run_id) as step:
             yield step
     finally:
-        place = Home(Path(home))
+        place = Home(parse_location(home))
         end_run(place, run_id, succeeded)
         run_lock(place).release(run_id)
 

@@ -1,14 +1,15 @@
 """What each step leaves about itself: a record that the live table, `rankloop runs` and the report read."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from components.contracts.handles import Handle
-from components.home.disk.durable import move_durably
+from components.home.storage.documents import list_names, read_documents, write_document
+from components.home.storage.locations import Location
+
+STEPS = "steps"
 
 
 @dataclass
@@ -28,21 +29,16 @@ class StepRecord:
     handles: dict[str, Handle] = field(default_factory=dict)  # what it left, by kind
     warnings: list[str] = field(default_factory=list)  # shown after the run, on top of its report and in its document
 
-    def save(self, run: Path) -> None:
+    def save(self, run: Location) -> None:
         """Write the record into a run's folder; no reader sees half of it, nor, once the step has ended, a restart."""
-        path = run / "steps" / f"{self.name}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}.tmp")
-        draft.write_text(json.dumps(asdict(self), indent=1))
-        if self.state == "running":
-            draft.replace(path)
-        else:
-            move_durably(draft, path)
+        content = json.dumps(asdict(self), indent=1).encode()
+        write_document(run / STEPS / f"{self.name}.json", content, durable=self.state != "running")
 
 
-def read_records(run: Path) -> dict[str, StepRecord]:
+def read_records(run: Location) -> dict[str, StepRecord]:
     """Read the records of a run's folder, by step name, in the order in which the steps started."""
-    records = [_read_record(path) for path in (run / "steps").glob("*.json")]
+    places = [run / STEPS / name for name in list_names(run / STEPS) if name.endswith(".json")]
+    records = [_record(content) for content in read_documents(places) if content is not None]
     return {record.name: record for record in sorted(records, key=lambda record: record.started)}
 
 
@@ -57,7 +53,7 @@ def all_warnings(records: Mapping[str, StepRecord]) -> list[str]:
     return list(dict.fromkeys(warning for record in records.values() for warning in record.warnings))
 
 
-def _read_record(path: Path) -> StepRecord:
-    found: dict[str, Any] = json.loads(path.read_text())
-    handles = {kind: Handle(**handle) for kind, handle in found.pop("handles", {}).items()}
-    return StepRecord(handles=handles, **found)
+def _record(content: bytes) -> StepRecord:
+    document: dict[str, Any] = json.loads(content)
+    handles = {kind: Handle(**handle) for kind, handle in document.pop("handles", {}).items()}
+    return StepRecord(handles=handles, **document)

@@ -5,7 +5,8 @@ an object whose entity tag is compared by the server.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,10 +19,12 @@ from components.home.disk.durable import write_durably
 from components.home.disk.file_lock import FileLock
 from components.home.disk.presence import FileStamp, content_of, file_stamp, files_below, names_in
 from components.home.storage.bucket import readable_errors, store_of
+from components.home.storage.held import check_held
 from components.home.storage.locations import BucketPath, Location
 
 ATTEMPTS = 30
 PAUSE_SECONDS = 0.05
+AT_ONCE = 16  # requests, when many documents of a bucket are read
 Stamp: TypeAlias = FileStamp | str  # of a file, or the entity tag of an object
 
 
@@ -36,6 +39,19 @@ def read_document(location: Location) -> bytes | None:
         return content_of(location)
     content = read_tagged(location)
     return content[0] if content else None
+
+
+def read_documents(locations: Iterable[Location]) -> list[bytes | None]:
+    """Read several documents, those of a bucket side by side; None for each that there is not.
+
+    Raises:
+        as ``read_document``.
+    """
+    wanted = list(locations)
+    if all(isinstance(location, Path) for location in wanted):
+        return [read_document(location) for location in wanted]
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="documents") as pool:
+        return list(pool.map(read_document, wanted))
 
 
 def read_tagged(location: BucketPath) -> tuple[bytes, str] | None:
@@ -64,11 +80,18 @@ def document_stamp(location: Location) -> Stamp | None:
         return None
 
 
-def write_document(location: Location, content: bytes) -> None:
-    """Replace a document that has one writer, or create it."""
+def write_document(location: Location, content: bytes, durable: bool = True) -> None:
+    """Replace a document that has one writer, or create it; one that is not durable may be lost with a folder's power.
+
+    Raises:
+        OSError: a file cannot be written.
+        HomeBusyError: the run that writes has lost its home to another.
+        ConfigurationError, StorageError: the bucket cannot be used.
+    """
     if isinstance(location, Path):
-        write_durably(location, content)
+        write_durably(location, content, synced=durable)
         return
+    check_held(location)
     with readable_errors(location):
         obstore.put(store_of(location), location.key, content)
 
@@ -81,6 +104,7 @@ def create_document(location: Location, content: bytes) -> bool:
                 return False
             write_durably(location, content)
             return True
+    check_held(location)
     return put_tagged(location, content, tag=None)
 
 
@@ -112,6 +136,7 @@ def update_document(location: Location, change: Callable[[bytes | None], bytes],
     for attempt in range(ATTEMPTS):
         current = read_tagged(location)
         content = change(current[0] if current else None)
+        check_held(location)
         if put_tagged(location, content, current[1] if current else None):
             return content
         time.sleep(PAUSE_SECONDS * attempt)
@@ -128,6 +153,7 @@ def remove_document(location: Location) -> None:
     if isinstance(location, Path):
         location.unlink(missing_ok=True)
         return
+    check_held(location)
     with suppress(FileNotFoundError), readable_errors(location):
         obstore.delete(store_of(location), location.key)
 

@@ -5,9 +5,9 @@ compare-and-swap. Whether it has expired is decided by the server's clock alone:
 lease, beside the time at which it wrote a probe just now. Clocks of machines may differ by any amount.
 
 A holder goes by a clock of its machine that nobody sets, from before its last renewal, so that it stops before others
-begin. The lease is checked right before each commit (``check_held``), after the table's version was read. A commit is
-a conditional put itself. A run that takes an expired lease must commit to every table first (``lake.fencing``): a
-holder that was paused between check and commit finds its version taken.
+begin. The lease is checked right before each write (``held.check_held``), of a table after its version was read. A
+commit is a conditional put itself. A run that takes an expired lease must commit to every table first
+(``lake.fencing``): a holder that was paused between check and commit finds its version taken.
 """
 
 import json
@@ -24,9 +24,10 @@ import obstore
 from components.contracts.errors import HomeBusyError, RankloopError
 from components.home.storage.bucket import readable_errors, store_of
 from components.home.storage.documents import put_tagged, remove_document, write_document
-from components.home.storage.locations import BucketPath, Location
+from components.home.storage.held import working_under
+from components.home.storage.locations import BucketPath
 
-SECONDS = 1800.0  # pods of a run wait for quota between two steps
+SECONDS = 1800.0
 SAFETY = 0.9  # of the time, after which a holder no longer relies on its lease
 HEARTBEATS = 6  # renewals in the time of a lease
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps, where there is one
@@ -62,6 +63,10 @@ class Lease:
     def epoch(self) -> int:
         """Return how often the lease of this home has gone to another run."""
         return self.document.epoch
+
+    def owns(self, location: BucketPath) -> bool:
+        """Say whether a location lies in the folder of the run itself."""
+        return location.is_below(self.location.parent / "runs" / self.document.run_id)
 
     def check(self) -> None:
         """Make sure that the run still holds the home, as right before a commit; asks nobody.
@@ -102,7 +107,7 @@ class Lease:
 
     @contextmanager
     def kept_alive(self) -> Iterator[None]:
-        """Renew the lease beside the work of a step, whose commits to the home check it (``check_held``)."""
+        """Renew the lease beside the work of a step, whose writes to the home check it (``held.check_held``)."""
         ended = threading.Event()
 
         def beat() -> None:
@@ -112,31 +117,15 @@ class Lease:
 
         thread = threading.Thread(target=beat, name="lease", daemon=True)
         thread.start()
-        _held[self.location.parent] = self
         try:
-            yield
+            with working_under(self.location.parent, self):
+                yield
         finally:
-            del _held[self.location.parent]
             ended.set()
             thread.join()
 
     def _adopt(self, written: "_Written", since: float) -> None:
         self.document, self._tag, self._since = written.document, written.tag, since
-
-
-_held: dict[BucketPath, Lease] = {}  # by home: the leases that this process works under
-
-
-def check_held(location: Location) -> None:
-    """Make sure, before a commit below a home that this process works in under a lease, that it still has it.
-
-    Raises:
-        HomeBusyError: the lease went to another run.
-    """
-    if isinstance(location, BucketPath):
-        for home, lease in _held.items():
-            if location.bucket == home.bucket and f"{location.key}/".startswith(f"{home.key}/"):
-                lease.check()
 
 
 def take_lease(location: BucketPath, run_id: str, seconds: float = SECONDS) -> Lease:

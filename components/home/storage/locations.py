@@ -48,6 +48,10 @@ class BucketPath:
         """Return the location beside this one that has another name."""
         return self.parent / name
 
+    def is_below(self, location: "BucketPath") -> bool:
+        """Say whether this is another location, or lies below it."""
+        return self.bucket == location.bucket and f"{self.key}/".startswith(f"{location.key}/" if location.key else "")
+
     def relative_to(self, location: "BucketPath") -> str:
         """Return the part of the key below another location.
 
@@ -63,7 +67,7 @@ class BucketPath:
 Location: TypeAlias = Path | BucketPath
 
 
-def parse_location(address: str | Path) -> Location:
+def parse_location(address: str | Location) -> Location:
     """Read a location as people write it: ``s3://bucket/prefix``, or a path, which is made absolute.
 
     Raises:

@@ -4,7 +4,6 @@ import base64
 import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from components.write_report import formats
@@ -67,7 +66,7 @@ class DriftSection:
     evidently: str | None
 
 
-def drift_section(report: Mapping[str, Any] | None, evidently: Path | None) -> DriftSection | None:
+def drift_section(report: Mapping[str, Any] | None, evidently: bytes | None) -> DriftSection | None:
     """Gather a drift report in its JSON form (``DriftReport.to_dict``); None when nothing was compared."""
     facts = Facts(report)
     if not facts:
@@ -79,7 +78,7 @@ def drift_section(report: Mapping[str, Any] | None, evidently: Path | None) -> D
         reasons=facts.texts("reasons"),
         quality=facts.child("quality").text("reason"),
         tables=tuple(_table(each) for each in facts.children("tables")),
-        evidently=_packed(evidently) if evidently and evidently.is_file() else None,
+        evidently=_packed(evidently) if evidently else None,
     )
 
 
@@ -138,6 +137,6 @@ def _tone(verdict: str) -> str:
     return {"drifted": "bad", "stable": "good"}.get(verdict, "held")
 
 
-def _packed(page: Path) -> str:
+def _packed(page: bytes) -> str:
     """Pack Evidently's page (about 4.6 MB, nearly all of it scripts) into a quarter of its size."""
-    return base64.b64encode(gzip.compress(page.read_bytes(), compresslevel=6, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(page, compresslevel=6, mtime=0)).decode()

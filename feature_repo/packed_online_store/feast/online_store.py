@@ -28,6 +28,7 @@ from feast.repo_config import FeastConfigBaseModel
 from pydantic import StrictStr
 
 from components.home.layout import Home
+from components.home.storage.locations import parse_location
 from feature_repo.packed_online_store.backends.backend import Backend
 from feature_repo.packed_online_store.backends.opening import open_backend
 from feature_repo.packed_online_store.client import MICROSECOND, PackedClient
@@ -224,7 +225,7 @@ def _clock(settings: PackedOnlineStoreConfig, backend: Backend, project: str) ->
 def _resolved(url: str, repo_path: Path | None) -> str:
     """Ask the home that it names; take an LMDB folder that is not absolute as one beside ``feature_store.yaml``."""
     if url.startswith("home://"):
-        return Home(Path(url.removeprefix("home://"))).online_url
+        return Home(parse_location(url.removeprefix("home://"))).online_url
     folder = url.removeprefix("lmdb://")
     if folder == url or folder.startswith("/"):
         return url

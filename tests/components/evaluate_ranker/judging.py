@@ -42,7 +42,7 @@ class Bench:
     now: Check = ORDERED  # what lists of the present moment are worth
 
     def judge(self, shop: Shop | None = None, draft: Handle | None = None) -> Verdict:
-        return read_verdict(Path(self.evaluate(shop, draft).handle.uri))
+        return read_verdict(Path(self.evaluate(shop, draft).handle.uri).read_bytes())
 
     def evaluate(self, shop: Shop | None = None, draft: Handle | None = None) -> StepResult[Any]:
         draft, shop = draft or self.draft, shop or self.shop

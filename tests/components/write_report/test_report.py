@@ -10,7 +10,7 @@ import pytest
 
 from components.contracts.example_customers import CustomerExample, PastItem, RecommendedItem, examples_as_facts
 from components.contracts.handles import Handle
-from components.contracts.verdict import Check, Score, Verdict, write_verdict
+from components.contracts.verdict import Check, Score, Verdict, verdict_json
 from components.home.runs.step_records import StepRecord
 from components.write_report.report import write_report
 from tests.components.write_report import sample_run
@@ -77,8 +77,7 @@ def page_of(run: Path, records: dict[str, StepRecord], verdict: Verdict | None =
 
 @pytest.fixture
 def full(tmp_path: Path) -> Page:
-    evidently = tmp_path / "evidently.html"
-    evidently.write_text("<html><script>let a = '</script>';</script></html>")
+    evidently = b"<html><script>let a = '</script>';</script></html>"
     return page_of(tmp_path, sample_run.records(), sample_run.verdict(), drift=sample_run.drift(), evidently=evidently)
 
 
@@ -273,7 +272,8 @@ def test_hostile_titles_stay_text(tmp_path: Path) -> None:
 
 def test_what_is_not_given_is_found_where_the_steps_left_it(tmp_path: Path) -> None:
     verdict, drift = tmp_path / "evaluation" / "verdict.json", tmp_path / "drift.json"
-    write_verdict(verdict, sample_run.verdict())
+    verdict.parent.mkdir()
+    verdict.write_bytes(verdict_json(sample_run.verdict()))
     drift.write_text(json.dumps(sample_run.drift()))
     records = sample_run.records()
     records["evaluate_ranker"].handles["evaluation"] = Handle("evaluation", str(verdict))
