@@ -66,6 +66,10 @@ class PackedRows:
         """Item-code versions (n,) that the rows were written with; 0 where a row is missing."""
         return self._fixed["header"]["item_codes"]
 
+    def content(self, place: int) -> bytes | None:
+        """Return one row as it lies in the store; None where it is missing."""
+        return self._rows[place] if self.found[place] else None
+
     def matrix(self, columns: Sequence[str], dtype: DTypeLike = np.float32) -> NDArray[Any]:
         """Return scalar features as (n, len(columns)), missing as NaN.
 

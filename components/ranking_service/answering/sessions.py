@@ -1,8 +1,9 @@
 """What users did since their rows were made: in memory at once, and a moment later in the packed store.
 
-One process reads its own events without delay; others, and Feast, read them from the store. After a restart the events
-of the journal are restored into memory alone; the rows of the store are laid under them when somebody asks for a user,
-or a few at a time while sessions are written.
+One process reads its own events without delay; others, and Feast, read them from the store. Several processes may
+change the row of one user at once: each joins what the store has to what it holds before it writes, and reads its row
+back the next time, so that no event of one is lost to the row of another. After a restart the events of the journal are
+restored into memory alone, and are joined with the rows of the store in the same way, or when somebody asks for a user.
 """
 
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +29,8 @@ from feature_repo.sessions import SESSIONS, session_view
 
 MAX_EVENTS = 100  # a user
 WRITTEN_AT_ONCE = 1000  # users: an answer may have to wait for what a thread does in one go
-COMPARED_AT_ONCE = 250  # users whose rows are laid under what was restored
+COMPARED_AT_ONCE = 250  # users whose rows are joined with what was restored
+MAX_WRITES = 3  # of a row that does not read back: it is expired, or the store evicts rows
 EVENT_COLUMNS = ("user_id", "item_id", "event_type", "event_time", "quantity")  # of the journal
 
 
@@ -42,6 +45,13 @@ class SessionEvent:
     units: float = 1.0
 
 
+class _Held(NamedTuple):
+    """A session in memory, and the mark of the row in the store whose events are all in it."""
+
+    session: Session
+    joined_row: int | None = None
+
+
 class Sessions:
     """Sessions by user; any thread may ask and add. Nothing is held of users who were forgotten.
 
@@ -49,12 +59,13 @@ class Sessions:
     """
 
     def __init__(self, forgotten: Container[str] = (), max_users: int = LiveSettings.session_users) -> None:
-        self._forgotten, self._most_users = forgotten, max_users
-        self._lock = threading.Lock()
-        self._held: OrderedDict[str, Session] = OrderedDict()
+        self._forgotten, self._max_users = forgotten, max_users
+        self._lock, self._writing = threading.Lock(), threading.Lock()
+        self._held: OrderedDict[str, _Held] = OrderedDict()
         self._restored: dict[str, None] = {}
         """Users whose rows in the store were not looked at yet; a dict keeps their order."""
-        self._unwritten: dict[str, None] = {}
+        self._unsettled: dict[str, int] = {}
+        """Users whose rows may lack events that are held, and how often these were written."""
         self.dropped = 0
 
     @property
@@ -62,13 +73,17 @@ class Sessions:
         """Return how many users' sessions are held."""
         return len(self._held)
 
+    @property
+    def unsettled(self) -> int:
+        """Return of how many users the store may lack events."""
+        return len(self._unsettled) + len(self._restored)
+
     def of(self, user_id: str, stored: PackedRows | None) -> Session | None:
-        """A user's session, in memory and, where it is newer or alone, in the store; None without events."""
+        """A user's session, in memory and, where its row is another than the one that was joined, in the store."""
         held = self._held.get(user_id)
-        is_newest = held is not None and (stored is None or stored.event_time[0] <= held.at.max())
-        if is_newest and user_id not in self._restored:
-            return held
-        return both(held, stored_sessions(stored)[0] if stored is not None else None)
+        if held is not None and (stored is None or _mark(stored, 0) == held.joined_row):
+            return held.session
+        return both(held and held.session, stored_sessions(stored)[0] if stored is not None else None)
 
     def add(self, events: Sequence[SessionEvent], stored: Callable[[Sequence[str]], PackedRows | None]) -> None:
         """Take events; ``stored`` reads, once, what the store has of their users, from other processes too."""
@@ -77,7 +92,8 @@ class Sessions:
         fresh = _by_user(events)
         with self._lock:
             for user, before in self._with_stored(list(fresh), stored):
-                self._hold(user, joined(before, fresh[user]) if before is not None else fresh[user])
+                session = joined(before.session, fresh[user]) if before is not None else fresh[user]
+                self._hold(user, session, before and before.joined_row)
 
     def restore(self, sessions: Mapping[str, Session]) -> int:
         """Take sessions of the journal, those that changed last at the end; what is known already counts once.
@@ -85,13 +101,13 @@ class Sessions:
         Returns:
             How many users were dropped: those before the last ``max_users``, and those that were forgotten.
         """
-        wanted = {user: session for user, session in sessions.items() if user not in self._forgotten}
+        wanted = {user: _Held(session) for user, session in sessions.items() if user not in self._forgotten}
         with self._lock:
             for user, held in self._held.items():
                 if user in wanted:
-                    held = both(held, wanted.pop(user)) or held
-                wanted[user] = held.newest(MAX_EVENTS)
-            dropped = max(0, len(wanted) - self._most_users)
+                    held = held._replace(session=both(held.session, wanted.pop(user).session) or held.session)
+                wanted[user] = held._replace(session=held.session.newest(MAX_EVENTS))
+            dropped = max(0, len(wanted) - self._max_users)
             self._held = OrderedDict(islice(wanted.items(), dropped, None))
             self._restored = {user: None for user in sessions if user in self._held}
             self.dropped += dropped
@@ -99,11 +115,20 @@ class Sessions:
 
     def _with_stored(
         self, users: Sequence[str], stored: Callable[[Sequence[str]], PackedRows | None]
-    ) -> Iterable[tuple[str, Session | None]]:
+    ) -> Iterable[tuple[str, _Held | None]]:
         """Users with what is known of them, in memory or in the store."""
         rows = stored(users)
-        known = stored_sessions(rows) if rows is not None else [None] * len(users)
-        return [(user, both(self._held.get(user), session)) for user, session in zip(users, known, strict=True)]
+        if rows is None:
+            return [(user, self._held.get(user)) for user in users]
+        return [
+            (user, self._joined(user, session, _mark(rows, place)))
+            for place, (user, session) in enumerate(zip(users, stored_sessions(rows), strict=True))
+        ]
+
+    def _joined(self, user_id: str, stored: Session | None, mark: int | None) -> _Held | None:
+        held = self._held.get(user_id)
+        session = both(held and held.session, stored)
+        return None if session is None else _Held(session, mark)
 
     def forget(self, user_id: str) -> None:
         """Drop a user's session from memory."""
@@ -111,72 +136,75 @@ class Sessions:
             self._let_go(user_id)
 
     def drop_forgotten(self) -> None:
-        """Drop the sessions of all users who were forgotten."""
-        with self._lock:
-            held = list(self._held)
-        for user_id in held:
-            if user_id in self._forgotten:
-                self.forget(user_id)
+        """Drop the sessions of all users who were forgotten; none of theirs is written any more."""
+        with self._writing:
+            with self._lock:
+                held = list(self._held)
+            for user_id in held:
+                if user_id in self._forgotten:
+                    self.forget(user_id)
 
-    def _hold(self, user_id: str, session: Session) -> None:
+    def _hold(self, user_id: str, session: Session, joined_row: int | None) -> None:
         """Keep the newest events of a user, who was changed last."""
         if user_id in self._forgotten:
             return
-        self._held[user_id] = session.newest(MAX_EVENTS)
+        self._held[user_id] = _Held(session.newest(MAX_EVENTS), joined_row)
         self._held.move_to_end(user_id)
-        self._unwritten[user_id] = None
+        self._unsettled[user_id] = 0
         self._restored.pop(user_id, None)
-        if len(self._held) > self._most_users:
+        if len(self._held) > self._max_users:
             self._let_go(next(iter(self._held)))
             self.dropped += 1
 
     def _let_go(self, user_id: str) -> None:
-        for known in (self._held, self._unwritten, self._restored):
-            known.pop(user_id, None)
+        self._held.pop(user_id, None)
+        self._unsettled.pop(user_id, None)
+        self._restored.pop(user_id, None)
 
     def write(self, client: PackedClient) -> int:
-        """Write some of what has changed to the packed store; return how many users' rows, 0 once all is there.
+        """Write some of what the store lacks to it; return how many users' rows.
 
-        Whatever goes wrong, what has changed is written the next time.
+        Whatever goes wrong, it is written the next time.
 
         Raises:
             StoreError: the store cannot be reached.
         """
-        self._compare(client)
-        with self._lock:
-            users = list(islice(self._unwritten, WRITTEN_AT_ONCE))
-            changed = {user: self._held[user] for user in users}
-            for user in users:
-                del self._unwritten[user]
-        if not changed:
-            return 0
-        try:
-            write_view(client, session_view(), session_table(changed), verify=False)
-        except Exception:
+        with self._writing:
             with self._lock:
-                self._unwritten |= {user: None for user in changed if user in self._held}
-            raise
+                users = [*islice(self._unsettled, WRITTEN_AT_ONCE), *islice(self._restored, COMPARED_AT_ONCE)]
+            if not users:
+                return 0
+            changed = self._lacking(users, client.read(session_view(), users, damaged_is_missing=True))
+            if changed:
+                write_view(client, session_view(), session_table(changed), verify=False)
+            with self._lock:
+                for user in changed.keys() & self._unsettled.keys():
+                    self._unsettled[user] += 1
         return len(changed)
 
-    def _compare(self, client: PackedClient) -> None:
-        """Lay the store's rows of some users under what was restored; what the store does not have is to be written."""
+    def _lacking(self, users: Sequence[str], rows: PackedRows) -> dict[str, Session]:
+        """Join the store's rows with what is held; return the sessions of users whose rows lack some of it."""
+        changed = {}
+        known = stored_sessions(rows)
         with self._lock:
-            users = list(islice(self._restored, COMPARED_AT_ONCE))
-        if not users:
-            return
-        known = stored_sessions(client.read(session_view(), users))
-        with self._lock:
-            for user, stored in zip(users, known, strict=True):
-                if user in self._restored:  # else changed, or let go of, meanwhile
-                    self._lay_over(user, stored)
+            for place, (user, stored) in enumerate(zip(users, known, strict=True)):
+                self._restored.pop(user, None)
+                writes, held = self._unsettled.pop(user, 0), self._held.get(user)
+                if held is None:
+                    continue
+                whole = both(held.session, stored) or held.session
+                if len(whole) > len(held.session):
+                    held = _Held(whole.newest(MAX_EVENTS))
+                self._held[user] = held._replace(joined_row=_mark(rows, place))
+                if (stored is None or len(whole) > len(stored)) and writes < MAX_WRITES:
+                    self._unsettled[user], changed[user] = writes, held.session  # those that wait come before it
+        return changed
 
-    def _lay_over(self, user_id: str, stored: Session | None) -> None:
-        held = self._held[user_id]
-        whole = both(held, stored) or held
-        self._held[user_id] = whole.newest(MAX_EVENTS)
-        del self._restored[user_id]
-        if stored is None or len(whole) > len(stored):
-            self._unwritten[user_id] = None
+
+def _mark(rows: PackedRows, place: int) -> int | None:
+    """Tell a row from others of its user; None where there is none."""
+    content = rows.content(place)
+    return None if content is None else hash(content)
 
 
 def _by_user(events: Sequence[SessionEvent]) -> dict[str, Session]:

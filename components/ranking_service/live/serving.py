@@ -27,10 +27,12 @@ from components.ranking_service.answering.sessions import EVENT_COLUMNS, Session
 from components.ranking_service.answering.unkept import Unkept
 from components.ranking_service.live.loader import LiveLoader
 from components.ranking_service.live.row_counts import RowCount
+from components.ranking_service.live.session_writer import SessionWriter
 from components.ranking_service.live.state import LiveState
 from components.ranking_service.live.watcher import LiveWatcher
 from components.ranking_service.settings import SESSION_EVENTS, SESSION_USERS, ServiceSettings
 from components.ranking_service.telemetry.measures import Measures
+from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.sessions import TTL
 
 BUNDLES = "the bundles and the item rows"
@@ -50,10 +52,11 @@ class Serving:
         self.queue = AnswerQueue(settings.admission)
         self.measures = measures
         self._known = TombstoneView(settings.home.tombstones)
-        self._unkept = Unkept(settings.home, self._known)
-        self.sessions = Sessions(self._unkept, settings.live.session_users)
+        self.unkept = Unkept(settings.home, self._known)
+        self.sessions = Sessions(self.unkept, settings.live.session_users)
         self._loader = LiveLoader(settings, self.sessions, self._known)
         self.watcher = LiveWatcher(self._loader, self._put, self._follow)
+        self._session_writer = SessionWriter(self.sessions, self._live_store)
         self._log: FeedbackSink | None = None
         self._home = settings.home
         self._bucket_limits = replace(BUCKET_LIMITS, **asdict(settings.feedback))
@@ -76,10 +79,11 @@ class Serving:
         self._acknowledger = TombstoneAcknowledger(self._home, self._known)
         self._log = open_sink(self._home.feedback, self._known, self._bucket_limits)
         try:
-            self._unkept.follow()
+            self.unkept.follow()
         except RankloopError as error:
             log.warning("the service begins with the usual words for nobody alone: %s", error)
         self.watcher.start()
+        self._session_writer.start()
         self.is_started, self.reading = True, None
 
     def stop(self) -> None:
@@ -87,6 +91,7 @@ class Serving:
         self._teller.shutdown()
         if self._log is not None:
             self._log.close()
+        self._session_writer.stop()
         self.watcher.stop()
         self._loader.time.keep()
         if self._acknowledger is not None:
@@ -187,12 +192,15 @@ class Serving:
         self._loader.time.follow()
         if self._acknowledger is not None:
             self._acknowledger.follow(self._drop_forgotten)
-        self._unkept.follow()
+        self.unkept.follow()
 
     def _drop_forgotten(self) -> "Future[None]":
         """Let go of forgotten users; the log and the sessions take nothing of them from now on."""
         self.sessions.drop_forgotten()
         return self.log.drained()
+
+    def _live_store(self) -> PackedClient | None:
+        return None if self.live is None else self.live.champion.rows.bounded
 
     def _put(self, live: LiveState) -> None:
         with self._putting:

@@ -19,7 +19,7 @@ from components.ranking_service.live.state import LiveState
 WATCH_SECONDS = 1.0
 COUNT_EVERY = 5  # looks at the home from one count of the online rows to the next
 RETRY_SECONDS = 5.0  # a bundle that cannot be opened may be repaired in its place
-WRITE_SECONDS = 0.2
+FOLLOW_SECONDS = 0.2
 STOP_SECONDS = 5.0  # for a load that is under way when the service stops
 log = logging.getLogger("bentoml.rankloop.watcher")
 Signature = tuple[object, ...]
@@ -29,7 +29,7 @@ class LiveWatcher:
     """A thread that looks at the home every second and hands over new states; a load that fails changes nothing."""
 
     def __init__(self, loader: LiveLoader, put: Callable[[LiveState], None], housekeep: Callable[[], None]) -> None:
-        """``put`` takes a new state; it and ``housekeep``, before sessions are written, are called on the thread."""
+        """``put`` takes a new state; it and ``housekeep``, a few times a second, are called on the thread."""
         self._loader, self._put, self._housekeep = loader, put, housekeep
         self._live: LiveState | None = None
         self._seen: Signature | None = None
@@ -47,42 +47,36 @@ class LiveWatcher:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop, write the sessions that are not in the store yet, and close it.
+        """Stop, and close the store.
 
         A store that does not answer may delay a load for half a minute; that is not waited for, nor closed.
         """
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(STOP_SECONDS)
-        ends = time.monotonic() + STOP_SECONDS
-        while self._do("sessions", self._write_sessions) and time.monotonic() < ends:
-            pass
         if not self._thread.is_alive():
             self._loader.close()
 
     def _watch(self) -> None:
-        passes = max(1, round(WATCH_SECONDS / WRITE_SECONDS))
+        passes = max(1, round(WATCH_SECONDS / FOLLOW_SECONDS))
         number = 0
-        while not self._stopping.wait(WRITE_SECONDS):
+        while not self._stopping.wait(FOLLOW_SECONDS):
             self._do("forgotten users", self._housekeep)
-            self._do("sessions", self._write_sessions)
             number = (number + 1) % (passes * COUNT_EVERY)
             if number % passes == 0:
                 self._do("home", self._look)
             if number == 0:
                 self._do("row counts", self._count_rows)
 
-    def _do(self, about: str, duty: Callable[[], object]) -> object:
+    def _do(self, about: str, duty: Callable[[], object]) -> None:
         """Do a recurring duty; a failure is logged once and never ends the thread."""
         try:
-            result = duty()
+            duty()
             self._say(about, None)
-            return result
         except (RankloopError, OSError) as error:
             self._say(about, str(error))
         except Exception as error:
             self._say(about, repr(error), unexpected=True)
-        return None
 
     def _look(self) -> None:
         seen = self._signature()
@@ -126,9 +120,6 @@ class LiveWatcher:
     def _count_rows(self) -> None:
         if self._live is not None:
             self._loader.count_rows(self._live)
-
-    def _write_sessions(self) -> int:
-        return 0 if self._live is None else self._loader.sessions.write(self._live.champion.rows.bounded)
 
     def _say(self, about: str, trouble: str | None, unexpected: bool = False) -> None:
         """Log a trouble once for as long as it stays the same, and its end; an unexpected one with its traceback."""

@@ -16,6 +16,7 @@ from components.ranking_service.answering import sessions as module
 from components.ranking_service.answering.sessions import (
     EVENT_COLUMNS,
     MAX_EVENTS,
+    MAX_WRITES,
     SessionEvent,
     Sessions,
     journal_sessions,
@@ -108,6 +109,47 @@ def test_what_processes_take_in_turn_comes_together(client: PackedClient) -> Non
         found = process.of("ann", stored(["ann"]))
         assert found is not None
         assert found.codes.tolist() == [0, 1, 2, 3]
+
+
+def test_a_row_that_another_process_wrote_over_is_written_again(
+    client: PackedClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = Sessions(), Sessions()
+    one.add([happened("ann", 1, at=AT - 1)], nothing)
+    other.add([happened("ann", 2, at=AT)], nothing)
+    read_too_early = client.read(session_view(), ["ann"])
+    one.write(client)
+    with monkeypatch.context() as patch:
+        patch.setattr(PackedClient, "read", lambda *_, **__: read_too_early)
+        other.write(client)
+    assert one.write(client) == 1
+    rows = client.read(session_view(), ["ann"])
+    for process in (one, other):
+        session = process.of("ann", rows)
+        assert session is not None
+        assert session.codes.tolist() == [1, 2]
+    assert (one.write(client), other.write(client)) == (0, 0)
+    assert (one.unsettled, other.unsettled) == (0, 0)
+
+
+def test_an_older_event_that_another_process_took_is_in_the_session_at_once(client: PackedClient) -> None:
+    one, other = Sessions(), Sessions()
+    one.add([happened("ann", 2, at=AT)], nothing)
+    one.write(client)
+    one.write(client)
+    other.add([happened("ann", 1, at=AT - 1)], lambda users: client.read(session_view(), users))
+    other.write(client)
+    session = one.of("ann", client.read(session_view(), ["ann"]))
+    assert session is not None
+    assert session.codes.tolist() == [1, 2]
+
+
+def test_a_row_that_does_not_read_back_is_not_written_without_end(client: PackedClient) -> None:
+    sessions = Sessions()
+    sessions.add([happened("ann", at=AT - TTL // MICROSECOND - 1)], nothing)
+    written = [sessions.write(client) for _ in range(2 * MAX_WRITES)]
+    assert sum(written) == MAX_WRITES
+    assert sessions.unsettled == 0
 
 
 def test_only_what_changed_is_written(client: PackedClient) -> None:
@@ -238,8 +280,9 @@ def test_many_users_are_compared_and_written_a_few_at_a_time(
     monkeypatch.setattr(module, "WRITTEN_AT_ONCE", 1)
     found = Sessions()
     found.restore(journal(*(happened(user) for user in "abc")))
-    assert [found.write(client) for _ in range(4)] == [1, 1, 1, 0]
-    assert client.read(session_view(), list("abc")).found.all()
+    found.add([happened("d"), happened("e")], nothing)
+    assert [found.write(client) for _ in range(4)] == [3, 2, 0, 0]
+    assert client.read(session_view(), list("abcde")).found.all()
 
 
 def test_a_batch_of_many_users_decodes_their_rows_once(client: PackedClient, monkeypatch: pytest.MonkeyPatch) -> None:

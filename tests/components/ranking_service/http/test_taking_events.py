@@ -80,7 +80,7 @@ def test_repeats_count_once_in_the_session_too(shop: Stocked, live: Serving, cli
 @pytest.mark.parametrize("user", ["null", "undefined", r"\N", "GUEST"])
 def test_events_of_nobody_are_kept_without_a_session(shop: Stocked, live: Serving, client: Caller, user: str) -> None:
     write_nobody(shop.home, ("guest",))
-    live._follow()
+    until(lambda: user in live.unkept)
     send(client, event(f"of {user}", user_id=user, type="purchase"))
 
     assert on_disk(shop)[f"of {user}"]["user_id"] == user
@@ -237,7 +237,7 @@ def test_what_a_killed_service_took_is_known_to_the_next_one_and_counts_once(
             held = later.sessions.of("u3", None)
             assert held is not None
             assert len(held) == 2
-    until(lambda: "u3" not in live.sessions._unwritten)
+    until(lambda: not live.sessions.unsettled)
     with serving(shop.home) as again:
         assert caller_of(again).recommend("u3", k=20)["items"] == expected
 
