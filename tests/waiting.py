@@ -1,5 +1,6 @@
 """Waiting for what another thread or process does."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -13,3 +14,10 @@ def until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < ends, "it did not come to hold"
         time.sleep(PAUSE_SECONDS)
+
+
+async def until_async(holds: Callable[[], bool]) -> None:
+    """Wait as ``until`` does, while the event loop goes on."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not holds():
+            await asyncio.sleep(PAUSE_SECONDS)

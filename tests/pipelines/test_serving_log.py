@@ -14,6 +14,7 @@ import pytest
 from components.feedback.reading import served_events, served_lists
 from tests.pipelines.served_home import PATIENCE_SECONDS, Server, serving
 from tests.pipelines.tiny_shop import LivingHome
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow(seconds=30)
 
@@ -36,12 +37,14 @@ class Load:
         threads = [threading.Thread(target=self._call, args=(caller,)) for caller in range(CALLERS)]
         for thread in threads:
             thread.start()
-        ends = time.monotonic() + PATIENCE_SECONDS
-        while len(self.lists) < ENOUGH and time.monotonic() < ends:
-            time.sleep(0.02)
+        until(lambda: len(self.lists) >= ENOUGH)
         yield
         for thread in threads:
             thread.join()
+
+    def before(self, moment: float) -> set[str]:
+        """Return the lists that were answered before a moment."""
+        return {one for one, at in list(self.lists.items()) if at < moment}
 
     def _call(self, caller: int) -> None:
         with httpx.Client(base_url=self.address, timeout=PATIENCE_SECONDS) as client:
@@ -103,11 +106,11 @@ def test_a_server_that_is_killed_loses_no_event_and_the_lists_of_a_second(living
     with serving(living, **UNLIMITED) as server:
         load = Load(server.address)
         with load.coming():
-            time.sleep(2 * LOST_AT_MOST_SECONDS)
+            until(lambda: len(load.before(time.monotonic() - LOST_AT_MOST_SECONDS)) >= ENOUGH)
             killed_at = time.monotonic()
             kill(server)
     lists, events = logged(living)
-    early = {one for one, at in load.lists.items() if at < killed_at - LOST_AT_MOST_SECONDS}
+    early = load.before(killed_at - LOST_AT_MOST_SECONDS)
     assert len(early) >= ENOUGH
     assert early <= set(lists)
     assert set(load.events) <= set(events)

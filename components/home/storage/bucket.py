@@ -34,7 +34,7 @@ REFUSED = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "Acces
 WRONG_CLOCK = "RequestTimeTooSkewed"  # by more than a quarter of an hour
 THROTTLING = ("SlowDown", "503 Service Unavailable", "429 Too Many Requests")
 FULL = ("QuotaExceeded", "507 Insufficient Storage", "No space left", "no free volumes")
-INSTANCE_METADATA = "169.254.169.254"  # asked for credentials when no variable holds any
+INSTANCE_METADATA = "/latest/api/token"  # asked for credentials when no variable holds any
 CREDENTIALS = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and the rights of that key"
 
 

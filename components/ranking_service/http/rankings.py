@@ -85,7 +85,7 @@ async def _answer(request: HttpRequest, body: Request, query: RankingQuery, cost
     context.charge(cost)
     answer = await serving.queue.answer(partial(serving.prepare, query), context.caller, cost)
     _note(context, body, answer)
-    request_id = _list_id(request, context)
+    request_id = list_id_of(request, context)
     response = Response(orjson.dumps(_document(answer, request_id, body.explain)), media_type=JSON)
     if body.arm is None and answer.bundle:
         response.background = _logging(serving, body, query, answer, request_id)
@@ -116,7 +116,7 @@ def _filters(given: schemas.Filters | None) -> Filters | None:
     )
 
 
-def _list_id(request: HttpRequest, context: RequestContext) -> str:
+def list_id_of(request: HttpRequest, context: RequestContext) -> str:
     """The id of a list: the request's, made unique where the caller gave it, for callers may give one twice."""
     given = request.headers.get("x-request-id") == context.request_id
     return f"{context.request_id}-{uuid.uuid4().hex[:12]}" if given else context.request_id

@@ -20,7 +20,7 @@ def arm_of(experiment: Experiment | None, user_id: str) -> ArmName:
     """Return a user's arm: the same for every request, in every process, for as long as name and shares stay."""
     if experiment is None:
         return CHAMPION
-    point, arms = _point(experiment.name, user_id), experiment.arms
+    point, arms = point_of(experiment.name, user_id), experiment.arms
     if arms.challenger and point < arms.challenger.share:
         return "challenger"
     if arms.baseline and point >= 1 - arms.baseline.share:
@@ -32,11 +32,11 @@ def shadow_of(experiment: Experiment | None, request_id: str, arm: ArmName) -> A
     """Return the arm that ranks a request unseen; None if none does, or if it is the one that is shown."""
     if experiment is None or experiment.shadow is None or experiment.shadow.arm == arm:
         return None
-    chosen = _point(experiment.name, request_id, SHADOWED) < experiment.shadow.share
+    chosen = point_of(experiment.name, request_id, SHADOWED) < experiment.shadow.share
     return experiment.shadow.arm if chosen else None
 
 
-def _point(name: str, key: str, purpose: str = "") -> float:
+def point_of(name: str, key: str, purpose: str = "") -> float:
     """A uniform point of [0, 1) for a key; names and purposes give independent ones."""
     salted = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, key=name.encode(), person=purpose.encode())
     return (int.from_bytes(salted.digest()) >> 11) * POINTS

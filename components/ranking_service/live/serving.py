@@ -55,7 +55,7 @@ class Serving:
         self.unkept = Unkept(settings.home, self._known)
         self.sessions = Sessions(self.unkept, settings.live.session_users)
         self._loader = LiveLoader(settings, self.sessions, self._known)
-        self.watcher = LiveWatcher(self._loader, self._put, self._follow)
+        self.watcher = LiveWatcher(self._loader, self.put, self._follow)
         self._session_writer = SessionWriter(self.sessions, self._live_store)
         self._log: FeedbackSink | None = None
         self._home = settings.home
@@ -202,7 +202,8 @@ class Serving:
     def _live_store(self) -> PackedClient | None:
         return None if self.live is None else self.live.champion.rows.bounded
 
-    def _put(self, live: LiveState) -> None:
+    def put(self, live: LiveState) -> None:
+        """Answer with another state from now on."""
         with self._putting:
             was, self.live = self.live, live
         if was is None or not self._is_restored:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xgboost
 
+from components.bundles import scoring
 from components.bundles.explaining import Explainer, TooLargeError
 from components.bundles.scoring import ranker_from
 from tests.components.bundles.drafts import ROWS, ranker_draft
@@ -73,11 +74,15 @@ def test_what_no_table_holds_is_left_to_xgboost(parameters: dict[str, Any]) -> N
         Explainer([(1.0, booster)], GROUPS)
 
 
-def test_a_ranker_explains_alike_with_and_without_tables() -> None:
+def test_a_ranker_explains_alike_with_and_without_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     draft = ranker_draft()
-    ranker = ranker_from(draft.manifest, draft.models)
+    with_tables, without = (ranker_from(draft.manifest, draft.models) for _ in range(2))
     groups = (1, 0, 1)
-    tables = ranker.contributions_by(ROWS, groups)
-    ranker._explainers[groups] = None  # type: ignore[attr-defined]
-    np.testing.assert_allclose(tables, ranker.contributions_by(ROWS, groups), atol=1e-4)
+    tables = with_tables.contributions_by(ROWS, groups)
+
+    def refuse(*_: object) -> Explainer:
+        raise TooLargeError
+
+    monkeypatch.setattr(scoring, "Explainer", refuse)
+    np.testing.assert_allclose(tables, without.contributions_by(ROWS, groups), atol=1e-4)
     assert tables.shape == (len(ROWS), 2)

@@ -129,7 +129,7 @@ def test_a_journal_that_cannot_be_read_is_tried_again(shop: Stocked, monkeypatch
     try:
         assert sessions_of(found, "ann") == [0]
         assert found.live is not None
-        found._put(found.live)
+        found.put(found.live)
         assert sessions_of(found, "ann") == [1]
     finally:
         found.stop()

@@ -18,11 +18,11 @@ from feature_repo.packed_online_store.layout import PackedSchema
 from feature_repo.packed_online_store.views import PackedView
 from feature_repo.packed_online_store.writing import write_view
 from tests.feature_repo.packed_online_store.conftest import AS_OF, OpenClient
+from tests.waiting import PATIENCE_SECONDS, until
 
 VIEW = PackedView("items", PackedSchema.of({"a": "float64", "b": "float64", "h": "list<int64>"}), ("item_id",))
 KEYS = [f"item{place}" for place in range(1_500)]
 WRITERS, ROUNDS = 3, 6
-START_SECONDS = 60
 
 spawning = multiprocessing.get_context("spawn")
 
@@ -74,10 +74,7 @@ def writing_process(url: str, client: PackedClient) -> Iterator[BaseProcess]:
     process = spawning.Process(target=write_versions, args=(url, client.project))
     process.start()
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while whole_versions(client).min() < 2:
-            assert time.monotonic() < deadline, "the writing process did not begin"
-            time.sleep(0.02)
+        until(lambda: bool(whole_versions(client).min() >= 2))
         yield process
     finally:
         process.kill()
@@ -101,7 +98,7 @@ def test_readers_see_whole_rows_that_only_get_newer(store_url: str, open_client:
     client = open_client()
     with writing_process(store_url, client):
         seen = whole_versions(client)
-        first, deadline = seen.min(), time.monotonic() + START_SECONDS
+        first, deadline = seen.min(), time.monotonic() + PATIENCE_SECONDS
         while seen.min() < first + 5:
             assert time.monotonic() < deadline, "the rows do not change"
             later = whole_versions(client)
@@ -113,7 +110,7 @@ def test_readers_see_whole_rows_that_only_get_newer(store_url: str, open_client:
 def test_a_killed_writer_leaves_whole_rows_and_no_lock(store_url: str, open_client: OpenClient, attempt: int) -> None:
     client = open_client()
     with writing_process(store_url, client) as process:
-        time.sleep(0.03 * attempt)
+        until(lambda: bool(whole_versions(client).min() >= 2 + attempt))
         os.kill(process.pid or 0, signal.SIGKILL)
         process.join()
         before = whole_versions(client)

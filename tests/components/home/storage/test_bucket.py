@@ -58,8 +58,11 @@ def test_a_server_that_hangs_is_not_waited_for_without_end(monkeypatch: pytest.M
 
 
 def test_missing_credentials_are_said(monkeypatch: pytest.MonkeyPatch, impatient: None) -> None:
-    error = bucket_module._translated(BucketPath("b", "k"), OSError("PUT http://169.254.169.254/latest/api/token"))
-    assert "there are no credentials" in str(error)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    with faulty_s3("http://asks.nobody", request=failing(404, "NotFound")) as address:
+        monkeypatch.setenv("AWS_METADATA_ENDPOINT", address)
+        assert "there are no credentials" in str(refusal(BucketPath("b", "k")))
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from components.ranking_service.http import connections
-from components.ranking_service.http.connections import BoundedConnection, Capacity, connection_limit
+from components.ranking_service.http.connections import BoundedConnection, Capacity, Closable, connection_limit
+from tests.waiting import until_async
 
 BODY = bytes(32 * 2**20)  # more than the system holds back for a caller
 ASKED = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
@@ -41,11 +42,11 @@ async def asked() -> AsyncIterator[tuple[ServerState, asyncio.StreamReader]]:
         writer.close()
 
 
-async def until_cut(state: ServerState) -> None:
-    while not state.connections:
-        await asyncio.sleep(0.01)
-    while state.connections:
-        await asyncio.sleep(0.01)
+def has_unsent(state: ServerState) -> bool:
+    """Say whether the server holds what its one caller has not read yet."""
+    [connection] = state.connections
+    assert isinstance(connection, BoundedConnection)
+    return connection.transport.get_write_buffer_size() > 0
 
 
 def test_who_reads_no_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +54,8 @@ def test_who_reads_no_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None
 
     async def unread() -> int:
         async with asked() as (state, reader):
-            await asyncio.wait_for(until_cut(state), 60)
+            await until_async(lambda: bool(state.connections))
+            await until_async(lambda: not state.connections)
             return len(await reader.read())
 
     assert asyncio.run(unread()) < len(BODY)
@@ -63,9 +65,9 @@ def test_who_reads_slowly_is_given_the_whole_answer(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(connections, "READ_SECONDS", 60)
 
     async def read() -> int:
-        async with asked() as (_, reader):
+        async with asked() as (state, reader):
             await reader.readuntil(b"\r\n\r\n")
-            await asyncio.sleep(0.3)
+            await until_async(lambda: has_unsent(state))
             return len(await reader.readexactly(len(BODY)))
 
     assert asyncio.run(read()) == len(BODY)
@@ -76,12 +78,24 @@ async def small(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"ok"})
 
 
+class WatchedCapacity(Capacity):
+    """Counts the connections that became busy."""
+
+    busy = 0
+
+    def mark_busy(self, connection: Closable) -> None:
+        self.busy += 1
+        super().mark_busy(connection)
+
+
 @asynccontextmanager
-async def listening(limit: int, keep_alive: float) -> AsyncIterator[Callable[[], Awaitable["Caller"]]]:
+async def listening(
+    limit: int, keep_alive: float, places: Capacity | None = None
+) -> AsyncIterator[Callable[[], Awaitable["Caller"]]]:
     """Listen with a capacity of ``limit`` connections; yield what opens another one."""
 
     class Connection(BoundedConnection):
-        capacity = Capacity(limit)
+        capacity = places or Capacity(limit)
         keep_alive_seconds = keep_alive
 
     config, state = Config(small, log_config=None), ServerState()
@@ -127,7 +141,9 @@ def test_an_idle_connection_is_kept_for_as_long_as_was_set(monkeypatch: pytest.M
             caller = await called()
             if asks_first:
                 await caller.ask()
-            await asyncio.sleep(0.3)
+            unfinished = await called()
+            unfinished.writer.write(ASKED[:10])
+            assert await unfinished.is_closed()
             assert await caller.ask() == b"HTTP/1.1 200 OK\r\n"
 
     async def closed() -> None:
@@ -170,11 +186,12 @@ def test_a_newcomer_gets_the_place_of_who_has_been_idle_for_longest() -> None:
 
 def test_a_newcomer_is_asked_to_come_again_while_nobody_is_idle() -> None:
     async def crowded() -> None:
-        async with listening(2, keep_alive=3600) as called:
+        capacity = WatchedCapacity(2)
+        async with listening(2, keep_alive=3600, places=capacity) as called:
             busy = [await called(), await called()]
             for caller in busy:
                 caller.writer.write(ASKED[:10])
-            await asyncio.sleep(0.1)
+            await until_async(lambda: capacity.busy == len(busy))
             newcomer = await called()
             refusal = await newcomer.reader.read()
             assert refusal.startswith(b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n")

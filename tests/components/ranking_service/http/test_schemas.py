@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from components.contracts.feedback import SERVED_TYPES
 from components.ranking.candidates import SOURCES
-from components.ranking_service.http.rankings import _list_id
+from components.ranking_service.http.rankings import list_id_of
 from components.ranking_service.http.schemas import (
     MAX_CONTEXT,
     MAX_EVENTS,
@@ -149,7 +149,7 @@ def test_ids_are_read_as_those_of_files_are() -> None:
 def test_an_event_may_name_every_list_that_the_service_makes(given: str | None) -> None:
     headers = [] if given is None else [(REQUEST_ID, given.encode())]
     context = RequestContext(request_id_of(headers), "/v1/recommend", "")
-    list_id = _list_id(Request({"type": "http", "headers": headers}), context)
+    list_id = list_id_of(Request({"type": "http", "headers": headers}), context)
     assert list_id.startswith(given or "")
     read(EventsRequest, event(request_id=list_id))
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
@@ -208,16 +207,17 @@ def test_what_reaches_the_disk_after_its_caller_was_sent_away_is_known_to_the_ne
     client: Caller, live: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slowly(writer: SegmentWriter, lines: bytes) -> None:
-        time.sleep(0.2)
+        assert was_sent_away.wait(PATIENCE_SECONDS)
         write(writer, lines)
 
-    write, bought = SegmentWriter.write, served_event("late", "u7", live)
+    write, bought, was_sent_away = SegmentWriter.write, served_event("late", "u7", live), threading.Event()
     monkeypatch.setattr(SegmentWriter, "write", slowly)
 
     async def sent_away() -> None:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(live.take([bought]), 0.05)
-        await asyncio.gather(*live._takings)
+        was_sent_away.set()
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
 
     before = client.recommend("u7", k=20)["items"]
     asyncio.run(sent_away())
@@ -247,7 +247,7 @@ def test_what_is_taken_while_nothing_is_live_is_known_once_something_is(client: 
     assert was is not None
     live.live = None
     asyncio.run(live.take([served_event("early", "u2", live)]))
-    live._put(was)
+    live.put(was)
     assert client.recommend("u2", k=20)["items"] != before
 
 

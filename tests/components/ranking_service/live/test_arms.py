@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.experiments.experiment import Experiment
-from components.ranking_service.live.arms import _point, arm_of, shadow_of
+from components.ranking_service.live.arms import arm_of, point_of, shadow_of
 
 USERS = [f"user-{number}" for number in range(100_000)]
 
@@ -33,7 +33,7 @@ def test_without_an_experiment_everybody_is_with_the_champion() -> None:
 @given(st.from_regex(r"\A[a-z0-9][a-z0-9_-]{0,63}\Z"))
 def test_users_lie_evenly_whatever_the_name(name: str) -> None:
     """Kolmogorov's distance of 100,000 uniform points from uniform exceeds 0.0087 once in 10 million names."""
-    points = np.sort([_point(name, user) for user in USERS])
+    points = np.sort([point_of(name, user) for user in USERS])
     assert np.abs(points - (np.arange(len(USERS)) + 0.5) / len(USERS)).max() < 0.0087
 
 

@@ -19,7 +19,9 @@ from components.bundles.sidecar import write_sidecar
 from components.bundles.warmup import Warmup
 from components.contracts.errors import ConfigurationError
 from components.experiments.experiment import experiment_file
+from components.feedback.acknowledgements import TombstoneAcknowledger
 from components.materialize_features.packed_rows import open_client
+from components.ranking_service.answering.sessions import Sessions
 from components.ranking_service.http.routes import ranking_app
 from components.ranking_service.live import watcher
 from components.ranking_service.live.loader import LiveLoader
@@ -373,12 +375,13 @@ def test_what_the_gate_refused_is_tried_on_nobody_but_may_rank_unseen(shop: Stoc
     assert now(live).arms["challenger"].bundle.digest == tried.digest
 
 
-@pytest.mark.parametrize("part", ["sessions", "_acknowledger"])
+@pytest.mark.parametrize(("part", "duty"), [(Sessions, "write"), (TombstoneAcknowledger, "follow")])
 def test_nothing_that_goes_wrong_ends_the_following(
     shop: Stocked,
     other: Bundle,
     live: Serving,
-    part: str,
+    part: type,
+    duty: str,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -388,7 +391,7 @@ def test_nothing_that_goes_wrong_ends_the_following(
         failed.set()
         raise ValueError("not thought of")
 
-    monkeypatch.setattr(getattr(live, part), {"sessions": "write", "_acknowledger": "follow"}[part], fail)
+    monkeypatch.setattr(part, duty, fail)
     assert failed.wait(PATIENCE_SECONDS)
     move_to(shop, other)
     until(lambda: serves(live, other.digest))
