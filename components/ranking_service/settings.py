@@ -12,6 +12,7 @@ from pathlib import Path
 
 from components.contracts.errors import ConfigurationError
 from components.home.layout import NAME_ADVICE, Home, is_environment_name
+from components.home.storage.locations import parse_location
 from components.ranking_service.setting import (
     at_least_one,
     milliseconds,
@@ -42,7 +43,7 @@ def _drain_seconds(variable: str, text: str) -> float:
 
 
 def _home(_: str, text: str) -> Home:
-    return Home(Path(text).resolve())
+    return Home(parse_location(text))
 
 
 def _environment(_: str, text: str) -> str:

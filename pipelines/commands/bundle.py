@@ -1,9 +1,8 @@
 """``rankloop bundle``: one bundle in detail."""
 
-from pathlib import Path
-
 import click
 
+from components.home.storage.locations import Location
 from pipelines.commands.options import home_option, json_option
 
 
@@ -11,7 +10,7 @@ from pipelines.commands.options import home_option, json_option
 @click.argument("name", default="champion")
 @home_option
 @json_option
-def command(name: str, home: Path, as_json: bool) -> None:
+def command(name: str, home: Location, as_json: bool) -> None:
     """Show what bundle NAME holds, where it came from, how it was judged and where it is live.
 
     NAME is `champion` (the default), `challenger`, a digest or the start of one.

@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 
 from components.home.storage.locations import Location
-from pipelines.commands.options import home_or_bucket_option, json_option, shop_option
+from pipelines.commands.options import home_option, json_option, shop_option
 
 
 @click.command("doctor")
 @shop_option
-@home_or_bucket_option
+@home_option
 @json_option
 @click.pass_context
 def command(ctx: click.Context, shop_file: Path, home: Location, as_json: bool) -> None:

@@ -5,13 +5,13 @@ from pathlib import Path
 import click
 
 from components.home.storage.locations import Location
-from pipelines.commands.options import environment_option, home_or_bucket_option, json_option
+from pipelines.commands.options import environment_option, home_option, json_option
 
 DRIFTED = 3
 
 
 @click.command("drift")
-@home_or_bucket_option
+@home_option
 @environment_option
 @click.option(
     "--shop", "shop_file", type=click.Path(path_type=Path), help="The shop file. [default: the home's last run's]"

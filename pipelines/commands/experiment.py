@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from components.home.storage.locations import Location
 from pipelines.commands.options import environment_option, home_option, json_option
 
 UNTRUSTED = 3
@@ -46,7 +47,7 @@ are the champion's:\n\n"
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, home: Path, environment: str, shop_file: Path | None, days: int | None, as_json: bool
+    ctx: click.Context, home: Location, environment: str, shop_file: Path | None, days: int | None, as_json: bool
 ) -> None:
     """Read out each arm's clicks and purchases, and its lift over the champion with a 95 % interval over users.
 

@@ -1,9 +1,8 @@
 """``rankloop forget``: erase one user everywhere, for good."""
 
-from pathlib import Path
-
 import click
 
+from components.home.storage.locations import Location
 from pipelines.commands.options import home_option, json_option
 
 
@@ -13,7 +12,7 @@ from pipelines.commands.options import home_option, json_option
 @home_option
 @json_option
 @click.pass_context
-def command(ctx: click.Context, user: str, yes: bool, home: Path, as_json: bool) -> None:
+def command(ctx: click.Context, user: str, yes: bool, home: Location, as_json: bool) -> None:
     """Erase USER from the lake with its old versions, the features, the online store, the feedback log and the runs.
 
     A keyed hash stays, so that no later run brings the user back, and a receipt without the id. If the command is

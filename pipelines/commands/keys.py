@@ -1,9 +1,8 @@
 """``rankloop keys``: who may ask the ranking service."""
 
-from pathlib import Path
-
 import click
 
+from components.home.storage.locations import Location
 from pipelines.commands.options import home_option, json_option
 
 
@@ -19,7 +18,7 @@ def command() -> None:
 @click.argument("name")
 @home_option
 @json_option
-def add(name: str, home: Path, as_json: bool) -> None:
+def add(name: str, home: Location, as_json: bool) -> None:
     """Make a key for NAME and print it: only now, the home keeps its hash."""
     from components.home.homes import now_text, open_home
     from pipelines.api_keys import add_key
@@ -37,7 +36,7 @@ def add(name: str, home: Path, as_json: bool) -> None:
 @command.command("list")
 @home_option
 @json_option
-def list_names(home: Path, as_json: bool) -> None:
+def list_names(home: Location, as_json: bool) -> None:
     """List the names of the keys, oldest first."""
     from components.home.homes import open_home
     from pipelines.api_keys import list_keys
@@ -55,7 +54,7 @@ def list_names(home: Path, as_json: bool) -> None:
 @click.argument("name")
 @home_option
 @json_option
-def remove(name: str, home: Path, as_json: bool) -> None:
+def remove(name: str, home: Location, as_json: bool) -> None:
     """Refuse the key of NAME from now on."""
     from components.home.homes import open_home
     from pipelines.api_keys import remove_key

@@ -26,29 +26,6 @@ class HomeAddress(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class HomeFolder(HomeAddress):
-    """A folder alone, for commands that cannot work in a bucket yet."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Read the address, and refuse one of a bucket."""
-        location = super().convert(value, param, ctx)
-        if not isinstance(location, Path):
-            self.fail(f"{location}: found a bucket, expected a folder; `rankloop doctor` alone takes both", param, ctx)
-        return location
-
-
-def _home_option(address: HomeAddress, words: str) -> Callable[[Decorated], Decorated]:
-    return click.option(
-        "--home",
-        type=address,
-        default=DEFAULT_HOME,
-        show_default=True,
-        envvar="RANKLOOP_HOME",
-        show_envvar=True,
-        help=words,
-    )
-
-
 shop_option = click.option(
     "--shop",
     "shop_file",
@@ -56,9 +33,14 @@ shop_option = click.option(
     default=DEFAULT_SHOP,
     help="The shop file. [default: the Complete Journey demo]",
 )
-home_option = _home_option(HomeFolder(), "The folder that holds everything of the shop.")
-home_or_bucket_option = _home_option(
-    HomeAddress(), "The folder that holds everything of the shop, or s3://BUCKET/PREFIX, whose store is then proved."
+home_option = click.option(
+    "--home",
+    type=HomeAddress(),
+    default=DEFAULT_HOME,
+    show_default=True,
+    envvar="RANKLOOP_HOME",
+    show_envvar=True,
+    help="What holds everything of the shop: a folder, or s3://BUCKET/PREFIX.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 environment_option = click.option(

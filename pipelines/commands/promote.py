@@ -1,9 +1,8 @@
 """``rankloop promote``: make an environment serve a bundle."""
 
-from pathlib import Path
-
 import click
 
+from components.home.storage.locations import Location
 from pipelines.commands.options import environment_option, home_option, json_option
 
 
@@ -12,7 +11,7 @@ from pipelines.commands.options import environment_option, home_option, json_opt
 @environment_option
 @home_option
 @json_option
-def command(bundle: str, environment: str, home: Path, as_json: bool) -> None:
+def command(bundle: str, environment: str, home: Location, as_json: bool) -> None:
     """Make an environment serve BUNDLE: a digest, the start of one, or `latest`.
 
     A bundle that the gate refused is not promoted: exit code 1.

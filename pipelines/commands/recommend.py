@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from components.home.storage.locations import Location
-from pipelines.commands.options import home_or_bucket_option, json_option
+from pipelines.commands.options import home_option, json_option
 
 
 @click.command("recommend")
@@ -14,7 +14,7 @@ from pipelines.commands.options import home_or_bucket_option, json_option
 @click.option("--k", type=click.IntRange(1, 1000), help="Length of a list. [default: the bundle's]")
 @click.option("--bundle", default="champion", show_default=True, help="champion, challenger or a digest.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write a Parquet file instead of printing.")
-@home_or_bucket_option
+@home_option
 @json_option
 def command(
     users: tuple[str, ...], all_users: bool, k: int | None, bundle: str, out: Path | None, home: Location, as_json: bool

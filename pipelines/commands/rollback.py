@@ -1,9 +1,8 @@
 """``rankloop rollback``: make an environment serve the bundle before."""
 
-from pathlib import Path
-
 import click
 
+from components.home.storage.locations import Location
 from pipelines.commands.options import environment_option, home_option, json_option
 
 
@@ -11,7 +10,7 @@ from pipelines.commands.options import environment_option, home_option, json_opt
 @environment_option
 @home_option
 @json_option
-def command(environment: str, home: Path, as_json: bool) -> None:
+def command(environment: str, home: Location, as_json: bool) -> None:
     """Make an environment serve what it served before its last promotion."""
     from components.bundles.promotion import rollback
     from components.home.homes import now_text, open_home, shop_of

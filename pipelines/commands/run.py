@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 
 from components.home.storage.locations import Location
-from pipelines.commands.options import home_or_bucket_option, json_option, shop_option
+from pipelines.commands.options import home_option, json_option, shop_option
 
 
 @click.command("run")
 @shop_option
-@home_or_bucket_option
+@home_option
 @click.option("--as-of", metavar="TIME", help="Use nothing after this date or time. [default: the last complete day]")
 @click.option("--again", is_flag=True, help="Run although nothing is new.")
 @json_option

@@ -5,12 +5,12 @@ from dataclasses import asdict
 import click
 
 from components.home.storage.locations import Location
-from pipelines.commands.options import home_or_bucket_option, json_option
+from pipelines.commands.options import home_option, json_option
 
 
 @click.command("runs")
 @click.argument("names", metavar="[RUN [OTHER]]", nargs=-1)
-@home_or_bucket_option
+@home_option
 @json_option
 def command(names: tuple[str, ...], home: Location, as_json: bool) -> None:
     """List the runs of a home; show RUN in detail; compare RUN with OTHER.

@@ -1,9 +1,8 @@
 """``rankloop serve``: the ranking service on this machine."""
 
-from pathlib import Path
-
 import click
 
+from components.home.storage.locations import Location
 from pipelines.commands.options import environment_option, home_option
 
 
@@ -12,7 +11,7 @@ from pipelines.commands.options import environment_option, home_option
 @click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
 @environment_option
 @home_option
-def command(host: str, port: int, environment: str, home: Path) -> None:
+def command(host: str, port: int, environment: str, home: Location) -> None:
     """Serve the promoted bundle of an environment until interrupted.
 
     POST /v1/recommend {"user_id": ...} answers with a ranked list; POST /v1/rank orders given items.
