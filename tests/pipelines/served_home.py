@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from tests.pipelines.tiny_shop import LivingHome, command
+from components.home.layout import Home
+from tests.pipelines.tiny_shop import command
 from tests.servers import free_port
 
 PATIENCE_SECONDS = 300
@@ -27,16 +29,24 @@ class Server:
     log: Path
 
 
+class WithHome(Protocol):
+    """A shop of a test, whose home can be served."""
+
+    @property
+    def home(self) -> Home:
+        """Return its home."""
+
+
 @contextmanager
 def serving(
-    living: LivingHome, environment: str = "local", wait_for: str = "/readyz", **variables: str
+    living: WithHome, environment: str = "local", wait_for: str = "/readyz", **variables: str
 ) -> Iterator[Server]:
     """Serve an environment on a free port, with variables added to the server's environment, until the test ends it.
 
     It is waited until ``wait_for`` answers well.
     """
     port = str(free_port())
-    words = command("serve", "--home", living.home.root, "--port", port, "--env", environment)
+    words = command("serve", "--home", str(living.home.root), "--port", port, "--env", environment)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "serve.log")
         with log.open("wb") as printed:
@@ -53,7 +63,7 @@ def serving(
 
 
 @contextmanager
-def served(living: LivingHome, environment: str = "local") -> Iterator[str]:
+def served(living: WithHome, environment: str = "local") -> Iterator[str]:
     """Serve an environment; yield the address."""
     with serving(living, environment) as server:
         yield server.address

@@ -25,6 +25,8 @@ from components.bundles.warmup import Warmup
 from components.features.snapshots.sets import FeatureSet, open_set
 from components.home.layout import Home
 from components.home.shop_note import ShopNote, write_shop_note
+from components.home.storage.documents import write_document
+from components.home.storage.locations import Location
 from components.materialize_features.catalogue import put_catalogue
 from components.materialize_features.packed_rows import advance_clock, leave_inventory, open_client, write_newest
 from components.ranking.baselines import BASELINE_NAMES
@@ -83,9 +85,9 @@ class Stocked:
         return (self.features.as_of - EPOCH) // MICROSECOND
 
 
-def stocked(folder: Path) -> Stocked:
+def stocked(folder: Path, root: Location | None = None) -> Stocked:
     """Build the small shop's features, put them online, publish a bundle for them and promote it."""
-    home = Home(folder / "home")
+    home = Home(root or folder / "home")
     clean = write_clean(home, clean_tables(habits(), CATALOGUE))
     write_shop_note(home, ShopNote("small", "small.toml"))
     features = open_set(build_features(small_shop(items=WORDED), home, clean, quiet).handle)
@@ -97,7 +99,7 @@ def stocked(folder: Path) -> Stocked:
 
 def moved_to(shop: Stocked, online_url: str) -> Stocked:
     """Name another online store in the home, and write the rows there."""
-    (shop.home.root / "online_url").write_text(online_url)
+    write_document(shop.home.online_url_file, online_url.encode())
     put_online(shop.home, shop.features)
     return shop
 
