@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import HTTP_PROTOCOLS, Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from components.contracts.errors import RankloopError
+from components.contracts.errors import ConfigurationError, RankloopError
 from components.ranking_service.answering.admission import Rates
 from components.ranking_service.http.access import Access
 from components.ranking_service.http.connections import BoundedConnection, Capacity, connection_limit
@@ -72,10 +72,21 @@ def edge() -> EdgeMiddleware:
     SystemExit too, and goes on with an application that answers 500 to everything.
     """
     try:
+        _check_only_worker()
         return EdgeMiddleware(app, _dependencies())
     except RankloopError as error:
         log.error("%s", error)
         os._exit(error.exit_code)
+
+
+def _check_only_worker() -> None:
+    """Refuse to share a port: its metrics and limits would be those of whichever process a request happens to meet."""
+    number = bentoml.server_context.worker_index or 1
+    if number > 1:
+        raise ConfigurationError(
+            f"worker {number}: found several workers on one port, expected one; start `rankloop serve` once for each"
+            " --port, behind a load balancer: they share the home, and each has its own metrics"
+        )
 
 
 def _dependencies() -> EdgeDependencies:

@@ -91,17 +91,15 @@ def test_a_wrong_variable_is_told_before_anything_is_served(bare: Home, name: st
     assert ended.stdout == ""
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "message"), [*WRONG, ("RANKLOOP_ENVIRONMENT", "../x", "environment '../x': expected ASCII")]
-)
-def test_a_wrong_variable_ends_the_process_that_bentoml_starts(bare: Home, name: str, value: str, message: str) -> None:
+def ended_worker(home: Home, number: int = 1, **variables: str) -> str:
+    """Start a process of the service as BentoML does, and return the one line with which it ends."""
     worker = [sys.executable, "-m", "_bentoml_impl.worker.service", SERVICE]
-    variables = {"RANKLOOP_HOME": str(bare.root), "BENTOML_DO_NOT_TRACK": "true", name: value}
+    environment = os.environ | {"RANKLOOP_HOME": str(home.root), "BENTOML_DO_NOT_TRACK": "true"} | variables
     with socket.create_server(("127.0.0.1", 0)) as listening:
         ended = subprocess.run(
-            [*worker, "--fd", str(listening.fileno()), "--worker-id", "1"],
+            [*worker, "--fd", str(listening.fileno()), "--worker-id", str(number)],
             pass_fds=[listening.fileno()],
-            env=os.environ | variables,
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -110,7 +108,18 @@ def test_a_wrong_variable_ends_the_process_that_bentoml_starts(bare: Home, name:
         )
     assert ended.returncode == 2, ended.stdout
     (line,) = ended.stdout.splitlines()
-    assert message in line
+    return line
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"), [*WRONG, ("RANKLOOP_ENVIRONMENT", "../x", "environment '../x': expected ASCII")]
+)
+def test_a_wrong_variable_ends_the_process_that_bentoml_starts(bare: Home, name: str, value: str, message: str) -> None:
+    assert message in ended_worker(bare, **{name: value})
+
+
+def test_a_second_worker_on_one_port_is_refused(bare: Home) -> None:
+    assert "worker 2: found several workers on one port, expected one" in ended_worker(bare, number=2)
 
 
 @pytest.mark.parametrize(
