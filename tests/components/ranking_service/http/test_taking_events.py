@@ -326,3 +326,12 @@ def test_more_than_may_wait_is_refused(client: Caller, monkeypatch: pytest.Monke
     batch = [event(f"many {number}") for number in range(80)]
     assert "MB of events wait already; send them again later" in refused(client, *batch, status=503)
     assert send(client, batch[0]) == {"accepted": 1, "repeated": 0}
+
+
+def test_what_was_bought_through_one_process_is_in_the_lists_of_another_on_the_same_lmdb(
+    shop: Stocked, client: Caller
+) -> None:
+    with serving(shop.home) as other:
+        [bought] = [item["item_id"] for item in caller_of(other).recommend("u6", k=1)["items"]]
+        send(client, event("bought elsewhere", user_id="u6", item_id=bought, type="purchase"))
+        until(lambda: bought not in [item["item_id"] for item in caller_of(other).recommend("u6", k=10)["items"]])
