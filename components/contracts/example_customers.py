@@ -3,7 +3,7 @@
 A step that recommends keeps them as its fact ``examples``: a list of ``asdict(CustomerExample)``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -47,18 +47,3 @@ class CustomerExample:
 def examples_as_facts(examples: Iterable[CustomerExample]) -> list[dict[str, Any]]:
     """Turn examples into the JSON-able form of the fact ``examples``."""
     return [asdict(example) for example in examples]
-
-
-def examples_from_facts(found: Iterable[Mapping[str, Any]]) -> tuple[CustomerExample, ...]:
-    """Read the fact ``examples`` back."""
-    return tuple(
-        CustomerExample(
-            user_id=str(each["user_id"]),
-            about=str(each.get("about", "")),
-            history=tuple(PastItem(**past) for past in each.get("history", ())),
-            items=tuple(
-                RecommendedItem(**{**item, "reasons": tuple(item.get("reasons", ()))}) for item in each.get("items", ())
-            ),
-        )
-        for each in found
-    )

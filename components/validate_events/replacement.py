@@ -5,13 +5,14 @@ from dataclasses import asdict, dataclass
 import duckdb
 
 from components.contracts.handles import Handle
+from components.contracts.steps.facts import SnapshotFacts
 from components.contracts.tables import CANONICAL, RAW
 from components.home.layout import Home
 from components.lake.rows import stream_rows
 from components.lake.session import delta_relation, parquet_relation
 from components.lake.tables import Notes, read_notes, replace_rows
 from components.shop.settings import Shop
-from components.validate_events.findings.bad_cells import Findings, measure_snapshot
+from components.validate_events.findings.bad_cells import measure_snapshot
 from components.validate_events.rows.identity import with_known_users
 from components.validate_events.rules_digest import digest_settings
 from components.validate_events.snapshots import clean_columns, excluded_items, validated_snapshot
@@ -26,7 +27,7 @@ class Replacement:
     table: str  # items, users or promotions
     validated: str
     origin: Notes  # raw content and rules
-    findings: Findings
+    findings: SnapshotFacts
 
 
 def replacement_of(
@@ -62,12 +63,12 @@ def write_clean_snapshot(session: duckdb.DuckDBPyConnection, shop: Shop, home: H
     replace_rows(home.clean / replacement.table, stream_rows(session, ordered, schema), notes)
 
 
-def findings_of(home: Home, table: str, replacement: Replacement | None) -> Findings:
+def findings_of(home: Home, table: str, replacement: Replacement | None) -> SnapshotFacts:
     """Return what is known of a snapshot table's rows: measured now, or when the clean table was made."""
     if replacement is not None:
         return replacement.findings
     noted = read_notes(home.clean / table).get(FINDINGS, {})
-    return Findings(**{name: value for name, value in noted.items() if name in Findings.__dataclass_fields__})
+    return SnapshotFacts(**{name: value for name, value in noted.items() if name in SnapshotFacts.__dataclass_fields__})
 
 
 def known_items(shop: Shop, home: Home, replacement: Replacement | None) -> str:

@@ -1,7 +1,7 @@
 """Hold what was ingested against the data contract: valid rows become clean ones, the others go to quarantine."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
@@ -10,7 +10,7 @@ import duckdb
 from components.contracts.errors import ContractBreach
 from components.contracts.handles import Handle
 from components.contracts.steps.declared import StepResult
-from components.contracts.steps.facts import ValidationFacts
+from components.contracts.steps.facts import SnapshotFacts, ValidationFacts
 from components.contracts.tables import CANONICAL, ITEM_CODES, QUARANTINE
 from components.home.layout import Home
 from components.home.nobody_note import write_nobody
@@ -18,7 +18,6 @@ from components.lake.session import duckdb_session
 from components.lake.tables import create_table, read_notes, table_version
 from components.lake.upkeep import tidy_tables
 from components.shop.settings import Shop
-from components.validate_events.findings.bad_cells import Findings
 from components.validate_events.findings.clock_warnings import end_warnings, far_warnings
 from components.validate_events.findings.known_items import SoldItems, sold_items, unknown_breach, unknown_warnings
 from components.validate_events.findings.limits import ValidationCounts, breaches, count_rows, rejection_warnings
@@ -81,7 +80,7 @@ def validate_events(
             home,
             validated.counts_by_table,
             moment,
-            snapshots={table: asdict(each) for table, each in validated.findings.items() if each.rows},
+            snapshots={table: each for table, each in validated.findings.items() if each.rows},
             dropped_sources=dropped_sources(session, shop, home, raw, list(validated.counts_by_table)),
         )
         unused = () if as_of else end_warnings(days, end, shop.contract)
@@ -120,7 +119,7 @@ class _Validated:
     pending_rows: list[PendingRows]
     replacements: dict[str, Replacement | None]  # by snapshot table
     counts_by_table: dict[str, ValidationCounts]  # by growing table
-    findings: dict[str, Findings]  # by snapshot table
+    findings: dict[str, SnapshotFacts]  # by snapshot table
     sold: SoldItems | None
 
 

@@ -1,80 +1,54 @@
-"""Read what steps recorded, whatever is missing: a report is also written after a failure."""
+"""Read what steps recorded as the types of ``contracts/steps/facts.py``, whatever is missing: failed runs have reports.
 
-import math
-from collections.abc import Mapping
-from typing import Any
+What an older run recorded otherwise is left out: a field of another type, and what cannot do without it::
+
+    {"rows": 3, "users": "many"}   ->   EventFacts needs ``users``, so there is none
+    {"new": {}, "days": 7}         ->   ValidationFacts(new={}), for ``days`` has a default
+"""
+
+from collections.abc import Hashable, Mapping
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
 
 from components.home.runs.step_records import StepRecord
 
-
-class Facts:
-    """A JSON object whose keys may be absent or of another type; every reader then says None or empty."""
-
-    def __init__(self, found: object = None) -> None:
-        self.found: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
-
-    def __bool__(self) -> bool:
-        return bool(self.found)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.found
-
-    def number(self, *keys: str) -> float | None:
-        """Return the first of the keys that holds a finite number."""
-        return next((value for key in keys if (value := as_number(self.found.get(key))) is not None), None)
-
-    def count(self, *keys: str) -> int | None:
-        """Return the first of the keys that holds a number, as an integer."""
-        value = self.number(*keys)
-        return None if value is None else int(value)
-
-    def text(self, *keys: str) -> str | None:
-        """Return the first of the keys that holds a value, as text."""
-        return next((str(self.found[key]) for key in keys if self.found.get(key) not in (None, "", [], {})), None)
-
-    def flag(self, key: str) -> bool | None:
-        """Return a truth value, or None when the key holds none."""
-        value = self.found.get(key)
-        return value if isinstance(value, bool) else None
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        """Return a list of texts."""
-        value = self.found.get(key)
-        return tuple(str(each) for each in value if each is not None) if isinstance(value, list | tuple) else ()
-
-    def numbers(self, key: str) -> tuple[float, ...]:
-        """Return a list of numbers; what is not a number is left out."""
-        value = self.found.get(key)
-        numbers = (as_number(each) for each in value) if isinstance(value, list | tuple) else ()
-        return tuple(each for each in numbers if each is not None)
-
-    def child(self, key: str) -> "Facts":
-        """Return an object within this one."""
-        return Facts(self.found.get(key))
-
-    def children(self, key: str, name: str = "name") -> tuple["Facts", ...]:
-        """Return a list of objects; an object of objects counts as a list whose keys are put under ``name``."""
-        value = self.found.get(key)
-        if isinstance(value, Mapping):
-            return tuple(Facts({name: each, **_object(inner)}) for each, inner in value.items())
-        return tuple(Facts(each) for each in value) if isinstance(value, list | tuple) else ()
-
-    def items(self) -> tuple[tuple[str, Any], ...]:
-        """Return the keys and values."""
-        return tuple((str(key), value) for key, value in self.found.items())
+Facts = TypeVar("Facts")
 
 
-def facts_of(records: Mapping[str, StepRecord], step: str) -> Facts:
-    """Return the facts of a step, empty when it did not run."""
-    return Facts(records[step].facts) if step in records else Facts()
+def step_facts(records: Mapping[str, StepRecord], step: str, kind: type[Facts]) -> Facts | None:
+    """Return the facts of a step; None when it did not run, or recorded too little."""
+    return read_facts(kind, records[step].facts) if step in records else None
 
 
-def as_number(value: object) -> float | None:
-    """Return a finite number, or None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
+def read_facts(kind: type[Facts], document: object) -> Facts | None:
+    """Read a JSON document as an object of a type, without what is wrong; None when too little is left."""
+    adapter: TypeAdapter[Facts] = _adapter(cast(Hashable, kind))
+    remaining = from_json(to_json(document, inf_nan_mode="null"))  # a copy of our own
+    while remaining:
+        try:
+            return adapter.validate_python(remaining)
+        except ValidationError as error:
+            if not _remove(remaining, error.errors(include_url=False)[0]["loc"]):
+                return None
+    return None
 
 
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {"rows": value}
+@cache
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(cast(Any, kind))
+
+
+def _remove(document: Any, place: tuple[int | str, ...]) -> bool:
+    """Remove what lies at a place; if a field is missing there, remove what needs it. False: it is the document."""
+    holder, key = None, None
+    for part in place:
+        is_there = part in document if isinstance(document, dict) else isinstance(document, list)
+        if not is_there:
+            break
+        holder, key, document = document, part, document[part]
+    if holder is not None:
+        del holder[key]
+    return holder is not None

@@ -1,17 +1,17 @@
 """The run report: one self-contained HTML file that says what came in, what was learned, and what follows from it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from components.contracts.example_customers import CustomerExample
+from components.contracts.steps.facts import PromotionFacts, TrainingFacts
 from components.contracts.verdict import Verdict
+from components.drift.report import DriftReport
 from components.home.runs.step_records import all_warnings, stood_at
 from components.home.storage.documents import write_document
 from components.home.storage.locations import Location
 from components.shop.settings import Shop
 from components.write_report import formats
-from components.write_report.facts import facts_of
+from components.write_report.facts import step_facts
 from components.write_report.page import render_page
 from components.write_report.run_files import RunFiles, read_run_files
 from components.write_report.run_outline import Records, StepOutcome, failed_step, step_outcomes
@@ -67,22 +67,22 @@ def write_report(
     shop: Shop,
     records: Records,
     verdict: Verdict | None = None,
-    drift: Mapping[str, Any] | None = None,
+    drift: DriftReport | None = None,
     evidently: bytes | None = None,
     succeeded: bool = True,
 ) -> Location:
     """Write ``report.html`` into a run's folder, also after a failure, and return where it is.
 
-    ``records`` are the run's step records; ``drift`` is a drift report in its JSON form and ``evidently`` the page
-    that Evidently made of a sample. What is not given is taken from the folder (``run.json``, ``verdict.json``,
-    ``drift.json``, ``evidently.html``) where it exists. Whatever is missing is said in one sentence in its place.
+    ``records`` are the run's step records; ``evidently`` is the page that Evidently made of a sample. Other parts are
+    read from the folder (``run.json``, ``verdict.json``, ``drift.json``, ``evidently.html``) where they exist. A
+    sentence replaces each part that is missing.
     """
-    found = read_run_files(run, records)
+    files = read_run_files(run, records)
     report = outline_report(
         run,
         shop,
         records,
-        RunFiles(found.run, verdict or found.verdict, drift or found.drift, evidently or found.evidently),
+        RunFiles(files.run, verdict or files.verdict, drift or files.drift, evidently or files.evidently),
         succeeded,
     )
     write_document(run / REPORT, render_page(report).encode())
@@ -91,14 +91,14 @@ def write_report(
 
 def outline_report(run: Location, shop: Shop, records: Records, files: RunFiles, succeeded: bool) -> RunReport:
     """Gather all parts of the report."""
-    outcomes = step_outcomes(records, succeeded, files.run.text("pipeline"))
+    outcomes = step_outcomes(records, succeeded, files.run.pipeline)
     failed = failed_step(outcomes)
     data, model = data_quality(records, shop.contract), model_card(records, shop)
     return RunReport(
         shop=formats.title(shop.name),
         currency=shop.currency,
-        run_id=files.run.text("run_id") or run.name,
-        as_of=formats.in_zone(stood_at(records) or files.run.text("as_of"), shop.zone) or "",
+        run_id=files.run.run_id or run.name,
+        as_of=formats.in_zone(stood_at(records) or files.run.as_of, shop.zone) or "",
         k=shop.k,
         headline=_headline(run, shop, records, files.verdict, failed, succeeded),
         warnings=tuple(all_warnings(records)),
@@ -113,7 +113,7 @@ def outline_report(run: Location, shop: Shop, records: Records, files: RunFiles,
         model=model,
         quality=quality(files.verdict, records, shop),
         gate=conditions(files.verdict),
-        drift=drift_section(files.drift or facts_of(records, "detect_drift").child("report").found, files.evidently),
+        drift=drift_section(files.drift, files.evidently),
         customers=customer_examples(records),
         timeline=timeline(outcomes),
         lineage=lineage(files.run, records),
@@ -130,5 +130,6 @@ def _headline(
     if verdict is None:
         return undecided_headline(trained="train_ranker" in records)
     margin = margin_in_words(verdict, shop.k, shop.gate.confidence)
-    stand_in = facts_of(records, "train_ranker").text("baseline")
-    return verdict_headline(verdict, margin, facts_of(records, "propose_promotion"), stand_in)
+    trained = step_facts(records, "train_ranker", TrainingFacts)
+    promotion = step_facts(records, "propose_promotion", PromotionFacts)
+    return verdict_headline(verdict, margin, promotion, trained.baseline if trained else None)

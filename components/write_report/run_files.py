@@ -1,25 +1,46 @@
-"""What a run's folder holds beside its step records."""
+"""The files of a run's folder beside its step records."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from components.contracts.errors import RankloopError
 from components.contracts.verdict import Verdict, read_verdict
+from components.drift.report import DriftReport
 from components.home.storage.documents import read_document
 from components.home.storage.locations import Location, parse_location
-from components.write_report.facts import Facts
+from components.write_report.facts import read_facts
 from components.write_report.run_outline import Records
 
 
 @dataclass(frozen=True)
-class RunFiles:
-    """The run's own description, its verdict, its drift report as JSON, and Evidently's page."""
+class Fingerprint:
+    """What a run depended on, as digests."""
 
-    run: Facts
+    code: str | None = None
+    shop: str | None = None
+    sources: str | None = None
+
+
+@dataclass(frozen=True)
+class RunIdentity:
+    """The fields of ``run.json`` that a report shows."""
+
+    run_id: str | None = None
+    shop: str | None = None
+    pipeline: str | None = None
+    started: str | None = None
+    as_of: str | None = None  # as asked
+    fingerprint: Fingerprint = Fingerprint()
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The run's own description, its verdict, its drift report, and Evidently's page."""
+
+    run: RunIdentity
     verdict: Verdict | None
-    drift: Mapping[str, Any] | None
+    drift: DriftReport | None
     evidently: bytes | None
 
 
@@ -29,9 +50,9 @@ def read_run_files(run: Location, records: Records) -> RunFiles:
     The verdict and the drift report lie where the steps' handles say, else in the run's folder.
     """
     return RunFiles(
-        run=Facts(_json(run / "run.json")),
+        run=read_facts(RunIdentity, _json(run / "run.json")) or RunIdentity(),
         verdict=_verdict(_left(records, "evaluate_ranker", "evaluation") or run / "verdict.json"),
-        drift=_json(_left(records, "detect_drift", "drift") or run / "drift.json"),
+        drift=read_facts(DriftReport, _json(_left(records, "detect_drift", "drift") or run / "drift.json")),
         evidently=_content(run / "evidently.html"),
     )
 

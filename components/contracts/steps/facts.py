@@ -1,7 +1,7 @@
 """The facts of each step: what it tells the report and `rankloop runs` beside its handle and row counts.
 
-A step's record holds them as JSON, without fields that are None. A report is also written after a failure and of older
-runs, so its readers take whatever is missing or of another type as absent (``write_report/facts.py``).
+A step's record holds them as JSON, without fields that are None. A report reads them back, also those of older runs
+(``write_report/facts.py``), so a field that is added needs a default, as do parts that a report can do without.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from components.contracts.example_customers import CustomerExample
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """What came of reading one source."""
+    """The result of reading one source."""
 
     rows_read: int = 0
     rows_new: int = 0
@@ -29,22 +29,22 @@ class SourceFacts:
 class IngestionFacts:
     """Of ``ingest_events``: each source by its name."""
 
-    sources: dict[str, SourceFacts]
+    sources: dict[str, SourceFacts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class NewRows:
-    """New raw rows of one table, and what became of them."""
+    """New raw rows of one table, and how many are clean."""
 
     rows: int
     clean: int
     quarantined: int
-    unusable: int  # of the quarantined, without those that a rule of the shop leaves out
-    reasons: dict[str, int]
-    examples: dict[str, list[str]]
-    without_user: int
-    returns: int
-    values: Mapping[str, Sequence[tuple[str, int]]]  # the commonest ones behind a reason, with their rows
+    unusable: int | None = None  # of the quarantined, without those that a rule of the shop leaves out
+    reasons: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    without_user: int | None = None
+    returns: int | None = None
+    values: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)  # the commonest ones by reason
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class QuarantinedRows:
     reason: str
     rows: int
     examples: list[str]
-    words: str
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,32 +76,66 @@ class EventFacts:
 class DayFacts:
     """Rows of every day of the shop's zone from the first on, and the days without any."""
 
-    first: str | None
-    rows: list[int]
-    empty: list[str]
+    first: str | None = None
+    rows: list[int] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class ReferenceFacts:
     """Shares of events whose item or user is unknown, and rows of items that are not merchandise."""
 
-    unknown_items: float | None
-    unknown_users: float | None
-    not_merchandise_rows: int
+    unknown_items: float | None = None
+    unknown_users: float | None = None
+    not_merchandise_rows: int = 0
+
+
+@dataclass(frozen=True)
+class SnapshotFacts:
+    """Counts of one snapshot table; they are also in the notes of the clean table."""
+
+    rows: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)  # rows set aside
+    examples: dict[str, list[str]] = field(default_factory=dict)  # of these, as JSON
+    bad_cells: dict[str, int] = field(default_factory=dict)  # unreadable optional cells by column
+    cells: dict[str, list[str]] = field(default_factory=dict)  # examples of these
+    implausible_prices: int = 0
+    prices: list[float] = field(default_factory=list)  # examples of these
+    stock: dict[str, int] = field(default_factory=dict)  # the newest rows of items: yes, no, missing, unknown
+    unknown_stock: dict[str, int] = field(default_factory=dict)  # rows by value, the most frequent values
+    unused_rules: dict[str, dict[str, str]] = field(default_factory=dict)  # values without a row, with similar ones
 
 
 @dataclass(frozen=True)
 class ValidationFacts:
-    """Of ``validate_events``: what was new, what was set aside, and what the clean tables hold."""
+    """Of ``validate_events``: new rows, rows set aside, and the content of the clean tables."""
 
-    new: dict[str, NewRows]
-    quarantine: list[QuarantinedRows]
-    events: EventFacts
-    days: DayFacts
-    references: ReferenceFacts
-    tables: dict[str, int]  # rows
-    snapshots: dict[str, dict[str, Any]]  # counts of each snapshot table that was read
-    dropped_sources: dict[str, int]  # rows of sources that the shop file no longer names
+    new: dict[str, NewRows] = field(default_factory=dict)
+    quarantine: list[QuarantinedRows] = field(default_factory=list)
+    events: EventFacts | None = None
+    days: DayFacts = field(default_factory=DayFacts)
+    references: ReferenceFacts = field(default_factory=ReferenceFacts)
+    tables: dict[str, int] = field(default_factory=dict)  # rows
+    snapshots: dict[str, SnapshotFacts] = field(default_factory=dict)  # of each snapshot table with rows
+    dropped_sources: dict[str, int] = field(default_factory=dict)  # rows of sources that the shop file no longer names
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Rows of each bin; there is one edge more than bins."""
+
+    edges: list[float]
+    counts: list[int]
+
+
+@dataclass(frozen=True)
+class ColumnFacts:
+    """The distribution of a column: the missing share, quantiles such as ``50%``, a histogram of its middle 98 %."""
+
+    missing: float | None = None
+    mean: float | None = None
+    quantiles: dict[str, float] = field(default_factory=dict)
+    histogram: Histogram | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +145,7 @@ class ViewFacts:
     rows: int
     entities: int
     columns: int
-    distributions: dict[str, dict[str, Any]]
+    distributions: dict[str, ColumnFacts]
 
 
 @dataclass(frozen=True)
@@ -136,11 +170,11 @@ class OnlineFacts:
 
 @dataclass(frozen=True)
 class RecallFacts:
-    """How many of the wanted items are among the candidates: their number, and shares in all and by source."""
+    """The wanted items: their number, and the share that is among the candidates, in all and by source."""
 
-    relevant: int
-    candidates: float
-    by_source: dict[str, float]
+    relevant: int = 0
+    candidates: float | None = None
+    by_source: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -149,27 +183,27 @@ class SplitFacts:
 
     requests: int
     rows: int
-    slices: dict[str, int]
-    recall: RecallFacts
+    slices: dict[str, int] = field(default_factory=dict)
+    recall: RecallFacts = field(default_factory=RecallFacts)
 
 
 @dataclass(frozen=True)
 class ImpressionFacts:
-    """Requests that the shop logged in the training window, and what was learned from."""
+    """Requests that the shop logged in the training window, and those that the ranker learned from."""
 
     found: int
     requests: int
     rows: int
-    rows_as_served: int
-    left_out: int
+    rows_as_served: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
 class ExamplesFacts:
     """Of ``build_training_set``; ``shortfall`` says why there is too little to train or judge on."""
 
-    outcomes: int
-    splits: dict[str, SplitFacts]
+    outcomes: int = 0
+    splits: dict[str, SplitFacts] = field(default_factory=dict)
     impressions: ImpressionFacts | None = None
     shortfall: str | None = None
 
@@ -240,10 +274,10 @@ class PromotionFacts:
     """Of ``propose_promotion``: what the environment served before and serves now, and why."""
 
     environment: str
-    before: str | None
-    after: str | None
     moved: bool
     reason: str
+    before: str | None = None
+    after: str | None = None
 
 
 @dataclass(frozen=True)

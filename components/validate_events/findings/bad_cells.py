@@ -1,12 +1,12 @@
 """Rows and cells of a snapshot table that cannot be used: counted, with examples, when the table is validated."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
 import duckdb
 
+from components.contracts.steps.facts import SnapshotFacts
 from components.lake.id_sql import means_nobody_sql
 from components.shop.settings import Shop
 from components.validate_events.rows.codes import flag
@@ -18,30 +18,14 @@ COMPARED_VALUES = 2_000  # of a column, with a rule's value that it lacks
 SIMILAR = 0.8  # of difflib's ratio
 
 
-@dataclass(frozen=True)
-class Findings:
-    """Counts of one snapshot table, JSON-able: they stay in the notes of the clean table that came of it."""
-
-    rows: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)  # rows set aside
-    examples: dict[str, list[str]] = field(default_factory=dict)  # of these, as JSON
-    bad_cells: dict[str, int] = field(default_factory=dict)  # unreadable optional cells by column
-    cells: dict[str, list[str]] = field(default_factory=dict)  # of these, what they held
-    implausible_prices: int = 0
-    prices: list[float] = field(default_factory=list)  # of these, examples
-    stock: dict[str, int] = field(default_factory=dict)  # the newest rows of items: yes, no, missing, unknown
-    unknown_stock: dict[str, int] = field(default_factory=dict)  # rows by value, the most frequent values
-    unused_rules: dict[str, dict[str, str]] = field(default_factory=dict)  # values that no row has, beside near ones
-
-
-def measure_snapshot(session: duckdb.DuckDBPyConnection, shop: Shop, table: str, validated: str) -> Findings:
+def measure_snapshot(session: duckdb.DuckDBPyConnection, shop: Shop, table: str, validated: str) -> SnapshotFacts:
     """Count the rows and cells of a validated snapshot table that cannot be used."""
     facts = _reasons(session, validated)
     if table in ("items", "users"):
         facts |= _bad_cells(session, validated)
     if table == "items":
         facts |= _prices(session, shop, validated) | _stock(session, shop, validated) | _rules(session, shop, validated)
-    return Findings(**facts)
+    return SnapshotFacts(**facts)
 
 
 def _reasons(session: duckdb.DuckDBPyConnection, validated: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from components.contracts.steps.facts import (
     NewRows,
     QuarantinedRows,
     ReferenceFacts,
+    SnapshotFacts,
     ValidationFacts,
 )
 from components.contracts.tables import CANONICAL, QUARANTINE
@@ -31,7 +32,7 @@ def quality_facts(
     home: Home,
     counts_by_table: dict[str, ValidationCounts],
     as_of: datetime,
-    snapshots: dict[str, dict[str, Any]],
+    snapshots: dict[str, SnapshotFacts],
     dropped_sources: dict[str, int],
 ) -> ValidationFacts:
     """Describe the clean data at a moment, and the new rows of this run."""

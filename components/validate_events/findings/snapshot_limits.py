@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from components.contracts.steps.facts import SnapshotFacts
 from components.lake.number_signs import number_hint
 from components.shop.settings import Contract, Shop
-from components.validate_events.findings.bad_cells import Findings
 from components.validate_events.findings.limits import is_exceeded, limit_words
 from components.validate_events.findings.reasons import reason_words
 from components.validate_events.snapshots import repeated
@@ -12,7 +12,7 @@ from components.validate_events.snapshots import repeated
 SHOWN = 200  # letters of an example row
 
 
-def snapshot_breaches(shop: Shop, table: str, findings: Findings) -> list[str]:
+def snapshot_breaches(shop: Shop, table: str, findings: SnapshotFacts) -> list[str]:
     """Say in words which limits the rows of a snapshot table exceed."""
     contract, rows = shop.contract, findings.rows
     if rows == 0:
@@ -36,7 +36,7 @@ def snapshot_breaches(shop: Shop, table: str, findings: Findings) -> list[str]:
     return [*breaches, *_bad_cell_breaches(contract, table, findings), *_nothing_in_stock(shop, findings)]
 
 
-def _bad_cell_breaches(contract: Contract, table: str, findings: Findings) -> Iterator[str]:
+def _bad_cell_breaches(contract: Contract, table: str, findings: SnapshotFacts) -> Iterator[str]:
     limit, rows = contract.max_bad_cells, findings.rows
     cells = findings.bad_cells | {"price": findings.bad_cells.get("price", 0) + findings.implausible_prices}
     cells |= {"stock": findings.stock.get("unknown", 0)}
@@ -46,7 +46,7 @@ def _bad_cell_breaches(contract: Contract, table: str, findings: Findings) -> It
             yield f"{table}: {count:,} {words} ({limit_words(limit, 'max_bad_cells')})"
 
 
-def _nothing_in_stock(shop: Shop, findings: Findings) -> Iterator[str]:
+def _nothing_in_stock(shop: Shop, findings: SnapshotFacts) -> Iterator[str]:
     if not findings.stock or findings.stock.get("yes"):
         return
     stock, flag = findings.stock, shop.rules.in_stock_only
@@ -60,7 +60,7 @@ def _nothing_in_stock(shop: Shop, findings: Findings) -> Iterator[str]:
     )
 
 
-def snapshot_warnings(shop: Shop, table: str, findings: Findings) -> Iterator[str]:
+def snapshot_warnings(shop: Shop, table: str, findings: SnapshotFacts) -> Iterator[str]:
     """Say in words which rows, cells and rules of a snapshot table are set aside, unreadable or without effect."""
     if aside := sum(findings.reasons.values()):
         example = next(iter(findings.examples.values()))[0]
@@ -83,7 +83,7 @@ def snapshot_warnings(shop: Shop, table: str, findings: Findings) -> Iterator[st
         yield from _rule_warnings(column, missing)
 
 
-def _remedy(table: str, column: str, findings: Findings) -> str:
+def _remedy(table: str, column: str, findings: SnapshotFacts) -> str:
     if column == "valid_from":
         return f"`{table}.source.time_format` says how times are written"
     hint = number_hint(findings.cells[column])
@@ -94,7 +94,7 @@ def _effect(column: str) -> str:
     return "these rows hold since always" if column == "valid_from" else "they count as missing"
 
 
-def _stock_warnings(shop: Shop, findings: Findings) -> Iterator[str]:
+def _stock_warnings(shop: Shop, findings: SnapshotFacts) -> Iterator[str]:
     flag, rows = shop.rules.in_stock_only, sum(findings.stock.values())
     if unknown := findings.stock.get("unknown"):
         yield (

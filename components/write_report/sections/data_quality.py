@@ -1,18 +1,18 @@
 """The section on data quality: what came in, what was set aside and why, and what the clean data are like."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
+from components.contracts.steps.facts import EventFacts, IngestionFacts, NewRows, SnapshotFacts, ValidationFacts
 from components.shop.settings import Contract
 from components.write_report import formats
-from components.write_report.facts import Facts, as_number, facts_of
+from components.write_report.facts import step_facts
 from components.write_report.plots import Columns, columns
 from components.write_report.run_outline import Records
 
-MOST_FILES = 5  # of one reason that are named
-MOST_BARS = 120  # beyond so many days, rows are shown by week
+MAX_FILES = 5  # of one reason that are named
+MAX_BARS = 120  # beyond so many days, rows are shown by week
 
 
 @dataclass(frozen=True)
@@ -72,88 +72,76 @@ class DataQuality:
 
 def data_quality(records: Records, contract: Contract) -> DataQuality | None:
     """Gather what ingestion and validation recorded; None when neither recorded anything."""
-    ingested, validated = facts_of(records, "ingest_events"), facts_of(records, "validate_events")
-    if not ingested and not validated:
+    ingested = step_facts(records, "ingest_events", IngestionFacts)
+    validated = step_facts(records, "validate_events", ValidationFacts)
+    if ingested is None and validated is None:
         return None
-    rows = validated.child("days").numbers("rows")
-    by_week = len(rows) > MOST_BARS
+    validated = validated or ValidationFacts()
+    events, days, new = validated.events, validated.days, validated.new.get("events")
+    by_week = len(days.rows) > MAX_BARS
     return DataQuality(
         tables=_tables(validated),
-        about=tuple(_about(validated.child("events"))),
+        about=tuple(_about(events)) if events else (),
         reasons=_reasons(validated),
-        limits=tuple(_limits(validated.child("new").child("events"), contract)),
-        days=_days(validated.child("days").text("first"), rows, 7 if by_week else 1),
+        limits=tuple(_limits(new, contract)) if new else (),
+        days=_days(days.first, days.rows, 7 if by_week else 1),
         by_week=by_week,
-        notes=(*_source_notes(ingested), *_clean_notes(validated)),
-        users=validated.child("events").count("users"),
-        items=validated.child("events").count("items"),
+        notes=(*(_source_notes(ingested) if ingested else ()), *_clean_notes(validated)),
+        users=events.users if events else None,
+        items=events.items if events else None,
     )
 
 
-def _tables(validated: Facts) -> tuple[TableRows, ...]:
-    new, sizes, snapshots = validated.child("new"), validated.child("tables"), validated.child("snapshots")
-    names = dict.fromkeys(name for facts in (new, sizes) for name, _ in facts.items())
-    tables = (
-        TableRows(
-            name=name,
-            new=new.child(name).count("rows"),
-            clean=new.child(name).count("clean"),
-            quarantined=new.child(name).count("quarantined") if name in new else _set_aside(snapshots.child(name)),
-            total=sizes.count(name),
-        )
+def _tables(validated: ValidationFacts) -> tuple[TableRows, ...]:
+    names = dict.fromkeys((*validated.new, *validated.tables))
+    tables = [
+        _table(name, validated.new.get(name), validated.tables.get(name), validated.snapshots.get(name))
         for name in names
-    )
+    ]
     return tuple(table for table in tables if table.new or table.total or table.quarantined)
 
 
-def _set_aside(snapshot: Facts) -> int | None:
-    """Return how many rows of a catalogue, customer or promotion table are set aside."""
-    if not snapshot:
-        return None
-    return int(sum(as_number(rows) or 0 for _, rows in snapshot.child("reasons").items()))
+def _table(name: str, new: NewRows | None, total: int | None, snapshot: SnapshotFacts | None) -> TableRows:
+    if new is not None:
+        return TableRows(name, new.rows, new.clean, new.quarantined, total)
+    return TableRows(name, None, None, sum(snapshot.reasons.values()) if snapshot else None, total)
 
 
-def _about(events: Facts) -> Iterator[tuple[str, str]]:
-    first, last = events.text("first"), events.text("last")
-    if first and last:
-        yield "Clean events", f"{formats.count(events.number('rows'))}, {formats.day(first)} to {formats.day(last)}"
-    for key, words in (("users", "Customers"), ("items", "Items met")):
-        if key in events:
-            yield words, formats.count(events.number(key))
-    kinds = [f"{formats.count(as_number(rows))} {formats.words(kind)}" for kind, rows in events.child("types").items()]
-    if kinds:
-        yield "Kinds", ", ".join(kinds)
+def _about(events: EventFacts) -> Iterator[tuple[str, str]]:
+    if events.first and events.last:
+        span = f"{formats.day(events.first)} to {formats.day(events.last)}"
+        yield "Clean events", f"{formats.count(events.rows)}, {span}"
+    yield "Customers", formats.count(events.users)
+    yield "Items met", formats.count(events.items)
+    types = [f"{formats.count(rows)} {formats.words(kind)}" for kind, rows in events.types.items()]
+    if types:
+        yield "Kinds", ", ".join(types)
 
 
-def _reasons(validated: Facts) -> tuple[Quarantined, ...]:
-    found = [
-        Quarantined(
-            table=each.text("table") or "events",
-            reason=each.text("words", "reason") or "unknown",
-            rows=each.count("rows") or 0,
-            example=next(iter(each.texts("examples")), None),
-        )
-        for each in validated.children("quarantine", "reason")
+def _reasons(validated: ValidationFacts) -> tuple[Quarantined, ...]:
+    reasons = [
+        Quarantined(each.table, each.words or each.reason, each.rows, next(iter(each.examples), None))
+        for each in validated.quarantine
+        if each.rows
     ]
-    return tuple(sorted((each for each in found if each.rows), key=lambda each: -each.rows))
+    return tuple(sorted(reasons, key=lambda each: -each.rows))
 
 
-def _limits(new: Facts, contract: Contract) -> Iterator[Limit]:
+def _limits(new: NewRows, contract: Contract) -> Iterator[Limit]:
     """Compare this run's new events with the limits that the shop file sets; a limit of 100 % is none."""
-    rows = new.number("rows")
-    if not rows:
+    if not new.rows:
         return
+    unusable = new.quarantined if new.unusable is None else new.unusable
     watched = (
-        ("New rows set aside", ("unusable", "quarantined"), contract.max_quarantined),
-        ("New rows without a customer", ("without_user",), contract.max_missing_users),
+        ("New rows set aside", unusable, contract.max_quarantined),
+        ("New rows without a customer", new.without_user, contract.max_missing_users),
     )
-    for name, keys, limit in watched:
-        count = new.number(*keys)
+    for name, count, limit in watched:
         if count is not None and limit < 1:
-            yield Limit(name, count / rows, max(limit, min(contract.tolerated_rows / rows, 1.0)))
+            yield Limit(name, count / new.rows, max(limit, min(contract.tolerated_rows / new.rows, 1.0)))
 
 
-def _days(first: str | None, rows: tuple[float, ...], width: int) -> Columns | None:
+def _days(first: str | None, rows: Sequence[int], width: int) -> Columns | None:
     """Return rows by ``width`` days; ``first`` is the ISO day of the first value."""
     start = _date(first)
     if start is None or not rows:
@@ -174,55 +162,49 @@ def _date(text: str | None) -> date | None:
         return None
 
 
-def _source_notes(ingested: Facts) -> Iterator[str]:
-    for source in ingested.children("sources"):
-        name = source.text("name") or "source"
-        if repeated := source.count("rows_repeated"):
-            yield f"{formats.count(repeated)} rows of {name} were known already and are counted once."
-        if times := source.texts("times"):
-            yield f"Times of {name} were read: {', '.join(times)}."
-        if unused := source.texts("unmapped"):
-            yield f"Columns of {name} that the shop file does not use: {', '.join(unused)}."
-        if grown := source.texts("new_columns"):
-            yield f"Columns of {name} that are new since the last run: {', '.join(grown)}."
-        if files := source.child("left_out").items():
-            yield f"Files of {name} that are no data and were left out: {_listed_files(files)}."
+def _source_notes(ingested: IngestionFacts) -> Iterator[str]:
+    for name, source in ingested.sources.items():
+        if source.rows_repeated:
+            yield f"{formats.count(source.rows_repeated)} rows of {name} were known already and are counted once."
+        if source.times:
+            yield f"Times of {name} were read: {', '.join(source.times)}."
+        if source.unmapped:
+            yield f"Columns of {name} that the shop file does not use: {', '.join(source.unmapped)}."
+        if source.new_columns:
+            yield f"Columns of {name} that are new since the last run: {', '.join(source.new_columns)}."
+        if source.left_out:
+            yield f"Files of {name} that are no data and were left out: {_listed_files(source.left_out)}."
 
 
-def _listed_files(files: Sequence[tuple[str, Any]]) -> str:
+def _listed_files(reasons: Mapping[str, str]) -> str:
     """Name files by reason, the first ones of each."""
     by_reason: dict[str, list[str]] = {}
-    for file, reason in files:
-        by_reason.setdefault(str(reason), []).append(file)
+    for file, reason in reasons.items():
+        by_reason.setdefault(reason, []).append(file)
     return "; ".join(f"{_first_files(named)} ({reason})" for reason, named in by_reason.items())
 
 
 def _first_files(named: Sequence[str]) -> str:
-    more = len(named) - MOST_FILES
-    return f"{', '.join(named[:MOST_FILES])}{f' and {formats.count(more)} more' if more > 0 else ''}"
+    more = len(named) - MAX_FILES
+    return f"{', '.join(named[:MAX_FILES])}{f' and {formats.count(more)} more' if more > 0 else ''}"
 
 
-def _clean_notes(validated: Facts) -> Iterator[str]:
-    references = validated.child("references")
-    for key, words in (
-        ("unknown_items", "are of an item that the catalogue lacks"),
-        ("unknown_users", "are of a customer of whom nothing else is known"),
-    ):
-        if share := references.number(key):
-            yield f"{formats.share(share)} of the clean events {words}."
-    for name, each in validated.child("dropped_sources").items():
-        if left_out := as_number(each):
-            yield f"{formats.count(left_out)} rows of {name} are left out: the shop file no longer names that source."
-    if rows := references.count("not_merchandise_rows"):
+def _clean_notes(validated: ValidationFacts) -> Iterator[str]:
+    references = validated.references
+    if references.unknown_items:
+        yield f"{formats.share(references.unknown_items)} of the clean events are of an item that the catalogue lacks."
+    if references.unknown_users:
+        of_users = formats.share(references.unknown_users)
+        yield f"{of_users} of the clean events are of a customer of whom nothing else is known."
+    for name, rows in validated.dropped_sources.items():
+        if rows:
+            yield f"{formats.count(rows)} rows of {name} are left out: the shop file no longer names that source."
+    if rows := references.not_merchandise_rows:
         yield f"{formats.count(rows)} events are of items that are not merchandise and are never recommended."
-    empty = validated.child("days").texts("empty")
-    if empty:
+    if empty := validated.days.empty:
         named = ", ".join(formats.day(day) for day in empty[:5])
-        found = "1 day has" if len(empty) == 1 else f"{formats.count(len(empty))} days have"
-        yield f"{found} no event: {named}{' and others' if len(empty) > 5 else ''}."
-    missing = [
-        (name, share) for name, each in validated.child("events").child("missing").items() if (share := as_number(each))
-    ]
-    for name, share in missing:
-        if share < 1:
+        days = "1 day has" if len(empty) == 1 else f"{formats.count(len(empty))} days have"
+        yield f"{days} no event: {named}{' and others' if len(empty) > 5 else ''}."
+    for name, share in validated.events.missing.items() if validated.events else ():
+        if 0 < share < 1:
             yield f"{formats.title(name)} is missing in {formats.share(share)} of the clean events."

@@ -2,15 +2,15 @@
 
 import base64
 import gzip
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from components.drift.kinds import ColumnKind
+from components.drift.report import ColumnDrift, DriftReport, Measure, TableDrift, Verdict
 from components.write_report import formats
-from components.write_report.facts import Facts
 
 CALM_COLUMNS_SHOWN = 12
-_VERDICTS = {"drifted": "Drifted", "stable": "Stable", "too_small": "Too small to judge"}
+_VERDICTS = {Verdict.DRIFTED: "Drifted", Verdict.STABLE: "Stable", Verdict.TOO_SMALL: "Too small to judge"}
+_TONES = {Verdict.DRIFTED: "bad", Verdict.STABLE: "good", Verdict.TOO_SMALL: "held"}
 
 
 @dataclass(frozen=True)
@@ -66,75 +66,60 @@ class DriftSection:
     evidently: str | None
 
 
-def drift_section(report: Mapping[str, Any] | None, evidently: bytes | None) -> DriftSection | None:
-    """Gather a drift report in its JSON form (``DriftReport.to_dict``); None when nothing was compared."""
-    facts = Facts(report)
-    if not facts:
+def drift_section(report: DriftReport | None, evidently: bytes | None) -> DriftSection | None:
+    """Gather a drift report; None when nothing was compared."""
+    if report is None:
         return None
-    verdict = facts.text("verdict") or "too_small"
     return DriftSection(
-        verdict=_VERDICTS.get(verdict, formats.title(verdict)),
-        tone=_tone(verdict),
-        reasons=facts.texts("reasons"),
-        quality=facts.child("quality").text("reason"),
-        tables=tuple(_table(each) for each in facts.children("tables")),
+        verdict=_VERDICTS[report.verdict],
+        tone=_TONES[report.verdict],
+        reasons=report.reasons,
+        quality=report.quality.reason if report.quality else None,
+        tables=tuple(_table(each) for each in report.tables),
         evidently=_packed(evidently) if evidently else None,
     )
 
 
-def _table(found: Facts) -> TableLines:
-    ordered = sorted(
-        found.children("columns", "column"), key=lambda each: (-_nearness(each), each.text("column") or "")
-    )
+def _table(table: TableDrift) -> TableLines:
+    ordered = sorted(table.columns, key=lambda column: (-_nearness(column), column.column))
     lines = [_line(column) for column in ordered]
     shown = max(CALM_COLUMNS_SHOWN, sum(line.tone == "bad" for line in lines))
     return TableLines(
-        name=formats.title(found.text("name") or "data"),
-        reason=found.text("reason") or "",
-        categories=bool(ordered) and all(each.text("kind") == "categorical" for each in ordered),
-        reference_rows=found.count("reference_rows"),
-        live_rows=found.count("live_rows"),
+        name=formats.title(table.name),
+        reason=table.reason,
+        categories=bool(ordered) and all(column.kind is ColumnKind.CATEGORICAL for column in ordered),
+        reference_rows=table.reference_rows,
+        live_rows=table.live_rows,
         shown=tuple(lines[:shown]),
         folded=tuple(lines[shown:]),
     )
 
 
-def _nearness(column: Facts) -> float:
-    """How far the worst statistic is along the way to its limit; drifted columns first."""
-    ways = [
-        value / limit
-        for each in column.children("measures")
-        if (value := each.number("value")) is not None and (limit := each.number("limit"))
-    ]
-    return max(ways, default=0.0) + (1e9 if column.text("verdict") == "drifted" else 0.0)
+def _nearness(column: ColumnDrift) -> float:
+    """Return the largest ratio of a statistic to its limit; drifted columns come first."""
+    return column.score + (1e9 if column.verdict is Verdict.DRIFTED else 0.0)
 
 
-def _line(column: Facts) -> ColumnLine:
-    measures = {each.text("name"): each for each in column.children("measures")}
-    verdict = column.text("verdict") or "too_small"
+def _line(column: ColumnDrift) -> ColumnLine:
+    measures = {measure.name: measure for measure in column.measures}
     return ColumnLine(
-        name=column.text("column", "name") or "",
-        verdict=_VERDICTS.get(verdict, verdict),
-        tone=_tone(verdict),
+        name=column.column,
+        verdict=_VERDICTS[column.verdict],
+        tone=_TONES[column.verdict],
         psi=_statistic(measures.get("psi")),
         ks=_statistic(measures.get("ks")),
         new=_statistic(measures.get("new_category_share")),
         vanished=_statistic(measures.get("vanished_category_share")),
-        missing=(formats.share(column.number("reference_missing")), formats.share(column.number("live_missing"))),
-        medians=(formats.number(column.number("reference_median")), formats.number(column.number("live_median"))),
+        missing=(formats.share(column.reference_missing), formats.share(column.live_missing)),
+        medians=(formats.number(column.reference_median), formats.number(column.live_median)),
     )
 
 
-def _statistic(found: Facts | None) -> Statistic | None:
-    value, limit = (found.number("value"), found.number("limit")) if found else (None, None)
-    if value is None or limit is None:
+def _statistic(measure: Measure | None) -> Statistic | None:
+    if measure is None:
         return None
-    width = 100.0 if limit <= 0 else min(100.0, 100 * value / limit)
-    return Statistic(f"{value:.2f}", f"{limit:.2f}", value > 0 and value >= limit, round(width, 1))
-
-
-def _tone(verdict: str) -> str:
-    return {"drifted": "bad", "stable": "good"}.get(verdict, "held")
+    width = 100.0 if measure.limit <= 0 else min(100.0, 100 * measure.value / measure.limit)
+    return Statistic(f"{measure.value:.2f}", f"{measure.limit:.2f}", measure.exceeded, round(width, 1))
 
 
 def _packed(page: bytes) -> str:

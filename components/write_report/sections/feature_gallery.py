@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from components.contracts.steps.facts import ColumnFacts, FeatureFacts, ViewFacts
 from components.write_report import formats
-from components.write_report.facts import Facts, facts_of
+from components.write_report.facts import step_facts
 from components.write_report.plots import Columns, columns
 from components.write_report.run_outline import Records
 
@@ -45,28 +46,30 @@ class FeatureGallery:
 
 def feature_gallery(records: Records) -> FeatureGallery | None:
     """Gather the distributions that feature building recorded; None when there are none."""
-    facts = facts_of(records, "build_features")
-    views = tuple(_view(each) for each in facts.children("views"))
+    features = step_facts(records, "build_features", FeatureFacts)
+    if features is None:
+        return None
+    views = tuple(_view(name, view) for name, view in features.views.items())
     views = tuple(view for view in views if view.cards)
-    return FeatureGallery(views, len(facts.texts("days")), len(facts.texts("computed"))) if views else None
+    return FeatureGallery(views, len(features.days), len(features.computed)) if views else None
 
 
-def _view(found: Facts) -> ViewCards:
-    cards = tuple(_card(each) for each in found.children("distributions") if each.text("name") not in NOT_SHOWN)
-    return ViewCards(found.text("name") or "", found.count("entities"), cards)
+def _view(name: str, view: ViewFacts) -> ViewCards:
+    cards = tuple(_card(column, facts) for column, facts in view.distributions.items() if column not in NOT_SHOWN)
+    return ViewCards(name, view.entities, cards)
 
 
-def _card(found: Facts) -> FeatureCard:
-    histogram = found.child("histogram")
+def _card(name: str, column: ColumnFacts) -> FeatureCard:
+    histogram = column.histogram
     return FeatureCard(
-        name=found.text("name") or "",
-        missing=found.number("missing"),
-        median=found.child("quantiles").number("50%"),
-        bars=_bars(histogram.numbers("edges"), histogram.numbers("counts")),
+        name=name,
+        missing=column.missing,
+        median=column.quantiles.get("50%"),
+        bars=_bars(histogram.edges, histogram.counts) if histogram else None,
     )
 
 
-def _bars(edges: tuple[float, ...], counts: tuple[float, ...]) -> Columns | None:
+def _bars(edges: list[float], counts: list[int]) -> Columns | None:
     if not counts or len(edges) != len(counts) + 1:
         return None
     labels = [

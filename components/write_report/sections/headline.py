@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from components.contracts.steps.facts import PromotionFacts
 from components.contracts.verdict import Verdict
 from components.write_report import formats
-from components.write_report.facts import Facts
 from components.write_report.run_outline import StepOutcome
 from components.write_report.sections.quality import label
 
@@ -32,7 +32,7 @@ def failure_headline(failed: StepOutcome | None, log: str) -> Headline:
     conclusion = f"The run stopped at “{formats.title(failed.name)}”"
     if failed.end == "interrupted":
         why = f"The step {failed.name} was cut off while it was at work; it left no error of its own."
-        return Headline("bad", conclusion, why, "Run it again: finished work is kept, the rest is taken up anew.")
+        return Headline("bad", conclusion, why, "Run it again: finished work is kept, the rest is done then.")
     error = failed.error or "The step left no message."
     if error.startswith("unexpected "):
         next_step = f"This is a fault in the program rather than in the data. {log} holds the details; report it."
@@ -41,7 +41,7 @@ def failure_headline(failed: StepOutcome | None, log: str) -> Headline:
     return Headline("bad", conclusion, error, next_step)
 
 
-def verdict_headline(verdict: Verdict, margin: str, promotion: Facts, stand_in: str | None) -> Headline:
+def verdict_headline(verdict: Verdict, margin: str, promotion: PromotionFacts | None, stand_in: str | None) -> Headline:
     """Say whether the new ranker goes live.
 
     ``margin`` is its lead over the best simple rule, in words; ``stand_in`` is the simple rule that was sealed because
@@ -56,11 +56,14 @@ def verdict_headline(verdict: Verdict, margin: str, promotion: Facts, stand_in: 
     if not verdict.promote:
         conditions = f"{len(refused)} of the gate's {len(verdict.checks)} conditions {_hold(len(refused))}:"
         return Headline("held", "Keep what is live", conditions, "Nothing live has changed.", refused, margin)
-    environment = promotion.text("environment") or "local"
-    live = f"It is live now in “{environment}”; “rankloop rollback” takes it back."
-    moved = promotion.flag("moved")
-    next_step = live if moved else promotion.text("reason") or "“rankloop promote” makes it live."
-    return Headline("good", "The new ranker deserves to go live", margin, formats.sentence(next_step))
+    next_step = formats.sentence(_after_promotion(promotion))
+    return Headline("good", "The new ranker deserves to go live", margin, next_step)
+
+
+def _after_promotion(promotion: PromotionFacts | None) -> str:
+    if promotion is not None and promotion.moved:
+        return f"It is live now in “{promotion.environment}”; “rankloop rollback” takes it back."
+    return (promotion and promotion.reason) or "“rankloop promote” makes it live."
 
 
 def _without_evidence(verdict: Verdict) -> str:
@@ -93,9 +96,9 @@ def margin_in_words(verdict: Verdict, k: int, confidence: float) -> str:
         f"“{label(best.name).lower()}”: NDCG@{k} {formats.score(challenger.ndcg.mean)} "
         f"against {formats.score(best.ndcg.mean)}."
     )
-    found = next((each for each in verdict.comparisons if each.against == best.name and each.slice is None), None)
-    if found is None:
+    comparison = next((each for each in verdict.comparisons if each.against == best.name and not each.slice), None)
+    if comparison is None:
         return sentence
-    bounds = f"{formats.difference(found.difference.low)} and {formats.difference(found.difference.high)}"
+    bounds = f"{formats.difference(comparison.difference.low)} and {formats.difference(comparison.difference.high)}"
     certainty = f"{formats.number(100 * confidence)}{formats.NARROW}%"
     return f"{sentence} The difference lies between {bounds} with {certainty} confidence."

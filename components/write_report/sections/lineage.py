@@ -1,10 +1,10 @@
-"""The section on lineage: exactly which data, code and model this run stands for."""
+"""The section on lineage: exactly which data, code and model belong to this run."""
 
 from dataclasses import dataclass
 
 from components.contracts.handles import Handle
 from components.contracts.steps.declared import STEPS
-from components.write_report.facts import Facts
+from components.write_report.run_files import RunIdentity
 from components.write_report.run_outline import Records
 
 _RUN = {"run_id": "Run", "shop": "Shop", "pipeline": "Pipeline", "started": "Started", "as_of": "As of, as asked"}
@@ -30,11 +30,11 @@ class Lineage:
     produced: tuple[Produced, ...]
 
 
-def lineage(run: Facts, records: Records) -> Lineage | None:
+def lineage(run: RunIdentity, records: Records) -> Lineage | None:
     """Gather identities; None when nothing is known."""
-    identity = [(words, text) for key, words in _RUN.items() if (text := run.text(key))]
-    fingerprint = run.child("fingerprint")
-    identity += [(words, text) for key, words in _FINGERPRINT.items() if (text := fingerprint.text(key))]
+    fields = [(words, getattr(run, key)) for key, words in _RUN.items()]
+    fields += [(words, getattr(run.fingerprint, key)) for key, words in _FINGERPRINT.items()]
+    identity = [(words, text) for words, text in fields if text]
     produced = tuple(
         _produced(step.name, handle)
         for step in STEPS

@@ -1,15 +1,17 @@
 """The model card: what the ranker learned from, with which parameters, and what it relies on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from components.contracts.steps.facts import ExamplesFacts, ImpressionFacts, PublicationFacts, SplitFacts, TrainingFacts
 from components.shop.settings import Shop
 from components.write_report import formats
-from components.write_report.facts import Facts, as_number, facts_of
+from components.write_report.facts import read_facts, step_facts
 from components.write_report.plots import LinePlot, line_plot
 from components.write_report.run_outline import Records
 
-MOST_GAINS = 20
+MAX_GAINS = 20
 Pairs = Iterator[tuple[str, str]]
 _SPLITS = {"train": "Learned from", "validation": "Tuned on", "heldout": "Judged on"}
 
@@ -57,80 +59,98 @@ class ModelCard:
 
 def model_card(records: Records, shop: Shop) -> ModelCard | None:
     """Gather what building examples, training and sealing recorded; None when none of them ran."""
-    examples = facts_of(records, "build_training_set")
-    trained = facts_of(records, "train_ranker") or facts_of(records, "publish_bundle").child("training")
-    if not (examples or trained):
+    examples = step_facts(records, "build_training_set", ExamplesFacts)
+    training = _training(records)
+    if examples is None and training is None:
         return None
-    rounds = tuple((name, int(each)) for name, each in trained.child("rounds").items() if as_number(each))
-    end = formats.in_zone(trained.text("train_end"), shop.zone)
-    window = f"history up to {formats.day(end)}" if end else None
+    examples = examples or ExamplesFacts()
+    window = _window(training, shop)
     return ModelCard(
         facts=(
-            *_learned_from(trained, window),
-            *_logged(examples.child("impressions")),
-            *_validation(trained, shop.k),
-            *_identity(records, trained),
+            *(_learned_from(training, window) if training else ()),
+            *(_logged(examples.impressions) if examples.impressions else ()),
+            *(_validation(training, shop.k) if training else ()),
+            *_identity(records, training),
         ),
-        splits=tuple(_split(each) for each in examples.children("splits")),
+        splits=tuple(_split(name, split) for name, split in examples.splits.items()),
         sources=_sources(examples),
-        parameters=tuple((name, _parameter(value)) for name, value in trained.child("parameters").items()),
-        curve=_curve(trained, rounds),
-        rounds=rounds,
-        gains=_gains(trained),
-        features=trained.count("features") or 0,
+        parameters=tuple((name, _parameter(value)) for name, value in _optional(training, "parameters").items()),
+        curve=_curve(training) if training else None,
+        rounds=_rounds(training),
+        gains=_shares(_optional(training, "importance"))[:MAX_GAINS],
+        features=training.features if training else 0,
         window=window,
-        baseline=trained.text("baseline"),
-        shortfall=trained.text("reason") or examples.text("shortfall"),
+        baseline=training.baseline if training else None,
+        shortfall=(training and training.reason) or examples.shortfall,
     )
 
 
-def _learned_from(trained: Facts, window: str | None) -> Pairs:
+def _training(records: Records) -> TrainingFacts | None:
+    """Return the facts of training: the step's own, or those that the bundle's card repeats."""
+    if trained := step_facts(records, "train_ranker", TrainingFacts):
+        return trained
+    published = step_facts(records, "publish_bundle", PublicationFacts)
+    return read_facts(TrainingFacts, published.training) if published else None
+
+
+def _window(training: TrainingFacts | None, shop: Shop) -> str | None:
+    end = formats.in_zone(training.train_end, shop.zone) if training else None
+    return f"history up to {formats.day(end)}" if end else None
+
+
+def _optional(training: TrainingFacts | None, name: str) -> dict[str, Any]:
+    """Return a mapping of the facts that only a trained ranker has; empty without it."""
+    return (training and getattr(training, name)) or {}
+
+
+def _rounds(training: TrainingFacts | None) -> tuple[tuple[str, int], ...]:
+    return tuple((name, rounds) for name, rounds in _optional(training, "rounds").items() if rounds)
+
+
+def _learned_from(training: TrainingFacts, window: str | None) -> Pairs:
     yield from _given("Window", window)
-    for part in ("train", "validation"):
-        requests, rows = trained.number(f"{part}_requests"), trained.number(f"{part}_rows")
-        size = f"{formats.count(requests)} requests" + (f", {formats.count(rows)} rows" if rows else "")
-        yield from _given(_SPLITS[part], size if requests else None)
+    if training.train_requests:
+        rows = f", {formats.count(training.train_rows)} rows" if training.train_rows else ""
+        yield _SPLITS["train"], f"{formats.count(training.train_requests)} requests{rows}"
+    if training.validation_requests:
+        yield _SPLITS["validation"], f"{formats.count(training.validation_requests)} requests"
 
 
-def _logged(impressions: Facts) -> Pairs:
-    """Tell of the requests that the shop logged in the training window, if it logs any."""
-    found, used, rows = (impressions.number(key) for key in ("found", "requests", "rows"))
-    if found is None:
-        return
-    yield "Logged requests", f"{formats.count(found)} in the window, {formats.count(used)} learned from"
+def _logged(impressions: ImpressionFacts) -> Pairs:
+    """Describe the requests that the shop logged in the training window."""
+    used, rows = impressions.requests, impressions.rows
+    yield "Logged requests", f"{formats.count(impressions.found)} in the window, {formats.count(used)} learned from"
     if used and rows:
-        served = formats.share((impressions.number("rows_as_served") or 0) / rows)
+        served = formats.share(impressions.rows_as_served / rows)
         yield "Logged rows", f"{formats.count(rows)}, {served} with the features as they were served"
 
 
-def _split(found: Facts) -> SplitSize:
-    name = found.text("name") or ""
-    held = found.child("recall").number("candidates")
-    return SplitSize(_SPLITS.get(name, formats.title(name)), found.count("requests"), found.count("rows"), held)
+def _split(name: str, split: SplitFacts) -> SplitSize:
+    return SplitSize(_SPLITS.get(name, formats.title(name)), split.requests, split.rows, split.recall.candidates)
 
 
-def _sources(examples: Facts) -> tuple[Share, ...]:
-    """Return how many of the wanted items each candidate source finds in the held-out weeks, best first."""
-    by_source = examples.child("splits").child("heldout").child("recall").child("by_source")
-    return _shares([(name, value) for name, each in by_source.items() if (value := as_number(each))])
+def _sources(examples: ExamplesFacts) -> tuple[Share, ...]:
+    """Return the share of the wanted items that each candidate source finds in the held-out weeks, best first."""
+    heldout = examples.splits.get("heldout")
+    return _shares(heldout.recall.by_source) if heldout else ()
 
 
-def _shares(found: list[tuple[str, float]]) -> tuple[Share, ...]:
-    found = sorted(found, key=lambda each: -each[1])
-    return tuple(Share(name, value, round(100 * value / found[0][1], 2)) for name, value in found)
+def _shares(shares: Mapping[str, float]) -> tuple[Share, ...]:
+    ordered = sorted(((name, share) for name, share in shares.items() if share), key=lambda each: -each[1])
+    return tuple(Share(name, share, round(100 * share / ordered[0][1], 2)) for name, share in ordered)
 
 
-def _validation(trained: Facts, k: int) -> Pairs:
-    baselines = [value for _, each in trained.child("validation_baselines").items() if (value := as_number(each))]
-    beside = f" (best simple rule {formats.score(max(baselines))})" if baselines else ""
-    own = trained.number("validation_ndcg")
-    yield from _given(f"NDCG@{k} on the validation weeks", f"{formats.score(own)}{beside}" if own is not None else None)
+def _validation(training: TrainingFacts, k: int) -> Pairs:
+    baselines = [score for score in training.validation_baselines.values() if score]
+    best = f" (best simple rule {formats.score(max(baselines))})" if baselines else ""
+    if training.validation_ndcg is not None:
+        yield f"NDCG@{k} on the validation weeks", f"{formats.score(training.validation_ndcg)}{best}"
 
 
-def _identity(records: Records, trained: Facts) -> Pairs:
-    rounds = [f"{each} ({name})" for name, each in trained.child("rounds").items()]
+def _identity(records: Records, training: TrainingFacts | None) -> Pairs:
+    rounds = [f"{count} ({name})" for name, count in _optional(training, "rounds").items()]
     yield from _given("Trees", ", ".join(rounds))
-    yield from _given("Features", trained.text("features"))
+    yield from _given("Features", str(training.features) if training else None)
     for step in ("publish_bundle", "train_ranker"):
         handle = records[step].handles.get("bundle") if step in records else None
         if handle is not None:
@@ -146,17 +166,9 @@ def _given(name: str, value: str | None) -> Pairs:
 
 
 def _parameter(value: object) -> str:
-    found = as_number(value)
-    return str(value) if found is None else formats.number(found)
+    return formats.number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
-def _curve(trained: Facts, rounds: tuple[tuple[str, int], ...]) -> LinePlot | None:
-    curve = trained.child("curve")
-    names = sorted((name for name, _ in curve.items()), key=lambda name: name != "rank")
-    return line_plot([(name, curve.numbers(name)) for name in names], formats.score, dict(rounds))
-
-
-def _gains(trained: Facts) -> tuple[Share, ...]:
-    """Return the features with the largest shares of gain."""
-    shares = [(name, gain) for name, each in trained.child("importance").items() if (gain := as_number(each))]
-    return _shares(shares)[:MOST_GAINS]
+def _curve(training: TrainingFacts) -> LinePlot | None:
+    lines = sorted((training.curve or {}).items(), key=lambda line: line[0] != "rank")
+    return line_plot([(name, tuple(scores)) for name, scores in lines], formats.score, dict(_rounds(training)))

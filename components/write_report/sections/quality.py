@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from math import isfinite
 from zoneinfo import ZoneInfo
 
+from components.contracts.steps.facts import EvaluationFacts, TrainingFacts
 from components.contracts.verdict import Comparison, Contender, Verdict
 from components.shop.settings import Shop
 from components.write_report import formats
-from components.write_report.facts import Facts, facts_of
+from components.write_report.facts import step_facts
 from components.write_report.plots import Axis, DotPlot, dot_plot, interval_axis
 from components.write_report.run_outline import Records
 
@@ -102,9 +103,10 @@ def quality(verdict: Verdict | None, records: Records, shop: Shop) -> Quality | 
     """Gather the contenders' scores; None before anything was judged."""
     if verdict is None:
         return None
-    evaluation = facts_of(records, "evaluate_ranker")
-    trained = facts_of(records, "train_ranker").text("baseline") is None
-    scored = [each for each in verdict.contenders if trained or each.name != "challenger"]
+    evaluation = step_facts(records, "evaluate_ranker", EvaluationFacts)
+    training = step_facts(records, "train_ranker", TrainingFacts)
+    has_ranker = training is None or training.baseline is None
+    scored = [each for each in verdict.contenders if has_ranker or each.name != "challenger"]
     contenders = sorted(scored, key=lambda each: (_LEAD.get(each.name, 2), -each.ndcg.mean))
     plot = dot_plot([(label(c.name), role(c, verdict), c.ndcg) for c in contenders], formats.score)
     if plot is None:
@@ -117,7 +119,7 @@ def quality(verdict: Verdict | None, records: Records, shop: Shop) -> Quality | 
         rows=_rows(contenders, keys, verdict),
         slices=_slices(contenders, verdict),
         week_columns=tuple(label(each.name) for each in compared(contenders, verdict)),
-        weeks=_weeks(evaluation, contenders, verdict, shop.zone),
+        weeks=_weeks(_week_scores(evaluation), contenders, verdict, shop.zone),
         set_aside=verdict.set_aside,
         sizes=_sizes(evaluation),
     )
@@ -136,9 +138,9 @@ def role(contender: Contender, verdict: Verdict) -> str:
 
 
 def _measured(contenders: list[Contender]) -> list[str]:
-    found = dict.fromkeys(key for contender in contenders for key in contender.metrics)
-    known = [key for key in _MEASURES if key in found and key != "ndcg"]
-    return ["ndcg", *known, *(key for key in found if key not in _MEASURES and not _is_ndcg(key))]
+    keys = dict.fromkeys(key for contender in contenders for key in contender.metrics)
+    known = [key for key in _MEASURES if key in keys and key != "ndcg"]
+    return ["ndcg", *known, *(key for key in keys if key not in _MEASURES and not _is_ndcg(key))]
 
 
 def _is_ndcg(key: str) -> bool:
@@ -146,9 +148,9 @@ def _is_ndcg(key: str) -> bool:
 
 
 def _rows(contenders: list[Contender], keys: list[str], verdict: Verdict) -> tuple[Row, ...]:
-    most = {key: max((_value(each, key) for each in contenders), default=0.0) for key in keys}
+    highest = {key: max((_value(each, key) for each in contenders), default=0.0) for key in keys}
     return tuple(
-        Row(label(each.name), role(each, verdict), tuple(_cell(each, key, most[key]) for key in keys))
+        Row(label(each.name), role(each, verdict), tuple(_cell(each, key, highest[key]) for key in keys))
         for each in contenders
     )
 
@@ -157,24 +159,25 @@ def _value(contender: Contender, key: str) -> float:
     return contender.ndcg.mean if key == "ndcg" else contender.metrics.get(key, float("-inf"))
 
 
-def _cell(contender: Contender, key: str, most: float) -> Cell:
+def _cell(contender: Contender, key: str, highest: float) -> Cell:
     value = _value(contender, key)
     written = formats.share if key in _SHARES else formats.number if key == "novelty" else formats.score
     bounds = contender.ndcg if key == "ndcg" else contender.intervals.get(key)
     interval = f"{written(bounds.low)} to {written(bounds.high)}" if bounds else None
-    return Cell(written(value), interval, best=value == most and value > 0)
+    return Cell(written(value), interval, best=value == highest and value > 0)
 
 
 def _differences(verdict: Verdict) -> DotPlot | None:
     """Return the challenger's paired differences from the champion and the best baseline, with zero on the axis."""
-    found = [
+    differences = [
         (f"over {label(each.against).lower()}", "challenger", each.difference)
         for each in verdict.comparisons
         if each.slice is None and each.against in ("champion", verdict.best_baseline)
     ]
-    if not found:
+    if not differences:
         return None
-    return dot_plot(found, formats.difference, interval_axis((each for _, _, each in found), formats.difference, True))
+    axis = interval_axis((each for _, _, each in differences), formats.difference, True)
+    return dot_plot(differences, formats.difference, axis)
 
 
 def _slices(contenders: list[Contender], verdict: Verdict) -> tuple[Slice, ...]:
@@ -191,11 +194,11 @@ def _slices(contenders: list[Contender], verdict: Verdict) -> tuple[Slice, ...]:
 def _slice(name: str, shown: list[Contender], verdict: Verdict, scale: Axis) -> Slice:
     dots = [(label(each.name), role(each, verdict), each.slices[name]) for each in shown if name in each.slices]
     users = next((each.slice_users[name] for each in shown if name in each.slice_users), None)
-    found = next((each for each in verdict.comparisons if each.slice == name), None)
+    comparison = next((each for each in verdict.comparisons if each.slice == name), None)
     return Slice(
         _SLICES.get(name, formats.title(name)),
         users,
-        _lead(found) if found else None,
+        _lead(comparison) if comparison else None,
         dot_plot(dots, formats.score, scale),
     )
 
@@ -205,28 +208,33 @@ def _slice_order(name: str) -> tuple[int, str]:
     return (known.index(name) if name in known else len(known), name)
 
 
-def _lead(found: Comparison) -> str:
-    mean, low, high = (
-        formats.difference(each) for each in (found.difference.mean, found.difference.low, found.difference.high)
-    )
-    return f"over {label(found.against).lower()}: {mean} ({low} to {high})"
+def _lead(comparison: Comparison) -> str:
+    difference = comparison.difference
+    mean, low, high = (formats.difference(each) for each in (difference.mean, difference.low, difference.high))
+    return f"over {label(comparison.against).lower()}: {mean} ({low} to {high})"
 
 
-def _weeks(evaluation: Facts, contenders: list[Contender], verdict: Verdict, zone: ZoneInfo) -> tuple[Week, ...]:
+def _week_scores(evaluation: EvaluationFacts | None) -> dict[str, dict[str, float]]:
+    return (evaluation and evaluation.weeks) or {}
+
+
+def _weeks(
+    weeks: dict[str, dict[str, float]], contenders: list[Contender], verdict: Verdict, zone: ZoneInfo
+) -> tuple[Week, ...]:
     """Return the scores of each held-out week, and the challenger's lead over the best baseline in it."""
     names = [each.name for each in compared(contenders, verdict)]
-    found = []
-    for week in evaluation.children("weeks", "start"):
-        own, best = week.number("challenger"), week.number(verdict.best_baseline or "")
-        lead = formats.change(own / best - 1) if own is not None and best else formats.ABSENT
-        found.append(
-            Week(
-                formats.day(formats.in_zone(week.text("start"), zone)),
-                tuple(formats.score(week.number(name)) for name in names),
-                lead,
-            )
+    return tuple(
+        Week(
+            formats.day(formats.in_zone(start, zone)),
+            tuple(formats.score(scores.get(name)) for name in names),
+            _week_lead(scores.get("challenger"), scores.get(verdict.best_baseline or "")),
         )
-    return tuple(found)
+        for start, scores in weeks.items()
+    )
+
+
+def _week_lead(challenger: float | None, best: float | None) -> str:
+    return formats.change(challenger / best - 1) if challenger is not None and best else formats.ABSENT
 
 
 def compared(contenders: list[Contender], verdict: Verdict) -> list[Contender]:
@@ -234,10 +242,12 @@ def compared(contenders: list[Contender], verdict: Verdict) -> list[Contender]:
     return [each for each in contenders if role(each, verdict) != "baseline"]
 
 
-_SIZES = {"heldout_requests": "requests", "heldout_users": "customers"}
-
-
-def _sizes(evaluation: Facts) -> tuple[tuple[str, str], ...]:
-    found = tuple((words, formats.count(evaluation.number(key))) for key, words in _SIZES.items() if key in evaluation)
-    weeks = len(evaluation.child("weeks").items())
-    return (*found, ("held-out weeks", str(weeks))) if weeks else found
+def _sizes(evaluation: EvaluationFacts | None) -> tuple[tuple[str, str], ...]:
+    if evaluation is None:
+        return ()
+    sizes = [
+        ("requests", evaluation.heldout_requests),
+        ("customers", evaluation.heldout_users),
+        ("held-out weeks", len(evaluation.weeks or ()) or None),
+    ]
+    return tuple((words, formats.count(size)) for words, size in sizes if size is not None)

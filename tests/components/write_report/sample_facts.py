@@ -74,6 +74,7 @@ FACTS: dict[str, dict[str, Any]] = {
     },
     "build_features": {
         "revision": "ab12",
+        "first_event": "2017-01-01T11:53:26+00:00",
         "days": [f"2017-08-{day:02d}T00:00:00+00:00" for day in range(1, 29)],
         "computed": ["2017-08-28T00:00:00+00:00"],
         "views": {
@@ -113,6 +114,7 @@ FACTS: dict[str, dict[str, Any]] = {
     },
     "train_ranker": {
         "kind": "ranker",
+        "as_of": AS_OF,
         "parameters": {"depth": 5, "learning_rate": 0.1, "columns_per_tree": 0.3, "l2": 5.0, "seed": 7, "threads": 2},
         "rounds": {"logit": 180, "rank": 214},
         "curve": {
@@ -130,6 +132,9 @@ FACTS: dict[str, dict[str, Any]] = {
         "features": 51,
     },
     "evaluate_ranker": {
+        "promote": True,
+        "reasons": [],
+        "checks": [],
         "heldout_requests": 5101,
         "heldout_users": 1904,
         "latency_ms": 1.9,

@@ -5,6 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from components.contracts.verdict import Check, Comparison, Contender, Score, Verdict
+from components.drift import report as drift_report
+from components.drift.kinds import ColumnKind
+from components.drift.report import ColumnDrift, DriftReport, Measure, QualityDrift, TableDrift
 from components.home.runs.step_records import StepRecord
 from components.shop.settings import Shop
 from tests.components.write_report.sample_facts import AS_OF, FACTS, HANDLES
@@ -145,42 +148,21 @@ def _contender(name: str, mean: float, slices: dict[str, float], share: float) -
     )
 
 
-def drift() -> dict[str, Any]:
-    """Return a drift report in its JSON form: one column of many has moved."""
-    moved = _column("purchases_decay_7", 0.41, 0.18, "drifted") | {
-        "reason": "the distribution moved: PSI 0.41 (limit 0.20); median 1.2 → 2.9"
-    }
-    calm = [_column(f"feature_{index}", 0.01 * index, 0.004 * index, "stable") for index in range(1, 19)]
-    return {
-        "verdict": "drifted",
-        "reasons": ["features.purchases_decay_7: the distribution moved: PSI 0.41 (limit 0.20); median 1.2 → 2.9"],
-        "tables": [
-            {
-                "name": "features",
-                "verdict": "drifted",
-                "reason": "1 of 19 columns drifted",
-                "reference_rows": 94_800,
-                "live_rows": 96_000,
-                "columns": [*calm, moved],
-            }
-        ],
-        "quality": {"verdict": "stable", "reason": "NDCG@10 0.2953 → 0.2911 over 1,204 users; no proven fall"},
-    }
+def drift() -> DriftReport:
+    """Return a drift report: one column of many has moved."""
+    reason = "the distribution moved: PSI 0.41 (limit 0.20); median 1.2 → 2.9"
+    moved = _column("purchases_decay_7", 0.41, 0.18, drift_report.Verdict.DRIFTED, reason)
+    stable = drift_report.Verdict.STABLE
+    calm = [_column(f"feature_{index}", 0.01 * index, 0.004 * index, stable) for index in range(1, 19)]
+    columns = (*calm, moved)
+    table = TableDrift("features", moved.verdict, "1 of 19 columns drifted", 94_800, 96_000, None, None, columns)
+    quality = QualityDrift(stable, "NDCG@10 0.2953 → 0.2911 over 1,204 users; no proven fall", 1204, 0.2953)
+    return DriftReport((table,), quality)
 
 
-def _column(name: str, psi: float, ks: float, outcome: str) -> dict[str, Any]:
-    return {
-        "column": name,
-        "kind": "numeric",
-        "verdict": outcome,
-        "reason": "within its limits",
-        "measures": [
-            {"name": "psi", "value": psi, "limit": 0.2},
-            {"name": "ks", "value": ks, "limit": 0.1},
-            {"name": "missing_share_change", "value": 0.002, "limit": 0.05},
-        ],
-        "reference_missing": 0.031,
-        "live_missing": 0.033,
-        "reference_median": 1.2,
-        "live_median": 1.3 if outcome == "stable" else 2.9,
-    }
+def _column(
+    name: str, psi: float, ks: float, verdict: drift_report.Verdict, reason: str = "within its limits"
+) -> ColumnDrift:
+    measures = (Measure("psi", psi, 0.2), Measure("ks", ks, 0.1), Measure("missing_share_change", 0.002, 0.05))
+    median = 1.3 if verdict is drift_report.Verdict.STABLE else 2.9
+    return ColumnDrift(name, ColumnKind.NUMERIC, verdict, reason, measures, 0.031, 0.033, 1.2, median)

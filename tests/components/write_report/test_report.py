@@ -5,15 +5,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from components.contracts.example_customers import CustomerExample, PastItem, RecommendedItem, examples_as_facts
 from components.contracts.handles import Handle
+from components.contracts.steps.facts import TrainingFacts, facts_document
 from components.contracts.verdict import Check, Score, Verdict, verdict_json
 from components.home.runs.step_records import StepRecord
 from components.write_report.report import write_report
 from tests.components.write_report import sample_run
+from tests.components.write_report.sample_facts import AS_OF
 
 SECTIONS = (
     "answer",
@@ -220,9 +223,15 @@ def test_facts_may_have_any_shape(tmp_path: Path, step: str, facts: dict[str, ob
     page_of(tmp_path, records, sample_run.verdict())
 
 
+def stand_in_facts(reason: str) -> dict[str, Any]:
+    """Facts of a training step that sealed a baseline instead of a ranker."""
+    facts = TrainingFacts("baseline", AS_OF, AS_OF, 0, 0, 0, 0, baseline="buy_it_again", reason=reason)
+    return facts_document(facts)
+
+
 def test_a_baseline_stands_in_when_there_is_too_little_data(tmp_path: Path) -> None:
     records = sample_run.records()
-    facts = {"kind": "baseline", "baseline": "buy_it_again", "reason": "31 training requests; 200 are needed"}
+    facts = stand_in_facts("31 training requests; 200 are needed")
     records["train_ranker"] = replace(records["train_ranker"], facts=facts)
     check = Check("enough_data", True, "no model was trained: 31 training requests; 200 are needed")
     page = page_of(tmp_path, records, Verdict(True, (check,), (), None))
@@ -233,7 +242,7 @@ def test_a_baseline_stands_in_when_there_is_too_little_data(tmp_path: Path) -> N
 
 def test_a_baseline_that_may_not_go_live_is_shown_with_its_reason(tmp_path: Path) -> None:
     records = sample_run.records()
-    facts = {"kind": "baseline", "baseline": "buy_it_again", "reason": "0 training requests; 200 are needed"}
+    facts = stand_in_facts("0 training requests; 200 are needed")
     records["train_ranker"] = replace(records["train_ranker"], facts=facts)
     checks = (
         Check("enough_data", True, "no model was trained: 0 training requests; 200 are needed"),
@@ -262,7 +271,8 @@ def test_hostile_titles_stay_text(tmp_path: Path) -> None:
     example = CustomerExample(HOSTILE, HOSTILE, (PastItem(HOSTILE, HOSTILE, 1, HOSTILE),), (item,))
     records = sample_run.failed_records("detect_drift", HOSTILE)
     records["publish_bundle"] = replace(records["publish_bundle"], facts={"examples": examples_as_facts([example])})
-    drift = sample_run.drift() | {"reasons": [HOSTILE]}
+    drift = sample_run.drift()
+    drift = replace(drift, tables=tuple(replace(table, name=HOSTILE, reason=HOSTILE) for table in drift.tables))
     page = page_of(tmp_path, records, sample_run.verdict(), drift=drift)
     assert not [found for _, found in page.tags if "onerror" in found]
     assert len([tag for tag, _ in page.tags if tag == "script"]) == 1
@@ -274,7 +284,7 @@ def test_what_is_not_given_is_found_where_the_steps_left_it(tmp_path: Path) -> N
     verdict, drift = tmp_path / "evaluation" / "verdict.json", tmp_path / "drift.json"
     verdict.parent.mkdir()
     verdict.write_bytes(verdict_json(sample_run.verdict()))
-    drift.write_text(json.dumps(sample_run.drift()))
+    drift.write_text(json.dumps(sample_run.drift().to_dict()))
     records = sample_run.records()
     records["evaluate_ranker"].handles["evaluation"] = Handle("evaluation", str(verdict))
     page = page_of(tmp_path, records)

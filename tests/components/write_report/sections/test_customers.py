@@ -5,9 +5,9 @@ from components.contracts.example_customers import (
     PastItem,
     RecommendedItem,
     examples_as_facts,
-    examples_from_facts,
 )
 from components.home.runs.step_records import StepRecord
+from components.write_report.facts import read_facts
 from components.write_report.sections.customers import customer_examples
 
 ITEM = RecommendedItem(1, "i1", "Tea", 0.5, ("bought twice", "best seller"), price=2.5, new_to_customer=False)
@@ -15,7 +15,7 @@ EXAMPLE = CustomerExample("u1", "3 trips", (PastItem("i1", "Tea", 2, "2025-05-01
 
 
 def test_examples_survive_the_way_through_facts() -> None:
-    assert examples_from_facts(examples_as_facts([EXAMPLE])) == (EXAMPLE,)
+    assert read_facts(tuple[CustomerExample, ...], examples_as_facts([EXAMPLE])) == (EXAMPLE,)
 
 
 def test_examples_of_the_last_step_are_shown_and_broken_ones_left_out() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from components.drift.comparison import compare
 from components.drift.kinds import column_kinds
+from components.drift.report import DriftReport
 from components.drift.sketches import Sketches, sketch_table
 from components.write_report.report import write_report
 from components.write_report.sections.drift import DriftSection, drift_section
@@ -18,22 +19,21 @@ NOW = {"brand": ["Alder"] * 600, "category_1": ["Fresh"] * 540 + ["Garden"] * 60
 
 
 @pytest.fixture
-def report() -> dict[str, object]:
+def report() -> DriftReport:
     def sketched(rows: dict[str, list[str]]) -> Sketches:
         table = pa.table(rows)
         return Sketches({"data": sketch_table(table.to_batches(), column_kinds(table.schema))})
 
-    found: dict[str, object] = json.loads(json.dumps(compare(sketched(BEFORE), sketched(NOW)).to_dict()))
-    return found
+    return compare(sketched(BEFORE), sketched(NOW))
 
 
-def section(report: dict[str, object]) -> DriftSection:
+def section(report: DriftReport) -> DriftSection:
     found = drift_section(report, None)
     assert found is not None
     return found
 
 
-def test_new_and_vanished_categories_stand_beside_their_limits(report: dict[str, object]) -> None:
+def test_new_and_vanished_categories_stand_beside_their_limits(report: DriftReport) -> None:
     (table,) = section(report).tables
     assert table.categories
     lines = {line.name: line for line in table.shown}
@@ -51,7 +51,7 @@ def test_tables_of_numbers_have_medians_instead() -> None:
     assert table.shown[0].ks is not None
 
 
-def test_the_page_names_the_categories(report: dict[str, object], tmp_path: Path) -> None:
+def test_the_page_names_the_categories(report: DriftReport, tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps(sample_run.RUN))
     page = write_report(tmp_path, sample_run.shop(), sample_run.records(), sample_run.verdict(), drift=report)
     text = page.read_text()
