@@ -6,17 +6,20 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from components.experiments.experiment import experiment_file
 from components.feedback.acknowledgements import await_acknowledgements
 from components.feedback.reading import served_events
+from components.home.storage.documents import write_document
 from components.home.storage.locations import BucketPath
 from components.home.tombstones import add_tombstone
-from tests.components.ranking_service.served_shop import Stocked, caller_of, stocked
+from tests.components.ranking_service.served_shop import Stocked, caller_of, published, random_trees, stocked
 from tests.components.ranking_service.served_shop import serving as serving_here
 from tests.pipelines.served_home import PATIENCE_SECONDS, serving
 from tests.pipelines.tiny_shop import command
@@ -129,11 +132,23 @@ def test_they_go_by_one_clock(processes: list[Process]) -> None:
     assert before - 1 < between < after + 1, "the second process started seconds later"
 
 
-def test_bundles_are_shown_promoted_and_rolled_back(bucket_home: Bucket) -> None:
-    digest = bucket_home.shop.bundle.digest
-    assert bucket_home.run("bundle")["digest"] == digest
-    assert bucket_home.run("promote", digest, "--env", "staging")["after"] == digest
-    assert not bucket_home.run("promote", digest, "--env", "staging")["moved"]
+def test_bundles_are_shown_promoted_and_rolled_back(bucket_home: Bucket, tmp_path: Path) -> None:
+    shop = bucket_home.shop
+    first, second = shop.bundle, published(shop.home, tmp_path, random_trees(shop.features.revision, seed=6))
+    for bundle in (first, second):
+        assert bucket_home.run("promote", bundle.digest, "--env", "staging")["after"] == bundle.digest
+    assert not bucket_home.run("promote", second.digest, "--env", "staging")["moved"]
+    assert bucket_home.run("rollback", "--env", "staging")["after"] == first.digest
+    assert bucket_home.run("bundle", "challenger")["digest"] == second.digest
+
+
+def test_an_experiment_is_followed_and_read_out(bucket_home: Bucket, processes: list[Process]) -> None:
+    document = 'name = "aa"\n[arms.champion]\nshare = 1.0\n'
+    write_document(experiment_file(bucket_home.shop.home, "local"), document.encode())
+    until(
+        lambda: all(process.post("/v1/recommend", user_id="u3").json()["experiment"] == "aa" for process in processes)
+    )
+    assert bucket_home.run("experiment", "--days", "7")["experiment"] == "aa"
 
 
 def test_a_bucket_that_cannot_be_used_for_a_while_stops_no_answer(
