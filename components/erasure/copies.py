@@ -5,20 +5,26 @@ from pathlib import Path
 
 from components.erasure.search import holds
 from components.home.data_subject import Erased, Person
-from components.home.disk.presence import files_below
+from components.home.disk.presence import files_below, names_in
+from components.home.runs.work_folder import WORK, local_runs
 from components.home.storage.cache import object_cache
+from components.home.storage.locations import BucketPath
 from components.home.storage.objects import COPIES
 from components.home.storage.scratch import SCRATCH, remove_abandoned_copies
 
 
-def erase_copies(person: Person) -> Erased:
+def erase_copies(home: BucketPath, person: Person) -> Erased:
     """Remove the cached objects that hold a user, the copies of whole folders, and what killed processes left.
+
+    No run may be at work in the home.
 
     Raises:
         OSError: the cache cannot be read or written.
     """
-    abandoned, cache = remove_abandoned_copies(), object_cache().folder
-    files = [path for path in files_below(cache) if path.relative_to(cache).parts[0] != SCRATCH]
+    cache, runs = object_cache().folder, local_runs(home)
+    abandoned = remove_abandoned_copies() + len(names_in(runs))
+    shutil.rmtree(runs, ignore_errors=True)
+    files = [path for path in files_below(cache) if path.relative_to(cache).parts[0] not in (SCRATCH, WORK)]
     held = {_copy_of(path, cache) for path in files if holds(path, person)}
     for path in held:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from components.contracts.errors import ConfigurationError, SourceError
@@ -20,8 +19,7 @@ from components.home.homes import shop_file_of
 from components.home.layout import Home
 from components.home.runs.lock import hold_lock
 from components.home.runs.records import read_json, write_json
-from components.home.storage.documents import has_document
-from components.home.storage.locations import BucketPath
+from components.home.storage.locations import BucketPath, Location
 from components.home.tombstones import add_tombstone
 from components.shop.settings import load_shop
 
@@ -81,8 +79,8 @@ def forget_user(home: Home, user_id: str, say: Callable[[str], None]) -> Receipt
         person = person_of(shop, user_id, tombstone)
         person = replace(person, is_item=is_item(home, person))
         path = home.forgotten / f"{tombstone}.json"
-        receipt, cut_off = _opened(path, tombstone)  # type: ignore[arg-type]
-        _save(path, receipt)  # type: ignore[arg-type]
+        receipt, cut_off = _opened(path, tombstone)
+        _save(path, receipt)
         say("waiting for services to know")
         with _readable("acknowledgements"):
             followed, silent = await_acknowledgements(home, FOLLOWING_SECONDS)
@@ -90,13 +88,13 @@ def forget_user(home: Home, user_id: str, say: Callable[[str], None]) -> Receipt
         with _readable("lake"):
             places = list(places_of(home, shop, person))
         for place in places:
-            receipt = _erase(place, path, receipt, again=place.name == cut_off, say=say)  # type: ignore[arg-type]
+            receipt = _erase(place, path, receipt, again=place.name == cut_off, say=say)
         say("searching every file")
         with _readable("every file"):
             swept = sweep(home, person)
         state = "incomplete" if swept.held_by or silent else "done"
         receipt = replace(receipt, state=state, ended=_now(), sweep=asdict(swept), kept=_kept(home, receipt))
-        _save(path, receipt)  # type: ignore[arg-type]
+        _save(path, receipt)
     return receipt
 
 
@@ -111,15 +109,16 @@ def _check(user_id: str) -> None:
         )
 
 
-def _opened(path: Path, tombstone: str) -> tuple[Receipt, str | None]:
-    """The receipt to go on with, and the place where an earlier erasure was cut off."""
-    if not has_document(path):
+def _opened(path: Location, tombstone: str) -> tuple[Receipt, str | None]:
+    """Return the receipt to go on with, and the place where an earlier erasure was cut off."""
+    document = read_json(path)
+    if document is None:
         return Receipt(tombstone, began=_now()), None
-    before = Receipt(**(read_json(path) or {}))
+    before = Receipt(**document)
     return replace(before, state="under way", ended=None, rows=0, sweep={}), before.at
 
 
-def _erase(place: Place, path: Path, receipt: Receipt, again: bool, say: Callable[[str], None]) -> Receipt:
+def _erase(place: Place, path: Location, receipt: Receipt, again: bool, say: Callable[[str], None]) -> Receipt:
     say(f"erasing from {place.name}")
     if not again:
         receipt = replace(receipt, at=place.name)
@@ -153,7 +152,7 @@ def _kept(home: Home, receipt: Receipt) -> tuple[str, ...]:
     return (*kept, *IN_A_BUCKET) if isinstance(home.root, BucketPath) else kept
 
 
-def _save(path: Path, receipt: Receipt) -> None:
+def _save(path: Location, receipt: Receipt) -> None:
     write_json(path, asdict(receipt))
 
 

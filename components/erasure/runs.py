@@ -24,9 +24,10 @@ def erase_runs(home: Home, shop: Shop, person: Person) -> Erased:
 def _erase_run(run: Location, shop: Shop, person: Person) -> Erased:
     records = read_records(run)
     named = [(record, dropped) for record in records.values() if (dropped := _erase_record(record, person))]
-    scratch = run / "scratch"
-    total = Erased(files=1 if list_names(scratch) else 0, searched=len(records))
-    remove_folder(scratch)
+    total = Erased(searched=len(records))
+    if list_names(run / "scratch"):
+        remove_folder(run / "scratch")
+        total += Erased(files=1)
     if named:
         _render_report(run, shop, records)
         _erase_result(run / "result.json", person)

@@ -38,7 +38,8 @@ def places_of(home: Home, shop: Shop, person: Person) -> Iterator[Place]:
     yield Place("examples", lambda _: erase_examples(home.root / "examples", person))
     yield Place("runs", lambda _: erase_runs(home, shop, person))
     if isinstance(home.root, BucketPath):
-        yield Place("cache of this machine", lambda _: erase_copies(person))
+        root = home.root
+        yield Place("cache of this machine", lambda _: erase_copies(root, person))
 
 
 def tables_below(home: Location, folder: str) -> list[str]:

@@ -1,6 +1,5 @@
 """Run a pipeline on this machine: hold the home, start the KFP process, show its steps, stop them on Ctrl-C."""
 
-import hashlib
 import os
 import shutil
 import signal
@@ -18,7 +17,7 @@ from components.home.runs.life import close_run, end_run, failure_of, require_ho
 from components.home.runs.lock import hold_lock
 from components.home.runs.records import read_result
 from components.home.runs.step_records import StepRecord, read_records
-from components.home.storage.cache import object_cache
+from components.home.runs.work_folder import work_folder
 from components.home.storage.documents import write_document
 from components.home.storage.locations import Location
 from components.lake.resources import check_settings, usable_processors
@@ -54,7 +53,7 @@ def run_pipeline(
     check_settings()
     with hold_lock(home, run_id) as lock:
         require_home_of(home, shop)
-        work = _work_folder(home, run_id)
+        work = work_folder(home, run_id)
         _remove_scratch_of_killed_runs(work.parent)
         try:
             code = _watch(home, run_id, work, pipeline, arguments, show, lock)
@@ -66,14 +65,6 @@ def run_pipeline(
             _keep_log(work, home.run(run_id))
         end_run(home, run_id, succeeded=code == 0)
     return _outcome(home, run_id, code, show)
-
-
-def _work_folder(home: Home, run_id: str) -> Path:
-    """Return the folder of this machine for KFP's files, the scratch and the log of a run: its own in a folder home."""
-    run = home.run(run_id)
-    if isinstance(run, Path):
-        return run
-    return object_cache().folder / "runs" / hashlib.sha256(str(home.root).encode()).hexdigest()[:32] / run_id
 
 
 def _keep_log(work: Path, run: Location) -> None:

@@ -4,23 +4,33 @@ import json
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
 from components.contracts.errors import SourceError
+from components.erasure.search import holds
+from components.home.data_subject import Person
+from components.home.disk.presence import files_below
 from components.home.layout import Home
-from components.home.runs.records import list_runs
+from components.home.runs.records import list_runs, read_json
+from components.home.storage.documents import list_names, names_below, read_document, remove_document
+from components.home.storage.locations import BucketPath
+from components.home.storage.objects import fetch_named, has_folder, local_folder
 from components.home.tombstones import Tombstones
-from components.lake.tables import open_table
+from components.lake.tables import LOG, open_table
 from feature_repo.packed_online_store.backends.opening import open_backend
 from tests.components.feedback.rows import a_list, an_event, log_all
+from tests.pipelines.copied_home import copy_to_bucket
 from tests.pipelines.served_home import served
 from tests.pipelines.test_serving import ask
 from tests.pipelines.tiny_shop import LivingHome, command, rankloop, the_one_line
+from tests.servers import redis_server
 
 pytestmark = pytest.mark.slow(seconds=120)
 
@@ -132,20 +142,89 @@ def test_a_kill_at_any_moment_is_finished_by_the_same_command(living: LivingHome
     for number in range(6):
         copy = Home(tmp_path / f"home{number}")
         subprocess.run(["cp", "-a", living.home.root, copy.root], check=True)
-        words = command("forget", user, "--yes", "--home", copy.root)
-        with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
-            assert process.stderr is not None
-            for line in process.stderr:  # each place is named before it is erased
-                if f"from {KILLED_IN[number]}" in line:
-                    time.sleep(0.05 * number)
-                    process.kill()
+        kill_in(KILLED_IN[number], command("forget", user, "--yes", "--home", copy.root), seconds=0.05 * number)
         ended = rankloop("forget", user, "--yes", "--home", copy.root)
         assert ended.returncode == 0, ended.stderr + ended.stdout
         assert where(copy, user) == []
         shutil.rmtree(copy.root)
 
 
+def kill_in(place: str, words: Sequence[str], seconds: float = 0.0) -> None:
+    """Kill the command a moment after it said that it erases from a place."""
+    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:  # each place is named before it is erased
+            if f"from {place}" in line:
+                time.sleep(seconds)
+                process.kill()
+
+
 KILLED_IN = ("online", "feedback", "lake/clean/events", "lake/raw/events", "features", "runs")
+
+
+def test_a_home_in_a_bucket_forgets_what_its_folder_forgets(
+    living: LivingHome, bucket: BucketPath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = customers(living)[0]
+    monkeypatch.setenv("RANKLOOP_LEASE_SECONDS", "10")
+    with redis_server(tmp_path) as redis_url:
+        monkeypatch.setenv("RANKLOOP_ONLINE_URL", redis_url)
+        with monkeypatch.context() as patch:
+            patch.delenv("RANKLOOP_ONLINE_URL")
+            home = copy_to_bucket(living.home, bucket, redis_url, tmp_path)
+            here = forget(living, user)
+        fill_cache(home)
+        assert len(where_in_bucket(home, user)) > 20
+        assert [path for path in files_below(tmp_path / "cache") if holds(path, Person(user))]
+
+        words = ("forget", user, "--yes", "--home", str(bucket))
+        kill_in("lake/raw/events", command(*words), seconds=0.2)
+        receipts = [read_json(home.forgotten / name) or {} for name in list_names(home.forgotten)]
+        [cut_off] = [receipt for receipt in receipts if receipt["state"] == "under way"]
+        assert (cut_off["ended"], "features" in cut_off["places"]) == (None, False)
+        assert "run forget is at work in it" in the_one_line(rankloop(*words), code=1)
+        remove_document(home.lock)  # as its time passes
+
+        ended = rankloop(*words, "--json")
+        assert ended.returncode == 0, ended.stderr
+        there = json.loads(ended.stdout)
+        assert (there["state"], there["sweep"]["held_by"], there["sweep"]["by_bytes"]) == ("done", [], True)
+        assert there["places"].pop("cache of this machine")["files"] > 0
+        for places in (here["places"], there["places"]):
+            del places["lake/raw/events"]
+        counted = ("rows", "parts")
+        assert counts(there, counted) == counts(here, counted)
+        assert where_in_bucket(home, user) == []
+        assert not [path for path in files_below(tmp_path / "cache") if holds(path, Person(user))]
+        assert "nothing more was found" in rankloop(*words).stdout
+
+
+def counts(receipt: dict[str, Any], names: Sequence[str]) -> dict[str, list[int]]:
+    """Return what a receipt counts of each place."""
+    return {place: [erased[name] for name in names] for place, erased in receipt["places"].items()}
+
+
+def fill_cache(home: Home) -> None:
+    """Read of a bucket what runs read: tables, snapshots and examples, each through the cache of this machine."""
+    for name in names_below(home.root):
+        if name.endswith(".parquet") and LOG not in name:
+            fetch_named(home.root / name)  # type: ignore[arg-type]
+    for name in list_names(home.root / "examples"):
+        if has_folder(home.root / "examples" / name):
+            local_folder(home.root / "examples" / name)
+
+
+def where_in_bucket(home: Home, user: str) -> list[str]:
+    """The objects and keys that hold a user, found without the command's own search."""
+    held = []
+    for name in names_below(home.root):
+        content = read_document(home.root / name) or b""
+        rows = pq.read_table(pa.BufferReader(content)).to_pylist() if name.endswith(".parquet") else []
+        held += [name] if user.encode() in content or any(f"'{user}'" in str(row) for row in rows) else []
+    backend = open_backend(home.online_url)
+    held += [repr(key) for key in backend.keys(b"") if key.endswith(user.encode())]
+    backend.close()
+    return held
 
 
 @pytest.mark.parametrize("user", ["nobody", 'o\'hara <ä> "𝄞"', "12", "--"])

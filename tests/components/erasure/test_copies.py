@@ -34,13 +34,13 @@ def test_cached_objects_and_copies_of_folders_that_hold_the_user_go(
         publish_folder(table(tmp_path / f"draft-{name}", name), bucket / f"examples-{name}")
         copies.append(local_folder(bucket / f"examples-{name}"))
 
-    assert erase_copies(Person(user)).files == 3  # pool file and folder hold the same table
+    assert erase_copies(bucket, Person(user)).files == 3  # pool file and folder hold the same table
 
     assert [path.exists() for path in (*gone, *kept)] == [False] * 3 + [True] * 3
     assert not any(f'"{user}"'.encode() in path.read_bytes() for path in files_below(object_cache().folder))
-    assert erase_copies(Person(user)).files == 0
+    assert erase_copies(bucket, Person(user)).files == 0
 
 
 def test_a_machine_without_a_cache_has_nothing_to_erase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANKLOOP_CACHE", str(tmp_path / "none"))
-    assert erase_copies(Person("12")) == Erased()
+    assert erase_copies(BucketPath("b"), Person("12")) == Erased()
