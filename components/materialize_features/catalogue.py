@@ -28,12 +28,12 @@ def put_catalogue(home: Home, client: PackedClient) -> bool:
 
 
 def catalogue_of(items: pa.Table) -> pa.Table:
-    """Return the newest row of every item (``ITEMS``) as one of ``CATALOGUE``; of rows of one date the last counts."""
+    """Return the newest row of every item (``ITEMS``) as one of ``CATALOGUE``, by id; of one date the last counts."""
     since = pc.fill_null(items["valid_from"].cast(pa.int64()), ALWAYS).to_numpy()
     ordered = items.take(pa.array(np.argsort(since, kind="stable")))
     places = pa.table({"item_id": ordered["item_id"], "place": pa.array(np.arange(len(ordered)))})
-    newest = np.sort(places.group_by("item_id").aggregate([("place", "max")])["place_max"].to_numpy())
-    chosen = ordered.take(pa.array(newest))
+    newest = places.group_by("item_id").aggregate([("place", "max")]).sort_by("item_id")["place_max"]
+    chosen = ordered.take(newest)
     return chosen.append_column("sizes", _sizes(chosen["attributes"])).select(CATALOGUE.names)
 
 

@@ -5,11 +5,14 @@ import json
 from pathlib import Path
 
 import pyarrow as pa
-from deltalake import DeltaTable
 
+from components.home.handed import handed_folder
 from components.home.layout import Home
 from components.home.runs.records import list_runs
 from components.home.runs.step_records import read_records
+from components.home.storage.documents import names_below, read_document
+from components.home.storage.locations import Location
+from components.lake.tables import open_table
 from feature_repo.packed_online_store.backends.opening import open_backend
 from feature_repo.packed_online_store.layout import HEADER
 
@@ -18,10 +21,9 @@ OF_THE_WALL_CLOCK = ("ingested_at",)
 
 def content_of(home: Home) -> dict[str, str]:
     """Digest every table by its rows, the online rows, and what the last training run left."""
-    tables = {
-        str(log.parent.relative_to(home.root)): _rows_digest(log.parent)
-        for log in sorted((home.root / "lake").rglob("_delta_log"))
-    }
+    lake = home.root / "lake"
+    names = {name.partition("/_delta_log/")[0] for name in names_below(lake) if "/_delta_log/" in name}
+    tables = {f"lake/{name}": _rows_digest(lake / name) for name in sorted(names)}
     return tables | {"online": _online_digest(home.online_url)} | last_digests(home)
 
 
@@ -31,13 +33,15 @@ def last_digests(home: Home) -> dict[str, str]:
     records = read_records(home.run(last.run_id))
     handles = {kind: handle for record in records.values() for kind, handle in record.handles.items()}
     found = {kind: str(handles[kind].digest) for kind in ("features", "bundle")}
-    pointer = home.environments / "local.json"
-    served = json.loads(pointer.read_text())["moves"][-1]["bundle"] if pointer.exists() else "nothing"
-    return found | {"examples": _files_digest(Path(handles["examples"].uri)), "served": served}
+    pointer = read_document(home.environments / "local.json")
+    served = json.loads(pointer)["moves"][-1]["bundle"] if pointer else "nothing"
+    return found | {"examples": _files_digest(handed_folder(handles["examples"])), "served": served}
 
 
-def _rows_digest(table: Path) -> str:
-    rows = pa.table(DeltaTable(table).to_pyarrow_table())
+def _rows_digest(place: Location) -> str:
+    table = open_table(place)
+    assert table is not None, place
+    rows = pa.table(table.to_pyarrow_table())
     rows = rows.drop_columns([name for name in OF_THE_WALL_CLOCK if name in rows.column_names])
     return _digest(sorted(repr(row) for row in rows.to_pylist()))
 
@@ -45,7 +49,7 @@ def _rows_digest(table: Path) -> str:
 def _online_digest(url: str) -> str:
     """Digest all keys and values but what is random: the marks of writes, and the token of the run that wrote."""
     backend = open_backend(url)
-    keys = [key for key in backend.keys(b"") if not key.startswith(b"rl1-mark/")]
+    keys = [key for key in sorted(backend.keys(b"")) if not key.startswith(b"rl1-mark/")]
     cells = [repr((key, _comparable(key, value or b""))) for key, value in zip(keys, backend.read(keys), strict=True)]
     backend.close()
     return _digest(cells)

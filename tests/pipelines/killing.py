@@ -15,8 +15,10 @@ import psutil
 
 from components.contracts.steps.declared import steps_of
 from components.home.layout import Home
-from components.home.runs.records import list_runs
+from components.home.runs.records import list_runs, run_ids
 from components.home.runs.step_records import read_records
+from components.home.storage.documents import has_document
+from components.home.storage.locations import Location
 
 Victim = Literal["everything", "command", "step"]
 VICTIMS: tuple[Victim, ...] = ("everything", "command", "step")
@@ -41,13 +43,13 @@ def planned_kills(seed: int, seconds: Mapping[str, float]) -> list[Kill]:
 
 def run_and_kill(run: Sequence[str], home: Home, kill: Kill) -> str:
     """Start a run, kill it, and return the step that it had come to: the next one, if the step took less time."""
-    earlier = {path.name for path in home.runs.glob("*")}
+    earlier = set(run_ids(home))
     with subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as started:
-        folder = None
+        folder: Location | None = None
         deadline = time.monotonic() + PATIENCE_SECONDS
         while folder is None and started.poll() is None and time.monotonic() < deadline:
-            found = [path for path in home.runs.glob(f"*/steps/{kill.step}.json") if path.parts[-3] not in earlier]
-            folder = found[0].parents[1] if found else None
+            begun = [home.run(run_id) for run_id in run_ids(home) if run_id not in earlier]
+            folder = next((run for run in begun if has_document(run / "steps" / f"{kill.step}.json")), None)
             time.sleep(PAUSE_SECONDS)
         if folder is None:
             started.kill()
