@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-# Processes are short and many: without kept bytecode every one of them compiles its libraries anew.
+# Processes are short and many: without kept bytecode every one of them compiles its libraries again.
 unexport PYTHONDONTWRITEBYTECODE
 
 UV := $(shell command -v uv || echo .tools/bin/uv)

@@ -47,16 +47,16 @@ class PointInTime:
             entity_df=asked.to_pandas(), features=[f"{view}:{SNAPSHOT_DAY}"], filter_by_created_timestamp=True
         ).to_arrow()
         joined = joined.filter(pc.is_valid(joined[SNAPSHOT_DAY]))
-        found: dict[datetime, dict[datetime, pa.Array]] = {}
+        rows_by_request: dict[datetime, dict[datetime, pa.Array]] = {}
         for request in requests:
             rows = joined.filter(pc.equal(joined["event_timestamp"].cast(pa.timestamp("us", "UTC")), request))
             days = rows[SNAPSHOT_DAY].to_numpy().astype(np.float32)
-            found[request] = {
+            rows_by_request[request] = {
                 day: rows[entity].filter(pa.array(days == snapshot_day(day))).combine_chunks()
                 for day in self.chosen.days
                 if (days == snapshot_day(day)).any()
             }
-        return found
+        return rows_by_request
 
     def rows(self, view: str, request: datetime, located: Mapping[datetime, pa.Array]) -> pa.Table:
         """The rows of located ids, sorted by id.

@@ -10,7 +10,7 @@ from feature_repo.packed_online_store.views import PackedView
 
 SESSION_FEATURES = "session_features"
 EMPTY_SESSIONS = "sessions.parquet"  # in ``feature_store/``: Feast wants an offline file beside what is pushed
-TTL = timedelta(days=7)  # a row that is made anew within it takes over
+TTL = timedelta(days=7)  # a row that is made again within it replaces this one
 
 SESSIONS = pa.schema(
     [

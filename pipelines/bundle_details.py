@@ -43,13 +43,13 @@ def bundle_tables(details: Document) -> RenderableType:
 
 
 def _environments(pointers: PointerFiles, digest: str) -> dict[str, Document]:
-    found = {}
+    environments = {}
     for environment in pointers.environments():
         pointer = pointers.read(environment)
         moves = [asdict(move) for move in pointer.moves if move.bundle == digest]
         if moves:
-            found[environment] = {"live": pointer.bundle == digest, "moves": moves}
-    return found
+            environments[environment] = {"live": pointer.bundle == digest, "moves": moves}
+    return environments
 
 
 def _told(details: Document) -> Document:

@@ -31,7 +31,7 @@ class Finding:
     subject: str
     well: bool
     found: str
-    mend: str = ""
+    fix: str = ""
     needed: bool = True
 
 
@@ -76,14 +76,14 @@ def _cache() -> Finding:
 
 def _python() -> Finding:
     well = PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]
-    mend = "" if well else "make the environment with Python 3.11, 3.12 or 3.13: `make setup`"
-    return Finding("python", well, platform.python_version(), mend)
+    fix = "" if well else "make the environment with Python 3.11, 3.12 or 3.13: `make setup`"
+    return Finding("python", well, platform.python_version(), fix)
 
 
 def _bytecode() -> Finding:
     well = not os.environ.get("PYTHONDONTWRITEBYTECODE")
-    found = "bytecode is kept" if well else "PYTHONDONTWRITEBYTECODE is set: every start compiles its libraries anew"
-    return Finding("start-up", well, found, "" if well else "unset it in your shell", needed=False)
+    state = "bytecode is kept" if well else "PYTHONDONTWRITEBYTECODE is set: every start compiles its libraries again"
+    return Finding("start-up", well, state, "" if well else "unset it in your shell", needed=False)
 
 
 def _packages() -> Finding:
@@ -106,16 +106,16 @@ def _is_installed(name: str) -> bool:
 def _disk(home: Home) -> Finding:
     free_gb = shutil.disk_usage(_existing(home.root)).free / 1e9  # type: ignore[arg-type]
     well = free_gb >= SPACE_GB
-    mend = "" if well else f"free some: a first run needs about {SPACE_GB:.0f} GB"
-    return Finding("disk", well, f"{free_gb:.1f} GB free at {home.root}", mend)
+    fix = "" if well else f"free some: a first run needs about {SPACE_GB:.0f} GB"
+    return Finding("disk", well, f"{free_gb:.1f} GB free at {home.root}", fix)
 
 
 def _writable(home: Home) -> Finding:
     folder = _existing(home.root)  # type: ignore[arg-type]
     well = os.access(folder, os.W_OK)
-    found = f"{home.root} " + ("exists" if home.root.exists() else "will be made by the first run")  # type: ignore[union-attr]
+    state = f"{home.root} " + ("exists" if home.root.exists() else "will be made by the first run")  # type: ignore[union-attr]
     return Finding(
-        "home", well, found if well else f"{folder} cannot be written", "" if well else "name another --home"
+        "home", well, state if well else f"{folder} cannot be written", "" if well else "name another --home"
     )
 
 
@@ -125,8 +125,8 @@ def _links(home: Home) -> Finding:
     except OSError as error:
         return Finding("links", False, f"not tried: {error.strerror}", "name a --home that can be written")
     if reason:
-        found = f"{home.root}: its file system has no hard links ({reason})"
-        return Finding("links", False, found, f"name another --home {BETTER}")
+        state = f"{home.root}: its file system has no hard links ({reason})"
+        return Finding("links", False, state, f"name another --home {BETTER}")
     return Finding("links", True, "hard links can be made")
 
 
@@ -138,8 +138,8 @@ def _lock(home: Home) -> Finding:
     holder = lock_holder(home)
     if holder is None:
         return Finding("lock", True, "free")
-    found = f"held by run {holder.run_id} (process {holder.pid})"
-    return Finding("lock", False, found, "a run is at work; wait for it", needed=False)
+    state = f"held by run {holder.run_id} (process {holder.pid})"
+    return Finding("lock", False, state, "a run is at work; wait for it", needed=False)
 
 
 def _shop(shop_file: Path) -> list[Finding]:
@@ -147,12 +147,12 @@ def _shop(shop_file: Path) -> list[Finding]:
         shop = load_shop(shop_file)
     except RankloopError as error:
         return [Finding("shop file", False, str(error))]
-    found = [Finding("shop file", True, f"{shop.name}: {shop_file}")]
+    findings = [Finding("shop file", True, f"{shop.name}: {shop_file}")]
     try:
         sources_fingerprint(shop)
     except RankloopError as error:
-        return [*found, Finding("sources", False, str(error))]
-    return [*found, Finding("sources", True, "all can be reached")]
+        return [*findings, Finding("sources", False, str(error))]
+    return [*findings, Finding("sources", True, "all can be reached")]
 
 
 def _outputs(shop_file: Path, home: Home) -> list[Finding]:

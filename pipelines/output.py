@@ -98,7 +98,7 @@ def require_written() -> None:
 def use_utf8() -> None:
     """Start this process again in Python's UTF-8 mode where the locale has another encoding than that.
 
-    Files are UTF-8 whatever the terminal is; what is written to the terminal keeps the encoding of its locale.
+    Files are always UTF-8; what is written to the terminal keeps the encoding of its locale.
     """
     if sys.flags.utf8_mode or locale.getencoding().lower().replace("-", "") == "utf8":
         return

@@ -1,4 +1,4 @@
-"""Where the command line looks when it is not told."""
+"""Default paths of the command line."""
 
 from pathlib import Path
 

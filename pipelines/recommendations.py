@@ -36,7 +36,7 @@ def last_features(home: Home) -> FeatureSet:
     return open_set(features)
 
 
-def write_recommendations(found: pa.Table, out: Path) -> None:
+def write_recommendations(rows: pa.Table, out: Path) -> None:
     """Write a Parquet file in one move.
 
     Raises:
@@ -44,7 +44,7 @@ def write_recommendations(found: pa.Table, out: Path) -> None:
     """
     draft = out.with_name(f".{out.name}.draft")
     try:
-        pq.write_table(found, draft)
+        pq.write_table(rows, draft)
         draft.replace(out)
     except OSError as error:
         raise ConfigurationError(f"--out {out}: cannot be written ({error.strerror or error})") from error

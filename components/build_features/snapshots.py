@@ -80,13 +80,13 @@ def _span(space: Workspace, as_of: datetime) -> tuple[datetime, int]:
     """The first event's time, and how many events are known at the as-of."""
     events = space.clean["events"]
     known = events.filter(events.event_time < as_of, events.available_at <= as_of)
-    found = space.fetch(known.agg(first=known.event_time.min(), rows=known.count())).to_pylist()[0]
-    if not found["rows"]:
+    span = space.fetch(known.agg(first=known.event_time.min(), rows=known.count())).to_pylist()[0]
+    if not span["rows"]:
         raise FeatureError(
             f"features at {as_of.isoformat()}: found no event known before that moment, expected at least one; "
             "choose a later --as-of, or check the time column and time_zone in the shop file"
         )
-    return found["first"], found["rows"]
+    return span["first"], span["rows"]
 
 
 def _compute(

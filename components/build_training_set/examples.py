@@ -20,6 +20,7 @@ from components.build_training_set.outcomes import outcomes
 from components.build_training_set.shown import ShownBlocks, shown_requests
 from components.build_training_set.splits import SplitBuilder, built_in_order
 from components.contracts.handles import Handle
+from components.contracts.json_documents import parse_json
 from components.contracts.ranking_examples import REQUESTS, ROWS, SPLITS, ExamplesManifest, write_manifest
 from components.contracts.steps.declared import StepResult
 from components.contracts.steps.facts import ExamplesFacts, ImpressionFacts, SplitFacts
@@ -207,10 +208,10 @@ def _manifest(chosen: FeatureSet, when: Calendar, shortfall: str | None) -> Exam
 def _keep_recent(examples: Location, digest: str) -> None:
     """Note which examples were used last, and remove those used longer ago and drafts of killed runs."""
     try:
-        used = json.loads(read_document(examples / RECENT) or b"[]")
+        before = parse_json(list[str], read_document(examples / RECENT) or b"[]")
     except ValueError:
-        used = []
-    recent = [digest, *(each for each in used if each != digest)][:KEPT_SETS]
+        before = []
+    recent = [digest, *(each for each in before if each != digest)][:KEPT_SETS]
     write_document(examples / RECENT, json.dumps(recent).encode())
     for name in list_names(examples):
         if name not in (*recent, RECENT):

@@ -53,12 +53,12 @@ class ImpressionLog:
     requests: pa.Table
     found: int
 
-    def sample(self, most: int, seed: int) -> pa.Table:
-        """Choose at most so many requests, by hash of their id and the seed, whatever else is in the log."""
-        if len(self.requests) <= most:
+    def sample(self, limit: int, seed: int) -> pa.Table:
+        """Choose at most ``limit`` requests by the hash of their id and the seed, not by what else is in the log."""
+        if len(self.requests) <= limit:
             return self.requests
         hashes = request_hashes(self.requests["request_id"].to_numpy(zero_copy_only=False), seed)
-        return self.requests.take(pa.array(np.sort(np.argsort(hashes, kind="stable")[:most])))
+        return self.requests.take(pa.array(np.sort(np.argsort(hashes, kind="stable")[:limit])))
 
     def rows(self, requests: pa.Table, feature_list: str, features: int) -> pa.Table:
         """What the requests showed: request (index into ``requests``), item_id, position, label, features as served.
@@ -81,8 +81,8 @@ def impression_log(clean: Handle, window: Window, settings: FeatureSettings) -> 
         tables = {name: space.delta_table(folder / name, CANONICAL[name], clean.versions.get(name)) for name in TABLES}
         shown = space.store("shown", _labelled(tables, window, settings))
         every = shown.group_by(REQUEST).agg(at=shown.at.min(), taught=shown.label.any())
-        found = space.fetch(every.order_by("at", *REQUEST))
-        yield ImpressionLog(space, shown, found.filter(found["taught"]).drop_columns("taught"), len(found))
+        requests = space.fetch(every.order_by("at", *REQUEST))
+        yield ImpressionLog(space, shown, requests.filter(requests["taught"]).drop_columns("taught"), len(requests))
 
 
 def _labelled(tables: dict[str, ir.Table], window: Window, settings: FeatureSettings) -> ir.Table:
@@ -113,9 +113,9 @@ def _shown(impressions: ir.Table, window: Window) -> ir.Table:
     return kept.select(*REQUEST, "item_id", "at", "position", "features", "feature_list")
 
 
-def _followed(rows: ir.Table, found: ir.Table, keys: list[str], window: Window) -> ir.Table:
+def _followed(rows: ir.Table, successes: ir.Table, keys: list[str], window: Window) -> ir.Table:
     """Shown items that share the keys with a success in [time, time + horizon)."""
-    joined = rows.inner_join(found, keys)
+    joined = rows.inner_join(successes, keys)
     wait = joined.success - joined.at
     within = joined.filter((wait >= 0) & (wait < window.horizon // MICROSECOND))
     return within.select(*REQUEST, "item_id").distinct()

@@ -70,8 +70,8 @@ def _labels(users: UserRows, items: ItemRows, pairs: Pairs, outcome: pa.Table) -
 
 def indices_in(ids: pa.ChunkedArray, known: NDArray[np.object_]) -> NDArray[np.int32]:
     """Where each id stands among the known ones; -1 for one that does not."""
-    found = pc.index_in(ids, value_set=pa.array(known, pa.string()))
-    return found.fill_null(MISSING_POSITION).to_numpy().astype(np.int32)
+    positions = pc.index_in(ids, value_set=pa.array(known, pa.string()))
+    return positions.fill_null(MISSING_POSITION).to_numpy().astype(np.int32)
 
 
 def _recall(pairs: Pairs, labels: NDArray[np.bool_], relevant: int) -> Recall:

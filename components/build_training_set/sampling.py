@@ -33,7 +33,7 @@ def sampled_requests(hashes: Hashes, share: float) -> NDArray[np.bool_]:
 
 
 def sampled_rows(pairs: Pairs, labels: NDArray[np.bool_], users: Hashes, negatives: int) -> NDArray[np.intp]:
-    """Rows to train on: every positive, and so many negatives a request, uniformly whatever their source."""
+    """Return the rows to train on: all positives, and some negatives a request, sampled uniformly over all sources."""
     chance = _mixed(users[pairs.user] ^ (pairs.item.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)))
     chance[labels] = 0
     order = np.lexsort((chance, ~labels, pairs.user))

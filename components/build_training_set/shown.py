@@ -135,10 +135,10 @@ class ShownBlocks:
 
 def _parts(chosen: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
     """Split chosen requests into masks of bounded size."""
-    found = np.flatnonzero(chosen)
-    for first in range(0, len(found), BLOCK_REQUESTS):
+    indices = np.flatnonzero(chosen)
+    for first in range(0, len(indices), BLOCK_REQUESTS):
         part = np.zeros(len(chosen), dtype=bool)
-        part[found[first : first + BLOCK_REQUESTS]] = True
+        part[indices[first : first + BLOCK_REQUESTS]] = True
         yield part
 
 

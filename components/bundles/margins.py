@@ -40,7 +40,7 @@ def margins(booster: "xgboost.Booster", features: NDArray[np.floating]) -> NDArr
     rows = np.ascontiguousarray(features, dtype=np.float32)
     place = b'{"data": [%d, true], "shape": [%d, %d], "typestr": "<f4", "version": 3}' % (rows.ctypes.data, *rows.shape)
     shape, dimensions = ctypes.POINTER(ctypes.c_uint64)(), ctypes.c_uint64()
-    found = ctypes.POINTER(ctypes.c_float)()
+    predictions = ctypes.POINTER(ctypes.c_float)()
     _check_call(
         _LIB.XGBoosterPredictFromDense(
             booster.handle,
@@ -49,10 +49,10 @@ def margins(booster: "xgboost.Booster", features: NDArray[np.floating]) -> NDArr
             _matrix().handle,
             ctypes.byref(shape),
             ctypes.byref(dimensions),
-            ctypes.byref(found),
+            ctypes.byref(predictions),
         )
     )
-    return np.ctypeslib.as_array(found, (len(rows),)).copy()  # the library's own buffer serves the next call
+    return np.ctypeslib.as_array(predictions, (len(rows),)).copy()  # the library's own buffer serves the next call
 
 
 def _matrix() -> "xgboost.DMatrix":
@@ -61,5 +61,5 @@ def _matrix() -> "xgboost.DMatrix":
         from xgboost.core import _ProxyDMatrix
 
         _of_thread.matrix = _ProxyDMatrix()
-    found: xgboost.DMatrix = _of_thread.matrix
-    return found
+    matrix: xgboost.DMatrix = _of_thread.matrix
+    return matrix

@@ -103,9 +103,9 @@ def check_promotable(bundle: Bundle) -> None:
 
 def _earlier(pointer: Pointer) -> Move:
     if len(pointer.line) < 2:
-        found = f"only {short(pointer.bundle)}" if pointer.bundle else "nothing"
+        known = f"only {short(pointer.bundle)}" if pointer.bundle else "nothing"
         raise PromotionError(
-            f"{pointer.environment}: found {found} promoted, so there is no earlier bundle to go back to"
+            f"{pointer.environment}: found {known} promoted, so there is no earlier bundle to go back to"
         )
     return pointer.line[-2]
 

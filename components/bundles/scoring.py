@@ -177,8 +177,8 @@ def _standardised(part: Part, values: Floats) -> Floats:
 
 
 def _gain_shares(booster: "xgboost.Booster", width: int) -> NDArray[np.float64]:
-    found = booster.get_score(importance_type="total_gain")
-    gains = np.array([float(found.get(f"f{column}", 0.0)) for column in range(width)])  # type: ignore[arg-type]
+    gain_by_feature = booster.get_score(importance_type="total_gain")
+    gains = np.array([float(gain_by_feature.get(f"f{column}", 0.0)) for column in range(width)])  # type: ignore[arg-type]
     return gains / (gains.sum() or 1.0)
 
 

@@ -48,11 +48,11 @@ def check_answers(ranker: Ranker, warmup: Warmup) -> None:
     Raises:
         BundleError: an answer is not the expected one.
     """
-    found = ranker.score(warmup.features, warmup.baselines)
-    wrong = ~np.isclose(found, warmup.expected, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
+    scores = ranker.score(warmup.features, warmup.baselines)
+    wrong = ~np.isclose(scores, warmup.expected, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
     if wrong.any():
         raise BundleError(
-            f"{int(wrong.sum())} of {len(found)} warm-up rows are not answered as expected (largest difference"
-            f" {np.nanmax(np.abs(found - warmup.expected)):.3g}); the parts disagree or XGBoost differs:"
+            f"{int(wrong.sum())} of {len(scores)} warm-up rows are not answered as expected (largest difference"
+            f" {np.nanmax(np.abs(scores - warmup.expected)):.3g}); the parts disagree or XGBoost differs:"
             " `rankloop run --again` makes another"
         )

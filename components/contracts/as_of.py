@@ -20,8 +20,8 @@ def read_moment(written: str, zone: ZoneInfo) -> datetime:
     if not WRITTEN.fullmatch(written):
         raise _refusal(written)
     try:
-        found = datetime.fromisoformat(written)
-        moment = (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+        parsed = datetime.fromisoformat(written)
+        moment = (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise _refusal(written) from error
     if moment.year not in YEARS:

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from components.contracts.errors import RankloopError
+from components.contracts.json_documents import parse_json
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def write_handle(path: str | Path, handle: Handle) -> None:
 
 def read_handle(path: str | Path, kind: str) -> Handle:
     """Read a handle of the expected kind from the path of a KFP artifact."""
-    handle = Handle(**json.loads(Path(path).read_text()))
+    handle = parse_json(Handle, Path(path).read_bytes())
     if handle.kind != kind:
         raise RankloopError(
             f"{path}: found a handle of kind {handle.kind!r}, expected {kind!r}; the pipeline is wired wrongly"

@@ -24,6 +24,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from components.contracts.json_documents import parse_json
+
 SPLITS = ("train", "validation", "heldout")
 
 ROWS = pa.schema(
@@ -86,7 +88,7 @@ def write_manifest(folder: Path, manifest: ExamplesManifest) -> None:
 
 def read_manifest(folder: Path) -> ExamplesManifest:
     """Read ``examples.json``."""
-    return ExamplesManifest(**json.loads((folder / "examples.json").read_text()))
+    return parse_json(ExamplesManifest, (folder / "examples.json").read_bytes())
 
 
 class MatrixFile:

@@ -48,7 +48,7 @@ def newest_window(heldout: Split, manifest: ExamplesManifest, ranker: Ranker, da
 
 
 def _requests_from(split: Split, start: datetime) -> Split:
-    """The requests from a moment on, numbered anew."""
+    """Return the requests from a moment on, numbered from 0."""
     chosen = pc.greater_equal(split.requests["request_time"], pa.scalar(start)).to_numpy(zero_copy_only=False)
     number = np.cumsum(chosen) - 1
     request = split.rows["request"].to_numpy()

@@ -43,7 +43,7 @@ def common_buckets(reference: NumericSketch, live: NumericSketch) -> tuple[Ints,
 def quantile_bins(buckets: PairedCounts, smaller: float) -> PairedCounts:
     """Join buckets into bins of equal reference share, with one overflow bin below and one above the reference.
 
-    ``smaller`` is the effective size of the smaller sample: it decides how many of the ten bins can be told apart.
+    ``smaller`` is the effective size of the smaller sample: it decides how many of the ten bins can be distinguished.
     """
     wanted = int(np.clip(smaller // LEAST_EXPECTED, 2, MOST_BINS))
     occupied = np.flatnonzero(buckets.reference)

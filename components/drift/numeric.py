@@ -7,7 +7,7 @@ values never empties a bucket, the final shift is a function of the *set* of val
 the order of rows or of merges, and merging is exact. Columns of few distinct values (counts, flags, grades) stay exact.
 
 Grids of different shifts nest, so a live window needs no edges from its reference: both are coarsened to the larger
-shift and counted in the same buckets, whatever was seen first.
+shift and counted in the same buckets, in any order.
 
 Source: uniform collapse of a logarithmic histogram, Epicoco, Melle, Cafaro & Pulimeno, "UDDSketch: Accurate Tracking
 of Quantiles in Data Streams" (2020), arXiv:2004.08604; the float-bit buckets are those of HdrHistogram.

@@ -20,7 +20,7 @@ Counts = npt.NDArray[np.int64]
 def psi(reference: Counts, live: Counts) -> float:
     """Return the population stability index: the symmetric divergence of two shares, 0 when they are equal.
 
-    A share below half a row of the smaller sample cannot be told from zero and is taken as that half row, so an empty
+    A share below half a row of the smaller sample is no different from zero and counts as that half row, so an empty
     bin weighs as much as the evidence for it and not as much as an arbitrary small number.
     """
     n, m = int(reference.sum()), int(live.sum())

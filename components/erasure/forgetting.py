@@ -37,7 +37,7 @@ IN_A_BUCKET = (
     "older versions of objects, where the bucket keeps them (versioning, object lock): let them expire there",
 )
 ON_A_SERVER = (
-    "files that the Redis server saved (RDB, AOF): they hold deleted rows until it saves anew (BGSAVE, BGREWRITEAOF)"
+    "files that the Redis server saved (RDB, AOF): they hold deleted rows until it saves again (BGSAVE, BGREWRITEAOF)"
 )
 
 

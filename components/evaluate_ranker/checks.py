@@ -117,16 +117,16 @@ def check_latency(
 
 def in_words(comparison: Comparison) -> str:
     """Say a comparison's difference, relative where that means something."""
-    found, reference = comparison.difference, comparison.reference
+    difference, reference = comparison.difference, comparison.reference
     if reference <= 0:
-        return f"{found.mean:+.4f} ({found.low:+.4f} to {found.high:+.4f})"
-    relative = Score(found.mean / reference, found.low / reference, found.high / reference)
+        return f"{difference.mean:+.4f} ({difference.low:+.4f} to {difference.high:+.4f})"
+    relative = Score(difference.mean / reference, difference.low / reference, difference.high / reference)
     return f"{relative.mean:+.1%} ({relative.low:+.1%} to {relative.high:+.1%})"
 
 
 def _lost(comparison: Comparison, gate: Gate) -> bool:
     """Whether a slice lost too much; without an interval there is no evidence that it did not."""
-    found = comparison.difference
-    if not np.isfinite([found.low, found.high]).all():
+    difference = comparison.difference
+    if not np.isfinite([difference.low, difference.high]).all():
         return True
-    return found.mean < -gate.slice_allowance * comparison.reference and found.high < 0
+    return difference.mean < -gate.slice_allowance * comparison.reference and difference.high < 0

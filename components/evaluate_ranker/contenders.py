@@ -102,9 +102,9 @@ def _contender(
         name=name,
         ndcg=_score(*means[ALL], gate.confidence),
         metrics={metric: mean for metric, (mean, _) in others.items()} | _known(of_lists),
-        slices={part: _score(*found, gate.confidence) for part, found in means.items() if part is not ALL},
+        slices={part: _score(*values, gate.confidence) for part, values in means.items() if part is not ALL},
         slice_users={part: count for part, count in users.items() if part is not ALL},
-        intervals={metric: _score(*found, gate.confidence) for metric, found in others.items()},
+        intervals={metric: _score(*values, gate.confidence) for metric, values in others.items()},
     )
 
 

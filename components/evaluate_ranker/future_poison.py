@@ -61,8 +61,8 @@ def probe_future(
     asked = heldout.requests["user_id"].take(pa.array(requests)).combine_chunks()
     user_table = user_rows(users.take(pc.index_in(asked, value_set=users["user_id"].combine_chunks())), item_table)
     pairs = generate_candidates(user_table, item_table, shop.candidates)
-    found = ranking_features(user_table, item_table, pairs)
-    return _compared(requests[pairs.user], item_table.item_ids[pairs.item], found, requests, heldout, manifest)
+    features = ranking_features(user_table, item_table, pairs)
+    return _compared(requests[pairs.user], item_table.item_ids[pairs.item], features, requests, heldout, manifest)
 
 
 def poisoned(clean: Mapping[str, ir.Table], time: datetime, settings: FeatureSettings) -> dict[str, ir.Table]:

@@ -52,13 +52,13 @@ class Heldout:
         """The named slices that hold a judged request, as masks over requests."""
         lists = self.split.requests["slices"].combine_chunks()
         owner, name = pc.list_parent_indices(lists).to_numpy(), pc.list_flatten(lists)
-        found: dict[str, NDArray[np.bool_]] = {}
+        masks: dict[str, NDArray[np.bool_]] = {}
         for one in sorted(pc.unique(name).to_pylist()):
             mask = np.zeros(len(lists), dtype=bool)
             mask[owner[pc.equal(name, one).to_numpy(zero_copy_only=False)]] = True
             if (mask & self.judged).any():
-                found[one] = mask
-        return found
+                masks[one] = mask
+        return masks
 
     @property
     def judged(self) -> NDArray[np.bool_]:

@@ -47,26 +47,26 @@ class Shuffles:
     @property
     def advantage(self) -> tuple[float, float, float]:
         """Mean of forwards less reversed, with its interval over the shuffles."""
-        found = self.forwards - self.reversed
-        mean, noise = float(found.mean()), float(STUDENT_T * found.std(ddof=1) / np.sqrt(len(found)))
+        differences = self.forwards - self.reversed
+        mean, noise = float(differences.mean()), float(STUDENT_T * differences.std(ddof=1) / np.sqrt(len(differences)))
         return mean, mean - noise, mean + noise
 
 
 def check_label_shuffle(train: Split, heldout: Heldout, scores: NDArray[np.floating], seed: int) -> Check:
     """Check that models of labels shuffled within their requests rank the held-out requests by luck alone."""
-    found = _shuffles(train, heldout, scores, seed)
-    tells = _order_tells(heldout.split, found, heldout.k)
+    shuffles = _shuffles(train, heldout, scores, seed)
+    tells = _order_tells(heldout.split, shuffles, heldout.k)
     if tells:
         return Check("leak_label_shuffle", False, tells)
-    mean, low, high = found.advantage
-    limit = LEAST_LEAK * max(found.challenger - found.chance, 0.0)
+    mean, low, high = shuffles.advantage
+    limit = LEAST_LEAK * max(shuffles.challenger - shuffles.chance, 0.0)
     passed = low <= 0 or mean <= limit
     verb = "by luck alone" if passed else "better than luck explains, so something beside learning tells the outcome"
     reason = (
-        f"{len(found.forwards)} models taught with shuffled labels order the held-out requests {verb}: NDCG@{heldout.k}"
-        f" {found.forwards.mean():.3f} on average, their reversed orders {found.reversed.mean():.3f}, difference"
+        f"{len(shuffles.forwards)} models taught with shuffled labels order the held-out requests {verb}: NDCG@{heldout.k}"
+        f" {shuffles.forwards.mean():.3f} on average, their reversed orders {shuffles.reversed.mean():.3f}, difference"
         f" {mean:+.3f} ({low:+.3f} to {high:+.3f}; a leak lies above zero and beyond {limit:+.3f}); random order gives"
-        f" {found.chance:.3f}, the challenger {found.challenger:.3f}"
+        f" {shuffles.chance:.3f}, the challenger {shuffles.challenger:.3f}"
     )
     return Check("leak_label_shuffle", passed, reason)
 
@@ -88,10 +88,10 @@ def _shuffles(train: Split, heldout: Heldout, scores: NDArray[np.floating], seed
     def mean_ndcg(values: NDArray[np.floating]) -> float:
         return float(ndcg(ranked_lists(request, values, labels, relevant, heldout.k)).mean())
 
-    found = [
+    pairs = [
         (mean_ndcg(one), mean_ndcg(-one)) for one in _models(train, np.asarray(heldout.split.features[rows]), seed)
     ]
-    forwards, reverse = np.array(found).T
+    forwards, reverse = np.array(pairs).T
     chance = float(random_ndcg(request, labels, relevant, heldout.k).mean())
     return Shuffles(forwards, reverse, chance, mean_ndcg(scores[rows]), float(listed.mean()))
 
@@ -115,7 +115,7 @@ def _models(train: Split, features: NDArray[np.float32], seed: int) -> list[NDAr
     return scores
 
 
-def _order_tells(split: Split, found: Shuffles, k: int) -> str | None:
+def _order_tells(split: Split, scores: Shuffles, k: int) -> str | None:
     """Say that the order of the rows tells the outcome; None when it does not."""
     request, item = split.rows["request"].to_numpy(), split.rows["item_id"].to_numpy(zero_copy_only=False)
     unordered = int(((request[1:] == request[:-1]) & (item[1:] <= item[:-1])).sum())
@@ -124,11 +124,11 @@ def _order_tells(split: Split, found: Shuffles, k: int) -> str | None:
             f"{unordered:,} of {len(item):,} held-out rows do not follow their request's item ids, so the order of the"
             " rows may tell the outcome; build_training_set must sort them by item"
         )
-    if found.row_order - found.chance <= MOST_OF_ORDER * max(found.challenger - found.chance, found.chance):
+    if scores.row_order - scores.chance <= MOST_OF_ORDER * max(scores.challenger - scores.chance, scores.chance):
         return None
     return (
-        f"the order of the rows alone reaches NDCG@{k} {found.row_order:.3f} where a random order gives"
-        f" {found.chance:.3f} and the challenger {found.challenger:.3f}: it may have over chance at most"
+        f"the order of the rows alone reaches NDCG@{k} {scores.row_order:.3f} where a random order gives"
+        f" {scores.chance:.3f} and the challenger {scores.challenger:.3f}: it may have over chance at most"
         f" {MOST_OF_ORDER:.0%} of what the challenger has; look at how build_training_set sorts rows"
     )
 

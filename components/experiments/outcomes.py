@@ -106,8 +106,8 @@ def _codes(one: pa.ChunkedArray, other: pa.ChunkedArray) -> tuple[Integers, Inte
 
 def _row_of(names: pa.ChunkedArray, known: pa.ChunkedArray) -> Integers:
     """Row of each name among the known; -1 for no name or a strange one."""
-    found = pc.index_in(names, value_set=known.combine_chunks(), skip_nulls=True)
-    return pc.fill_null(found, -1).to_numpy().astype(np.int64)
+    positions = pc.index_in(names, value_set=known.combine_chunks(), skip_nulls=True)
+    return pc.fill_null(positions, -1).to_numpy().astype(np.int64)
 
 
 def _matches(places: Integers, events: Integers) -> tuple[Integers, Integers]:

@@ -52,8 +52,8 @@ class ArmReadout:
     @property
     def document(self) -> dict[str, Any]:
         """The rates by their names, and ``lift``."""
-        found = asdict(self)
-        return {**found["rates"], "lift": found["lift"]}
+        values = asdict(self)
+        return {**values["rates"], "lift": values["lift"]}
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,8 @@ def compare_arms(
     if not present:
         return {}
     values = np.stack([np.where(arm == name, of, np.nan) for name in present for of in measures.values()], axis=1)
-    found = iter(_measured(values, user, resamples))
-    measured = {name: {measure: next(found) for measure in measures} for name in present}
+    estimates = iter(_measured(values, user, resamples))
+    measured = {name: {measure: next(estimates) for measure in measures} for name in present}
     rival = measured.get(CHAMPION, {})
     return {
         name: ArmReadout(
@@ -118,8 +118,8 @@ def rates_over_users(columns: Mapping[str, NDArray[Any]], user: NDArray[Any]) ->
     if not len(user):
         return {name: Rate(None, None) for name in columns}
     values = np.stack([*columns.values()], axis=1).astype(np.float64)
-    found = _measured(values, user, RESAMPLES)
-    return {name: one.rate for name, one in zip(columns, found, strict=True)}
+    estimates = _measured(values, user, RESAMPLES)
+    return {name: one.rate for name, one in zip(columns, estimates, strict=True)}
 
 
 def _measured(values: Floats, user: NDArray[Any], resamples: int) -> list[_Measured]:
@@ -135,13 +135,13 @@ def sample_ratio(users: Mapping[str, int], shares: Mapping[str, float]) -> Sampl
 
     Source: Fabijan et al., "Diagnosing Sample Ratio Mismatch in Online Controlled Experiments", KDD 2019.
     """
-    found = {arm: users.get(arm, 0) for arm in shares}
-    total, scale = sum(found.values()), sum(shares.values())
+    observed = {arm: users.get(arm, 0) for arm in shares}
+    total, scale = sum(observed.values()), sum(shares.values())
     expected = {arm: total * share / scale for arm, share in shares.items()}
     if len(shares) < 2 or min(expected.values()) < LEAST_EXPECTED:
-        return SampleRatio(found, expected, None, None)
-    chi_square = sum((found[arm] - expected[arm]) ** 2 / expected[arm] for arm in shares)
-    return SampleRatio(found, expected, chi_square, _tail(chi_square, len(shares) - 1))
+        return SampleRatio(observed, expected, None, None)
+    chi_square = sum((observed[arm] - expected[arm]) ** 2 / expected[arm] for arm in shares)
+    return SampleRatio(observed, expected, chi_square, _tail(chi_square, len(shares) - 1))
 
 
 def _tail(chi_square: float, degrees: int) -> float:

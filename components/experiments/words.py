@@ -42,18 +42,18 @@ def span(ends: tuple[float, float], digits: str) -> str:
 
 
 def _ratio(ratio: Document) -> Iterator[str]:
-    found = ", ".join(f"{arm} {count:,}" for arm, count in ratio["users"].items())
+    counts = ", ".join(f"{arm} {count:,}" for arm, count in ratio["users"].items())
     promised = ", ".join(f"{arm} {count:,.0f}" for arm, count in ratio["expected"].items())
     if ratio["mismatch"]:
         yield (
-            f"THE EXPERIMENT CANNOT BE TRUSTED: found users {found}, where the shares promise {promised}; chance does"
+            f"THE EXPERIMENT CANNOT BE TRUSTED: found users {counts}, where the shares promise {promised}; chance does"
             f" that with p = {ratio['p_value']:.1g}. Shares that changed under the same name, an arm that failed, lost"
-            " lists and robots do it too: mend that, and begin anew under another name"
+            " lists and robots do it too: fix that, and start again under another name"
         )
     elif ratio["p_value"] is not None:
-        yield f"the users are spread as the shares promise (p = {ratio['p_value']:.2f}): {found}"
+        yield f"the users are spread as the shares promise (p = {ratio['p_value']:.2f}): {counts}"
     elif len(ratio["users"]) > 1:
-        yield f"too few users to tell whether the shares are kept: {found}"
+        yield f"too few users to tell whether the shares are kept: {counts}"
 
 
 def _strangers(document: Document) -> Iterator[str]:
@@ -92,7 +92,7 @@ def _lift(lift: Document) -> str:
     value, ends, unit = _told(lift)
     if lift["sign"] == "unclear":
         interval = f"the 95 % interval, {span(ends, unit)}, holds zero"
-        return f"cannot be told from the champion's: {value:{unit}}, but {interval}"
+        return f"cannot be distinguished from the champion's: {value:{unit}}, but {interval}"
     return f"is {lift['sign']} than the champion's: {value:{unit}} (95 % interval {span(ends, unit)})"
 
 
@@ -102,7 +102,7 @@ def _fallbacks(document: Document) -> Iterator[str]:
         if lift and lift["sign"] in ("higher", "lower"):
             yield (
                 f"{name} fell back {'more' if lift['sign'] == 'higher' else 'less'} often than the champion; lists that"
-                " fell back are told apart, so the others are not quite of the same kind"
+                " fell back are reported separately, so the others are not quite of the same kind"
             )
 
 
@@ -126,8 +126,8 @@ def _shadow(shadow: Document | None) -> Iterator[str]:
 def _caution(document: Document) -> Iterator[str]:
     young = document["lists_within_horizon"]
     if young:
-        found = f"{young:,} of {document['lists']:,} lists are younger than {document['horizon_days']:g} days"
-        yield f"{found}: clicks and purchases may still follow them"
+        sizes = f"{young:,} of {document['lists']:,} lists are younger than {document['horizon_days']:g} days"
+        yield f"{sizes}: clicks and purchases may still follow them"
     comparisons = len(MEASURES) * sum(bool(arm["lift"]) for arm in document["arms"].values())
     if comparisons:
         yield (

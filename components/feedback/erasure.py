@@ -25,7 +25,7 @@ from components.lake.erasure import erase_rows
 
 
 def erase_feedback(home: Home, person: Person, again: bool = False) -> Erased:
-    """Erase what was shown to a user and what came back from them; again: whatever is found, if a first try was cut.
+    """Erase what was shown to a user and what came back from them; again: a first try may have been cut off.
 
     Events and lists that a service logs after this are not reached: it must know of the tombstone first.
     """

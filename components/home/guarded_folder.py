@@ -68,7 +68,7 @@ class GuardedFolder:
         if nearest != self._folder and present[nearest] == self._known.get(nearest):
             gone = next(place for place in (self._folder, *self._folder.parents) if place.parent == nearest)
             raise OSError(
-                errno.ENOENT, "was moved away; bring it back, or make the folder again to begin afresh", str(gone)
+                errno.ENOENT, "was moved away; bring it back, or make the folder again to start empty", str(gone)
             )
 
     def _check_mounts(self, present: dict[Path, Identity]) -> None:

@@ -77,7 +77,7 @@ class SourceReader(Protocol):
         ...
 
     def fingerprint(self) -> Iterator[Print]:
-        """Say in a few words what the source holds: cheap, and changed by whatever ``stage`` would call new.
+        """Describe the source's content in a few words: cheap, and different if ``stage`` would find new rows.
 
         Raises:
             SourceError: the source cannot be reached.

@@ -45,7 +45,7 @@ from components.lake.tables import (
 from components.lake.versions import noted_version
 
 JSON_COLUMNS = ("found", "row")  # rows as they were found, in raw tables and in the quarantine
-WHOLE_BOUND = 32  # characters up to which a text in statistics is whole, with whatever writer
+WHOLE_BOUND = 32  # characters up to which every writer keeps a text in statistics whole
 Fits = Callable[[Notes], bool]
 
 
@@ -53,7 +53,7 @@ def erase_rows(uri: Location, person: Person, again: bool = False, accepted: Fit
     """Erase a user from a table and everything that lies in its folder; nothing is done where they are not.
 
     Args:
-        again: an earlier erasure here may have been cut off: do all of it whatever is found.
+        again: an earlier erasure here may have been cut off: repeat every step.
         accepted: tells by its notes a version that must stay readable, beside the newest, without the user.
     """
     names = list(names_below(uri))
@@ -108,8 +108,8 @@ def rows_in_file(path: Path, person: Person) -> int | None:
     if not {*JSON_COLUMNS} & set(columns):
         return _plain_rows(path, person) if USER_ID in columns else 0
     with duckdb_session() as session:
-        found = f"SELECT count(*) FROM read_parquet({path_text(path)}, hive_partitioning = false)"
-        return int(session.execute(f"{found} WHERE {_is_of(person, columns)}").fetchall()[0][0])
+        count = f"SELECT count(*) FROM read_parquet({path_text(path)}, hive_partitioning = false)"
+        return int(session.execute(f"{count} WHERE {_is_of(person, columns)}").fetchall()[0][0])
 
 
 def _plain_rows(path: Path, person: Person) -> int:
@@ -191,8 +191,8 @@ def _stays(name: str, first: int) -> bool:
 def _statistics(path: Path) -> Iterator[dict[str, Any]]:
     """The least and greatest values that a file of a log notes, by column."""
     for statistics in _noted_statistics(path):
-        found = json.loads(statistics) if statistics else {}
-        yield from (found.get(bound) or {} for bound in ("minValues", "maxValues"))
+        bounds = json.loads(statistics) if statistics else {}
+        yield from (bounds.get(bound) or {} for bound in ("minValues", "maxValues"))
 
 
 def _noted_statistics(path: Path) -> Iterator[str | None]:
@@ -204,10 +204,10 @@ def _noted_statistics(path: Path) -> Iterator[str | None]:
             yield (action or {}).get("stats")
 
 
-def _is_in_statistics(found: dict[str, Any], person: Person) -> bool:
+def _is_in_statistics(bounds: dict[str, Any], person: Person) -> bool:
     """Whether bounds name the user; those of long texts may be cut short."""
-    bound = str(found.get(USER_ID) or "")
-    texts = [str(found[column]) for column in JSON_COLUMNS if found.get(column)]
+    bound = str(bounds.get(USER_ID) or "")
+    texts = [str(bounds[column]) for column in JSON_COLUMNS if bounds.get(column)]
     return (
         bound == person.user_id
         or (WHOLE_BOUND <= len(bound) < len(person.user_id) and person.user_id.startswith(bound[: WHOLE_BOUND - 1]))

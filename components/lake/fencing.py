@@ -1,4 +1,4 @@
-"""Keeping a run that lost its lease from committing, whatever moment it was paused at."""
+"""Keep a run that lost its lease from committing, wherever it was paused."""
 
 from collections.abc import Iterable
 

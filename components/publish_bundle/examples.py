@@ -37,8 +37,8 @@ def customer_examples(
         BundleError: the bundle was changed, or made with other feature definitions than the features.
     """
     say("recommending to three customers")
-    found = open_set(features)
-    batch = open_batch(handed_bundle(draft), found, _typical_users(found))
+    feature_set = open_set(features)
+    batch = open_batch(handed_bundle(draft), feature_set, _typical_users(feature_set))
     lists = batch.recommended(batch.bundle.manifest.k)
     catalogue = _catalogue(home.clean / "items", features.versions["items"], batch.as_of, _mentioned(batch, lists))
     return tuple(_example(batch, part, user, catalogue) for part in lists for user in np.unique(part.user))
@@ -118,12 +118,12 @@ def _about(batch: Batch, user: int) -> str:
 def _past(batch: Batch, user: int, catalogue: dict[str, dict[str, object]]) -> tuple[PastItem, ...]:
     items, trips, age = _history(batch, user)
     order = np.lexsort((items, -trips))[:PAST_ITEMS]
-    found = []
+    history = []
     for entry in order:
         item_id = str(batch.items.item_ids[items[entry]])
         last = (batch.as_of - timedelta(days=float(age[entry]))).date().isoformat()
-        found.append(PastItem(item_id, _title(item_id, catalogue.get(item_id, {})), int(trips[entry]), last))
-    return tuple(found)
+        history.append(PastItem(item_id, _title(item_id, catalogue.get(item_id, {})), int(trips[entry]), last))
+    return tuple(history)
 
 
 def _history(batch: Batch, user: int) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:

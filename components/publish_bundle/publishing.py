@@ -61,15 +61,15 @@ def _agreed_verdict(shop: Shop, bundle: Bundle, evaluation: Handle) -> Verdict:
     names = set(bundle.manifest.feature_names)
     if "features" in watched and set(watched["features"].columns) != names:
         raise BundleError("the drift reference watches other features than the manifest lists; train the bundle again")
-    for what, found, expected in (
+    for what, actual, expected in (
         ("verdict's bundle", evaluation.digest, bundle.digest),
         ("bundle's shop", bundle.manifest.shop, shop.name),
         ("bundle's list length", bundle.manifest.k, shop.k),
         ("bundle's horizon", bundle.manifest.horizon_days, shop.horizon_days),
     ):
-        if found != expected:
+        if actual != expected:
             raise BundleError(
-                f"the {what} is {found}, expected {expected}: the parts disagree; run `rankloop run` again"
+                f"the {what} is {actual}, expected {expected}: the parts disagree; run `rankloop run` again"
             )
     return read_verdict(handed_document(evaluation))
 

@@ -62,12 +62,12 @@ def generate_candidates(users: UserRows, items: ItemRows, limits: Candidates) ->
 
 def candidates_of(users: UserRows, stock: Assortment) -> Pairs:
     """As ``generate_candidates``, of items that were looked through before."""
-    found = {
+    by_source = {
         source.name: source.for_each(users, stock, getattr(stock.limits, source.name))
         for source in CANDIDATE_SOURCES
         if source.for_each is not None
     }
-    return _merge(users, found, stock)
+    return _merge(users, by_source, stock)
 
 
 def pairs_with(candidates: Pairs, keys: NDArray[np.int64], items: int) -> Pairs:
@@ -210,11 +210,12 @@ def _shelves(items: ItemRows, allowed: NDArray[np.bool_], limit: int) -> Ragged 
     return Ragged(np.concatenate([[0], np.cumsum(counts)]), eligible[keep])
 
 
-def _merge(users: UserRows, found: dict[str, Sourced], stock: Assortment) -> Pairs:
+def _merge(users: UserRows, by_source: dict[str, Sourced], stock: Assortment) -> Pairs:
     shared, shared_bits = stock.shared
-    user = [np.arange(len(users), dtype=np.int32).repeat(len(shared)), *(user for user, _ in found.values())]
-    item = np.concatenate([*[shared] * len(users), *(item for _, item in found.values())])
-    own_bits = np.array([bits_of([source]) for source in found]).repeat([len(item) for _, item in found.values()])
+    user = [np.arange(len(users), dtype=np.int32).repeat(len(shared)), *(user for user, _ in by_source.values())]
+    item = np.concatenate([*[shared] * len(users), *(item for _, item in by_source.values())])
+    sizes = [len(item) for _, item in by_source.values()]
+    own_bits = np.array([bits_of([source]) for source in by_source]).repeat(sizes)
     bits = np.concatenate([*[shared_bits] * len(users), own_bits])
     allowed = stock.allowed.take(item)
     keys = np.concatenate(user).astype(np.int64) * len(stock.items) + item

@@ -237,8 +237,8 @@ def ranking_features(users: UserRows, items: ItemRows, pairs: Pairs) -> Floats:
 def features_of(columns: PairColumns) -> Floats:
     """As ``ranking_features``, of pairs whose columns others look at too."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        found = [f.of(columns) if isinstance(f, Standing) else f(columns) for f in FEATURES.values()]
-        by_feature = np.concatenate(found, dtype=np.float32).reshape(len(FEATURES), len(columns.pairs))
+        values = [f.of(columns) if isinstance(f, Standing) else f(columns) for f in FEATURES.values()]
+        by_feature = np.concatenate(values, dtype=np.float32).reshape(len(FEATURES), len(columns.pairs))
     by_feature[np.isinf(by_feature)] = np.nan
     by_feature[STANDINGS] = columns.standings(by_feature.take(STANDINGS, axis=0), AMONG)
     return np.ascontiguousarray(by_feature.T)

@@ -1,4 +1,4 @@
-"""Why an item is in a list, in the shop's words: the features that added most, told by what they stand for."""
+"""Why an item is in a list, in the shop's words: the features that added most, in words."""
 
 from collections.abc import Callable, Sequence
 
@@ -78,15 +78,15 @@ def reasons(columns: PairColumns, added: NDArray[np.float64], limit: int = 2) ->
 
 def _first_reasons(columns: PairColumns, row: int, kinds: Sequence[str], limit: int) -> tuple[str, ...]:
     """Return the first reasons of a pair, each once; of kinds in the order of their weights."""
-    found: list[str] = []
+    reasons: list[str] = []
     for kind in kinds:
         tell = REASONS[kind]
         reason = tell(columns, row) if tell is not None else None
-        if reason is not None and reason not in found:
-            found.append(reason)
-        if len(found) == limit:
+        if reason is not None and reason not in reasons:
+            reasons.append(reason)
+        if len(reasons) == limit:
             break
-    return tuple(found)
+    return tuple(reasons)
 
 
 def _times(count: float) -> str:

@@ -74,15 +74,15 @@ def scored_together(
     alike: dict[Hashable, list[int]] = {}
     for place, (users, _) in enumerate(asked):
         alike.setdefault(_layout(users), []).append(place)
-    found: dict[int, Scored] = {}
+    by_place: dict[int, Scored] = {}
     for places in alike.values():
         rows, parts = [asked[place][0] for place in places], [asked[place][1] for place in places]
         scored = scored_pairs(score, users_joined(rows), items, pairs_joined(rows, parts), with_baselines)
         ends = itertools.accumulate(map(len, parts))
         for place, own, end in zip(places, parts, ends, strict=True):
             some = slice(end - len(own), end)
-            found[place] = Scored(own, scored.score[some], scored.features[some], scored.baselines[some])
-    return [found[place] for place in range(len(asked))]
+            by_place[place] = Scored(own, scored.score[some], scored.features[some], scored.baselines[some])
+    return [by_place[place] for place in range(len(asked))]
 
 
 def listed(scored: Scored, chosen: NDArray[np.int64], first_user: int = 0) -> Recommended:

@@ -69,12 +69,12 @@ class Session:
 def longer(session: Session | None, codes: NDArray[np.int32], kind: str, at: int, units: float = 1.0) -> Session:
     """A session with one event more for each item code, all of one kind and moment."""
     many = len(codes)
-    found = Session(
+    added = Session(
         codes.astype(np.int32), (kind,) * many, np.full(many, at, np.int64), np.full(many, units, np.float32)
     )
     if session is None:
-        return found
-    return joined(session, found)
+        return added
+    return joined(session, added)
 
 
 def joined(earlier: Session, later: Session) -> Session:
@@ -158,10 +158,10 @@ def _one_trip_more(columns: Mapping[str, Floats], items: int) -> dict[str, Float
     weeks = {name: np.nan_to_num(columns[name]) + new_week for name in ("active_weeks", "active_weeks_56d")}
     basket = (np.nan_to_num(columns["basket_items_mean"]) * trips + items) / (trips + 1)
     tenure = np.nan_to_num(columns["tenure_days"])
-    found = (
+    columns_by_name = (
         changed | weeks | {"days_since_last": np.zeros_like(trips), "tenure_days": tenure, "basket_items_mean": basket}
     )
-    return {name: values.astype(np.float32) for name, values in found.items() if name in columns}
+    return {name: values.astype(np.float32) for name, values in columns_by_name.items() if name in columns}
 
 
 def _repeated_more(
@@ -188,16 +188,16 @@ def _browsed_more(columns: Mapping[str, Floats], browsed: Session, now: int) -> 
 def _later(arrays: Mapping[str, Ragged], group: str, items: int) -> dict[str, Ragged]:
     """Every entry of a group as it stands after one more trip, of so many items."""
     factors = TRIP_DECAYS | {name: 0.5 ** (items / half_life) for name, half_life in VOLUME_HALF_LIVES.items()}
-    found = {}
+    arrays_by_name = {}
     for name, factor in factors.items():
         if f"{group}_{name}" in arrays:
             ragged = arrays[f"{group}_{name}"]
-            found[f"{group}_{name}"] = Ragged(ragged.offsets, ragged.values * np.float32(factor))
+            arrays_by_name[f"{group}_{name}"] = Ragged(ragged.offsets, ragged.values * np.float32(factor))
     for name in ("trips_since_first", "trips_since_last"):
         if f"{group}_{name}" in arrays:
             ragged = arrays[f"{group}_{name}"]
-            found[f"{group}_{name}"] = Ragged(ragged.offsets, ragged.values + np.float32(1))
-    return found
+            arrays_by_name[f"{group}_{name}"] = Ragged(ragged.offsets, ragged.values + np.float32(1))
+    return arrays_by_name
 
 
 def _bought(
@@ -244,13 +244,13 @@ def _widened(
     new = np.setdiff1d(codes, held).astype(held.dtype)
     order = np.argsort(np.r_[held, new], kind="stable")
     offsets = np.array([0, len(order)], dtype=np.int64)
-    found = {f"{group}_{key}": Ragged(offsets, np.r_[held, new][order])}
+    arrays_by_name = {f"{group}_{key}": Ragged(offsets, np.r_[held, new][order])}
     for name in arrays:
         column = name.removeprefix(f"{group}_")
         if name.startswith(f"{group}_") and column != key:
             fill = np.full(len(new), 0.0 if column in zeros else np.nan, dtype=np.float32)
-            found[name] = Ragged(offsets, np.r_[arrays[name].values.astype(np.float32), fill][order])
-    return found
+            arrays_by_name[name] = Ragged(offsets, np.r_[arrays[name].values.astype(np.float32), fill][order])
+    return arrays_by_name
 
 
 def _groups(arrays: Mapping[str, Ragged], items: ItemRows) -> list[str]:

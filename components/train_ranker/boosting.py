@@ -203,7 +203,7 @@ def _judge_rounds(judges: Judges, curve: list[float], k: int) -> "xgboost.callba
                 missing=np.nan,
                 validate_features=False,
             ).astype(np.float64)
-            with np.errstate(invalid="ignore"):  # a training that diverges is told by its curve
+            with np.errstate(invalid="ignore"):  # the curve shows a training that diverges
                 self.margins += tree - tree.mean()  # each tree's margin holds the base score again
             curve.append(judges.ndcg(self.margins, k))
             return math.isnan(curve[-1])

@@ -24,9 +24,9 @@ def shortfall_of(manifest: ExamplesManifest, train: Split, validation: Split, sh
     if not manifest.enough:
         return manifest.shortfall or "too few users or too short a history"
     for name, split, least in (("training", train, shop.training.min_requests), ("validation", validation, 1)):
-        found = _informative_requests(split)
-        if found < least:
-            return f"{found} {name} requests have both a success and another candidate; at least {least} are needed"
+        requests = _informative_requests(split)
+        if requests < least:
+            return f"{requests} {name} requests have both a success and another candidate; at least {least} are needed"
     return None
 
 

@@ -153,12 +153,12 @@ def _fits(matrices: Matrices, parameters: TreeParameters, shop: Shop, say: Say) 
 
 def _part(name: str, fit: Fit, validation: Split, shop: Shop) -> Part:
     """Standardise a booster's margins by their usual spread within a validation request: only that orders a list."""
-    found = margins(fit.booster, np.asarray(validation.features)).astype(np.float64)
+    scores = margins(fit.booster, np.asarray(validation.features)).astype(np.float64)
     request, sizes = validation.rows["request"].to_numpy(), np.maximum(validation.group_sizes, 1)
-    means = np.bincount(request, weights=found, minlength=len(sizes)) / sizes
-    spread = float(np.sqrt(np.mean((found - means[request]) ** 2)))
+    means = np.bincount(request, weights=scores, minlength=len(sizes)) / sizes
+    spread = float(np.sqrt(np.mean((scores - means[request]) ** 2)))
     weight = shop.training.logit_weight if name == "logit" else 1.0
-    return Part(name, weight, float(found.mean()), spread or 1.0)
+    return Part(name, weight, float(scores.mean()), spread or 1.0)
 
 
 def _importance(ranker: Ranker, names: tuple[str, ...]) -> dict[str, float]:

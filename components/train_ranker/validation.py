@@ -26,8 +26,8 @@ class Judges:
         if not np.isfinite(scores).all():
             return float("nan")
         relevant = np.bincount(self.request, weights=self.labels).astype(np.int64)
-        found = ndcg(ranked_lists(self.request, scores, self.labels, relevant, k))
-        return float(np.nan_to_num(found, nan=1.0).mean())
+        ndcgs = ndcg(ranked_lists(self.request, scores, self.labels, relevant, k))
+        return float(np.nan_to_num(ndcgs, nan=1.0).mean())
 
 
 def mean_ndcg(split: Split, scores: NDArray[np.floating], k: int) -> float:

@@ -1,6 +1,6 @@
 """A delivery that breaks the contract is given back: the raw table is what it was when the contract was last kept.
 
-Raw rows and offsets go back together, so the next run reads the source again: what was corrected there, in whatever
+Raw rows and offsets go back together, so the next run reads the source again: what was corrected there, in any
 way, is as if it had never been wrong. The refused rows stay readable in the raw table's earlier version.
 """
 

@@ -175,7 +175,7 @@ def _write(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, validated
 
 
 def _versions(home: Home) -> dict[str, int]:
-    found = {
+    versions = {
         table: table_version(home.handed_table("clean", table)) for table in (*CANONICAL, "item_codes", "quarantine")
     }
-    return {table: version for table, version in found.items() if version is not None}
+    return {table: version for table, version in versions.items() if version is not None}

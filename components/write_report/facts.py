@@ -1,4 +1,4 @@
-"""Read what steps recorded as the types of ``contracts/steps/facts.py``, whatever is missing: failed runs have reports.
+"""Read what steps recorded as the types of ``contracts/steps/facts.py``, with gaps: failed runs have reports, too.
 
 What an older run recorded otherwise is left out: a field of another type, and what cannot do without it::
 

@@ -97,24 +97,24 @@ def memory(megabytes: float | None) -> str:
 
 def moment(value: str | datetime | None) -> str:
     """Write an ISO time: 28 August 2017, 00:00 UTC; text that is not a time comes back as it is."""
-    found = _time(value)
-    if found is None:
+    time = _time(value)
+    if time is None:
         return str(value) if value else ABSENT
-    return f"{day(found)}, {found:%H:%M} {_zone(found)}".rstrip()
+    return f"{day(time)}, {time:%H:%M} {_zone(time)}".rstrip()
 
 
 def day(value: str | datetime | None) -> str:
     """Write the day of an ISO time: 28 August 2017."""
-    found = _time(value)
-    if found is None:
+    time = _time(value)
+    if time is None:
         return str(value) if value else ABSENT
-    return f"{found.day} {found:%B %Y}"
+    return f"{time.day} {time:%B %Y}"
 
 
 def in_zone(value: str | None, zone: ZoneInfo) -> str | None:
     """Move an ISO time that has a zone into another; anything else comes back as it is."""
-    found = _time(value)
-    return value if found is None or found.tzinfo is None else found.astimezone(zone).isoformat()
+    time = _time(value)
+    return value if time is None or time.tzinfo is None else time.astimezone(zone).isoformat()
 
 
 def short_digest(value: str | None) -> str:

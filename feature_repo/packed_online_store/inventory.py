@@ -1,7 +1,9 @@
-"""What a run put into the store: the mark and the counts by which a store that lost rows is recognised."""
+"""The rows that a run wrote into the store, by number: a store that lost rows has fewer, or lacks this record."""
 
 import json
 from dataclasses import asdict, dataclass, replace
+
+from components.contracts.json_documents import parse_json
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,8 @@ class Inventory:
 
     @classmethod
     def read(cls, data: bytes | None) -> "Inventory | None":
-        """Read what :meth:`to_json` wrote; None where that is gone, or something else stands in its place."""
+        """Read what :meth:`to_json` wrote; None where there is none, or it cannot be read."""
         try:
-            record = json.loads(data or b"")
-            rows = {str(view): int(count) for view, count in record["rows"].items()}
-            return cls(str(record["digest"]), str(record["token"]), rows)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return parse_json(cls, data or b"")
+        except ValueError:
             return None

@@ -87,7 +87,7 @@ class PackedField:
 
 @dataclass(frozen=True)
 class PackedSchema:
-    """The features of a row, in the order in which the layout holds them, whatever order they were named in."""
+    """The features of a row in the layout's order, which does not depend on the order of their names."""
 
     fields: tuple[PackedField, ...]
 

@@ -161,9 +161,9 @@ class PackedRows:
         for name, expected in (("schema", self.schema.hash), ("revision", revision)):
             wrong = self.found & (header[name] != expected)
             if wrong.any():
-                found = int(header[name][wrong][0])
+                value = int(header[name][wrong][0])
                 raise StoreError(
-                    f"{int(wrong.sum()):,} of {int(self.found.sum()):,} packed rows have {name} {found:x}, expected "
+                    f"{int(wrong.sum()):,} of {int(self.found.sum()):,} packed rows have {name} {value:x}, expected "
                     f"{expected:x}: they were written for other features; materialize again or read the old revision"
                 )
 
@@ -210,11 +210,11 @@ def _fixed_parts(schema: PackedSchema, rows: list[bytes | None]) -> tuple[NDArra
         joined = b"".join(whole) if schema.is_even else b"".join([row[:size] for row in whole])
         if len(joined) > size * len(rows):  # some hold a long id
             joined = b"".join([without_held(row) for row in whole])
-        found = np.ones(len(rows), bool)
+        is_found = np.ones(len(rows), bool)
     except TypeError:  # some are absent
         blank = schema.blank.tobytes()
         joined = b"".join([blank if row is None else row[:size] for row in rows])
-        found = np.array([row is not None for row in rows])
+        is_found = np.array([row is not None for row in rows])
     if len(joined) != size * len(rows):
         odd = next(
             len(row)
@@ -225,7 +225,7 @@ def _fixed_parts(schema: PackedSchema, rows: list[bytes | None]) -> tuple[NDArra
             f"a packed row has {odd:,} bytes, expected {size:,} from its schema: it was written for other features or "
             "cut short; materialize again or read the old revision"
         )
-    return np.frombuffer(joined, schema.dtype), found
+    return np.frombuffer(joined, schema.dtype), is_found
 
 
 @lru_cache(maxsize=256)

@@ -126,17 +126,17 @@ def _noted(batches: Iterator[RowBatch], written: list[RowBatch]) -> Iterator[Row
 
 def _compare(client: PackedClient, view: PackedView, batch: RowBatch) -> None:
     """Check that every row stands as it was written, or that a newer one does."""
-    found = client.backend.read(batch.keys)
-    if found == batch.values:
+    stored = client.backend.read(batch.keys)
+    if stored == batch.values:
         return
     wrong = [
         place
-        for place, (ours, theirs) in enumerate(zip(batch.values, found, strict=True))
+        for place, (ours, theirs) in enumerate(zip(batch.values, stored, strict=True))
         if ours != theirs and (theirs is None or _stamp(theirs) <= _stamp(ours))
     ]
     if wrong:
         raise StoreError(
-            f"view {view.name}: {len(wrong):,} of {len(found):,} rows came out of {client.backend.url} changed, "
+            f"view {view.name}: {len(wrong):,} of {len(stored):,} rows came out of {client.backend.url} changed, "
             f"the first under key {batch.keys[wrong[0]]!r}; expected the bytes that were written: check that the store "
             "evicts nothing and that nothing else writes to it; then `rankloop run` writes them again"
         )

@@ -25,6 +25,6 @@ def command(ctx: click.Context, shop_file: Path, home: Location, as_json: bool) 
     else:
         for finding in findings:
             sign = "ok  " if finding.well else ("FAIL" if finding.needed else "note")
-            click.echo(f"{sign}  {finding.subject:<16} {finding.found}" + (f"; {finding.mend}" if finding.mend else ""))
+            click.echo(f"{sign}  {finding.subject:<16} {finding.found}" + (f"; {finding.fix}" if finding.fix else ""))
     if any(finding.needed and not finding.well for finding in findings):
         ctx.exit(1)

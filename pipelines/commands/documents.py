@@ -46,9 +46,9 @@ def print_drift(document: dict[str, Any]) -> None:
         click.echo(f"{name}: {uri}")
 
 
-def print_rows(found: "pa.Table") -> None:
+def print_rows(rows: "pa.Table") -> None:
     """Print a table as aligned columns, scores to six digits."""
-    columns = [[name, *map(_cell, found[name].to_pylist())] for name in found.column_names]
+    columns = [[name, *map(_cell, rows[name].to_pylist())] for name in rows.column_names]
     widths = [max(map(len, column)) for column in columns]
     for row in zip(*columns, strict=True):
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -9,7 +9,7 @@ from pipelines.commands.options import environment_option, home_option, json_opt
 
 UNTRUSTED = 3
 EXAMPLE = """\
-name = "new-features"          # a new name spreads the users anew
+name = "new-features"          # a new name assigns the users again
 
 [arms.champion]                # what was promoted
 share = 0.8

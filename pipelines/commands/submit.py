@@ -63,10 +63,10 @@ def command(
 
 
 def _parameters(pairs: tuple[str, ...]) -> dict[str, str]:
-    found = {}
+    parameters = {}
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not sign or not name:
             raise click.UsageError(f"--param: found {pair!r}, expected NAME=VALUE")
-        found[name] = value
-    return found
+        parameters[name] = value
+    return parameters

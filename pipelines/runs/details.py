@@ -89,13 +89,13 @@ def comparison_table(comparison: Document) -> Table:
 
 def flat(document: Document, prefix: str = "") -> Document:
     """Return a document of documents as one level, names joined by dots."""
-    found: Document = {}
+    flattened: Document = {}
     for name, value in document.items():
         if isinstance(value, dict):
-            found |= flat(value, f"{prefix}{name}.")
+            flattened |= flat(value, f"{prefix}{name}.")
         else:
-            found[f"{prefix}{name}"] = value
-    return found
+            flattened[f"{prefix}{name}"] = value
+    return flattened
 
 
 def _compared(details: Document) -> Document:

@@ -14,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from components.contracts.json_documents import parse_json
+
 
 @dataclass(frozen=True)
 class Job:
@@ -31,7 +33,7 @@ class Job:
 
 def main() -> int:
     """Run the job given as the first argument; 0 when every step succeeded."""
-    job = Job(**json.loads(sys.argv[1]))
+    job = parse_json(Job, sys.argv[1])
     threading.Thread(target=_follow, args=(job.leash,), daemon=True).start()
     from kfp import local
 

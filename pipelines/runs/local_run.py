@@ -137,11 +137,11 @@ def step_environment(scratch: Path) -> dict[str, str]:
     return kept | {
         "PYTHONSAFEPATH": "1",
         "PYTHONHASHSEED": "0",
-        "PYTHONUTF8": "1",  # whatever the terminal's encoding: steps write files and a log
+        "PYTHONUTF8": "1",  # steps write files and a log, which do not follow the terminal's encoding
         "PYTHONIOENCODING": "utf-8",
         "TMPDIR": str(scratch),
         "OMP_NUM_THREADS": threads,
-        "OMP_WAIT_POLICY": "PASSIVE",  # a thread that spins while it waits takes the core from whoever it waits for
+        "OMP_WAIT_POLICY": "PASSIVE",  # a thread that waits and spins takes the core from the thread it waits for
         "OPENBLAS_NUM_THREADS": threads,
         "POLARS_MAX_THREADS": threads,
         "DO_NOT_TRACK": "1",

@@ -29,5 +29,5 @@ def monitor(
     document = run_to_document(settings, "monitoring", arguments, quiet)
     facts = read_records(settings.home.run(document["run_id"]))["detect_drift"].facts
     kept = {name: document[name] for name in ("run_id", "shop", "as_of", "steps", "warnings", "reports")}
-    found = {name: facts[name] for name in ("drifted", "verdict", "reasons", "bundle", "window_start", "metrics")}
-    return kept | found
+    outcome = {name: facts[name] for name in ("drifted", "verdict", "reasons", "bundle", "window_start", "metrics")}
+    return kept | outcome

@@ -92,6 +92,6 @@ def next_steps(document: Document, home: Home) -> list[str]:
 def program() -> str:
     """Return how this program is called from here: by its name if the shell would find it, else by its path."""
     here = Path(sys.argv[0])
-    found = shutil.which(here.name)
-    is_found = found is not None and here.exists() and Path(found).samefile(here)
+    command = shutil.which(here.name)
+    is_found = command is not None and here.exists() and Path(command).samefile(here)
     return here.name if is_found or not here.exists() else os.path.relpath(here)

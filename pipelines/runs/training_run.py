@@ -24,14 +24,14 @@ def train(settings: RunSettings, again: bool, quiet: bool) -> Document:
         StoreError: nothing is new, and the online store cannot be reached.
     """
     done = next((run for run in _training_runs(settings.home) if run.state == "done"), None)
-    found = fingerprint(settings, last=done.fingerprint if done else None)
+    current = fingerprint(settings, last=done.fingerprint if done else None)
     if done is None:
-        return _run(settings, found, quiet)
-    is_new = again or not _is_last(settings.home, done) or not _is_unchanged(done, found)
+        return _run(settings, current, quiet)
+    is_new = again or not _is_last(settings.home, done) or not _is_unchanged(done, current)
     search = lost_decisions if is_new else lost_outputs
     put_back = PuttingBack(settings.home, _say)
     if put_back(search(settings.home, settings.shop, done)) or is_new:
-        return _run(settings, found, quiet)
+        return _run(settings, current, quiet)
     _say(f"Nothing is new since run {done.run_id}; this is what it came to (--again runs it all the same).")
     document = read_result(settings.home, done.run_id) or {}
     return document | ({"put_back": put_back.done} if put_back.done else {})

@@ -47,7 +47,7 @@ def category_path(category: ir.ArrayValue, level: int) -> ir.StringValue:
 
 
 def unambiguous_path(*parts: ir.StringValue) -> ir.StringValue:
-    """Return a path that only equal parts give, whatever text they hold: the length goes before each part."""
+    """Return a path that only equal parts give: before each part goes its length."""
     path = ibis.literal("")
     for part in parts:
         path = path + part.length().cast("string") + ":" + part

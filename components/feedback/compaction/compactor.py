@@ -113,7 +113,7 @@ def _started(layout: FeedbackLayout[Path]) -> "subprocess.Popen[str]":
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        process_group=0,  # a session of its own would be given half of a processor, whatever its priority
+        process_group=0,  # in a session of its own, it would get half of a processor despite its low priority
     )
 
 

@@ -136,7 +136,7 @@ def _days(window: str) -> int | None:
 def recorded_step(name: str, home: str, run_id: str) -> Iterator[Step]:
     """Run a step's body, keep its record, and turn a deliberate error into one line and exit code 1.
 
-    The step's process will end without looking for garbage once more, which takes up to a second.
+    The step's process ends without a last garbage collection, which takes 0.8 s after Evidently or Feast was imported.
 
     Raises:
         SystemExit: the run has not begun, its home went to another run, or the body raised a RankloopError; of the

@@ -123,7 +123,7 @@ def _unmarked(head: bytes, said: str) -> str:
 
 
 def open_unpacked(path: Path) -> pa.NativeFile:
-    """Open a file, unpacked if its first bytes are those of gzip, bzip2 or zstd, whatever its name."""
+    """Open a file, unpacked if its first bytes are those of gzip, bzip2 or zstd; its name does not matter."""
     with path.open("rb") as file:
         head = file.read(4)
     packed = next((packing for magic, packing in PACKED.items() if head.startswith(magic)), None)

@@ -19,7 +19,7 @@ SHOWN = 3  # files that an error lists
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a file was when it was read; equal content has an equal ``sha256`` whatever its time."""
+    """What a file was when it was read; equal content has an equal ``sha256`` at any time."""
 
     size: int
     modified_ns: int
@@ -112,10 +112,10 @@ def _search_folder(name: str, source: FileSource) -> _Search:
 def _search_bucket(name: str, source: FileSource, scratch: Path) -> _Search:
     from components.ingest_events.files.buckets import list_bucket  # brings the client, which few shops need
 
-    found = list_bucket(name, source.path, scratch)
-    refuse_table_keys(name, source.path, [file.key for file in found.files])
-    suffixes = SUFFIXES[source.kind] if found.is_folder else ()
-    return _Search(source.path, found.files, suffixes, found.asks_for_hidden)
+    listing = list_bucket(name, source.path, scratch)
+    refuse_table_keys(name, source.path, [file.key for file in listing.files])
+    suffixes = SUFFIXES[source.kind] if listing.is_folder else ()
+    return _Search(source.path, listing.files, suffixes, listing.asks_for_hidden)
 
 
 def _search(path: Path, kind: str) -> _Search:

@@ -198,47 +198,47 @@ def _present_entries(values: dict[str, str]) -> str:
     return f"map_from_entries(list_filter([{pairs}], lambda pair: pair.v IS NOT NULL))"
 
 
-def map_events(source: EventSource, found: SourceColumns) -> Mapping:
+def map_events(source: EventSource, read: SourceColumns) -> Mapping:
     """Map a source of events."""
     columns = source.columns
-    quantity = found.number("quantity", columns.quantity)
-    price = found.total("price", columns.price)
+    quantity = read.number("quantity", columns.quantity)
+    price = read.total("price", columns.price)
     if columns.unit_price is not None:
-        unit = found.number("unit_price", columns.unit_price)
+        unit = read.number("unit_price", columns.unit_price)
         price = Reading(f"({unit.value}) * ({quantity.value})", unit.problem)
     readings = {
-        "event_id": found.id("event_id", columns.event_id),
-        "event_time": found.time("time", columns.time),
-        "user_id": found.id("user", columns.user),
-        "item_id": found.id("item", columns.item),
-        "event_type": found.id("event_type", columns.event_type),
+        "event_id": read.id("event_id", columns.event_id),
+        "event_time": read.time("time", columns.time),
+        "user_id": read.id("user", columns.user),
+        "item_id": read.id("item", columns.item),
+        "event_type": read.id("event_type", columns.event_type),
         "quantity": quantity,
         "price": price,
-        "list_price": found.total("list_price", columns.list_price),
-        "session_id": found.id("session", columns.session),
-        "request_id": found.id("request", columns.request),
+        "list_price": read.total("list_price", columns.list_price),
+        "session_id": read.id("session", columns.session),
+        "request_id": read.id("request", columns.request),
         "source": Reading(quote_literal(source.name)),
     }
-    return Mapping(readings, found)
+    return Mapping(readings, read)
 
 
-def map_impressions(source: ImpressionSource, found: SourceColumns) -> Mapping:
+def map_impressions(source: ImpressionSource, read: SourceColumns) -> Mapping:
     """Map logged impressions."""
     readings = {
-        "request_id": found.id("request", source.request),
-        "event_time": found.time("time", source.time),
-        "user_id": found.id("user", source.user),
-        "bundle": found.text("bundle", None),
-        "arm": found.text("arm", None),
-        "context": found.text("context", None),
-        "item_id": found.id("item", source.item),
-        "position": _position(source, found),
-        "score": found.number("score", source.score),
-        "propensity": found.number("propensity", source.propensity),
-        "features": _features(source, found),
-        "feature_list": found.text("feature_list", source.feature_list),
+        "request_id": read.id("request", source.request),
+        "event_time": read.time("time", source.time),
+        "user_id": read.id("user", source.user),
+        "bundle": read.text("bundle", None),
+        "arm": read.text("arm", None),
+        "context": read.text("context", None),
+        "item_id": read.id("item", source.item),
+        "position": _position(source, read),
+        "score": read.number("score", source.score),
+        "propensity": read.number("propensity", source.propensity),
+        "features": _features(source, read),
+        "feature_list": read.text("feature_list", source.feature_list),
     }
-    return Mapping(readings, found)
+    return Mapping(readings, read)
 
 
 def map_logged(table: str, columns: SourceColumns) -> Mapping:
@@ -255,10 +255,10 @@ def _position(source: ImpressionSource, columns: SourceColumns) -> Reading:
     return reading if source.first_position == 1 else Reading(f"({reading.value}) + 1", reading.problem)
 
 
-def _features(source: ImpressionSource, found: SourceColumns) -> Reading:
+def _features(source: ImpressionSource, read: SourceColumns) -> Reading:
     if source.features is None:
         return Reading("CAST(NULL AS FLOAT[])")
-    found.kind("features", source.features)
+    read.kind("features", source.features)
     return Reading(f"TRY_CAST({quote_identifier(source.features)} AS FLOAT[])")
 
 
@@ -266,29 +266,29 @@ def _cast(reading: Reading, kind: str) -> Reading:
     return Reading(f"TRY_CAST({reading.value} AS {kind})", reading.problem)
 
 
-def map_items(source: ItemSource, found: SourceColumns) -> Mapping:
+def map_items(source: ItemSource, read: SourceColumns) -> Mapping:
     """Map the catalogue."""
-    path = ", ".join(found.text("category", column).value for column in source.category)
+    path = ", ".join(read.text("category", column).value for column in source.category)
     readings = {
-        "item_id": found.id("item", source.item),
+        "item_id": read.id("item", source.item),
         "category": Reading(f"CAST([{path}] AS VARCHAR[])"),
-        "brand": found.text("brand", source.brand),
-        "price": found.number("price", source.price),
-        "title": found.text("title", source.title),
-        "attributes": found.attributes(source.attributes),
-        "valid_from": found.valid_from(source.valid_from),
+        "brand": read.text("brand", source.brand),
+        "price": read.number("price", source.price),
+        "title": read.text("title", source.title),
+        "attributes": read.attributes(source.attributes),
+        "valid_from": read.valid_from(source.valid_from),
     }
-    return Mapping(readings, found, _named(price=source.price, valid_from=source.valid_from))
+    return Mapping(readings, read, _named(price=source.price, valid_from=source.valid_from))
 
 
-def map_users(source: UserSource, found: SourceColumns) -> Mapping:
+def map_users(source: UserSource, read: SourceColumns) -> Mapping:
     """Map demographics."""
     readings = {
-        "user_id": found.id("user", source.user),
-        "attributes": found.attributes(source.attributes),
-        "valid_from": found.valid_from(source.valid_from),
+        "user_id": read.id("user", source.user),
+        "attributes": read.attributes(source.attributes),
+        "valid_from": read.valid_from(source.valid_from),
     }
-    return Mapping(readings, found, _named(valid_from=source.valid_from))
+    return Mapping(readings, read, _named(valid_from=source.valid_from))
 
 
 def _named(**columns: str | None) -> dict[str, str]:

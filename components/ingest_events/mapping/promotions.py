@@ -12,20 +12,20 @@ from components.shop.settings import PromotionSource
 WORD = 62  # places to a BIGINT
 
 
-def promotions_sql(source: PromotionSource, found: SourceColumns, relation: str) -> str:
+def promotions_sql(source: PromotionSource, columns: SourceColumns, relation: str) -> str:
     """SQL of the promotions of a relation, with ``problem`` and ``found``.
 
     Reach is the share of the places known by the promotion's start (places that had promoted anything until then), so
     that later rows never change it. Rows are counted per item and period before anything is parsed.
     """
-    item = found.id("item", source.item)
-    starts, ends, calendar = _calendar(source, found)
-    keys = list(dict.fromkeys((source.item, *calendar, *found.of_rows)))
+    item = columns.id("item", source.item)
+    starts, ends, calendar = _calendar(source, columns)
+    keys = list(dict.fromkeys((source.item, *calendar, *columns.of_rows)))
     if source.place is not None:
-        found.kind("place", source.place)
+        columns.kind("place", source.place)
     no_item = f"CASE WHEN {item.value} IS NULL THEN 'no item' END"
-    problems = found.problems([item.problem, no_item, starts.problem, ends.problem])
-    shown = found.as_found(dict.fromkeys((source.item, *calendar)), ", rows := rows")
+    problems = columns.problems([item.problem, no_item, starts.problem, ends.problem])
+    shown = columns.as_found(dict.fromkeys((source.item, *calendar)), ", rows := rows")
     return f"""
         WITH {_counted(source.place, keys, relation)},
         read AS (
@@ -87,13 +87,13 @@ def _counted(place: str | None, keys: list[str], relation: str) -> str:
         """
 
 
-def _calendar(source: PromotionSource, found: SourceColumns) -> tuple[Reading, Reading, list[str]]:
+def _calendar(source: PromotionSource, columns: SourceColumns) -> tuple[Reading, Reading, list[str]]:
     if source.period is None:
         starts, ends = str(source.starts), str(source.ends)
-        return found.time("starts", starts), found.time("ends", ends), [starts, ends]
-    number = found.number("period", source.period)
+        return columns.time("starts", starts), columns.time("ends", ends), [starts, ends]
+    number = columns.number("period", source.period)
     first = datetime.fromisoformat(str(source.first_period))
-    instant = first if first.tzinfo else first.replace(tzinfo=found.zone)
+    instant = first if first.tzinfo else first.replace(tzinfo=columns.zone)
     problem = f"coalesce({number.problem}, CASE WHEN {number.value} IS NULL THEN 'no period' END)"
     starts_at, ends_at = (_period_boundary(instant, source.period_days, number.value, shift) for shift in (-1, 0))
     return Reading(starts_at, problem), Reading(ends_at), [source.period]

@@ -48,7 +48,7 @@ class SqlReader:
         return Staged((Layout(columns, relation),), after, cursor=self._source.cursor if not whole else None)
 
     def fingerprint(self) -> Iterator[Print]:
-        """Give the cursor's newest value and the number of rows; without a cursor the rows, whatever their order."""
+        """Give the cursor's newest value and the number of rows; without a cursor the rows, in any order."""
         with open_database(self._where, self._source) as database:
             if database.cursor is not None:
                 database.columns()  # names a cursor that is no column

@@ -34,7 +34,7 @@ class Backend(Protocol):
         """
 
     def put(self, key: bytes, value: bytes) -> None:
-        """Write one value, whatever stood there."""
+        """Write one value, replacing an earlier one."""
 
     def delete(self, keys: Sequence[bytes]) -> int:
         """Delete keys; return how many there were."""

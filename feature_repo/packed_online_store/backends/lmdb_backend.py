@@ -59,8 +59,8 @@ class LmdbBackend:
     def delete_prefix(self, prefix: bytes) -> int:
         def drop_some() -> int:
             with self._environment.transaction(write=True) as transaction:
-                found = list(_keys_from(transaction, prefix, DELETED_AT_ONCE))
-                return sum(transaction.delete(key) for key in found)
+                keys = list(_keys_from(transaction, prefix, DELETED_AT_ONCE))
+                return sum(transaction.delete(key) for key in keys)
 
         total = 0
         while dropped := self._grown(drop_some):

@@ -25,7 +25,7 @@ LAST = struct.Struct("<Q")  # the number of the last transaction: what a meta re
 
 
 def replace_compacted(environment: Any, folder: str) -> None:
-    """Put a new file of an environment's rows in the place of its file; the environment must then be opened anew.
+    """Put a new file of an environment's rows in the place of its file; the environment must then be reopened.
 
     Errors: StoreError where the new file does not hold what the old one holds, which then stays.
     """
@@ -78,13 +78,13 @@ def _count_on(draft: Path, page: int, last: int) -> None:
 def _check(environment: Any, draft: Path, last: int) -> None:
     copy = lmdb.open(str(draft), subdir=False, lock=False, readonly=True)
     try:
-        found = (copy.info()["last_txnid"], copy.stat()["entries"])
+        copied = (copy.info()["last_txnid"], copy.stat()["entries"])
     finally:
         copy.close()
     expected = (last, environment.stat()["entries"])
-    if found != expected:
+    if copied != expected:
         raise StoreError(
-            f"online store {environment.path()}: a new file holds {found[1]:,} rows of transaction {found[0]}, "
+            f"online store {environment.path()}: a new file holds {copied[1]:,} rows of transaction {copied[0]}, "
             f"expected {expected[1]:,} of {expected[0]}; the store is as it was: delete it, and"
             " `rankloop run` writes it again"
         )

@@ -75,7 +75,7 @@ class World:
 
 
 def make_world(size: Size, seed: int) -> World:
-    """Make a world; the same size and seed give the same world, whatever the number of weeks."""
+    """Make a world; the same size and seed give the same world for any number of weeks."""
     catalogue = _catalogue(size.items, np.random.default_rng([seed, 1]))
     people = _people(size.users, np.random.default_rng([seed, 2]))
     return World(catalogue, people, _utility(catalogue, people, np.random.default_rng([seed, 3])))

@@ -59,7 +59,7 @@ def test_events_are_refused_until_the_folder_is_back(
     for _ in range(2):
         with pytest.raises(EventsRefusedError, match=r"the disk refuses \(was moved away; bring it back, "):
             take(journal, "e1")
-    assert f"begin afresh: '{folder}'" in caplog.text
+    assert f"start empty: '{folder}'" in caplog.text
     assert not folder.exists(), "what was taken away could not take its place then"
     aside.rename(folder)
     assert take(journal, "e1").accepted == 1
