@@ -37,7 +37,7 @@ class PointInTime:
         self.chosen, self.store = chosen, store
 
     def located(self, view: str, requests: Requests) -> dict[datetime, dict[datetime, pa.Array]]:
-        """Which snapshot holds each id's row at each request time: ids by snapshot, by request time.
+        """Return which snapshot holds each id's row at each request time: ids by snapshot, by request time.
 
         An id without a row that the request may see is left out.
         """
@@ -59,7 +59,7 @@ class PointInTime:
         return rows_by_request
 
     def rows(self, view: str, request: datetime, located: Mapping[datetime, pa.Array]) -> pa.Table:
-        """The rows of located ids, sorted by id.
+        """Return the rows of located ids, sorted by id.
 
         Raises:
             FeatureError: a row is newer than the request, or was not yet known then.

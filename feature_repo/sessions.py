@@ -25,6 +25,6 @@ SESSIONS = pa.schema(
 
 
 def session_view() -> PackedView:
-    """How the store packs it."""
+    """Return how the store packs it."""
     schema = packed_schema(SESSIONS, exclude=("user_id", "event_timestamp"))
     return PackedView(SESSION_FEATURES, schema, ("user_id",), TTL)

@@ -35,7 +35,7 @@ class SnapshotSource(FileSource):
 
     @property
     def path(self) -> list[str]:  # type: ignore[override] # Feast hands it to Ibis, which takes lists too
-        """The view's files on this machine; DuckDB would take ? and * in their names for patterns."""
+        """Return the view's files on this machine; DuckDB would take ? and * in their names for patterns."""
         chosen = self._set()
         return [glob.escape(str(chosen.path(self.view, day))) for day in chosen.days]
 

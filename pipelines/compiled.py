@@ -39,7 +39,7 @@ class Resource:
 
     @property
     def is_stale(self) -> bool:
-        """Whether the file on disk says anything else."""
+        """Return whether the file on disk says anything else."""
         return not self.path.exists() or self.path.read_text() != self.text
 
 

@@ -41,7 +41,7 @@ def _arms_table(document: Document) -> Table:
 
 
 def _measures_table(document: Document) -> Table:
-    """Each measure of each arm; its lists that fell back stand apart, in the last column."""
+    """Return each measure of each arm; its lists that fell back stand apart, in the last column."""
     table = plain_table("measure", "arm", "mean", "95 % interval", "fell back")
     for measure, words in MEASURES.items():
         title = words.removesuffix(" of the first click")

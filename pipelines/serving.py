@@ -46,7 +46,7 @@ def serve(home: Home, environment: str, host: str, port: int) -> NoReturn:
 
 
 def address_of(host: str, port: int) -> str:
-    """Where a browser finds what listens on an IP address."""
+    """Return where a browser finds what listens on an IP address."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

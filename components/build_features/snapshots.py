@@ -77,7 +77,7 @@ def build_features(shop: Shop, home: Home, clean: Handle, say: Callable[[str], N
 
 
 def _span(space: Workspace, as_of: datetime) -> tuple[datetime, int]:
-    """The first event's time, and how many events are known at the as-of."""
+    """Return the first event's time, and how many events are known at the as-of."""
     events = space.clean["events"]
     known = events.filter(events.event_time < as_of, events.available_at <= as_of)
     span = space.fetch(known.agg(first=known.event_time.min(), rows=known.count())).to_pylist()[0]

@@ -157,7 +157,7 @@ def _logged(
 
 
 def _limits(weekly: int, logged: int, training: Training) -> tuple[int, int]:
-    """How many weekly and logged requests to train on, together at most ``max_requests``."""
+    """Return how many weekly and logged requests to train on, together at most ``max_requests``."""
     share = training.impressions / (1 + training.impressions)
     most = min(logged, int(training.impressions * weekly), int(share * training.max_requests))
     return training.max_requests - most, most

@@ -61,7 +61,7 @@ class ImpressionLog:
         return self.requests.take(pa.array(np.sort(np.argsort(hashes, kind="stable")[:limit])))
 
     def rows(self, requests: pa.Table, feature_list: str, features: int) -> pa.Table:
-        """What the requests showed: request (index into ``requests``), item_id, position, label, features as served.
+        """Return what was shown: request (index into ``requests``), item_id, position, label, features as served.
 
         Features are null unless they follow the named feature list and are as many; sorted by request and item id.
         """
@@ -86,7 +86,7 @@ def impression_log(clean: Handle, window: Window, settings: FeatureSettings) -> 
 
 
 def _labelled(tables: dict[str, ir.Table], window: Window, settings: FeatureSettings) -> ir.Table:
-    """The merchandise that each request showed, an item once, with its label and its request's time."""
+    """Return the merchandise that each request showed, an item once, with its label and its request's time."""
     rows = merchandise_only(_shown(tables["impressions"], window), tables["items"], window.as_of, settings)
     successes = positive_events(tables["events"], window.first, window.last + window.horizon, window.as_of, settings)
     successes = successes.select(
@@ -102,7 +102,7 @@ def _labelled(tables: dict[str, ir.Table], window: Window, settings: FeatureSett
 
 
 def _shown(impressions: ir.Table, window: Window) -> ir.Table:
-    """An item once a request, where it stood highest; every row carries its request's first time."""
+    """Return an item once a request, where it stood highest; every row carries its request's first time."""
     rows = impressions.mutate(at=valid_since(impressions.event_time)).filter(
         lambda row: (row.at >= microseconds(window.first)) & (row.at < microseconds(window.last)),
         impressions.user_id.notnull(),

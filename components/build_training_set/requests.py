@@ -69,7 +69,7 @@ def _labels(users: UserRows, items: ItemRows, pairs: Pairs, outcome: pa.Table) -
 
 
 def indices_in(ids: pa.ChunkedArray, known: NDArray[np.object_]) -> NDArray[np.int32]:
-    """Where each id stands among the known ones; -1 for one that does not."""
+    """Return where each id stands among the known ones; -1 for one that does not."""
     positions = pc.index_in(ids, value_set=pa.array(known, pa.string()))
     return positions.fill_null(MISSING_POSITION).to_numpy().astype(np.int32)
 
@@ -81,7 +81,7 @@ def _recall(pairs: Pairs, labels: NDArray[np.bool_], relevant: int) -> Recall:
 
 
 def _weights(pairs: Pairs, labels: NDArray[np.bool_], kept: NDArray[np.intp]) -> Floats:
-    """A kept row without success stands for those of its request that were not kept; a success for itself."""
+    """Return a kept row without success stands for those of its request that were not kept; a success for itself."""
     users = int(pairs.user.max(initial=-1)) + 1
     every = np.bincount(pairs.user[~labels], minlength=users)
     some = np.bincount(pairs.user[kept][~labels[kept]], minlength=users)

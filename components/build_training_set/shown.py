@@ -40,7 +40,7 @@ class ShownRequests:
     found: int
 
     def of(self, chosen: NDArray[np.bool_]) -> "ShownRequests":
-        """Some of the requests, renumbered from 0."""
+        """Return some of the requests, renumbered from 0."""
         number = self.rows["request"].to_numpy()
         rows = self.rows.filter(pa.array(chosen[number]))
         renumbered = (np.cumsum(chosen) - 1)[number[chosen[number]]].astype(np.int32)
@@ -49,7 +49,7 @@ class ShownRequests:
 
     @property
     def number(self) -> NDArray[np.int32]:
-        """Each row's request."""
+        """Return each row's request."""
         return self.rows["request"].to_numpy()
 
     @property
@@ -112,7 +112,7 @@ class ShownBlocks:
                 yield self._recomputed(shown.of(part), day, users[day], items[day])
 
     def _snapshot_days(self, at: Integers) -> NDArray[np.int64]:
-        """The newest snapshot day not after each moment, in microseconds; as ``Calendar.snapshot_day``."""
+        """Return the newest snapshot day not after each moment, in microseconds; as ``Calendar.snapshot_day``."""
         every, as_of = self.when.snapshot_every // MICROSECOND, microseconds(self.when.as_of)
         return np.asarray(as_of + (at - as_of) // every * every, dtype=np.int64)
 
@@ -143,7 +143,7 @@ def _parts(chosen: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
 
 
 def _known(shown: ShownRequests, users: pa.ChunkedArray, items: ItemRows) -> ShownRequests:
-    """Rows of users and items that the snapshot holds, of requests that keep a success among them."""
+    """Return rows of users and items that the snapshot holds, of requests that keep a success among them."""
     user = pc.is_in(shown.requests["user_id"], value_set=users.combine_chunks()).to_numpy()
     kept = user[shown.number] & (indices_in(shown.rows["item_id"], items.item_ids) != MISSING_POSITION)
     left = ShownRequests(shown.requests, shown.rows.filter(pa.array(kept)), shown.found)

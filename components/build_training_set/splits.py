@@ -76,7 +76,7 @@ class SplitBuilder:
         return SplitFacts(files.requests, files.rows, counted, _recall_facts(recall))
 
     def _located(self, known: dict[datetime, pa.Table]) -> tuple[Located, Located]:
-        """The snapshots that Feast lets each request see, for its users and for every item; times with users only."""
+        """Return the snapshots that Feast lets each request see, for its users and all items; times with users only."""
         asked = {time: self._asking(time, outcome) for time, outcome in known.items()}
         asked = {time: ids for time, ids in asked.items() if len(ids)}
         if not asked:

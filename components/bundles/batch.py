@@ -69,7 +69,7 @@ def recommend_users(
 
 
 def _rows_of(table: pa.Table, user_ids: Sequence[str]) -> pa.Table:
-    """The users' rows in the order asked for; missing values for a user without a row."""
+    """Return the users' rows in the order asked for; missing values for a user without a row."""
     at = pc.index_in(pa.array(user_ids, pa.string()), value_set=table["user_id"].combine_chunks())
     rows = table.take(at)
     return rows.set_column(rows.column_names.index("user_id"), "user_id", pa.array(user_ids, pa.string()))

@@ -12,7 +12,7 @@ SHORT = 16
 
 
 def sealed_files(manifest: Manifest) -> list[str]:
-    """Names of the files under the digest, in order."""
+    """Return names of the files under the digest, in order."""
     return sorted([MANIFEST, SKETCHES, WARMUP, *(part.file for part in manifest.blend)])
 
 

@@ -41,7 +41,7 @@ class Pointer:
 
     @property
     def line(self) -> tuple[Move, ...]:
-        """The promotions that are still standing: a rollback takes back the last one."""
+        """Return the promotions that are still standing: a rollback takes back the last one."""
         standing: list[Move] = []
         for move in self.moves:
             if move.action == "promote":
@@ -77,7 +77,7 @@ class PointerFiles:
     place: Location
 
     def environments(self) -> list[str]:
-        """Names of the environments that have a pointer."""
+        """Return names of the environments that have a pointer."""
         return [name.removesuffix(".json") for name in list_names(self.place) if _is_pointer(name)]
 
     def read(self, environment: str) -> Pointer:

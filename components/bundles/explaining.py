@@ -48,7 +48,7 @@ class Tree:
     cover: Floats
 
     def ends(self) -> list[tuple[list[int], list[tuple[int, bool]]]]:
-        """The nodes that lead to leaves: the path down to each, and its leaves with whether they lie on its left."""
+        """Return the nodes above leaves: the path down to each, and its leaves with whether they are on its left."""
         ends, todo = [], [([0], 0)] if self.left[0] >= 0 else []
         while todo:
             path, node = todo.pop()
@@ -88,7 +88,7 @@ class Explainer:
         return np.asarray(self._lines.take(self._starts + outcomes, axis=0).sum(axis=0))
 
     def _paths_and_lines(self, trees: Sequence[tuple[float, Tree]]) -> tuple[list[list[int]], list[Floats]]:
-        """The nodes of each path, counted through all trees and filled up with one that none is; and its lines."""
+        """Return each path's nodes, counted over all trees, padded with a node of no tree; and its lines."""
         paths: list[list[int]] = []
         lines: list[Floats] = []
         first = many = 0

@@ -66,7 +66,7 @@ class Manifest:
 
     @property
     def name(self) -> str:
-        """What people call it: ``ranker``, or the baseline's name."""
+        """Return what people call it: ``ranker``, or the baseline's name."""
         return self.baseline or self.kind
 
 

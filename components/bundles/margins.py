@@ -56,7 +56,7 @@ def margins(booster: "xgboost.Booster", features: NDArray[np.floating]) -> NDArr
 
 
 def _matrix() -> "xgboost.DMatrix":
-    """The thread's own matrix for the library to put rows in; it copies none."""
+    """Return the thread's own matrix for the library to put rows in; it copies none."""
     if not hasattr(_of_thread, "matrix"):
         from xgboost.core import _ProxyDMatrix
 

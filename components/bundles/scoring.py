@@ -27,7 +27,7 @@ class Ranker(Protocol):
         """Score rows: ``features`` float32 [rows, features] with NaN for missing, ``baselines`` [rows, baselines]."""
 
     def contributions(self, features: Floats) -> Floats:
-        """What each feature added to each row's score: float32 [rows, features] (SHAP values of the trees)."""
+        """Return what each feature added to each row's score: float32 [rows, features] (SHAP values of the trees)."""
 
     def contributions_by(self, features: Floats, groups: tuple[int, ...]) -> Floats64:
         """Return what groups of features added to each row's score, [rows, groups]: the sums of their contributions.

@@ -40,7 +40,7 @@ class Sidecar:
 
     @property
     def promotable(self) -> bool:
-        """Whether the gate said that this bundle may go live."""
+        """Return whether the gate said that this bundle may go live."""
         return bool(self.verdict and self.verdict.get("promote") is True)
 
 

@@ -75,11 +75,11 @@ class HomeBusyError(RankloopError):
 
 
 def no_space(place: str) -> str:
-    """What to do about a full disk."""
+    """Return what to do about a full disk."""
     return f"no space is left on the disk of {place}; free some and run again"
 
 
 def is_out_of_space(error: BaseException) -> bool:
-    """Whether an error of any library says that a disk is full."""
+    """Return whether an error of any library says that a disk is full."""
     said = (os.strerror(number) for number in NO_SPACE)
     return getattr(error, "errno", None) in NO_SPACE or any(words in str(error) for words in said)

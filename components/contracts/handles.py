@@ -25,7 +25,7 @@ class Handle:
 
     @property
     def moment(self) -> datetime:
-        """The moment the run stands at."""
+        """Return the moment the run stands at."""
         if self.as_of is None:
             raise RankloopError(
                 f"the {self.kind} handle of {self.uri} carries no as-of; it was written before validation"

@@ -40,7 +40,7 @@ class Metric:
 
     @property
     def unit(self) -> str:
-        """The unit at the end of the name; empty for a number without one."""
+        """Return the unit at the end of the name; empty for a number without one."""
         last = self.name.removesuffix("_total").rpartition("_")[2]
         return last if last in UNITS else ""
 

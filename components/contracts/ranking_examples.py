@@ -77,7 +77,7 @@ class Split:
 
     @property
     def group_sizes(self) -> NDArray[np.int64]:
-        """Rows of each request, in order."""
+        """Return rows of each request, in order."""
         return np.bincount(self.rows["request"].to_numpy(), minlength=len(self.requests))
 
 

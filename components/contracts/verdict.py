@@ -65,11 +65,11 @@ class Verdict:
 
     @property
     def reasons(self) -> list[str]:
-        """Every check's reason, the failed ones first."""
+        """Return every check's reason, the failed ones first."""
         return [check.reason for check in sorted(self.checks, key=lambda check: check.passed)]
 
     def contender(self, name: str) -> Contender | None:
-        """The contender of a name, if it was scored."""
+        """Return the contender of a name, if it was scored."""
         return next((contender for contender in self.contenders if contender.name == name), None)
 
 

@@ -86,7 +86,7 @@ def judge_newest_window(
 
 
 def thresholds(drift: Drift) -> DriftThresholds:
-    """The shop file's limits of drift."""
+    """Return the shop file's limits of drift."""
     return DriftThresholds(
         psi=drift.psi,
         ks=drift.ks,
@@ -98,7 +98,7 @@ def thresholds(drift: Drift) -> DriftThresholds:
 
 
 def _reference(home: Home, shop: str, environment: str, manifest: ExamplesManifest) -> Bundle:
-    """The live bundle, or the last one where nothing is live or what is live was made for other features."""
+    """Return the live bundle, or the last one where nothing is live or what is live was made for other features."""
     try:
         live = named_bundle(home, shop, "champion", environment)
         check_revision(live.manifest, manifest.feature_list, manifest.feature_revision)
@@ -122,7 +122,7 @@ def _compare(shop: Shop, bundle: Bundle, manifest: ExamplesManifest, window: Win
 
 
 def _outcomes(bundle: Bundle, window: Window, confidence: float) -> KnownOutcomes | None:
-    """The quality that the bundle was judged with, and each request's now, cut where the bundle's was."""
+    """Return the quality that the bundle was judged with, and each request's now, cut where the bundle's was."""
     contenders = (bundle.sidecar.verdict or {}).get("contenders", [])
     judged = next((one["ndcg"] for one in contenders if one["name"] == "challenger"), None)
     if judged is None or not len(window.scores):
@@ -152,7 +152,7 @@ def _draw(
 
 
 def _sample(split: Split, places: dict[str, int]) -> "pd.DataFrame":
-    """An evenly spread sample of some columns as a pandas frame."""
+    """Return an evenly spread sample of some columns as a pandas frame."""
     import pandas as pd
 
     rows = np.unique(np.linspace(0, max(len(split.features) - 1, 0), SHOWN_ROWS).astype(int))[: len(split.features)]

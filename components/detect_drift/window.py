@@ -24,13 +24,13 @@ class Window:
     end: datetime
 
     def features(self, names: list[str]) -> pa.Table:
-        """One row a candidate: its features by name, and its user."""
+        """Return one row a candidate: its features by name, and its user."""
         columns = {name: self.rows.features[:, place] for place, name in enumerate(names)}
         return pa.table({**columns, USER: self._users})
 
     @property
     def predictions(self) -> pa.Table:
-        """One row a candidate: its score and its user."""
+        """Return one row a candidate: its score and its user."""
         return pa.table({"score": self.scores, USER: self._users})
 
     @property

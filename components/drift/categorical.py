@@ -49,12 +49,12 @@ class CategoricalSketch:
 
     @property
     def valid(self) -> int:
-        """Rows that hold a category."""
+        """Return rows that hold a category."""
         return self.rows - self.missing
 
     @property
     def named(self) -> bool:
-        """Whether every category is known by name."""
+        """Return whether every category is known by name."""
         return self.level == 0
 
     def merge(self, other: "CategoricalSketch") -> "CategoricalSketch":

@@ -46,7 +46,7 @@ class NumericSketch:
 
     @property
     def valid(self) -> int:
-        """Rows that hold a number."""
+        """Return rows that hold a number."""
         return self.rows - self.missing
 
     def merge(self, other: "NumericSketch") -> "NumericSketch":

@@ -26,7 +26,7 @@ class JudgedQuality:
 
     @property
     def error(self) -> float:
-        """The standard error that the interval stands for, taken as normal."""
+        """Return the standard error that the interval stands for, taken as normal."""
         return (self.high - self.low) / (2 * normal_quantile((1 + self.confidence) / 2))
 
 

@@ -25,7 +25,7 @@ class Measure:
 
     @property
     def exceeded(self) -> bool:
-        """Whether the statistic reaches its limit."""
+        """Return whether the statistic reaches its limit."""
         return self.value > 0 and self.value >= self.limit
 
 
@@ -54,7 +54,7 @@ class ColumnDrift:
 
     @property
     def score(self) -> float:
-        """How far the worst statistic is along the way to its limit (1 is drift): the order to look in."""
+        """Return how far the worst statistic is along the way to its limit (1 is drift): the order to look in."""
         if self.verdict is Verdict.DRIFTED and not self.measures:
             return float("inf")
         return max((measure.value / measure.limit for measure in self.measures if measure.limit > 0), default=0.0)
@@ -75,7 +75,7 @@ class TableDrift:
 
     @property
     def drifted_columns(self) -> tuple[ColumnDrift, ...]:
-        """The columns that drifted, worst first."""
+        """Return the columns that drifted, worst first."""
         return tuple(column for column in self.worst_first() if column.verdict is Verdict.DRIFTED)
 
     def worst_first(self) -> tuple[ColumnDrift, ...]:
@@ -116,12 +116,12 @@ class DriftReport:
 
     @property
     def drifted(self) -> bool:
-        """Whether to alarm."""
+        """Return whether to alarm."""
         return self.verdict is Verdict.DRIFTED
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Every drift in words, worst first within its table; then the parts that could not be judged."""
+        """Return every drift in words, worst first within its table; then the parts that could not be judged."""
         drifts = [
             f"{table.name}.{column.column}: {column.reason}"
             for table in self.tables

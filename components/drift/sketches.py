@@ -33,12 +33,12 @@ class TableSketch:
 
     @property
     def kinds(self) -> dict[str, ColumnKind]:
-        """The watched columns with their kinds: what a live window is sketched with."""
+        """Return the watched columns with their kinds: what a live window is sketched with."""
         return {name: sketch_kind(sketch) for name, sketch in self.columns.items()}
 
     @property
     def design_effect(self) -> float:
-        """Rows per unit, at least 1; 1 where no unit was named."""
+        """Return rows per unit, at least 1; 1 where no unit was named."""
         units = self.units.estimate() if self.units is not None else 0
         return max(1.0, self.rows / units) if units else 1.0
 

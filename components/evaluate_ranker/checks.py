@@ -125,7 +125,7 @@ def in_words(comparison: Comparison) -> str:
 
 
 def _lost(comparison: Comparison, gate: Gate) -> bool:
-    """Whether a slice lost too much; without an interval there is no evidence that it did not."""
+    """Return whether a slice lost too much; without an interval there is no evidence that it did not."""
     difference = comparison.difference
     if not np.isfinite([difference.low, difference.high]).all():
         return True

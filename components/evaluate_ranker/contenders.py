@@ -46,7 +46,7 @@ class Tournament:
         return next(one for one in self.contenders if one.name == name)
 
     def best_of(self, names: tuple[str, ...]) -> str:
-        """The contender with the highest mean NDCG."""
+        """Return the contender with the highest mean NDCG."""
         return max(names, key=lambda name: self.contender(name).ndcg.mean)
 
     def compare(self, against: str, part: str | None = ALL) -> Comparison:

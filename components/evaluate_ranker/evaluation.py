@@ -246,7 +246,7 @@ def _check_lists(case: Case, scores: Scores) -> Check:
 
 
 def _rival(case: Case, scores: Scores, tournament: Tournament) -> str | None:
-    """The best of the simple rules that stand for all; None when nothing but the catalogue's order orders a list."""
+    """Return the best of the representative simple rules; None when only the catalogue's order orders a list."""
     standing = rivals(case.manifest.baseline_names, (case.train, case.validation), case.shop.k)
     request, asked = case.heldout.request, case.heldout.asked
     usable = [name for name in standing if not fault_of(request, scores[name], asked)]

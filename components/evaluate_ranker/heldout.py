@@ -29,27 +29,27 @@ class Heldout:
 
     @cached_property
     def request(self) -> NDArray[np.int32]:
-        """Each row's request."""
+        """Return each row's request."""
         return self.split.rows["request"].to_numpy()
 
     @cached_property
     def labels(self) -> NDArray[np.float32]:
-        """Each row's label."""
+        """Return each row's label."""
         return self.split.rows["label"].to_numpy()
 
     @cached_property
     def relevant(self) -> NDArray[np.int64]:
-        """Each request's number of relevant items, candidates or not."""
+        """Return each request's number of relevant items, candidates or not."""
         return self.split.requests["relevant"].to_numpy().astype(np.int64)
 
     @cached_property
     def user(self) -> NDArray[np.int64]:
-        """Each request's user, numbered from 0."""
+        """Return each request's user, numbered from 0."""
         return pc.dictionary_encode(self.split.requests["user_id"].combine_chunks()).indices.to_numpy().astype(np.int64)
 
     @cached_property
     def slices(self) -> dict[str, NDArray[np.bool_]]:
-        """The named slices that hold a judged request, as masks over requests."""
+        """Return the named slices that hold a judged request, as masks over requests."""
         lists = self.split.requests["slices"].combine_chunks()
         owner, name = pc.list_parent_indices(lists).to_numpy(), pc.list_flatten(lists)
         masks: dict[str, NDArray[np.bool_]] = {}
@@ -71,7 +71,7 @@ class Heldout:
         return np.flatnonzero(self.judged)
 
     def users_of(self, requests: NDArray[np.bool_]) -> int:
-        """Number of distinct users of some judged requests."""
+        """Return the number of distinct users of some judged requests."""
         return len(np.unique(self.user[requests & self.judged]))
 
     def lists(self, scores: NDArray[np.floating]) -> Lists:

@@ -63,9 +63,10 @@ def check_label_shuffle(train: Split, heldout: Heldout, scores: NDArray[np.float
     passed = low <= 0 or mean <= limit
     verb = "by luck alone" if passed else "better than luck explains, so something beside learning tells the outcome"
     reason = (
-        f"{len(shuffles.forwards)} models taught with shuffled labels order the held-out requests {verb}: NDCG@{heldout.k}"
-        f" {shuffles.forwards.mean():.3f} on average, their reversed orders {shuffles.reversed.mean():.3f}, difference"
-        f" {mean:+.3f} ({low:+.3f} to {high:+.3f}; a leak lies above zero and beyond {limit:+.3f}); random order gives"
+        f"{len(shuffles.forwards)} models taught with shuffled labels order the held-out requests {verb}: "
+        f"NDCG@{heldout.k} {shuffles.forwards.mean():.3f} on average, their reversed orders "
+        f"{shuffles.reversed.mean():.3f}, difference {mean:+.3f} ({low:+.3f} to {high:+.3f}; a leak lies above zero "
+        f"and beyond {limit:+.3f}); random order gives"
         f" {shuffles.chance:.3f}, the challenger {shuffles.challenger:.3f}"
     )
     return Check("leak_label_shuffle", passed, reason)
@@ -138,6 +139,6 @@ def _spread(requests: Integers, most: int) -> Integers:
 
 
 def _rows_of(request: Integers, chosen: Integers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of the chosen requests, and those requests renumbered from 0."""
+    """Return rows of the chosen requests, and those requests renumbered from 0."""
     rows = np.flatnonzero(np.isin(request, chosen))
     return rows, np.searchsorted(chosen, request[rows])

@@ -14,7 +14,7 @@ from components.shop.settings import Shop
 
 
 def sold_merchandise(shop: Shop, clean: Location, versions: Mapping[str, int], as_of: datetime) -> pa.Array:
-    """Ids of the merchandise sold in the training and validation weeks, as far as known when the held-out ones begin.
+    """Return ids of the merchandise sold in training and validation weeks, as known when the held-out weeks begin.
 
     ``clean`` is the folder of the clean Delta tables and ``versions`` what the examples were built from.
     """

@@ -84,7 +84,7 @@ class Experiment(Settings):
 
     @property
     def shares(self) -> dict[str, float]:
-        """Each arm's share of the users, champion first."""
+        """Return each arm's share of the users, champion first."""
         arms: dict[str, Arm | None] = {name: getattr(self.arms, name) for name in ARMS}
         return {name: arm.share for name, arm in arms.items() if arm}
 
@@ -97,7 +97,7 @@ class Experiment(Settings):
 
 
 def experiment_file(home: Home, environment: str) -> Location:
-    """Where the experiment of an environment is written.
+    """Return where the experiment of an environment is written.
 
     Raises:
         ConfigurationError: the name cannot be an environment's.

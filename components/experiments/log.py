@@ -13,7 +13,7 @@ COLUMNS = [name for name in SERVED.names if name not in NOT_READ]
 
 
 def experiment_lists(home: Home, experiment: str) -> pa.Table:
-    """The lists that were answered under an experiment, each request once, in the order of time."""
+    """Return the lists that were answered under an experiment, each request once, in the order of time."""
     every = served_lists(home, COLUMNS)
     lists = every.filter(pc.equal(every["experiment"], experiment)).sort_by("event_time")
     _, first = np.unique(lists["request_id"].to_numpy(), return_index=True)  # callers may name requests alike

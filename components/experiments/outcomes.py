@@ -88,7 +88,7 @@ def outcomes_of(hits: Hits, lists: int) -> Outcomes:
 
 
 def _coded_places(lists: pa.Table, events: pa.Table) -> tuple[_Places, Integers, int]:
-    """The places, the code of each event's item, and the number of codes."""
+    """Return the places, the code of each event's item, and the number of codes."""
     length = pc.fill_null(pc.list_value_length(lists["item_ids"]), 0).to_numpy()
     item, event_item = _codes(pc.list_flatten(lists["item_ids"]), events["item_id"])
     row = np.repeat(np.arange(len(lists)), length)
@@ -134,7 +134,7 @@ def _is(events: pa.Table, kind: str) -> Flags:
 
 
 def _some(events: pa.Table) -> Flags:
-    """A purchase of nothing, or less, is none."""
+    """Return a purchase of nothing, or less, is none."""
     return pc.greater(pc.fill_null(events["quantity"], 1.0), 0.0).to_numpy()
 
 

@@ -90,12 +90,12 @@ class _Log:
         return {arm: len(np.unique(self.user[self.of(arm)])) for arm in ARMS}
 
     def of(self, arm: str) -> NDArray[np.bool_]:
-        """Lists of an arm's steady users."""
+        """Return lists of an arm's steady users."""
         return np.asarray((self.arm == arm) & self.steady, dtype=bool)
 
 
 def _arms(log: _Log, shares: Mapping[str, float]) -> dict[str, Document]:
-    """Every arm that the file names or that was shown; its rates leave out the lists that fell back."""
+    """Return every arm that the file names or that was shown; its rates leave out the lists that fell back."""
     ranked = {name: np.where(log.fell_back, np.nan, values) for name, values in log.measures.items()}
     measures = {"fallback_share": log.fell_back.astype(np.float64), **ranked}
     steady = {name: values[log.steady] for name, values in measures.items()}
@@ -127,7 +127,7 @@ def _users_of_several(lists: pa.Table) -> list[str]:
 
 
 def _within_horizon(lists: pa.Table, events: pa.Table, horizon: timedelta) -> int:
-    """How many lists are younger than the horizon, by the newest entry of the log: more may follow them."""
+    """Return how many lists are younger than the horizon, by the newest entry of the log: more may follow them."""
     newest = [pc.max(table["event_time"]).as_py() for table in (lists, events) if len(table)]
     return sum(at > max(newest) - horizon for at in lists["event_time"].to_pylist())
 

@@ -67,7 +67,7 @@ def read_shadow(lists: pa.Table, chosen: NDArray[np.bool_], hits: Hits) -> Shado
 
 
 def _positions(both: pa.Table) -> Iterator[Integers]:
-    """Where the shadow had each item of each shown list, from 1; 0 where it had it not."""
+    """Yield where the shadow had each item of each shown list, from 1; 0 where it had it not."""
     for batch in both.to_batches():
         for shown, shadow in zip(batch["item_ids"].to_pylist(), batch["shadow_item_ids"].to_pylist(), strict=True):
             position = {item: place for place, item in enumerate(shadow or (), start=1)}

@@ -51,7 +51,7 @@ class ArmReadout:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The rates by their names, and ``lift``."""
+        """Return the rates by their names, and ``lift``."""
         values = asdict(self)
         return {**values["rates"], "lift": values["lift"]}
 
@@ -85,7 +85,7 @@ class SampleRatio:
 
     @property
     def mismatch(self) -> bool:
-        """Whether chance does not explain the difference: the arms then hold other users, and no lift is to be had."""
+        """Return whether chance cannot explain the difference: then the arms hold other users, and no lift is valid."""
         return self.p_value is not None and self.p_value < MISMATCH
 
 
@@ -123,7 +123,7 @@ def rates_over_users(columns: Mapping[str, NDArray[Any]], user: NDArray[Any]) ->
 
 
 def _measured(values: Floats, user: NDArray[Any], resamples: int) -> list[_Measured]:
-    """The columns of values, [rows, columns], NaN left out, in the same resamples of users."""
+    """Return the columns of values, [rows, columns], NaN left out, in the same resamples of users."""
     number = np.unique(user, return_inverse=True)[1]
     draws = resampled_means(values, number, resamples, SEED)
     users = [len(np.unique(number[~np.isnan(column)])) for column in values.T]

@@ -30,7 +30,7 @@ def reasons(document: Document) -> list[str]:
 
 
 def _told(lift: Document) -> tuple[float, tuple[float, float], str]:
-    """A lift as a share of the champion's rate or, where that is nothing, as a difference."""
+    """Return a lift as a share of the champion's rate or, where that is nothing, as a difference."""
     if lift["relative"] is not None:
         return lift["relative"], lift["relative_ci95"], "+.1%"
     return lift["difference"], lift["difference_ci95"], "+.4f"

@@ -81,7 +81,7 @@ def holds_part(segment: Path, person: Person) -> bool:
 
 
 def _changed_lines(content: bytes, person: Person, torn: bool) -> dict[int, bytes]:
-    """Where lines stand that name the user, and what is to stand there: as many bytes, without the line's end."""
+    """Return the place of each line that names the user, and its replacement of equal length, without line end."""
     once = orjson.dumps(person.user_id)[1:-1]
     said = (once, orjson.dumps(once.decode())[1:-1])  # the latter in a context, which is JSON within JSON
     changed, start = {}, 0

@@ -146,7 +146,7 @@ class GroupWriter:
 
     @property
     def queued(self) -> int:
-        """Lists that wait to be written."""
+        """Return lists that wait to be written."""
         return len(self._lists) + len(self._held)
 
     @property

@@ -46,7 +46,7 @@ class CleanTables(Tables, Protocol):
 
     @property
     def clean(self) -> Mapping[str, ir.Table]:
-        """The clean tables by name."""
+        """Return the clean tables by name."""
         ...
 
     def at(self, moment: datetime) -> AbstractContextManager[Tables]:

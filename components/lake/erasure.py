@@ -71,7 +71,7 @@ def _is_held(file: Location, person: Person) -> bool:
 
 
 def holds_user(path: Path, person: Person) -> bool:
-    """Whether a file of a table's folder holds a row of the user, or a log their id; one that cannot be read may."""
+    """Return whether a table's file holds a row of the user, or a log their id; True for one that cannot be read."""
     if path.parent.name == LOG:
         return any(_is_in_statistics(found, person) for found in _statistics(path))
     return path.suffix != ".parquet" or rows_in_file(path, person) != 0
@@ -100,7 +100,7 @@ def parts_in_file(path: Path, person: Person) -> int:
 
 
 def rows_in_file(path: Path, person: Person) -> int | None:
-    """The user's rows in a Parquet file; None for a file that cannot be read."""
+    """Return the user's rows in a Parquet file; None for a file that cannot be read."""
     try:
         columns = pq.read_schema(path).names
     except pa.ArrowInvalid:
@@ -118,7 +118,7 @@ def _plain_rows(path: Path, person: Person) -> int:
 
 
 def _is_of(person: Person, columns: Sequence[str]) -> str:
-    """SQL that is true for the rows of a user."""
+    """Return SQL that is true for the rows of a user."""
     wanted = quote_literal(person.user_id)
     tests = [f"{quote_identifier(USER_ID)} = {wanted}"] if USER_ID in columns else []
     for column in JSON_COLUMNS:
@@ -189,7 +189,7 @@ def _stays(name: str, first: int) -> bool:
 
 
 def _statistics(path: Path) -> Iterator[dict[str, Any]]:
-    """The least and greatest values that a file of a log notes, by column."""
+    """Yield the least and greatest values that a file of a log notes, by column."""
     for statistics in _noted_statistics(path):
         bounds = json.loads(statistics) if statistics else {}
         yield from (bounds.get(bound) or {} for bound in ("minValues", "maxValues"))
@@ -205,7 +205,7 @@ def _noted_statistics(path: Path) -> Iterator[str | None]:
 
 
 def _is_in_statistics(bounds: dict[str, Any], person: Person) -> bool:
-    """Whether bounds name the user; those of long texts may be cut short."""
+    """Return whether bounds name the user; those of long texts may be cut short."""
     bound = str(bounds.get(USER_ID) or "")
     texts = [str(bounds[column]) for column in JSON_COLUMNS if bounds.get(column)]
     return (

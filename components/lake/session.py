@@ -57,12 +57,12 @@ def engine_settings(memory_limit: str | None = None, threads: int | None = None)
 
 
 def is_exhausted(error: duckdb.Error) -> bool:
-    """Whether the engine ran out of memory or of disk to spill to."""
+    """Return whether the engine ran out of memory or of disk to spill to."""
     return isinstance(error, duckdb.OutOfMemoryException) or is_out_of_space(error)
 
 
 def exhausted(error: duckdb.Error) -> SourceError:
-    """What to do about an engine that ran out of memory or disk."""
+    """Return what to do about an engine that ran out of memory or disk."""
     reason = str(error).strip().splitlines()[0]
     return SourceError(
         f"the engine ran out of memory or disk ({reason}); free memory, and space in {tempfile.gettempdir()}, then run"
@@ -71,7 +71,7 @@ def exhausted(error: duckdb.Error) -> SourceError:
 
 
 def delta_relation(uri: Location, schema: pa.Schema, version: int | None = None) -> str:
-    """SQL that reads a Delta table at a version; a table that is missing or empty has no rows.
+    """Return SQL that reads a Delta table at a version; a table that is missing or empty has no rows.
 
     The files of the version are read by DuckDB itself: three times as fast as through a pyarrow dataset.
     """
@@ -80,7 +80,7 @@ def delta_relation(uri: Location, schema: pa.Schema, version: int | None = None)
 
 
 def parquet_relation(files: list[str], schema: pa.Schema, filename: bool = False) -> str:
-    """SQL that reads Parquet files of one schema; no files have no rows. ``filename`` adds where each row lies."""
+    """Return SQL that reads Parquet files of one schema; no files have no rows. ``filename`` adds each row's file."""
     if files:
         names = ", ".join(path_text(file) for file in files)
         return f"read_parquet([{names}], hive_partitioning = false, filename = {str(filename).lower()})"
@@ -90,17 +90,17 @@ def parquet_relation(files: list[str], schema: pa.Schema, filename: bool = False
 
 
 def quote_literal(value: str) -> str:
-    """A string as an SQL literal."""
+    """Return a string as an SQL literal."""
     return "'" + value.replace("'", "''") + "'"
 
 
 def path_text(path: str | Path) -> str:
-    """A path as an SQL literal that no file reader takes for a pattern."""
+    """Return a path as an SQL literal that no file reader takes for a pattern."""
     return quote_literal(glob.escape(str(path)))
 
 
 def quote_identifier(column: str) -> str:
-    """A column's name as an SQL identifier."""
+    """Return a column's name as an SQL identifier."""
     return '"' + column.replace('"', '""') + '"'
 
 

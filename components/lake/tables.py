@@ -60,7 +60,7 @@ def _unreadable(uri: Location, version: int | None, error: Exception) -> SourceE
 
 
 def table_version(uri: Location) -> int | None:
-    """The newest version of a table; None if there is no table yet."""
+    """Return the newest version of a table; None if there is no table yet."""
     table = open_table(uri)
     return None if table is None else table.version()
 
@@ -81,12 +81,12 @@ def file_names(uri: Location, version: int | None = None) -> list[str]:
 
 
 def read_notes(uri: Location, version: int | None = None) -> Notes:
-    """The notes of the newest commit up to a version that carries any; empty if none does."""
+    """Return the notes of the newest commit up to a version that carries any; empty if none does."""
     return next((notes for number, notes in noted_commits(uri) if version is None or number <= version), {})
 
 
 def noted_commits(uri: Location) -> Iterator[tuple[int, Notes]]:
-    """The versions of a table whose own commits carry notes, with these, from the newest on."""
+    """Yield the versions of a table whose own commits carry notes, with these, from the newest on."""
     newest = table_version(uri)
     for number in range(-1 if newest is None else newest, -1, -1):
         notes = _commit_notes(uri / LOG / f"{number:020}.json")
@@ -95,7 +95,7 @@ def noted_commits(uri: Location) -> Iterator[tuple[int, Notes]]:
 
 
 def _commit_notes(commit: Location) -> Notes | None:
-    """The notes in a commit's file, read without deltalake 1.6: it finds no history below a folder with # or ?."""
+    """Return the notes in a commit's file; deltalake 1.6 finds no history below a folder with # or ?."""
     content = read_document(commit)
     if content is None:  # another program has shortened the log
         return None

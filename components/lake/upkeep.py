@@ -97,7 +97,7 @@ def vacuum_table(uri: Location, named: Collection[int], retention_hours: int = R
 
 
 def _oldest_version(uri: Location) -> int:
-    """The version that a table's log begins with: the first, or that of a checkpoint once a log was cut."""
+    """Return the version that a table's log begins with: the first, or that of a checkpoint once a log was cut."""
     names = list_names(uri / LOG)
     if f"{0:020}.json" in names:
         return 0

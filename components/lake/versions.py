@@ -11,7 +11,7 @@ from components.lake.tables import KEEP_HISTORY, Notes, note_properties, noted_c
 
 
 def noted_version(uri: Location, fits: Callable[[Notes], bool]) -> int | None:
-    """The newest version of a table whose own notes fit; None if there is none."""
+    """Return the newest version of a table whose own notes fit; None if there is none."""
     return next((version for version, notes in noted_commits(uri) if fits(notes)), None)
 
 

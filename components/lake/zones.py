@@ -105,7 +105,7 @@ def local_day_sql(instant: str, zone: ZoneInfo) -> str:
 
 
 def bisection(value: str, boundaries: Sequence[str], results: Sequence[str]) -> str:
-    """SQL that searches ascending boundaries: the result of the last one that the value has reached, or the first."""
+    """Return SQL that searches ascending boundaries: the result of the last one that a value reaches, or the first."""
     if not boundaries:
         return results[0]
     middle = len(boundaries) // 2

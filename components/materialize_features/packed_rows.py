@@ -25,7 +25,7 @@ NOT_FEATURES = (EVENT_TIMESTAMP, CREATED_TIMESTAMP)
 
 
 def packed_view(chosen: FeatureSet, view: str) -> PackedView:
-    """How rows of a view are packed: as Feast's plug-in packs the same view."""
+    """Return how rows of a view are packed: as Feast's plug-in packs the same view."""
     columns = pq.read_schema(chosen.newest(view))
     entity = columns.names[0]
     schema = packed_schema(columns, exclude=(entity, *NOT_FEATURES))

@@ -45,7 +45,7 @@ def customer_examples(
 
 
 def _typical_users(features: FeatureSet) -> list[str]:
-    """Ids of the customers at the places ``SHOPPERS``, in the order of all ids; none when nobody is known."""
+    """Return ids of the customers at the places ``SHOPPERS``, in the order of all ids; none when nobody is known."""
     users = pq.read_table(features.newest("user_features"), columns=["user_id", "trips"], partitioning=None)
     trips = np.nan_to_num(users["trips"].to_numpy())
     order = np.argsort(trips, kind="stable")  # the rows are sorted by id
@@ -54,7 +54,7 @@ def _typical_users(features: FeatureSet) -> list[str]:
 
 
 def _mentioned(batch: Batch, lists: Sequence[Recommended]) -> list[str]:
-    """Ids of the items in the customers' histories and lists."""
+    """Return ids of the items in the customers' histories and lists."""
     items = np.concatenate([batch.users.arrays["history_item"].values, *(part.item for part in lists)])
     return [str(item) for item in batch.items.item_ids[np.unique(items)]]
 
@@ -62,7 +62,7 @@ def _mentioned(batch: Batch, lists: Sequence[Recommended]) -> list[str]:
 def _catalogue(
     table: Location, version: int, as_of: datetime, mentioned: Sequence[str]
 ) -> dict[str, dict[str, object]]:
-    """What the catalogue said of each mentioned item at the as-of, by id."""
+    """Return what the catalogue said of each mentioned item at the as-of, by id."""
     with open_workspace() as space:
         items = space.delta_table(table, ITEMS, version)
         items = clean_rows_valid_at(items.filter(items.item_id.isin(mentioned)), "item_id", as_of)
@@ -127,7 +127,7 @@ def _past(batch: Batch, user: int, catalogue: dict[str, dict[str, object]]) -> t
 
 
 def _history(batch: Batch, user: int) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
-    """The user's items (positions), trips with each and days since the last."""
+    """Return the user's items (positions), trips with each and days since the last."""
     arrays = batch.users.arrays
     span = slice(*arrays["history_item"].offsets[user : user + 2])
     return tuple(arrays[f"history_{name}"].values[span] for name in ("item", "trips", "days_since_last"))  # type: ignore[return-value]

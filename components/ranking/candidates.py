@@ -107,7 +107,7 @@ def _own_ranks(users: UserRows, items: ItemRows) -> NDArray[np.int32]:
 
 
 def _from_seen(users: UserRows, stock: Assortment, limit: int) -> Sourced:
-    """What the user looked at last."""
+    """Return what the user looked at last."""
     if limit == 0 or "seen_item" not in users.arrays:
         return np.empty(0, np.int32), np.empty(0, np.int32)
     seen = users.arrays["seen_item"]
@@ -132,7 +132,7 @@ def _promoted(items: ItemRows, allowed: NDArray[np.bool_], limit: int) -> Positi
 
 
 def _best(items: ItemRows, column: str, limit: int, allowed: NDArray[np.bool_]) -> Positions:
-    """The best items by one column; those without a positive value are left out."""
+    """Return the best items by one column; those without a positive value are left out."""
     values = items.columns.get(column)
     if values is None or limit == 0:
         return np.empty(0, np.int32)
@@ -141,7 +141,7 @@ def _best(items: ItemRows, column: str, limit: int, allowed: NDArray[np.bool_]) 
 
 
 def _from_neighbours(users: UserRows, stock: Assortment, limit: int) -> Sourced:
-    """Items bought together with the user's own, by similarity weighted with the own items' decayed counts."""
+    """Return items bought together with the user's own, by similarity weighted with the own items' decayed counts."""
     if limit == 0 or "neighbour_item" not in stock.items.arrays:
         return np.empty(0, np.int32), np.empty(0, np.int32)
     user, item, weight = neighbour_weights(users, stock.items)
@@ -197,7 +197,7 @@ def _favourite_categories(users: UserRows, codes: Floats, width: int) -> tuple[N
 
 
 def _shelves(items: ItemRows, allowed: NDArray[np.bool_], limit: int) -> Ragged | None:
-    """The best-selling items of each category, as lists by category code."""
+    """Return the best-selling items of each category, as lists by category code."""
     codes = items.columns.get("category")
     if limit == 0 or codes is None or np.isnan(codes).all():
         return None

@@ -55,7 +55,7 @@ def top_within(group: NDArray[np.integer], score: NDArray[np.floating], n: int) 
 
 
 def _is_one(group: NDArray[np.integer]) -> bool:
-    """Whether a sorted group column has no two groups: a request's has one user."""
+    """Return whether a sorted group column has no two groups: a request's has one user."""
     return not len(group) or bool(group[0] == group[-1])
 
 
@@ -73,7 +73,7 @@ def _keys(number: NDArray[np.integer], falling: NDArray[np.uint32]) -> NDArray[n
 
 
 def _latest_change(ordered: NDArray[np.uint64]) -> NDArray[np.intp]:
-    """The first place, up to each one, from which the values were the same."""
+    """Return the first place, up to each one, from which the values were the same."""
     places = np.arange(len(ordered))
     places[1:] *= ordered[1:] != ordered[:-1]
     return np.maximum.accumulate(places, out=places)

@@ -99,7 +99,7 @@ def average_precision(lists: Lists) -> Floats:
 
 
 def hit(lists: Lists) -> Floats:
-    """Whether each request's list holds anything relevant, as 0 or 1; its mean is the hit rate."""
+    """Return whether each request's list holds anything relevant, as 0 or 1; its mean is the hit rate."""
     return np.asarray(lists.hits.any(axis=1), dtype=np.float64)
 
 

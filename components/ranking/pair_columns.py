@@ -35,15 +35,15 @@ class PairColumns:
         return self._found[column]
 
     def user(self, name: str) -> Floats:
-        """A scalar of the user's row; missing when the shop has no such column."""
+        """Return a scalar of the user's row; missing when the shop has no such column."""
         return self.users.columns[name].take(self.pairs.user) if name in self.users.columns else self._missing
 
     def item(self, name: str) -> Floats:
-        """A scalar of the item's row; missing when the shop has no such column."""
+        """Return a scalar of the item's row; missing when the shop has no such column."""
         return self._items.get(name, self._missing)
 
     def own(self, name: str) -> Floats:
-        """The user's own history with the item; missing when they never bought it."""
+        """Return the user's own history with the item; missing when they never bought it."""
         return self._listed("history", name)
 
     def own_count(self, name: str) -> Floats:
@@ -51,7 +51,7 @@ class PairColumns:
         return self._listed("history", name, is_count=True)
 
     def group(self, group: str, name: str) -> Floats:
-        """What the user did with the item's group (``category``, …) or, for ``seen``, looking at it; else missing."""
+        """Return the user's history with the item's group (``category``, …), or their views of it (``seen``)."""
         return self._listed(group, name)
 
     def group_count(self, group: str, name: str) -> Floats:
@@ -59,7 +59,7 @@ class PairColumns:
         return self._listed(group, name, is_count=True)
 
     def standings(self, values: Floats, among: Sequence[str | None]) -> Floats:
-        """How many of the user's candidates have a higher value; equal values share a standing.
+        """Return how many of the user's candidates have a higher value; equal values share a standing.
 
         Args:
             values: several columns, [columns, pairs]: one sort for all of them.
@@ -78,20 +78,20 @@ class PairColumns:
         return standings
 
     def share(self, values: Floats) -> Floats:
-        """The value as a share of its sum over the user's candidates; what was taken back (below 0) has none."""
+        """Return the value as a share of its sum over the user's candidates; what was taken back (below 0) has none."""
         values = np.maximum(values, 0)
         sums = np.bincount(self.pairs.user, weights=values, minlength=len(self.users))
         return (values / np.maximum(sums, 1e-9)[self.pairs.user]).astype(np.float32)
 
     def relative(self, values: Floats) -> Floats:
-        """The value as a share of the largest among the user's candidates; what was taken back (below 0) has none."""
+        """Return the value as a share of the largest of the user's candidates; missing for negative ones (returns)."""
         values = np.maximum(values, 0)
         largest = np.zeros(len(self.users), dtype=np.float32)
         np.maximum.at(largest, self.pairs.user, values)
         return (values / np.maximum(largest, np.float32(1e-9))[self.pairs.user]).astype(np.float32)
 
     def hazard(self, array: str) -> Floats:
-        """The repurchase hazard a day, by how long ago and how often the user bought the item; 0 when never."""
+        """Return the repurchase hazard a day, by how long ago and how often the user bought the item; 0 when never."""
         if array not in self.items.arrays:
             return self._missing
         rates, item = self.items.arrays[array], self.pairs.item
@@ -178,17 +178,17 @@ class _GroupColumns:
 
 
 def or_zero(values: Floats) -> Floats:
-    """Values, 0 where they are missing; they may be negative (returns). np.nan_to_num takes several times as long."""
+    """Return values, 0 where missing; some are negative (returns). np.nan_to_num takes several times as long."""
     return np.fmax(values, 0) + np.fmin(values, 0)
 
 
 def _joined(users: NDArray[np.int32], codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """One key of a user and a code, of the same order; ``NOWHERE`` of a code that is."""
+    """Return one key of a user and a code, of the same order; ``NOWHERE`` of a code that is."""
     return users.astype(np.int64) << 32 | codes
 
 
 def _places(wanted: NDArray[np.int64], keys: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where the wanted keys stand in the sorted ``keys``; ``NOWHERE`` for those that do not."""
+    """Return where the wanted keys stand in the sorted ``keys``; ``NOWHERE`` for those that do not."""
     if not len(keys):
         return np.full(len(wanted), NOWHERE)
     at = np.minimum(keys.searchsorted(wanted), len(keys) - 1)

@@ -23,7 +23,7 @@ class Pairs:
         return len(self.user)
 
     def group_sizes(self, users: int) -> NDArray[np.int64]:
-        """Number of candidates of each of ``users`` users."""
+        """Return the number of candidates of each of ``users`` users."""
         return np.bincount(self.user, minlength=users)
 
 

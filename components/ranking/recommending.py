@@ -105,7 +105,7 @@ def best_allowed(
 
 
 def _within_category_limit(pairs: Pairs, items: ItemRows, order: NDArray[np.int64], limit: int) -> NDArray[np.bool_]:
-    """Which of the ordered pairs are among the first ``limit`` of their user and category (no category: no limit)."""
+    """Return which ordered pairs are among the first ``limit`` of their user and category (no category: no limit)."""
     category = items.columns["category"][pairs.item[order]]
     known = np.flatnonzero(~np.isnan(category))
     key = pairs.user[order][known].astype(np.int64) * (int(category[known].max(initial=0)) + 1) + category[
@@ -120,7 +120,7 @@ def _within_category_limit(pairs: Pairs, items: ItemRows, order: NDArray[np.int6
 
 
 def users_between(users: UserRows, start: int, stop: int) -> UserRows:
-    """A slice of user rows, histories included."""
+    """Return a slice of user rows, histories included."""
     stop = min(stop, len(users))
     columns = {name: values[start:stop] for name, values in users.columns.items()}
     arrays = {name: _rows_between(ragged, start, stop) for name, ragged in users.arrays.items()}
@@ -144,7 +144,7 @@ def pairs_joined(users: Sequence[UserRows], several: Sequence[Pairs]) -> Pairs:
 
 
 def _layout(users: UserRows) -> Hashable:
-    """What user rows must have in common so that joining them changes no value."""
+    """Return what user rows must have in common so that joining them changes no value."""
     return tuple(users.columns), tuple((name, ragged.values.dtype) for name, ragged in users.arrays.items())
 
 

@@ -44,7 +44,7 @@ def _user_totals(values: Floats, user: NDArray[np.integer]) -> tuple[Floats, Flo
 
 
 def _weights(random: np.random.Generator, users: int, resamples: int) -> Floats:
-    """How often each user was drawn in each resample: float64 [resamples, users]."""
+    """Return how often each user was drawn in each resample: float64 [resamples, users]."""
     drawn = random.integers(0, users, size=(resamples, users))
     cell = drawn + np.arange(resamples)[:, None] * users
     return np.bincount(cell.ravel(), minlength=resamples * users).reshape(resamples, users).astype(np.float64)

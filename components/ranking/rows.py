@@ -31,7 +31,7 @@ class Ragged:
 
     @cached_property
     def row(self) -> NDArray[np.int32]:
-        """The row that each value belongs to."""
+        """Return the row that each value belongs to."""
         return np.repeat(np.arange(len(self.offsets) - 1, dtype=np.int32), np.diff(self.offsets))
 
 
@@ -60,7 +60,7 @@ class ItemRows:
 
     @cached_property
     def most_bought_lately(self) -> np.floating[Any]:
-        """The highest decayed count of purchases, at least 1."""
+        """Return the highest decayed count of purchases, at least 1."""
         return np.fmax.reduce(self.columns["purchases_decay_7"], initial=1.0)
 
     @cached_property
@@ -101,7 +101,7 @@ class UserRows:
         return len(self.user_ids)
 
     def group(self, group: str) -> dict[str, NDArray[Any]]:
-        """Values of the aligned arrays ``{group}_…`` by the rest of their names."""
+        """Return values of the aligned arrays ``{group}_…`` by the rest of their names."""
         return {rest: self.arrays[name].values for name, rest in _named_after(group, tuple(self.arrays))}
 
     def once(self, found: Callable[["UserRows", ItemRows], Found], items: ItemRows) -> Found:
@@ -117,7 +117,7 @@ class UserRows:
 
 @lru_cache
 def _named_after(group: str, names: tuple[str, ...]) -> list[tuple[str, str]]:
-    """The names that begin with the group's, each with the rest of it."""
+    """Return the names that begin with the group's, each with the rest of it."""
     return [(name, name.removeprefix(f"{group}_")) for name in names if name.startswith(f"{group}_")]
 
 

@@ -47,19 +47,19 @@ class Session:
         return len(self.codes)
 
     def since(self, moment: int) -> "Session":
-        """The events at or after a moment, in microseconds since 1970."""
+        """Return the events at or after a moment, in microseconds since 1970."""
         return self.where(self.at >= moment)
 
     def newest(self, most: int) -> "Session":
-        """The so many events that were taken last."""
+        """Return the so many events that were taken last."""
         return Session(self.codes[-most:], self.kinds[-most:], self.at[-most:], self.units[-most:])
 
     def of_kinds(self, kinds: tuple[str, ...]) -> "Session":
-        """The events of some kinds."""
+        """Return the events of some kinds."""
         return self.where(np.array([kind in kinds for kind in self.kinds], dtype=bool))
 
     def where(self, chosen: NDArray[np.bool_]) -> "Session":
-        """Some of the events."""
+        """Return some of the events."""
         if chosen.all():
             return self
         kinds = tuple(kind for kind, keep in zip(self.kinds, chosen.tolist(), strict=True) if keep)
@@ -67,7 +67,7 @@ class Session:
 
 
 def longer(session: Session | None, codes: NDArray[np.int32], kind: str, at: int, units: float = 1.0) -> Session:
-    """A session with one event more for each item code, all of one kind and moment."""
+    """Return a session with one event more for each item code, all of one kind and moment."""
     many = len(codes)
     added = Session(
         codes.astype(np.int32), (kind,) * many, np.full(many, at, np.int64), np.full(many, units, np.float32)
@@ -88,7 +88,7 @@ def joined(earlier: Session, later: Session) -> Session:
 
 
 def both(one: Session | None, other: Session | None) -> Session | None:
-    """Two records of one session as one, by time: what stands in both counts once."""
+    """Return two records of one session as one, by time: what stands in both counts once."""
     if not one or not other:
         return one or other
     events = sorted((_events(one) | _events(other)).elements(), key=itemgetter(2))
@@ -117,7 +117,7 @@ def with_session(user: UserRows, items: ItemRows, session: Session, now: int) ->
 
 
 def session_seeds(session: Session, items: ItemRows) -> UserRows:
-    """A user whose whole history is this session: what neighbours are looked up by when nothing else is known."""
+    """Return a user whose whole history is this session: it finds neighbours when nothing else is known."""
     positions = items.positions(session.codes)
     weights = np.array([INTEREST.get(kind, 0.0) for kind in session.kinds], dtype=np.float32)
     keep = (positions != MISSING_POSITION) & (weights > 0)
@@ -149,7 +149,7 @@ def _seen(arrays: Mapping[str, Ragged], items: ItemRows, browsed: Session, now: 
 
 
 def _one_trip_more(columns: Mapping[str, Floats], items: int) -> dict[str, Floats]:
-    """A user's scalars after a trip of so many distinct items."""
+    """Return a user's scalars after a trip of so many distinct items."""
     trips = np.nan_to_num(columns["trips"])
     new_week = ~(columns["days_since_last"] < 7)
     changed = {
@@ -167,7 +167,7 @@ def _one_trip_more(columns: Mapping[str, Floats], items: int) -> dict[str, Float
 def _repeated_more(
     columns: Mapping[str, Floats], arrays: Mapping[str, Ragged], bought: NDArray[np.int64]
 ) -> dict[str, Floats]:
-    """The share of purchases that were repeats, each counting by its age."""
+    """Return the share of purchases that were repeats, each counting by its age."""
     earlier = np.maximum(arrays["history_decay_56"].values, 0).sum(dtype=np.float64)
     repeats = np.isin(bought, arrays["history_item"].values).sum()
     share = (np.nan_to_num(columns["repeat_share"]) * earlier + repeats) / (earlier + len(bought))
@@ -175,7 +175,7 @@ def _repeated_more(
 
 
 def _browsed_more(columns: Mapping[str, Floats], browsed: Session, now: int) -> dict[str, Floats]:
-    """How often a user did what, with the browsing of a session."""
+    """Return how often a user did what, with the browsing of a session."""
     late = browsed.since(now - 7 * DAY_MICROSECONDS)
     counts = {f"{kind}_7d": late.kinds.count(kind) for kind in BROWSING}
     return {
@@ -186,7 +186,7 @@ def _browsed_more(columns: Mapping[str, Floats], browsed: Session, now: int) -> 
 
 
 def _later(arrays: Mapping[str, Ragged], group: str, items: int) -> dict[str, Ragged]:
-    """Every entry of a group as it stands after one more trip, of so many items."""
+    """Return every entry of a group as it stands after one more trip, of so many items."""
     factors = TRIP_DECAYS | {name: 0.5 ** (items / half_life) for name, half_life in VOLUME_HALF_LIVES.items()}
     arrays_by_name = {}
     for name, factor in factors.items():
@@ -203,7 +203,7 @@ def _later(arrays: Mapping[str, Ragged], group: str, items: int) -> dict[str, Ra
 def _bought(
     arrays: Mapping[str, Ragged], group: str, key: str, codes: NDArray[np.int64], units: Floats
 ) -> dict[str, Ragged]:
-    """A group's entries with those of what was bought now, each once."""
+    """Return a group's entries with those of what was bought now, each once."""
     firsts = [name for name in ("days_since_first", "trips_since_first") if f"{group}_{name}" in arrays]
     widened = _widened(arrays, group, key, codes.astype(np.int32), zeros=[*COUNTS, *firsts])
     at = np.searchsorted(widened[f"{group}_{key}"].values, codes)
@@ -239,7 +239,7 @@ def _mix_gap(values: Mapping[str, Floats], name: str, at: NDArray[np.int64], age
 def _widened(
     arrays: Mapping[str, Ragged], group: str, key: str, codes: Positions, zeros: list[str]
 ) -> dict[str, Ragged]:
-    """A group's aligned arrays as copies, with entries for the codes: 0 in the columns of ``zeros``, else missing."""
+    """Return copies of a group's aligned arrays, with entries for codes: 0 in columns of ``zeros``, else missing."""
     held = arrays[f"{group}_{key}"].values
     new = np.setdiff1d(codes, held).astype(held.dtype)
     order = np.argsort(np.r_[held, new], kind="stable")
@@ -259,7 +259,7 @@ def _groups(arrays: Mapping[str, Ragged], items: ItemRows) -> list[str]:
 
 
 def _by_group(codes: Floats, positions: NDArray[np.int64], units: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """The distinct groups of some items, with the units bought of each; an item without a group is passed over."""
+    """Return the distinct groups of some items, with the units bought of each; skip items without a group."""
     group = codes[positions]
     known = ~np.isnan(group)
     return sums_by_key(group[known].astype(np.int64), units[known])

@@ -24,7 +24,7 @@ def reference_tables() -> str:
 
 
 def page_with_reference(page: str) -> str:
-    """A page whose part between the two markers is the reference as it is now."""
+    """Return a page whose part between the two markers is the reference as it is now."""
     return between_markers(page, reference_tables())
 
 

@@ -344,7 +344,7 @@ class Shop(Settings):
 
     @property
     def zone(self) -> ZoneInfo:
-        """The shop's time zone."""
+        """Return the shop's time zone."""
         return ZoneInfo(self.time_zone)
 
     @property

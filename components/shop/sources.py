@@ -283,7 +283,7 @@ class EventStream(Settings):
 
     @property
     def declared_types(self) -> frozenset[EventType]:
-        """The event types that its rows may have: a type column may hold each by its own name, translated or not."""
+        """Return the event types that its rows may have: a type column may hold each, translated or not."""
         return frozenset(get_args(EventType) if self.event_type is None else (self.event_type,))
 
 

@@ -167,7 +167,7 @@ def fit_booster(
 
 
 def kept_rounds(curve: list[float]) -> int:
-    """Number of trees to keep: up to the last round whose smoothed NDCG still holds the best."""
+    """Return the number of trees to keep: up to the last round whose smoothed NDCG still holds the best."""
     held = smoothed(curve)
     return int(np.flatnonzero(held >= held.max() * HELD)[-1]) + 1
 

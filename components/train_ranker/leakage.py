@@ -46,7 +46,7 @@ def refuse_leaks(split: Split, manifest: ExamplesManifest, k: int) -> None:
 
 
 def _some_requests(split: Split) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of evenly spread requests that have both outcomes, and those requests renumbered from 0."""
+    """Return rows of evenly spread requests that have both outcomes, and those requests renumbered from 0."""
     request = split.rows["request"].to_numpy()
     positive = split.rows["label"].to_numpy() > 0
     positives = np.bincount(request, weights=positive, minlength=len(split.requests))

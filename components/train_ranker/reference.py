@@ -48,7 +48,7 @@ def reference_sketches(ranker: Ranker, split: Split, feature_names: tuple[str, .
 
 
 def learned_events(shop: Shop, home: Home, examples: Handle) -> CleanEvents:
-    """The events of the training and validation weeks."""
+    """Return the events of the training and validation weeks."""
     start, end = calendar(shop, examples.moment).learned
     return CleanEvents(home.clean, examples.versions, start, end, known_at=examples.moment)
 
@@ -62,7 +62,7 @@ def warmup_rows(ranker: Ranker, split: Split) -> Warmup:
 
 
 def spread_requests(split: Split, most: int) -> NDArray[np.int64]:
-    """Rows of evenly spread requests, each whole: about ``most`` rows."""
+    """Return rows of evenly spread requests, each whole: about ``most`` rows."""
     sizes = split.group_sizes
     if sizes.sum() <= most:
         return np.arange(sizes.sum())

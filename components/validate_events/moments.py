@@ -8,7 +8,7 @@ from components.contracts.errors import ContractBreach
 
 
 def resolve_as_of(asked: str | None, newest: date | None, zone: ZoneInfo) -> datetime:
-    """The moment of a run, in UTC: the one asked for, or the first moment of the newest day that has enough rows.
+    """Return the moment of a run, in UTC: the one asked for, or the beginning of the newest day with enough rows.
 
     A day is complete once there are events of a later day: the default is the end of the last complete day. A moment
     without an offset takes the shop's zone.

@@ -32,7 +32,7 @@ class Watermark:
     turn: int = 0  # grows when rows that were validated before are validated otherwise, because of their clocks
 
     def follows(self, other: "Watermark") -> bool:
-        """Whether this watermark only adds batches to another; otherwise everything is validated again."""
+        """Return whether this watermark only adds batches to another; otherwise everything is validated again."""
         return (self.generation, self.settings, self.turn) == (other.generation, other.settings, other.turn)
 
     def continues(self, other: "Watermark") -> bool:
@@ -54,7 +54,7 @@ class PendingRows:
 
     @property
     def is_rebuild(self) -> bool:
-        """Whether the clean table is rebuilt."""
+        """Return whether the clean table is rebuilt."""
         return not self.after.follows(self.before)
 
     @property
@@ -90,7 +90,7 @@ def find_pending_rows(
 
 
 def read_watermark(notes: dict[str, Any]) -> Watermark:
-    """The watermark in a table's notes; the one before everything if there is none."""
+    """Return the watermark in a table's notes; the one before everything if there is none."""
     if "mark" not in notes:
         return NOTHING
     mark = notes["mark"]
@@ -137,7 +137,7 @@ def _create_view_of_events(
 
 
 def _repeated_rows(home: Home, pending: PendingRows) -> str:
-    """SQL of the valid rows whose id an earlier row of their source has: the first known is kept.
+    """Return SQL of the valid rows whose id an earlier row of their source has: the first known is kept.
 
     Among rows of one batch the earliest event is the first, so that cutting the data at a moment changes nothing.
     """

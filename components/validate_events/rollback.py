@@ -36,6 +36,6 @@ def roll_back_delivery(home: Home, pending: PendingRows) -> None:
 
 
 def _accepted(home: Home, pending: PendingRows) -> Watermark:
-    """How far a raw table was accepted: the quarantine is written first of all once the contract is kept."""
+    """Return how far a raw table was accepted: the quarantine is written first of all once the contract is kept."""
     noted = read_notes(home.quarantine).get(pending.table)
     return pending.before if noted is None else read_watermark(noted)

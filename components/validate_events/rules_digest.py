@@ -11,7 +11,7 @@ CLEAN_LAYOUT = 2  # of the clean catalogue: when it changes, a home makes its ow
 
 
 def digest_settings(shop: Shop, table: str) -> str:
-    """A digest of what the shop file says about a clean table beyond how its source is read."""
+    """Return a digest of what the shop file says about a clean table beyond how its source is read."""
     settings: object = {}
     if table == "events":
         events = [

@@ -54,7 +54,7 @@ class DotPlot:
 
     @property
     def zero(self) -> float | None:
-        """The place of zero, if it lies within the axis."""
+        """Return the place of zero, if it lies within the axis."""
         return self.axis.at(0.0) if self.axis.low < 0 < self.axis.high else None
 
 

@@ -23,7 +23,7 @@ class StepOutcome:
 
     @property
     def error(self) -> str | None:
-        """What the step said when it failed."""
+        """Return what the step said when it failed."""
         return self.record.error if self.record else None
 
 

@@ -76,7 +76,7 @@ class PackedField:
 
     @property
     def is_scalar(self) -> bool:
-        """Whether the value lies in the fixed part."""
+        """Return whether the value lies in the fixed part."""
         return self.type in SCALARS
 
     @cached_property
@@ -117,7 +117,7 @@ class PackedSchema:
 
     @cached_property
     def is_even(self) -> bool:
-        """Whether all rows have the same length."""
+        """Return whether all rows have the same length."""
         return all(field.is_scalar for field in self.fields)
 
     @cached_property
@@ -126,12 +126,12 @@ class PackedSchema:
 
     @cached_property
     def position(self) -> dict[str, int]:
-        """A field's place in the layout, which is its place in the null bits."""
+        """Return a field's place in the layout, which is its place in the null bits."""
         return {field.name: place for place, field in enumerate(self.fields)}
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
-        """The fixed part of a row as a structured type; its item size is a multiple of 8."""
+        """Return the fixed part of a row as a structured type; its item size is a multiple of 8."""
         null_bytes = _aligned(max(1, -(-len(self.fields) // 8)))
         names, formats, offsets = ["header", "nulls"], [HEADER, np.dtype(("u1", (null_bytes,)))], [0, HEADER.itemsize]
         at = HEADER.itemsize + null_bytes
@@ -144,7 +144,7 @@ class PackedSchema:
 
     @cached_property
     def blank(self) -> NDArray[Any]:
-        """The fixed part of a row in which everything is missing, shape (1,)."""
+        """Return the fixed part of a row in which everything is missing, shape (1,)."""
         row = np.zeros(1, self.dtype)
         row["nulls"] = 255
         row["header"]["magic"], row["header"]["schema"] = MAGIC, self.hash

@@ -248,7 +248,7 @@ def _matrix_plan(
 
 @lru_cache(maxsize=256)
 def _array_plan(schema: PackedSchema, columns: tuple[str, ...]) -> tuple[NDArray[np.intp], list[np.dtype[Any]]]:
-    """Where a row's words say an array's (start, length), [columns, 2], and the type of its elements."""
+    """Return where a row's words say an array's (start, length), [columns, 2], and the type of its elements."""
     fields = [schema.field(name) for name in columns]
     for field in fields:
         if not field.type.startswith("list<"):

@@ -192,7 +192,7 @@ def _live_digests(home: Home) -> set[str]:
 
 
 def _republishing(home: Home, shop: Shop, digest: str, newest: str | None) -> Callable[[Say], object] | None:
-    """How a bundle is sealed again from the draft of the run that made it; None where no run's folder holds one."""
+    """Return how to seal a bundle again from the draft of the run that made it; None without such a draft."""
     for run in list_runs(home):
         records = read_records(home.run(run.run_id))
         draft, verdict = _handle(records, "train_ranker", "bundle"), _handle(records, "evaluate_ranker", "evaluation")

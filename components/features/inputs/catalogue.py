@@ -73,7 +73,7 @@ def _parts(category: ir.ArrayValue, level: int) -> list[ir.StringValue]:
 
 
 def catalogue_at(tables: EncodedTables, moment: Moment, settings: FeatureSettings) -> ir.Table:
-    """One row an item: item, item_id, item_code, merchandise and stock flags, list price, codes of its groups."""
+    """Return one row an item: item, item_id, item_code, merchandise and stock flags, list price, group codes."""
     valid = rows_valid_at(tables.catalogue, "item_id", moment.now) if settings.dated_catalogue else tables.catalogue
     rows = tables.items.left_join(valid, "item_id").drop("item_id_right")
     merchandise = rows.is_merchandise.fill_null(True)
@@ -88,7 +88,7 @@ def catalogue_at(tables: EncodedTables, moment: Moment, settings: FeatureSetting
 
 
 def attributes_at(tables: EncodedTables, moment: Moment, settings: FeatureSettings) -> ir.Table:
-    """One row a user with attributes: user_id and a code for each attribute."""
+    """Return one row a user with attributes: user_id and a code for each attribute."""
     valid = rows_valid_at(tables.attributes, "user_id", moment.now)
     codes = {f"attribute_{name}": word_codes(valid.attributes.get(name)) for name in settings.user_attributes}
     return valid.select("user_id", **codes)

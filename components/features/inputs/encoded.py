@@ -103,7 +103,7 @@ def _session_id(rows: ir.Table, settings: FeatureSettings) -> ir.StringValue:
 
 
 def _session_keys(rows: ir.Table, settings: FeatureSettings) -> ir.Table:
-    """One row a user and session id: owner, session_id, session (its key), reused_id.
+    """Return one row a user and session id: owner, session_id, session (its key), reused_id.
 
     Between two keys lie as many free ones as the id may hold sessions, so ``split_sessions`` only adds to a key.
     """

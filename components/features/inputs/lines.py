@@ -33,7 +33,7 @@ def see_whole_sessions(interactions: ir.Table, days: Sequence[datetime]) -> ir.B
 
 
 def purchase_lines(interactions: ir.Table, settings: FeatureSettings) -> ir.Table:
-    """One row for an item in a session: user, item, session, at, known, sign, units, paid, listed.
+    """Return one row for an item in a session: user, item, session, at, known, sign, units, paid, listed.
 
     ``sign`` is 1 for a purchase and -1 for a return, so sums of it are net of returns.
     """
@@ -49,7 +49,7 @@ def purchase_lines(interactions: ir.Table, settings: FeatureSettings) -> ir.Tabl
 
 
 def shopping_trips(lines: ir.Table) -> ir.Table:
-    """One row for a session in which a known user bought: user, session, at, items, number, items_until.
+    """Return one row for a session in which a known user bought: user, session, at, items, number, items_until.
 
     ``number`` counts the user's trips from 0, ``items_until`` the items bought up to and on the trip.
     """

@@ -73,7 +73,7 @@ class Moment:
 
     @property
     def now(self) -> ir.IntegerScalar:
-        """The moment, in whole microseconds since 1970."""
+        """Return the moment, in whole microseconds since 1970."""
         return ibis.literal(PLACEHOLDER, type="int64")
 
     def age_days(self, at: ir.IntegerValue) -> ir.FloatingValue:

@@ -57,7 +57,7 @@ class FeatureSet(SetDescription):
 
     @property
     def manifest(self) -> Location:
-        """Where its manifest lies."""
+        """Return where its manifest lies."""
         return manifest_of(self.features, self.digest)
 
     def path(self, view: str, day: datetime) -> Path:

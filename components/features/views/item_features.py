@@ -8,7 +8,7 @@ from components.features.inputs.moment import DAY_MICROSECONDS, Moment, decayed,
 
 
 def sales_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
-    """Columns of an item from its purchase lines, also those of unknown users; see ``purchase_lines``."""
+    """Return columns of an item from its purchase lines, also those of unknown users; see ``purchase_lines``."""
     age = moment.age_days(line["at"])
     bought = line.sign > 0
     week = moment.within(line["at"], 7)
@@ -38,7 +38,7 @@ def sales_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
 
 
 def repeat_purchase_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
-    """Counts of an item's purchase lines by known users that derived columns use; see ``sequences_before``."""
+    """Return counts of an item's purchase lines by known users that derived columns use; see ``sequences_before``."""
     bought, recent = line.sign > 0, moment.within(line["at"], 28)
     repeated = bought & line.previous.notnull()
     return {
@@ -49,7 +49,7 @@ def repeat_purchase_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Valu
 
 
 def buyer_columns(history: ir.Table) -> dict[str, ir.Value]:
-    """Sums over an item's buyers that derived columns use; ``history`` has one row a user and item."""
+    """Return sums over an item's buyers that derived columns use; ``history`` has one row a user and item."""
     return {
         "buyers": history.count(),
         "settled_buyers": history.count(where=history.days_since_first > 28),
@@ -59,7 +59,7 @@ def buyer_columns(history: ir.Table) -> dict[str, ir.Value]:
 
 
 def derived_columns(item: ir.Table) -> dict[str, ir.Value]:
-    """Columns of an item from its other columns and counts; ``category_…`` are sums over its finest category.
+    """Return columns of an item from its other columns and counts; ``category_…`` are sums over its finest category.
 
     Counts of purchases are net of returns and may be negative; ratios and shares of them are not.
     """
@@ -79,7 +79,7 @@ def derived_columns(item: ir.Table) -> dict[str, ir.Value]:
 
 
 def browsing_columns(event: ir.Table, moment: Moment, kinds: tuple[str, ...]) -> dict[str, ir.Value]:
-    """Columns of an item from the events that are not purchases."""
+    """Return columns of an item from the events that are not purchases."""
     age = moment.age_days(event["at"])
     return {
         **{f"{kind}_7d": event.count(where=(event.kind == kind) & moment.within(event["at"], 7)) for kind in kinds},
@@ -88,7 +88,7 @@ def browsing_columns(event: ir.Table, moment: Moment, kinds: tuple[str, ...]) ->
 
 
 def promotion_columns(promotion: ir.Table, moment: Moment) -> dict[str, ir.Value]:
-    """Columns of an item from promotions that had begun before the moment."""
+    """Return columns of an item from promotions that had begun before the moment."""
     ran_last_week = promotion.ends > moment.now - 7 * DAY_MICROSECONDS
     return {
         "promotion_reach": promotion.reach.max(where=ran_last_week),
@@ -97,7 +97,7 @@ def promotion_columns(promotion: ir.Table, moment: Moment) -> dict[str, ir.Value
 
 
 def announced_columns(promotion: ir.Table) -> dict[str, ir.Value]:
-    """Columns of an item from promotions of the coming horizon, for a shop that knows them ahead."""
+    """Return columns of an item from promotions of the coming horizon, for a shop that knows them ahead."""
     return {"promotion_reach_ahead": promotion.reach.max()}
 
 

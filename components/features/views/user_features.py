@@ -16,7 +16,7 @@ GAP_HALF_LIFE_DAYS = 56.0
 
 
 def trip_columns(trip: ir.Table, moment: Moment) -> dict[str, ir.Value]:
-    """Columns of a user from their shopping trips; see ``shopping_trips``."""
+    """Return columns of a user from their shopping trips; see ``shopping_trips``."""
     age = moment.age_days(trip["at"])
     return {
         "trips": trip.count(),
@@ -32,7 +32,7 @@ def trip_columns(trip: ir.Table, moment: Moment) -> dict[str, ir.Value]:
 
 
 def line_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
-    """Columns of a user from their purchase lines; see ``sequences_before``."""
+    """Return columns of a user from their purchase lines; see ``sequences_before``."""
     weight = decayed(moment.age_days(line["at"]), 56)
     bought = line.sign > 0
     return {
@@ -43,7 +43,7 @@ def line_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
 
 
 def history_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
-    """Columns of a user's history with an item, or with a group of items; see ``sequences_before``."""
+    """Return columns of a user's history with an item, or with a group of items; see ``sequences_before``."""
     age = moment.age_days(line["at"])
     bought = line.sign > 0
     repeated = bought & line.previous.notnull()
@@ -64,7 +64,7 @@ def history_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
 
 
 def item_history_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
-    """Columns of a user's history that are kept for items only."""
+    """Return columns of a user's history that are kept for items only."""
     age = moment.age_days(line["at"])
     bought = line.sign > 0
     repeated = bought & line.previous.notnull()
@@ -88,12 +88,12 @@ def item_history_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:
 
 
 def browsing_columns(event: ir.Table, moment: Moment, kinds: tuple[str, ...]) -> dict[str, ir.Value]:
-    """Columns of a user from the events that are not purchases, such as ``view_7d``."""
+    """Return columns of a user from the events that are not purchases, such as ``view_7d``."""
     return {f"{kind}_7d": event.count(where=(event.kind == kind) & moment.within(event["at"], 7)) for kind in kinds}
 
 
 def browsed_item_columns(event: ir.Table, moment: Moment, kinds: tuple[str, ...]) -> dict[str, ir.Value]:
-    """Columns of a user's browsing of an item: how often, by event type, and how long ago."""
+    """Return columns of a user's browsing of an item: how often, by event type, and how long ago."""
     age = moment.age_days(event["at"])
     counts = {f"{kind}_decay_7": exact_sum(decayed(age, 7), where=event.kind == kind) for kind in kinds}
     return {"days_since_last": age.min(), **counts}

@@ -118,5 +118,5 @@ def _started(layout: FeedbackLayout[Path]) -> "subprocess.Popen[str]":
 
 
 def _one_line(error: Exception) -> str:
-    """What an error says; Delta's own errors have several lines, and colours."""
+    """Return what an error says; Delta's own errors have several lines, and colours."""
     return " ".join(COLOUR.sub("", str(error)).split())

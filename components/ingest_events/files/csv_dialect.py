@@ -98,7 +98,7 @@ def refuse_repeated_names(where: str, file: CsvFile, used: Iterable[str]) -> Non
 
 
 def _syntax(where: str, file: SourceFile, source: FileSource, head: str) -> tuple[int, Syntax]:
-    """Where the header begins, and the characters that structure the file."""
+    """Return where the header begins, and the characters that structure the file."""
     start = len(head) - len(head.lstrip("\r\n"))
     said = _SAID_BY_FILE.match(head, start)
     if said is not None:

@@ -48,7 +48,7 @@ class Mapping:
         return tuple(self.source.times)
 
     def select(self, relation: str, keep: Iterable[str] = ()) -> str:
-        """SQL of the mapped rows of a relation, with ``problem`` and ``found``; ``keep`` are columns to pass on.
+        """Return SQL of the mapped rows of a relation, with ``problem`` and ``found``; ``keep`` are columns to pass on.
 
         Of a table with optional columns, ``bad_cells`` is a map of the unreadable ones and what they held.
         """
@@ -125,7 +125,7 @@ class SourceColumns:
         return text_columns
 
     def kind(self, key: str, column: str) -> str:
-        """The type of a column.
+        """Return the type of a column.
 
         Raises:
             SourceError: the source lacks the column that the shop file names.
@@ -176,7 +176,7 @@ class SourceColumns:
         return time_reading(self.where, column, kind, time_format, self.zone)
 
     def valid_from(self, column: str | None) -> Reading:
-        """The time from which a row holds: always, where the cell is empty or cannot be read."""
+        """Return the time from which a row holds: always, where the cell is empty or cannot be read."""
         if column is None:
             return Reading(ALWAYS)
         reading = self.time("valid_from", column)
@@ -185,7 +185,7 @@ class SourceColumns:
         return Reading(f"coalesce({reading.value}, {ALWAYS})", problem)
 
     def attributes(self, columns: tuple[str, ...]) -> Reading:
-        """A map of those attributes that are present."""
+        """Return a map of those attributes that are present."""
         values = {column: text_value(column, self.kind("attributes", column)) for column in columns}
         return Reading(_present_entries(values))
 

@@ -13,7 +13,7 @@ WORD = 62  # places to a BIGINT
 
 
 def promotions_sql(source: PromotionSource, columns: SourceColumns, relation: str) -> str:
-    """SQL of the promotions of a relation, with ``problem`` and ``found``.
+    """Return SQL of the promotions of a relation, with ``problem`` and ``found``.
 
     Reach is the share of the places known by the promotion's start (places that had promoted anything until then), so
     that later rows never change it. Rows are counted per item and period before anything is parsed.
@@ -53,7 +53,7 @@ def promotions_sql(source: PromotionSource, columns: SourceColumns, relation: st
 
 
 def _counted(place: str | None, keys: list[str], relation: str) -> str:
-    """SQL of the rows and distinct places of each item and period.
+    """Return SQL of the rows and distinct places of each item and period.
 
     Places are numbered and collected as bits, 62 to a word: five times as fast as ``count(DISTINCT …)``.
     """
@@ -100,7 +100,7 @@ def _calendar(source: PromotionSource, columns: SourceColumns) -> tuple[Reading,
 
 
 def _period_boundary(first: datetime, days: int, number: str, shift: int) -> str:
-    """SQL of a period's first local midnight (or hour), in UTC: periods keep the shop's clock over its changes."""
+    """Return SQL of a period's first local midnight (or hour), in UTC: periods follow the shop's clock changes."""
     local = first.replace(tzinfo=None) + timedelta(days=days * shift)
     moment = f"(TIMESTAMP {quote_literal(str(local))} + to_days(CAST({number} AS INTEGER) * {days}))"
     if isinstance(first.tzinfo, ZoneInfo):

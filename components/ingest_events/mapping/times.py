@@ -72,7 +72,7 @@ def words_for_times(kind: str, time_format: str | None, zone: ZoneInfo) -> str:
 
 
 def _local_and_instant(where: str, column: str, kind: str, time_format: str | None) -> tuple[str | None, str]:
-    """SQL of the naive local time (None if there is never one), and of the instant where the cell says its offset."""
+    """Return SQL of the naive local time (None if there never is one), and of the instant if the cell has an offset."""
     cell = quote_identifier(column)
     if kind == ZONED:
         return None, _within_years(cell)
@@ -111,7 +111,7 @@ def _written(column: str, kind: str, time_format: str | None) -> tuple[str | Non
 
 
 def _digits(cell: str, kind: str, time_format: str) -> str:
-    """SQL of a time as its format has it; whole numbers may have lost zeros in front, and won some behind a point."""
+    """Return SQL of a time in its format; whole numbers may lack leading zeros, or have zeros behind a point."""
     sample = SAMPLE.strftime(time_format)
     if not sample.isdigit():
         return cell if kind in TEXTS else f"CAST({cell} AS VARCHAR)"

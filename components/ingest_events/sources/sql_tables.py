@@ -111,7 +111,7 @@ def open_database(where: str, source: SqlSource) -> Iterator["DatabaseTable"]:
 
 
 def database_url(where: str, written: str) -> sa.URL:
-    """The URL of a shop file with its ``${NAME}`` replaced by environment variables."""
+    """Return the URL of a shop file with its ``${NAME}`` replaced by environment variables."""
     expected = f"expected one such as postgresql://user:${{PASSWORD}}@host/database or sqlite:///file.db; {AMBIGUOUS}"
     try:
         url = sa.make_url(fill_variables(f"{where}: `source.url`", written))
@@ -132,7 +132,7 @@ class DatabaseTable:
         self.cursor: sa.ColumnClause[Any] | None = sa.column(source.cursor) if source.cursor else None
 
     def columns(self) -> dict[str, str]:
-        """The table's columns; their cells are read as text."""
+        """Return the table's columns; their cells are read as text."""
         result = self.connection.execute(sa.select(sa.text("*")).select_from(self.table).limit(0))
         columns = dict.fromkeys(result.keys(), "VARCHAR")
         if self.cursor is not None and self.cursor.name not in columns:
@@ -143,7 +143,7 @@ class DatabaseTable:
         return columns
 
     def newest(self) -> Any:
-        """The largest cursor value; None for an empty table."""
+        """Return the largest cursor value; None for an empty table."""
         return self.connection.execute(sa.select(sa.func.max(self.cursor)).select_from(self.table)).scalar()
 
     def count(self) -> int:
@@ -189,7 +189,7 @@ class DatabaseTable:
 
 
 def text_cells(cells: Sequence[Any]) -> pa.Array:
-    """A column's cells as text; whole floats lose their ``.0``, times are ISO 8601."""
+    """Return a column's cells as text; whole floats lose their ``.0``, times are ISO 8601."""
     try:
         column = pa.array(cells)
         if not pa.types.is_binary(column.type) and not _has_exponents(column):
@@ -205,7 +205,7 @@ def _has_exponents(column: pa.Array) -> bool:
 
 
 def _cell_text(cell: Any) -> str:
-    """A cell as text: bytes that are no UTF-8 by their digits, floats that stand for several whole numbers as such."""
+    """Return a cell as text: bytes that are not UTF-8 as hex digits, floats beyond exact whole numbers as floats."""
     if isinstance(cell, bytes):
         try:
             return cell.decode()

@@ -86,7 +86,7 @@ def _quarantine_facts(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home
 
 
 def _event_facts(session: duckdb.DuckDBPyConnection) -> EventFacts:
-    """Rows by type, first and last event, users, items, and the missing share of each optional column."""
+    """Return rows by type, first and last event, users, items, and the missing share of each optional column."""
     missing = ", ".join(f"count(*) FILTER ({column} IS NULL) AS {column}" for column in OPTIONAL)
     facts = _records(
         session,
@@ -108,7 +108,7 @@ def _event_facts(session: duckdb.DuckDBPyConnection) -> EventFacts:
 
 
 def _day_facts(session: duckdb.DuckDBPyConnection, shop: Shop) -> DayFacts:
-    """Rows of every day of the shop's zone from the first on, days without rows included."""
+    """Return rows of every day of the shop's zone from the first on, days without rows included."""
     local_day = local_day_sql("event_time", shop.zone)
     days = session.execute(f"""
         WITH counted AS (
@@ -137,7 +137,7 @@ def rows_by_day(session: duckdb.DuckDBPyConnection, home: Home, zone: ZoneInfo) 
 
 
 def _reference_facts(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home) -> ReferenceFacts:
-    """Shares of event rows whose item or user is unknown, and rows of items that are not merchandise."""
+    """Return shares of event rows whose item or user is unknown, and rows of items that are not merchandise."""
     items = delta_relation(home.clean / "items", CANONICAL["items"])
     users = delta_relation(home.clean / "users", CANONICAL["users"])
     counts = _records(

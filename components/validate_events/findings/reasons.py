@@ -62,7 +62,7 @@ def _cell(shop: Shop, reason: str) -> str | None:
 
 
 def _unreadable_cell(shop: Shop, key: str) -> str | None:
-    """SQL of the first cell that a source's key names; the row is as it was found, by the source's own columns."""
+    """Return SQL of the first cell that a source's key names; the raw row has the source's own columns."""
     mapped = [getattr(source.columns, key) for source in shop.events] if key in EventColumns.model_fields else []
     columns = [column for each in mapped for column in ([each] if isinstance(each, str) else each or [])]
     return f"coalesce({', '.join(map(_json, dict.fromkeys(columns)))}, NULL)" if columns else None
@@ -95,7 +95,7 @@ def in_words(reason: str, contract: Contract, values: Sequence[tuple[str, int]] 
 
 
 def _shown(value: str, reason: str) -> str:
-    """A value with its thousands marked; one that could not be read as it was found."""
+    """Return a value with its thousands marked; one that could not be read as it was found."""
     if reason.startswith(UNREADABLE):
         return repr(value)
     try:

@@ -72,7 +72,7 @@ def far_rows(days: Days, contract: Contract) -> tuple[FarRows, ...]:
 
 
 def last_usual_day(days: Days, contract: Contract) -> date | None:
-    """The newest day that has a plausible share of a usual day's rows, or the day right after it if it has begun.
+    """Return the newest day with a plausible share of a usual day's rows, or the day right after it if it has begun.
 
     The newest of all if none has enough; None: no rows.
     """

@@ -46,7 +46,7 @@ class Limit:
 
     @property
     def kept(self) -> bool:
-        """Whether what was found stays within the limit."""
+        """Return whether what was found stays within the limit."""
         return self.found <= self.limit
 
 
@@ -66,7 +66,7 @@ class DataQuality:
 
     @property
     def events(self) -> TableRows | None:
-        """The rows of events."""
+        """Return the rows of events."""
         return next((table for table in self.tables if table.name == "events"), None)
 
 

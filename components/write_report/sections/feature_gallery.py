@@ -40,7 +40,7 @@ class FeatureGallery:
 
     @property
     def features(self) -> int:
-        """Number of features shown."""
+        """Return the number of features shown."""
         return sum(len(view.cards) for view in self.views)
 
 

@@ -53,7 +53,7 @@ class ModelCard:
 
     @property
     def trees(self) -> int:
-        """Number of trees of all parts of the model."""
+        """Return the number of trees of all parts of the model."""
         return sum(count for _, count in self.rounds)
 
 

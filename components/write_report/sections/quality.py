@@ -95,7 +95,7 @@ class Quality:
 
     @property
     def roles(self) -> frozenset[str]:
-        """The roles that the plot shows."""
+        """Return the roles that the plot shows."""
         return frozenset(dot.role for dot in self.plot.dots)
 
 

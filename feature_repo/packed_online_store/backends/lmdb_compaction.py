@@ -91,7 +91,7 @@ def _check(environment: Any, draft: Path, last: int) -> None:
 
 
 def holds_entity(folder: str, entity: bytes) -> bool:
-    """Whether the file holds a row of an entity anywhere, be it deleted and not overwritten yet.
+    """Return whether the file holds a row of an entity anywhere, be it deleted and not overwritten yet.
 
     entity: as keys end with it, see ``keys``; before a key stands its length, which tells ``12`` from ``1228``.
     """

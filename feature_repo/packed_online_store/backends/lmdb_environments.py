@@ -160,7 +160,7 @@ class SharedEnvironment:
             return None
 
     def _is_replaced(self) -> bool:
-        """Whether the folder holds another file than the one that is open."""
+        """Return whether the folder holds another file than the one that is open."""
         return self._environment is not None and self._file_now() not in (None, self._file)
 
     def _reopen(self) -> None:

@@ -205,7 +205,7 @@ def _view(config: RepoConfig, table: FeatureView) -> PackedView:
 
 
 def _revision(settings: PackedOnlineStoreConfig, table: FeatureView, view: PackedView) -> str:
-    """The revision that the settings name, else the one that the feature view is tagged with, else its schema."""
+    """Return the revision that the settings name, else that of the feature view's tag, else its schema."""
     return settings.revision or (table.tags or {}).get(REVISION_TAG) or f"schema-{view.schema.hash:016x}"
 
 

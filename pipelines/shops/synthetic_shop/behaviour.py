@@ -73,7 +73,7 @@ class Market:
         self.visits = 0
 
     def promoted(self, week: int) -> Flags:
-        """Which items are on promotion in a week."""
+        """Return which items are on promotion in a week."""
         return np.random.default_rng([self.seed, 4, week]).random(len(self.bought)) < PROMOTED
 
     def live_through(self, day: int) -> tuple[Events, Shown]:

@@ -51,7 +51,7 @@ class Catalogue:
     sold_out: Integers
 
     def on_sale(self, day: int) -> NDArray[np.bool_]:
-        """Which items are on sale on a day."""
+        """Return which items are on sale on a day."""
         return (self.launch <= day) & (day < self.sold_out)
 
 
