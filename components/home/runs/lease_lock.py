@@ -40,13 +40,7 @@ class LeaseLock:
     @contextmanager
     def hold_alone(self, name: str) -> Iterator[None]:
         """Take the lease, renew it while the work goes on, and give it up; the steps of a run renew it too."""
-        holder = self.holder()
-        if holder is not None:
-            raise HomeBusyError(
-                f"home {self._location.parent}: run {holder.run_id} is at work in it; wait for it to end, or for its "
-                "lease to pass, or name another --home"
-            )
-        lease = take_lease(self._location, name, lease_seconds())
+        lease = take_lease(self._location, name, lease_seconds(), alone=True)
         try:
             with lease.kept_alive():
                 yield

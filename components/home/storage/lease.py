@@ -128,8 +128,10 @@ class Lease:
         self.document, self._tag, self._since = written.document, written.tag, since
 
 
-def take_lease(location: BucketPath, run_id: str, seconds: float = SECONDS) -> Lease:
+def take_lease(location: BucketPath, run_id: str, seconds: float = SECONDS, alone: bool = False) -> Lease:
     """Take the lease of a home for a run, or go on with it where the run has it already, as its later steps do.
+
+    Work that is ``alone`` never goes on with a lease: another process may do work of the same name.
 
     Raises:
         HomeBusyError: another run has it, and its time has not passed.
@@ -137,7 +139,8 @@ def take_lease(location: BucketPath, run_id: str, seconds: float = SECONDS) -> L
     """
     since = _seconds()
     current = _read(location)
-    if current and current.document.run_id != run_id and not _has_expired(location, current):
+    is_ours = current is not None and current.document.run_id == run_id and not alone
+    if current and not is_ours and not _has_expired(location, current):
         raise HomeBusyError(
             f"home {location.parent}: run {current.document.run_id} is at work in it; wait for it to end, or for its"
             f" lease of {current.document.seconds:.0f} s to pass, or name another --home"

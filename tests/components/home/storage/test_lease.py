@@ -83,3 +83,11 @@ def test_a_lease_is_renewed_beside_the_work_of_a_step(bucket: BucketPath) -> Non
         while lease.document == before:
             pass
     assert (lease.document.epoch, lease.document.run_id) == (1, "run-1")
+
+
+def test_work_that_is_alone_excludes_other_work_of_its_name(bucket: BucketPath) -> None:
+    lease = take_lease(bucket / "lock", "forget", alone=True)
+    with pytest.raises(HomeBusyError, match="run forget is at work in it"):
+        take_lease(bucket / "lock", "forget", alone=True)
+    lease.release()
+    take_lease(bucket / "lock", "forget", alone=True)
