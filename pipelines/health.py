@@ -41,37 +41,44 @@ def examine(shop_file: Path, home: Location) -> list[Finding]:
         _python(),
         _bytecode(),
         _packages(),
-        *(_folder(shop_file, Home(home)) if isinstance(home, Path) else _bucket(home)),
+        *_home(shop_file, Home(home)),
         *_shop(shop_file),
         _program("redis-server", "Redis"),
         _program("psql", "PostgreSQL"),
     ]
 
 
-def _folder(shop_file: Path, home: Home) -> list[Finding]:
-    return [_disk(home), _writable(home), _links(home), _lock(home), *_outputs(shop_file, home)]
+def _home(shop_file: Path, home: Home) -> list[Finding]:
+    """Examine what a home lies on, then what is in it."""
+    root = home.root
+    try:
+        ground = _folder(root) if isinstance(root, Path) else _bucket(root)
+    except RankloopError as error:
+        return [Finding("store", False, str(error))]
+    return [*ground, _lock(home), *_outputs(shop_file, home)]
+
+
+def _folder(home: Path) -> list[Finding]:
+    return [_disk(home), _writable("home", home, "name another --home"), _links(home)]
 
 
 def _bucket(home: BucketPath) -> list[Finding]:
-    """Race for the store's promises, and look at the cache that its objects are read through."""
-    try:
-        promises = prove_store(home)
-    except RankloopError as error:
-        return [Finding("store", False, str(error))]
+    """Race for the store's promises, and look at the cache that its objects are read through.
+
+    Raises:
+        ConfigurationError, StorageError: the bucket cannot be used at all.
+    """
+    promises = prove_store(home)
     store = [Finding("store", not one.broken, f"{one.name}: {one.seen}", one.broken or "") for one in promises]
-    return [*store, _cache()]
+    return [*store, *_cache()]
 
 
-def _cache() -> Finding:
+def _cache() -> list[Finding]:
     try:
-        cache = object_cache()
+        folder = object_cache().folder
     except RankloopError as error:
-        return Finding("cache", False, str(error))
-    folder = _existing(cache.folder)
-    seen = f"{cache.folder}, at most {cache.max_bytes / 1e9:.1f} GB, {shutil.disk_usage(folder).free / 1e9:.1f} GB free"
-    if not os.access(folder, os.W_OK):
-        return Finding("cache", False, f"{folder} cannot be written", f"set {FOLDER_VARIABLE} to a folder that can")
-    return Finding("cache", True, seen)
+        return [Finding("cache", False, str(error))]
+    return [_disk(folder), _writable("cache", folder, f"set {FOLDER_VARIABLE} to another folder")]
 
 
 def _python() -> Finding:
@@ -103,29 +110,27 @@ def _is_installed(name: str) -> bool:
     return True
 
 
-def _disk(home: Home) -> Finding:
-    free_gb = shutil.disk_usage(_existing(home.root)).free / 1e9  # type: ignore[arg-type]
+def _disk(folder: Path) -> Finding:
+    free_gb = shutil.disk_usage(_existing(folder)).free / 1e9
     well = free_gb >= SPACE_GB
     fix = "" if well else f"free some: a first run needs about {SPACE_GB:.0f} GB"
-    return Finding("disk", well, f"{free_gb:.1f} GB free at {home.root}", fix)
+    return Finding("disk", well, f"{free_gb:.1f} GB free at {folder}", fix)
 
 
-def _writable(home: Home) -> Finding:
-    folder = _existing(home.root)  # type: ignore[arg-type]
-    well = os.access(folder, os.W_OK)
-    state = f"{home.root} " + ("exists" if home.root.exists() else "will be made by the first run")  # type: ignore[union-attr]
-    return Finding(
-        "home", well, state if well else f"{folder} cannot be written", "" if well else "name another --home"
-    )
+def _writable(subject: str, folder: Path, advice: str) -> Finding:
+    above = _existing(folder)
+    if not os.access(above, os.W_OK):
+        return Finding(subject, False, f"{above} cannot be written", advice)
+    return Finding(subject, True, f"{folder} " + ("exists" if folder.exists() else "will be made by the first run"))
 
 
-def _links(home: Home) -> Finding:
+def _links(home: Path) -> Finding:
     try:
-        reason = hard_link_error(_existing(home.root))  # type: ignore[arg-type]
+        reason = hard_link_error(_existing(home))
     except OSError as error:
         return Finding("links", False, f"not tried: {error.strerror}", "name a --home that can be written")
     if reason:
-        state = f"{home.root}: its file system has no hard links ({reason})"
+        state = f"{home}: its file system has no hard links ({reason})"
         return Finding("links", False, state, f"name another --home {BETTER}")
     return Finding("links", True, "hard links can be made")
 
@@ -138,8 +143,17 @@ def _lock(home: Home) -> Finding:
     holder = lock_holder(home)
     if holder is None:
         return Finding("lock", True, "free")
-    state = f"held by run {holder.run_id} (process {holder.pid})"
+    state = f"held by run {holder.run_id}" + (f" (process {holder.pid})" if holder.pid else "")
     return Finding("lock", False, state, "a run is at work; wait for it", needed=False)
+
+
+def _online(home: Home) -> list[Finding]:
+    """Say why no online store is known, if none is."""
+    try:
+        _ = home.online_url
+    except RankloopError as error:
+        return [Finding("online store", False, str(error))]
+    return []
 
 
 def _shop(shop_file: Path) -> list[Finding]:
@@ -156,12 +170,12 @@ def _shop(shop_file: Path) -> list[Finding]:
 
 
 def _outputs(shop_file: Path, home: Home) -> list[Finding]:
-    """Look at what the last training run left, unless there was none or its shop cannot be read."""
+    """Look at what the last training run left, unless its shop cannot be read; without one, at what the first needs."""
     from pipelines.runs.outputs import lost_outputs  # takes a second
 
     done = next((run for run in list_runs(home) if run.pipeline == "training" and run.state == "done"), None)
     if done is None:
-        return []
+        return _online(home)
     advice = f"`rankloop run --shop {shop_file} --home {home.root}` puts it back"
     try:
         shop = load_shop(shop_file)
