@@ -117,8 +117,11 @@ class Access:
         """Read the keys if they have changed; one thread at a time, for a bucket may let it wait."""
         try:
             stamp, content = self._look()
-        except (OSError, RankloopError) as error:
-            self._stay(f"{self._location}: cannot be read ({error})")
+        except OSError as error:
+            self._stay(f"{self._location}: cannot be read ({error.strerror}); bring its disk back, or set its rights")
+            return
+        except RankloopError as error:
+            self._stay(str(error))
             return
         try:
             self._take(stamp, None if content is None else parse_keys(self._location, content))

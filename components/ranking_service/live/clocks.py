@@ -35,7 +35,7 @@ LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)  # no clock goes back to it
 log = logging.getLogger("rankloop.feedback")
 LIVING = timedelta(days=30)  # a home whose as-of lies no further back is a living one
 JUMP_SECONDS = 60.0  # by more, and for longer, the machine's clock is ahead if the machine slept, or was put right
-MOST_AHEAD = timedelta(days=1)  # of the machine's time; what was kept further ahead comes of a clock that was wrong
+MAX_AHEAD = timedelta(days=1)  # of the machine's time; what was kept further ahead comes of a clock that was wrong
 LOOK_SECONDS = 1.0  # between two looks at what other services keep
 KEEP_SECONDS = 10.0  # between two moments that services on several machines write down
 REFUSALS = (OSError, RankloopError)
@@ -112,7 +112,7 @@ class ServiceClock:
         stands = as_of.astimezone(UTC) if anchored_at is None else as_of.astimezone(UTC) + (now - anchored_at)
         if timedelta(0) <= now - stands < LIVING:
             stands = now
-            if self() - now > MOST_AHEAD:
+            if self() - now > MAX_AHEAD:
                 log.warning("the home's clock goes back from %s to the machine's time, %s", self(), now)
                 self._keep(self._clock.gone_back(now, now))
         if stands > self():
@@ -167,7 +167,7 @@ class ServiceClock:
     def _doubt(self) -> None:
         """Say that a kept clock is ahead of the machine's, for one of them is wrong."""
         now, clock = self._machine(), self._clock
-        if max(clock.shown, clock.anchored_at) - now > MOST_AHEAD:
+        if max(clock.shown, clock.anchored_at) - now > MAX_AHEAD:
             log.warning(
                 "%s: the clock has stood at %s, and the machine's at %s, which now says %s: expected neither to be "
                 "ahead of that; set the machine's clock right; or, with all services of the home stopped, %s",

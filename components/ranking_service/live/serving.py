@@ -65,8 +65,8 @@ class Serving:
         self.long_batches = FairLock()
         """Held while a long batch of events is parsed and taken: several at once would delay all other requests."""
         self._takings: set[asyncio.Task[IngestResult]] = set()
-        self._teller = ThreadPoolExecutor(1, "sessions")  # its own: no slow reader of the store is waited for
-        self._most_events = settings.live.session_events
+        self._remembering = ThreadPoolExecutor(1, "sessions")  # its own: no slow reader of the store is waited for
+        self._max_session_events = settings.live.session_events
         self._is_restored = False
         self.is_started = False
         """Whether requests are answered: all that is there was opened, and the log is."""
@@ -88,7 +88,7 @@ class Serving:
 
     def stop(self) -> None:
         """Put everything that was shown on disk."""
-        self._teller.shutdown()
+        self._remembering.shutdown()
         if self._log is not None:
             self._log.close()
         self._session_writer.stop()
@@ -148,7 +148,7 @@ class Serving:
         fresh = _once(events, taken.fresh)
         for event in fresh:
             self.measures.clicks.tell(event.event_type, event.request_id, event.item_id)
-        await asyncio.get_running_loop().run_in_executor(self._teller, self._remember, fresh)
+        await asyncio.get_running_loop().run_in_executor(self._remembering, self._remember, fresh)
         return taken
 
     def _has_taken(self, taking: "asyncio.Task[IngestResult]") -> None:
@@ -186,7 +186,7 @@ class Serving:
             self.reading = f"the events of the last days, {read} of {all_of_them} files of the journal"
 
         progress(0, 0)
-        return last_events(self._home, self.now() - TTL, self._most_events, EVENT_COLUMNS, progress)
+        return last_events(self._home, self.now() - TTL, self._max_session_events, EVENT_COLUMNS, progress)
 
     def _follow(self) -> None:
         self._loader.time.follow()
