@@ -67,11 +67,12 @@ class Process:
         """Return the ids of a list."""
         return [item["item_id"] for item in self.listed(user_id, **asked)]
 
-    def item_rows_age(self) -> float:
-        """Return the home's time, counted from its newest item row."""
+    def counted(self, metric: str) -> float:
+        """Return the sum of a metric over its labels."""
         page = httpx.get(f"{self.address}/metrics", timeout=PATIENCE_SECONDS).text
-        [line] = [line for line in page.splitlines() if line.startswith("rankloop_item_rows_age_seconds ")]
-        return float(line.split()[-1])
+        return sum(
+            float(line.split()[-1]) for line in page.splitlines() if line.startswith((f"{metric} ", f"{metric}{{"))
+        )
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,21 @@ def test_what_was_bought_through_one_is_in_the_next_list_of_the_other(
     assert {f"bought {first}", f"bought {second}"} <= set(events)
 
 
+def test_a_click_counts_through_whichever_process_it_arrives(processes: list[Process]) -> None:
+    one, other = processes
+    answer = one.post("/v1/recommend", user_id="u4", k=3).json()
+    click = {"type": "click", "user_id": "u4", "item_id": answer["items"][1]["item_id"]}
+
+    def is_counted() -> bool:
+        event = {"event_id": uuid4().hex, "request_id": answer["request_id"], **click}
+        assert other.post("/v1/events", events=[event]).status_code == 202
+        return other.counted("rankloop_lists_clicked_total") > 0
+
+    until(is_counted)
+    assert other.counted("rankloop_reciprocal_rank_total") == 0.5
+    assert one.counted("rankloop_lists_clicked_total") == 0
+
+
 def test_both_act_on_who_is_forgotten(bucket_home: Bucket, processes: list[Process]) -> None:
     home = bucket_home.shop.home
     add_tombstone(home.tombstones, "u7")
@@ -128,7 +144,7 @@ def test_both_act_on_who_is_forgotten(bucket_home: Bucket, processes: list[Proce
 
 def test_they_go_by_one_clock(processes: list[Process]) -> None:
     one, other = processes
-    before, between, after = one.item_rows_age(), other.item_rows_age(), one.item_rows_age()
+    before, between, after = (each.counted("rankloop_item_rows_age_seconds") for each in (one, other, one))
     assert before - 1 < between < after + 1, "the second process started seconds later"
 
 

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 from threading import Lock
@@ -12,7 +13,7 @@ from threading import Lock
 import pyarrow as pa
 from starlette.requests import Request
 
-from components.contracts.errors import RankloopError
+from components.contracts.errors import RankloopError, StoreError
 from components.feedback.acknowledgements import TombstoneAcknowledger
 from components.feedback.reading import LastEvents, last_events
 from components.feedback.records import ServedEvent, ServedList
@@ -32,6 +33,8 @@ from components.ranking_service.live.state import LiveState
 from components.ranking_service.live.watcher import LiveWatcher
 from components.ranking_service.settings import SESSION_EVENTS, SESSION_USERS, ServiceSettings
 from components.ranking_service.telemetry.measures import Measures
+from components.ranking_service.telemetry.shown_lists import ShownList, ShownLists, find_lists
+from feature_repo.packed_online_store.backends.lmdb_environments import embedded_folder
 from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.sessions import TTL
 
@@ -56,7 +59,8 @@ class Serving:
         self.sessions = Sessions(self.unkept, settings.live.session_users)
         self._loader = LiveLoader(settings, self.sessions, self._known)
         self.watcher = LiveWatcher(self._loader, self.put, self._follow)
-        self._session_writer = SessionWriter(self.sessions, self._live_store)
+        self._shown = ShownLists()
+        self._session_writer = SessionWriter(self.sessions, self._shown, self._live_store)
         self._log: FeedbackSink | None = None
         self._home = settings.home
         self._bucket_limits = replace(BUCKET_LIMITS, **asdict(settings.feedback))
@@ -129,6 +133,8 @@ class Serving:
         """Log a list that was shown."""
         if self.log.show(served):
             self.measures.clicks.show(served.request_id, served.arm, served.item_ids)
+            if self._is_shared() and served.user_id not in self.unkept:
+                self._shown.show(served)
 
     async def take(self, events: Sequence[ServedEvent]) -> IngestResult:
         """Keep events, all or none; they are on disk, or in the bucket, when it returns.
@@ -145,10 +151,17 @@ class Serving:
 
     async def _take(self, events: Sequence[ServedEvent]) -> IngestResult:
         taken = await self.log.take(events)
-        fresh = _once(events, taken.fresh)
+        fresh, clicks = _once(events, taken.fresh), self.measures.clicks
+        elsewhere = {
+            event.user_id: event.request_id
+            for event in fresh
+            if event.user_id and event.request_id and clicks.is_unknown(event.event_type, event.request_id)
+        }
+        shown = await asyncio.get_running_loop().run_in_executor(self._remembering, self._remember, fresh, elsewhere)
+        for each in shown:
+            clicks.remember(each.request_id, each.arm, each.item_ids)
         for event in fresh:
-            self.measures.clicks.tell(event.event_type, event.request_id, event.item_id)
-        await asyncio.get_running_loop().run_in_executor(self._remembering, self._remember, fresh)
+            clicks.tell(event.event_type, event.request_id, event.item_id)
         return taken
 
     def _has_taken(self, taking: "asyncio.Task[IngestResult]") -> None:
@@ -156,13 +169,17 @@ class Serving:
         if not taking.cancelled():
             taking.exception()  # a caller that waits has it; one that was cancelled was told to send again
 
-    def _remember(self, events: Sequence[ServedEvent]) -> None:
-        """Let the next list of these users know."""
+    def _remember(self, events: Sequence[ServedEvent], elsewhere: Mapping[str, str]) -> Sequence[ShownList]:
+        """Let the next list of these users know; return what other processes showed them, by user and request."""
         with self._putting:
             live = self.live
         if live is None:
-            return  # the journal has them, and is read once something is live
+            return ()  # the journal has them, and is read once something is live
         self.sessions.add(session_events(events, live.codes), live.champion.rows.stored_sessions)
+        with suppress(StoreError):
+            if elsewhere and self._is_shared():
+                return find_lists(live.champion.rows.bounded, elsewhere)
+        return ()
 
     def _restore(self, live: LiveState) -> None:
         """Give sessions the last events of the journal, once; events that they hold already count once.
@@ -197,7 +214,13 @@ class Serving:
     def _drop_forgotten(self) -> "Future[None]":
         """Let go of forgotten users; the log and the sessions take nothing of them from now on."""
         self.sessions.drop_forgotten()
+        self._shown.drop_forgotten(self.unkept)
         return self.log.drained()
+
+    def _is_shared(self) -> bool:
+        """Say whether the store is a server, which processes on other machines use too."""
+        client = self._live_store()
+        return client is not None and embedded_folder(client.backend.url) is None
 
     def _live_store(self) -> PackedClient | None:
         return None if self.live is None else self.live.champion.rows.bounded

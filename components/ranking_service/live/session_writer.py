@@ -1,4 +1,4 @@
-"""Writing sessions to the online store, from where other processes have them within 200 ms."""
+"""Writing sessions and shown lists to the online store, from where other processes have them within 200 ms."""
 
 import logging
 import threading
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from components.contracts.errors import RankloopError
 from components.home.trouble_log import TroubleLog
 from components.ranking_service.answering.sessions import Sessions
+from components.ranking_service.telemetry.shown_lists import ShownLists
 from feature_repo.packed_online_store.client import PackedClient
 
 WRITE_SECONDS = 0.1
@@ -18,9 +19,9 @@ log = logging.getLogger("bentoml.rankloop.sessions")
 class SessionWriter:
     """A thread of its own: neither a bundle that is opened nor a bucket that does not answer delays a session."""
 
-    def __init__(self, sessions: Sessions, client: Callable[[], PackedClient | None]) -> None:
+    def __init__(self, sessions: Sessions, shown: ShownLists, client: Callable[[], PackedClient | None]) -> None:
         """``client`` gives the store that is live, None while nothing is."""
-        self._sessions, self._client = sessions, client
+        self._sessions, self._shown, self._client = sessions, shown, client
         self._troubles = TroubleLog(log)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="session-writer", daemon=True)
@@ -52,7 +53,7 @@ class SessionWriter:
             return False
         written = 0
         try:
-            written = self._sessions.write(client)
+            written = self._sessions.write(client) + self._shown.write(client)
         except (RankloopError, OSError) as error:
             trouble = f"sessions: {error}"
         except Exception as error:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from components.contracts.metrics import LISTS_CLICKED, LISTS_SHOWN, RECIPROCAL_RANK
 from components.ranking_service.telemetry.counters import Counter
 
-MOST_LISTS = 20_000  # remembered at once: at 100 lists a second, the last three minutes; about 30 MB at ten items each
-MOST_POSITIONS = 50  # of a list that are remembered; a click further down counts for next to nothing
+MAX_LISTS = 20_000  # remembered at once: at 100 lists a second, the last three minutes; about 30 MB at ten items each
+MAX_POSITIONS = 50  # of a list that are remembered; a click further down counts for next to nothing
 CLICKS = ("click", "add_to_cart", "purchase")  # a page need not send a click before what follows from it
 
 
@@ -34,12 +34,20 @@ class ClickThrough:
         self.counters = (self.shown, self.clicked, self.reciprocal_ranks)
 
     def show(self, request_id: str, arm: str, item_ids: Sequence[str]) -> None:
-        """Remember a list that a caller was given."""
+        """Count and remember a list that a caller was given."""
         self.shown.add(arm)
-        self._lists[request_id] = _Shown(arm, tuple(item_ids[:MOST_POSITIONS]))
+        self.remember(request_id, arm, item_ids)
+
+    def remember(self, request_id: str, arm: str, item_ids: Sequence[str]) -> None:
+        """Remember a list, which another process may have shown and counted."""
+        self._lists[request_id] = _Shown(arm, tuple(item_ids[:MAX_POSITIONS]))
         self._lists.move_to_end(request_id)
-        if len(self._lists) > MOST_LISTS:
+        if len(self._lists) > MAX_LISTS:
             self._lists.popitem(last=False)
+
+    def is_unknown(self, event_type: str, request_id: str | None) -> bool:
+        """Say whether an event is a click on a list that is not remembered here."""
+        return event_type in CLICKS and request_id is not None and request_id not in self._lists
 
     def tell(self, event_type: str, request_id: str | None, item_id: str) -> None:
         """Take an event; one that answers no list remembered changes nothing."""

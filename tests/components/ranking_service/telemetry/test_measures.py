@@ -122,7 +122,7 @@ def test_a_list_counts_once_as_clicked_with_its_best_position() -> None:
 
 
 def test_only_the_last_lists_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(click_through, "MOST_LISTS", 2)
+    monkeypatch.setattr(click_through, "MAX_LISTS", 2)
     clicks = Measures().clicks
     for number in range(5):
         clicks.show(f"r{number}", "champion", ["a"])
