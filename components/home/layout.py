@@ -13,7 +13,7 @@ from components.home.storage.documents import list_names
 from components.home.storage.locations import Location
 from components.home.url_file import read_url
 
-# Delta tables do not work below a folder with these in its path: deltalake 1.6 takes paths for URLs.
+# Delta tables do not work below a place with these in its path: deltalake 1.6 takes paths for URLs.
 UNFIT = re.compile(r"[\x00-\x1f\[\]\\^|]|%[0-9A-Fa-f]{2}")
 
 ONLINE_VARIABLE = "RANKLOOP_ONLINE_URL"
@@ -62,7 +62,7 @@ class Home:
     root: Location
 
     def __post_init__(self) -> None:
-        unfit = UNFIT.search(str(self.root)) if isinstance(self.root, Path) else None
+        unfit = UNFIT.search(str(self.root))
         if unfit:
             raise ConfigurationError(
                 f"home {self.root}: found {unfit[0]!r} in its path, expected none of [ ] \\ ^ | nor % before two "

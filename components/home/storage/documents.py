@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
+from uuid import uuid4
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, PreconditionError
@@ -24,6 +25,7 @@ from components.home.storage.locations import BucketPath, Location
 
 ATTEMPTS = 30
 PAUSE_SECONDS = 0.05
+WRITE_ID = "write"  # the object's metadata
 AT_ONCE = 16  # requests, when many documents of a bucket are read
 Stamp: TypeAlias = FileStamp | str  # of a file, or the entity tag of an object
 
@@ -109,14 +111,30 @@ def create_document(location: Location, content: bytes) -> bool:
 
 
 def put_tagged(location: BucketPath, content: bytes, tag: str | None) -> bool:
-    """Write a document of a bucket if its entity tag is still the one given, None for no document; say if it was."""
+    """Write a document of a bucket if its entity tag is still the one given, None for no document; say if it was.
+
+    Each write carries an id: one whose answer was lost is asked again by the client, and finds itself.
+    """
+    write_id, mode = uuid4().hex, cast(Any, "create" if tag is None else {"e_tag": tag})
     try:
         with readable_errors(location):
-            mode: Any = "create" if tag is None else {"e_tag": tag}
-            obstore.put(store_of(location), location.key, content, mode=mode, use_multipart=False)
+            attributes = {WRITE_ID: write_id}
+            obstore.put(
+                store_of(location), location.key, content, attributes=attributes, mode=mode, use_multipart=False
+            )
             return True
     except (AlreadyExistsError, PreconditionError, FileNotFoundError):
-        return False
+        return _write_id(location) == write_id
+
+
+def _write_id(location: BucketPath) -> str | None:
+    """Return the id of the last conditional write of a document."""
+    try:
+        with readable_errors(location):
+            answer = obstore.get(store_of(location), location.key, options={"head": True})
+            return answer.attributes.get(WRITE_ID)
+    except FileNotFoundError:
+        return None
 
 
 def update_document(location: Location, change: Callable[[bytes | None], bytes], mode: int | None = None) -> bytes:

@@ -6,12 +6,15 @@ import pytest
 
 from components.contracts.errors import ConfigurationError
 from components.home.layout import Home
+from components.home.storage.locations import parse_location
 
 
 @pytest.mark.parametrize("name", ["shop [a]", "a%20b", "a^b", "a\\b"])
 def test_a_home_where_delta_tables_cannot_live_is_one_clear_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigurationError, match=r"found '.+' in its path, expected none of .* name another --home"):
         Home(tmp_path / name)
+    with pytest.raises(ConfigurationError, match=r"found '.+' in its path, expected none of .* name another --home"):
+        Home(parse_location(f"s3://bucket/{name}"))
 
 
 def test_a_home_whose_other_store_cannot_be_read_has_not_its_own(tmp_path: Path) -> None:

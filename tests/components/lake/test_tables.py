@@ -11,12 +11,15 @@ from deltalake import write_deltalake
 
 from components.contracts.errors import SourceError
 from components.contracts.tables import CANONICAL, ITEM_CODES, QUARANTINE, RAW
+from components.home.layout import Home
+from components.home.storage.documents import has_document
 from components.home.storage.locations import BucketPath, Location
 from components.lake.tables import (
     address,
     append_rows,
     commit_notes,
     create_table,
+    file_names,
     open_table,
     options,
     read_notes,
@@ -148,3 +151,12 @@ def test_of_two_writers_of_a_bucket_the_slower_is_refused(bucket: BucketPath) ->
     with pytest.raises(SourceError, match="rows could not be written"):
         append_rows(uri, pa.RecordBatchReader.from_batches(SCHEMA, late()), {"offset": 2})
     assert (names(uri), read_notes(uri)) == (["a", "b"], {"offset": 2})
+
+
+def test_tables_of_a_bucket_may_lie_below_any_name_that_a_home_may_have(bucket: BucketPath) -> None:
+    table = Home(bucket / "a+b #?&='日本' % {x} e\u0301").root / "table"
+    for number in (1, 2):
+        append_rows(table, pa.table({"n": [number]}), {"batch": number})
+    assert (read_notes(table), table_version(table)) == ({"batch": 2}, 1)
+    assert sum(pq.read_table(file).num_rows for file in table_files(table)) == 2
+    assert all(has_document(table / name) for name in file_names(table))

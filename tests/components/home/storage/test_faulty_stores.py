@@ -14,13 +14,20 @@ from components.home.disk.presence import files_below
 from components.home.storage import bucket as bucket_module
 from components.home.storage.bucket import store_of
 from components.home.storage.cache import object_cache
-from components.home.storage.documents import create_document, read_document, update_document, write_document
+from components.home.storage.documents import (
+    create_document,
+    put_tagged,
+    read_document,
+    read_tagged,
+    update_document,
+    write_document,
+)
 from components.home.storage.lease import lease_holder, take_lease
 from components.home.storage.locations import BucketPath
 from components.home.storage.objects import fetch_file, fetch_named, publish_file
 from components.home.storage.proof import prove_store
 from components.lake.tables import append_rows, open_table
-from tests.faulty_s3 import FaultySeries, cut_short, failing, faulty_s3, without_conditions
+from tests.faulty_s3 import Exchange, FaultySeries, cut_short, failing, faulty_s3, without_conditions
 from tests.servers import S3Server
 
 ROWS = pa.table({"n": [1]})
@@ -78,6 +85,31 @@ def test_throttling_that_passes_is_not_noticed(
         assert create_document(bucket / "document", b"1")
         assert update_document(bucket / "document", lambda content: (content or b"") + b"2") == b"12"
     assert series.seen == ["PUT", "PUT", "GET", "PUT"]
+
+
+def test_a_write_whose_answer_is_lost_is_done_once(
+    bucket: BucketPath, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series = FaultySeries(failing(503, "SlowDown"), 0)
+
+    def lose(answer: Exchange) -> Exchange:
+        return series(answer) if answer.method == "PUT" else answer
+
+    with faulty_s3(s3.endpoint, answer=lose) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        series.left = 1
+        assert create_document(bucket / "document", b"1")
+        assert not create_document(bucket / "document", b"1")
+        tagged = read_tagged(bucket / "document")
+        assert tagged is not None
+        series.left = 1
+        assert put_tagged(bucket / "document", b"12", tagged[1])
+        assert not put_tagged(bucket / "document", b"12", tagged[1])
+        series.left = 1
+        lease = take_lease(bucket / "lock", "run-1")
+        series.left = 1
+        lease.renew()
+    assert (read_document(bucket / "document"), lease_holder(bucket / "lock")) == (b"12", lease.document)
 
 
 def test_a_store_that_is_full_loses_nothing(bucket: BucketPath, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
