@@ -159,8 +159,8 @@ def _logged(
 def _limits(weekly: int, logged: int, training: Training) -> tuple[int, int]:
     """Return how many weekly and logged requests to train on, together at most ``max_requests``."""
     share = training.impressions / (1 + training.impressions)
-    most = min(logged, int(training.impressions * weekly), int(share * training.max_requests))
-    return training.max_requests - most, most
+    impressions = min(logged, int(training.impressions * weekly), int(share * training.max_requests))
+    return training.max_requests - impressions, impressions
 
 
 def _of_known_users(table: pa.Table, chosen: FeatureSet, when: Calendar, time: datetime) -> pa.Table:

@@ -59,9 +59,9 @@ class ShownRequests:
         return np.bincount(self.number, weights=missing, minlength=len(self.requests)) == 0
 
 
-def shown_requests(log: ImpressionLog, most: int, training: Training) -> ShownRequests:
+def shown_requests(log: ImpressionLog, limit: int, training: Training) -> ShownRequests:
     """Read at most so many requests of the log, with what they showed."""
-    requests = log.sample(most, training.seed)
+    requests = log.sample(limit, training.seed)
     return ShownRequests(requests, log.rows(requests, feature_list(), len(FEATURE_NAMES)), log.found)
 
 

@@ -150,8 +150,8 @@ def _vanished(
     known, seen = reference.known_at(level), live.known_at(level)
     if not known:
         return []
-    least = math.log((len(reference.known) << reference.level) / alpha) / max(smaller, 1.0) * reference.valid
-    return [category for key, category in known.items() if key not in seen and category.rows >= least]
+    minimum = math.log((len(reference.known) << reference.level) / alpha) / max(smaller, 1.0) * reference.valid
+    return [category for key, category in known.items() if key not in seen and category.rows >= minimum]
 
 
 def _named(categories: list[KnownCategory], rows: int) -> str:

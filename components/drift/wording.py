@@ -30,10 +30,10 @@ def drift_in_words(
     return "; ".join(parts)
 
 
-def too_small_in_words(reference: float, live: float, least: int, unit: str) -> str:
+def too_small_in_words(reference: float, live: float, minimum: int, unit: str) -> str:
     """Say which side has too few of its units (``users``, or ``rows`` where no user was named) to judge."""
-    side, count = ("live window", live) if live < least else ("reference", reference)
-    return f"the {side} is too small to judge: {count:.0f} {unit}, at least {least} are needed"
+    side, count = ("live window", live) if live < minimum else ("reference", reference)
+    return f"the {side} is too small to judge: {count:.0f} {unit}, at least {minimum} are needed"
 
 
 def table_in_words(drifted: int, columns: int) -> str:

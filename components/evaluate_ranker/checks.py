@@ -84,12 +84,12 @@ def check_coverage(tournament: Tournament, baseline: str, gate: Gate) -> Check:
     """Check that the lists still reach enough of the sold catalogue."""
     own = tournament.contender(CHALLENGER).metrics["coverage"]
     theirs = tournament.contender(baseline).metrics["coverage"]
-    least = max(gate.min_coverage, (1 - gate.max_coverage_loss) * theirs)
+    minimum = max(gate.min_coverage, (1 - gate.max_coverage_loss) * theirs)
     reason = (
         f"the lists show {own:.1%} of the merchandise sold in the training weeks, those of {baseline} {theirs:.1%}"
-        f" (at least {least:.1%} needed)"
+        f" (at least {minimum:.1%} needed)"
     )
-    return Check("coverage", own > 0 and own >= least, reason)
+    return Check("coverage", own > 0 and own >= minimum, reason)
 
 
 def check_latency(

@@ -67,9 +67,11 @@ def hold_tournament(scores: Mapping[str, NDArray[np.floating]], heldout: Heldout
     resampled = resampled_means(values, heldout.user, gate.resamples, seed)
     results = iter(zip(np.nanmean(values, axis=0).tolist(), resampled.T, strict=True))
     means = {name: {part: next(results) for part in parts} for name in lists}
-    others = {name: {metric: next(results) for metric in BY_REQUEST} for name in lists}
+    measures = {name: {metric: next(results) for metric in BY_REQUEST} for name in lists}
     users = {part: heldout.users_of(mask) for part, mask in parts.items()}
-    contenders = tuple(_contender(name, lists[name], means[name], others[name], users, heldout, gate) for name in lists)
+    contenders = tuple(
+        _contender(name, lists[name], means[name], measures[name], users, heldout, gate) for name in lists
+    )
     return Tournament(contenders, means, users, gate, _by_time(gains, heldout))
 
 
@@ -89,7 +91,7 @@ def _contender(
     name: str,
     lists: Lists,
     means: dict[str | None, tuple[float, Floats]],
-    others: dict[str, tuple[float, Floats]],
+    measures: dict[str, tuple[float, Floats]],
     users: dict[str | None, int],
     heldout: Heldout,
     gate: Gate,
@@ -101,10 +103,10 @@ def _contender(
     return Contender(
         name=name,
         ndcg=_score(*means[ALL], gate.confidence),
-        metrics={metric: mean for metric, (mean, _) in others.items()} | _known(of_lists),
+        metrics={metric: mean for metric, (mean, _) in measures.items()} | _known(of_lists),
         slices={part: _score(*values, gate.confidence) for part, values in means.items() if part is not ALL},
         slice_users={part: count for part, count in users.items() if part is not ALL},
-        intervals={metric: _score(*values, gate.confidence) for metric, values in others.items()},
+        intervals={metric: _score(*values, gate.confidence) for metric, values in measures.items()},
     )
 
 

@@ -134,8 +134,8 @@ def _order_tells(split: Split, scores: Shuffles, k: int) -> str | None:
     )
 
 
-def _spread(requests: Integers, most: int) -> Integers:
-    return requests[np.unique(np.linspace(0, len(requests) - 1, most).astype(int))]
+def _spread(requests: Integers, limit: int) -> Integers:
+    return requests[np.unique(np.linspace(0, len(requests) - 1, limit).astype(int))]
 
 
 def _rows_of(request: Integers, chosen: Integers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

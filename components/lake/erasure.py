@@ -162,8 +162,8 @@ def _write_without(uri: Location, version: int, person: Person) -> int:
         replaced = without_parts(person, schema.names)
         quoted = {column: quote_identifier(column) for column in schema.names}
         columns = ", ".join(f"{replaced.get(column, cell)} AS {cell}" for column, cell in quoted.items())
-        others = f"SELECT {columns} FROM {every} WHERE NOT {_is_of(person, schema.names)}"
-        return replace_rows(uri, stream_rows(session, others, schema), read_notes(uri, version))
+        remaining = f"SELECT {columns} FROM {every} WHERE NOT {_is_of(person, schema.names)}"
+        return replace_rows(uri, stream_rows(session, remaining, schema), read_notes(uri, version))
 
 
 def _forget_history(uri: Location, first: int) -> int:

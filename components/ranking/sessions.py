@@ -50,9 +50,9 @@ class Session:
         """Return the events at or after a moment, in microseconds since 1970."""
         return self.where(self.at >= moment)
 
-    def newest(self, most: int) -> "Session":
+    def newest(self, limit: int) -> "Session":
         """Return the so many events that were taken last."""
-        return Session(self.codes[-most:], self.kinds[-most:], self.at[-most:], self.units[-most:])
+        return Session(self.codes[-limit:], self.kinds[-limit:], self.at[-limit:], self.units[-limit:])
 
     def of_kinds(self, kinds: tuple[str, ...]) -> "Session":
         """Return the events of some kinds."""

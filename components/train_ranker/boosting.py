@@ -143,16 +143,16 @@ def fit_booster(
     import xgboost
 
     matrices.aim(objective)
-    most = training.rounds if objective == "rank" else training.logit_rounds
+    max_rounds = training.rounds if objective == "rank" else training.logit_rounds
     curve: list[float] = []
     try:
         booster = xgboost.train(
             parameters.for_xgboost(objective, training.seed, training.threads),
             matrices.train,
-            num_boost_round=most,
+            num_boost_round=max_rounds,
             callbacks=[
                 _judge_rounds(matrices.judges, curve, k),
-                _early_stop(objective, curve, most, training.stop_after, say),
+                _early_stop(objective, curve, max_rounds, training.stop_after, say),
             ],
         )
     except xgboost.core.XGBoostError as error:
@@ -212,7 +212,7 @@ def _judge_rounds(judges: Judges, curve: list[float], k: int) -> "xgboost.callba
 
 
 def _early_stop(
-    objective: str, curve: list[float], most: int, patience: int, say: Callable[[str], None]
+    objective: str, curve: list[float], max_rounds: int, patience: int, say: Callable[[str], None]
 ) -> "xgboost.callback.TrainingCallback":
     from xgboost.callback import TrainingCallback
 
@@ -221,7 +221,7 @@ def _early_stop(
             if math.isnan(curve[-1]):
                 return True
             if epoch % SAY_EVERY == 0:
-                say(f"{objective} model: round {epoch + 1} of at most {most}, validation NDCG {curve[-1]:.4f}")
+                say(f"{objective} model: round {epoch + 1} of at most {max_rounds}, validation NDCG {curve[-1]:.4f}")
             return bool(epoch % SAY_EVERY == 0 and len(curve) - kept_rounds(curve) >= patience)
 
     return EarlyStop()

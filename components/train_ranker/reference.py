@@ -61,12 +61,12 @@ def warmup_rows(ranker: Ranker, split: Split) -> Warmup:
     return Warmup(features, baselines, ranker.score(features, baselines))
 
 
-def spread_requests(split: Split, most: int) -> NDArray[np.int64]:
+def spread_requests(split: Split, limit: int) -> NDArray[np.int64]:
     """Return rows of evenly spread requests, each whole: about ``most`` rows."""
     sizes = split.group_sizes
-    if sizes.sum() <= most:
+    if sizes.sum() <= limit:
         return np.arange(sizes.sum())
-    step = int(np.ceil(sizes.sum() / most))
+    step = int(np.ceil(sizes.sum() / limit))
     return np.flatnonzero(split.rows["request"].to_numpy() % step == 0)
 
 

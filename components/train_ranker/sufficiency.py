@@ -23,10 +23,12 @@ def shortfall_of(manifest: ExamplesManifest, train: Split, validation: Split, sh
     """Say in words why a model cannot be trained; None when it can."""
     if not manifest.enough:
         return manifest.shortfall or "too few users or too short a history"
-    for name, split, least in (("training", train, shop.training.min_requests), ("validation", validation, 1)):
+    for name, split, minimum in (("training", train, shop.training.min_requests), ("validation", validation, 1)):
         requests = _informative_requests(split)
-        if requests < least:
-            return f"{requests} {name} requests have both a success and another candidate; at least {least} are needed"
+        if requests < minimum:
+            return (
+                f"{requests} {name} requests have both a success and another candidate; at least {minimum} are needed"
+            )
     return None
 
 

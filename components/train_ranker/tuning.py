@@ -29,8 +29,8 @@ class Range:
 
     def with_start(self, start: float) -> "Range":
         """Reach as far as the shop file's value; a penalty of 0 has no magnitude and is tried as the least one."""
-        least = self.low if self.log and start <= 0 else min(self.low, start)
-        return replace(self, low=least, high=max(self.high, start))
+        low = self.low if self.log and start <= 0 else min(self.low, start)
+        return replace(self, low=low, high=max(self.high, start))
 
 
 SEARCHED = {
@@ -61,8 +61,8 @@ def tune_parameters(
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=training.seed))
     given = asdict(start)
-    least = {name: max(given[name], found.with_start(given[name]).low) for name, found in SEARCHED.items()}
-    study.enqueue_trial({"depth": start.depth, **least})
+    lowest = {name: max(given[name], found.with_start(given[name]).low) for name, found in SEARCHED.items()}
+    study.enqueue_trial({"depth": start.depth, **lowest})
     study.optimize(validation_ndcg, n_trials=training.tuning_trials)
     return Tuned(replace(start, **study.best_params), trials)
 

@@ -175,9 +175,9 @@ def _points(values: Sequence[tuple[int, float]], x: Axis, y: Axis) -> str:
     return " ".join(f"{x.at(place):.2f},{100 - y.at(value):.2f}" for place, value in values)
 
 
-def _thinned(values: Sequence[float], most: int = 200) -> list[tuple[int, float]]:
+def _thinned(values: Sequence[float], limit: int = 200) -> list[tuple[int, float]]:
     """Return at most about ``most`` of the points (place from 1, value), the last one among them."""
-    stride = max(1, math.ceil(len(values) / most))
+    stride = max(1, math.ceil(len(values) / limit))
     places = sorted({*range(0, len(values), stride), len(values) - 1})
     return [(place + 1, values[place]) for place in places]
 

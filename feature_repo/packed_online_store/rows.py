@@ -75,13 +75,13 @@ class PackedRows:
 
         Errors: StoreError for a column that is no number (times are read with :meth:`scalars`).
         """
-        singles, others = _matrix_plan(self.schema, tuple(columns))
+        singles, remaining = _matrix_plan(self.schema, tuple(columns))
         words = self._fixed.view("<f4").reshape(len(self), self._fixed.dtype.itemsize // 4)
-        if not others:  # then all stand in their order
+        if not remaining:  # then all stand in their order
             return words.take(singles[1], axis=1).astype(dtype, copy=False)
         out = np.empty((len(self), len(columns)), dtype)
         out[:, singles[0]] = words.take(singles[1], axis=1)
-        for place, field in others:
+        for place, field in remaining:
             out[:, place] = self._fixed[f"f:{field.name}"]
             if field.element.kind != "f":
                 out[self._missing(field), place] = np.nan
@@ -233,7 +233,7 @@ def _matrix_plan(
     schema: PackedSchema, columns: tuple[str, ...]
 ) -> tuple[NDArray[np.intp], list[tuple[int, PackedField]]]:
     """Split columns into float32 ones, as (place in the matrix, word in the row), and the others."""
-    singles, others = [], []
+    singles, remaining = [], []
     for place, name in enumerate(columns):
         field = schema.field(name)
         if not field.is_scalar or field.type == "timestamp":
@@ -242,8 +242,8 @@ def _matrix_plan(
         if field.type == "float32":
             singles.append((place, offset // 4))
         else:
-            others.append((place, field))
-    return np.array(singles, np.intp).reshape(-1, 2).T, others
+            remaining.append((place, field))
+    return np.array(singles, np.intp).reshape(-1, 2).T, remaining
 
 
 @lru_cache(maxsize=256)

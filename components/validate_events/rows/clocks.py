@@ -80,8 +80,8 @@ def last_usual_day(days: Days, contract: Contract) -> date | None:
     for place in range(len(ordered) - 1, -1, -1):
         earlier = [days[day] for day in ordered[:place]]
         usual = _usual(earlier) if earlier else 0.0
-        few = min(FEW, usual / 4) if len(earlier) > FIRST_DAYS else 0.0
-        if days[ordered[place]] >= max(contract.min_day_share * usual, few):
+        minimum = min(FEW, usual / 4) if len(earlier) > FIRST_DAYS else 0.0
+        if days[ordered[place]] >= max(contract.min_day_share * usual, minimum):
             next_day = ordered[place] + timedelta(days=1)
             return next_day if next_day in days else ordered[place]
     return ordered[-1] if ordered else None
