@@ -12,6 +12,7 @@ from components.features.snapshots.sets import VIEWS, FeatureSet, open_set, poin
 from components.home.layout import Home
 from components.materialize_features.catalogue import put_catalogue
 from components.materialize_features.old_revisions import drop_old_revisions
+from components.materialize_features.online_state import gap
 from components.materialize_features.packed_rows import (
     advance_clock,
     leave_inventory,
@@ -20,7 +21,6 @@ from components.materialize_features.packed_rows import (
     write_newest,
 )
 from components.materialize_features.registration import register
-from components.materialize_features.standing import gap
 from components.shop.settings import Shop
 from feature_repo.packed_online_store.client import WriteReport
 

@@ -25,15 +25,15 @@ def _recent_popularity(p: PairColumns) -> Floats:
 
 
 def _buy_it_again(p: PairColumns) -> Floats:
-    return p.own_count("decay_56") + FILL * _popular(p) / p.items.most_bought_lately
+    return p.user_item_count("decay_56") + FILL * _popular(p) / p.items.most_bought_lately
 
 
 def _buy_it_again_slow(p: PairColumns) -> Floats:
-    return p.own_count("decay_112") + FILL * _popular(p) / p.items.most_bought_lately
+    return p.user_item_count("decay_112") + FILL * _popular(p) / p.items.most_bought_lately
 
 
 def _buy_it_again_count(p: PairColumns) -> Floats:
-    return p.own_count("trips") + TIES * np.fmax(_popular(p), 0) / p.items.most_bought_lately
+    return p.user_item_count("trips") + TIES * np.fmax(_popular(p), 0) / p.items.most_bought_lately
 
 
 def _popular(p: PairColumns) -> Floats:

@@ -24,18 +24,18 @@ Sourced = tuple[NDArray[np.int32], Positions]  # user indices and item positions
 
 
 @dataclass(frozen=True)
-class Assortment:
+class CandidatePool:
     """What the candidates of all users share: found once for the items of a moment, used for any users.
 
     ``allowed`` bool [items]: merchandise in stock. ``best``: positions of the same best items for everybody, by source.
-    ``shelves``: the best-selling items of each category, as lists by its code; None when no item has one.
+    ``top_by_category``: the best-selling items of each category, as lists by its code; None when no item has one.
     """
 
     items: ItemRows
     limits: Candidates
     allowed: NDArray[np.bool_]
     best: dict[str, Positions]
-    shelves: Ragged | None
+    top_by_category: Ragged | None
 
     @cached_property
     def shared(self) -> tuple[Positions, SourceBits]:
@@ -44,7 +44,7 @@ class Assortment:
         return np.concatenate(list(self.best.values())), np.concatenate(bits)
 
 
-def assortment(items: ItemRows, limits: Candidates) -> Assortment:
+def candidate_pool(items: ItemRows, limits: Candidates) -> CandidatePool:
     """Find what the candidates of all users share."""
     allowed = _allowed(items)
     best = {
@@ -52,22 +52,22 @@ def assortment(items: ItemRows, limits: Candidates) -> Assortment:
         for source in CANDIDATE_SOURCES
         if source.for_all is not None
     }
-    return Assortment(items, limits, allowed, best, _shelves(items, allowed, limits.category))
+    return CandidatePool(items, limits, allowed, best, _top_by_category(items, allowed, limits.category))
 
 
 def generate_candidates(users: UserRows, items: ItemRows, limits: Candidates) -> Pairs:
     """Collect each user's candidates from all sources; only merchandise in stock, each pair once."""
-    return candidates_of(users, assortment(items, limits))
+    return candidates_of(users, candidate_pool(items, limits))
 
 
-def candidates_of(users: UserRows, stock: Assortment) -> Pairs:
+def candidates_of(users: UserRows, pool: CandidatePool) -> Pairs:
     """As ``generate_candidates``, of items that were looked through before."""
     by_source = {
-        source.name: source.for_each(users, stock, getattr(stock.limits, source.name))
+        source.name: source.for_each(users, pool, getattr(pool.limits, source.name))
         for source in CANDIDATE_SOURCES
         if source.for_each is not None
     }
-    return _merge(users, by_source, stock)
+    return _merge(users, by_source, pool)
 
 
 def pairs_with(candidates: Pairs, keys: NDArray[np.int64], items: int) -> Pairs:
@@ -94,10 +94,10 @@ def _is_sold(items: ItemRows) -> NDArray[np.bool_]:
     return items.columns["purchases_decay_7"] > 0
 
 
-def _from_history(users: UserRows, stock: Assortment, limit: int) -> Sourced:
+def _from_history(users: UserRows, pool: CandidatePool, limit: int) -> Sourced:
     """Return the user's own items, the strongest ones."""
     history = users.arrays["history_item"]
-    keep = users.once(_own_ranks, stock.items) < limit
+    keep = users.once(_own_ranks, pool.items) < limit
     return history.row[keep], history.values[keep].astype(np.int32)
 
 
@@ -106,7 +106,7 @@ def _own_ranks(users: UserRows, items: ItemRows) -> NDArray[np.int32]:
     return ranks_within(users.arrays["history_item"].row, users.arrays["history_decay_112"].values)
 
 
-def _from_seen(users: UserRows, stock: Assortment, limit: int) -> Sourced:
+def _from_seen(users: UserRows, pool: CandidatePool, limit: int) -> Sourced:
     """Return what the user looked at last."""
     if limit == 0 or "seen_item" not in users.arrays:
         return np.empty(0, np.int32), np.empty(0, np.int32)
@@ -140,11 +140,11 @@ def _best(items: ItemRows, column: str, limit: int, allowed: NDArray[np.bool_]) 
     return np.sort(eligible[np.argsort(-values[eligible], kind="stable")[:limit]]).astype(np.int32)
 
 
-def _from_neighbours(users: UserRows, stock: Assortment, limit: int) -> Sourced:
+def _from_neighbours(users: UserRows, pool: CandidatePool, limit: int) -> Sourced:
     """Return items bought together with the user's own, by similarity weighted with the own items' decayed counts."""
-    if limit == 0 or "neighbour_item" not in stock.items.arrays:
+    if limit == 0 or "neighbour_item" not in pool.items.arrays:
         return np.empty(0, np.int32), np.empty(0, np.int32)
-    user, item, weight = neighbour_weights(users, stock.items)
+    user, item, weight = neighbour_weights(users, pool.items)
     keep = top_within(user, weight, limit)
     return user[keep], item[keep]
 
@@ -175,14 +175,16 @@ def _expand(ragged: Ragged, rows: NDArray[np.int32]) -> tuple[NDArray[np.int64],
     return (starts - ends + lengths).take(which) + np.arange(len(which)), which
 
 
-def _from_categories(users: UserRows, stock: Assortment, limit: int) -> Sourced:
-    """Best-selling items of the categories in which the user buys most; the shelves hold no more than the limit."""
-    shelves = stock.shelves
-    if shelves is None:
+def _from_categories(users: UserRows, pool: CandidatePool, limit: int) -> Sourced:
+    """Return best sellers of the categories that the user buys most from; a category has at most ``limit`` of them."""
+    top_by_category = pool.top_by_category
+    if top_by_category is None:
         return np.empty(0, np.int32), np.empty(0, np.int32)
-    user, category = _favourite_categories(users, stock.items.columns["category"], width=len(shelves.offsets) - 1)
-    entries, which = _expand(shelves, category)
-    return user[which], shelves.values[entries].astype(np.int32)
+    user, category = _favourite_categories(
+        users, pool.items.columns["category"], width=len(top_by_category.offsets) - 1
+    )
+    entries, which = _expand(top_by_category, category)
+    return user[which], top_by_category.values[entries].astype(np.int32)
 
 
 def _favourite_categories(users: UserRows, codes: Floats, width: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -196,7 +198,7 @@ def _favourite_categories(users: UserRows, codes: Floats, width: int) -> tuple[N
     return user[keep], category[keep]
 
 
-def _shelves(items: ItemRows, allowed: NDArray[np.bool_], limit: int) -> Ragged | None:
+def _top_by_category(items: ItemRows, allowed: NDArray[np.bool_], limit: int) -> Ragged | None:
     """Return the best-selling items of each category, as lists by category code."""
     codes = items.columns.get("category")
     if limit == 0 or codes is None or np.isnan(codes).all():
@@ -210,19 +212,19 @@ def _shelves(items: ItemRows, allowed: NDArray[np.bool_], limit: int) -> Ragged 
     return Ragged(np.concatenate([[0], np.cumsum(counts)]), eligible[keep])
 
 
-def _merge(users: UserRows, by_source: dict[str, Sourced], stock: Assortment) -> Pairs:
-    shared, shared_bits = stock.shared
+def _merge(users: UserRows, by_source: dict[str, Sourced], pool: CandidatePool) -> Pairs:
+    shared, shared_bits = pool.shared
     user = [np.arange(len(users), dtype=np.int32).repeat(len(shared)), *(user for user, _ in by_source.values())]
     item = np.concatenate([*[shared] * len(users), *(item for _, item in by_source.values())])
     sizes = [len(item) for _, item in by_source.values()]
     own_bits = np.array([bits_of([source]) for source in by_source]).repeat(sizes)
     bits = np.concatenate([*[shared_bits] * len(users), own_bits])
-    allowed = stock.allowed.take(item)
-    keys = np.concatenate(user).astype(np.int64) * len(stock.items) + item
+    allowed = pool.allowed.take(item)
+    keys = np.concatenate(user).astype(np.int64) * len(pool.items) + item
     distinct, which = distinct_keys(keys[allowed])
     sources = no_sources(len(distinct))
     np.bitwise_or.at(sources, which, bits[allowed])
-    return Pairs(*_split(distinct, len(stock.items)), sources)
+    return Pairs(*_split(distinct, len(pool.items)), sources)
 
 
 def bits_of(sources: Collection[str]) -> np.uint32:
@@ -242,7 +244,7 @@ class CandidateSource:
 
     name: str
     for_all: Callable[[ItemRows, NDArray[np.bool_], int], Positions] | None = None
-    for_each: Callable[[UserRows, Assortment, int], Sourced] | None = None
+    for_each: Callable[[UserRows, CandidatePool, int], Sourced] | None = None
 
 
 CANDIDATE_SOURCES = (  # their places are the bits of ``Pairs.sources``: a new one comes last

@@ -29,7 +29,7 @@ def ranks_within(group: NDArray[np.integer], score: NDArray[np.floating]) -> NDA
     return ranks
 
 
-def standings_within(group: NDArray[np.integer], score: NDArray[np.floating]) -> NDArray[np.int32]:
+def competition_ranks(group: NDArray[np.integer], score: NDArray[np.floating]) -> NDArray[np.int32]:
     """Count the rows of the same group that score strictly higher: equal scores share a standing, NaN counts as lowest.
 
     Groups are numbered from 0 and may stand in any order. Returns int32 [rows].
@@ -39,9 +39,9 @@ def standings_within(group: NDArray[np.integer], score: NDArray[np.floating]) ->
     keys = _keys(group, falling_keys(score) if score.dtype == np.float32 else _falling_places(score))
     order = keys.argsort()
     ordered = keys.take(order)
-    standings = np.empty(len(keys), dtype=np.int32)
-    standings[order] = _latest_change(ordered) - _latest_change(ordered >> GROUP_BITS)
-    return standings
+    ranks = np.empty(len(keys), dtype=np.int32)
+    ranks[order] = _latest_change(ordered) - _latest_change(ordered >> GROUP_BITS)
+    return ranks
 
 
 def places_within(group: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.ranking.candidates import neighbour_weights
-from components.ranking.grouping import standings_within
+from components.ranking.grouping import competition_ranks
 from components.ranking.pairs import Pairs
 from components.ranking.rows import ITEM_GROUPS, Floats, ItemRows, UserRows
 
@@ -42,11 +42,11 @@ class PairColumns:
         """Return a scalar of the item's row; missing when the shop has no such column."""
         return self._items.get(name, self._missing)
 
-    def own(self, name: str) -> Floats:
+    def user_item(self, name: str) -> Floats:
         """Return the user's own history with the item; missing when they never bought it."""
         return self._listed("history", name)
 
-    def own_count(self, name: str) -> Floats:
+    def user_item_count(self, name: str) -> Floats:
         """As ``own``, for a count: 0 when they never bought it."""
         return self._listed("history", name, is_count=True)
 
@@ -58,7 +58,7 @@ class PairColumns:
         """As ``group``, for a count: 0 when there is none."""
         return self._listed(group, name, is_count=True)
 
-    def standings(self, values: Floats, among: Sequence[str | None]) -> Floats:
+    def ranks(self, values: Floats, among: Sequence[str | None]) -> Floats:
         """Return how many of the user's candidates have a higher value; equal values share a standing.
 
         Args:
@@ -72,10 +72,10 @@ class PairColumns:
         narrowed = [(column, codes[name]) for column, name in enumerate(among) if name is not None]
         for column, code in narrowed:
             groups[column] += code
-        standings = standings_within(groups.ravel(), values.ravel()).astype(np.float32).reshape(values.shape)
+        ranks = competition_ranks(groups.ravel(), values.ravel()).astype(np.float32).reshape(values.shape)
         for column, code in narrowed:
-            standings[column, code == 0] = np.nan
-        return standings
+            ranks[column, code == 0] = np.nan
+        return ranks
 
     def share(self, values: Floats) -> Floats:
         """Return the value as a share of its sum over the user's candidates; what was taken back (below 0) has none."""
@@ -143,12 +143,12 @@ class PairColumns:
 
     @cached_property
     def _is_own(self) -> NDArray[np.bool_]:
-        return ~np.isnan(self.own("days_since_last"))
+        return ~np.isnan(self.user_item("days_since_last"))
 
     @cached_property
     def _hazard_cell(self) -> NDArray[np.int64]:
-        recency = RECENCY_EDGES.searchsorted(self.own("days_since_last"), side="right")
-        return recency * (len(COUNT_EDGES) + 1) + COUNT_EDGES.searchsorted(self.own_count("trips"), side="right")
+        recency = RECENCY_EDGES.searchsorted(self.user_item("days_since_last"), side="right")
+        return recency * (len(COUNT_EDGES) + 1) + COUNT_EDGES.searchsorted(self.user_item_count("trips"), side="right")
 
     @cached_property
     def _pair_key(self) -> NDArray[np.int64]:
@@ -174,10 +174,10 @@ class _GroupColumns:
     def counts(self) -> dict[str, Floats]:
         if self._matrix is None:
             return {}
-        return dict(zip(self._names, or_zero(self._matrix), strict=True))
+        return dict(zip(self._names, nan_to_zero(self._matrix), strict=True))
 
 
-def or_zero(values: Floats) -> Floats:
+def nan_to_zero(values: Floats) -> Floats:
     """Return values, 0 where missing; some are negative (returns). np.nan_to_num takes several times as long."""
     return np.fmax(values, 0) + np.fmin(values, 0)
 

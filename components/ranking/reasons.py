@@ -13,10 +13,10 @@ LOWER_PRICE = 0.97  # of the usual one: from here on a price is worth telling
 
 
 def _own(p: PairColumns, row: int) -> str | None:
-    trips = p.own("trips")[row]
+    trips = p.user_item("trips")[row]
     if np.isnan(trips):
         return None
-    gap, age = p.own("gap")[row], p.own("days_since_last")[row]
+    gap, age = p.user_item("gap")[row], p.user_item("days_since_last")[row]
     rhythm = "" if np.isnan(gap) else f", about every {_days(gap)}"
     return f"bought {_times(trips)}{rhythm}; last {_days(age)} ago"
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.ranking.baselines import baselines_of
-from components.ranking.candidates import assortment, candidates_of
+from components.ranking.candidates import candidate_pool, candidates_of
 from components.ranking.features import features_of
 from components.ranking.grouping import places_within, ranks_within
 from components.ranking.pair_columns import PairColumns
@@ -46,10 +46,10 @@ def recommend(
     score: Score, users: UserRows, items: ItemRows, candidates: Candidates, rules: Rules, k: int
 ) -> Iterator[Recommended]:
     """Rank each user's candidates and keep the best ``k`` that the rules allow, some users at a time."""
-    stock = assortment(items, candidates)
+    pool = candidate_pool(items, candidates)
     for start in range(0, len(users), USERS_AT_ONCE):
         some = users_between(users, start, start + USERS_AT_ONCE)
-        scored = scored_pairs(score, some, items, candidates_of(some, stock))
+        scored = scored_pairs(score, some, items, candidates_of(some, pool))
         yield listed(scored, best_allowed(scored.pairs, scored.score, items, rules, k), first_user=start)
 
 

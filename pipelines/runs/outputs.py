@@ -27,8 +27,8 @@ from components.home.storage.documents import has_document
 from components.home.storage.locations import parse_location
 from components.home.storage.objects import has_folder, remove_folder
 from components.materialize_features.materialization import materialize_features, put_rows
+from components.materialize_features.online_state import gap
 from components.materialize_features.packed_rows import open_client
-from components.materialize_features.standing import gap
 from components.publish_bundle.publishing import publish_bundle
 from components.shop.settings import Shop
 from feature_repo.online_notes import read_note

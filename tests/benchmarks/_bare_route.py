@@ -23,7 +23,7 @@ from components.bundles.promotion import named_bundle
 from components.bundles.scoring import BlendRanker
 from components.features.snapshots.sets import current_set
 from components.home.layout import Home
-from components.ranking.candidates import assortment, candidates_of
+from components.ranking.candidates import candidate_pool, candidates_of
 from components.ranking.features import ranking_features
 from components.ranking.recommending import users_between
 from components.shop.settings import Candidates
@@ -34,7 +34,7 @@ K = 10
 
 def matrices_of(batch: Batch) -> dict[str, NDArray[np.float32]]:
     """The features of each user's candidates."""
-    stock = assortment(batch.items, Candidates(**batch.bundle.manifest.candidates))
+    stock = candidate_pool(batch.items, Candidates(**batch.bundle.manifest.candidates))
     found = {}
     for place, user in enumerate(batch.users.user_ids):
         alone = users_between(batch.users, place, place + 1)

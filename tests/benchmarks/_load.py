@@ -55,7 +55,7 @@ def post(path: str, document: object) -> bytes:
 
 def closed_loop(port: int, requests: Sequence[bytes], keep: bool = False) -> Answers:
     """Ask one after another on one connection, with as little between as Python allows."""
-    found = Answers()
+    answers = Answers()
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for request in requests:
@@ -63,26 +63,26 @@ def closed_loop(port: int, requests: Sequence[bytes], keep: bool = False) -> Ans
             connection.sendall(request)
             status, body = _answer(connection)
             ended = time.perf_counter()
-            found.milliseconds.append((ended - began) * 1e3)
-            found.statuses[status] += 1
+            answers.milliseconds.append((ended - began) * 1e3)
+            answers.statuses[status] += 1
             if status == 200:
-                found.moments.append(ended)
+                answers.moments.append(ended)
             if keep:
-                found.bodies.append(body)
-    return found
+                answers.bodies.append(body)
+    return answers
 
 
 def busy_loop(port: int, requests: Sequence[bytes], connections: int = 8) -> tuple[Answers, float]:
     """Ask on several connections at once, each again when it was answered; give the requests a second too."""
-    found = Answers()
+    answers = Answers()
 
     async def ask_all() -> None:
         todo = iter(requests)
-        await asyncio.gather(*(_ask_on(port, todo, found) for _ in range(connections)))
+        await asyncio.gather(*(_ask_on(port, todo, answers) for _ in range(connections)))
 
     began = time.perf_counter()
     _run(ask_all())
-    return found, found.asked / (time.perf_counter() - began)
+    return answers, answers.asked / (time.perf_counter() - began)
 
 
 def evenly(per_second: float, seconds: float) -> Moments:
@@ -98,7 +98,7 @@ def at_random(per_second: float, seconds: float, seed: int = 1) -> Moments:
 
 def open_loop(port: int, requests: Iterator[bytes], moments: Moments) -> Answers:
     """Ask at each moment; a connection that breaks is opened anew, and its request counts as lost."""
-    found = Answers()
+    answers = Answers()
 
     async def ask_all() -> None:
         idle: asyncio.Queue[_Connection] = asyncio.Queue()
@@ -107,7 +107,7 @@ def open_loop(port: int, requests: Iterator[bytes], moments: Moments) -> Answers
         tasks: set[asyncio.Task[None]] = set()
         for due in (time.perf_counter() + moments).tolist():
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            task = asyncio.create_task(_ask_one(idle, next(requests), due, found))
+            task = asyncio.create_task(_ask_one(idle, next(requests), due, answers))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
         await asyncio.gather(*tasks)
@@ -115,7 +115,7 @@ def open_loop(port: int, requests: Iterator[bytes], moments: Moments) -> Answers
             idle.get_nowait().close()
 
     _run(ask_all())
-    return found
+    return answers
 
 
 class _Connection:

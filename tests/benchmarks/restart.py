@@ -136,8 +136,8 @@ def as_of(home: Home) -> datetime:
 def item_ids(home: Home) -> list[str]:
     """Ids of all items."""
     table = pq.read_table(_newest(home, "item_features"), columns=["item_id"], partitioning=None)
-    found: list[str] = table["item_id"].to_pylist()
-    return found
+    values: list[str] = table["item_id"].to_pylist()
+    return values
 
 
 def _newest(home: Home, view: str) -> Path:

@@ -126,13 +126,13 @@ def print_tail(port: int, users: list[str], requests: int) -> None:
     """Many requests of one client: the slowest of them, and of those during which the machine did not stand still."""
     closed_loop(port, lists_of(users, WARM_UP))
     with witnessed((SERVER_CORE, LOAD_CORE)) as standstills:
-        found = closed_loop(port, lists_of(users, requests))
-    p50, p99, p999 = found.quantiles(0.5, 0.99, 0.999)
+        measured = closed_loop(port, lists_of(users, requests))
+    p50, p99, p999 = measured.quantiles(0.5, 0.99, 0.999)
     print(
         f"{requests:,} requests: p50 {p50:.2f} (at most 3), p99 {p99:.2f} (at most 6), p99.9 {p999:.2f},"
-        f" max {max(found.milliseconds):.1f} ms (at most 50); {found.answered:,} answered"
+        f" max {max(measured.milliseconds):.1f} ms (at most 50); {measured.answered:,} answered"
     )
-    calm = undisturbed(found, standstills)
+    calm = undisturbed(measured, standstills)
     print(f"  {told(standstills)}, during {requests - len(calm)} of them; max of the others {max(calm):.1f} ms")
 
 
@@ -147,13 +147,13 @@ def print_open_load(port: int, process: Process, users: list[str], pace: str, du
     """Requests at given moments, at a share of what can be answered, beside the ideal queue."""
     before = memory_mb(process)
     with witnessed((SERVER_CORE, LOAD_CORE)) as standstills:
-        found = open_loop(port, itertools.cycle(lists_of(users, 5000)), due)
-    p50, p99 = found.quantiles(0.5, 0.99)
+        measured = open_loop(port, itertools.cycle(lists_of(users, 5000)), due)
+    p50, p99 = measured.quantiles(0.5, 0.99)
     ideal_p50, ideal_p99 = np.quantile(ideal_waits(due, 1 / capacity) * 1e3, (0.5, 0.99))
     print(
         f"open load of {LOAD:.0%}, {pace} pace, {len(due) / due[-1]:.0f}/s for {due[-1]:.0f} s: p50 {p50:.2f} ms,"
         f" p99 {p99:.2f} ms, {p99 / p50:.1f} times (at most 3; {ideal_p99 / ideal_p50:.1f} if every answer took"
-        f" {1e3 / capacity:.2f} ms); {found.asked - found.answered} of {found.asked:,} not answered;"
+        f" {1e3 / capacity:.2f} ms); {measured.asked - measured.answered} of {measured.asked:,} not answered;"
         f" memory {before:.0f} to {memory_mb(process):.0f} MB; {told(standstills)}"
     )
 
@@ -209,8 +209,8 @@ def _items(home: Home) -> list[str]:
     import pyarrow.parquet as pq
 
     newest = current_set(home.features).newest("item_features")
-    found: list[str] = pq.read_table(newest, columns=["item_id"], partitioning=None)["item_id"].to_pylist()
-    return found
+    values: list[str] = pq.read_table(newest, columns=["item_id"], partitioning=None)["item_id"].to_pylist()
+    return values
 
 
 if __name__ == "__main__":

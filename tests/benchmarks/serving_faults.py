@@ -54,11 +54,11 @@ def print_equality(home: Home, users: list[str], requests: int) -> None:
     """Replay requests, and compare what was logged with what batch computes from the snapshot."""
     asked = random.Random(3).choices(users, k=requests)
     with served(home) as (port, _):
-        found = closed_loop(port, [post("/v1/recommend", {"user_id": user}) for user in asked])
+        measured = closed_loop(port, [post("/v1/recommend", {"user_id": user}) for user in asked])
     batch = batch_lists(home)
     lists = served_lists(home).to_pylist()
     same = sum(_as_listed(one["item_ids"], one["scores"], one["features"]) == batch[one["user_id"]] for one in lists)
-    print(f"{found.answered:,} requests, {len(lists):,} logged: {same:,} equal batch in items, scores and features")
+    print(f"{measured.answered:,} requests, {len(lists):,} logged: {same:,} equal batch in items, scores and features")
     if not same == len(lists) == requests:
         sys.exit("the service and batch differ")
 
@@ -98,19 +98,19 @@ def print_reloads(home: Home, users: list[str]) -> None:
 
     with served(home, {"RANKLOOP_DRAIN_SECONDS": "2"}) as (port, process):
         with _every(2.0, change):
-            found = open_loop(port, _requests(users), at_random(PER_SECOND, 20))
+            measured = open_loop(port, _requests(users), at_random(PER_SECOND, 20))
         stopping = threading.Timer(4.0, process.send_signal, [signal.SIGTERM])
         stopping.start()
         # ends a second after the service said that it stops
         last = open_loop(port, _requests(users), at_random(PER_SECOND, 5))
         process.wait(60)
-    answered = found.answered + last.answered
-    used = {json.loads(body)["bundle"][:19] for body in found.bodies}
+    answered = measured.answered + last.answered
+    used = {json.loads(body)["bundle"][:19] for body in measured.bodies}
     logged = served_lists(home).num_rows - before
     print(
-        f"{next(turns)} reloads and SIGTERM under {PER_SECOND:.0f}/s: {_lost(found) + _lost(last)} of"
-        f" {found.asked + last.asked:,} requests dropped, {answered - logged} of {answered:,} lists lost;"
-        f" {len(used)} bundles answered; p99 {found.quantiles(0.99)[0]:.1f} ms"
+        f"{next(turns)} reloads and SIGTERM under {PER_SECOND:.0f}/s: {_lost(measured) + _lost(last)} of"
+        f" {measured.asked + last.asked:,} requests dropped, {answered - logged} of {answered:,} lists lost;"
+        f" {len(used)} bundles answered; p99 {measured.quantiles(0.99)[0]:.1f} ms"
     )
 
 
@@ -140,18 +140,18 @@ def print_redis(home: Home, users: list[str], folder: Path) -> None:
     with served(home) as (at, _):
         dying = threading.Timer(5.0, die)
         dying.start()
-        found = open_loop(at, _requests(users), at_random(PER_SECOND, 20))
+        measured = open_loop(at, _requests(users), at_random(PER_SECOND, 20))
         dying.join()
     for server in servers:
         server.kill()
         server.wait()
-    fallbacks = [json.loads(body)["fallback"] for body in found.bodies]
-    late = [moment for moment, name in zip(found.moments, fallbacks, strict=True) if name and moment > back[0]]
+    fallbacks = [json.loads(body)["fallback"] for body in measured.bodies]
+    late = [moment for moment, name in zip(measured.moments, fallbacks, strict=True) if name and moment > back[0]]
     recovered = max(late, default=back[0]) - back[0]
     print(
-        f"Redis killed for 5 s under {PER_SECOND:.0f}/s: {found.answered:,} of {found.asked:,} answered, of these"
+        f"Redis killed for 5 s under {PER_SECOND:.0f}/s: {measured.answered:,} of {measured.asked:,} answered, of these"
         f" {sum(map(bool, fallbacks)):,} by a fallback; good again {recovered:.1f} s after its start (at most 5);"
-        f" p99 {found.quantiles(0.99)[0]:.1f} ms, max {max(found.milliseconds):.0f} ms"
+        f" p99 {measured.quantiles(0.99)[0]:.1f} ms, max {max(measured.milliseconds):.0f} ms"
     )
 
 

@@ -60,8 +60,8 @@ def opened(storefront: Storefront) -> None:
 
 def overflow(storefront: Storefront) -> int:
     """By how many pixels the page is wider than its window."""
-    found: int = storefront.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return found
+    state: int = storefront.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return state
 
 
 @pytest.mark.parametrize("look", SCHEMES, ids=["light", "dark"])
@@ -74,9 +74,9 @@ def test_all_text_stands_out_from_what_is_beneath(storefront: Storefront, compar
         expect(storefront.page.get_by_role("region", name="Baseline").locator(".mark").first).to_be_visible()
         storefront.page.mouse.move(0, 0)
     expect(storefront.page.locator("#columns")).to_have_attribute("aria-busy", "false")
-    found = storefront.page.evaluate(CONTRASTS)
-    assert len(found) > 50
-    assert [words for words, contrast in found if contrast < 4.5] == []
+    state = storefront.page.evaluate(CONTRASTS)
+    assert len(state) > 50
+    assert [words for words, contrast in state if contrast < 4.5] == []
 
 
 @pytest.mark.parametrize("look", SCHEMES, ids=["light", "dark"])

@@ -55,13 +55,13 @@ class Docker:
 @contextmanager
 def docker_engine() -> Iterator[Docker]:
     """Give the machine's engine, or run one for as long as the block lasts (as root)."""
-    found = shutil.which("docker")
-    if found and Docker(found, "").answers:
-        yield Docker(found, "")
+    command = shutil.which("docker")
+    if command and Docker(command, "").answers:
+        yield Docker(command, "")
         return
     daemon = binary_of("dockerd", package=PACKAGE)
     with _roomy_folder() as folder:
-        ours = Docker(str(PACKAGED_CLIENT if PACKAGED_CLIENT.exists() else found), f"unix://{folder}/socket")
+        ours = Docker(str(PACKAGED_CLIENT if PACKAGED_CLIENT.exists() else command), f"unix://{folder}/socket")
         try:
             with running(_command(daemon, ours.host, folder), folder / "log", ready=lambda: ours.answers):
                 yield ours

@@ -65,18 +65,18 @@ def _loaded(files: list[Path]) -> set[Path]:
 
 def _compiled_by_cpp() -> Path:
     """A package's module that loads the C++ library, as many packages do."""
-    found = find_spec("numpy._core._multiarray_umath")
-    assert found is not None
-    assert found.origin is not None
-    return Path(found.origin)
+    spec = find_spec("numpy._core._multiarray_umath")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin)
 
 
 def _pip() -> Iterator[tuple[str, bytes]]:
     """Yield the files of the pip that every Python carries for new environments."""
-    found = find_spec("ensurepip")
-    assert found is not None
-    assert found.origin is not None
-    wheels = list(Path(found.origin).parent.glob("_bundled/pip-*.whl"))
+    spec = find_spec("ensurepip")
+    assert spec is not None
+    assert spec.origin is not None
+    wheels = list(Path(spec.origin).parent.glob("_bundled/pip-*.whl"))
     assert wheels, f"{sys.executable} carries no pip; use a Python of uv or pyenv, or install the package python3-venv"
     with zipfile.ZipFile(wheels[0]) as content:
         for name in sorted(content.namelist()):

@@ -111,8 +111,8 @@ def _read(home: Path, features: list[str], users: list[object]) -> dict[str, lis
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found: dict[str, list[object]] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    document: dict[str, list[object]] = json.loads(done.stdout.splitlines()[-1])
+    return document
 
 
 def _read_trips(home: Home, chosen: FeatureSet, users: list[object]) -> list[object]:

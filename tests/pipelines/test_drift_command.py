@@ -20,10 +20,10 @@ def tiny(ranker_home: LivingHome) -> LivingHome:
 def test_a_shop_that_goes_on_as_it_was_has_not_drifted(tiny: LivingHome) -> None:
     ended = tiny.rankloop("drift", "--json")
     assert ended.returncode == 0, ended.stderr
-    found = json.loads(ended.stdout)
-    assert (found["verdict"], found["drifted"]) == ("stable", False)
-    assert "report" in found["reports"]
-    as_of, start = (datetime.fromisoformat(found[name]) for name in ("as_of", "window_start"))
+    document = json.loads(ended.stdout)
+    assert (document["verdict"], document["drifted"]) == ("stable", False)
+    assert "report" in document["reports"]
+    as_of, start = (datetime.fromisoformat(document[name]) for name in ("as_of", "window_start"))
     assert as_of - start == timedelta(days=7)
 
 
@@ -34,13 +34,14 @@ def test_departments_under_new_names_are_drift_and_an_alarm(tiny: LivingHome) ->
     items.write_text(items.read_text().replace("Household", "Home and living"))
     ended = tiny.rankloop("drift", "--shop", moved, "--window", "14", "--json")
     assert ended.returncode == 3, ended.stderr
-    found = json.loads(ended.stdout)
-    assert (found["verdict"], found["drifted"]) == ("drifted", True)
-    (reason,) = [reason for reason in found["reasons"] if reason.startswith("data.category_1: ")]
+    document = json.loads(ended.stdout)
+    assert (document["verdict"], document["drifted"]) == ("drifted", True)
+    (reason,) = [reason for reason in document["reasons"] if reason.startswith("data.category_1: ")]
     assert "a category that the reference does not know" in reason
     assert "'Home and living' " in reason
-    assert "Home and living" in Path(found["reports"]["report"].removeprefix("file://")).read_text()
-    assert datetime.fromisoformat(found["as_of"]) - datetime.fromisoformat(found["window_start"]) == timedelta(days=14)
+    assert "Home and living" in Path(document["reports"]["report"].removeprefix("file://")).read_text()
+    start, end = (datetime.fromisoformat(document[name]) for name in ("window_start", "as_of"))
+    assert end - start == timedelta(days=14)
 
 
 @pytest.mark.parametrize("days", ["0", "6", "15"])

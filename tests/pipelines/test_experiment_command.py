@@ -40,9 +40,9 @@ def write(home: Home, toml: str) -> Experiment:
     path = experiment_file(home, "local")
     path.parent.mkdir(exist_ok=True)
     path.write_text(toml)
-    found = read_experiment(path)
-    assert found is not None
-    return found
+    experiment = read_experiment(path)
+    assert experiment is not None
+    return experiment
 
 
 def lists_of(experiment: Experiment, users: int) -> Iterator[ServedList]:
@@ -96,17 +96,17 @@ def answer(home: Home, experiment: Experiment, users: int = 500, change: Change 
 def readout(home: Home, code: int = 0) -> dict:
     ended = rankloop("experiment", "--home", home.root, "--json")
     assert (ended.returncode, ended.stderr) == (code, "")
-    found: dict = json.loads(ended.stdout)
-    return found
+    document: dict = json.loads(ended.stdout)
+    return document
 
 
 def test_a_lift_is_read_out_with_its_interval(home: Home) -> None:
     experiment = write(home, HALVES)
     answer(home, experiment)
-    found = readout(home)
-    assert (found["experiment"], found["lists"], found["users"], found["horizon_days"]) == ("halves", 1000, 500, 7)
-    assert found["sample_ratio"]["mismatch"] is False
-    champion, challenger = found["arms"]["champion"], found["arms"]["challenger"]
+    report = readout(home)
+    assert (report["experiment"], report["lists"], report["users"], report["horizon_days"]) == ("halves", 1000, 500, 7)
+    assert report["sample_ratio"]["mismatch"] is False
+    champion, challenger = report["arms"]["champion"], report["arms"]["challenger"]
     assert champion["users"] + challenger["users"] == 500
     assert challenger["bundles"] == ["sha256:challenger"]
     assert 0.3 < challenger["click_through_rate"]["value"] < 0.4  # a nameless click counts for the list before too
@@ -114,13 +114,14 @@ def test_a_lift_is_read_out_with_its_interval(home: Home) -> None:
     lift = challenger["lift"]["click_through_rate"]
     assert (lift["sign"], lift["difference_ci95"][0] < 0.2 < lift["difference_ci95"][1]) == ("higher", True)
     assert champion["lift"] == {}
-    shadow = found["shadow"]
+    shadow = report["shadow"]
     assert (shadow["arm"], shadow["lists"], shadow["overlap"]["value"]) == ("challenger", champion["lists"], 1.0)
     assert (shadow["rank_correlation"]["value"], shadow["lower"]["value"]) == (-1.0, 1.0)
     assert any(
-        re.match(r"challenger: click-through rate is higher than the champion's: \+\d", one) for one in found["reasons"]
+        re.match(r"challenger: click-through rate is higher than the champion's: \+\d", one)
+        for one in report["reasons"]
     )
-    assert any("1,000 of 1,000 lists are younger than 7 days" in one for one in found["reasons"])
+    assert any("1,000 of 1,000 lists are younger than 7 days" in one for one in report["reasons"])
 
 
 def test_the_readout_in_words_shows_every_arm_and_every_reason(home: Home) -> None:
@@ -143,13 +144,13 @@ def test_lists_that_fell_back_are_told_apart(home: Home) -> None:
         return replace(served, fallback="store_unavailable") if fails else served
 
     answer(home, experiment, change=fall_back)
-    found = readout(home)
-    challenger = found["arms"]["challenger"]
+    report = readout(home)
+    challenger = report["arms"]["challenger"]
     apart = challenger["fell_back"]
     assert apart["fallbacks"] == {"store_unavailable": apart["lists"]}
     assert challenger["fallback_share"]["value"] == apart["lists"] / challenger["lists"]
     assert 0.2 < apart["click_through_rate"] < 0.4
-    assert any("challenger fell back more often than the champion" in one for one in found["reasons"])
+    assert any("challenger fell back more often than the champion" in one for one in report["reasons"])
 
 
 def test_an_arm_that_loses_users_is_an_alarm(home: Home) -> None:
@@ -159,10 +160,10 @@ def test_an_arm_that_loses_users_is_an_alarm(home: Home) -> None:
     answer(
         home, write(home, HALVES.replace("halves", "lossy")), change=lambda one: one if one.arm == "champion" else None
     )
-    found = readout(home, code=3)
-    assert found["sample_ratio"]["mismatch"] is True
-    assert found["reasons"][0].startswith("THE EXPERIMENT CANNOT BE TRUSTED: found users champion ")
-    assert not any("higher than" in one for one in found["reasons"])
+    report = readout(home, code=3)
+    assert report["sample_ratio"]["mismatch"] is True
+    assert report["reasons"][0].startswith("THE EXPERIMENT CANNOT BE TRUSTED: found users champion ")
+    assert not any("higher than" in one for one in report["reasons"])
     assert rankloop("experiment", "--home", home.root).returncode == 3
 
 
@@ -170,11 +171,11 @@ def test_users_who_saw_several_arms_are_left_out_and_said(home: Home) -> None:
     experiment = write(home, HALVES)
     moved = {"request-0": "baseline", "request-1": "champion"}
     answer(home, experiment, change=lambda one: replace(one, arm=moved.get(one.request_id, one.arm)))
-    found = readout(home)
-    assert (found["users"], found["users_of_several_arms"]) == (500, 1)
-    assert sum(arm["users"] for arm in found["arms"].values()) == 499
-    assert any(one.startswith("1 users saw more than one arm") for one in found["reasons"])
-    assert any(one.startswith("baseline was shown, but the file gives it no share") for one in found["reasons"])
+    report = readout(home)
+    assert (report["users"], report["users_of_several_arms"]) == (500, 1)
+    assert sum(arm["users"] for arm in report["arms"].values()) == 499
+    assert any(one.startswith("1 users saw more than one arm") for one in report["reasons"])
+    assert any(one.startswith("baseline was shown, but the file gives it no share") for one in report["reasons"])
 
 
 @pytest.mark.parametrize(
@@ -193,9 +194,9 @@ def test_arms_of_equal_or_changing_bundles_are_said(home: Home, bundles: tuple[s
 def test_other_experiments_of_the_log_do_not_count(home: Home) -> None:
     answer(home, write(home, HALVES), users=20)
     write(home, HALVES.replace("halves", "others"))
-    found = readout(home)
-    assert (found["lists"], found["arms"]["champion"]["users"], found["shadow"]) == (0, 0, None)
-    assert found["reasons"] == ["nothing was answered under the experiment others yet; there is nothing to tell"]
+    report = readout(home)
+    assert (report["lists"], report["arms"]["champion"]["users"], report["shadow"]) == (0, 0, None)
+    assert report["reasons"] == ["nothing was answered under the experiment others yet; there is nothing to tell"]
     assert rankloop("experiment", "--home", home.root).returncode == 0
 
 

@@ -58,8 +58,8 @@ def customers(living: LivingHome) -> list[str]:
 
 
 def forget(living: LivingHome, user: str) -> dict[str, Any]:
-    found: dict[str, Any] = living.answer("forget", user, "--yes")
-    return found
+    document: dict[str, Any] = living.answer("forget", user, "--yes")
+    return document
 
 
 def where(home: Home, user: str) -> list[str]:

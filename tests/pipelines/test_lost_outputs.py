@@ -59,8 +59,8 @@ def run(living: LivingHome) -> list[str]:
 
 def failures(living: LivingHome) -> dict[str, str]:
     """What doctor finds wrong, by its subject."""
-    found = examine(living.shop_file, living.home.root)
-    return {one.subject: one.found for one in found if one.needed and not one.well}
+    findings = examine(living.shop_file, living.home.root)
+    return {one.subject: one.found for one in findings if one.needed and not one.well}
 
 
 def test_rows_are_put_back_wherever_they_should_stand(living: LivingHome, redis_url: str) -> None:

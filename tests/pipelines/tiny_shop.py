@@ -59,8 +59,8 @@ class LivingHome:
 
     def run(self) -> dict[str, Any]:
         """Run the training pipeline and return its closing document."""
-        found: dict[str, Any] = self.answer("run", "--shop", self.shop_file)
-        return found
+        document: dict[str, Any] = self.answer("run", "--shop", self.shop_file)
+        return document
 
     def records(self) -> dict[str, StepRecord]:
         """What the steps of the newest run left about themselves."""

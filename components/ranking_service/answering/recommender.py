@@ -19,7 +19,14 @@ from components.bundles.loading import Bundle
 from components.bundles.scoring import Ranker
 from components.contracts.errors import StoreError
 from components.experiments.experiment import CHAMPION, ArmName
-from components.ranking.candidates import Assortment, assortment, bits_of, candidates_of, neighbour_weights, pairs_with
+from components.ranking.candidates import (
+    CandidatePool,
+    bits_of,
+    candidate_pool,
+    candidates_of,
+    neighbour_weights,
+    pairs_with,
+)
 from components.ranking.pair_columns import PairColumns
 from components.ranking.pairs import Pairs, no_sources
 from components.ranking.reasons import kinds_of, reasons
@@ -56,7 +63,7 @@ class Recommender:
         bundle: Bundle,
         ranker: Ranker,
         rows: OnlineRows,
-        stock: Assortment,
+        pool: CandidatePool,
         catalogue: Catalogue,
         sessions: Sessions,
         now: Callable[[], int],
@@ -64,19 +71,19 @@ class Recommender:
         is_stale: Callable[[], bool] = lambda: False,
         lacks_items: bool = False,
     ) -> None:
-        self.bundle, self.stock, self.rows, self.degraded = bundle, stock, rows, degraded
+        self.bundle, self.pool, self.rows, self.degraded = bundle, pool, rows, degraded
         self.catalogue = catalogue
         self._ranker, self._sessions, self._now, self._is_stale = ranker, sessions, now, is_stale
         self._kinds = kinds_of(bundle.manifest.feature_names)
         self._lacks = Fallback.ROWS_MISSING if lacks_items else None
         self._rules = Rules(**bundle.manifest.rules)
-        self.positions = {str(item): place for place, item in enumerate(stock.items.item_ids)}
+        self.positions = {str(item): place for place, item in enumerate(pool.items.item_ids)}
 
     def warm_up(self) -> None:
         """Rank for nobody, so that no request is the first to look at these items."""
-        nobody = self.rows.unknown_user("", self.stock.items).rows
+        nobody = self.rows.unknown_user("", self.pool.items).rows
         query = RankingQuery("")
-        (scored,) = self.score([Prepared(self, query, nobody, candidates_of(nobody, self.stock), None)])
+        (scored,) = self.score([Prepared(self, query, nobody, candidates_of(nobody, self.pool), None)])
         self._ranker.contributions_by(scored.features[:1], self._kinds)
 
     def prepare(self, query: RankingQuery) -> "Prepared":
@@ -86,7 +93,7 @@ class Recommender:
         with query.stopwatch("candidates"):
             if query.items is not None:
                 given = self._known(dict.fromkeys(query.items))
-                pairs = pairs_with(candidates_of(user, self.stock), given, len(self.stock.items))
+                pairs = pairs_with(candidates_of(user, self.pool), given, len(self.pool.items))
                 return Prepared(self, query, user, pairs, fallback, given=given)
             return self._prepare_list(query, user, session, fallback)
 
@@ -95,16 +102,16 @@ class Recommender:
     ) -> "Prepared":
         """Find the candidates that may be listed; where there are none, the items that sell best."""
         filters = query.filters or NO_FILTERS
-        stock = self._any_stock if filters.in_stock_only is False else self.stock
-        candidates = candidates_of(user, stock)
+        pool = self._pool_with_sold_out if filters.in_stock_only is False else self.pool
+        candidates = candidates_of(user, pool)
         neighbours = self._neighbours(session) if fallback is Fallback.SESSION_NEIGHBOURS else None
         if neighbours is not None:
-            candidates = _with_neighbours(candidates, neighbours[0], len(self.stock.items))
+            candidates = _with_neighbours(candidates, neighbours[0], len(self.pool.items))
         matching = self._matching(filters) if query.filters is not None else None
         excluded = self._excluded(query, session)
         allowed = _allowed(candidates, excluded, matching, filters.sources)
         if _is_empty(candidates, allowed) and filters.sources is None:
-            candidates, allowed = self._best_sellers(stock, excluded, matching), None
+            candidates, allowed = self._best_sellers(pool, excluded, matching), None
             fallback = Fallback.most_severe(fallback, Fallback.EMPTY_CANDIDATES)
         return Prepared(self, query, user, candidates, fallback, allowed=allowed, neighbours=neighbours)
 
@@ -112,7 +119,7 @@ class Recommender:
         """Score what was prepared of several queries at once: the same bits as of each alone."""
         is_baseline = self.bundle.manifest.kind == "baseline"
         pairs = [(prepared.user, prepared.pairs) for prepared in several]
-        return scored_together(self._ranker.score, pairs, self.stock.items, with_baselines=is_baseline)
+        return scored_together(self._ranker.score, pairs, self.pool.items, with_baselines=is_baseline)
 
     def finish(self, prepared: "Prepared", scored: Scored) -> Answer:
         """Order what was scored: the given items, or the best ``k`` that the shop's rules and the caller allow."""
@@ -124,7 +131,7 @@ class Recommender:
                 scored = _lifted(scored, *prepared.neighbours) if prepared.neighbours is not None else scored
                 limit = self.bundle.manifest.k if query.k is None else query.k
                 rules = self._rules_for(query.filters)
-                chosen = best_allowed(scored.pairs, scored.score, self.stock.items, rules, limit, prepared.allowed)
+                chosen = best_allowed(scored.pairs, scored.score, self.pool.items, rules, limit, prepared.allowed)
             ranked = listed(scored, chosen)
             items = self._ranked_items(prepared.user, ranked, query.explain)
             if query.items is not None:
@@ -145,15 +152,15 @@ class Recommender:
         Raises:
             StoreError: the store cannot be read.
         """
-        stored = self.rows.read_user(user_id, self.stock.items)
+        stored = self.rows.read_user(user_id, self.pool.items)
         return self._with_session(user_id, (), stored)[0] if stored.has_row else None
 
     @cached_property
-    def _any_stock(self) -> Assortment:
+    def _pool_with_sold_out(self) -> CandidatePool:
         """What all users share when what is out of stock is a candidate too."""
-        items = self.stock.items
+        items = self.pool.items
         columns = {name: values for name, values in items.columns.items() if name != "in_stock"}
-        return replace(assortment(replace(items, columns=columns), self.stock.limits), items=items)
+        return replace(candidate_pool(replace(items, columns=columns), self.pool.limits), items=items)
 
     def _rules_for(self, filters: Filters | None) -> Rules:
         if filters is None or filters.max_per_category is None:
@@ -169,9 +176,9 @@ class Recommender:
 
     def _user(self, user_id: str, viewed: Sequence[str]) -> tuple[UserRows, Session | None, Fallback | None]:
         try:
-            stored, fallback = self.rows.read_user(user_id, self.stock.items), None
+            stored, fallback = self.rows.read_user(user_id, self.pool.items), None
         except StoreError:
-            stored, fallback = self.rows.unknown_user(user_id, self.stock.items), Fallback.STORE_UNAVAILABLE
+            stored, fallback = self.rows.unknown_user(user_id, self.pool.items), Fallback.STORE_UNAVAILABLE
         user, session = self._with_session(user_id, viewed, stored)
         if fallback is None and not stored.has_row:
             fallback = Fallback.UNKNOWN_USER if session is None else Fallback.SESSION_NEIGHBOURS
@@ -182,7 +189,7 @@ class Recommender:
         session = self._session(user_id, viewed, stored.session, stored.event_time if stored.has_row else 0, now)
         if session is None:
             return stored.rows, None
-        return with_session(stored.rows, self.stock.items, session, now), session
+        return with_session(stored.rows, self.pool.items, session, now), session
 
     def _session(
         self, user_id: str, viewed: Sequence[str], stored: PackedRows | None, since: int, now: int
@@ -192,21 +199,21 @@ class Recommender:
         session = held.since(max(since, now - TTL // MICROSECOND)) if held is not None else None
         seen = self._known(viewed)
         if len(seen):
-            session = longer(session, self.stock.items.codes[seen], "view", now)
+            session = longer(session, self.pool.items.codes[seen], "view", now)
         return session if session is not None and len(session) else None
 
     def _neighbours(self, session: Session | None) -> tuple[Indices, Floats]:
         """Items that go with those of a session, and how well."""
         if session is None:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        _, item, weight = neighbour_weights(session_seeds(session, self.stock.items), self.stock.items)
-        allowed = self.stock.allowed[item]
+        _, item, weight = neighbour_weights(session_seeds(session, self.pool.items), self.pool.items)
+        allowed = self.pool.allowed[item]
         return item[allowed].astype(np.int64), weight[allowed]
 
-    def _best_sellers(self, stock: Assortment, excluded: Indices, matching: Mask | None) -> Pairs:
+    def _best_sellers(self, pool: CandidatePool, excluded: Indices, matching: Mask | None) -> Pairs:
         """The items that sell best of those that may be listed, the same for every user."""
-        sales = self.stock.items.columns["purchases_decay_7"]
-        allowed = stock.allowed & (sales > 0)
+        sales = self.pool.items.columns["purchases_decay_7"]
+        allowed = pool.allowed & (sales > 0)
         if matching is not None:
             allowed &= matching
         allowed[excluded] = False
@@ -218,7 +225,7 @@ class Recommender:
     def _matching(self, filters: Filters) -> Mask:
         """Which items a caller's filters let through, bool [items]."""
         matching = self.catalogue.matching(filters.categories, filters.brands, filters.max_price)
-        in_stock = self.stock.items.columns.get("in_stock")
+        in_stock = self.pool.items.columns.get("in_stock")
         return matching & (in_stock != 0) if filters.in_stock_only and in_stock is not None else matching
 
     def _excluded(self, query: RankingQuery, session: Session | None) -> Indices:
@@ -232,14 +239,14 @@ class Recommender:
         if session is None or not self._rules.hours_after_purchase:
             return NO_ITEMS
         bought = session.of_kinds((PURCHASE,)).since(self._now() - self._rules.hours_after_purchase * HOUR)
-        at = self.stock.items.positions(bought.codes)
+        at = self.pool.items.positions(bought.codes)
         return at[at != MISSING_POSITION].astype(np.int64)
 
     def _known(self, item_ids: Collection[str]) -> Indices:
         return np.array([self.positions[item] for item in item_ids if item in self.positions], dtype=np.int64)
 
     def _ranked_items(self, user: UserRows, ranked: Recommended, explain: bool) -> tuple[RankedItem, ...]:
-        ids, scores = self.stock.items.item_ids[ranked.item], ranked.score.tolist()
+        ids, scores = self.pool.items.item_ids[ranked.item], ranked.score.tolist()
         if not explain:
             return tuple(RankedItem(str(item), score) for item, score in zip(ids, scores, strict=True))
         words, positions = self.catalogue, ranked.item.tolist()
@@ -255,7 +262,7 @@ class Recommender:
             item = ranked.item[:MAX_EXPLAINED]
             pairs = Pairs(ranked.user[:MAX_EXPLAINED], item, no_sources(len(item)))
             added = self._ranker.contributions_by(ranked.features[:MAX_EXPLAINED], self._kinds)
-            words[: len(item)] = reasons(PairColumns(user, self.stock.items, pairs), added)
+            words[: len(item)] = reasons(PairColumns(user, self.pool.items, pairs), added)
         return words
 
     def _unknown_items(self, item_ids: Sequence[str], explain: bool) -> tuple[RankedItem, ...]:

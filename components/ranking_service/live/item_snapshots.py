@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from components.contracts.errors import StoreError
 from components.home.layout import Home
 from components.home.tombstones import TombstoneView
-from components.ranking.candidates import Assortment, assortment
+from components.ranking.candidates import CandidatePool, candidate_pool
 from components.ranking_service.answering.catalogue import Catalogue, read_catalogue
 from components.ranking_service.answering.online_rows import OnlineRows, StoredItems
 from components.ranking_service.live.row_counts import RowCount, RowCounts
@@ -28,19 +28,19 @@ class ItemSnapshot:
     counts: RowCounts
     refused: bytes | None = b""
     trouble: str | None = None
-    assortments: dict[str, Assortment] = field(default_factory=dict)
+    candidate_pools: dict[str, CandidatePool] = field(default_factory=dict)
 
     @property
     def lacks_items(self) -> bool:
         """Whether the store lost item rows."""
         return self.counts.is_short("item_features")
 
-    def assortment(self, limits: Candidates) -> Assortment:
+    def candidate_pool(self, limits: Candidates) -> CandidatePool:
         """What the candidates of all users share, computed once for bundles of equal limits."""
         key = limits.model_dump_json()
-        if key not in self.assortments:
-            self.assortments[key] = assortment(self.items.rows, limits)
-        return self.assortments[key]
+        if key not in self.candidate_pools:
+            self.candidate_pools[key] = candidate_pool(self.items.rows, limits)
+        return self.candidate_pools[key]
 
 
 class ItemSnapshots:

@@ -147,7 +147,7 @@ class LiveLoader:
             bundle,
             self._ranker(bundle),
             snapshot.rows,
-            snapshot.assortment(Candidates(**bundle.manifest.candidates)),
+            snapshot.candidate_pool(Candidates(**bundle.manifest.candidates)),
             snapshot.catalogue,
             self.sessions,
             self.now,

@@ -189,7 +189,7 @@ class Serving:
         began = time.perf_counter()
         try:
             last = self._last_events()
-            dropped = self.sessions.restore(journal_sessions(last.rows, live.champion.stock.items))
+            dropped = self.sessions.restore(journal_sessions(last.rows, live.champion.pool.items))
         except (OSError, RankloopError, pa.ArrowException) as error:
             log.warning("sessions begin without the last events: the journal cannot be read (%s)", error)
             return

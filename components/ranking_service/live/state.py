@@ -57,5 +57,5 @@ class LiveState:
     @cached_property
     def codes(self) -> Mapping[str, int]:
         """Item codes by item id."""
-        items = self.champion.stock.items
+        items = self.champion.pool.items
         return dict(zip(items.item_ids.tolist(), items.codes.tolist(), strict=True))

@@ -73,7 +73,7 @@ def storefront_of(
         user = champion.known_user(user_id)
         if user is None:
             return None
-        return purchases(user, champion.stock.items.item_ids, catalogue, MAX_BOUGHT)
+        return purchases(user, champion.pool.items.item_ids, catalogue, MAX_BOUGHT)
 
     described = Shop(
         shop=shop,
@@ -82,7 +82,7 @@ def storefront_of(
         arms=[Arm(name, arm.bundle.digest, shares.get(name, 0.0)) for name, arm in arms.items()],
         sources=SOURCES,
         rules=manifest.rules,
-        categories=catalogue.sections(champion.stock.allowed),
+        categories=catalogue.sections(champion.pool.allowed),
     )
     return Storefront(described, _Customers(champion.rows, forgotten), bought)
 

@@ -17,11 +17,11 @@ pytestmark = pytest.mark.slow(seconds=25)
 def test_a_set_holds_the_snapshots_of_all_requests_and_of_the_as_of(tmp_path):
     home, clean = home_of(tmp_path)
     built = build_features(small_shop(), home, clean, quiet)
-    found = open_set(built.handle)
-    assert found.days == tuple(AS_OF - timedelta(days=7 * week) for week in range(6, -1, -1))
+    feature_set = open_set(built.handle)
+    assert feature_set.days == tuple(AS_OF - timedelta(days=7 * week) for week in range(6, -1, -1))
     assert current_set(home.features).digest == built.handle.digest
     assert built.facts.views["user_features"].entities == 8
-    newest = pq.read_table(found.newest("user_features"))
+    newest = pq.read_table(feature_set.newest("user_features"))
     assert set(newest["event_timestamp"].to_pylist()) == {AS_OF}
     assert max(newest["created_timestamp"].to_pylist()) <= AS_OF
 

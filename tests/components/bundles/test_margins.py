@@ -20,9 +20,9 @@ from tests.components.bundles.drafts import ROWS, ranker_draft
 def test_margins_are_those_of_the_library(name: str, rows: np.ndarray) -> None:
     booster = booster_from(ranker_draft().models[name], threads=1)
     expected = booster.inplace_predict(rows, predict_type="margin", missing=np.nan, validate_features=False)
-    found = margins(booster, rows)
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, expected)
+    scores = margins(booster, rows)
+    assert scores.dtype == np.float32
+    np.testing.assert_array_equal(scores, expected)
 
 
 def test_an_answer_outlives_the_next_call() -> None:

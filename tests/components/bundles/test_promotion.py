@@ -38,9 +38,9 @@ def test_promotion_moves_the_pointer_and_keeps_its_history(home: Home) -> None:
     change = promote(home, "corner", second[7:15], "local", NOW)
     assert (change.before, change.after, change.moved) == (first, second, True)
     assert change.reason == f"local now serves {second[7:23]} of run run-2 instead of {first[7:23]}"
-    found = json.loads((home.environments / "local.json").read_text())
-    assert found["bundle"] == second
-    assert [(move["action"], move["bundle"], move["run_id"]) for move in found["moves"]] == [
+    document = json.loads((home.environments / "local.json").read_text())
+    assert document["bundle"] == second
+    assert [(move["action"], move["bundle"], move["run_id"]) for move in document["moves"]] == [
         ("promote", first, "run-1"),
         ("promote", second, "run-2"),
     ]

@@ -116,11 +116,11 @@ def bench(tmp_path: Path) -> Bench:
 
 def test_an_unchanged_shop_is_stable_and_all_three_tables_are_judged(bench: Bench) -> None:
     digest = bench.publish()
-    found = bench.judge()
-    assert (found.facts.verdict, found.facts.drifted, found.facts.reasons) == ("stable", False, [])
-    assert found.facts.bundle == found.handle.digest == digest
-    assert found.rows_in == 60 * 30
-    report = json.loads(Path(found.handle.uri).read_text())
+    verdict = bench.judge()
+    assert (verdict.facts.verdict, verdict.facts.drifted, verdict.facts.reasons) == ("stable", False, [])
+    assert verdict.facts.bundle == verdict.handle.digest == digest
+    assert verdict.rows_in == 60 * 30
+    report = json.loads(Path(verdict.handle.uri).read_text())
     assert {table["name"]: table["verdict"] for table in report["tables"]} == dict.fromkeys(
         ("features", "predictions", "data"), "stable"
     )
@@ -143,10 +143,10 @@ def new_categories(facts: DriftFacts, column: str) -> float:
 @pytest.mark.parametrize(("days", "start"), [(None, 7), (7, 7), (13, 7), (14, 14)])
 def test_the_window_starts_with_its_first_request(bench: Bench, days: int | None, start: int) -> None:
     bench.publish()
-    found = bench.judge(days)
-    assert found.facts.window_start == (AS_OF - timedelta(days=start)).isoformat()
-    assert sample(found.facts, "rankloop_drift_rows", table="data") == start * USERS
-    assert found.rows_in == 60 * 30 * start // 7
+    verdict = bench.judge(days)
+    assert verdict.facts.window_start == (AS_OF - timedelta(days=start)).isoformat()
+    assert sample(verdict.facts, "rankloop_drift_rows", table="data") == start * USERS
+    assert verdict.rows_in == 60 * 30 * start // 7
 
 
 @pytest.mark.parametrize("days", [0, 6, 15])
@@ -163,22 +163,22 @@ def test_a_category_that_is_new_alarms_by_its_limit_and_is_named(bench: Bench) -
         lately = day > AS_OF - timedelta(days=7)
         return f"Garden-{BRANDS[user % 2]}" if lately and user < 10 else usual(day, user)
 
-    found = bench.sell(gardening).judge()
-    assert found.facts.drifted
-    (reason,) = found.facts.reasons
+    verdict = bench.sell(gardening).judge()
+    assert verdict.facts.drifted
+    (reason,) = verdict.facts.reasons
     assert reason.startswith("data.category_1: ")
     assert "25.0% of rows have a category that the reference does not know" in reason
     assert reason.endswith("'Garden' 25.0%")
-    assert new_categories(found.facts, "category_1") == 0.25
-    assert new_categories(found.facts, "brand") == 0
+    assert new_categories(verdict.facts, "category_1") == 0.25
+    assert new_categories(verdict.facts, "brand") == 0
     lenient = replace(bench.sell(gardening), shop=corner_shop(new_categories=0.3, psi=50))
     assert lenient.judge().facts.verdict == "stable"
 
 
 def test_a_brand_that_is_gone_alarms_and_is_named(bench: Bench) -> None:
     bench.publish()
-    found = bench.sell(lambda day, user: usual(day, user).replace("Birch", "Alder")).judge()
-    (reason,) = found.facts.reasons
+    verdict = bench.sell(lambda day, user: usual(day, user).replace("Birch", "Alder")).judge()
+    (reason,) = verdict.facts.reasons
     assert "data.brand: " in reason
     assert "categories of 50.0% of the reference's rows vanished (limit 5.0%): 'Birch' 50.0%" in reason
 

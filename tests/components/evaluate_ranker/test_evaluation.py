@@ -57,10 +57,10 @@ def test_contenders_carry_metrics_intervals_and_slices(bench: Bench) -> None:
 def test_the_numbers_are_those_of_the_metrics_on_the_held_out_rows(bench: Bench) -> None:
     split = read_split(Path(bench.examples.uri), "heldout")
     request, label = split.rows["request"].to_numpy(), split.rows["label"].to_numpy()
-    found = ndcg(ranked_lists(request, split.baselines[:, 0], label, split.requests["relevant"].to_numpy(), 10))
+    scores = ndcg(ranked_lists(request, split.baselines[:, 0], label, split.requests["relevant"].to_numpy(), 10))
     popularity = bench.judge().contender("popularity")
     assert popularity is not None
-    assert popularity.ndcg.mean == pytest.approx(np.nanmean(found))
+    assert popularity.ndcg.mean == pytest.approx(np.nanmean(scores))
 
 
 def test_the_facts_are_json_and_name_each_held_out_week(bench: Bench) -> None:

@@ -34,6 +34,6 @@ def test_the_poison_bites_where_it_is_seen() -> None:
 def test_rows_that_were_known_only_later_are_poisoned_too() -> None:
     tables = clean_tables(EVENTS)
     with workspace(tables) as space:
-        found = space.fetch(poisoned(space.clean, on(10), PLAIN)["events"].order_by("event_time"))
-    assert found["price"].to_pylist() == [2.0, 3.0, 2.0, 2000.0, 4000.0, 3000.0]
-    assert found["item_id"].to_pylist() == ["milk", "bread", "milk", "tea", "tea", "tea"]
+        rows = space.fetch(poisoned(space.clean, on(10), PLAIN)["events"].order_by("event_time"))
+    assert rows["price"].to_pylist() == [2.0, 3.0, 2.0, 2000.0, 4000.0, 3000.0]
+    assert rows["item_id"].to_pylist() == ["milk", "bread", "milk", "tea", "tea", "tea"]

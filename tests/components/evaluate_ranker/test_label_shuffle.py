@@ -33,16 +33,16 @@ def in_order(split: Split, order: np.ndarray) -> Split:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_clean_examples_pass_however_strong_one_feature_is(seed: int) -> None:
-    found = checked(*examples(World(users=80, candidates=40, taste=3.0, seed=seed)), seed=seed)
-    assert found.passed, found.reason
-    assert "by luck alone" in found.reason
+    outcome = checked(*examples(World(users=80, candidates=40, taste=3.0, seed=seed)), seed=seed)
+    assert outcome.passed, outcome.reason
+    assert "by luck alone" in outcome.reason
 
 
 def test_a_shuffle_that_does_not_shuffle_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(label_shuffle, "shuffled_within", lambda labels, group, random: labels)
-    found = checked(*examples(SMALL))
-    assert not found.passed
-    assert "better than luck explains" in found.reason
+    outcome = checked(*examples(SMALL))
+    assert not outcome.passed
+    assert "better than luck explains" in outcome.reason
 
 
 def test_a_shuffle_that_leaves_some_labels_in_place_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,9 +58,9 @@ def test_a_shuffle_that_leaves_some_labels_in_place_is_caught(monkeypatch: pytes
 def test_rows_sorted_by_outcome_are_caught() -> None:
     train, heldout = examples(SMALL)
     request, label = heldout.rows["request"].to_numpy(), heldout.rows["label"].to_numpy()
-    found = checked(train, in_order(heldout, np.lexsort((-label, request))))
-    assert not found.passed
-    assert "do not follow their request's item ids" in found.reason
+    outcome = checked(train, in_order(heldout, np.lexsort((-label, request))))
+    assert not outcome.passed
+    assert "do not follow their request's item ids" in outcome.reason
 
 
 def test_a_catalogue_in_the_order_of_outcomes_is_caught() -> None:
@@ -68,6 +68,6 @@ def test_a_catalogue_in_the_order_of_outcomes_is_caught() -> None:
     request, label = heldout.rows["request"].to_numpy(), heldout.rows["label"].to_numpy()
     sorted_labels = pa.array(label[np.lexsort((-label, request))])
     rows = heldout.rows.set_column(3, "label", sorted_labels)
-    found = checked(train, Split(heldout.features, heldout.baselines, rows, heldout.requests))
-    assert not found.passed
-    assert "the order of the rows alone reaches NDCG@10" in found.reason
+    outcome = checked(train, Split(heldout.features, heldout.baselines, rows, heldout.requests))
+    assert not outcome.passed
+    assert "the order of the rows alone reaches NDCG@10" in outcome.reason

@@ -42,5 +42,5 @@ def test_what_was_sold_and_known_in_the_training_weeks_counts(
     catalogue = [{"item_id": "a"}, {"item_id": "fee", "is_merchandise": False}]
     write_deltalake(home.clean / "items", pa.Table.from_pylist(catalogue, ITEMS))
     shop = small_shop(rules=Rules(not_merchandise={"item": ("bag",)}))
-    found = sold_merchandise(shop, home.clean, {"events": version, "items": 0}, AS_OF)
-    assert found.to_pylist() == ([row["item_id"]] if counts else [])
+    sold = sold_merchandise(shop, home.clean, {"events": version, "items": 0}, AS_OF)
+    assert sold.to_pylist() == ([row["item_id"]] if counts else [])

@@ -16,9 +16,9 @@ ALONE, HALVES = CHAMPION.format(1), CHAMPION.format(0.5) + CHALLENGER.format(0.5
 def load(folder: Path, toml: str) -> Experiment:
     path = folder / "local.toml"
     path.write_text(toml)
-    found = read_experiment(path)
-    assert found is not None
-    return found
+    experiment = read_experiment(path)
+    assert experiment is not None
+    return experiment
 
 
 def message(path: Path) -> str:
@@ -33,8 +33,8 @@ def test_without_a_file_no_experiment_is_running(tmp_path: Path) -> None:
 
 
 def test_the_smallest_experiment(tmp_path: Path) -> None:
-    found = load(tmp_path, 'name = "aa"\n' + ALONE)
-    assert (found.shares, found.challenger_bundle, found.shadow) == ({"champion": 1.0}, None, None)
+    bundle = load(tmp_path, 'name = "aa"\n' + ALONE)
+    assert (bundle.shares, bundle.challenger_bundle, bundle.shadow) == ({"champion": 1.0}, None, None)
 
 
 def test_shares_are_written_by_hand_and_need_not_add_up_to_the_last_bit(tmp_path: Path) -> None:

@@ -30,8 +30,8 @@ def event(kind: str, user: str, item: str, hours: float = 1.0, **more: Any) -> d
 
 
 def outcomes(lists: list[dict[str, Any]], *events: dict[str, Any]) -> Outcomes:
-    found = find_hits(pa.Table.from_pylist(lists, LISTS), pa.Table.from_pylist(list(events), SERVED_EVENTS), WEEK)
-    return outcomes_of(found, len(lists))
+    hits = find_hits(pa.Table.from_pylist(lists, LISTS), pa.Table.from_pylist(list(events), SERVED_EVENTS), WEEK)
+    return outcomes_of(hits, len(lists))
 
 
 LIST = shown("r", "ann", "tea", "milk", "bread")
@@ -65,10 +65,10 @@ LIST = shown("r", "ann", "tea", "milk", "bread")
     ],
 )
 def test_events_of_one_list(events: list[dict[str, Any]], first_click: int, bought: bool) -> None:
-    found = outcomes([LIST], *events)
-    assert (found.first_click.tolist(), found.bought.tolist()) == ([first_click], [bought])
-    assert found.clicked.tolist() == [first_click > 0]
-    assert found.reciprocal_rank.tolist() == [1 / first_click if first_click else 0.0]
+    results = outcomes([LIST], *events)
+    assert (results.first_click.tolist(), results.bought.tolist()) == ([first_click], [bought])
+    assert results.clicked.tolist() == [first_click > 0]
+    assert results.reciprocal_rank.tolist() == [1 / first_click if first_click else 0.0]
 
 
 def test_an_event_that_names_its_request_counts_for_that_list_alone() -> None:

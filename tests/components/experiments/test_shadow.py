@@ -55,9 +55,9 @@ def test_without_a_shadow_there_is_nothing_to_read() -> None:
     ],
 )
 def test_how_alike_two_lists_are(items: str, shadow: str, overlap: float | None, correlation: float | None) -> None:
-    found = readout([shown("ann", items, shadow)])
-    assert found is not None
-    assert (found.overlap.value, found.rank_correlation.value) == (overlap, pytest.approx(correlation))
+    report = readout([shown("ann", items, shadow)])
+    assert report is not None
+    assert (report.overlap.value, report.rank_correlation.value) == (overlap, pytest.approx(correlation))
 
 
 def test_the_correlation_is_spearmans() -> None:
@@ -68,24 +68,24 @@ def test_the_correlation_is_spearmans() -> None:
         both = [item for item in items if item in other]
         if len(both) > 1:
             expected = stats.spearmanr(range(len(both)), [other.tolist().index(item) for item in both]).statistic
-            found = readout([shown("ann", "".join(items), "".join(other))])
-            assert found is not None
-            assert found.rank_correlation.value == pytest.approx(expected)
+            report = readout([shown("ann", "".join(items), "".join(other))])
+            assert report is not None
+            assert report.rank_correlation.value == pytest.approx(expected)
 
 
 def test_clicks_that_the_shadow_had_higher_lower_or_not_at_all() -> None:
     lists = [shown("ann", "abc", "cba"), shown("ben", "abc", None), shown("cem", "abc", "axy"), shown("dan", "a", "a")]
     clicks = [click("ann", "c"), click("ann", "c"), click("ann", "a"), click("ben", "a"), click("cem", "a")]
-    found = readout(lists, *clicks, click("cem", "b"), click("dan", "a"), chosen=[True, True, True, False])
-    assert found is not None
-    assert (found.arm, found.lists, found.clicks) == ("challenger", 2, 4)
-    shares = (found.higher.value, found.same.value, found.lower.value, found.missing.value)
+    report = readout(lists, *clicks, click("cem", "b"), click("dan", "a"), chosen=[True, True, True, False])
+    assert report is not None
+    assert (report.arm, report.lists, report.clicks) == ("challenger", 2, 4)
+    shares = (report.higher.value, report.same.value, report.lower.value, report.missing.value)
     assert shares == (0.25, 0.25, 0.25, 0.25)
-    assert found.reciprocal_rank_gain.value == pytest.approx(np.mean([1 - 1 / 3, 1 / 3 - 1, 0, 0 - 1 / 2]))
-    assert found.reciprocal_rank_gain.ci95 is not None
+    assert report.reciprocal_rank_gain.value == pytest.approx(np.mean([1 - 1 / 3, 1 / 3 - 1, 0, 0 - 1 / 2]))
+    assert report.reciprocal_rank_gain.ci95 is not None
 
 
 def test_a_shadow_without_clicks_has_no_shares_of_them() -> None:
-    found = readout([shown("ann", "abc", "cba")])
-    assert found is not None
-    assert (found.clicks, found.higher.value, found.reciprocal_rank_gain.value) == (0, None, None)
+    report = readout([shown("ann", "abc", "cba")])
+    assert report is not None
+    assert (report.clicks, report.higher.value, report.reciprocal_rank_gain.value) == (0, None, None)

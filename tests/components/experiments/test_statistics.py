@@ -31,8 +31,8 @@ def clicks(seed: int, users: int = USERS, **changed: float) -> tuple[NDArray, ND
 
 def lifts(seed: int, users: int = USERS, **changed: float) -> dict[str, Lift]:
     arm, user, clicked = clicks(seed, users, **changed)
-    found = compare_arms(arm, user, {"clicked": clicked}, resamples=400)
-    return {name: one.lift["clicked"] for name, one in found.items() if one.lift}
+    comparison = compare_arms(arm, user, {"clicked": clicked}, resamples=400)
+    return {name: one.lift["clicked"] for name, one in comparison.items() if one.lift}
 
 
 def test_a_known_lift_is_found_with_its_sign_and_size() -> None:
@@ -58,9 +58,9 @@ def test_without_a_lift_alarms_are_as_rare_as_they_should_be() -> None:
 
 
 def test_few_users_are_too_few_however_large_the_lift() -> None:
-    found = lifts(1, users=3 * MIN_USERS - 60, challenger=0.9)
-    assert {lift.sign for lift in found.values()} == {"too_small"}
-    assert found["challenger"].difference_ci95 is not None
+    lift_by_arm = lifts(1, users=3 * MIN_USERS - 60, challenger=0.9)
+    assert {lift.sign for lift in lift_by_arm.values()} == {"too_small"}
+    assert lift_by_arm["challenger"].difference_ci95 is not None
 
 
 def test_a_champion_without_clicks_leaves_a_difference_and_no_ratio() -> None:
@@ -96,12 +96,12 @@ def test_values_that_are_not_there_have_no_rate() -> None:
 def test_the_sample_ratio_is_pearsons(arms: list[tuple[int, float]]) -> None:
     users = {str(number): count for number, (count, _) in enumerate(arms)}
     shares = {str(number): share / sum(share for _, share in arms) for number, (_, share) in enumerate(arms)}
-    found = sample_ratio(users, shares)
-    if min(found.expected.values()) < LEAST_EXPECTED:
-        assert found.p_value is None
+    ratio = sample_ratio(users, shares)
+    if min(ratio.expected.values()) < LEAST_EXPECTED:
+        assert ratio.p_value is None
         return
-    chi_square, p_value = stats.chisquare(list(users.values()), [found.expected[name] for name in users])
-    assert (found.chi_square, found.p_value) == (pytest.approx(chi_square), pytest.approx(p_value, abs=1e-12))
+    chi_square, p_value = stats.chisquare(list(users.values()), [ratio.expected[name] for name in users])
+    assert (ratio.chi_square, ratio.p_value) == (pytest.approx(chi_square), pytest.approx(p_value, abs=1e-12))
 
 
 def test_shares_that_are_kept_raise_no_alarm() -> None:
@@ -128,5 +128,5 @@ def test_an_arm_that_loses_users_is_found(lost: float) -> None:
     ],
 )
 def test_too_few_users_or_one_arm_are_no_mismatch(users: dict[str, int], shares: dict[str, float]) -> None:
-    found = sample_ratio(users, shares)
-    assert (found.p_value, found.mismatch) == (None, False)
+    ratio = sample_ratio(users, shares)
+    assert (ratio.p_value, ratio.mismatch) == (None, False)

@@ -91,9 +91,9 @@ def main(folder: Path) -> None:
                 resize(home.root, enough)
                 until(load, taken=True)
         go_on(home)
-        found = set(served_lists(home)["request_id"].to_pylist())
+        request_ids = set(served_lists(home)["request_id"].to_pylist())
         expect(load.events <= set(served_events(home)["event_id"].to_pylist()), "an event that was taken is lost")
-        expect(found == load.lists, f"lists are lost: {sorted(load.lists ^ found)[:5]}")
+        expect(request_ids == load.lists, f"lists are lost: {sorted(load.lists ^ request_ids)[:5]}")
 
 
 if __name__ == "__main__":

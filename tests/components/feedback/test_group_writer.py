@@ -24,11 +24,11 @@ PATIENCE_SECONDS = 120
 @contextmanager
 def writing(folder: Path, limits: WritingLimits = QUICK) -> Iterator[GroupWriter]:
     """Write to a folder, and close the journal at the end."""
-    found = journal_writer(FeedbackLayout(folder), limits)
+    writer = journal_writer(FeedbackLayout(folder), limits)
     try:
-        yield found
+        yield writer
     finally:
-        found.close()
+        writer.close()
 
 
 def lists_in(folder: Path) -> bytes:

@@ -104,6 +104,6 @@ def test_two_processes_share_a_log(home: Home) -> None:
     other.end(signal.SIGKILL)
     one.end(signal.SIGTERM)
     assert one.events() | other.events() <= logged_events(home)
-    found = logged_lists(home)
-    assert one.lists() <= set(found)
-    assert set(found.values()) == {1}
+    lists = logged_lists(home)
+    assert one.lists() <= set(lists)
+    assert set(lists.values()) == {1}

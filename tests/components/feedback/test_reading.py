@@ -77,8 +77,8 @@ def test_columns_and_a_time_may_be_chosen(home: Home) -> None:
         log.show(a_list("r1"))
         log.show(a_list("r2", logged_at=LOGGED + DAY))
     open_segment(home, "r3").close()
-    found = served_lists(home, ["request_id", "arm"], since=LOGGED + DAY)
-    assert found.to_pylist() == [{"request_id": "r2", "arm": "champion"}]
+    lists = served_lists(home, ["request_id", "arm"], since=LOGGED + DAY)
+    assert lists.to_pylist() == [{"request_id": "r2", "arm": "champion"}]
 
 
 def test_the_tables_log_does_not_grow_for_ever(home: Home) -> None:

@@ -35,10 +35,10 @@ def places(tmp_path: Path) -> FeedbackLayout:
 
 @pytest.fixture
 def journal(places: FeedbackLayout) -> Iterator[GroupWriter]:
-    found = journal_writer(places, QUICK)
-    assert take(found, "e0").accepted == 1
-    yield found
-    found.close()
+    writer = journal_writer(places, QUICK)
+    assert take(writer, "e0").accepted == 1
+    yield writer
+    writer.close()
 
 
 def take(journal: GroupWriter, event_id: str) -> IngestResult:

@@ -58,8 +58,8 @@ def test_a_shops_own_impressions_read_anew_leave_the_served_ones(tmp_path: Path)
     shop.write("shop.toml", SHOWN.replace('item = "article"\ntime = "at"', 'item = "sku"\ntime = "at"'))
     shop.validate(now=LATER)
 
-    found = sorted((row["request_id"], row["item_id"]) for row in shop.clean("impressions"))
-    assert found == [("q1", "x"), ("r1", "a"), ("r1", "b")]
+    shown = sorted((row["request_id"], row["item_id"]) for row in shop.clean("impressions"))
+    assert shown == [("q1", "x"), ("r1", "a"), ("r1", "b")]
 
 
 def test_a_catalogue_without_bad_cells_is_read_again(tmp_path: Path) -> None:

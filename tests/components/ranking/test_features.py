@@ -3,7 +3,7 @@ import pytest
 
 from components.ranking.baselines import BASELINE_NAMES, baseline_scores
 from components.ranking.candidates import neighbour_weights
-from components.ranking.features import FEATURE_NAMES, FEATURES, STANDINGS, ranking_features
+from components.ranking.features import FEATURE_NAMES, FEATURES, RANKS, ranking_features
 from components.ranking.pair_columns import PairColumns
 from components.ranking.pairs import Pairs
 from tests.components.ranking.frames import items_of, users_of
@@ -47,7 +47,7 @@ def test_standings_that_are_found_together_are_those_found_one_by_one() -> None:
     users = users_of(items, {"u": {1: 4.0, 2: 4.0}, "v": {}, "w": {0: 1.0, 3: 2.0}})
     columns = PairColumns(users, items, every_pair(3, 4))
     matrix = ranking_features(users, items, every_pair(3, 4))
-    for name in (FEATURE_NAMES[place] for place in STANDINGS):
+    for name in (FEATURE_NAMES[place] for place in RANKS):
         np.testing.assert_array_equal(FEATURES[name](columns), column(name, matrix))
 
 

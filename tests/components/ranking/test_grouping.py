@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.ranking.grouping import ranks_within, standings_within, top_within
+from components.ranking.grouping import competition_ranks, ranks_within, top_within
 
 ROWS = st.lists(
     st.tuples(
@@ -51,4 +51,4 @@ def test_standings_count_the_higher_ones_of_the_group(dtype, rows):
     higher = [sum(same == group and other > score for same, other in known) for group, score in known]
     group = np.array([group for group, _ in rows], dtype=np.int64)
     score = np.array([score for _, score in rows], dtype=dtype)
-    assert standings_within(group, score).tolist() == higher
+    assert competition_ranks(group, score).tolist() == higher

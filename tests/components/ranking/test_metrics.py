@@ -65,14 +65,14 @@ def test_equal_scores_keep_the_order_of_item_positions() -> None:
 
 
 def test_relevant_items_that_are_no_candidates_lower_the_ideal() -> None:
-    found = metrics.ndcg(lists_of([Request([2.0, 1.0], [1, 0], relevant=2)], k=10))
-    assert found[0] == pytest.approx(1 / (1 + 1 / math.log2(3)))
+    scores = metrics.ndcg(lists_of([Request([2.0, 1.0], [1, 0], relevant=2)], k=10))
+    assert scores[0] == pytest.approx(1 / (1 + 1 / math.log2(3)))
 
 
 def test_a_request_without_candidates_scores_zero_and_one_without_success_nothing() -> None:
-    found = metrics.ndcg(lists_of([Request([], [], 2), Request([1.0], [0], 0)], k=3))
-    assert found[0] == 0.0
-    assert math.isnan(found[1])
+    scores = metrics.ndcg(lists_of([Request([], [], 2), Request([1.0], [0], 0)], k=3))
+    assert scores[0] == 0.0
+    assert math.isnan(scores[1])
 
 
 def test_coverage_counts_distinct_items_of_the_lists() -> None:

@@ -23,8 +23,8 @@ def test_repeating_each_users_requests_does_not_narrow_the_interval() -> None:
 
 def test_a_user_weighs_as_many_requests_as_they_made() -> None:
     values, user = np.array([[0.0], [1.0], [1.0]]), np.array([0, 1, 1])
-    found = set(np.round(resampled_means(values, user, 200, seed=0)[:, 0], 6).tolist())
-    assert found == {0.0, round(2 / 3, 6), 1.0}
+    means = set(np.round(resampled_means(values, user, 200, seed=0)[:, 0], 6).tolist())
+    assert means == {0.0, round(2 / 3, 6), 1.0}
 
 
 def test_columns_share_their_draws_so_that_differences_are_paired() -> None:

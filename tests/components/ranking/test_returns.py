@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.ranking.candidates import assortment, generate_candidates
+from components.ranking.candidates import candidate_pool, generate_candidates
 from components.ranking.features import FEATURE_NAMES, ranking_features
 from components.ranking.rows import ItemRows, UserRows, item_rows, user_rows
 from components.shop.settings import Candidates
@@ -85,7 +85,7 @@ def test_an_item_with_returns_only_falls_fastest_and_is_not_trending() -> None:
     _, items = rows_at([*sold, *bought, *recalled], 100)
 
     trend = dict(zip(items.item_ids, items.columns["trend"], strict=True))
-    trending = items.item_ids[assortment(items, Candidates(trending=9)).best["trending"]]
+    trending = items.item_ids[candidate_pool(items, Candidates(trending=9)).best["trending"]]
 
     assert min(trend, key=trend.__getitem__) == "i8"
     assert set(trending) == {"i0", "i1", "i2", "i3"}

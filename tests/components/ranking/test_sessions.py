@@ -111,9 +111,9 @@ ACTS: dict[str, list[Act]] = {
 def test_a_session_moves_a_row_as_a_snapshot_would(shop: Shop, user: str, acts: list[Act]) -> None:
     extra = [event(LATE, user, item, kind, quantity=units) for item, kind, units in acts]
     true = one_of(user_rows(snapshot(extra)["user_features"], shop.items), user)
-    found = with_session(shop.row(user), shop.items, session_of(acts), micros(70))
-    allowed = {name for name in differing(found, true) if name.removeprefix("history_") in ESTIMATES}
-    assert differing(found, true) - OF_THE_ROW - allowed == set()
+    row = with_session(shop.row(user), shop.items, session_of(acts), micros(70))
+    allowed = {name for name in differing(row, true) if name.removeprefix("history_") in ESTIMATES}
+    assert differing(row, true) - OF_THE_ROW - allowed == set()
     bought = any(kind == "purchase" for _, kind, _ in acts)
     assert bought or not allowed, "browsing estimates nothing"
 
@@ -123,13 +123,13 @@ def test_estimates_are_near(shop: Shop) -> None:
     acts = ACTS["several of one category"]
     extra = [event(LATE, "u1", item, kind, quantity=units, price=4.0 * units) for item, kind, units in acts]
     true = one_of(user_rows(snapshot(extra)["user_features"], shop.items), "u1")
-    found = with_session(shop.row("u1"), shop.items, session_of(acts), micros(70))
+    row = with_session(shop.row("u1"), shop.items, session_of(acts), micros(70))
     for name in ("active_weeks", "active_weeks_56d"):
-        assert abs(found.columns[name] - true.columns[name]).max() <= 1
+        assert abs(row.columns[name] - true.columns[name]).max() <= 1
     for name in ("history_weeks", "history_weeks_56d", "category_weeks", "branded_category_weeks"):
-        assert abs(found.arrays[name].values - true.arrays[name].values).max() <= 1
+        assert abs(row.arrays[name].values - true.arrays[name].values).max() <= 1
     for name in ("category_gap", "branded_category_gap"):
-        np.testing.assert_allclose(found.arrays[name].values, true.arrays[name].values, rtol=0.05)
+        np.testing.assert_allclose(row.arrays[name].values, true.arrays[name].values, rtol=0.05)
 
 
 def test_what_has_no_row_is_passed_over(shop: Shop) -> None:
@@ -147,10 +147,10 @@ def test_the_row_itself_is_not_changed(shop: Shop) -> None:
 
 
 def test_browsing_counts_by_its_age(shop: Shop) -> None:
-    found = with_session(shop.row("new"), shop.items, session_of([("i02", "view", 1.0)], at=63), micros(70))
-    assert found.arrays["seen_days_since_last"].values.tolist() == [7]
-    assert found.arrays["seen_view_decay_7"].values.tolist() == [0.5]
-    assert found.columns["view_7d"].tolist() == [1]
+    row = with_session(shop.row("new"), shop.items, session_of([("i02", "view", 1.0)], at=63), micros(70))
+    assert row.arrays["seen_days_since_last"].values.tolist() == [7]
+    assert row.arrays["seen_view_decay_7"].values.tolist() == [0.5]
+    assert row.columns["view_7d"].tolist() == [1]
     older = with_session(shop.row("new"), shop.items, session_of([("i02", "view", 1.0)], at=62), micros(70))
     assert older.columns["view_7d"].tolist() == [0]
 

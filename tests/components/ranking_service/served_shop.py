@@ -30,7 +30,7 @@ from components.home.storage.locations import Location
 from components.materialize_features.catalogue import put_catalogue
 from components.materialize_features.packed_rows import advance_clock, leave_inventory, open_client, write_newest
 from components.ranking.baselines import BASELINE_NAMES
-from components.ranking.candidates import assortment
+from components.ranking.candidates import candidate_pool
 from components.ranking.features import FEATURE_NAMES
 from components.ranking_service.answering.answers import Answer, RankingQuery
 from components.ranking_service.answering.batching import answer_together
@@ -140,7 +140,7 @@ def recommender(shop: Stocked, sessions: Sessions | None = None) -> Iterator[Rec
     with open_client(shop.home, shop.features) as client:
         rows = OnlineRows(client)
         items = rows.items().rows
-        stock = assortment(items, Candidates(**shop.bundle.manifest.candidates))
+        stock = candidate_pool(items, Candidates(**shop.bundle.manifest.candidates))
         catalogue = read_catalogue(client, items, "run again")
         held = sessions or Sessions()
         yield Recommender(shop.bundle, load_ranker(shop.bundle), rows, stock, catalogue, held, lambda: shop.now)

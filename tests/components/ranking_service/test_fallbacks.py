@@ -10,7 +10,7 @@ import pytest
 
 from components.contracts.errors import StoreError
 from components.home.shop_note import ShopNote, write_shop_note
-from components.ranking.candidates import assortment
+from components.ranking.candidates import candidate_pool
 from components.ranking_service.answering import recommender as recommenders
 from components.ranking_service.answering.answers import Fallback, Filters
 from components.ranking_service.answering.recommender import Recommender
@@ -55,7 +55,7 @@ def test_a_stranger_is_shown_what_sells_and_what_they_look_at_comes_with_its_nei
     stranger = listed(asked, "nobody", 50)
     looking = listed(asked, "nobody", 50, viewed=["i03"])
     assert (stranger.fallback, looking.fallback) == (Fallback.UNKNOWN_USER, Fallback.SESSION_NEIGHBOURS)
-    items = asked.stock.items
+    items = asked.pool.items
     place = asked.positions["i03"]
     near = slice(*items.arrays["neighbour_item"].offsets[place : place + 2])
     codes = items.arrays["neighbour_item"].values[near]
@@ -103,13 +103,13 @@ def test_a_list_may_be_empty(asked: Recommender) -> None:
 
 def test_a_filter_that_no_candidate_passes_lists_what_sells_best_of_what_does(asked: Recommender) -> None:
     every = item_ids(listed(asked, "u1", 100))
-    asked.stock = assortment(
-        asked.stock.items, Candidates(**dict.fromkeys(Candidates.model_fields, 0) | {"history": 1})
+    asked.pool = candidate_pool(
+        asked.pool.items, Candidates(**dict.fromkeys(Candidates.model_fields, 0) | {"history": 1})
     )
     (own,) = item_ids(listed(asked, "u1", 100))
     others = [item for item in every if item != own]
     found = listed(asked, "u1", 3, exclude=[own])
-    sold = asked.stock.items.columns["purchases_decay_7"]
+    sold = asked.pool.items.columns["purchases_decay_7"]
     assert found.fallback is Fallback.EMPTY_CANDIDATES
     assert len(found.items) == 3
     assert set(item_ids(found)) <= set(others)
@@ -120,15 +120,15 @@ def test_what_is_left_out_takes_no_place_among_what_sells_best(shop: Stocked, mo
     monkeypatch.setattr(recommenders, "BEST_SELLERS", 2)
     held = Sessions()
     with recommender(shop, held) as found:
-        sold = found.stock.items.columns["purchases_decay_7"]
-        best = [str(item) for item in found.stock.items.item_ids[np.argsort(-sold, kind="stable")]][:5]
+        sold = found.pool.items.columns["purchases_decay_7"]
+        best = [str(item) for item in found.pool.items.item_ids[np.argsort(-sold, kind="stable")]][:5]
         none = Candidates(**dict.fromkeys(Candidates.model_fields, 0))
-        found.stock = assortment(found.stock.items, none)
+        found.pool = candidate_pool(found.pool.items, none)
         assert sorted(item_ids(listed(found, "u1"))) == sorted(best[:2])
         excluded = listed(found, "u1", exclude=best[:2])
         assert excluded.fallback is Fallback.EMPTY_CANDIDATES
         assert sorted(item_ids(excluded)) == sorted(best[2:4])
-        codes = found.stock.items.codes
+        codes = found.pool.items.codes
         bought = [SessionEvent("u1", int(codes[found.positions[item]]), "purchase", shop.now) for item in best[::2][:2]]
         held.add(bought, lambda _: None)
         assert sorted(item_ids(listed(found, "u1", exclude=best[1:2]))) == sorted(best[3:5])
@@ -169,28 +169,28 @@ def test_without_a_bundle_the_best_baseline_ranks(bare: Stocked, pointer: str | 
     if pointer is not None:
         pointing_at(bare, pointer)
     with serving(bare.home) as live:
-        found = caller_of(live).recommend("u1")
+        answer = caller_of(live).recommend("u1")
         stranger = caller_of(live).recommend("nobody")
         assert live.live is not None
         assert "champion" in live.live.trouble
-    assert (found["bundle"], found["fallback"]) == ("baseline:popularity", "no_bundle"), "the verdict's best"
+    assert (answer["bundle"], answer["fallback"]) == ("baseline:popularity", "no_bundle"), "the verdict's best"
     assert stranger["fallback"] == "no_bundle", "graver than an unknown user"
-    assert len(found["items"]) == bare.bundle.manifest.k
+    assert len(answer["items"]) == bare.bundle.manifest.k
 
 
 def test_without_any_bundle_a_rule_of_thumb_ranks(bare: Stocked) -> None:
     bare.home.models.unlink()
     with serving(bare.home) as live:
-        found = caller_of(live).recommend("u1", explain=True)
-    assert (found["bundle"], found["fallback"], len(found["items"])) == ("baseline:buy_it_again", "no_bundle", 10)
+        answer = caller_of(live).recommend("u1", explain=True)
+    assert (answer["bundle"], answer["fallback"], len(answer["items"])) == ("baseline:buy_it_again", "no_bundle", 10)
 
 
 def test_without_rows_there_is_nothing_to_rank_until_they_are_written(bare: Stocked) -> None:
     (bare.home.root / "online_url").unlink()
     with serving(bare.home) as live:
         service = caller_of(live)
-        found = service.recommend("u1")
-        assert (found["items"], found["fallback"], found["bundle"]) == ([], "store_unavailable", None)
+        answer = service.recommend("u1")
+        assert (answer["items"], answer["fallback"], answer["bundle"]) == ([], "store_unavailable", None)
         assert service.post("/v1/rank", json={"user_id": "u1", "items": ["i01"]}).json()["items"] == []
         ready = service.ask("GET", "/readyz")
         assert (ready.status_code, ready.headers["retry-after"]) == (503, "1")

@@ -108,11 +108,11 @@ def test_a_user_and_their_session_are_read_in_one_round_trip(shop: Stocked, serv
         items = rows.items().rows
         rows.read_user("u2", items)
         before = server.calls("mget")
-        found = rows.read_user("u7", items)
+        row = rows.read_user("u7", items)
     assert server.calls("mget") - before == 1
-    assert found.has_row
-    assert found.session is not None
-    assert found.session.found.all()
+    assert row.has_row
+    assert row.session is not None
+    assert row.session.found.all()
 
 
 def test_a_redis_that_is_killed_costs_the_history_until_it_is_back(

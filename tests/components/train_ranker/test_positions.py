@@ -24,22 +24,22 @@ def log(rows: int, sorted_by_appeal: float) -> tuple[np.ndarray, np.ndarray, np.
 def test_propensities_are_recovered_although_better_items_stand_higher() -> None:
     item, position, clicked = log(200_000, sorted_by_appeal=0.5)
     naive = np.array([clicked[position == place].mean() for place in range(1, 9)])
-    found = position_propensities(item, position, clicked)
-    np.testing.assert_allclose(found, EXAMINED, atol=0.05)
+    propensities = position_propensities(item, position, clicked)
+    np.testing.assert_allclose(propensities, EXAMINED, atol=0.05)
     assert np.abs(naive / naive[0] - EXAMINED).max() > 0.1
 
 
 def test_a_position_seen_a_few_times_stays_between_the_clip_and_one() -> None:
     item, position, clicked = log(2_000, sorted_by_appeal=0)
-    found = position_propensities(np.append(item, 0), np.append(position, 40), np.append(clicked, True))
-    assert found.shape == (40,)
-    assert found[0] == 1
-    assert ((found >= 0.1) & (found <= 1)).all()
+    propensities = position_propensities(np.append(item, 0), np.append(position, 40), np.append(clicked, True))
+    assert propensities.shape == (40,)
+    assert propensities[0] == 1
+    assert ((propensities >= 0.1) & (propensities <= 1)).all()
 
 
 def test_a_click_counts_by_the_inverse_of_its_propensity_and_an_outcome_once() -> None:
-    found = inverse_propensities(np.array([0, 1, 3]), np.array([1.0, 0.5, 0.25]))
-    assert found.tolist() == [1.0, 1.0, 4.0]
+    propensities = inverse_propensities(np.array([0, 1, 3]), np.array([1.0, 0.5, 0.25]))
+    assert propensities.tolist() == [1.0, 1.0, 4.0]
 
 
 def test_training_rows_with_positions_get_gains_and_weights(tmp_path: Path) -> None:

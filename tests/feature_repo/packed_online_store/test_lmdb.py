@@ -78,9 +78,9 @@ def test_threads_read_while_the_map_grows(tmp_path: Path) -> None:
 
     def read() -> None:
         while not done.wait(0.001):
-            found = backend.read([b"a"])
-            if found != [b"1"]:
-                wrong.append(found)
+            values = backend.read([b"a"])
+            if values != [b"1"]:
+                wrong.append(values)
 
     readers = [threading.Thread(target=read) for _ in range(3)]
     for reader in readers:

@@ -65,8 +65,8 @@ def test_a_writer_that_comes_between_two_batches_keeps_its_newer_rows(
         yield RowBatch([b"test:b", b"test:c"], [row(2, b"second"), row(2, b"second")])
 
     assert write(backend, batches(), 1, 2) == 1
-    found = backend.read([b"test:a", b"test:b", b"test:c"])
-    assert found == [row(1, b"first"), row(5, b"newer"), row(2, b"second")]
+    values = backend.read([b"test:a", b"test:b", b"test:c"])
+    assert values == [row(1, b"first"), row(5, b"newer"), row(2, b"second")]
 
 
 def test_a_writer_that_comes_between_looking_and_writing_is_noticed(

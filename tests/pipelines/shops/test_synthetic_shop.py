@@ -57,9 +57,9 @@ def quality(scores: Floats, bought: np.ndarray) -> float:
 def bought_in(history: History, shape: tuple[int, ...], week: int) -> np.ndarray:
     events = history.events
     chosen = (events.kind == PURCHASE) & (events.second // WEEK == week)
-    found = np.zeros(shape, dtype=np.int64)
-    found[events.user[chosen], events.item[chosen]] = 1
-    return found
+    matrix = np.zeros(shape, dtype=np.int64)
+    matrix[events.user[chosen], events.item[chosen]] = 1
+    return matrix
 
 
 def test_the_same_seed_gives_the_same_files(folder: Path, tmp_path: Path) -> None:
@@ -142,8 +142,8 @@ def test_some_customers_and_items_are_new_and_some_items_end(whole: tuple[World,
 def test_the_shop_file_maps_columns_that_the_files_have(folder: Path, shop: Shop) -> None:
     assert shop.items is not None
     assert shop.impressions is not None
-    found = set(pcsv.read_csv(folder / "items.csv").column_names)
-    assert {shop.items.item, shop.items.title, shop.items.valid_from, *shop.items.category} <= found
+    names = set(pcsv.read_csv(folder / "items.csv").column_names)
+    assert {shop.items.item, shop.items.title, shop.items.valid_from, *shop.items.category} <= names
     assert shop.rules.in_stock_only in shop.items.attributes
     columns = set(pq.read_schema(folder / "impressions.parquet").names)
     assert {shop.impressions.position, shop.impressions.propensity, shop.impressions.score} <= columns

@@ -10,8 +10,8 @@ from components.shop.settings import FileSource
 
 
 def listed(path: Path, kind: str = "csv") -> tuple[list[str], dict[str, str]]:
-    found = source_files("events.purchases", FileSource.model_validate({"kind": kind, "path": str(path)}))
-    return [file.key for file in found.data], found.left_out
+    files = source_files("events.purchases", FileSource.model_validate({"kind": kind, "path": str(path)}))
+    return [file.key for file in files.data], files.left_out
 
 
 def write(folder: Path, *names: str, content: str = "a,b\n") -> None:

@@ -146,8 +146,8 @@ def test_each_item_has_its_own_features_as_served(shop: ShopFolder) -> None:
 
     rows = {(row["request_id"], row["position"]): row for row in served(shop, "impressions")}
     for place in (1, 2):
-        found = np.array(rows["r1", place]["features"], np.float32)
-        assert np.array_equal(found, list_.features[place - 1], equal_nan=True)
+        values = np.array(rows["r1", place]["features"], np.float32)
+        assert np.array_equal(values, list_.features[place - 1], equal_nan=True)
         assert np.float32(rows["r1", place]["score"]) == list_.scores[place - 1]
         assert rows["r2", place]["features"] is None  # five numbers are no two rows
     assert (rows["r2", 1]["score"], rows["r2", 2]["score"]) == (None, 1.0)

@@ -94,9 +94,9 @@ def test_answers_are_made_in_order_and_the_loop_runs_between_rounds() -> None:
 def test_what_would_wait_for_too_long_is_shed_at_once() -> None:
     maker = Maker(0.001)
     queue = maker.queue(Limits(waiting_seconds=0.25), first_guess_seconds=0.1)
-    found = asyncio.run(outcomes(*(queue.answer(maker.answer(number)) for number in range(10))))
-    assert found[:4] == [0, 1, 2, 3], "one at once, three after a wait"
-    assert refusals(found[4:]) == [503] * 6
+    results = asyncio.run(outcomes(*(queue.answer(maker.answer(number)) for number in range(10))))
+    assert results[:4] == [0, 1, 2, 3], "one at once, three after a wait"
+    assert refusals(results[4:]) == [503] * 6
     assert (queue.shed, queue.pending) == (6, 0)
     assert queue.mean_seconds < 0.1
 
@@ -179,10 +179,10 @@ def test_a_caller_that_leaves_once_the_answer_is_made_is_counted_once() -> None:
         tasks = [asyncio.create_task(queue.answer(maker.answer(number))) for number in range(3)]
         loop = asyncio.get_running_loop()
         maker.on_finish = lambda number: loop.call_soon(tasks[2].cancel) if number == 1 else None
-        found = await outcomes(*tasks)
+        results = await outcomes(*tasks)
         assert maker.group_sizes == [1, 2]
-        assert found[:2] == [0, 1]
-        assert isinstance(found[2], asyncio.CancelledError)
+        assert results[:2] == [0, 1]
+        assert isinstance(results[2], asyncio.CancelledError)
         assert queue.pending == 0
 
     asyncio.run(too_late())
@@ -196,8 +196,8 @@ def test_callers_that_leave_the_queue_hold_up_nobody() -> None:
         await asyncio.sleep(0)
         for number in (2, 3):
             tasks[number].cancel()
-        found = await outcomes(*tasks)
-        assert [isinstance(one, asyncio.CancelledError) for one in found] == [False] * 2 + [True] * 2 + [False] * 2
+        results = await outcomes(*tasks)
+        assert [isinstance(one, asyncio.CancelledError) for one in results] == [False] * 2 + [True] * 2 + [False] * 2
         assert (maker.made, queue.pending) == ([0, 1, 4, 5], 0)
 
     asyncio.run(some_leave())
@@ -210,8 +210,8 @@ def test_an_answer_that_fails_fails_alone() -> None:
 
     maker = Maker(on_finish=fail)
     queue = maker.queue()
-    found = asyncio.run(outcomes(*(queue.answer(maker.answer(number)) for number in (2, 0, 1, 2, 3))))
-    assert [one for one in found if not isinstance(one, ValueError)] == [0, 1, 3]
+    results = asyncio.run(outcomes(*(queue.answer(maker.answer(number)) for number in (2, 0, 1, 2, 3))))
+    assert [one for one in results if not isinstance(one, ValueError)] == [0, 1, 3]
     assert (maker.group_sizes, queue.pending) == ([1, 4], 0)
 
 
@@ -229,8 +229,8 @@ def test_callers_are_shed_by_their_own_lines() -> None:
     queue = maker.queue(Limits(waiting_seconds=0.25), first_guess_seconds=0.01)
     much = [queue.answer(maker.answer(number), "much", cost=20) for number in range(5)]
     little = [queue.answer(maker.answer(number), "little") for number in range(5)]
-    found = asyncio.run(outcomes(*much, *little))
-    assert refusals(found) == [None] * 3 + [503] * 2 + [None] * 5
+    results = asyncio.run(outcomes(*much, *little))
+    assert refusals(results) == [None] * 3 + [503] * 2 + [None] * 5
 
 
 def test_a_crowd_of_callers_waits_for_no_longer_than_the_budget_either() -> None:

@@ -69,11 +69,11 @@ def test_every_user_is_the_one_of_the_newest_snapshot(built: tuple[Home, Feature
     expected, items = stored(built[1])
     with online(built) as rows:
         for place, user_id in enumerate(expected.user_ids.tolist()):
-            found = rows.read_user(user_id, items)
-            assert found.has_row
-            assert found.event_time == (built[1].as_of - EPOCH) // MICROSECOND
-            assert found.rows.user_ids.tolist() == [user_id]
-            same(found.rows, users_between(expected, place, place + 1))
+            row = rows.read_user(user_id, items)
+            assert row.has_row
+            assert row.event_time == (built[1].as_of - EPOCH) // MICROSECOND
+            assert row.rows.user_ids.tolist() == [user_id]
+            same(row.rows, users_between(expected, place, place + 1))
 
 
 def test_items_are_read_some_at_a_time(built: tuple[Home, FeatureSet], monkeypatch: pytest.MonkeyPatch) -> None:

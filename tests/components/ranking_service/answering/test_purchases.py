@@ -29,8 +29,8 @@ def customer(*history: tuple[int, float, float]) -> UserRows:
 
 
 def test_the_newest_come_first_then_what_is_bought_most() -> None:
-    found = purchases(customer((0, 1, 9.0), (1, 12, 2.256), (2, 20, 9.0)), ITEMS, CATALOGUE)
-    assert found == [
+    bought = purchases(customer((0, 1, 9.0), (1, 12, 2.256), (2, 20, 9.0)), ITEMS, CATALOGUE)
+    assert bought == [
         PastPurchase("beer", "Ale", "DRINKS / ALES", trips=12, days_since_last=2.26),
         PastPurchase("cola", "Cola, 2 L", None, trips=20, days_since_last=9.0),
         PastPurchase("apple", "Red apple", "FRUIT", trips=1, days_since_last=9.0),

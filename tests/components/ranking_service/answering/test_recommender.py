@@ -9,7 +9,7 @@ import pytest
 
 from components.bundles.batch import recommend_users
 from components.contracts.errors import StoreError
-from components.ranking.candidates import assortment
+from components.ranking.candidates import candidate_pool
 from components.ranking_service.answering import recommender as recommender_module
 from components.ranking_service.answering.answers import Fallback, Filters
 from components.ranking_service.answering.recommender import Recommender
@@ -43,10 +43,10 @@ def test_what_the_caller_excludes_makes_room_for_the_next(asked: Recommender) ->
 
 def test_what_is_out_of_stock_is_listed_only_where_the_rule_is_set_aside(asked: Recommender) -> None:
     every = item_ids(listed(asked, "u1", 4))
-    items, limits = asked.stock.items, asked.stock.limits
+    items, limits = asked.pool.items, asked.pool.limits
     in_stock = np.ones(len(items), dtype=np.float32)
     in_stock[asked.positions[every[0]]] = 0
-    asked.stock = assortment(replace(items, columns=items.columns | {"in_stock": in_stock}), limits)
+    asked.pool = candidate_pool(replace(items, columns=items.columns | {"in_stock": in_stock}), limits)
     assert every[0] not in item_ids(listed(asked, "u1", 100))
     assert item_ids(listed(asked, "u1", 4, filters=Filters(in_stock_only=False))) == every
 

@@ -153,50 +153,50 @@ def test_a_row_that_does_not_read_back_is_not_written_without_end(client: Packed
 
 
 def test_only_what_changed_is_written(client: PackedClient) -> None:
-    found = Sessions()
-    found.add([happened("ann")], nothing)
-    assert [found.write(client), found.write(client)] == [1, 0]
-    found.add([happened("ann", 2), happened("bob")], nothing)
-    assert found.write(client) == 2
+    sessions = Sessions()
+    sessions.add([happened("ann")], nothing)
+    assert [sessions.write(client), sessions.write(client)] == [1, 0]
+    sessions.add([happened("ann", 2), happened("bob")], nothing)
+    assert sessions.write(client) == 2
 
 
 def test_what_a_store_refuses_is_written_later(client: PackedClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise StoreError("full")
 
-    found = Sessions()
-    found.add([happened("ann")], nothing)
+    sessions = Sessions()
+    sessions.add([happened("ann")], nothing)
     with monkeypatch.context() as patch:
         patch.setattr(LmdbBackend, "write_newer", full)
         with pytest.raises(StoreError, match="full"):
-            found.write(client)
-        found.add([happened("bob")], nothing)
-    assert found.write(client) == 2
-    same(stored_sessions(client.read(session_view(), ["ann"]))[0], found.of("ann", None))
+            sessions.write(client)
+        sessions.add([happened("bob")], nothing)
+    assert sessions.write(client) == 2
+    same(stored_sessions(client.read(session_view(), ["ann"]))[0], sessions.of("ann", None))
 
 
 def test_a_user_keeps_so_many_events(client: PackedClient) -> None:
-    found = Sessions()
-    found.add([happened("ann", item) for item in range(MAX_EVENTS + 5)], nothing)
-    held = found.of("ann", None)
+    sessions = Sessions()
+    sessions.add([happened("ann", item) for item in range(MAX_EVENTS + 5)], nothing)
+    held = sessions.of("ann", None)
     assert held is not None
     assert held.codes.tolist() == list(range(5, MAX_EVENTS + 5))
 
 
 def test_so_many_users_are_kept_those_of_late() -> None:
-    found = Sessions(max_users=3)
+    sessions = Sessions(max_users=3)
     for user in ("a", "b", "c", "a", "d"):
-        found.add([happened(user)], nothing)
-    assert [user for user in "abcd" if found.of(user, None)] == ["a", "c", "d"]
-    assert (found.users, found.dropped) == (3, 1)
+        sessions.add([happened(user)], nothing)
+    assert [user for user in "abcd" if sessions.of(user, None)] == ["a", "c", "d"]
+    assert (sessions.users, sessions.dropped) == (3, 1)
 
 
 def test_a_forgotten_user_is_neither_kept_nor_written(client: PackedClient) -> None:
-    found = Sessions()
-    found.add([happened("ann"), happened("bob")], nothing)
-    found.forget("ann")
-    assert found.of("ann", None) is None
-    assert found.write(client) == 1
+    sessions = Sessions()
+    sessions.add([happened("ann"), happened("bob")], nothing)
+    sessions.forget("ann")
+    assert sessions.of("ann", None) is None
+    assert sessions.write(client) == 1
 
 
 def journal(*events: SessionEvent) -> dict[str, Session]:
@@ -227,13 +227,13 @@ def test_restored_events_count_once_however_far_they_had_come(client: PackedClie
         *(happened("bob", at=AT), happened("bob", item=2, at=AT + 1)),
         *(happened("cid", at=AT), happened("cid", at=AT)),  # of one batch: two
     )
-    found = Sessions()
+    sessions = Sessions()
     for _ in range(2):
-        found.restore(rows)
-        same(found.of("bob", None), before.of("bob", None))
-        assert [len(found.of(user, None) or ()) for user in ("ann", "bob", "cid")] == [1, 2, 2]
-    assert found.write(client) == 2, "the store has ann's already"
-    assert found.write(client) == 0
+        sessions.restore(rows)
+        same(sessions.of("bob", None), before.of("bob", None))
+        assert [len(sessions.of(user, None) or ()) for user in ("ann", "bob", "cid")] == [1, 2, 2]
+    assert sessions.write(client) == 2, "the store has ann's already"
+    assert sessions.write(client) == 0
 
 
 def test_a_restored_session_goes_on_from_what_the_store_has(client: PackedClient) -> None:
@@ -252,25 +252,25 @@ def test_a_restored_session_goes_on_from_what_the_store_has(client: PackedClient
 
 
 def test_events_of_the_journal_become_sessions_in_the_order_of_taking() -> None:
-    found = journal(
+    lines = journal(
         happened("bob", 2, "view"),
         happened("ann", 1, "click", at=AT + 5),
         happened("ann", 99),  # an item without a row
         happened("bob", 3, "purchase", at=AT - 5),
     )
-    assert list(found) == ["ann", "bob"], "who changed last comes last"
-    same(found["bob"], Session(np.array([2, 3], "i4"), ("view", "purchase"), np.array([AT, AT - 5]), np.ones(2, "f4")))
-    same(found["ann"], Session(np.array([1], "i4"), ("click",), np.array([AT + 5]), np.ones(1, "f4")))
+    assert list(lines) == ["ann", "bob"], "who changed last comes last"
+    same(lines["bob"], Session(np.array([2, 3], "i4"), ("view", "purchase"), np.array([AT, AT - 5]), np.ones(2, "f4")))
+    same(lines["ann"], Session(np.array([1], "i4"), ("click",), np.array([AT + 5]), np.ones(1, "f4")))
     assert len(journal(*[happened("ann")] * (MAX_EVENTS + 1))["ann"]) == MAX_EVENTS
     assert journal() == {}
 
 
 def test_of_more_users_than_may_be_held_the_last_are_restored() -> None:
-    found = Sessions(forgotten={"zoe"}, max_users=2)
-    found.add([happened("cid", 7)], nothing)
-    assert found.restore(journal(*(happened(user) for user in ("cid", "ann", "zoe", "bob")))) == 1
-    assert [user for user in ("ann", "bob", "cid", "zoe") if found.of(user, None)] == ["bob", "cid"]
-    assert found.dropped == 1
+    sessions = Sessions(forgotten={"zoe"}, max_users=2)
+    sessions.add([happened("cid", 7)], nothing)
+    assert sessions.restore(journal(*(happened(user) for user in ("cid", "ann", "zoe", "bob")))) == 1
+    assert [user for user in ("ann", "bob", "cid", "zoe") if sessions.of(user, None)] == ["bob", "cid"]
+    assert sessions.dropped == 1
 
 
 def test_many_users_are_compared_and_written_a_few_at_a_time(
@@ -278,18 +278,18 @@ def test_many_users_are_compared_and_written_a_few_at_a_time(
 ) -> None:
     monkeypatch.setattr(module, "COMPARED_AT_ONCE", 2)
     monkeypatch.setattr(module, "WRITTEN_AT_ONCE", 1)
-    found = Sessions()
-    found.restore(journal(*(happened(user) for user in "abc")))
-    found.add([happened("d"), happened("e")], nothing)
-    assert [found.write(client) for _ in range(4)] == [3, 2, 0, 0]
+    sessions = Sessions()
+    sessions.restore(journal(*(happened(user) for user in "abc")))
+    sessions.add([happened("d"), happened("e")], nothing)
+    assert [sessions.write(client) for _ in range(4)] == [3, 2, 0, 0]
     assert client.read(session_view(), list("abcde")).found.all()
 
 
 def test_a_batch_of_many_users_decodes_their_rows_once(client: PackedClient, monkeypatch: pytest.MonkeyPatch) -> None:
     users = [f"u{number}" for number in range(50)]
-    found = Sessions()
-    found.add([happened(user) for user in users], nothing)
-    found.write(client)
+    sessions = Sessions()
+    sessions.add([happened(user) for user in users], nothing)
+    sessions.write(client)
     decoded: list[int] = []
     read = PackedRows.text_lists
 

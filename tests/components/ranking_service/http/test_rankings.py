@@ -102,9 +102,9 @@ def test_so_many_of_a_category_at_most(client: Caller, limit: int) -> None:
 def test_only_what_some_sources_bring(client: Caller, asked: Recommender, sources: list[str]) -> None:
     user = asked.known_user("u1")
     assert user is not None
-    pairs = candidates_of(user, asked.stock)
+    pairs = candidates_of(user, asked.pool)
     bits = sum(1 << SOURCES.index(source) for source in sources)
-    brought = set(asked.stock.items.item_ids[pairs.item[(pairs.sources & bits) != 0]])
+    brought = set(asked.pool.items.item_ids[pairs.item[(pairs.sources & bits) != 0]])
     expected = [item for item in ids(client.recommend("u1", k=1000)) if item in brought]
     assert ids(client.recommend("u1", k=1000, filters={"sources": sources})) == expected
 

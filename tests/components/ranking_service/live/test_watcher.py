@@ -123,11 +123,11 @@ def test_titles_that_could_not_be_read_are_read_again(
         words = client.catalogue() or b""
         client.set_catalogue(b"damaged")
         with serving(shop.home) as live:
-            assert not now(live).catalogue.sections(now(live).champion.stock.allowed)
+            assert not now(live).catalogue.sections(now(live).champion.pool.allowed)
             assert caplog.text.count("ids stand for them") == 1
             client.set_catalogue(words)
             until(lambda: not now(live).catalogue.trouble)
-            assert now(live).catalogue.sections(now(live).champion.stock.allowed)
+            assert now(live).catalogue.sections(now(live).champion.pool.allowed)
             assert now(live).champion.catalogue is now(live).catalogue
             assert live.watcher.refused == 0
 
@@ -163,19 +163,19 @@ def test_answers_in_flight_are_finished(shop: Stocked, other: Bundle, live: Serv
     app.state.serving = live
 
     async def ask_while_it_moves() -> set[str]:
-        found: set[str] = set()
+        digests: set[str] = set()
 
         async def ask(client: httpx.AsyncClient) -> None:
             answered = await client.post("/v1/recommend", json={"user_id": "u1"})
             assert answered.status_code == 200
-            found.add(answered.json()["bundle"])
+            digests.add(answered.json()["bundle"])
 
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
             await ask(client)
             move_to(shop, other)
-            while other.digest not in found:
+            while other.digest not in digests:
                 await asyncio.gather(*(ask(client) for _ in range(5)))
-        return found
+        return digests
 
     assert asyncio.run(ask_while_it_moves()) == {shop.bundle.digest, other.digest}
 
@@ -200,9 +200,9 @@ def test_a_pointer_whose_moves_were_never_made_leaves_the_last_one_live(
     shop: Stocked, live: Serving, changes: dict[str, Any]
 ) -> None:
     pointer = shop.home.environments / "local.json"
-    found = json.loads(pointer.read_bytes())
-    found["moves"][0] |= changes
-    pointer.write_text(json.dumps(found))
+    document = json.loads(pointer.read_bytes())
+    document["moves"][0] |= changes
+    pointer.write_text(json.dumps(document))
     until(lambda: "champion" in now(live).trouble)
     assert "local.json: unreadable (move" in now(live).trouble["champion"]
     assert serves(live, shop.bundle.digest)
@@ -317,8 +317,8 @@ def test_item_rows_that_are_written_anew_are_seen_without_the_bundles_folder(sho
     put_online(shop.home, shop.features)
     until(lambda: now(live).champion is not before)
     after = now(live).champion
-    assert after.stock is not before.stock
-    assert after.stock.items.item_ids.tolist() == before.stock.items.item_ids.tolist()
+    assert after.pool is not before.pool
+    assert after.pool.items.item_ids.tolist() == before.pool.items.item_ids.tolist()
     assert after.bundle.digest == shop.bundle.digest
     assert caller_of(live).recommend("u1")["fallback"] is None
 

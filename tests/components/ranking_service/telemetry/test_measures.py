@@ -68,9 +68,9 @@ def test_fallbacks_are_counted_and_previews_are_not() -> None:
     preview = request_of(fallback="unknown_user")
     preview.is_counted = False
     measures.take(preview)
-    found = families(measures)
-    assert values(found["rankloop_fallbacks"]) == {("champion", "unknown_user"): 1}
-    assert values(found["rankloop_requests"]) == {("/v1/recommend", "200"): 2}
+    samples = families(measures)
+    assert values(samples["rankloop_fallbacks"]) == {("champion", "unknown_user"): 1}
+    assert values(samples["rankloop_requests"]) == {("/v1/recommend", "200"): 2}
 
 
 def test_a_bundle_that_answers_no_more_leaves_the_page() -> None:
@@ -89,18 +89,18 @@ def test_other_parts_show_their_numbers_and_one_that_fails_hides_no_other(caplog
     measures.readers.show(metrics.SESSIONS, lambda: 1 / 0)
     measures.readers.show(metrics.SESSIONS_DROPPED, lambda: 7)
     measures.readers.show(metrics.STORE_BREAKER, lambda: {("open",): 1.0, ("closed",): 0.0})
-    found = families(measures)
-    assert values(found["rankloop_item_rows_age_seconds"]) == {(): 12.5}
-    assert values(found["rankloop_feedback_sync_age_seconds"]) == {}
-    assert values(found["rankloop_sessions_dropped"]) == {(): 7}
-    assert values(found["rankloop_store_breaker"]) == {("open",): 1, ("closed",): 0}
-    assert "rankloop_sessions" not in found
+    samples = families(measures)
+    assert values(samples["rankloop_item_rows_age_seconds"]) == {(): 12.5}
+    assert values(samples["rankloop_feedback_sync_age_seconds"]) == {}
+    assert values(samples["rankloop_sessions_dropped"]) == {(): 7}
+    assert values(samples["rankloop_store_breaker"]) == {("open",): 1, ("closed",): 0}
+    assert "rankloop_sessions" not in samples
     assert "rankloop_sessions cannot be read" in caplog.text
 
 
 def test_the_process_shows_its_memory_and_its_garbage() -> None:
-    found = families(Measures())
-    assert {"process_resident_memory_bytes", "python_info", "python_gc_collections"} <= set(found)
+    samples = families(Measures())
+    assert {"process_resident_memory_bytes", "python_info", "python_gc_collections"} <= set(samples)
 
 
 def test_a_list_counts_once_as_clicked_with_its_best_position() -> None:
@@ -115,10 +115,10 @@ def test_a_list_counts_once_as_clicked_with_its_best_position() -> None:
     clicks.tell("purchase", "r3", "b")
     for nothing in (("view", "r2", "a"), ("click", "r2", "z"), ("click", "r9", "a"), ("click", None, "a")):
         clicks.tell(*nothing)
-    found = families(measures)
-    assert values(found["rankloop_lists_shown"]) == {("champion",): 2, ("baseline",): 1}
-    assert values(found["rankloop_lists_clicked"]) == {("champion",): 1, ("baseline",): 1}
-    assert values(found["rankloop_reciprocal_rank"]) == {("champion",): 0.5, ("baseline",): 0.5}
+    samples = families(measures)
+    assert values(samples["rankloop_lists_shown"]) == {("champion",): 2, ("baseline",): 1}
+    assert values(samples["rankloop_lists_clicked"]) == {("champion",): 1, ("baseline",): 1}
+    assert values(samples["rankloop_reciprocal_rank"]) == {("champion",): 0.5, ("baseline",): 0.5}
 
 
 def test_only_the_last_lists_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:

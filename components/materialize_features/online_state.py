@@ -1,4 +1,4 @@
-"""Whether the store holds what a run put there: every row of the newest snapshot, whole and no older."""
+"""Whether the online store holds what a run wrote: every row of the newest snapshot, complete and no older."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ ROWS_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Rows of a view that should stand online, and how many of them do."""
+class ViewRows:
+    """The rows of a view that should be online, and how many are."""
 
     expected: int
-    there: int
+    present: int
 
 
 def gap(home: Home, client: PackedClient, chosen: FeatureSet) -> str | None:
-    """Say how the store differs from what a run put there; None when it does not.
+    """Say how the store differs from what a run wrote; None when it does not.
 
     Raises:
         StoreError: the store cannot be reached.
@@ -44,20 +44,20 @@ def gap(home: Home, client: PackedClient, chosen: FeatureSet) -> str | None:
         return "the newest snapshot was never put there"
     if note.place != place:
         return f"the rows were put into {note.place}"
-    rows = {view: _standing(client, packed_view(chosen, view), chosen) for view in VIEWS}
-    unlike = _unlike(note.inventory, stored, client, chosen)
-    if unlike is None and all(one.there == one.expected for one in rows.values()):
+    rows = {view: _online_rows(client, packed_view(chosen, view), chosen) for view in VIEWS}
+    difference = _difference(note.inventory, stored, client, chosen)
+    if difference is None and all(one.present == one.expected for one in rows.values()):
         return None
-    return f"{unlike}; {_counted(rows)}" if unlike else _counted(rows)
+    return f"{difference}; {_counted(rows)}" if difference else _counted(rows)
 
 
-def _counted(rows: Mapping[str, Standing]) -> str:
-    said = [f"{one.there:,} of {one.expected:,} {view}" for view, one in rows.items()]
-    return f"{' and '.join(said)} are there"
+def _counted(rows: Mapping[str, ViewRows]) -> str:
+    counts = [f"{one.present:,} of {one.expected:,} {view}" for view, one in rows.items()]
+    return f"{' and '.join(counts)} are there"
 
 
-def _unlike(noted: Inventory, stored: Inventory | None, client: PackedClient, chosen: FeatureSet) -> str | None:
-    """Say what else than its rows is not as the run left it."""
+def _difference(noted: Inventory, stored: Inventory | None, client: PackedClient, chosen: FeatureSet) -> str | None:
+    """Say what differs beside the rows."""
     if stored is None:
         return "the mark of the run that wrote its rows is gone"
     if stored.token != noted.token:
@@ -68,10 +68,10 @@ def _unlike(noted: Inventory, stored: Inventory | None, client: PackedClient, ch
     return None
 
 
-def _standing(client: PackedClient, view: PackedView, chosen: FeatureSet) -> Standing:
+def _online_rows(client: PackedClient, view: PackedView, chosen: FeatureSet) -> ViewRows:
     ids = chosen.ids(view.name, chosen.days[-1])
-    there = sum(_newest_rows(client, view, chosen, part) for part in _parts(ids))
-    return Standing(len(ids), there)
+    present = sum(_newest_rows(client, view, chosen, part) for part in _parts(ids))
+    return ViewRows(len(ids), present)
 
 
 def _newest_rows(client: PackedClient, view: PackedView, chosen: FeatureSet, ids: pa.Array) -> int:
