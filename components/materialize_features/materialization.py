@@ -74,15 +74,14 @@ def put_rows(home: Home, chosen: FeatureSet, say: Callable[[str], None]) -> dict
         StoreError: rows read differ from rows written, or the store cannot be reached.
     """
     with open_client(home, chosen) as client:
-        is_missing = True
         try:
-            is_missing = gap(home, client, chosen) is not None
+            put_catalogue(home, client)
+            if gap(home, client, chosen) is None:
+                return {}
         except DamagedStoreError as error:
             say(f"replacing the store's file: {error}")
             client.backend.discard_damaged()
-        put_catalogue(home, client)
-        if not is_missing:
-            return {}
+            put_catalogue(home, client)
         say("writing rows online")
         reports = write_newest(client, chosen)
         leave_inventory(home, client, chosen)

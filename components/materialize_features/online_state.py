@@ -65,6 +65,8 @@ def _difference(noted: Inventory, stored: Inventory | None, client: PackedClient
     records = client.backend.read([client.namespace(view).catalog for view in VIEWS])
     if records != [packed_view(chosen, view).to_json() for view in VIEWS]:
         return "its records of the views are gone"
+    if client.catalogue() is None:
+        return "the words for its products are gone"
     return None
 
 

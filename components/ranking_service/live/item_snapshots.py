@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from components.contracts.errors import StoreError
+from components.contracts.errors import RankloopError, StoreError
 from components.home.layout import Home
 from components.home.tombstones import TombstoneView
 from components.ranking.candidates import CandidatePool, candidate_pool
@@ -90,7 +90,7 @@ class ItemSnapshots:
     def _read(self, revision: str, rows: OnlineRows) -> ItemSnapshot:
         counts = RowCounts(self._home, revision, self._forgotten, self._store.advice)
         items = rows.items()
-        with suppress(StoreError):
+        with suppress(RankloopError):  # they are counted again every few seconds
             counts.look(rows.client)
         rows.lacks_users = lambda: counts.is_short("user_features")
         return ItemSnapshot(rows, items, self._catalogue(rows, items), counts)

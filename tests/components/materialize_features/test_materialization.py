@@ -12,8 +12,10 @@ from components.lake.tables import open_table
 from components.materialize_features.catalogue import catalogue_of
 from components.materialize_features.materialization import materialize_features, put_rows
 from components.materialize_features.packed_rows import open_client, packed_view, write_newest
+from components.materialize_features.standing import gap
 from feature_repo.catalogue import unpack_catalogue
 from feature_repo.packed_online_store.clock import StoredClock
+from feature_repo.packed_online_store.keys import catalogue_key
 from feature_repo.project import PROJECT
 from tests.components.build_features.homes import home_of, quiet, small_shop
 from tests.components.bundles.drafts import ranker_draft, written
@@ -160,3 +162,7 @@ def test_the_words_of_products_are_online_and_written_again_where_they_changed(t
         client.set_catalogue(b"older words")
         assert not put_rows(home, chosen, say.append), "the rows are there"
         assert client.catalogue() == words
+        client.backend.delete([catalogue_key(PROJECT)])
+        assert str(gap(home, client, chosen)).startswith("the words for its products are gone; ")
+        assert not put_rows(home, chosen, say.append)
+        assert gap(home, client, chosen) is None
