@@ -11,8 +11,8 @@ from components.features.snapshots.sets import VIEWS, current_set, open_set
 from components.lake.tables import open_table
 from components.materialize_features.catalogue import catalogue_of
 from components.materialize_features.materialization import materialize_features, put_rows
+from components.materialize_features.online_state import gap
 from components.materialize_features.packed_rows import open_client, packed_view, write_newest
-from components.materialize_features.standing import gap
 from feature_repo.catalogue import unpack_catalogue
 from feature_repo.packed_online_store.clock import StoredClock
 from feature_repo.packed_online_store.keys import catalogue_key
