@@ -117,9 +117,9 @@ def _step_name(task: str) -> str:
 def _resources(name: str, folder: Path) -> list[Resource]:
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "pipeline.yaml"
-        (specification,) = compile_package(name, file)
-        pipeline = specification["pipelineInfo"]["name"]
-        version = f"{pipeline}-{_content_hash(specification)}"
+        specifications = compile_package(name, file)
+        pipeline = specifications[0]["pipelineInfo"]["name"]
+        version = f"{pipeline}-{_content_hash(specifications)}"
         options = KubernetesManifestOptions(
             pipeline_name=pipeline, pipeline_version_name=version, include_pipeline_manifest=True
         )
@@ -138,5 +138,6 @@ def _resource(name: str, folder: Path, document: dict[str, Any]) -> Resource:
     return Resource(folder / f"{name}-{part}.yaml", text)
 
 
-def _content_hash(specification: dict[str, Any]) -> str:
-    return hashlib.sha256(yaml.safe_dump(specification, sort_keys=True).encode()).hexdigest()[:12]
+def _content_hash(specifications: list[dict[str, Any]]) -> str:
+    """Digest the pipeline and, where it says how tasks run on Kubernetes, that too."""
+    return hashlib.sha256(yaml.safe_dump_all(specifications, sort_keys=True).encode()).hexdigest()[:12]

@@ -9,6 +9,7 @@ from components.home.runs.step import CONFIGURED, LATEST
 from components.ingest_events.component import ingest_events
 from components.validate_events.component import validate_events
 from components.write_report.component import write_report
+from pipelines.kubernetes import on_kubernetes
 
 
 @dsl.pipeline(name="monitoring", description="Drift of the newest data against the live bundle's reference.")
@@ -24,12 +25,10 @@ def monitoring(
     """Bring in what is new and compare it with the reference; run and report end however the steps end."""
     asked = {"as_of": as_of, "environment": environment, "window": window, "fingerprint": fingerprint}
     run = {"home": home, "run_id": run_id}
-    report = write_report(**run).set_caching_options(False)
+    report = on_kubernetes(write_report(**run))
     with dsl.ExitHandler(report, name="report however it ends"):
-        raw = ingest_events(**run, shop=shop, pipeline="monitoring", **asked).set_caching_options(False).outputs["raw"]
-        clean = validate_events(**run, raw=raw).set_caching_options(False).outputs["clean"]
-        features = build_features(**run, clean=clean).set_caching_options(False).outputs["features"]
-        built = build_training_set(**run, clean=clean, features=features).set_caching_options(False)
-        examples = built.outputs["examples"]
-        drift = detect_drift(**run, examples=examples)
-        drift.set_caching_options(False)
+        raw = on_kubernetes(ingest_events(**run, shop=shop, pipeline="monitoring", **asked)).outputs["raw"]
+        clean = on_kubernetes(validate_events(**run, raw=raw)).outputs["clean"]
+        features = on_kubernetes(build_features(**run, clean=clean)).outputs["features"]
+        built = on_kubernetes(build_training_set(**run, clean=clean, features=features))
+        on_kubernetes(detect_drift(**run, examples=built.outputs["examples"]))

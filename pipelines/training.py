@@ -14,6 +14,7 @@ from components.publish_bundle.component import publish_bundle
 from components.train_ranker.component import train_ranker
 from components.validate_events.component import validate_events
 from components.write_report.component import write_report
+from pipelines.kubernetes import on_kubernetes
 
 
 @dsl.pipeline(name="training", description="From a shop's events to a gated ranker.")
@@ -26,20 +27,17 @@ def training(
     """
     asked = {"as_of": as_of, "environment": environment, "window": CONFIGURED, "fingerprint": fingerprint}
     run = {"home": home, "run_id": run_id}
-    report = write_report(**run).set_caching_options(False)
+    report = on_kubernetes(write_report(**run))
     with dsl.ExitHandler(report, name="report however it ends"):
-        raw = ingest_events(**run, shop=shop, pipeline="training", **asked).set_caching_options(False).outputs["raw"]
-        clean = validate_events(**run, raw=raw).set_caching_options(False).outputs["clean"]
-        features = build_features(**run, clean=clean).set_caching_options(False).outputs["features"]
-        online = materialize_features(**run, features=features).set_caching_options(False)
-        built = build_training_set(**run, clean=clean, features=features).set_caching_options(False)
-        examples = built.outputs["examples"]
-        draft = train_ranker(**run, examples=examples).set_caching_options(False).outputs["bundle"]
-        judged = evaluate_ranker(**run, features=features, examples=examples, draft=draft)
-        evaluation = judged.set_caching_options(False).outputs["evaluation"]
-        published = publish_bundle(**run, features=features, draft=draft, evaluation=evaluation)
-        bundle = published.set_caching_options(False).outputs["bundle"]
-        promotion = propose_promotion(**run, evaluation=evaluation, bundle=bundle)
-        promotion.set_caching_options(False).after(online)
-        drift = detect_drift(**run, examples=examples)
-        drift.set_caching_options(False).after(promotion)
+        raw = on_kubernetes(ingest_events(**run, shop=shop, pipeline="training", **asked)).outputs["raw"]
+        clean = on_kubernetes(validate_events(**run, raw=raw)).outputs["clean"]
+        features = on_kubernetes(build_features(**run, clean=clean)).outputs["features"]
+        online = on_kubernetes(materialize_features(**run, features=features))
+        examples = on_kubernetes(build_training_set(**run, clean=clean, features=features)).outputs["examples"]
+        draft = on_kubernetes(train_ranker(**run, examples=examples)).outputs["bundle"]
+        judged = on_kubernetes(evaluate_ranker(**run, features=features, examples=examples, draft=draft))
+        evaluation = judged.outputs["evaluation"]
+        published = on_kubernetes(publish_bundle(**run, features=features, draft=draft, evaluation=evaluation))
+        bundle = published.outputs["bundle"]
+        promotion = on_kubernetes(propose_promotion(**run, evaluation=evaluation, bundle=bundle)).after(online)
+        on_kubernetes(detect_drift(**run, examples=examples)).after(promotion)

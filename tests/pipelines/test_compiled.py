@@ -3,6 +3,7 @@
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -38,7 +39,7 @@ def test_a_version_is_named_by_its_content_and_kept(resources: list[Resource]) -
 
 @pytest.mark.parametrize("name", PIPELINES)
 def test_the_order_of_steps_is_that_of_the_pipeline(tmp_path: Path, name: str) -> None:
-    (specification,) = compile_package(name, tmp_path / "pipeline.yaml")
+    specification, _ = compile_package(name, tmp_path / "pipeline.yaml")
     executors = specification["deploymentSpec"]["executors"]
     steps = steps_of(name)
     assert {executor.removeprefix("exec-").replace("-", "_") for executor in executors} == set(steps) <= set(WORDS)
@@ -51,19 +52,42 @@ def test_the_order_of_steps_is_that_of_the_pipeline(tmp_path: Path, name: str) -
 
 def test_every_step_is_one_image_by_digest_and_installs_nothing(tmp_path: Path) -> None:
     for name in PIPELINES:
-        (specification,) = compile_package(name, tmp_path / "pipeline.yaml")
+        specification, _ = compile_package(name, tmp_path / "pipeline.yaml")
         for executor in specification["deploymentSpec"]["executors"].values():
             assert "@sha256:" in executor["container"]["image"]
             assert "pip install" not in " ".join(executor["container"]["command"])
+
+
+def test_every_task_has_limits_a_deadline_and_a_user_and_is_tried_again(tmp_path: Path) -> None:
+    for name in PIPELINES:
+        specification, platform = compile_package(name, tmp_path / "pipeline.yaml")
+        executors = specification["deploymentSpec"]["executors"]
+        on_kubernetes = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+        assert set(executors) == set(on_kubernetes)
+        for name_, executor in executors.items():
+            resources = executor["container"]["resources"]
+            assert resources["resourceMemoryRequest"] == resources["resourceMemoryLimit"]
+            assert {"resourceCpuRequest", "resourceCpuLimit"} < set(resources)
+            described = on_kubernetes[name_]
+            assert described["securityContext"] == {"runAsUser": "10001", "runAsGroup": "0", "runAsNonRoot": True}
+            assert int(described["activeDeadlineSeconds"]) >= 1800
+            assert [mount["mountPath"] for mount in described["emptyDirMounts"]] == ["/tmp"]
+            assert {secret["secretName"] for secret in described["secretAsEnv"]} == {"rankloop"}
+        assert all(task["retryPolicy"]["maxRetryCount"] == 2 for task in tasks_of(specification))
+
+
+def tasks_of(specification: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the tasks of a compiled pipeline that are steps, not graphs of steps."""
+    dags = [specification["root"], *specification["components"].values()]
+    tasks = [task for each in dags for task in each.get("dag", {}).get("tasks", {}).values()]
+    return [task for task in tasks if "executorLabel" in specification["components"][task["componentRef"]["name"]]]
 
 
 def test_no_task_is_answered_from_kfps_cache(tmp_path: Path) -> None:
     """Each takes the run's id: an answer from the cache would be another run's."""
     for name in PIPELINES:
         specification = compile_package(name, tmp_path / f"{name}.yaml")[0]
-        dags = [specification["root"], *specification["components"].values()]
-        tasks = [task for each in dags for task in each.get("dag", {}).get("tasks", {}).values()]
-        steps = [task for task in tasks if "executorLabel" in specification["components"][task["componentRef"]["name"]]]
+        steps = tasks_of(specification)
         assert len(steps) > 5
         assert not any(task.get("cachingOptions", {}).get("enableCache") for task in steps)
 

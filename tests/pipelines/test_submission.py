@@ -108,7 +108,8 @@ def test_a_run_is_submitted_with_its_pipeline_and_parameters(kfp_host: FakeKfp) 
     assert outcome["kfp_run"] == "r1"
     assert outcome["url"] == f"{kfp_host.url}/#/runs/details/r1"
     (run,) = kfp_host.posted
-    assert run["pipeline_spec"]["pipelineInfo"]["name"] == "training"
+    assert run["pipeline_spec"]["pipeline_spec"]["pipelineInfo"]["name"] == "training"
+    assert "kubernetes" in run["pipeline_spec"]["platform_spec"]["platforms"]
     assert run["runtime_config"]["parameters"] == {
         "fingerprint": {"code": code_digest()},
         "shop": "/etc/rankloop/shop.toml",

@@ -1,0 +1,81 @@
+"""How the tasks of a pipeline run on Kubernetes: what each may use, as whom, what it is given, how often it is tried.
+
+This is the only place that decorates tasks; runs on a laptop take no notice of it. What kfp-kubernetes cannot say (a
+read-only root file system, priority, topology) is for the namespace to set.
+
+::
+
+    Secret rankloop         every key of ENVIRONMENT that is there becomes that variable: the store, the online store
+    ConfigMap rankloop      the same for what is no secret
+    ConfigMap rankloop-shop mounted at /etc/rankloop: the shop file
+    /tmp                    scratch of the pod: spilled queries, files on their way to the bucket, the cache
+"""
+
+from dataclasses import dataclass
+
+from kfp import kubernetes
+from kfp.dsl import PipelineTask
+
+NAME = "rankloop"
+SHOP_FOLDER = "/etc/rankloop"
+USER, GROUP = 10001, 0  # the images' own user; any other one of group 0 works too
+RETRIES, BACKOFF, BACKOFF_FACTOR, LONGEST_BACKOFF = 2, "30s", 2.0, "300s"
+SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "RANKLOOP_ONLINE_URL")
+VARIABLES = (
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+    "RANKLOOP_CACHE_BYTES",
+    "RANKLOOP_ENGINE_MEMORY",
+    "RANKLOOP_ENGINE_THREADS",
+    "RANKLOOP_LEASE_SECONDS",
+)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one pod may use: memory, processors (at least, at most), scratch on the node's disk, and minutes."""
+
+    memory: str
+    processors: tuple[str, str]
+    scratch: str
+    minutes: int
+
+
+LARGE = Resources("6Gi", ("1", "4"), "40Gi", 240)  # peaks on 1.5 million events: 2.0 to 3.0 GB, half of it the engine's
+MEDIUM = Resources("3Gi", ("500m", "4"), "20Gi", 120)  # 0.7 to 1.0 GB
+SMALL = Resources("2Gi", ("250m", "2"), "10Gi", 30)  # up to 0.6 GB
+RESOURCES = {
+    "ingest-events": MEDIUM,
+    "validate-events": MEDIUM,
+    "build-features": LARGE,
+    "materialize-features": MEDIUM,
+    "build-training-set": LARGE,
+    "train-ranker": MEDIUM,
+    "evaluate-ranker": LARGE,
+    "publish-bundle": SMALL,
+    "propose-promotion": SMALL,
+    "detect-drift": MEDIUM,
+    "write-report": SMALL,
+}
+
+
+def on_kubernetes(task: PipelineTask) -> PipelineTask:
+    """Say how a task runs on Kubernetes, and that KFP never answers it from its cache; return the task.
+
+    Every step may be tried again: what it has written is found, or written once more.
+
+    Raises:
+        KeyError: nobody has said yet what the step may use.
+    """
+    resources = RESOURCES[task.name]
+    task.set_caching_options(False)
+    task.set_memory_request(resources.memory).set_memory_limit(resources.memory)
+    task.set_cpu_request(resources.processors[0]).set_cpu_limit(resources.processors[1])
+    task.set_retry(RETRIES, BACKOFF, BACKOFF_FACTOR, LONGEST_BACKOFF)
+    kubernetes.set_timeout(task, resources.minutes * 60)
+    kubernetes.set_security_context(task, run_as_user=USER, run_as_group=GROUP, run_as_non_root=True)
+    kubernetes.use_secret_as_env(task, NAME, {name: name for name in SECRETS}, optional=True)
+    kubernetes.use_config_map_as_env(task, NAME, {name: name for name in VARIABLES}, optional=True)
+    kubernetes.use_config_map_as_volume(task, f"{NAME}-shop", SHOP_FOLDER, optional=True)
+    kubernetes.empty_dir_mount(task, "scratch", "/tmp", size_limit=resources.scratch)
+    return kubernetes.add_pod_label(task, "app.kubernetes.io/part-of", NAME)
