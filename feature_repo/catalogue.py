@@ -16,7 +16,7 @@ SIZE = "size"
 
 
 def is_size(attribute: str) -> bool:
-    """Say whether an attribute of a product is a size: it is called so, or ``…_size``."""
+    """Return whether an attribute of a product is a size: it is called so, or ``…_size``."""
     return attribute == SIZE or attribute.endswith(f"_{SIZE}")
 
 

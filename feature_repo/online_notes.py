@@ -1,4 +1,4 @@
-"""The home's note of what a run put online and where: a store without it was emptied, replaced or moved."""
+"""The home's note of the rows that a run wrote online, and where: without them, a store was emptied or replaced."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -25,7 +25,7 @@ def write_note(home: Home, revision: str, inventory: Inventory) -> None:
 
 
 def read_note(home: Home, revision: str) -> OnlineNote | None:
-    """Read what a run put online at a revision; None where no note of it can be read."""
+    """Read the note of the rows that a run wrote online at a revision; None where it cannot be read."""
     try:
         content = read_document(_place(home, revision)) or b""
         place, inventory = json.loads(content).get("place"), Inventory.read(content)

@@ -36,7 +36,7 @@ class SubmissionError(RankloopError):
 
 @dataclass(frozen=True)
 class Access:
-    """Where Kubeflow Pipelines is, and what shows it who asks; None leaves it to the client, as in a pod."""
+    """The address of Kubeflow Pipelines, and the credentials; None leaves both to the client, as in a pod."""
 
     host: str | None = None
     namespace: str | None = None

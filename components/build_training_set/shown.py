@@ -60,7 +60,7 @@ class ShownRequests:
 
 
 def shown_requests(log: ImpressionLog, limit: int, training: Training) -> ShownRequests:
-    """Read at most so many requests of the log, with what they showed."""
+    """Read at most ``limit`` requests of the log, with the items that they showed."""
     requests = log.sample(limit, training.seed)
     return ShownRequests(requests, log.rows(requests, feature_list(), len(FEATURE_NAMES)), log.found)
 

@@ -92,7 +92,7 @@ class PointerFiles:
         return _pointer(location, environment, _content(location))
 
     def has(self, environment: str) -> bool:
-        """Say whether an environment has a pointer.
+        """Return whether an environment has a pointer.
 
         Raises:
             PromotionError: its folder cannot be looked at.
@@ -127,7 +127,7 @@ class PointerFiles:
         return before
 
     def copies(self) -> list[Pointer]:
-        """Return what the copies that can be read say."""
+        """Return the content of the readable copies."""
         pointers = []
         for name in list_names(self.place):
             environment = name.removeprefix(".").removesuffix(f".json{COPY}")

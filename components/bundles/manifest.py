@@ -48,7 +48,7 @@ class Part:
 @closed
 @dataclass(frozen=True)
 class Manifest:
-    """What a bundle is and what it needs: equal manifests and equal files answer alike."""
+    """The content and the requirements of a bundle: equal manifests and equal files give equal answers."""
 
     kind: Literal["ranker", "baseline"]
     shop: str
@@ -66,7 +66,7 @@ class Manifest:
 
     @property
     def name(self) -> str:
-        """Return what people call it: ``ranker``, or the baseline's name."""
+        """Return the name to show: ``ranker``, or the baseline's name."""
         return self.baseline or self.kind
 
 

@@ -47,7 +47,7 @@ def promote(
 
 
 def rollback(home: Home, shop: str, environment: str, now: str, target: PointerTarget | None = None) -> PointerChange:
-    """Make an environment serve what it served before its last promotion.
+    """Make an environment serve the bundle that it served before its last promotion.
 
     Raises:
         PromotionError: there is nothing to go back to.
@@ -66,7 +66,7 @@ def rollback(home: Home, shop: str, environment: str, now: str, target: PointerT
 
 
 def named_bundle(home: Home, shop: str, name: str, environment: str = "local") -> Bundle:
-    """Open a bundle by what people call it: ``champion`` (promoted), ``challenger`` (published last) or a digest.
+    """Open a bundle by its name: ``champion`` (promoted), ``challenger`` (published last) or a digest.
 
     Raises:
         BundleError: there is no such bundle.

@@ -15,7 +15,7 @@ from components.home.disk.durable import write_durably
 
 
 class VerdictDocument(TypedDict, total=False):
-    """What is read of a verdict's JSON; all else of it is kept as it is."""
+    """The fields of a verdict that are read; all others are kept unchanged."""
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]  # a TypedDict holds keys, this is pydantic's way
 

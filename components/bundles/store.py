@@ -40,7 +40,7 @@ def bundles_of(models: Location, shop: str) -> Location:
 
 
 def bundle_place(models: Location, shop: str, digest: str) -> Location:
-    """Return where one bundle lies."""
+    """Return the location of one bundle."""
     return bundles_of(models, shop) / short(digest)
 
 
@@ -117,7 +117,7 @@ def _latest(store: Location) -> str:
 
 
 def _local(place: Location) -> Path:
-    """Return a bundle's folder on this machine: itself, or a copy of its objects with its sidecar as it is now."""
+    """Return a bundle's folder on this machine: itself, or a copy of its objects with the current sidecar."""
     folder = objects.local_folder(place)
     if not isinstance(place, Path):
         write_durably(folder / SIDECAR, read_document(place / SIDECAR) or b"")
@@ -126,7 +126,7 @@ def _local(place: Location) -> Path:
 
 @contextmanager
 def _staging(models: Location) -> Iterator[Path]:
-    """Yield a fresh folder, on the store's own disk if it has one; what a killed run left there is removed."""
+    """Yield an empty folder, on the store's own disk if it has one; remove what a killed run left."""
     if not isinstance(models, Path):
         with TemporaryDirectory(prefix="rankloop-bundle-") as scratch:
             staging = Path(scratch) / "bundle"
@@ -155,7 +155,7 @@ def _fill(staging: Path, draft: Bundle, sidecar: Sidecar) -> None:
 
 
 def _publish(staging: Path, place: Location) -> None:
-    """Give a finished folder its place; in a bucket the sidecar is no part of what never changes."""
+    """Publish a finished folder; in a bucket, the sidecar is apart from the objects that never change."""
     if isinstance(place, Path):
         move_folder_durably(staging, place)
         return

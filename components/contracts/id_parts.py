@@ -83,11 +83,11 @@ class IdPart:
         return patterns
 
     def is_in_id(self, cell: str | None) -> bool:
-        """Say whether a cell that holds one id holds this one as a part, or is it."""
+        """Return whether a cell that holds one id holds this one as a part, or is it."""
         return cell is not None and re.search(self.in_id(PYTHON), cell) is not None
 
     def is_counter(self, cell: str, owner: str | None) -> bool:
-        """Say whether a cell of a row names the row's own user, so that a short id beside it is none."""
+        """Return whether a cell of a row names the row's own user, so that a short id beside it is none."""
         return not self.is_telling and owner is not None and re.search(bounded(PYTHON, owner), cell) is not None
 
     def replaced_in_id(self, cell: str) -> str:

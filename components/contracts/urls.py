@@ -50,7 +50,7 @@ def without_users(message: str) -> str:
 
 
 def is_ambiguous(url: str) -> bool:
-    """Say whether a user or password holds a character that ends it early, so that another host would be called."""
+    """Return whether a user or password holds a character that ends it early, so that another host would be called."""
     try:
         return urlsplit(url).netloc.rpartition("@")[2] != urlsplit(public_url(url)).netloc
     except ValueError:  # brackets that are no IPv6 address

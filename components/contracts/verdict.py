@@ -1,4 +1,4 @@
-"""The gate's verdict, and the scores it rests on, as they travel between steps."""
+"""The gate's verdict and its scores, as steps pass them on."""
 
 import json
 from dataclasses import asdict, dataclass, field

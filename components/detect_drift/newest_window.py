@@ -98,7 +98,7 @@ def thresholds(drift: Drift) -> DriftThresholds:
 
 
 def _reference(home: Home, shop: str, environment: str, manifest: ExamplesManifest) -> Bundle:
-    """Return the live bundle, or the last one where nothing is live or what is live was made for other features."""
+    """Return the live bundle, or the last one if none is live or the live one was made for other features."""
     try:
         live = named_bundle(home, shop, "champion", environment)
         check_revision(live.manifest, manifest.feature_list, manifest.feature_revision)

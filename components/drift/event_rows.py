@@ -1,4 +1,4 @@
-"""The table ``data``: what the shop's events are, and which categories and brands their items belong to.
+"""The table ``data``: the shop's events, with the categories and brands of their items.
 
 ::
 

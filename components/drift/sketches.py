@@ -33,7 +33,7 @@ class TableSketch:
 
     @property
     def kinds(self) -> dict[str, ColumnKind]:
-        """Return the watched columns with their kinds: what a live window is sketched with."""
+        """Return the watched columns with their kinds, with which a live window is sketched."""
         return {name: sketch_kind(sketch) for name, sketch in self.columns.items()}
 
     @property
@@ -63,7 +63,7 @@ class Sketches:
     tables: Mapping[str, TableSketch]
 
     def merge(self, other: "Sketches") -> "Sketches":
-        """Return the sketches of both parts; a table that only one part has is taken as it is."""
+        """Return the sketches of both parts; a table of only one part is unchanged."""
         tables = dict(self.tables)
         for name, table in other.tables.items():
             tables[name] = tables[name].merge(table) if name in tables else table

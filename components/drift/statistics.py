@@ -33,7 +33,7 @@ def psi(reference: Counts, live: Counts) -> float:
 
 
 def psi_expectation(groups: int, n: float, m: float) -> float:
-    """Return the mean PSI of two samples of one population: the upward bias of a PSI of so many rows."""
+    """Return the mean PSI of two samples of one population: the upward bias of a PSI at these sample sizes."""
     return max(groups - 1, 0) * (1 / n + 1 / m)
 
 

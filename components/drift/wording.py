@@ -1,4 +1,4 @@
-"""Drift in words: short enough for an alert, with the numbers that it rests on."""
+"""Drift in words: short enough for an alert, with the numbers behind it."""
 
 from collections.abc import Mapping, Sequence
 

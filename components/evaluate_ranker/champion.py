@@ -1,4 +1,4 @@
-"""The champion: what is live now, if it can be judged fairly on these held-out requests."""
+"""The champion: the live bundle, if these held-out requests can judge it fairly."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,7 +28,7 @@ class Champion:
 
     @property
     def is_ranker(self) -> bool:
-        """Say whether a trained ranker may be live: what cannot be opened is taken for one."""
+        """Return whether a trained ranker may be live: what cannot be opened is taken for one."""
         return self.live is not None and (self.bundle is None or self.bundle.manifest.kind == "ranker")
 
     def without_ranker(self, why: str) -> "Champion":
@@ -37,7 +37,7 @@ class Champion:
 
 
 def find_champion(home: Home, shop: Shop, environment: str, manifest: ExamplesManifest) -> Champion:
-    """Open what the environment serves; set it aside, with the reason, when it cannot be compared."""
+    """Open the bundle that the environment serves; set it aside, with the reason, when it cannot be compared."""
     live = PointerFiles(home.environments).read(environment).bundle
     if live is None:
         return Champion()

@@ -51,7 +51,7 @@ def no_rival(names: Sequence[str]) -> Check:
 
 
 def check_champion(comparison: Comparison, gate: Gate, k: int) -> Check:
-    """Check that the challenger is not inferior to what stands as the champion."""
+    """Check that the challenger is not inferior to the champion."""
     allowed = -gate.champion_margin * comparison.reference
     passed = comparison.difference.low > allowed
     stood_in = f"{comparison.against}, which stands in for a champion as none can be compared"

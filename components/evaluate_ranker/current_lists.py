@@ -1,4 +1,4 @@
-"""A bundle's lists as they would be now: what is looked at where there are no held-out weeks to look at."""
+"""A bundle's lists as they would be now: they are checked where there are no held-out weeks."""
 
 import numpy as np
 import pyarrow.parquet as pq

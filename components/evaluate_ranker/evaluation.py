@@ -186,9 +186,9 @@ def _compared(
 
 
 def _judge_baseline(case: Case, say: Say) -> tuple[Verdict, dict[str, Any]]:
-    """With too little data for a model, a baseline goes live only where no trained ranker would make way for it.
+    """With too little data for a model, a baseline goes live only if it would not replace a trained ranker.
 
-    It has to show that it is a rule at all: purchases that it rests on, and lists that it orders.
+    It must show that it is a rule at all: it uses purchases, and it orders lists.
     """
     counted = count_purchases(case.shop, case.clean, case.versions, case.as_of)
     checks: tuple[Check, ...] = (_check_too_little(case), check_purchases(counted, case.shop, case.as_of))
@@ -210,7 +210,7 @@ def _judge_baseline(case: Case, say: Say) -> tuple[Verdict, dict[str, Any]]:
 
 
 def _check_too_little(case: Case) -> Check:
-    """Say why no model was trained, and whether a simple rule may take the place of what is live."""
+    """Say why no model was trained, and whether a simple rule may replace the live bundle."""
     why = case.bundle.sidecar.training.get("reason", "too little data for a model")
     champion, name = case.champion, case.bundle.manifest.name
     may_serve = not champion.is_ranker or champion.live == case.bundle.digest

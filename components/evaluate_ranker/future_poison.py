@@ -66,7 +66,7 @@ def probe_future(
 
 
 def poisoned(clean: Mapping[str, ir.Table], time: datetime, settings: FeatureSettings) -> dict[str, ir.Table]:
-    """Make absurd what was not known at a time; what the shop file says is known ahead stays."""
+    """Replace values that were not known at a time by absurd ones, except those known ahead by the shop file."""
     events, promotions = clean["events"], clean["promotions"]
     later = (events.event_time >= utc(time)) | (events.available_at > utc(time))
     other = events.item_id.max().as_scalar()

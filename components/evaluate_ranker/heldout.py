@@ -1,4 +1,4 @@
-"""The held-out requests as arrays: what every contender is judged on."""
+"""The held-out requests as arrays, on which all contenders are judged."""
 
 from dataclasses import dataclass
 from functools import cached_property

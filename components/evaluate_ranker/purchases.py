@@ -1,4 +1,4 @@
-"""What the shop's purchases can prove: a rule that rests on none of them deserves nothing, however new the shop is."""
+"""The evidence in the shop's purchases: a rule without purchases is not promoted, not even in a new shop."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

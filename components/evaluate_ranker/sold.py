@@ -1,4 +1,4 @@
-"""The sold catalogue: what coverage is measured against."""
+"""The sold catalogue, against which coverage is measured."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,1 +1,1 @@
-"""The arms of an environment: how they are declared, and what each brought."""
+"""The arms of an environment: their declaration, and the results of each."""

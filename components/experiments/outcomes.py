@@ -121,7 +121,7 @@ def _matches(places: Integers, events: Integers) -> tuple[Integers, Integers]:
 
 
 def _displayed(places: _Places, named: Integers, acknowledged: Integers, lists: int) -> Flags:
-    """Places that were seen: all of a list that nobody acknowledged, else those that its own events name."""
+    """Return the positions that were seen: all of a list without `shown` events, else those that the events name."""
     silent = np.ones(lists, dtype=bool)
     silent[acknowledged] = False
     seen = silent[places.row]

@@ -1,4 +1,4 @@
-"""What the service showed and what came back: kept while it serves, read by ingestion and experiments.
+"""Feedback: shown lists and events, kept by the service, read by ingestion and experiments.
 
 ::
 

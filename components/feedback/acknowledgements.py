@@ -48,7 +48,7 @@ class Note(Protocol):
         """Return where it lies."""
 
     def is_announced(self) -> bool:
-        """Say whether those who wait for this process find it."""
+        """Return whether the note is there for other processes to find."""
 
     def announce(self) -> None:
         """Make the note, or make it again.
@@ -65,7 +65,7 @@ class Note(Protocol):
         """
 
     def close(self) -> None:
-        """Take it away: nobody needs to wait for this process any more."""
+        """Remove the note, so no process waits for this one any more."""
 
 
 def _new_note(feedback: Location) -> Note:
@@ -82,7 +82,7 @@ class FileNote:
         self._file: int | None = None
 
     def is_announced(self) -> bool:
-        """Say whether the file still has its name."""
+        """Return whether the file still has its name."""
         return self._file is not None and leads_to(self.place, self._file)
 
     def announce(self) -> None:
@@ -119,18 +119,18 @@ class FileNote:
 
 
 class ObjectNote:
-    """An object that its process renews; one that was not renewed for long is of a process that is gone."""
+    """An object that its process renews; if it was not renewed for long, the process has ended."""
 
     def __init__(self, place: BucketPath) -> None:
         self.place = place
         self._renewed = -math.inf
 
     def is_announced(self) -> bool:
-        """Say whether the object was renewed lately."""
+        """Return whether the object was renewed lately."""
         return time.monotonic() - self._renewed < RENEW_SECONDS
 
     def announce(self) -> None:
-        """Renew the object with nothing in it: what it said is said again at once."""
+        """Replace the object by an empty one, whose content is announced again at once."""
         self.write(b"")
 
     def write(self, content: bytes) -> None:
@@ -150,7 +150,7 @@ class TombstoneAcknowledger:
         """Announce the process, then look at the tombstones again: in this order no forgetting is missed.
 
         Args:
-            tombstones: what everything in the process asks who was forgotten.
+            tombstones: the forgotten users, as all parts of the process see them.
         """
         self._note = _new_note(home.feedback)
         self._acknowledged: tuple[Stamp | None] | None = None
@@ -247,7 +247,7 @@ def _living_objects(folder: BucketPath) -> Iterator[BucketPath]:
 
 
 def _has_said(note: Path, said: bytes) -> bool | None:
-    """Say whether a process's note says something; None for a process that is gone, whose note goes too.
+    """Return whether a process's note says something; None for a process that is gone, whose note goes too.
 
     A process whose note cannot be read, such as another user's, counts as one that has not.
     """

@@ -2,7 +2,7 @@
 
 A line of the journal is blanked where it stands: whoever holds the segment appends on, its name and length stay, and
 readers pass over blank lines. An object of a bucket is put again. In lines of others a stand-in takes the place of the
-id where it is a part of theirs. The Delta table is rewritten while nobody moves lists into it.
+id where it is a part of theirs. The Delta table is rewritten while no compaction runs.
 """
 
 import os
@@ -62,7 +62,7 @@ def _counted(changed: dict[int, bytes]) -> Erased:
 
 
 def blank_lines(segment: Path, person: Person) -> Erased:
-    """Blank a user's lines in a segment, and a torn last line that may be theirs once nobody appends to it."""
+    """Blank the user's lines in a segment, and an incomplete last line, which may be theirs."""
     try:
         sealed, before = is_sealed(segment), segment.stat()
         content = segment.read_bytes()
@@ -76,7 +76,7 @@ def blank_lines(segment: Path, person: Person) -> Erased:
 
 
 def holds_part(segment: Path, person: Person) -> bool:
-    """Say whether a line of somebody else holds the user's id as a part."""
+    """Return whether a line of somebody else holds the user's id as a part."""
     return any(line.strip() for line in _changed_lines(segment.read_bytes(), person, torn=False).values())
 
 
@@ -97,7 +97,7 @@ def _changed_lines(content: bytes, person: Person, torn: bool) -> dict[int, byte
 
 
 def _without(line: bytes, person: Person) -> bytes:
-    """Return a line without the user: nothing of one that is theirs, and what is cut off may be."""
+    """Return a line without the user: empty if it is theirs, or incomplete."""
     try:
         row: dict[str, Any] = orjson.loads(line)
         user_id = row.get(USER_ID)

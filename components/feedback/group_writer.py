@@ -1,4 +1,4 @@
-"""The writing thread of a sink: what is queued is written as a group, and one sync or put answers for all of it.
+"""The writing thread of a sink: it writes the queue as a group, and one sync or put acknowledges the whole group.
 
 ::
 
@@ -76,14 +76,14 @@ class LineWriter(Protocol):
 
 
 class ListLine(NamedTuple):
-    """A list of a user, as it is written."""
+    """A stored list of a user."""
 
     user_id: str
     line: bytes
 
 
 class EventLine(NamedTuple):
-    """An event of a user, as it is written."""
+    """A stored event of a user."""
 
     event_id: str
     user_id: str
@@ -177,7 +177,7 @@ class GroupWriter:
         return batch.done
 
     def _queue(self, batch: Batch) -> None:
-        """Add a batch to those that wait; the thread wakes for the first of them, and when they are enough."""
+        """Add a batch to the queue; the thread wakes for the first one, and when the queue is long enough."""
         self._waiting_events += len(batch.events)
         self._waiting_bytes += batch.size
         self._batches.append(batch)
@@ -210,7 +210,7 @@ class GroupWriter:
     def drained(self) -> "Future[None]":
         """Return a future that ends once all that was being written when it was asked for is written, or refused.
 
-        What begins to be written afterwards asks again who was forgotten.
+        Later writes read the tombstones again.
         """
         done: Future[None] = Future()
         self._draining.append(done)
@@ -224,7 +224,7 @@ class GroupWriter:
                 self._draining.popleft().set_result(None)
 
     def _do(self, what: str, duty: Callable[[], None]) -> bool:
-        """Do what is done again and again, and say whether it went well; nothing that goes wrong ends the thread."""
+        """Do one round, and return whether it succeeded; an error never ends the thread."""
         try:
             duty()
         except REFUSALS:  # which are logged where they are met
@@ -256,7 +256,7 @@ class GroupWriter:
             writer.tend()
 
     def _write_lists(self) -> None:
-        """Write a piece of what waits; the next is due at once if there may be more."""
+        """Write one batch of the queue; the next is due at once if more may wait."""
         self._next_write = time.monotonic() + self._limits.retry_seconds  # if this one fails
         size = self._hold_piece()
         lines = [line for user_id, line in self._held if user_id not in self._forgotten]
@@ -321,7 +321,7 @@ class GroupWriter:
             batch.done.set_result(answer)
 
     def _answer(self, batch: Batch, fresh: dict[str, bytes]) -> IngestResult:
-        """Add the events of a batch that nobody knows yet to ``fresh``, and count them."""
+        """Add the new events of a batch to ``fresh``, and count them."""
         mine, let_go = set(), 0
         for event_id, user_id, line in batch.events:
             if user_id in self._forgotten:

@@ -26,7 +26,7 @@ Read = TypeVar("Read")
 
 
 def has_feedback(home: Home) -> bool:
-    """Say whether anything may have been logged in a home.
+    """Return whether anything may have been logged in a home.
 
     Raises:
         OSError, ConfigurationError, StorageError: it cannot be looked at.
@@ -150,7 +150,7 @@ def _done_since(rows: pa.Table, since: datetime) -> pa.Table:
 
 
 def _ended_before(segment: Segment, moment: datetime) -> bool:
-    """Say whether all events of a segment were taken before a moment: no event happens after it was taken."""
+    """Return whether all events of a segment were taken before a moment: no event happens after it was taken."""
     last = read_events(segment.last_line() + LINE_END, ["event_time", "taken_at"])
     if not len(last):  # empty, or erased: reading it will tell
         return False
@@ -158,7 +158,7 @@ def _ended_before(segment: Segment, moment: datetime) -> bool:
 
 
 def end_of_events(home: Home) -> tuple[str, int, int] | None:
-    """Return what changes whenever an event is logged, and not when old ones go; None if there is none.
+    """Return a value that changes when an event is logged, and not when old ones are removed; None without events.
 
     The newest segment by name and its size, and the last time of change of any: by these alone, a machine's clock that
     was set back would hide what came after.

@@ -1,4 +1,4 @@
-"""A bounded memory of ids: at least the last so many are known, at most twice as many are kept."""
+"""A bounded memory of ids: it knows at least the last N ids, and keeps at most twice as many."""
 
 from collections.abc import Callable, Iterable
 

@@ -88,7 +88,7 @@ def read_lists(lines: bytes) -> pa.Table:
 
 
 def read_events(lines: bytes, columns: Sequence[str] = SERVED_EVENTS.names) -> pa.Table:
-    """Read whole lines of events, as those columns of ``SERVED_EVENTS``; one that is not whole JSON is passed over."""
+    """Read complete lines of events, as columns of ``SERVED_EVENTS``; skip lines that are not complete JSON."""
     return _read(lines, pa.schema([SERVED_EVENTS.field(name) for name in columns]))
 
 

@@ -57,7 +57,7 @@ def journal_sink(
 
 
 def journal_writer(layout: FeedbackLayout[Path], limits: WritingLimits, forgotten: Container[str] = ()) -> GroupWriter:
-    """Begin to write segments of a folder, each for so many bytes or seconds."""
+    """Begin to write segments of a folder, each up to a number of bytes or seconds."""
     return GroupWriter(
         SegmentWriter(layout.lists, limits.segment_bytes, limits.lists_seconds),
         SegmentWriter(layout.events, limits.segment_bytes, limits.events_seconds),
@@ -70,7 +70,7 @@ def journal_writer(layout: FeedbackLayout[Path], limits: WritingLimits, forgotte
 def bucket_sink(
     feedback: BucketPath, limits: WritingLimits = BUCKET_LIMITS, forgotten: Container[str] = ()
 ) -> "SegmentSink":
-    """Open a sink that seals what has come together into an object of the bucket; runs move its lists to the table."""
+    """Open a sink that seals groups of lines into objects of the bucket; runs move the lists to the table."""
     layout = FeedbackLayout(feedback)
     writer = GroupWriter(
         ObjectSegmentWriter(layout.lists),
@@ -109,7 +109,7 @@ class SegmentSink:
         return self.writer.show(ListLine(served.user_id, list_line(served)))
 
     async def take(self, events: Sequence[ServedEvent]) -> IngestResult:
-        """Keep events, all or none, and return once they are; an event whose id is known is not kept again.
+        """Keep events, all or none, and return once they are durable; an event with a known id is not kept again.
 
         Raises:
             EventsRefusedError: they could not be kept; the caller sends them again.

@@ -12,7 +12,7 @@ READERS = 16  # objects that are fetched at once
 
 
 class Segment(Protocol):
-    """One segment; one that is gone has no lines and is sealed."""
+    """One segment; a missing one has no lines and is sealed."""
 
     @property
     def name(self) -> str:
@@ -31,7 +31,7 @@ class Segment(Protocol):
         """Return a time that rises whenever its file or object is written, in nanoseconds since 1970."""
 
     def is_sealed(self) -> bool:
-        """Say whether nothing is written to it any more."""
+        """Return whether nothing is written to it any more."""
 
     def lines(self) -> bytes:
         """Return its whole lines."""

@@ -23,7 +23,7 @@ class EventsRefusedError(StoreError):
 
 @dataclass(frozen=True)
 class IngestResult:
-    """What came of a batch of events that is kept; those of forgotten users are accepted and let go."""
+    """The result of keeping a batch of events; events of forgotten users are accepted and dropped."""
 
     accepted: int
     repeated: int
@@ -52,7 +52,7 @@ class FeedbackSink(Protocol):
         """Keep a list without waiting; False if it was dropped, for too many wait to be written."""
 
     async def take(self, events: Sequence[ServedEvent]) -> IngestResult:
-        """Keep events, all or none, and return once they are; an event whose id is known is not kept again.
+        """Keep events, all or none, and return once they are durable; an event with a known id is not kept again.
 
         Raises:
             EventsRefusedError: they could not be kept; the caller sends them again.
@@ -61,7 +61,7 @@ class FeedbackSink(Protocol):
     def drained(self) -> "Future[None]":
         """Return a future that ends once all that was being written when it was asked for is kept, or refused.
 
-        What begins to be written afterwards asks again who was forgotten.
+        Later writes read the tombstones again.
         """
 
     @property

@@ -30,7 +30,7 @@ class EngineSettings:
 
 
 class Tables(Protocol):
-    """Evaluates Ibis expressions, in UTC, and keeps those that are used again."""
+    """Evaluates Ibis expressions, in UTC, and stores those that are used again."""
 
     def store(self, name: str, table: ir.Table) -> ir.Table:
         """Evaluate a table once and keep it under a name, replacing what the name held."""
@@ -97,7 +97,7 @@ def open_workspace(settings: EngineSettings = EngineSettings()) -> Iterator[Work
 
 @contextmanager
 def default_engine() -> Iterator[None]:
-    """Have what uses Ibis's default backend, as Feast does, use an engine that keeps to the same rules."""
+    """Make this engine Ibis's default backend, which Feast uses, with the same bounds."""
     from components.lake.duckdb_workspace import open_duckdb
 
     with open_duckdb(EngineSettings(small_memory())) as workspace:

@@ -50,7 +50,7 @@ Fits = Callable[[Notes], bool]
 
 
 def erase_rows(uri: Location, person: Person, again: bool = False, accepted: Fits | None = None) -> Erased:
-    """Erase a user from a table and everything that lies in its folder; nothing is done where they are not.
+    """Erase a user from a table and from all files of its folder; do nothing if they are not there.
 
     Args:
         again: an earlier erasure here may have been cut off: repeat every step.
@@ -65,7 +65,7 @@ def erase_rows(uri: Location, person: Person, again: bool = False, accepted: Fit
 
 
 def _is_held(file: Location, person: Person) -> bool:
-    """Say whether a file of a table's folder holds anything of the user."""
+    """Return whether a file of a table's folder holds anything of the user."""
     with uncached_file(file) as path:
         return holds_user(path, person) or holds_part(path, person)
 
@@ -78,7 +78,7 @@ def holds_user(path: Path, person: Person) -> bool:
 
 
 def holds_part(path: Path, person: Person) -> bool:
-    """Say whether a file of a table's folder holds the user's id as a part of other rows' cells."""
+    """Return whether a file of a table's folder holds the user's id as a part of other rows' cells."""
     if path.parent.name == LOG:
         bounds = (str(statistics.get(key) or "") for statistics in _statistics(path) for key in ID_KEYS)
         return any(person.part.is_in_id(bound) for bound in bounds)
@@ -181,7 +181,7 @@ def _forget_history(uri: Location, first: int) -> int:
 
 
 def _stays(name: str, first: int) -> bool:
-    """Say whether a file is an entry of the log that is needed from a version on."""
+    """Return whether a file is an entry of the log that is needed from a version on."""
     folder, _, entry = name.partition("/")
     number, _, kind = entry.partition(".")
     whole = number.isdigit() and int(number) >= first and kind in ("json", "checkpoint.parquet")

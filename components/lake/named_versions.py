@@ -14,7 +14,7 @@ UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError)
 
 
 def named_versions(home: Home) -> dict[Location, set[int]]:
-    """Return the versions that are named, by table; a run names them for as long as its folder stands.
+    """Return the versions that documents name, by table; a run names them as long as its folder exists.
 
     Raises:
         UNREADABLE: a document that may name versions cannot be read, or is none.

@@ -74,5 +74,5 @@ def unreadable_number(cell: str, what: str) -> str:
 
 
 def number_hint(cells: Iterable[str]) -> str | None:
-    """Say what would read the first of some cells that no number could be read from; None if nothing would."""
+    """Say which setting would read the first of some cells that are no numbers; None if none would."""
     return next((hint for cell in cells for pattern, hint in OTHER_SIGNS if re.fullmatch(pattern, cell.strip())), None)

@@ -39,7 +39,7 @@ def engine_memory() -> int:
 
 
 def check_settings() -> None:
-    """Check what the environment says of engines, so that a wrong value ends a run before its first step.
+    """Check the engine's variables, so that a wrong value ends a run before its first step.
 
     Raises:
         ConfigurationError: a variable holds no size, or no number of threads.

@@ -86,7 +86,7 @@ def read_notes(uri: Location, version: int | None = None) -> Notes:
 
 
 def noted_commits(uri: Location) -> Iterator[tuple[int, Notes]]:
-    """Yield the versions of a table whose own commits carry notes, with these, from the newest on."""
+    """Yield the versions of a table whose commits have notes, with the notes, newest first."""
     newest = table_version(uri)
     for number in range(-1 if newest is None else newest, -1, -1):
         notes = _commit_notes(uri / LOG / f"{number:020}.json")
@@ -121,7 +121,7 @@ def append_rows(uri: Location, rows: Rows, notes: Notes) -> int:
 
 
 def replace_rows(uri: Location, rows: Rows, notes: Notes, where: str | None = None) -> int:
-    """Replace all rows, or those of a predicate that the new rows fulfil too, in one commit; return the new version."""
+    """Replace all rows, or those of a predicate that the new rows fulfil, in one commit; return the new version."""
     return _write(uri, rows, notes, mode="overwrite", predicate=where)
 
 

@@ -1,4 +1,4 @@
-"""Upkeep of Delta tables: small files become large ones, and versions that nobody names are let go."""
+"""Upkeep of Delta tables: small files become large ones, and versions without a reference are deleted."""
 
 import sys
 from collections.abc import Collection
@@ -14,7 +14,7 @@ from components.home.storage.locations import Location
 from components.lake.named_versions import UNREADABLE, named_versions
 from components.lake.tables import KEEP_HISTORY, LOG, Notes, note_properties, open_table, read_notes
 
-SMALL_FILES = 16  # compaction waits for so many files
+SMALL_FILES = 16  # compaction starts at this number of files
 TARGET_BYTES = 256 * 2**20
 RETENTION_HOURS = 24 * 7
 LAST_VACUUM = ".last_vacuum"
@@ -40,7 +40,7 @@ def compact_table(uri: Location, small_files: int = SMALL_FILES) -> bool:
 def tidy_tables(home: Home, folder: Location, retention_hours: int = RETENTION_HOURS) -> None:
     """Merge the small files of the tables directly below a folder of a home, and now and then let go of old versions.
 
-    What nobody names goes once in a retention. Never fails: what could not be done this time is done another time.
+    Versions without a reference are deleted once in a retention. Never fails: a later call does the rest.
     """
     try:
         tables = [folder / name for name in list_names(folder) if list_names(folder / name / LOG)]
@@ -56,7 +56,7 @@ def tidy_tables(home: Home, folder: Location, retention_hours: int = RETENTION_H
 
 
 def _is_time(last: Location, hours: int) -> bool:
-    """Say whether so many hours have passed since the moment in a document; one that has none begins the time."""
+    """Return whether a number of hours has passed since the moment in a document; without one, the time begins now."""
     try:
         moment = datetime.fromisoformat((read_document(last) or b"").decode())
     except ValueError:

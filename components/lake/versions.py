@@ -16,7 +16,7 @@ def noted_version(uri: Location, fits: Callable[[Notes], bool]) -> int | None:
 
 
 def restore_version(uri: Location, version: int) -> None:
-    """Make a table what it was at a version; the versions since then stay readable.
+    """Restore a table's version; later versions stay readable.
 
     Raises:
         SourceError: files of that version are gone, or nothing can be written.

@@ -38,7 +38,7 @@ class ClockChange:
 
     @property
     def ambiguous(self) -> bool:
-        """Say whether the times between happen twice; otherwise they never do."""
+        """Return whether the times between happen twice; otherwise they never do."""
         return self.after < self.before
 
 

@@ -66,7 +66,7 @@ def go_back(home: Home, chosen: FeatureSet, say: Callable[[str], None]) -> None:
 
 
 def put_rows(home: Home, chosen: FeatureSet, say: Callable[[str], None]) -> dict[str, WriteReport]:
-    """Write a set's newest rows, unless all of them stand online already; nothing is reported then.
+    """Write a set's newest rows, unless all of them are online already; then report nothing.
 
     The words of the catalogue come before them: a service reads both again when it sees that rows were written.
 

@@ -45,7 +45,7 @@ def customer_examples(
 
 
 def _typical_users(features: FeatureSet) -> list[str]:
-    """Return ids of the customers at the places ``SHOPPERS``, in the order of all ids; none when nobody is known."""
+    """Return ids of the customers at the places ``SHOPPERS``, in the order of all ids; none without users."""
     users = pq.read_table(features.newest("user_features"), columns=["user_id", "trips"], partitioning=None)
     trips = np.nan_to_num(users["trips"].to_numpy())
     order = np.argsort(trips, kind="stable")  # the rows are sorted by id

@@ -75,7 +75,7 @@ def _agreed_verdict(shop: Shop, bundle: Bundle, evaluation: Handle) -> Verdict:
 
 
 def _model_card(bundle: Bundle, examples: tuple[CustomerExample, ...]) -> PublicationFacts:
-    """Return what the report tells of a published bundle; the training facts are those of the draft."""
+    """Return the facts of a published bundle for the report; the training facts are those of the draft."""
     known = asdict(bundle.sidecar)
     verdict = known.pop("verdict")
     return PublicationFacts(

@@ -20,7 +20,7 @@ NOWHERE = -1
 class PairColumns:
     """Columns of pairs, each found when it is first asked for. All are float32 [pairs]; NaN is missing.
 
-    A column may be handed out several times: nobody changes one.
+    Callers share columns, so no caller may change one.
     """
 
     def __init__(self, users: UserRows, items: ItemRows, pairs: Pairs) -> None:

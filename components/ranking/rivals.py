@@ -1,7 +1,7 @@
 """Which simple rules a ranker must beat: buy-it-again is a family, and its best on earlier weeks stands for it.
 
 A shop whose customers come back slowly is served best by plain counts, one whose habits change by decayed ones. The
-choice rests on weeks before those that judge, so that these weigh every contender alike.
+choice uses weeks before the held-out weeks, so the held-out weeks treat all contenders equally.
 """
 
 from collections.abc import Iterable, Sequence

@@ -51,7 +51,7 @@ class Session:
         return self.where(self.at >= moment)
 
     def newest(self, limit: int) -> "Session":
-        """Return the so many events that were taken last."""
+        """Return the last ``limit`` events."""
         return Session(self.codes[-limit:], self.kinds[-limit:], self.at[-limit:], self.units[-limit:])
 
     def of_kinds(self, kinds: tuple[str, ...]) -> "Session":
@@ -149,7 +149,7 @@ def _seen(arrays: Mapping[str, Ragged], items: ItemRows, browsed: Session, now: 
 
 
 def _one_trip_more(columns: Mapping[str, Floats], items: int) -> dict[str, Floats]:
-    """Return a user's scalars after a trip of so many distinct items."""
+    """Return a user's scalars after a trip with a number of distinct items."""
     trips = np.nan_to_num(columns["trips"])
     new_week = ~(columns["days_since_last"] < 7)
     changed = {
@@ -186,7 +186,7 @@ def _browsed_more(columns: Mapping[str, Floats], browsed: Session, now: int) -> 
 
 
 def _later(arrays: Mapping[str, Ragged], group: str, items: int) -> dict[str, Ragged]:
-    """Return every entry of a group as it stands after one more trip, of so many items."""
+    """Return all entries of a group after one more trip with a number of items."""
     factors = TRIP_DECAYS | {name: 0.5 ** (items / half_life) for name, half_life in VOLUME_HALF_LIVES.items()}
     arrays_by_name = {}
     for name, factor in factors.items():

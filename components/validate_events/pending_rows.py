@@ -36,7 +36,7 @@ class Watermark:
         return (self.generation, self.settings, self.turn) == (other.generation, other.settings, other.turn)
 
     def continues(self, other: "Watermark") -> bool:
-        """Say whether this watermark rests on the same rows and rules as another."""
+        """Return whether this watermark covers the same rows and rules as another."""
         return (self.batch, self.generation, self.settings) == (other.batch, other.generation, other.settings)
 
 

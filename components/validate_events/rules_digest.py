@@ -1,4 +1,4 @@
-"""Digests of the settings that clean tables rest on: when one changes, its table is made again."""
+"""Digests of the settings behind clean tables: when one changes, its table is rebuilt."""
 
 import hashlib
 import json

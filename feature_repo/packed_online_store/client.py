@@ -1,4 +1,4 @@
-"""The packed store's client: what the service, the steps and Feast's plug-in read and write rows through."""
+"""The packed store's client, through which the service, the steps and Feast's plug-in read and write rows."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -150,7 +150,7 @@ class PackedClient:
             self._views[view.name] = view
 
     def has(self, view: str) -> bool:
-        """Say whether rows of a view were ever written at this revision."""
+        """Return whether rows of a view were ever written at this revision."""
         return self.backend.read([self.namespace(view).catalog])[0] is not None
 
     def view(self, name: str) -> PackedView:
@@ -178,7 +178,7 @@ class PackedClient:
         return Entities(sorted(short + held) if held else short, len(keys) - len(short) - len(held))
 
     def read_valid(self, view: PackedView, keys: Keys) -> tuple[PackedRows, int]:
-        """Read rows, those that cannot be read as absent ones; return how many these are.
+        """Read rows, unreadable ones as missing; return the number of unreadable rows.
 
         Errors: StoreError where no row can be read: then it is the store that is of other features.
         """
@@ -242,7 +242,7 @@ class PackedClient:
         self.backend.put(inventory_key(self.project, self.revision), inventory.to_json())
 
     def inventory(self) -> Inventory | None:
-        """Return what a run put into the store at this revision; None where that is gone or damaged."""
+        """Return what a run wrote into the store at this revision; None where it is missing or damaged."""
         return Inventory.read(self.backend.read([inventory_key(self.project, self.revision)])[0])
 
     def set_catalogue(self, content: bytes) -> None:

@@ -58,5 +58,5 @@ class StoredClock:
 
 
 def wall_clock() -> datetime:
-    """Return the machine's time: what a store goes by that no home has set a clock for."""
+    """Return the machine's time: the clock of a store for which no home has set one."""
     return datetime.now(UTC)

@@ -84,7 +84,7 @@ def catalog_prefix(project: str, view: str | None = None) -> bytes:
 
 
 def inventory_key(project: str, revision: str) -> bytes:
-    """Return the key of what a run put into the store at a revision."""
+    """Return the key of a run's inventory of a revision."""
     return ("rl1-inventory/" + quote(project, safe="") + "/" + quote(revision, safe="")).encode()
 
 
@@ -132,7 +132,7 @@ def table_entities(join_keys: tuple[str, ...], table: "pa.Table", places: Sequen
 
 
 def is_digest(prefix: bytes, key: bytes) -> bool:
-    """Say whether a key holds the digest of an entity in its place."""
+    """Return whether a key holds the digest of an entity in its place."""
     return key.startswith(DIGEST, len(prefix))
 
 

@@ -67,7 +67,7 @@ class PackedRows:
         return self._fixed["header"]["item_codes"]
 
     def content(self, place: int) -> bytes | None:
-        """Return one row as it lies in the store; None where it is missing."""
+        """Return one row in stored form; None where it is missing."""
         return self._rows[place] if self.found[place] else None
 
     def matrix(self, columns: Sequence[str], dtype: DTypeLike = np.float32) -> NDArray[Any]:

@@ -27,7 +27,7 @@ def print_document(document: dict[str, Any], home: "Home", as_json: bool) -> Non
 
 
 def print_change(change: "PointerChange", as_json: bool) -> None:
-    """Print what came of a promotion or rollback."""
+    """Print the result of a promotion or rollback."""
     if as_json:
         print_json(asdict(change))
     else:

@@ -19,7 +19,7 @@ class HomeAddress(click.ParamType):
     name = "home"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Location:
-        """Read the address, or end the command with what is wrong with it."""
+        """Read the address, or end the command with the error."""
         try:
             return parse_location(value)
         except ConfigurationError as error:

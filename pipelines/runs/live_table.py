@@ -1,4 +1,4 @@
-"""Show the steps of a run while it goes, on standard error: a live table on a terminal, plain lines elsewhere."""
+"""Show the steps of a running run on standard error: a live table on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Iterator

@@ -214,7 +214,7 @@ def _republish(
 
 
 def _is_unknown(error: RankloopError) -> bool:
-    """Say whether something could not be looked at, and may be as it should be."""
+    """Return whether something could not be looked at, and may be as it should be."""
     return isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, NO_SUCH_FILE)
 
 

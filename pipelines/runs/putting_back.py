@@ -1,4 +1,4 @@
-"""Putting back what a run left and somebody lost, while no other run is at work in the home."""
+"""Restore outputs of a run that were lost, while no other run works in the home."""
 
 from collections.abc import Iterable
 

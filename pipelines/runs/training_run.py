@@ -46,12 +46,12 @@ def _training_runs(home: Home) -> list[RunRecord]:
 
 
 def _is_last(home: Home, done: RunRecord) -> bool:
-    """Say whether no training run was tried after one that ended well, and whether that has its document."""
+    """Return whether no training run was tried after one that ended well, and whether that has its document."""
     return _training_runs(home)[0] == done and read_result(home, done.run_id) is not None
 
 
 def _is_unchanged(run: RunRecord, fingerprint: dict[str, str]) -> bool:
-    """Say whether a run rested on the same code, shop file, sources and moment; its outputs are looked at by name."""
+    """Return whether a run used the same code, shop file, sources and moment; its outputs are checked by name."""
     return all(run.fingerprint.get(name) == fingerprint[name] for name in INPUTS)
 
 

@@ -14,7 +14,7 @@ LEAST_PRIORITY = 19
 
 
 def main() -> None:
-    """Answer each line of the input with how many rows were moved, or with what went wrong."""
+    """Answer each line of the input with the number of moved rows, or with an error."""
     _lower_priority()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the service ends it, after the move that is under way
     from deltalake.exceptions import DeltaError  # only now: what these bring along takes a while

@@ -34,7 +34,7 @@ class SegmentCompactor:
     """Looks for sealed segments now and then, and has them moved."""
 
     def __init__(self, layout: FeedbackLayout[Path], seconds: float) -> None:
-        """Begin to look, every so many seconds."""
+        """Start to look at regular intervals."""
         self._layout, self._seconds = layout, seconds
         self.rows_moved = self.failures = 0
         self._troubles = TroubleLog(log)
@@ -44,7 +44,7 @@ class SegmentCompactor:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop looking, and move what is left here and now."""
+        """Stop, and move the remaining segments now."""
         self._closing.set()
         self._thread.join(PATIENCE_SECONDS)
         while self._thread.is_alive():
@@ -68,7 +68,7 @@ class SegmentCompactor:
         self._troubles.report("lists", None, ended="lists are moved again")
 
     def _moved_by_worker(self) -> int:
-        """Have the worker move what is sealed, and return how many rows it moved.
+        """Let the worker move sealed segments, and return the number of moved rows.
 
         Raises:
             SourceError: as ``move_lists``, or the worker ended.

@@ -1,4 +1,4 @@
-"""Sealed segments of lists become rows of the Delta table, each once; then the segment goes.
+"""Sealed segments of lists become rows of the Delta table, each once; then the segment is removed.
 
 The names of the segments stand in the notes of the commit that holds their rows: a segment that is still there after a
 kill between commit and removal is known to be moved.

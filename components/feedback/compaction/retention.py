@@ -22,7 +22,7 @@ VERSIONS_HOURS = 24  # for readers that are at it; then old versions go, and wha
 
 
 def drop_old_feedback(home: Home, days: int, now: datetime) -> None:
-    """Drop what was logged longer ago, by the machine's clock; what cannot be dropped this time is another time.
+    """Drop what was logged longer ago, by the machine's clock; retry later what cannot be dropped now.
 
     Events go by segments, each once its last event is too old.
     """
@@ -56,7 +56,7 @@ def _drop_lists(layout: FeedbackLayout[Location], before: datetime) -> None:
         post_commithook_properties=KEEP_HISTORY,
     )
     table.create_checkpoint()
-    table.cleanup_metadata()  # nobody names a version of this table: commits of a month ago need not be kept
+    table.cleanup_metadata()  # no document names a version of this table, so old commits are not needed
 
 
 def _drop_events(layout: FeedbackLayout[Location], before: datetime) -> None:

@@ -27,7 +27,7 @@ log = logging.getLogger("rankloop.feedback")
 
 
 class SegmentWriter:
-    """Appends lines to segments of a folder: a new one after so many bytes, so many seconds, or a failed write."""
+    """Appends lines to segments of a folder: a new one after a number of bytes or seconds, or after a failed write."""
 
     def __init__(self, folder: Path, max_bytes: int, max_seconds: float) -> None:
         self.folder, self._max_bytes, self._max_seconds = folder, max_bytes, max_seconds
@@ -66,7 +66,7 @@ class SegmentWriter:
             self.close()
 
     def leave_lost(self) -> None:
-        """Seal the open segment if its name does not lead to it any more; what it holds went where it went."""
+        """Seal the open segment if its name leads to another file or none: its lines were moved with it."""
         if self._file is not None and not leads_to(self._path, self._file):
             log.warning("%s was taken away; what comes goes to a new segment", self._path)
             self.close()
@@ -86,7 +86,7 @@ class SegmentWriter:
         return self._file
 
     def _abandon(self) -> None:
-        """Take back what was not promised, and never append to this segment again."""
+        """Truncate lines that were not acknowledged, and never append to this segment again."""
         if self._file is not None:
             with suppress(OSError):
                 os.ftruncate(self._file, self._synced)
@@ -115,7 +115,7 @@ def _number(segment: Path) -> int:
 
 
 def is_sealed(segment: Path) -> bool:
-    """Say whether no process appends to a segment any more; one that is gone is sealed."""
+    """Return whether no process appends to a segment any more; a missing one is sealed."""
     try:
         return not FileLock(segment).is_held()
     except FileNotFoundError:
@@ -123,7 +123,7 @@ def is_sealed(segment: Path) -> bool:
 
 
 def whole_lines(segment: Path) -> bytes:
-    """Return the lines of a segment, without a last one that is not whole; none if the segment is gone."""
+    """Return the lines of a segment, without an incomplete last line; none if the segment is missing."""
     try:
         content = segment.read_bytes()
     except FileNotFoundError:
@@ -172,7 +172,7 @@ class SegmentFile:
         return self.changed_ns
 
     def is_sealed(self) -> bool:
-        """Say whether no process appends to it any more; one that is gone is sealed."""
+        """Return whether no process appends to it any more; a missing one is sealed."""
         return is_sealed(self.path)
 
     def lines(self) -> bytes:

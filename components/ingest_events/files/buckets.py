@@ -134,7 +134,7 @@ def _split(location: BucketPath) -> tuple[BucketPath, tuple[str, ...]]:
 
 
 def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
-    """Say whether the parts of a key match those of a pattern, as the shell does it: ``**`` stands for any folders."""
+    """Return whether the parts of a key match those of a pattern, as in a shell: ``**`` stands for any folders."""
     if not pattern:
         return not parts
     if pattern[0] == ANY_FOLDERS:

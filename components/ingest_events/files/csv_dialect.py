@@ -160,6 +160,6 @@ class QuoteCheck:
         self._tail = text[-2:].tobytes()
 
     def are_regular(self) -> bool:
-        """Say whether all quotes were, at the end of the text."""
+        """Return whether all quotes were, at the end of the text."""
         self.look_at(b"\n")
         return self._regular and self._seen % 2 == 0

@@ -28,7 +28,7 @@ class FileChanges:
 
     @property
     def has_gone(self) -> bool:
-        """Say whether a file that was read is there no more."""
+        """Return whether a file that was read is there no more."""
         return not self.known.keys() <= self.present.keys()
 
     def positions(self, whole: bool) -> dict[str, Any]:

@@ -139,7 +139,7 @@ def _without_packing(name: str) -> str:
 
 
 def is_hidden(part: str) -> bool:
-    """Say whether a name marks a file or folder as no data, as for Spark, Hive and Arrow; ``_day=1`` is a partition."""
+    """Return whether a name marks a path as no data, as for Spark, Hive and Arrow; ``_day=1`` is a partition."""
     return part.startswith(".") or (part.startswith("_") and "=" not in part)
 
 

@@ -64,7 +64,7 @@ def number_reading(column: str, kind: str, what: str, signs: NumberSigns = PLAIN
         return Reading(f"CASE WHEN isnan({number}) THEN NULL ELSE {number} END")
     written = text_of(column, kind)
     trimmed = trimmed_sql(written)
-    at_once = f"TRY_CAST({written} AS DOUBLE)"  # most cells are numbers as they are, and words for nobody are none
+    at_once = f"TRY_CAST({written} AS DOUBLE)"  # most cells are plain numbers, and words for nobody are not numbers
     is_plain = f"isfinite({at_once})" if signs == PLAIN else "false"
     number = (
         f"CASE WHEN {is_plain} THEN {at_once} WHEN NOT {means_nobody_sql(trimmed)} THEN {signs.number(trimmed)} END"

@@ -200,7 +200,7 @@ def text_cells(cells: Sequence[Any]) -> pa.Array:
 
 
 def _has_exponents(column: pa.Array) -> bool:
-    """Say whether Arrow would write some cells with an exponent, whole numbers among them."""
+    """Return whether Arrow would write some cells with an exponent, whole numbers among them."""
     return pa.types.is_floating(column.type) and bool(pc.any(pc.greater_equal(pc.abs(column), 1e10)).as_py())
 
 

@@ -103,7 +103,7 @@ def rejection_warnings(contract: Contract, counts: ValidationCounts) -> Iterator
 
 
 def is_exceeded(contract: Contract, limit: float, count: int, rows: int) -> bool:
-    """Say whether a count is above its limit, a share of the rows, and above the rows that the contract tolerates."""
+    """Return whether a count is above its limit, a share of the rows, and above the tolerated rows."""
     return count > max(limit * rows, contract.tolerated_rows)
 
 

@@ -37,7 +37,7 @@ class FarRows:
     gap_days: int  # to the rows that are believed
 
     def holds(self, day: date) -> bool:
-        """Say whether a day is one of these."""
+        """Return whether a day is one of these."""
         return self.first <= day.isoformat() <= self.last
 
     def condition(self, zone: ZoneInfo) -> str:

@@ -12,7 +12,7 @@ from components.write_report.plots import Columns, columns
 from components.write_report.run_outline import Records
 
 MAX_FILES = 5  # of one reason that are named
-MAX_BARS = 120  # beyond so many days, rows are shown by week
+MAX_BARS = 120  # days; a longer span is shown by week
 
 
 @dataclass(frozen=True)

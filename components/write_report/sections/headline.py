@@ -42,7 +42,7 @@ def failure_headline(failed: StepOutcome | None, log: str) -> Headline:
 
 
 def verdict_headline(verdict: Verdict, margin: str, promotion: PromotionFacts | None, stand_in: str | None) -> Headline:
-    """Say whether the new ranker goes live.
+    """Return whether the new ranker goes live.
 
     ``margin`` is its lead over the best simple rule, in words; ``stand_in`` is the simple rule that was sealed because
     there was too little to train on.

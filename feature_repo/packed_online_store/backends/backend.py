@@ -1,4 +1,4 @@
-"""The seam between the client and what holds the rows."""
+"""The seam between the client and the store of the rows."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -113,7 +113,7 @@ class SharedEnvironment:
             files.close()
 
     def discard(self) -> None:
-        """Remove a damaged file, so that the next use begins a new one; who has it open goes on when there is one."""
+        """Remove a damaged file, so the next use creates one; processes that have it open then continue."""
         with self.alone():
             self.close_now()
             Path(self._data).unlink(missing_ok=True)
@@ -139,7 +139,7 @@ class SharedEnvironment:
     def _open(self) -> None:
         """Open the file that the folder holds, unless it is new or another takes its place meanwhile: then not yet.
 
-        The file is held while it is opened, for the number of an inode that nobody holds is given to a later file.
+        The file is held while it is opened, because a later file may get the number of an inode that no process holds.
         """
         os.makedirs(self.path, exist_ok=True)
         if self._file_now() != self._looked_into:

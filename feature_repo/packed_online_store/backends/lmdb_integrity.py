@@ -90,7 +90,7 @@ class OpenFiles:
         self._sizes = [os.fstat(self._data).st_size, os.fstat(self._lock).st_size]
 
     def check(self) -> None:
-        """Check that nobody cut a file short, or wrote over its first pages, since it was opened.
+        """Check that a file was not truncated, nor its first pages overwritten, since it was opened.
 
         Errors: DamagedStoreError where somebody did.
         """
@@ -106,7 +106,7 @@ class OpenFiles:
             raise damaged(self._folder, "its first pages were overwritten while it was open")
 
     def is_lock_whole(self) -> bool:
-        """Say whether the lock file may still be touched."""
+        """Return whether the lock file may still be touched."""
         return os.fstat(self._lock).st_size >= self._sizes[1]
 
     def close(self) -> None:

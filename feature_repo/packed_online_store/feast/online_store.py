@@ -210,7 +210,7 @@ def _revision(settings: PackedOnlineStoreConfig, table: FeatureView, view: Packe
 
 
 def _clock(settings: PackedOnlineStoreConfig, backend: Backend, project: str) -> Callable[[], datetime]:
-    """Choose what rows expire by: the settings' clock, else the one a home keeps in the store, else the wall's."""
+    """Choose the clock by which rows expire: the settings' clock, else the home's in the store, else the wall clock."""
     if settings.as_of:
         anchor = settings.as_of_anchored_at
         return StoredClock(_aware(settings.as_of), anchor and _aware(anchor))
