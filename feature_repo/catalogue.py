@@ -1,4 +1,4 @@
-"""The shop's words for its products, as a run puts them into the online store beside the rows: Arrow, compressed."""
+"""Titles and categories of products, which a run writes into the online store beside the rows: Arrow, compressed."""
 
 import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""What Feast's shell registers: the objects of the newest feature set of the home that RANKLOOP_HOME names.
+"""The objects that Feast's shell registers: those of the newest feature set of the home that RANKLOOP_HOME names.
 
 Everything else in this folder defines functions only, so that ``feast apply`` finds each object once.
 """

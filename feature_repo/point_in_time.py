@@ -1,4 +1,4 @@
-"""What a request may see: Feast's point-in-time join decides, the rows are then taken from the snapshots it chose.
+"""The data that a request may see: Feast's point-in-time join chooses snapshots, and the rows come from these.
 
 Feast joins one narrow column, the snapshot's day; joining the wide rows themselves (hundreds of array elements each)
 costs ten times the memory and gives the same rows, which a test holds.

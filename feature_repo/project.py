@@ -1,4 +1,4 @@
-"""What Feast knows a home by: a home is one shop and one project, so every home's names are the same."""
+"""The names of a home in Feast: a home is one shop and one project, so all homes have the same names."""
 
 PROJECT = "rankloop"
 REGISTRY = "registry.db"  # in ``feature_store/``

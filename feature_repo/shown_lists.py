@@ -1,4 +1,4 @@
-"""The view ``shown_lists``: the last list that each user was shown, by which any process knows what a click answers."""
+"""The view ``shown_lists``: the last list of each user, so that any process knows which list a click belongs to."""
 
 from datetime import timedelta
 

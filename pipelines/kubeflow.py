@@ -1,4 +1,4 @@
-"""Kubeflow Pipelines through its own client, whose answers are looked at before they are believed.
+"""Kubeflow Pipelines through its own client, whose answers are checked.
 
 A login page, a proxy's page and an empty answer have status 200 too; the client takes each for a run without an id.
 """

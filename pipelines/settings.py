@@ -1,4 +1,4 @@
-"""What a user of the command line settles: one frozen object for a run, made at the edge."""
+"""The settings of a run from the command line: one frozen object."""
 
 from dataclasses import dataclass
 from datetime import datetime

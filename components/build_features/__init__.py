@@ -1,1 +1,1 @@
-"""The step that computes the feature snapshots that are missing, and puts them together as a set."""
+"""The step that computes the missing feature snapshots and lists all of them as a set."""

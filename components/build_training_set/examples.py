@@ -1,4 +1,4 @@
-"""Build ranking examples: requests of past weeks, their candidates, point-in-time features, and what came of them."""
+"""Build ranking examples: requests of past weeks, their candidates, point-in-time features, and outcomes."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Logged impressions: which requests can teach, what each showed where, and whether it led to a success.
+"""Logged impressions: the requests to train on, the items and positions that each showed, and the successes.
 
 What counts as a success is what the shop file says: a click only where ``success`` names clicks. A shown item succeeded
 when a success event carries its request's id, or when the same user had a success with it, within the horizon. Requests

@@ -1,4 +1,4 @@
-"""Outcomes: which merchandise each user succeeded with in the horizon after each request time."""
+"""Outcomes: the merchandise of each user's positive events in the horizon after each request time."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

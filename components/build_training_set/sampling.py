@@ -1,4 +1,4 @@
-"""Sampling by hashes of ids: what is kept depends on no row order, and on nothing but the seed and the row itself."""
+"""Sampling by hashes of ids: it depends only on the seed and on the row itself, not on the order of rows."""
 
 import hashlib
 from datetime import datetime

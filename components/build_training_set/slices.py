@@ -1,4 +1,4 @@
-"""Named slices of requests: what is known of a user when they ask."""
+"""Named slices of requests, by what is known of the user at the time of the request."""
 
 import numpy as np
 

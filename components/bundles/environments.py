@@ -1,4 +1,4 @@
-"""Environments: which bundle each one serves, and how it came to that.
+"""Environments: the bundle that each one serves, and the moves that led there.
 
 Promotion and rollback are one change of one small document. ``PointerTarget`` says where that document lives: in the
 home, or in the Git repository of a cluster.

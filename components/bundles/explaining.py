@@ -1,4 +1,4 @@
-"""What groups of features added to rows' scores: exact SHAP values of trees, looked up instead of computed.
+"""The contribution of feature groups to rows' scores: exact SHAP values of trees, looked up instead of computed.
 
 What a leaf adds follows from the conditions on its path alone, and a path of five conditions has 32 outcomes. So what
 each outcome adds is computed once, and an answer gathers one line a path and adds them up::

@@ -1,4 +1,4 @@
-"""Opening a bundle: nothing answers before its digest, its parts and its warm-up rows have been checked."""
+"""Open a bundle: check its digest, its parts and its warm-up rows before it answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The bundle's layout, and its manifest: all that decides how it answers, apart from the trees.
+"""The bundle's layout, and its manifest: everything that decides its answers, apart from the trees.
 
 ::
 

@@ -1,4 +1,4 @@
-"""A booster's raw outputs, asked of XGBoost's C interface.
+"""A booster's raw outputs, from XGBoost's C interface.
 
 ``Booster.inplace_predict`` gives the same numbers. Around its one call of the library it defines a class, builds two
 JSON texts and checks the input: for the few hundred rows of a request that costs a third of what the trees do, and

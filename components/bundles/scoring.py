@@ -1,4 +1,4 @@
-"""Rankers: what turns feature rows into scores. A blend of boosters and a baseline answer to the same calls."""
+"""Rankers turn feature rows into scores. A blend of boosters and a baseline have the same interface."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Warm-up rows: a bundle's own proof that it answers here as it did where it was made."""
+"""Warm-up rows: they prove that a bundle gives the same answers here as where it was made."""
 
 import io
 from dataclasses import dataclass

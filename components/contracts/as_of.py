@@ -1,4 +1,4 @@
-"""A moment as people write it: what ``--as-of`` and the pipelines' parameter mean."""
+"""Moments as text: the meaning of ``--as-of`` and of the pipelines' parameter."""
 
 import re
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What the service remembers: each list that it showed, and each event that came back.
+"""The service's log: each list that it showed, and each event that it received.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Handles: what steps pass to one another instead of data.
+"""Handles, which steps pass to one another instead of data.
 
 The file at a KFP artifact's path is one small JSON document: a kind, a URI, Delta versions or a digest, and the
 moment the run stands at. Lineage is exact, and nothing large travels through the artifact store.

@@ -1,4 +1,4 @@
-"""An id as a part of other ids and texts, such as a session ``<user>-20261129-1`` in rows of somebody else.
+"""An id as a part of other ids and texts, such as a session ``<user>-20261129-1`` in another user's rows.
 
 The rule of boundaries: before and after a part stands no letter and no digit. So ``12`` is a part of ``12-20261129-1``
 and of ``s_12``, and not of ``4123`` or ``a12``. In columns and JSON keys that hold ids of sessions, requests and events

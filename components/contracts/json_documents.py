@@ -1,4 +1,4 @@
-"""JSON documents as the frozen dataclasses that the code has of them; pydantic checks them and says what is wrong."""
+"""JSON documents as frozen dataclasses; pydantic checks them and names each mistake."""
 
 from collections.abc import Hashable
 from functools import cache

@@ -1,4 +1,4 @@
-"""Ranking examples on disk: what ``build_training_set`` leaves for ``train_ranker`` and ``evaluate_ranker``.
+"""Ranking examples on disk: ``build_training_set`` writes them for ``train_ranker`` and ``evaluate_ranker``.
 
 ::
 

@@ -1,4 +1,4 @@
-"""The canonical tables: what every shop's data becomes. Timestamps are ``timestamp[us, UTC]``, ids are strings."""
+"""The canonical tables of every shop. Timestamps are ``timestamp[us, UTC]``, ids are strings."""
 
 import pyarrow as pa
 

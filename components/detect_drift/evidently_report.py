@@ -1,4 +1,4 @@
-"""An Evidently report of a bounded sample: pictures for people; the verdict is that of the full-size statistics."""
+"""An Evidently report of a bounded sample, for people; the verdict comes from the statistics of all rows."""
 
 import warnings
 from collections.abc import Sequence

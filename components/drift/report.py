@@ -1,4 +1,4 @@
-"""What a comparison says: frozen values, each verdict with its reason in words."""
+"""The result of a comparison: frozen values, each verdict with its reason in words."""
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Sketches of whole tables, built from a stream of batches in memory that does not grow with rows.
+"""Sketches of whole tables, built from a stream of batches in constant memory.
 
 ::
 

@@ -1,4 +1,4 @@
-"""From which size on a change matters, and how often noise alone may alarm."""
+"""The size from which a change matters, and how often noise alone may raise an alarm."""
 
 from dataclasses import dataclass, fields
 

@@ -1,4 +1,4 @@
-"""How many distinct users (or requests) stand behind a table's rows, without keeping who they are.
+"""The number of distinct users (or requests) behind a table's rows, without storing their ids.
 
 Rows of a ranking table come in clusters: a user's features repeat on each of their candidates. Noise limits that take
 such rows for independent ones are far too narrow, so they count units instead (the design effect; Kish, "Survey

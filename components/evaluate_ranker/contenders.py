@@ -1,4 +1,4 @@
-"""Scoring contenders: everyone ranks the same held-out requests, and everyone's intervals come from the same draws."""
+"""Score contenders: all rank the same held-out requests, and all intervals come from the same draws."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

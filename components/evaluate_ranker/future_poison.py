@@ -1,4 +1,4 @@
-"""The future-value poison: everything that a request could not know is made absurd, and its features recomputed.
+"""The future-value poison: replace everything that a request could not know by absurd values, and recompute features.
 
 The examples came from snapshots of the true tables through the point-in-time join. Here one held-out request time is
 computed again from tables whose rows from that time on carry other items, quantities, prices and promotions. If a

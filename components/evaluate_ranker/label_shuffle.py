@@ -1,4 +1,4 @@
-"""The label shuffle: models that were taught nothing must not know the order of the held-out requests.
+"""The label shuffle: models trained on shuffled labels must not predict the held-out requests.
 
 Labels are shuffled within their requests, so a model of them follows a direction of pure luck. Where a few features all
 but decide the order, such a direction is seldom near chance: it ranks well or badly, by luck. What luck cannot do is

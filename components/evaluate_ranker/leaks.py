@@ -1,4 +1,4 @@
-"""Leak tests: reasons not to believe a good number."""
+"""Leak tests: each may show that a good score is not to be trusted."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Whether scores make lists worth showing: empty ones, and those that nothing orders, are no evidence of anything.
+"""Check that scores give lists worth showing: empty or unordered lists are no evidence.
 
 Such scores come of rules that leave no candidate (stock, catalogue), of events that hold no purchase, of returns that
 cancel every sale, or of a shop with one item. Equal scores leave a list in the order of the item ids.

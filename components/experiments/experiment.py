@@ -1,4 +1,4 @@
-"""The experiment of an environment: which arms its users are spread over, and which arm ranks unseen.
+"""The experiment of an environment: the arms that its users are assigned to, and the shadow arm.
 
 ``<home>/experiments/<environment>.toml`` is the interface: written and reviewed like code, followed by the service.
 Without it every user is in the champion's arm.

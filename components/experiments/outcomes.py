@@ -1,4 +1,4 @@
-"""What became of lists that were shown: clicks and purchases of their items, within a horizon of each.
+"""The outcomes of shown lists: clicks and purchases of their items within a horizon.
 
 An event that names the request it answers counts for that list alone. One that names none counts for every list that
 showed its user the item, as in the click-through join that examples are made by. Where a page acknowledged what it

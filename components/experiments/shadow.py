@@ -1,4 +1,4 @@
-"""What a shadow would have shown: how its lists differ from the champion's, and where it had what was clicked."""
+"""The lists of a shadow: how they differ from the champion's, and where they had the clicked items."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The arms of an experiment beside one another: rates, lifts over the champion, and whether the shares were kept."""
+"""The arms of an experiment compared: rates, lifts over the champion, and a check of the shares."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What the figures of a readout mean, in words."""
+"""The meaning of a readout's figures, in words."""
 
 from collections.abc import Iterator
 from typing import Any

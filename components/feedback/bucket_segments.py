@@ -1,4 +1,4 @@
-"""Segments in a bucket: each an object of whole lines, sealed when it comes into being, so that it is never torn.
+"""Segments in a bucket: each is an object of complete lines, sealed when it is created.
 
 Their names and lines are those of the journal's segments.
 """

@@ -1,4 +1,4 @@
-"""Where the feedback log keeps what.
+"""The layout of the feedback log.
 
 ::
 

@@ -1,4 +1,4 @@
-"""What was logged, read while it is written: the Delta table and the segments, in a folder or in a bucket."""
+"""Read the log while it is written: the Delta table and the segments, in a folder or in a bucket."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is logged, and its lines: one JSON object each, in which float32 numbers survive to the bit."""
+"""The records of the log and their lines: one JSON object each, in which float32 numbers stay exact."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

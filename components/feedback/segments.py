@@ -1,4 +1,4 @@
-"""Segments as readers see them, wherever they lie: whole lines, in files that grow or in objects that do not."""
+"""Segments as readers see them: complete lines, in files that grow or in objects that do not."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor

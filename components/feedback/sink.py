@@ -1,4 +1,4 @@
-"""What the service writes its feedback to: lists without waiting, events until they are kept.
+"""The sink of the service's feedback: lists are queued, events are acknowledged once they are durable.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Hold what was ingested against the data contract: valid rows become clean ones, the others go to quarantine."""
+"""Check ingested rows against the data contract: valid rows become clean rows, the others go to quarantine."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

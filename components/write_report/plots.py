@@ -1,4 +1,4 @@
-"""The geometry of the report's plots: where marks stand, in percent of a plot's width and height.
+"""The geometry of the report's plots: positions of marks, in percent of a plot's width and height.
 
 Templates draw them as SVG with percentages, so that a plot fits any screen while its words keep their size.
 """

@@ -1,4 +1,4 @@
-"""A run as the report tells it: its steps in order, what each does in words, and how each ended."""
+"""The outline of a run for the report: its steps in order, what each does in words, and how each ended."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Ids that are longer than a key may be: the key is their digest, and the row holds them behind all else.
+"""Ids that are longer than a key may be: the key is their digest, and the row's end holds the id.
 
 ::
 

@@ -1,4 +1,4 @@
-"""What the store knows of a view: its features, the keys of its rows, how long a row is good for."""
+"""The store's record of a view: its features, the keys of its rows, and how long a row is valid."""
 
 import json
 from dataclasses import dataclass

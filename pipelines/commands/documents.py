@@ -1,4 +1,4 @@
-"""Print what a command came to: a JSON document alone on standard output, or words."""
+"""Print the result of a command: one JSON document on standard output, or words."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any

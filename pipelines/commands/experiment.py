@@ -1,4 +1,4 @@
-"""``rankloop experiment``: what the arms of an experiment brought."""
+"""``rankloop experiment``: the results of an experiment's arms."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``rankloop keys``: who may ask the ranking service."""
+"""``rankloop keys``: the keys of the ranking service's callers."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""What a run depends on, as short digests: if none of them changed since the last run, there is nothing new."""
+"""The inputs of a run, as short digests: if none of them changed since the last run, there is nothing new."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping

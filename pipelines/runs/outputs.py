@@ -1,4 +1,4 @@
-"""What a finished run left: whether it is still there, and how it is put back without a new training.
+"""The outputs of a finished run: check that they exist, and restore them without training again.
 
 ::
 

@@ -1,4 +1,4 @@
-"""The steps of the pipelines: each is declared once, and all of them come to a result of one type.
+"""The steps of the pipelines: each is declared once, and all have a result of one type.
 
 ::
 

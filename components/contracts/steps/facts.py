@@ -1,4 +1,4 @@
-"""The facts of each step: what it tells the report and `rankloop runs` beside its handle and row counts.
+"""The facts of each step for the report and `rankloop runs`, beside its handle and row counts.
 
 A step's record holds them as JSON, without fields that are None. A report reads them back, also those of older runs
 (``write_report/facts.py``), so a field that is added needs a default, as do parts that a report can do without.

@@ -1,1 +1,1 @@
-"""Sealed segments become rows of a Delta table, small segments and files are joined, and old rows go."""
+"""Sealed segments become rows of a Delta table, small segments and files are joined, and old rows are removed."""

@@ -1,4 +1,4 @@
-"""A process that moves sealed segments on the processor time that is left over: ``python -m … FOLDER``.
+"""A process that moves sealed segments in idle processor time: ``python -m … FOLDER``.
 
 It moves whenever it reads a line and answers with one; where its input ends, it ends.
 """

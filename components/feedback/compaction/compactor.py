@@ -1,4 +1,4 @@
-"""Moves lists into the table while the service answers: in a process of its own, on the processor time left over.
+"""Moves lists into the table while the service answers: in a separate process, in idle processor time.
 
 A thread would not do. What it does with the interpreter's lock held keeps answers waiting, the longer the less of the
 processor it is given.

@@ -1,4 +1,4 @@
-"""Small segments of events in a bucket become large ones, before a run reads them: a name for a moment is too many.
+"""Join small segments of events in a bucket into large ones before a run reads them: there are too many objects.
 
 The large segment is there before the small ones go. A kill between leaves lines twice; they are read once, by their
 ids, and are joined into one the next time.

@@ -1,4 +1,4 @@
-"""Upkeep of the log: small files are joined, lists and events go when they are too old.
+"""Upkeep of the log: small files are joined, and old lists and events are removed.
 
 A run does it, never the service: joining files takes the processor for seconds, and answers would wait.
 """

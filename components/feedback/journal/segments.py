@@ -1,4 +1,4 @@
-"""Segments: files of whole lines that one process appends to, each for a while, and that others read.
+"""Segments: files of complete lines to which one process appends for a time, and which others read.
 
 A segment that its process holds carries a lock, which the system takes away when the process dies: what is not locked
 is sealed for ever. A process opens segments of its own only, so that nothing follows a line which a kill tore.

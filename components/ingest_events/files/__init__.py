@@ -1,4 +1,4 @@
-"""What a source's files hold, and how each is read.
+"""The content of a source's files, and how each is read.
 
 ::
 

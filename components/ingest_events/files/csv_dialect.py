@@ -1,4 +1,4 @@
-"""What one CSV file is written in: its encoding, its delimiter, its columns' names, and whether its quotes are regular.
+"""The dialect of one CSV file: its encoding, delimiter and column names, and whether its quotes are regular.
 
 The file is looked through once before it is read: that its text can be decoded, and that every quote opens or closes a
 cell. A regular file goes to the fast reader, any other is read cell by cell.

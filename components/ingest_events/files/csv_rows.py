@@ -1,4 +1,4 @@
-"""The rows of CSV files as Arrow batches of text, each row with what is wrong with it as a whole."""
+"""The rows of CSV files as Arrow batches of text, each row with its problem, if it has one."""
 
 import codecs
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Which rows a wrong clock dated: few rows far after all others, or far before them; and the day where the data end.
+"""Rows with times of a wrong clock: few rows far after or far before all others; and the day at which the data end.
 
 Days with rows fall into stretches that a long gap parts. The stretch with the most rows is believed; a later one is
 believed when it is no handful of rows and one of its days has half of a usual day's rows, as when a shop opens again;

@@ -1,4 +1,4 @@
-"""Which raw rows count: those of sources that the shop file names; and which of them were there from the start.
+"""The raw rows that count: those of sources that the shop file names; and the batch of each source's history.
 
 A source that left the shop file, or was renamed, keeps its raw rows, in case it comes back.
 """

@@ -1,4 +1,4 @@
-"""The section on data quality: what came in, what was set aside and why, and what the clean data are like."""
+"""The section on data quality: new rows, rows set aside with reasons, and a description of the clean data."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The report's first sentence: what came of the run, why, and what to do next."""
+"""The report's first sentence: the result of the run, the reason, and what to do next."""
 
 from dataclasses import dataclass
 from typing import Literal

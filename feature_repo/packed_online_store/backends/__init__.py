@@ -1,1 +1,1 @@
-"""What holds the packed rows: Redis on a cluster, LMDB on one machine, behind one protocol."""
+"""The stores of packed rows: Redis on a cluster, LMDB on one machine, behind one protocol."""

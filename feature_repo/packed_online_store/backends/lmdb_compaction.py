@@ -1,4 +1,4 @@
-"""Replacing an LMDB file by one of its live rows alone, so that nothing is left of what was deleted or overwritten.
+"""Replace an LMDB file by one with its live rows only, so that no deleted or overwritten bytes remain.
 
 LMDB never overwrites a page that may still be read: it frees it, with all that stood there; and pages that lead to
 others go on naming a key that was deleted (a compact copy takes both the name and the gaps along). So the rows are

@@ -1,4 +1,4 @@
-"""Damaged LMDB files: recognised before they are mapped, for a page that is not there ends a process with a signal.
+"""Damaged LMDB files: recognised before they are mapped, because a missing page ends a process with a signal.
 
 ::
 

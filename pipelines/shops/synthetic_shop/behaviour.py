@@ -1,4 +1,4 @@
-"""How the made-up customers behave: visits, lists shown by an earlier policy, browsing, buying, running out."""
+"""The behaviour of the made-up customers: visits, lists shown by an earlier policy, browsing, buying, running out."""
 
 from dataclasses import dataclass
 from typing import TypeVar

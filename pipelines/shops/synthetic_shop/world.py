@@ -1,4 +1,4 @@
-"""The made-up shop's world: its catalogue, its customers, and what they truly want."""
+"""The made-up shop's world: its catalogue, its customers, and their true preferences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
