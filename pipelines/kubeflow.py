@@ -7,7 +7,7 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import timedelta
@@ -101,8 +101,14 @@ def check_page(body: bytes, url: str) -> None:
     )
 
 
-def final_state(client: Client, run_id: str, wait: timedelta, poll_seconds: float = POLL_SECONDS) -> str:
-    """Return the state that a run ends in; a minute without answers is borne.
+def final_state(
+    client: Client,
+    run_id: str,
+    wait: timedelta,
+    poll_seconds: float = POLL_SECONDS,
+    look: Callable[[], None] = lambda: None,
+) -> str:
+    """Return the state that a run ends in; a minute without answers is borne. ``look`` is called between two answers.
 
     Raises:
         SubmissionError: KFP answers no more, or refuses to, or the run takes longer than ``wait``.
@@ -120,6 +126,7 @@ def final_state(client: Client, run_id: str, wait: timedelta, poll_seconds: floa
             return state
         if lost > LOST_ANSWERS:
             raise SubmissionError(f"says no more how run {run_id} goes; {PASS_ONE}")
+        look()
         time.sleep(poll_seconds)
     raise SubmissionError(f"run {run_id} has not ended within {wait}; it goes on")
 

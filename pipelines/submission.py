@@ -1,8 +1,10 @@
 """Submit a compiled pipeline to Kubeflow Pipelines."""
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +39,10 @@ class Submission:
     wait: bool
 
 
-def submit(submission: Submission) -> dict[str, Any]:
+def submit(submission: Submission, look: Callable[[str], None] = lambda run_id: None) -> dict[str, Any]:
     """Submit a run and return its id, address and state; with ``wait``, the state it ended in.
+
+    While it waits, ``look`` is called with the run's id every few seconds.
 
     Raises:
         ConfigurationError: a parameter is unknown or missing, or a token cannot stand in a request.
@@ -59,7 +63,7 @@ def submit(submission: Submission) -> dict[str, Any]:
             result = _create(client, submission, file, run_id, parameters)
             state = str(result.run_info.state or "PENDING")
             if submission.wait:
-                state = final_state(client, result.run_id, LONGEST_WAIT)
+                state = final_state(client, result.run_id, LONGEST_WAIT, look=partial(look, run_id))
     return {
         "run_id": run_id,
         "kfp_run": result.run_id,

@@ -4,89 +4,25 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 from kfp_server_api.exceptions import ApiException
 
 from pipelines.kubeflow import Access, SubmissionError, final_state, open_client, translated_errors
 from pipelines.runs.fingerprints import code_digest
+from tests.pipelines.fake_kfp import FakeKfp, serving
 
 pytestmark = pytest.mark.slow(seconds=20)
 
 
-class FakeKfp(ThreadingHTTPServer):
-    """Answers what a submission asks, and keeps the run that was posted."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Answers)
-        self.posted: list[dict[str, Any]] = []
-        self.final_state = "SUCCEEDED"
-        self.page: tuple[int, bytes] | None = None  # what a proxy answers in its place
-        self.seen: list[Message] = []  # the headers of each request
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Answers(BaseHTTPRequestHandler):
-    server: FakeKfp
-
-    def do_GET(self) -> None:
-        self.server.seen.append(self.headers)
-        if self.server.page is not None:
-            self._answer_page(*self.server.page)
-        elif "/experiments" in self.path:
-            self._answer({"experiments": [{"experiment_id": "e1", "display_name": "rankloop"}]})
-        elif "/runs/" in self.path:
-            self._answer({"run_id": "r1", "experiment_id": "e1", "state": self.server.final_state})
-        else:
-            self._answer({"multi_user": False})
-
-    def do_POST(self) -> None:
-        self.server.seen.append(self.headers)
-        self.server.posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self._answer({"run_id": "r1", "experiment_id": "e1", "state": "PENDING"})
-
-    def _answer(self, document: dict[str, Any]) -> None:
-        body = json.dumps(document).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _answer_page(self, status: int, page: bytes) -> None:
-        redirected = status == 302 and not self.path.startswith("/dex")
-        self.send_response(status if redirected or status != 302 else 200)
-        if redirected:
-            self.send_header("Location", "/dex/auth")
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(page)))
-        self.end_headers()
-        self.wfile.write(page)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
 def kfp_host() -> Iterator[FakeKfp]:
-    server = FakeKfp()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(FakeKfp()) as server:
+        yield server
 
 
 def submit(*words: str | Path, **variables: str) -> "subprocess.CompletedProcess[str]":
