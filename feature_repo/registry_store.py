@@ -17,7 +17,7 @@ from components.home.storage.locations import parse_location
 
 
 class DocumentRegistryStore(RegistryStore):
-    """A registry as one document; what another process wrote since this one read it is never overwritten."""
+    """A registry as one document; changes that another process wrote meanwhile are never overwritten."""
 
     def __init__(self, registry_config: RegistryConfig, repo_path: Path | None) -> None:
         self._location = parse_location(registry_config.path)

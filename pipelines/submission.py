@@ -30,7 +30,7 @@ LONGEST_WAIT = timedelta(days=2)
 
 @dataclass(frozen=True)
 class Submission:
-    """What to submit, and where."""
+    """A pipeline to submit, and the server."""
 
     pipeline: str
     access: Access

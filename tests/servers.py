@@ -22,7 +22,7 @@ from obstore.store import S3Store
 START_SECONDS = 120  # and STOP_SECONDS: a machine that builds images meanwhile takes its time
 STOP_SECONDS = 60
 PATIENCE: dict[str, Any] = {"client_options": {"allow_http": True}, "retry_config": {"max_retries": 0}}
-PORTS = range(20_000, 32_000)  # below those that Linux gives to whoever asks for any
+PORTS = range(20_000, 32_000)  # below those that Linux gives for port 0
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Which modules each explicit version covers, and a digest of their syntax without comments.
 
-Where syntax changes, meaning may have changed. Whoever changed it raises the version, or not, and writes the new
-digests with ``python -m tests.versions``.
+Where syntax changes, meaning may have changed. Then raise the version, if it has, and write the new digests
+with ``python -m tests.versions``.
 """
 
 import ast

@@ -32,7 +32,7 @@ REQUEST = ("request_id", "user_id")
 
 @dataclass(frozen=True)
 class Window:
-    """Which impressions count: requests in [first, last), each with the horizon after it to succeed in."""
+    """The impressions that count: requests in [first, last), each with a horizon for its successes."""
 
     first: datetime
     last: datetime
@@ -42,7 +42,7 @@ class Window:
 
 @dataclass(frozen=True)
 class ImpressionLog:
-    """Requests with a success, and how to read what they showed.
+    """Requests with a success, and a reader of their impressions.
 
     ``requests`` has request_id, user_id and at (microseconds since 1970), sorted by time and ids; ``found`` counts
     requests in the window, with or without success.

@@ -21,7 +21,7 @@ from components.shop.settings import Candidates
 
 @dataclass(frozen=True)
 class Recall:
-    """How many relevant items there were, were among the candidates, and were brought by each source."""
+    """The numbers of relevant items: all, those among the candidates, and those from each source."""
 
     relevant: int
     found: int

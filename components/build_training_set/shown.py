@@ -30,7 +30,7 @@ Integers = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class ShownRequests:
-    """Requests of the log (request_id, user_id, at) and what they showed; ``found`` counts those of the whole window.
+    """Requests of the log (request_id, user_id, at) and their impressions; ``found`` counts those of the whole window.
 
     ``rows`` has request (index into ``requests``), item_id, position, label and features, null unless as served.
     """
@@ -66,7 +66,7 @@ def shown_requests(log: ImpressionLog, limit: int, training: Training) -> ShownR
 
 
 class ShownBlocks:
-    """Turns shown requests into blocks of a split, and counts what came of them in ``facts``."""
+    """Turns shown requests into blocks of a split, and counts the results in ``facts``."""
 
     def __init__(self, shown: ShownRequests, joined: PointInTime, when: Calendar, limits: Candidates) -> None:
         self.shown, self.joined, self.when, self.limits = shown, joined, when, limits

@@ -24,7 +24,7 @@ Action = Literal["promote", "rollback"]
 @closed
 @dataclass(frozen=True)
 class Move:
-    """One change of what an environment serves; ``at`` is ISO 8601."""
+    """One change of the bundle that an environment serves; ``at`` is ISO 8601."""
 
     action: Action
     bundle: str
@@ -34,7 +34,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Pointer:
-    """What an environment serves, as the moves that led there, oldest first."""
+    """The bundle that an environment serves, as the moves that led there, oldest first."""
 
     environment: str
     moves: tuple[Move, ...] = ()
@@ -57,7 +57,7 @@ class Pointer:
 
 
 class PointerTarget(Protocol):
-    """Where pointers are kept."""
+    """The place of pointers."""
 
     def read(self, environment: str) -> Pointer:
         """Return an environment's pointer; one without moves when nothing was promoted."""
@@ -210,6 +210,6 @@ def _moves(content: bytes) -> tuple[Move, ...]:
 
 @dataclass(frozen=True)
 class _Moves:
-    """What is read of a pointer's document; the rest of it is for people."""
+    """The fields of a pointer's document that are read; the others are for people."""
 
     moves: tuple[Move, ...]

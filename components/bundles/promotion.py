@@ -12,7 +12,7 @@ from components.home.layout import Home
 
 @dataclass(frozen=True)
 class PointerChange:
-    """What came of a promotion or rollback."""
+    """The result of a promotion or rollback."""
 
     environment: str
     before: str | None

@@ -26,7 +26,7 @@ class VerdictDocument(TypedDict, total=False):
 @closed
 @dataclass(frozen=True)
 class Sidecar:
-    """Where a bundle comes from and how it was judged; times are ISO 8601."""
+    """The origin of a bundle and its verdict; times are ISO 8601."""
 
     digest: str
     run_id: str

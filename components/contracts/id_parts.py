@@ -23,7 +23,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 @dataclass(frozen=True)
 class Dialect:
-    """How an engine of regular expressions writes what is no letter and no digit."""
+    """The syntax of an engine of regular expressions for characters that are neither letters nor digits."""
 
     outside: str
     in_json: str  # and no quote or backslash

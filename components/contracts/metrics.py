@@ -13,7 +13,7 @@ UNITS = ("seconds", "bytes")
 
 
 class MetricKind(StrEnum):
-    """What may be done with a metric's values."""
+    """The kind of a metric, which says how its values may be used."""
 
     COUNTER = "counter"  # only grows while a process runs: look at its rate
     GAUGE = "gauge"
@@ -21,7 +21,7 @@ class MetricKind(StrEnum):
 
 
 class MetricSource(StrEnum):
-    """Who shows a metric."""
+    """The process that exposes a metric."""
 
     SERVICE = "service"  # GET /metrics
     DRIFT = "drift"  # the step detect_drift: `metrics` of `rankloop drift --json`

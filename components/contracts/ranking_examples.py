@@ -51,7 +51,7 @@ REQUESTS = pa.schema(
 
 @dataclass(frozen=True)
 class ExamplesManifest:
-    """What the examples hold."""
+    """A description of the examples."""
 
     feature_names: list[str]
     feature_list: str  # hash of the ordered feature list and its version

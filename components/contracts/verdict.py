@@ -19,7 +19,7 @@ class Score:
 @closed
 @dataclass(frozen=True)
 class Contender:
-    """How one contender did on the held-out requests."""
+    """The scores of one contender on the held-out requests."""
 
     name: str  # challenger, champion, or the baseline's name
     ndcg: Score
@@ -54,7 +54,7 @@ class Check:
 @closed
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the challenger deserves to go live, and why."""
+    """The decision whether the challenger may go live, and the reasons."""
 
     promote: bool
     checks: tuple[Check, ...]

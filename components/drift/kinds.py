@@ -12,7 +12,7 @@ IDENTIFIER_COLUMNS = frozenset({"user_id", "session_id", "request_id", "event_id
 
 
 class ColumnKind(StrEnum):
-    """How the values of a column are compared."""
+    """The kind of a column, which decides how its values are compared."""
 
     NUMERIC = "numeric"
     CATEGORICAL = "categorical"

@@ -8,7 +8,7 @@ from components.drift.kinds import ColumnKind
 
 
 class Verdict(StrEnum):
-    """What can be said of a column, a table, the ranking's quality or the whole window."""
+    """The verdict on a column, a table, the ranking's quality or the whole window."""
 
     DRIFTED = "drifted"
     STABLE = "stable"
@@ -17,7 +17,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Measure:
-    """One statistic and the limit from which it counts: what matters, and at least what noise cannot reach."""
+    """One statistic and its limit: the size that matters, and at least what noise cannot reach."""
 
     name: str
     value: float

@@ -16,7 +16,7 @@ from components.shop.settings import Shop
 
 @dataclass(frozen=True)
 class Champion:
-    """What an environment serves: its bundle if one is live and whole, its ranker if it can also be compared.
+    """The live side of an environment: its bundle if it can be opened, and its ranker if it can also be compared.
 
     Without a bundle, ``live`` still says whether anything is live.
     """

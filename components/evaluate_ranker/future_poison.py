@@ -34,7 +34,7 @@ ABSURD = 1000.0
 
 @dataclass(frozen=True)
 class LeakProbe:
-    """How many feature values of how many requests were recomputed, and how many changed."""
+    """The numbers of requests and feature values that were recomputed, and of those that changed."""
 
     requests: int
     values: int

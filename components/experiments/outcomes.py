@@ -32,7 +32,7 @@ class Hits:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What followed each list, [lists]; ``first_click`` is the position that was clicked first, 0 for none."""
+    """The outcomes of each list, [lists]; ``first_click`` is the position that was clicked first, 0 for none."""
 
     clicked: Flags
     bought: Flags

@@ -70,7 +70,7 @@ def read_out(home: Home, environment: str, horizon: timedelta) -> Document:
 
 
 class _Log:
-    """The lists and what followed them as arrays, [lists]; ``steady`` leaves out users who saw several arms."""
+    """The lists and their outcomes as arrays, [lists]; ``steady`` leaves out users who saw several arms."""
 
     def __init__(self, lists: pa.Table, outcomes: Outcomes) -> None:
         self.arm, self.user, self.bundle, self.fallback = (

@@ -37,7 +37,7 @@ REFUSALS = (OSError, RankloopError)  # of a disk, or of a bucket
 
 @dataclass(frozen=True)
 class WritingLimits:
-    """How much waits, and how often it is written; the defaults suit a shop."""
+    """Bounds of the queue, and how often it is written; the defaults suit a shop."""
 
     lists: int = 10_000  # waiting at most
     lists_bytes: int = 64 * 2**20  # waiting at most: a list of 1,000 items has half a megabyte
@@ -105,7 +105,7 @@ class Batch:
 
 @dataclass
 class Counters:
-    """What a writer has done since it was opened."""
+    """Counts of a writer since it was opened."""
 
     lists_written: int = 0
     lists_dropped: int = 0

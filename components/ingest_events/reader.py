@@ -50,7 +50,7 @@ class Staged:
 
 @dataclass(frozen=True)
 class SourceContext:
-    """What a reader knows beside the settings of its source."""
+    """The context of a reader beside the settings of its source."""
 
     where: str  # names the source in errors
     table: str  # the raw table that its rows are for

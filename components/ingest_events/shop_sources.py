@@ -33,7 +33,7 @@ FULL_REFRESH_LAYOUT = 2  # of the raw tables: when it changes, a home reads thes
 
 @dataclass(frozen=True)
 class ShopSources:
-    """What an ingestion reads."""
+    """The sources of an ingestion."""
 
     shop: Shop
     home: Home

@@ -58,7 +58,7 @@ class CleanTables(Tables, Protocol):
 
 
 class Workspace(CleanTables, Protocol):
-    """What steps need of an engine."""
+    """The interface of an engine for the steps."""
 
     def delta_table(self, uri: Location, schema: pa.Schema, version: int | None = None) -> ir.Table:
         """Return a Delta table at a version; without rows if the table is missing or empty."""

@@ -7,7 +7,7 @@ BATCH_ROWS = 100_000
 
 
 class CountedRows:
-    """A query's rows as a stream that counts what went by."""
+    """A query's rows as a stream that counts them."""
 
     def __init__(self, session: duckdb.DuckDBPyConnection, sql: str, schema: pa.Schema) -> None:
         self.count = 0

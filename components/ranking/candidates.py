@@ -25,7 +25,7 @@ Sourced = tuple[NDArray[np.int32], Positions]  # user indices and item positions
 
 @dataclass(frozen=True)
 class CandidatePool:
-    """What the candidates of all users share: found once for the items of a moment, used for any users.
+    """What the candidates of all users share: computed once for the items of a moment, and used for any users.
 
     ``allowed`` bool [items]: merchandise in stock. ``best``: positions of the same best items for everybody, by source.
     ``top_by_category``: the best-selling items of each category, as lists by its code; None when no item has one.

@@ -27,7 +27,7 @@ Feature = Callable[[PairColumns], Floats]
 
 @dataclass(frozen=True)
 class RankAmongCandidates:
-    """How many of the user's candidates have a higher value of a feature: all such are found by one sort.
+    """The number of the user's candidates with a higher value of a feature; one sort computes all such ranks.
 
     ``among`` names a group of items, such as ``category``: then those of the same group are compared.
     """

@@ -34,7 +34,7 @@ class Recommended:
 
 @dataclass(frozen=True)
 class Scored:
-    """Candidates with what they were scored by: ``score`` [pairs], ``features`` and ``baselines`` [pairs, columns]."""
+    """Candidates with their scores and inputs: ``score`` [pairs], ``features`` and ``baselines`` [pairs, columns]."""
 
     pairs: Pairs
     score: Floats

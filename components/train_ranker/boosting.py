@@ -26,7 +26,7 @@ HELD = 0.99
 
 @dataclass(frozen=True)
 class TreeParameters:
-    """What shapes the trees; the same for both objectives."""
+    """The parameters of the trees; the same for both objectives."""
 
     depth: int
     learning_rate: float
@@ -71,7 +71,7 @@ def tree_parameters(training: Training) -> TreeParameters:
 
 @dataclass(frozen=True)
 class Targets:
-    """What the rows of a training split teach.
+    """The targets of a training split's rows.
 
     ``gains`` float32 [rows] are what the rank objective orders by, ``labels`` in {0, 1} and ``weights`` [rows] serve
     the logistic one; ``group_sizes`` int64 [requests].

@@ -21,7 +21,7 @@ class Tuned:
 
 @dataclass(frozen=True)
 class Range:
-    """Where a parameter is searched, both ends included; ``log`` searches its magnitude."""
+    """The search range of a parameter, both ends included; ``log`` searches on a log scale."""
 
     low: float
     high: float

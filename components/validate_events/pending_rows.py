@@ -23,7 +23,7 @@ from components.validate_events.rules_digest import digest_settings
 
 @dataclass(frozen=True)
 class Watermark:
-    """How far a raw table has been validated, and under which rules; kept in the notes of each table it fed."""
+    """The part of a raw table that has been validated, and the rules; kept in the notes of each table that it feeds."""
 
     batch: int
     generation: int  # grows when a source is read again under another mapping
@@ -45,7 +45,7 @@ NOTHING = Watermark(batch=0, generation=-1, settings="")
 
 @dataclass(frozen=True)
 class PendingRows:
-    """The rows between what is clean and what is raw: the view ``validated`` in the session, and both watermarks."""
+    """The raw rows that the clean table lacks: the view ``validated`` in the session, and both watermarks."""
 
     table: str  # events or impressions
     validated: str  # view of the new rows, with reason

@@ -22,7 +22,7 @@ FINDINGS = "findings"  # in the notes of a clean snapshot table
 
 @dataclass(frozen=True)
 class Replacement:
-    """A snapshot table to be replaced: the view of its validated rows, and what it is made from."""
+    """A snapshot table to be replaced: the view of its validated rows, and its origin."""
 
     table: str  # items, users or promotions
     validated: str

@@ -114,7 +114,7 @@ def _create_tables(home: Home) -> None:
 
 @dataclass(frozen=True)
 class _Validated:
-    """What is new, validated and counted before anything is written."""
+    """New rows, validated and counted before anything is written."""
 
     pending_rows: list[PendingRows]
     replacements: dict[str, Replacement | None]  # by snapshot table

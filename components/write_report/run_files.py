@@ -15,7 +15,7 @@ from components.write_report.run_outline import Records
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a run depended on, as digests."""
+    """The inputs of a run, as digests."""
 
     code: str | None = None
     shop: str | None = None

@@ -37,7 +37,7 @@ Keys = Sequence[Any] | NDArray[Any]
 
 @dataclass(frozen=True)
 class WriteReport:
-    """What became of a table: rows given (one a key), rows written, rows left because a newer one stood there."""
+    """The result of writing a table: rows given (one a key), rows written, and rows skipped for a newer stored one."""
 
     rows: int
     written: int

@@ -17,7 +17,7 @@ MAX_ROW_BYTES = 2**31
 
 @dataclass(frozen=True)
 class RowStamps:
-    """What the header of every row says besides the schema.
+    """The fields of every row's header besides the schema.
 
     event_time and created: (n,) microseconds since 1970 UTC; revision: 64 bits of the feature service's revision.
     """

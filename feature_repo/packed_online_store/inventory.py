@@ -8,7 +8,7 @@ from components.contracts.json_documents import parse_json
 
 @dataclass(frozen=True)
 class Inventory:
-    """How many rows of each view stand at one revision.
+    """The number of rows of each view at one revision.
 
     digest: of the feature set that they came from; token: of the one write that put them there, in this store.
     """

@@ -19,7 +19,7 @@ from components.contracts.json_documents import parse_json
 
 @dataclass(frozen=True)
 class Job:
-    """What to run: ``module:function`` of a pipeline, its arguments, and the folder of KFP's own files."""
+    """A job: ``module:function`` of a pipeline, its arguments, and the folder of KFP's own files."""
 
     pipeline: str
     folder: str

@@ -30,7 +30,7 @@ Show = Callable[[dict[str, StepRecord]], None]
 
 
 class RunFailedError(RankloopError):
-    """A step failed; the message is the step's own. ``document`` is what the run came to all the same."""
+    """A step failed; the message is the step's own. ``document`` is the run's document."""
 
     def __init__(self, message: str, document: dict[str, Any]) -> None:
         super().__init__(message)

@@ -11,7 +11,7 @@ LOCK_NAME = "putting back"
 
 
 class PuttingBack:
-    """Puts back what can be, and says each; ``done`` holds what was."""
+    """Restores lost outputs and reports each; ``done`` holds the restored ones."""
 
     def __init__(self, home: Home, say: Say) -> None:
         self._home, self._say = home, say

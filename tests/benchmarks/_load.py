@@ -97,7 +97,7 @@ def at_random(per_second: float, seconds: float, seed: int = 1) -> Moments:
 
 
 def open_loop(port: int, requests: Iterator[bytes], moments: Moments) -> Answers:
-    """Ask at each moment; a connection that breaks is opened anew, and its request counts as lost."""
+    """Ask at each moment; a connection that breaks is reopened, and its request counts as lost."""
     answers = Answers()
 
     async def ask_all() -> None:

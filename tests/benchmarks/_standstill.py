@@ -51,7 +51,7 @@ def undisturbed(found: Answers, standstills: Standstills) -> list[float]:
     ]
 
 
-def told(standstills: Standstills) -> str:
+def in_words(standstills: Standstills) -> str:
     """Say how often the machine stood still, and for how long."""
     longest = max((last - first for first, last in standstills), default=0.0) * 1e3
     return f"the machine stood still {len(standstills)} times, for up to {longest:.1f} ms"

@@ -37,7 +37,7 @@ from tests.benchmarks._served import (
     served,
     users_of,
 )
-from tests.benchmarks._standstill import told, undisturbed, witnessed
+from tests.benchmarks._standstill import in_words, undisturbed, witnessed
 from tests.benchmarks._variants import SHOP, mean_candidates, publish_widened
 from tests.servers import free_port
 
@@ -133,7 +133,7 @@ def print_tail(port: int, users: list[str], requests: int) -> None:
         f" max {max(measured.milliseconds):.1f} ms (at most 50); {measured.answered:,} answered"
     )
     calm = undisturbed(measured, standstills)
-    print(f"  {told(standstills)}, during {requests - len(calm)} of them; max of the others {max(calm):.1f} ms")
+    print(f"  {in_words(standstills)}, during {requests - len(calm)} of them; max of the others {max(calm):.1f} ms")
 
 
 def print_throughput(port: int, users: list[str]) -> float:
@@ -154,7 +154,7 @@ def print_open_load(port: int, process: Process, users: list[str], pace: str, du
         f"open load of {LOAD:.0%}, {pace} pace, {len(due) / due[-1]:.0f}/s for {due[-1]:.0f} s: p50 {p50:.2f} ms,"
         f" p99 {p99:.2f} ms, {p99 / p50:.1f} times (at most 3; {ideal_p99 / ideal_p50:.1f} if every answer took"
         f" {1e3 / capacity:.2f} ms); {measured.asked - measured.answered} of {measured.asked:,} not answered;"
-        f" memory {before:.0f} to {memory_mb(process):.0f} MB; {told(standstills)}"
+        f" memory {before:.0f} to {memory_mb(process):.0f} MB; {in_words(standstills)}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The storefront page when something is wrong: told in words, tried again where that helps, nothing lost."""
+"""The storefront page when something is wrong: it says so, tries again where that helps, and loses nothing."""
 
 import pytest
 from playwright.sync_api import Browser, expect

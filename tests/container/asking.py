@@ -11,11 +11,11 @@ from typing import Any
 PATIENCE_SECONDS = 300
 
 
-def wait_until(holds: Callable[[], bool], told: Callable[[], str]) -> None:
-    """Wait until something holds; where it does not in time, fail with what ``told`` says."""
+def wait_until(holds: Callable[[], bool], state: Callable[[], str]) -> None:
+    """Wait until something holds; where it does not in time, fail with what ``state`` says."""
     ends = time.monotonic() + PATIENCE_SECONDS
     while not holds():
-        assert time.monotonic() < ends, told()
+        assert time.monotonic() < ends, state()
         time.sleep(0.1)
 
 

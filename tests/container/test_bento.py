@@ -22,7 +22,7 @@ EXPORT = "export --locked --no-dev --no-emit-project --no-annotate --no-hashes -
 
 @pytest.fixture(scope="module")
 def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What the tools are told: a store of the test's own, and to report nothing."""
+    """The tools' variables: a store of the test's own, and no reporting."""
     return os.environ | {
         "BENTOML_HOME": str(tmp_path_factory.mktemp("bentoml")),
         "BENTOML_DO_NOT_TRACK": "true",
@@ -74,13 +74,13 @@ def test_a_bento_answers_from_the_home_that_it_is_told(
     key = living.answer("keys", "add", "caller")["key"]
     port, log = free_port(), tmp_path / "log"
     words = [BENTOML, "serve", f"rankloop:{bento.name}", "--host", "127.0.0.1", "--port", str(port)]
-    told = variables | {"RANKLOOP_HOME": str(living.home.root)}
+    environment = variables | {"RANKLOOP_HOME": str(living.home.root)}
     with log.open("w") as output:
         server = subprocess.Popen(
-            words, env=told, cwd=tmp_path, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            words, env=environment, cwd=tmp_path, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
-        wait_until(lambda: is_ready(f"http://127.0.0.1:{port}") or server.poll() is not None, told=log.read_text)
+        wait_until(lambda: is_ready(f"http://127.0.0.1:{port}") or server.poll() is not None, environment=log.read_text)
         assert server.poll() is None, log.read_text()
         batch = living.answer("recommend", "--user", "u0000")
         answer = recommend(f"http://127.0.0.1:{port}", key, "u0000")

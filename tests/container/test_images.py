@@ -101,19 +101,19 @@ def test_the_service_answers_as_anyone_on_a_read_only_file_system_and_ends_when_
         return docker.inspect("container", container)
 
     address = f"http://{found()['NetworkSettings']['Networks'][network]['IPAddress']}:8080"
-    wait_until(lambda: is_ready(address), told=lambda: docker.logs(container))
+    wait_until(lambda: is_ready(address), state=lambda: docker.logs(container))
     batch = living.answer("recommend", "--all-users")
     one, another = batch[0]["user_id"], batch[-1]["user_id"]
     answer = recommend(address, key, one)
     expected = [row["item_id"] for row in batch if row["user_id"] == one]
     assert [item["item_id"] for item in answer["items"]] == expected
     assert (answer["bundle"], answer["fallback"]) == (living.document["bundle"]["digest"], None)
-    wait_until(lambda: found()["State"]["Health"]["Status"] == "healthy", told=lambda: str(found()["State"]))
+    wait_until(lambda: found()["State"]["Health"]["Status"] == "healthy", state=lambda: str(found()["State"]))
 
     other = str(as_owner(living, "keys", "add", "other")["key"])
-    wait_until(lambda: recommend(address, other, one) is not None, told=lambda: docker.logs(container))
+    wait_until(lambda: recommend(address, other, one) is not None, state=lambda: docker.logs(container))
     as_owner(living, "keys", "remove", "container")
-    wait_until(lambda: recommend(address, key, one) is None, told=lambda: docker.logs(container))
+    wait_until(lambda: recommend(address, key, one) is None, state=lambda: docker.logs(container))
     receipt = as_owner(living, "forget", one, "--yes")
     assert (receipt["state"], receipt["services"]) == ("done", {"followed": 1, "silent": 0})
     fallbacks = [recommend(address, other, user)["fallback"] for user in (one, another)]

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.kept_folder import KeptFolder
 from tests.pipelines.tiny_shop import EASY, LivingHome, Size, make_tiny_shop
 
-# No ranker is that quick: the gate refuses every one, whatever it learned.
+# No ranker is that quick, so the gate refuses every one.
 REFUSING = EASY.replace("[gate]", "[gate]\nlatency_budget_ms = 1e-6")
 
 

@@ -1,4 +1,4 @@
-"""What a home holds, as digests that two homes can be compared by, whatever happened on the way there."""
+"""The content of a home, as digests by which two homes are compared."""
 
 import hashlib
 import json

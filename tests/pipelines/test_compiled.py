@@ -104,9 +104,9 @@ def test_a_stale_file_is_told_by_the_exit_code_until_it_is_written(
         return int(ended.value.code or 0)
 
     assert rankloop("compile", "--check") == 3
-    told = capsys.readouterr()
-    assert told.out.count("stale: ") == 2 * len(PIPELINES) + 1
-    assert "run `rankloop compile` and commit what it writes" in told.err
+    printed = capsys.readouterr()
+    assert printed.out.count("stale: ") == 2 * len(PIPELINES) + 1
+    assert "run `rankloop compile` and commit what it writes" in printed.err
     assert not (tmp_path / "manifests").exists()
     assert rankloop("compile") == 0
     assert rankloop("compile", "--check") == 0

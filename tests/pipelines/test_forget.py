@@ -99,7 +99,7 @@ def test_a_user_is_found_nowhere_afterwards_and_does_not_come_back(living: Livin
 
     after = lists(living)
     assert after == {other: found for other, found in before.items() if other != user}
-    assert living.answer("recommend", "--user", user)[0]["rank"] == 1  # as to any stranger
+    assert living.answer("recommend", "--user", user)[0]["rank"] == 1  # as for any unknown user
 
     with living.shop_file.with_name("orders.csv").open("a") as orders:
         orders.write(f'"{user}","i0020","2025-03-07 09:09:53","sale",1,1.6,"v9","r9"\n')

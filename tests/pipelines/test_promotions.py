@@ -45,13 +45,13 @@ def serving(two_runs: TwoRuns, bundle: str) -> dict[str, bool]:
 
 
 def test_a_bundle_tells_what_it_holds_where_it_came_from_and_why_it_may_go_live(two_runs: TwoRuns) -> None:
-    told = two_runs.living.answer("bundle", two_runs.first.removeprefix("sha256:")[:12])
-    assert told["digest"] == two_runs.first
-    assert (told["manifest"]["kind"], told["manifest"]["k"]) == ("baseline", 10)
-    assert told["origin"]["run_id"] == two_runs.living.document["run_id"]
-    assert told["verdict"]["promote"]
-    assert told["training"]["reason"] in told["verdict"]["checks"][0]["reason"]
-    assert told["files"]["manifest.json"] > 0
+    document = two_runs.living.answer("bundle", two_runs.first.removeprefix("sha256:")[:12])
+    assert document["digest"] == two_runs.first
+    assert (document["manifest"]["kind"], document["manifest"]["k"]) == ("baseline", 10)
+    assert document["origin"]["run_id"] == two_runs.living.document["run_id"]
+    assert document["verdict"]["promote"]
+    assert document["training"]["reason"] in document["verdict"]["checks"][0]["reason"]
+    assert document["files"]["manifest.json"] > 0
     words = two_runs.living.rankloop("bundle", two_runs.first).stdout
     assert "the gate lets it go live" in words
     assert "✓ no model was trained" in words

@@ -1,4 +1,4 @@
-"""The edge of the real server: whatever a caller sends, no error of ours, no traceback, and never a wrong answer."""
+"""The edge of the real server: no request leads to a server error, a traceback or a wrong answer."""
 
 import json
 import signal

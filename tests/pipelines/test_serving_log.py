@@ -1,4 +1,4 @@
-"""What callers were told under load is in the log, however the real server ends."""
+"""Answers under load are in the log, however the real server ends."""
 
 import signal
 import threading

@@ -36,7 +36,7 @@ Facts = TypeVar("Facts")
 
 @dataclass(frozen=True)
 class StepInfo:
-    """A step: its name, which is that of its folder and component, what it does in words, and the type of its facts."""
+    """A step: its name (also of its folder and component), what it does in words, and the type of its facts."""
 
     name: str
     words: str
@@ -61,7 +61,7 @@ WORDS = {step.name: step.words for step in STEPS}
 
 @dataclass(frozen=True)
 class StepResult(Generic[Facts]):
-    """What came of a step: the data it left, row counts, and facts for the report that can be written as JSON.
+    """The result of a step: a handle of its data, row counts, and facts for the report.
 
     ``warnings`` are one line each, with a value, the key of the shop file and the fix; they do not stop the run.
     """

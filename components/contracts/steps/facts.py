@@ -250,7 +250,7 @@ class EvaluationFacts:
 
 @dataclass(frozen=True)
 class PublicationFacts:
-    """Of ``publish_bundle``: the model card, and what the bundle would show to a few customers."""
+    """Of ``publish_bundle``: the model card, and the bundle's lists for a few customers."""
 
     digest: str
     run_id: str

@@ -134,7 +134,7 @@ def _unique(cells: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class QuoteCheck:
-    """Whether every quote of a text opens or closes a cell, so that no reader can take one for another."""
+    """Checks that every quote of a text opens or closes a cell, so that all readers agree."""
 
     def __init__(self, syntax: Syntax) -> None:
         signs = syntax.delimiter + syntax.quote + syntax.escape

@@ -19,7 +19,7 @@ SHOWN = 3  # files that an error lists
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a file was when it was read; equal content has an equal ``sha256`` at any time."""
+    """The state of a file when it was read; equal content has an equal ``sha256`` at any time."""
 
     size: int
     modified_ns: int

@@ -23,7 +23,7 @@ CSV_ROWS = "csv_rows"
 
 @dataclass(frozen=True)
 class Relations:
-    """What files hold: their rows by layout, all columns that any of them has, and those that turned out empty."""
+    """The content of files: their rows by layout, the columns of all of them, and the empty files."""
 
     layouts: tuple[Layout, ...] = ()
     columns: tuple[str, ...] = ()

@@ -28,7 +28,7 @@ OFFSET = r":\d{2}(\.\d+)?\s*(Z|z|UTC|[+-]\d{2}(:?\d{2})?)$"
 
 @dataclass(frozen=True)
 class Reading:
-    """How a column is read: an SQL value, and SQL that is a problem in words where the cell is unreadable."""
+    """The reading of a column: SQL of its value, and SQL of the problem in words where a cell is unreadable."""
 
     value: str
     problem: str = "NULL"

@@ -37,7 +37,7 @@ SERVED_TEXT = quote_literal(SERVED_SOURCE)
 
 
 class FeedbackReader:
-    """Reads what the service of a home logged: its events, or its lists, by the table that they are for."""
+    """Reads the log of a home's service: its events or its lists, by the table."""
 
     def __init__(self, source: FeedbackSource, context: SourceContext) -> None:
         assert context.home is not None

@@ -38,7 +38,7 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class Limit:
-    """One limit of the data contract and what was found."""
+    """One limit of the data contract and the measured share."""
 
     name: str
     found: float
@@ -52,7 +52,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class DataQuality:
-    """What came in, and how much of it could be used."""
+    """The new data, and how much of them could be used."""
 
     tables: tuple[TableRows, ...]
     about: tuple[tuple[str, str], ...]

@@ -81,7 +81,7 @@ class Week:
 
 @dataclass(frozen=True)
 class Quality:
-    """How the contenders did on the same held-out requests."""
+    """The contenders' scores on the same held-out requests."""
 
     plot: DotPlot
     differences: DotPlot | None

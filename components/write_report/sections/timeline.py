@@ -26,7 +26,7 @@ class StepLine:
 
 @dataclass(frozen=True)
 class Timeline:
-    """All steps and what the run took in sum."""
+    """All steps, and the run's total time and memory."""
 
     steps: tuple[StepLine, ...]
     seconds: str

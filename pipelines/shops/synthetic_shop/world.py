@@ -28,7 +28,7 @@ SEASON_DAYS = 140  # launches and last days of sale fall into these first days
 
 @dataclass(frozen=True)
 class Size:
-    """How large a shop to make."""
+    """The size of a shop to make."""
 
     users: int = 400
     items: int = 150

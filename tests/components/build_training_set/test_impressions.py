@@ -144,10 +144,10 @@ def test_no_request_stands_where_its_outcomes_could_reach_the_held_out_weeks(tmp
 
 
 def test_requests_without_success_or_of_strangers_are_left_out(tmp_path):
-    stranger = shown("r1", "nobody", 30)
+    unknown_user = shown("r1", "nobody", 30)
     bought = [event(31, "later", "i01")]
     unknown = shown("r2", "later", 30.5)  # no row in the snapshot of day 28
-    examples = built(tmp_path, stranger + unknown + shown("r3", "u2", 31), bought)
+    examples = built(tmp_path, unknown_user + unknown + shown("r3", "u2", 31), bought)
     assert {row["user_id"] for row in logged(train(examples))} == {"u2"}
     impressions = examples.facts.impressions
     assert impressions == ImpressionFacts(3, requests=1, rows=impressions.rows, rows_as_served=0, left_out=1)

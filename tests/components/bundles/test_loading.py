@@ -85,7 +85,7 @@ def test_a_bundle_of_another_format_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"candidates": {"by_magic": 5}}, r"candidates: `by_magic`: found an unknown key, expected one of category, "),
         ({"candidates": {"history": -1}}, r"candidates: `history`: found -1, expected greater than or equal to 0"),
@@ -94,12 +94,12 @@ def test_a_bundle_of_another_format_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_limits_and_rules_that_this_code_does_not_know_are_refused(
-    tmp_path: Path, changes: dict[str, object], told: str
+    tmp_path: Path, changes: dict[str, object], message: str
 ) -> None:
     bundle = written(tmp_path)
     manifest = bundle.folder / MANIFEST
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | changes))
-    with pytest.raises(BundleError, match=rf"manifest\.json: {told}"):
+    with pytest.raises(BundleError, match=rf"manifest\.json: {message}"):
         open_bundle(bundle.folder)
 
 

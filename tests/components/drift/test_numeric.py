@@ -1,4 +1,4 @@
-"""The numeric sketch: exact where it can be, the same whatever the order, honest about its width."""
+"""The numeric sketch: exact where it can be, the same for any order, with a known width."""
 
 import numpy as np
 import pytest

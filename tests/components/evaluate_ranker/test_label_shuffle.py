@@ -26,7 +26,7 @@ def checked(train: Split, heldout: Split, seed: int = 7) -> Check:
 
 
 def in_order(split: Split, order: np.ndarray) -> Split:
-    """The rows of a split in another order, numbered anew."""
+    """The rows of a split in another order, numbered again."""
     rows = split.rows.take(pa.array(order)).set_column(2, "item_position", split.rows["item_position"])
     return Split(split.features[order], split.baselines[order], rows, split.requests)
 

@@ -1,4 +1,4 @@
-"""A process that serves keeps to the tombstones that it knew, whatever happens to their file, and says so once."""
+"""A process that serves uses the tombstones that it knew if their file is damaged or lost, and says so once."""
 
 from collections.abc import Callable
 from concurrent.futures import Future

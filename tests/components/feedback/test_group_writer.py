@@ -111,8 +111,8 @@ def test_nothing_that_goes_wrong_ends_the_thread(
         assert outcome(journal.submit([EventLine("e1", "ann", LINE)])).accepted == 1
         until(lambda: not journal.queued)
         assert journal.counters.events_refused == 3
-    told = [record.getMessage() for record in caplog.records if "tried again and again" in record.getMessage()]
-    assert len(told) == 2, "once for lists, once for events"
+    messages = [record.getMessage() for record in caplog.records if "tried again and again" in record.getMessage()]
+    assert len(messages) == 2, "once for lists, once for events"
     assert lists_in(tmp_path) == LINE
 
 

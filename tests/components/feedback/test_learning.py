@@ -72,7 +72,7 @@ def came_back(event: str, day: float, kind: str, item: str, request: str | None,
 
 
 def learnt(shop: ShopFolder) -> tuple[Split, ImpressionFacts | None]:
-    """The training split that comes of all, and what is told of the impressions in it."""
+    """The training split of all of it, and the facts about its impressions."""
     clean = shop.validate(AS_OF.isoformat(), now=NOW).handle
     features = build_features(shop.shop(), shop.home, clean, quiet).handle
     built = build_training_set(shop.shop(), shop.home, clean, features, quiet)

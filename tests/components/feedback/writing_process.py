@@ -43,7 +43,7 @@ async def take(sink: SegmentSink, name: str) -> None:
 
 
 async def work(sink: SegmentSink, name: str) -> None:
-    """Do both until the process is told to end."""
+    """Do both until the process is asked to end."""
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     work = [show(sink, name), *(take(sink, f"{name}{caller}") for caller in range(4))]

@@ -1,4 +1,4 @@
-"""Users who were forgotten do not come back, whatever is read again; what is read once is not read again for it."""
+"""Forgotten users do not come back when rows are read again; known rows are not read again for it."""
 
 import asyncio
 from pathlib import Path

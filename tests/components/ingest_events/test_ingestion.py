@@ -1,4 +1,4 @@
-"""Files are read once, whatever happens to them afterwards."""
+"""Files are read once, also if they change afterwards."""
 
 import os
 from pathlib import Path
@@ -245,8 +245,8 @@ source = { kind = "csv", path = "promotions.csv" }
     shop.ingest()
 
     found = shop.raw("promotions")
-    sound = [(row["item_id"], row["starts_at"].isoformat(), row["reach"]) for row in found if row["problem"] is None]
-    assert sorted(sound) == [
+    valid = [(row["item_id"], row["starts_at"].isoformat(), row["reach"]) for row in found if row["problem"] is None]
+    assert sorted(valid) == [
         ("1", "2024-03-24T23:00:00+00:00", 0.5),
         ("1", "2024-03-31T22:00:00+00:00", 1 / 3),
         ("2", "2024-03-24T23:00:00+00:00", 1.0),

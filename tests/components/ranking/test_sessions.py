@@ -134,9 +134,9 @@ def test_estimates_are_near(shop: Shop) -> None:
 
 def test_what_has_no_row_is_passed_over(shop: Shop) -> None:
     row = shop.row("u1")
-    stranger = [("no such item", "purchase", 1.0), ("no such item", "view", 1.0)]
-    assert differing(with_session(row, shop.items, session_of(stranger), micros(70)), row) == set()
-    found = with_session(row, shop.items, session_of([*stranger, *ACTS["a known item"]]), micros(70))
+    unknown_item = [("no such item", "purchase", 1.0), ("no such item", "view", 1.0)]
+    assert differing(with_session(row, shop.items, session_of(unknown_item), micros(70)), row) == set()
+    found = with_session(row, shop.items, session_of([*unknown_item, *ACTS["a known item"]]), micros(70))
     assert differing(found, with_session(row, shop.items, session_of(ACTS["a known item"]), micros(70))) == set()
 
 

@@ -52,9 +52,9 @@ def test_the_most_severe_of_several_is_named() -> None:
 
 
 def test_a_stranger_is_shown_what_sells_and_what_they_look_at_comes_with_its_neighbours(asked: Recommender) -> None:
-    stranger = listed(asked, "nobody", 50)
+    unknown = listed(asked, "nobody", 50)
     looking = listed(asked, "nobody", 50, viewed=["i03"])
-    assert (stranger.fallback, looking.fallback) == (Fallback.UNKNOWN_USER, Fallback.SESSION_NEIGHBOURS)
+    assert (unknown.fallback, looking.fallback) == (Fallback.UNKNOWN_USER, Fallback.SESSION_NEIGHBOURS)
     items = asked.pool.items
     place = asked.positions["i03"]
     near = slice(*items.arrays["neighbour_item"].offsets[place : place + 2])
@@ -65,7 +65,7 @@ def test_a_stranger_is_shown_what_sells_and_what_they_look_at_comes_with_its_nei
     neighbours = items.item_ids[positions[order]].tolist()
     assert neighbours
     assert item_ids(looking)[: len(neighbours)] == neighbours
-    rest = [item for item in item_ids(stranger) if item not in neighbours]
+    rest = [item for item in item_ids(unknown) if item not in neighbours]
     assert item_ids(looking)[len(neighbours) :] == rest
     scores = [item.score or 0.0 for item in looking.items]
     assert scores == sorted(scores, reverse=True)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow(seconds=40)
 
 GOOD = "".join(f"u{number},{number},2024-03-03\n" for number in range(100))
 BAD = "".join(f"v{number},,2024-03-04\n" for number in range(30))
-MENDED = BAD.replace(",,", ",7,")
+CORRECTED = BAD.replace(",,", ",7,")
 REFUSED = r"events: 30 of 130 new rows have no item"
 FOLDER = PURCHASES.replace('path = "purchases.csv"', 'path = "days"')
 DATABASE = PURCHASES.replace(
@@ -55,20 +55,20 @@ def test_a_corrected_file_is_read_as_if_it_had_never_been_wrong(tmp_path: Path, 
     refused(shop)
     refused(shop)  # nothing was corrected: the same rows are refused again
 
-    shop.write("purchases.csv", HEADER + ROWS + GOOD + MENDED)
+    shop.write("purchases.csv", HEADER + ROWS + GOOD + CORRECTED)
     report = shop.validate()
 
     assert (report.rows_in, report.rows_out) == (130, 130)
-    assert lake(shop) == fresh(tmp_path, ROWS, GOOD, MENDED)
+    assert lake(shop) == fresh(tmp_path, ROWS, GOOD, CORRECTED)
 
 
 def test_a_first_delivery_may_be_refused_too(tmp_path: Path) -> None:
     shop = shop_folder(tmp_path, purchases=HEADER + GOOD + BAD)
     refused(shop)
-    shop.write("purchases.csv", HEADER + GOOD + MENDED)
+    shop.write("purchases.csv", HEADER + GOOD + CORRECTED)
     shop.validate()
 
-    assert lake(shop) == fresh(tmp_path, GOOD, MENDED)
+    assert lake(shop) == fresh(tmp_path, GOOD, CORRECTED)
 
 
 def test_a_bad_file_may_be_taken_away(tmp_path: Path) -> None:
@@ -78,10 +78,10 @@ def test_a_bad_file_may_be_taken_away(tmp_path: Path) -> None:
     shop.write("days/2.csv", HEADER + GOOD + BAD)
     refused(shop)
     (tmp_path / "days" / "2.csv").unlink()
-    shop.write("days/2-again.csv", HEADER + GOOD + MENDED)
+    shop.write("days/2-again.csv", HEADER + GOOD + CORRECTED)
     shop.validate()
 
-    assert lake(shop) == fresh(tmp_path, ROWS, GOOD, MENDED)
+    assert lake(shop) == fresh(tmp_path, ROWS, GOOD, CORRECTED)
 
 
 def test_rows_of_a_database_are_corrected_in_place(tmp_path: Path) -> None:
@@ -159,10 +159,10 @@ def test_what_a_killed_run_had_accepted_stays(tmp_path: Path, monkeypatch: pytes
     monkeypatch.undo()
     shop.write("purchases.csv", HEADER + ROWS + GOOD + BAD)
     refused(shop, "31 of 133 new rows have no item")
-    shop.write("purchases.csv", HEADER + ROWS + GOOD + MENDED)
+    shop.write("purchases.csv", HEADER + ROWS + GOOD + CORRECTED)
     shop.validate()
 
-    assert lake(shop)["events"] == fresh(tmp_path, ROWS, GOOD, MENDED)["events"]
+    assert lake(shop)["events"] == fresh(tmp_path, ROWS, GOOD, CORRECTED)["events"]
     assert shop.reasons() == ["no item"]
 
 

@@ -35,7 +35,7 @@ def test_fifteen_floats_take_120_bytes() -> None:
 
 
 def test_the_layout_of_a_release_is_kept() -> None:
-    """Rows outlive the process that wrote them: whoever changes the layout changes MAGIC, and this hash with it."""
+    """Rows outlive the process that wrote them: a change of the layout needs another MAGIC and another hash here."""
     assert f"{PackedSchema.of(TYPES).hash:016x}" == "423d90a4b9148fbd"
 
 

@@ -1,4 +1,4 @@
-"""What makes a run new: every file of the packages, whatever its kind, and nothing that only lies beside them."""
+"""What makes a run new: every file of the packages, and nothing beside them."""
 
 from pathlib import Path
 

@@ -69,8 +69,8 @@ def test_batch_recommendations_have_a_row_a_rank(tiny: LivingHome, tmp_path: Pat
     table = pq.read_table(out)
     assert table.column_names == ["user_id", "rank", "item_id", "score"]
     assert set(table["rank"].to_pylist()) == {1, 2, 3, 4, 5}
-    stranger = tiny.rankloop("recommend", "--user", "nobody", "--bundle", "challenger", "--json")
-    assert [row["user_id"] for row in json.loads(stranger.stdout)] == ["nobody"] * 10
+    unknown_user = tiny.rankloop("recommend", "--user", "nobody", "--bundle", "challenger", "--json")
+    assert [row["user_id"] for row in json.loads(unknown_user.stdout)] == ["nobody"] * 10
 
 
 def test_a_refused_bundle_goes_live_neither_by_the_run_nor_by_hand(tiny: LivingHome) -> None:
@@ -85,7 +85,7 @@ def test_a_refused_bundle_goes_live_neither_by_the_run_nor_by_hand(tiny: LivingH
     assert "staging: found nothing promoted" in the_one_line(tiny.rankloop("rollback", "--env", "staging"), code=1)
 
 
-# Whoever starts the tests in the background may have them ignore Ctrl-C, and a child inherits that.
+# Tests that were started in the background may ignore Ctrl-C, and a child inherits that.
 HEEDING_INTERRUPTS = [
     sys.executable,
     "-c",

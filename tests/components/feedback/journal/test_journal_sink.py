@@ -107,8 +107,8 @@ def test_lists_that_cannot_be_moved_are_told_of_once_in_one_line(
         until(lambda: log.facts.move_failures > 2)
         table.unlink()
         until(lambda: log.facts.rows_moved == 1)
-    told = [record.getMessage() for record in caplog.records]
-    assert [("stay in the journal" in line, "\n" in line) for line in told] == [(True, False), (False, False)]
+    messages = [record.getMessage() for record in caplog.records]
+    assert [("stay in the journal" in line, "\n" in line) for line in messages] == [(True, False), (False, False)]
 
 
 def test_nothing_of_who_was_forgotten_is_written_however_long_it_waited(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a customer bought, told from their row."""
+"""The purchases of a customer, from their row."""
 
 import numpy as np
 import pyarrow as pa

@@ -14,7 +14,7 @@ from components.ranking_service.http.draining import Drain
 
 @pytest.fixture
 def stops() -> Iterator[list[int]]:
-    """What the server's own handler was told."""
+    """The signals that the server's own handler got."""
     received: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     for number in before:

@@ -269,8 +269,8 @@ def test_a_bundle_of_other_baselines_is_known_well_enough_to_be_stood_in_for(sho
 
 
 def test_a_bundle_made_for_other_features_is_stood_in_for(shop: Stocked) -> None:
-    stranger = published(shop.home, shop.home.root, random_trees(shop.features.revision, feature_list="another"))
-    move_to(shop, stranger)
+    other_list = published(shop.home, shop.home.root, random_trees(shop.features.revision, feature_list="another"))
+    move_to(shop, other_list)
     with serving(shop.home) as found:
         answer = caller_of(found).recommend("u1")
         assert "made for feature list another" in now(found).trouble["champion"]
@@ -279,9 +279,9 @@ def test_a_bundle_made_for_other_features_is_stood_in_for(shop: Stocked) -> None
 
 @pytest.mark.parametrize("arm", ["champion", "challenger"])
 def test_a_bundle_for_rows_that_nobody_wrote_is_stood_in_for(shop: Stocked, live: Serving, arm: str) -> None:
-    stranger = published(shop.home, shop.home.root, random_trees("no such revision"))
+    other_revision = published(shop.home, shop.home.root, random_trees("no such revision"))
     if arm == "champion":
-        move_to(shop, stranger)
+        move_to(shop, other_revision)
     until(lambda: arm in now(live).trouble)
     assert "found no rows of feature revision no such revision" in now(live).trouble[arm]
     assert serves(live, shop.bundle.digest)
@@ -349,8 +349,8 @@ def test_what_is_published_last_is_the_challenger(shop: Stocked, live: Serving) 
     service, tried = caller_of(live), published(shop.home, shop.home.root, random_trees(shop.features.revision, seed=9))
     until(lambda: service.recommend("u1", arm="challenger")["bundle"] == tried.digest)
     assert service.recommend("u1", arm="baseline")["bundle"] == "baseline:popularity"
-    told = service.ask("GET", "/v1/shop").json()["arms"]
-    assert {arm["name"]: arm["bundle"] for arm in told}["challenger"] == tried.digest
+    arms = service.ask("GET", "/v1/shop").json()["arms"]
+    assert {arm["name"]: arm["bundle"] for arm in arms}["challenger"] == tried.digest
 
 
 def test_what_the_gate_refused_is_tried_on_nobody_but_may_rank_unseen(shop: Stocked, live: Serving) -> None:
@@ -395,8 +395,8 @@ def test_nothing_that_goes_wrong_ends_the_following(
     assert failed.wait(PATIENCE_SECONDS)
     move_to(shop, other)
     until(lambda: serves(live, other.digest))
-    told = [record for record in caplog.records if "not thought of" in record.message]
-    assert [bool(record.exc_info) for record in told] == [True], "it is told once, with its place"
+    warnings = [record for record in caplog.records if "not thought of" in record.message]
+    assert [bool(record.exc_info) for record in warnings] == [True], "it is told once, with its place"
 
 
 def test_a_service_that_was_stopped_leaves_nothing_running(shop: Stocked) -> None:

@@ -1,4 +1,4 @@
-"""A scrubbed LMDB file holds nothing of what was deleted, and whoever has it open goes on."""
+"""A scrubbed LMDB file holds nothing of what was deleted, and processes that have it open continue."""
 
 import multiprocessing
 import os
@@ -74,16 +74,16 @@ def test_a_copy_counts_on_whatever_the_parity_and_opens_afresh(tmp_path: Path, w
     assert len(backend.keys(b"")) == writes + 1
 
 
-def write_and_read(folder: str, told: Connection) -> None:
-    """Write numbers one by one, each checked against the one before, until told to stop; tell how many."""
+def write_and_read(folder: str, parent: Connection) -> None:
+    """Write numbers one by one, each checked against the one before, until asked to stop; send the number."""
     backend, number = store(folder), 0
-    while not told.poll():
+    while not parent.poll():
         backend.put(b"n%06d" % number, b"%d" % number)
         assert backend.read([b"n%06d" % number]) == [b"%d" % number]
         number += 1
         if number == 1:
-            told.send("began")
-    told.send(number)
+            parent.send("began")
+    parent.send(number)
 
 
 def test_a_process_that_has_it_open_loses_nothing_while_it_is_scrubbed(tmp_path: Path) -> None:
