@@ -19,11 +19,13 @@ from components.home.layout import ONLINE_VARIABLE, Home
 from components.home.runs.lease_lock import SECONDS_VARIABLE
 from components.home.runs.lock import lock_holder
 from components.home.runs.records import list_runs, run_ids
+from components.home.runs.step_records import read_records
 from components.home.storage.documents import has_document, read_document
 from components.home.storage.locations import BucketPath
 from tests.pipelines.home_content import content_of
 from tests.pipelines.killing import Kill, run_and_kill, states_of
 from tests.pipelines.tiny_shop import LivingHome, command, the_one_line
+from tests.pipelines.traces import where
 from tests.servers import redis_server
 from tests.waiting import until
 
@@ -107,6 +109,12 @@ def test_a_bucket_holds_the_same_digests_rows_and_lists_as_a_folder(
     assert b"ingest" in log
     assert bucket_home.answer("runs", "last")["log"] == f"{home.run(document['run_id'])}/log.txt"
     assert read_document(home.run(document["run_id"]) / "report.html")
+
+    user = read_records(home.run(document["run_id"]))["publish_bundle"].facts["examples"][0]["user_id"]
+    assert len(where(home, user)) > 20
+    assert bucket_home.answer("forget", user, "--yes")["state"] == "done"
+    assert where(home, user) == []
+    assert bucket_home.answer("recommend", "--user", user, "--bundle", "challenger")  # as to a stranger
 
 
 def content_of_folder(living: LivingHome) -> dict[str, str]:

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
@@ -19,17 +17,17 @@ from components.home.data_subject import Person
 from components.home.disk.presence import files_below
 from components.home.layout import Home
 from components.home.runs.records import list_runs, read_json
-from components.home.storage.documents import list_names, names_below, read_document, remove_document
+from components.home.storage.documents import list_names, names_below, remove_document
 from components.home.storage.locations import BucketPath
 from components.home.storage.objects import fetch_named, has_folder, local_folder
 from components.home.tombstones import Tombstones
 from components.lake.tables import LOG, open_table
-from feature_repo.packed_online_store.backends.opening import open_backend
 from tests.components.feedback.rows import a_list, an_event, log_all
 from tests.pipelines.copied_home import copy_to_bucket
 from tests.pipelines.served_home import served
 from tests.pipelines.test_serving import ask
 from tests.pipelines.tiny_shop import LivingHome, command, rankloop, the_one_line
+from tests.pipelines.traces import where
 from tests.servers import redis_server
 
 pytestmark = pytest.mark.slow(seconds=120)
@@ -60,18 +58,6 @@ def customers(living: LivingHome) -> list[str]:
 def forget(living: LivingHome, user: str) -> dict[str, Any]:
     document: dict[str, Any] = living.answer("forget", user, "--yes")
     return document
-
-
-def where(home: Home, user: str) -> list[str]:
-    """The files and stores of a home that hold a user, found without the command's own search."""
-    held = [str(path) for path in home.root.rglob("*") if path.is_file() and user.encode() in path.read_bytes()]
-    for path in home.root.rglob("*.parquet"):
-        table = pq.read_table(path, partitioning=None)
-        held += [str(path)] if any(f"'{user}'" in str(row) for row in table.to_pylist()) else []
-    backend = open_backend(home.online_url)
-    held += [repr(key) for key in backend.keys(b"") if key.endswith(user.encode())]
-    backend.close()
-    return held
 
 
 def lists(living: LivingHome) -> dict[str, list[tuple[str, float]]]:
@@ -174,7 +160,7 @@ def test_a_home_in_a_bucket_forgets_what_its_folder_forgets(
             home = copy_to_bucket(living.home, bucket, redis_url, tmp_path)
             here = forget(living, user)
         fill_cache(home)
-        assert len(where_in_bucket(home, user)) > 20
+        assert len(where(home, user)) > 20
         assert [path for path in files_below(tmp_path / "cache") if holds(path, Person(user))]
 
         words = ("forget", user, "--yes", "--home", str(bucket))
@@ -194,7 +180,7 @@ def test_a_home_in_a_bucket_forgets_what_its_folder_forgets(
             del places["lake/raw/events"]
         counted = ("rows", "parts")
         assert counts(there, counted) == counts(here, counted)
-        assert where_in_bucket(home, user) == []
+        assert where(home, user) == []
         assert not [path for path in files_below(tmp_path / "cache") if holds(path, Person(user))]
         assert "nothing more was found" in rankloop(*words).stdout
 
@@ -212,19 +198,6 @@ def fill_cache(home: Home) -> None:
     for name in list_names(home.root / "examples"):
         if has_folder(home.root / "examples" / name):
             local_folder(home.root / "examples" / name)
-
-
-def where_in_bucket(home: Home, user: str) -> list[str]:
-    """The objects and keys that hold a user, found without the command's own search."""
-    held = []
-    for name in names_below(home.root):
-        content = read_document(home.root / name) or b""
-        rows = pq.read_table(pa.BufferReader(content)).to_pylist() if name.endswith(".parquet") else []
-        held += [name] if user.encode() in content or any(f"'{user}'" in str(row) for row in rows) else []
-    backend = open_backend(home.online_url)
-    held += [repr(key) for key in backend.keys(b"") if key.endswith(user.encode())]
-    backend.close()
-    return held
 
 
 @pytest.mark.parametrize("user", ["nobody", 'o\'hara <ä> "𝄞"', "12", "--"])

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from components.home.layout import Home
 from components.home.runs.lock import lock_holder
 from tests.pipelines.tiny_shop import LivingHome, command, rankloop, the_one_line
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow(seconds=70)
 
@@ -74,7 +74,7 @@ def test_odd_rows_rivals_and_readers_do_not_disturb_a_run(living: LivingHome) ->
     first = living.document["bundle"]["digest"]
     run = command("run", "--shop", living.shop_file, "--home", living.home.root, "--json")
     with subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
-        _wait_for_lock(living.home)
+        until(lambda: lock_holder(living.home) is not None)
         rival = living.rankloop("run", "--shop", living.shop_file)
         assert "is at work in it; wait for it to end, or name another --home" in the_one_line(rival, code=1)
         during = living.rankloop("recommend", "--all-users", "--bundle", first, "--json")
@@ -91,14 +91,6 @@ def test_odd_rows_rivals_and_readers_do_not_disturb_a_run(living: LivingHome) ->
     after = living.rankloop("recommend", "--user", "stranger", "--user", "u0003", "--bundle", first, "--json")
     assert after.returncode == 0, after.stderr
     assert {row["user_id"] for row in json.loads(after.stdout)} == {"stranger", "u0003"}
-
-
-def _wait_for_lock(home: Home) -> None:
-    for _ in range(1200):
-        if lock_holder(home) is not None:
-            return
-        time.sleep(0.05)
-    raise AssertionError("no run took the home's lock within a minute")
 
 
 def test_a_moment_after_all_data_says_that_nothing_can_be_judged(living: LivingHome, tmp_path: Path) -> None:

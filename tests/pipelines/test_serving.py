@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -200,10 +199,7 @@ def test_without_online_rows_nothing_is_ranked_until_there_are_some(living: Livi
             assert (answer["items"], answer["fallback"]) == ([], "store_unavailable")
             shutil.rmtree(online, ignore_errors=True)
             aside.rename(online)
-            ends = time.monotonic() + PATIENCE_SECONDS
-            while status(f"{server.address}/readyz") != 200:
-                assert time.monotonic() < ends
-                time.sleep(0.1)
+            until(lambda: status(f"{server.address}/readyz") == 200)
             assert ask(server.address, "/v1/recommend", user_id="nobody")["items"]
     finally:
         if aside.exists():

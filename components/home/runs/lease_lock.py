@@ -11,6 +11,7 @@ from components.home.storage.locations import BucketPath
 
 SECONDS_VARIABLE = "RANKLOOP_LEASE_SECONDS"
 DEFAULT_SECONDS = 1800.0  # pods of a run wait for quota between two steps
+ALONE_SECONDS = 60.0  # for work that is killed before it has steps that may wait, such as an erasure
 LEAST_SECONDS = 10.0  # heartbeats are a sixth of it
 
 
@@ -40,7 +41,7 @@ class LeaseLock:
     @contextmanager
     def hold_alone(self, name: str) -> Iterator[None]:
         """Take the lease, renew it while the work goes on, and give it up; the steps of a run renew it too."""
-        lease = take_lease(self._location, name, lease_seconds(), alone=True)
+        lease = take_lease(self._location, name, min(lease_seconds(), ALONE_SECONDS), alone=True)
         try:
             with lease.kept_alive():
                 yield

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,10 @@ from components.home.layout import Home
 from components.home.runs.lock import hold_lock, lock_holder
 from components.home.runs.records import list_runs
 from components.home.runs.step_records import read_records
+from components.home.storage.documents import has_document, list_names
 from pipelines.runs.local_run import RunFailedError, step_environment
 from tests.pipelines.conftest import FAKE, ROOT, RunFake
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow(seconds=15)
 
@@ -101,13 +102,10 @@ run_pipeline(home, "tiny", run_id, {FAKE!r}, arguments, lambda records: None)
 
 def _wait_for_first_step(home: Home) -> int:
     """Wait until the first step is at work; return the process that holds the home."""
-    for _ in range(1200):
-        if list(home.runs.glob("*/steps/first_step.json")):
-            holder = lock_holder(home)
-            assert holder is not None
-            return holder.pid
-        time.sleep(0.1)
-    raise AssertionError("the first step did not start within two minutes")
+    until(lambda: any(has_document(home.runs / name / "steps" / "first_step.json") for name in list_names(home.runs)))
+    holder = lock_holder(home)
+    assert holder is not None
+    return holder.pid
 
 
 def test_steps_keep_bytecode_and_are_repeatable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -16,6 +14,7 @@ from components.home.layout import Home
 from components.home.runs.lock import lock_holder
 from components.home.runs.records import list_runs
 from tests.pipelines.tiny_shop import LivingHome, command, make_tiny_shop, rankloop, the_one_line
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow(seconds=50)
 
@@ -97,7 +96,7 @@ def test_an_interrupted_run_ends_cleanly(tiny: LivingHome, tmp_path: Path) -> No
     home = Home(tmp_path / "home")
     run = command("run", "--shop", tiny.shop_file, "--home", home.root)
     with subprocess.Popen([*HEEDING_INTERRUPTS, *run], stderr=subprocess.PIPE, text=True) as running:
-        _wait_for(lambda: list(home.runs.glob("*/steps/*.json")))
+        until(lambda: any(home.runs.glob("*/steps/*.json")))
         running.send_signal(signal.SIGINT)
         _, said = running.communicate()
     assert running.returncode == 130
@@ -105,14 +104,6 @@ def test_an_interrupted_run_ends_cleanly(tiny: LivingHome, tmp_path: Path) -> No
     assert "Traceback" not in said
     assert [run.state for run in list_runs(home)] == ["interrupted"]
     assert lock_holder(home) is None
-
-
-def _wait_for(condition: Callable[[], object]) -> None:
-    for _ in range(1200):
-        if condition():
-            return
-        time.sleep(0.1)
-    raise AssertionError("nothing happened within two minutes")
 
 
 def test_a_failing_step_is_one_line_and_a_report(tmp_path: Path) -> None:

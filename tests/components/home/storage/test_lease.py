@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 
 from components.contracts.errors import HomeBusyError
+from components.home.layout import Home
+from components.home.runs.lock import hold_lock
 from components.home.storage import lease as lease_module
 from components.home.storage.lease import lease_holder, resume_lease, take_lease
 from components.home.storage.locations import BucketPath
@@ -83,6 +85,15 @@ def test_a_lease_is_renewed_beside_the_work_of_a_step(bucket: BucketPath) -> Non
         while lease.document == before:
             pass
     assert (lease.document.epoch, lease.document.run_id) == (1, "run-1")
+
+
+def test_work_without_steps_that_was_killed_is_waited_for_a_minute(bucket: BucketPath) -> None:
+    with (
+        hold_lock(Home(bucket), "forget"),
+        pytest.raises(HomeBusyError, match="wait for it to end, or for its lease of 60 s to pass"),
+        hold_lock(Home(bucket), "forget"),
+    ):
+        pass
 
 
 def test_work_that_is_alone_excludes_other_work_of_its_name(bucket: BucketPath) -> None:
