@@ -24,6 +24,7 @@ from components.home.disk.durable import move_durably, move_folder_durably
 from components.home.storage.bucket import readable_errors, store_of
 from components.home.storage.cache import object_cache, sha256_of
 from components.home.storage.documents import create_document, list_names, read_document
+from components.home.storage.held import check_held
 from components.home.storage.locations import BucketPath, Location
 
 DIGEST = "sha256"  # the object's metadata
@@ -154,6 +155,7 @@ def remove_folder(location: Location) -> None:
     if isinstance(location, Path):
         durable.remove_folder(location)
         return
+    check_held(location)
     with readable_errors(location):
         store = store_of(location)
         with suppress(FileNotFoundError):

@@ -1,11 +1,13 @@
 import os
+import time
 from pathlib import Path
 
 import pytest
 
-from components.contracts.errors import ConfigurationError, StorageError
+from components.contracts.errors import ConfigurationError, HomeBusyError, StorageError
 from components.home.storage.cache import ObjectCache, object_cache
 from components.home.storage.documents import remove_document, write_document
+from components.home.storage.lease import take_lease
 from components.home.storage.locations import BucketPath
 from components.home.storage.objects import (
     LISTING,
@@ -93,6 +95,20 @@ def test_a_removed_folder_leaves_nothing(tmp_path: Path, bucket: BucketPath) -> 
     remove_folder(bucket / "b")
     assert not has_folder(bucket / "b")
     assert fetch_file(bucket / "bb").read_bytes() == b"content"
+
+
+def test_a_run_that_lost_its_lease_removes_nothing(
+    tmp_path: Path, bucket: BucketPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_folder(draft(tmp_path / "bundle").parent, bucket / "b")
+    lost = take_lease(bucket / "lease.json", "run-1", seconds=60)
+    remove_document(bucket / "lease.json")
+    take_lease(bucket / "lease.json", "run-2")
+    clock_gettime = time.clock_gettime
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: clock_gettime(clock) + 60)
+    with lost.kept_alive(), pytest.raises(HomeBusyError, match="run run-1 has lost its lease"):
+        remove_folder(bucket / "b")
+    assert has_folder(bucket / "b")
 
 
 def test_the_cache_lets_go_of_what_was_not_used_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
