@@ -23,12 +23,20 @@ def erase_copies(home: BucketPath, person: Person) -> Erased:
     """
     cache, runs = object_cache().folder, local_runs(home)
     abandoned = remove_abandoned_copies() + len(names_in(runs))
-    shutil.rmtree(runs, ignore_errors=True)
+    if names_in(runs):
+        shutil.rmtree(runs)
     files = [path for path in files_below(cache) if path.relative_to(cache).parts[0] not in (SCRATCH, WORK)]
-    held = {_copy_of(path, cache) for path in files if holds(path, person)}
+    held = {_copy_of(path, cache) for path in files if _is_held(path, person)}
     for path in held:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     return Erased(files=len(held) + abandoned, searched=len(files))
+
+
+def _is_held(path: Path, person: Person) -> bool:
+    try:
+        return holds(path, person)
+    except FileNotFoundError:  # another process made room
+        return False
 
 
 def _copy_of(path: Path, cache: Path) -> Path:

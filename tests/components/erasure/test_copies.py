@@ -8,7 +8,9 @@ import pytest
 
 from components.erasure.copies import erase_copies
 from components.home.data_subject import Erased, Person
+from components.home.disk.durable import write_durably
 from components.home.disk.presence import files_below
+from components.home.runs.work_folder import local_runs
 from components.home.storage.cache import object_cache
 from components.home.storage.documents import write_document
 from components.home.storage.locations import BucketPath
@@ -39,6 +41,14 @@ def test_cached_objects_and_copies_of_folders_that_hold_the_user_go(
     assert [path.exists() for path in (*gone, *kept)] == [False] * 3 + [True] * 3
     assert not any(f'"{user}"'.encode() in path.read_bytes() for path in files_below(object_cache().folder))
     assert erase_copies(bucket, Person(user)).files == 0
+
+
+def test_what_killed_runs_of_the_home_left_goes_and_other_homes_keep_theirs(bucket: BucketPath) -> None:
+    left, kept = (local_runs(home) / "run-1" / "scratch" / "rows.csv" for home in (bucket, bucket / "another"))
+    for file in (left, kept):
+        write_durably(file, b"user_id\nann\n")
+    assert erase_copies(bucket, Person("12")) == Erased(files=1)
+    assert (left.exists(), kept.exists()) == (False, True)
 
 
 def test_a_machine_without_a_cache_has_nothing_to_erase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
