@@ -1,6 +1,6 @@
 """Read the log while it is written: the Delta table and the segments, in a folder or in a bucket."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -14,7 +14,7 @@ from components.contracts.tables import TIME
 from components.feedback.journal.segments import LINE_END
 from components.feedback.layout import FeedbackLayout
 from components.feedback.records import read_events, read_lists
-from components.feedback.segments import Segment, list_segments, read_segments
+from components.feedback.segments import READ_AT_ONCE, Segment, batches, list_segments, read_segments
 from components.home.disk.presence import status_of
 from components.home.layout import Home
 from components.home.storage.documents import list_names
@@ -109,7 +109,7 @@ def last_events(
 
     Args:
         columns: ``event_time`` and ``event_type`` among them.
-        progress: called after each segment with how many were read, and of how many.
+        progress: called after each batch of segments with how many were read, and of how many at most.
 
     Raises:
         OSError: a segment cannot be read.
@@ -129,18 +129,32 @@ def _last_events(
     progress: Callable[[int, int], None],
 ) -> LastEvents:
     tables: list[pa.Table] = []
-    left, wanted = 0, [segment for segment in segments if not _ended_before(segment, since)]
-    for read, segment in enumerate(reversed(wanted), start=1):
+    left = 0
+    for lines in _lines_since(segments, since, progress):
         if limit > 0:
-            rows = _done_since(read_events(segment.lines(), columns), since)
+            rows = _done_since(read_events(lines, columns), since)
             left += max(0, len(rows) - limit)
             tables.append(rows.slice(max(0, len(rows) - limit)))
             limit -= len(rows)
         else:
-            left += segment.lines().count(LINE_END)
-        progress(read, len(wanted))
+            left += lines.count(LINE_END)
     empty = SERVED_EVENTS.empty_table().select(columns)
     return LastEvents(pa.concat_tables([empty, *reversed(tables)]), left)
+
+
+def _lines_since(segments: Sequence[Segment], since: datetime, progress: Callable[[int, int], None]) -> Iterator[bytes]:
+    """Yield the lines of each segment that may hold events taken since a moment, the newest segment first.
+
+    Where the end of a segment cannot be read alone, a batch that ended before the moment tells that older ones did.
+    """
+    read, wanted = 0, [segment for segment in segments if not _ended_before(segment.last_line(), since)]
+    for batch in batches(reversed(wanted), max_segments=READ_AT_ONCE):
+        lines_of_batch = [lines for lines in read_segments(batch) if not _ended_before(_last_line(lines), since)]
+        if not lines_of_batch:
+            return
+        yield from lines_of_batch
+        read += len(batch)
+        progress(read, len(wanted))
 
 
 def _done_since(rows: pa.Table, since: datetime) -> pa.Table:
@@ -149,9 +163,13 @@ def _done_since(rows: pa.Table, since: datetime) -> pa.Table:
     return rows.filter(pc.and_(is_late, pc.not_equal(rows["event_type"], "shown")))
 
 
-def _ended_before(segment: Segment, moment: datetime) -> bool:
+def _last_line(lines: bytes) -> bytes:
+    return lines.removesuffix(LINE_END).rpartition(LINE_END)[2]
+
+
+def _ended_before(last_line: bytes, moment: datetime) -> bool:
     """Return whether all events of a segment were taken before a moment: no event happens after it was taken."""
-    last = read_events(segment.last_line() + LINE_END, ["event_time", "taken_at"])
+    last = read_events(last_line + LINE_END, ["event_time", "taken_at"])
     if not len(last):  # empty, or erased: reading it will tell
         return False
     return bool(pc.less(pc.coalesce(last["taken_at"], last["event_time"]), pa.scalar(moment, TIME))[0].as_py())

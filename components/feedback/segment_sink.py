@@ -15,12 +15,11 @@ from components.feedback.journal.segments import SegmentWriter
 from components.feedback.layout import FeedbackLayout
 from components.feedback.recent_ids import RecentIds
 from components.feedback.records import ServedEvent, ServedList, event_line, list_line, read_events
-from components.feedback.segments import list_segments, read_segments
+from components.feedback.segments import READ_AT_ONCE, batches, list_segments, read_segments
 from components.feedback.sink import FeedbackSink, IngestResult, SinkFacts
 from components.home.storage.locations import BucketPath, Location
 
 COMPACTION_SECONDS = 15.0  # between two looks for sealed segments
-READ_AT_ONCE = 200  # segments of known events
 BUCKET_LIMITS = WritingLimits(
     group_seconds=0.04,
     piece_bytes=2**20,  # events wait while lists are put
@@ -89,11 +88,11 @@ def _known_ids(events: Location, limits: WritingLimits) -> RecentIds:
 def _recent_ids(events: Location, limit: int) -> list[str]:
     """Return the ids of the newest events that are kept, oldest first."""
     known: list[str] = []
-    segments = list_segments(events)
-    while segments and len(known) < limit:
-        segments, newest = segments[:-READ_AT_ONCE], segments[-READ_AT_ONCE:]
-        ids = [read_events(lines, ["event_id"])["event_id"].drop_null().to_pylist() for lines in read_segments(newest)]
-        known = [*(each for some in ids for each in some), *known]
+    for batch in batches(reversed(list_segments(events)), max_segments=READ_AT_ONCE):
+        ids = [read_events(lines, ["event_id"])["event_id"].drop_null().to_pylist() for lines in read_segments(batch)]
+        known = [*(each for some in reversed(ids) for each in some), *known]
+        if len(known) >= limit:
+            break
     return known[-limit:]
 
 

@@ -1,14 +1,18 @@
 """Segments as readers see them: complete lines, in files that grow or in objects that do not."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from components.feedback.bucket_segments import SegmentObject, segment_objects
 from components.feedback.journal.segments import SegmentFile, segments
 from components.home.storage.locations import BucketPath, Location
 
 READERS = 16  # objects that are fetched at once
+BATCH_BYTES = 32 * 2**20  # of segments whose lines are in memory together
+READ_AT_ONCE = 200  # segments of a batch that is read
+Kind = TypeVar("Kind", bound="Segment")
 
 
 class Segment(Protocol):
@@ -37,7 +41,7 @@ class Segment(Protocol):
         """Return its whole lines."""
 
     def last_line(self) -> bytes:
-        """Return its last whole line, without its end."""
+        """Return its last whole line, without its end; nothing if it takes reading the whole segment to tell."""
 
     def remove(self) -> None:
         """Remove it."""
@@ -60,3 +64,17 @@ def read_segments(some: Sequence[Segment]) -> list[bytes]:
         return [segment.lines() for segment in some]
     with ThreadPoolExecutor(READERS) as pool:
         return list(pool.map(lambda segment: segment.lines(), some))
+
+
+def batches(some: Iterable[Kind], max_bytes: int = BATCH_BYTES, max_segments: float = math.inf) -> Iterator[list[Kind]]:
+    """Yield segments, in their order, in batches that are bounded; a larger segment is a batch of its own."""
+    batch: list[Kind] = []
+    size = 0
+    for segment in some:
+        if batch and (size + segment.size > max_bytes or len(batch) == max_segments):
+            yield batch
+            batch, size = [], 0
+        batch.append(segment)
+        size += segment.size
+    if batch:
+        yield batch

@@ -4,13 +4,12 @@ The large segment is there before the small ones go. A kill between leaves lines
 ids, and are joined into one the next time.
 """
 
-from collections.abc import Iterator
 from uuid import uuid4
 
 from components.feedback.bucket_segments import SegmentObject, segment_objects
 from components.feedback.journal.segments import ENDING
 from components.feedback.layout import FeedbackLayout
-from components.feedback.segments import read_segments
+from components.feedback.segments import batches, read_segments
 from components.home.layout import Home
 from components.home.storage.documents import create_document
 from components.home.storage.locations import BucketPath, Location
@@ -36,7 +35,7 @@ def join_segments(folder: BucketPath, max_small: int = MAX_SMALL) -> int:
     small = [segment for segment in segment_objects(folder) if segment.size < SMALL_BYTES]
     if len(small) <= max_small:
         return 0
-    return sum(_join(folder, group) for group in _groups(small))
+    return sum(_join(folder, group) for group in batches(small, JOINED_BYTES))
 
 
 def _join(folder: BucketPath, group: list[SegmentObject]) -> int:
@@ -47,15 +46,3 @@ def _join(folder: BucketPath, group: list[SegmentObject]) -> int:
     for segment in group:
         segment.remove()
     return len(group)
-
-
-def _groups(small: list[SegmentObject]) -> Iterator[list[SegmentObject]]:
-    group: list[SegmentObject] = []
-    size = 0
-    for segment in small:
-        if size + segment.size > JOINED_BYTES:
-            yield group
-            group, size = [], 0
-        group.append(segment)
-        size += segment.size
-    yield group

@@ -4,14 +4,12 @@ The names of the segments stand in the notes of the commit that holds their rows
 kill between commit and removal is known to be moved.
 """
 
-from collections.abc import Iterator
-
 import pyarrow as pa
 
 from components.contracts.feedback import SERVED
 from components.feedback.layout import FeedbackLayout
 from components.feedback.records import read_lists
-from components.feedback.segments import Segment, list_segments, read_segments
+from components.feedback.segments import Segment, batches, list_segments, read_segments
 from components.home.storage.locations import Location
 from components.lake.tables import append_rows, create_table, read_notes
 
@@ -33,7 +31,7 @@ def move_lists(layout: FeedbackLayout[Location]) -> int:
         if not sealed:
             return 0
         create_table(layout.impressions, SERVED)
-        return sum(_move(layout, group) for group in _groups(_without_moved(layout, sealed)))
+        return sum(_move(layout, group) for group in batches(_without_moved(layout, sealed), COMMIT_BYTES))
 
 
 def _sealed(layout: FeedbackLayout[Location]) -> list[Segment]:
@@ -46,19 +44,6 @@ def _without_moved(layout: FeedbackLayout[Location], sealed: list[Segment]) -> l
         if segment.name in moved:
             segment.remove()
     return [segment for segment in sealed if segment.name not in moved]
-
-
-def _groups(sealed: list[Segment]) -> Iterator[list[Segment]]:
-    group: list[Segment] = []
-    size = 0
-    for segment in sealed:
-        if group and size + segment.size > COMMIT_BYTES:
-            yield group
-            group, size = [], 0
-        group.append(segment)
-        size += segment.size
-    if group:
-        yield group
 
 
 def _move(layout: FeedbackLayout[Location], group: list[Segment]) -> int:

@@ -20,7 +20,7 @@ from components.feedback.segment_sink import BUCKET_LIMITS, SegmentSink, bucket_
 from components.feedback.sink import EventsRefusedError, IngestResult
 from components.home.data_subject import Erased, Person
 from components.home.layout import Home
-from components.home.storage.documents import create_document
+from components.home.storage.documents import create_document, read_document
 from components.home.storage.locations import BucketPath
 from tests.components.feedback.rows import MOMENT, a_list, an_event
 from tests.waiting import until
@@ -62,6 +62,25 @@ def test_what_is_kept_is_read_from_the_bucket_alone(home: Home, layout: Feedback
     assert served_lists(home, ["request_id"]).to_pydict() == {"request_id": ["r1"]}
     last = last_events(home, MOMENT, 2, ["event_id", "event_time", "event_type"], lambda *_: None)
     assert (last.rows["event_id"].to_pylist(), last.left) == (["e2", "e3"], 1)
+
+
+def test_segments_that_ended_before_the_window_are_not_read(
+    home: Home, layout: FeedbackLayout[BucketPath], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, day in enumerate((1, 2, 3, 8, 9)):
+        line = event_line(an_event(f"e{day}", event_time=MOMENT.replace(day=day)))
+        create_document(layout.events / f"{number:020}-0.jsonl", line)
+    asked: list[str] = []
+
+    def read(segment: SegmentObject) -> bytes:
+        asked.append(segment.name[19:20])
+        return read_document(segment.location) or b""
+
+    monkeypatch.setattr(reading, "READ_AT_ONCE", 1)
+    monkeypatch.setattr(SegmentObject, "lines", read)
+    last = last_events(home, MOMENT.replace(day=5), 9, ["event_id", "event_time", "event_type"], lambda *_: None)
+    assert (last.rows["event_id"].to_pylist(), last.left) == (["e8", "e9"], 0)
+    assert asked == ["4", "3", "2"]
 
 
 def test_events_that_come_together_are_one_segment(home: Home, layout: FeedbackLayout[BucketPath]) -> None:
