@@ -42,7 +42,7 @@ class Definitions:
         return [*self.entities, *self.sources, *self.views, self.service]
 
 
-def definitions_of(chosen: FeatureSet, current: bool = False, sessions: Location | None = None) -> Definitions:
+def definitions_of(feature_set: FeatureSet, current: bool = False, sessions: Location | None = None) -> Definitions:
     """Define what Feast registers for a set.
 
     Args:
@@ -52,33 +52,35 @@ def definitions_of(chosen: FeatureSet, current: bool = False, sessions: Location
     user = Entity(name="user", join_keys=["user_id"], value_type=ValueType.STRING, description="A shop's customer.")
     item = Entity(name="item", join_keys=["item_id"], value_type=ValueType.STRING, description="A catalogue item.")
     entities = {"user_features": user, "item_features": item}
-    schemas = view_schemas(chosen.settings)
-    sources = {view: snapshot_source(chosen, view, current) for view in schemas}
-    views = [feature_view(view, schema, entities[view], sources[view], chosen) for view, schema in schemas.items()]
+    schemas = view_schemas(feature_set.settings)
+    sources = {view: snapshot_source(feature_set, view, current) for view in schemas}
+    views = [feature_view(view, schema, entities[view], sources[view], feature_set) for view, schema in schemas.items()]
     service = FeatureService(
-        name=f"ranking_{chosen.revision[:8]}", features=list(views), tags={"revision": chosen.revision}
+        name=f"ranking_{feature_set.revision[:8]}", features=list(views), tags={"revision": feature_set.revision}
     )
     pushed = [session_source(sessions)] if sessions else []
-    views += [session_feature_view(user, source, chosen.revision) for source in pushed]
+    views += [session_feature_view(user, source, feature_set.revision) for source in pushed]
     return Definitions((user, item), (*sources.values(), *pushed), tuple(views), service)
 
 
-def snapshot_source(chosen: FeatureSet, view: str, current: bool) -> SnapshotSource:
+def snapshot_source(feature_set: FeatureSet, view: str, current: bool) -> SnapshotSource:
     """Define the source of a view's snapshots, in one set or in the current one."""
-    return SnapshotSource(f"{view}_snapshots", str(chosen.features), None if current else chosen.digest, view)
+    return SnapshotSource(f"{view}_snapshots", str(feature_set.features), None if current else feature_set.digest, view)
 
 
-def feature_view(name: str, schema: pa.Schema, entity: Entity, source: FileSource, chosen: FeatureSet) -> FeatureView:
+def feature_view(
+    name: str, schema: pa.Schema, entity: Entity, source: FileSource, feature_set: FeatureSet
+) -> FeatureView:
     """Define a view over the snapshots of a set; its schema is what ``components/features`` stores."""
     columns = [field for field in schema if field.name not in (EVENT_TIMESTAMP, CREATED_TIMESTAMP)]
     return FeatureView(
         name=name,
         entities=[entity],
-        ttl=timedelta(days=chosen.ttl_days),
+        ttl=timedelta(days=feature_set.ttl_days),
         schema=[Field(name=field.name, dtype=feast_type(field.type)) for field in columns],
         source=source,
         online=True,
-        tags={"revision": chosen.revision},
+        tags={"revision": feature_set.revision},
     )
 
 

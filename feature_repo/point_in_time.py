@@ -33,8 +33,8 @@ Requests = Mapping[datetime, pa.Array]  # ids by request time
 class PointInTime:
     """Point-in-time rows of a feature set."""
 
-    def __init__(self, chosen: FeatureSet, store: "FeatureStore") -> None:
-        self.chosen, self.store = chosen, store
+    def __init__(self, feature_set: FeatureSet, store: "FeatureStore") -> None:
+        self.feature_set, self.store = feature_set, store
 
     def located(self, view: str, requests: Requests) -> dict[datetime, dict[datetime, pa.Array]]:
         """Return which snapshot holds each id's row at each request time: ids by snapshot, by request time.
@@ -53,7 +53,7 @@ class PointInTime:
             days = rows[SNAPSHOT_DAY].to_numpy().astype(np.float32)
             rows_by_request[request] = {
                 day: rows[entity].filter(pa.array(days == snapshot_day(day))).combine_chunks()
-                for day in self.chosen.days
+                for day in self.feature_set.days
                 if (days == snapshot_day(day)).any()
             }
         return rows_by_request
@@ -65,16 +65,16 @@ class PointInTime:
             FeatureError: a row is newer than the request, or was not yet known then.
         """
         entity = ENTITIES[view]
-        parts = [_taken(pq.read_table(self.chosen.path(view, day)), entity, ids) for day, ids in located.items()]
+        parts = [_taken(pq.read_table(self.feature_set.path(view, day)), entity, ids) for day, ids in located.items()]
         if not parts:
-            return pq.read_schema(self.chosen.newest(view)).empty_table()
+            return pq.read_schema(self.feature_set.newest(view)).empty_table()
         table = pa.concat_tables(parts)
         _check_known(view, table, max(located), request)
         return table.take(pc.sort_indices(table[entity])) if len(parts) > 1 else table
 
 
 @contextmanager
-def point_in_time(chosen: FeatureSet, home: Home) -> Iterator[PointInTime]:
+def point_in_time(feature_set: FeatureSet, home: Home) -> Iterator[PointInTime]:
     """Open Feast over an immutable feature set, with a registry of its own."""
     import_feast()
     from feast import FeatureStore
@@ -83,9 +83,9 @@ def point_in_time(chosen: FeatureSet, home: Home) -> Iterator[PointInTime]:
     from feature_repo.repository import store_config
 
     with TemporaryDirectory(prefix="rankloop-registry-") as folder:
-        store = FeatureStore(config=store_config(home, Path(folder) / "registry.db", chosen.revision))
-        store.apply(definitions_of(chosen).objects)
-        yield PointInTime(chosen, store)
+        store = FeatureStore(config=store_config(home, Path(folder) / "registry.db", feature_set.revision))
+        store.apply(definitions_of(feature_set).objects)
+        yield PointInTime(feature_set, store)
 
 
 def _entity_frame(requests: Requests, entity: str) -> pa.Table:

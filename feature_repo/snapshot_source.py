@@ -36,8 +36,8 @@ class SnapshotSource(FileSource):
     @property
     def path(self) -> list[str]:  # type: ignore[override] # Feast hands it to Ibis, which takes lists too
         """Return the view's files on this machine; DuckDB would take ? and * in their names for patterns."""
-        chosen = self._set()
-        return [glob.escape(str(chosen.path(self.view, day))) for day in chosen.days]
+        feature_set = self._set()
+        return [glob.escape(str(feature_set.path(self.view, day))) for day in feature_set.days]
 
     def _set(self) -> FeatureSet:
         features = parse_location(self.features)

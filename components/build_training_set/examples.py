@@ -53,11 +53,11 @@ def build_training_set(
     Raises:
         FeatureError: a feature value is newer than its request.
     """
-    chosen = open_set(features)
-    digest = _digest(shop, chosen, clean)
+    feature_set = open_set(features)
+    digest = _digest(shop, feature_set, clean)
     place = home.root / "examples" / digest
     if not has_folder(place):
-        _build(place, shop, home, chosen, clean, say)
+        _build(place, shop, home, feature_set, clean, say)
     _keep_recent(place.parent, digest)
     facts = TypeAdapter(ExamplesFacts).validate_json((local_folder(place) / FACTS).read_bytes())
     handle = Handle("examples", str(place), clean.versions, digest, clean.as_of)
@@ -65,11 +65,11 @@ def build_training_set(
 
 
 def _build(
-    place: Location, shop: Shop, home: Home, chosen: FeatureSet, clean: Handle, say: Callable[[str], None]
+    place: Location, shop: Shop, home: Home, feature_set: FeatureSet, clean: Handle, say: Callable[[str], None]
 ) -> None:
     """Write the examples where they are not read yet, then give them their place."""
     with _draft(place) as draft:
-        facts = _write_examples(draft, shop, home, chosen, clean, say)
+        facts = _write_examples(draft, shop, home, feature_set, clean, say)
         (draft / FACTS).write_text(json.dumps(asdict(facts), indent=1))
         if isinstance(place, Path):
             draft.rename(place)
@@ -92,30 +92,33 @@ def _draft(place: Location) -> Iterator[Path]:
         yield draft
 
 
-def _digest(shop: Shop, chosen: FeatureSet, clean: Handle) -> str:
+def _digest(shop: Shop, feature_set: FeatureSet, clean: Handle) -> str:
     """Digest what decides the examples: their version, schema, snapshots, clean rows, settings."""
     settings = shop.model_dump_json(include={"success", "horizon_days", "candidates", "training", "gate", "rules"})
     schema = [str(REQUESTS), str(ROWS), BASELINE_NAMES]
-    content = [EXAMPLES_VERSION, schema, chosen.digest, clean.versions, clean.as_of, feature_list(), settings]
+    content = [EXAMPLES_VERSION, schema, feature_set.digest, clean.versions, clean.as_of, feature_list(), settings]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _write_examples(
-    draft: Path, shop: Shop, home: Home, chosen: FeatureSet, clean: Handle, say: Callable[[str], None]
+    draft: Path, shop: Shop, home: Home, feature_set: FeatureSet, clean: Handle, say: Callable[[str], None]
 ) -> ExamplesFacts:
     when = calendar(shop, clean.moment)
-    times = {split: [t for t in found if when.snapshot_day(t) in chosen.days] for split, found in when.requests.items()}
+    times = {
+        split: [time for time in requests if when.snapshot_day(time) in feature_set.days]
+        for split, requests in when.requests.items()
+    }
     say("collecting outcomes")
     with clean_workspace(handed_tables(clean), clean.versions) as space:
         every = [time for split in SPLITS for time in times[split]]
-        known = outcomes(space, every, when.horizon, clean.moment, chosen.settings)
-    known = {time: _of_known_users(table, chosen, when, time) for time, table in known.items()}
+        known = outcomes(space, every, when.horizon, clean.moment, feature_set.settings)
+    known = {time: _of_known_users(table, feature_set, when, time) for time, table in known.items()}
     splits: dict[str, SplitFacts] = {}
     impressions: ImpressionFacts | None = None
     with (
-        _logged(shop, when, clean, chosen, times["train"]) as log,
+        _logged(shop, when, clean, feature_set, times["train"]) as log,
         default_engine(),
-        point_in_time(chosen, home) as joined,
+        point_in_time(feature_set, home) as joined,
     ):
         weekly = sum(_requests_of(known[time]) for time in times["train"])
         weekly_most, logged_most = _limits(weekly, len(log.requests) if log else 0, shop.training)
@@ -138,13 +141,13 @@ def _write_examples(
                 splits[split] = builder.write(draft, blocks, say, more or ())
                 impressions = more.facts if more else impressions
     shortfall = _shortfall(shop, splits)
-    write_manifest(draft, _manifest(chosen, when, shortfall))
+    write_manifest(draft, _manifest(feature_set, when, shortfall))
     return ExamplesFacts(sum(len(table) for table in known.values()), splits, impressions, shortfall)
 
 
 @contextmanager
 def _logged(
-    shop: Shop, when: Calendar, clean: Handle, chosen: FeatureSet, train: Sequence[datetime]
+    shop: Shop, when: Calendar, clean: Handle, feature_set: FeatureSet, train: Sequence[datetime]
 ) -> Iterator[ImpressionLog | None]:
     """The impressions of the training weeks; None when there are none or the shop does not train on them."""
     logged = table_files(handed_tables(clean) / IMPRESSIONS, clean.versions.get(IMPRESSIONS))
@@ -152,7 +155,7 @@ def _logged(
         yield None
         return
     window = Window(train[0], when.validation[0], when.horizon, when.as_of)
-    with impression_log(clean, window, chosen.settings) as log:
+    with impression_log(clean, window, feature_set.settings) as log:
         yield log
 
 
@@ -163,9 +166,9 @@ def _limits(weekly: int, logged: int, training: Training) -> tuple[int, int]:
     return training.max_requests - impressions, impressions
 
 
-def _of_known_users(table: pa.Table, chosen: FeatureSet, when: Calendar, time: datetime) -> pa.Table:
+def _of_known_users(table: pa.Table, feature_set: FeatureSet, when: Calendar, time: datetime) -> pa.Table:
     """Outcomes of users who had a history before the request."""
-    ids = chosen.ids("user_features", when.snapshot_day(time))
+    ids = feature_set.ids("user_features", when.snapshot_day(time))
     return table.filter(pc.is_in(table["user_id"], value_set=ids))
 
 
@@ -189,11 +192,11 @@ def _shortfall(shop: Shop, splits: Mapping[str, SplitFacts]) -> str | None:
     return None
 
 
-def _manifest(chosen: FeatureSet, when: Calendar, shortfall: str | None) -> ExamplesManifest:
+def _manifest(feature_set: FeatureSet, when: Calendar, shortfall: str | None) -> ExamplesManifest:
     return ExamplesManifest(
         feature_names=list(FEATURE_NAMES),
         feature_list=feature_list(),
-        feature_revision=chosen.revision,
+        feature_revision=feature_set.revision,
         baseline_names=list(BASELINE_NAMES),
         as_of=when.as_of.isoformat(),
         train_end=when.train_end.isoformat(),

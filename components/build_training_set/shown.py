@@ -100,10 +100,10 @@ class ShownBlocks:
 
     def _recomputed_blocks(self, shown: ShownRequests) -> Iterator[Split]:
         days = self._snapshot_days(shown.requests["at"].to_numpy())
-        chosen = self.joined.chosen
-        known = [day for day in chosen.days if (days == microseconds(day)).any()]
+        feature_set = self.joined.feature_set
+        known = [day for day in feature_set.days if (days == microseconds(day)).any()]
         ids = {day: pc.unique(shown.requests["user_id"].filter(pa.array(days == microseconds(day)))) for day in known}
-        every = {day: chosen.ids("item_features", day) for day in known}
+        every = {day: feature_set.ids("item_features", day) for day in known}
         users = self.joined.located("user_features", ids) if known else {}
         items = self.joined.located("item_features", every) if known else {}
         for day in known:

@@ -93,8 +93,8 @@ class SplitBuilder:
         return ids.filter(pa.array(sampled_requests(hashes, self.share)))
 
     def _known_items(self, time: datetime) -> pa.Array:
-        chosen = self.joined.chosen
-        return chosen.ids("item_features", max(day for day in chosen.days if day <= time))
+        feature_set = self.joined.feature_set
+        return feature_set.ids("item_features", max(day for day in feature_set.days if day <= time))
 
     def _block(
         self, time: datetime, outcome: pa.Table, users: dict[datetime, pa.Array], items: dict[datetime, pa.Array]

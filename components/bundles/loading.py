@@ -36,15 +36,15 @@ def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
         BundleError: the bundle is missing, incomplete or was tampered with.
     """
     manifest = read_manifest(folder)
-    found = folder_digest(folder)
+    actual = folder_digest(folder)
     sidecar = read_sidecar(folder)
     for expected in (digest or sidecar.digest, sidecar.digest):
-        if found != expected:
+        if actual != expected:
             raise BundleError(
-                f"{folder}: found content with digest {found}, expected {expected}: the bundle was changed after it was"
-                " sealed; `rankloop run` puts it back, or promote another one"
+                f"{folder}: found content with digest {actual}, expected {expected}: the bundle was changed after it"
+                " was sealed; `rankloop run` puts it back, or promote another one"
             )
-    return Bundle(folder, found, manifest, sidecar)
+    return Bundle(folder, actual, manifest, sidecar)
 
 
 def handed_bundle(handle: Handle) -> Bundle:

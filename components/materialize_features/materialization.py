@@ -35,15 +35,15 @@ def materialize_features(
     Raises:
         StoreError: rows read differ from rows written, or the store cannot be reached.
     """
-    chosen = open_set(features)
+    feature_set = open_set(features)
     say("applying the feature registry")
-    applied = register(home, chosen)
+    applied = register(home, feature_set)
     if asked:
-        go_back(home, chosen, say)
-    reports = put_rows(home, chosen, say)
-    with open_client(home, chosen) as client:
-        advance_clock(client, chosen)
-        drop_old_revisions(home, client, chosen)
+        go_back(home, feature_set, say)
+    reports = put_rows(home, feature_set, say)
+    with open_client(home, feature_set) as client:
+        advance_clock(client, feature_set)
+        drop_old_revisions(home, client, feature_set)
     handle = Handle("online", public_url(home.online_url), features.versions, features.digest, features.as_of)
     views = {view: asdict(report) for view, report in reports.items()}
     written = sum(report.written for report in reports.values())
@@ -51,21 +51,21 @@ def materialize_features(
     return StepResult(handle, sum(report.rows for report in reports.values()), written, facts)
 
 
-def go_back(home: Home, chosen: FeatureSet, say: Callable[[str], None]) -> None:
+def go_back(home: Home, feature_set: FeatureSet, say: Callable[[str], None]) -> None:
     """Take the rows, the clock and the current set of a later moment away, if there are any.
 
     Raises:
         StoreError: the store cannot be reached.
     """
-    with open_client(home, chosen) as client:
-        if set_clock_back(client, chosen):
-            say(f"going back to {chosen.as_of.isoformat()}: rows of a later moment leave the store")
+    with open_client(home, feature_set) as client:
+        if set_clock_back(client, feature_set):
+            say(f"going back to {feature_set.as_of.isoformat()}: rows of a later moment leave the store")
             for view in VIEWS:
-                client.delete_revision(view, chosen.revision)
-    point_current(chosen, allow_earlier=True)
+                client.delete_revision(view, feature_set.revision)
+    point_current(feature_set, allow_earlier=True)
 
 
-def put_rows(home: Home, chosen: FeatureSet, say: Callable[[str], None]) -> dict[str, WriteReport]:
+def put_rows(home: Home, feature_set: FeatureSet, say: Callable[[str], None]) -> dict[str, WriteReport]:
     """Write a set's newest rows, unless all of them are online already; then report nothing.
 
     The words of the catalogue come before them: a service reads both again when it sees that rows were written.
@@ -73,18 +73,18 @@ def put_rows(home: Home, chosen: FeatureSet, say: Callable[[str], None]) -> dict
     Raises:
         StoreError: rows read differ from rows written, or the store cannot be reached.
     """
-    with open_client(home, chosen) as client:
+    with open_client(home, feature_set) as client:
         try:
             put_catalogue(home, client)
-            if gap(home, client, chosen) is None:
+            if gap(home, client, feature_set) is None:
                 return {}
         except DamagedStoreError as error:
             say(f"replacing the store's file: {error}")
             client.backend.discard_damaged()
             put_catalogue(home, client)
         say("writing rows online")
-        reports = write_newest(client, chosen)
-        leave_inventory(home, client, chosen)
+        reports = write_newest(client, feature_set)
+        leave_inventory(home, client, feature_set)
         return reports
 
 

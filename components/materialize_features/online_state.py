@@ -30,7 +30,7 @@ class ViewRows:
     present: int
 
 
-def gap(home: Home, client: PackedClient, chosen: FeatureSet) -> str | None:
+def gap(home: Home, client: PackedClient, feature_set: FeatureSet) -> str | None:
     """Say how the store differs from what a run wrote; None when it does not.
 
     Raises:
@@ -39,13 +39,13 @@ def gap(home: Home, client: PackedClient, chosen: FeatureSet) -> str | None:
     embedded, place = embedded_folder(home.online_url), public_url(home.online_url)
     if embedded is not None and not (embedded / DATA).exists():
         return "it is not there"
-    note, stored = read_note(home, chosen.revision), client.inventory()
-    if note is None or note.inventory.digest != chosen.digest:
+    note, stored = read_note(home, feature_set.revision), client.inventory()
+    if note is None or note.inventory.digest != feature_set.digest:
         return "the newest snapshot was never put there"
     if note.place != place:
         return f"the rows were put into {note.place}"
-    rows = {view: _online_rows(client, packed_view(chosen, view), chosen) for view in VIEWS}
-    difference = _difference(note.inventory, stored, client, chosen)
+    rows = {view: _online_rows(client, packed_view(feature_set, view), feature_set) for view in VIEWS}
+    difference = _difference(note.inventory, stored, client, feature_set)
     if difference is None and all(one.present == one.expected for one in rows.values()):
         return None
     return f"{difference}; {_counted(rows)}" if difference else _counted(rows)
@@ -56,30 +56,32 @@ def _counted(rows: Mapping[str, ViewRows]) -> str:
     return f"{' and '.join(counts)} are there"
 
 
-def _difference(noted: Inventory, stored: Inventory | None, client: PackedClient, chosen: FeatureSet) -> str | None:
+def _difference(
+    noted: Inventory, stored: Inventory | None, client: PackedClient, feature_set: FeatureSet
+) -> str | None:
     """Say what differs beside the rows."""
     if stored is None:
         return "the mark of the run that wrote its rows is gone"
     if stored.token != noted.token:
         return "another home's run wrote into it"
     records = client.backend.read([client.namespace(view).catalog for view in VIEWS])
-    if records != [packed_view(chosen, view).to_json() for view in VIEWS]:
+    if records != [packed_view(feature_set, view).to_json() for view in VIEWS]:
         return "its records of the views are gone"
     if client.catalogue() is None:
         return "the words for its products are gone"
     return None
 
 
-def _online_rows(client: PackedClient, view: PackedView, chosen: FeatureSet) -> ViewRows:
-    ids = chosen.ids(view.name, chosen.days[-1])
-    present = sum(_newest_rows(client, view, chosen, part) for part in _parts(ids))
+def _online_rows(client: PackedClient, view: PackedView, feature_set: FeatureSet) -> ViewRows:
+    ids = feature_set.ids(view.name, feature_set.days[-1])
+    present = sum(_newest_rows(client, view, feature_set, part) for part in _parts(ids))
     return ViewRows(len(ids), present)
 
 
-def _newest_rows(client: PackedClient, view: PackedView, chosen: FeatureSet, ids: pa.Array) -> int:
+def _newest_rows(client: PackedClient, view: PackedView, feature_set: FeatureSet, ids: pa.Array) -> int:
     rows = client.read(view, ids.to_pylist(), damaged_is_missing=True)
     days = rows.matrix([SNAPSHOT_DAY])[:, 0]
-    return int(np.count_nonzero(days >= snapshot_day(chosen.days[-1])))
+    return int(np.count_nonzero(days >= snapshot_day(feature_set.days[-1])))
 
 
 def _parts(ids: pa.Array) -> Iterator[pa.Array]:

@@ -24,16 +24,16 @@ from feature_repo.project import PROJECT
 NOT_FEATURES = (EVENT_TIMESTAMP, CREATED_TIMESTAMP)
 
 
-def packed_view(chosen: FeatureSet, view: str) -> PackedView:
+def packed_view(feature_set: FeatureSet, view: str) -> PackedView:
     """Return how rows of a view are packed: as Feast's plug-in packs the same view."""
-    columns = pq.read_schema(chosen.newest(view))
+    columns = pq.read_schema(feature_set.newest(view))
     entity = columns.names[0]
     schema = packed_schema(columns, exclude=(entity, *NOT_FEATURES))
-    return PackedView(view, schema, (entity,), timedelta(days=chosen.ttl_days))
+    return PackedView(view, schema, (entity,), timedelta(days=feature_set.ttl_days))
 
 
 @contextmanager
-def open_client(home: Home, chosen: FeatureSet, deadline_seconds: float | None = None) -> Iterator[PackedClient]:
+def open_client(home: Home, feature_set: FeatureSet, deadline_seconds: float | None = None) -> Iterator[PackedClient]:
     """Open the home's online store at a set's revision; its clock stands at the set's as-of.
 
     deadline_seconds: how long a server may take to answer a call; without it, as long as a bulk write may take.
@@ -41,8 +41,8 @@ def open_client(home: Home, chosen: FeatureSet, deadline_seconds: float | None =
     client = PackedClient.open(
         home.online_url,
         project=PROJECT,
-        revision=chosen.revision,
-        clock=StoredClock(chosen.as_of),
+        revision=feature_set.revision,
+        clock=StoredClock(feature_set.as_of),
         deadline_seconds=deadline_seconds,
     )
     try:
@@ -51,7 +51,7 @@ def open_client(home: Home, chosen: FeatureSet, deadline_seconds: float | None =
         client.close()
 
 
-def write_newest(client: PackedClient, chosen: FeatureSet) -> dict[str, WriteReport]:
+def write_newest(client: PackedClient, feature_set: FeatureSet) -> dict[str, WriteReport]:
     """Write all rows of the newest snapshot, and check that they read back as written.
 
     Raises:
@@ -59,36 +59,36 @@ def write_newest(client: PackedClient, chosen: FeatureSet) -> dict[str, WriteRep
     """
     reports = {}
     for view in VIEWS:
-        rows = pq.read_table(chosen.newest(view))
-        codes = chosen.versions.get("item_codes", 0)
+        rows = pq.read_table(feature_set.newest(view))
+        codes = feature_set.versions.get("item_codes", 0)
         reports[view] = write_view(
-            client, packed_view(chosen, view), rows, created=CREATED_TIMESTAMP, item_codes=codes, verify=True
+            client, packed_view(feature_set, view), rows, created=CREATED_TIMESTAMP, item_codes=codes, verify=True
         )
     return reports
 
 
-def leave_inventory(home: Home, client: PackedClient, chosen: FeatureSet) -> None:
+def leave_inventory(home: Home, client: PackedClient, feature_set: FeatureSet) -> None:
     """Note in the store and in the home what was put online."""
-    rows = {view: pq.read_metadata(chosen.newest(view)).num_rows for view in VIEWS}
-    inventory = Inventory(chosen.digest, secrets.token_hex(8), rows)
+    rows = {view: pq.read_metadata(feature_set.newest(view)).num_rows for view in VIEWS}
+    inventory = Inventory(feature_set.digest, secrets.token_hex(8), rows)
     client.set_inventory(inventory)
-    write_note(home, chosen.revision, inventory)
+    write_note(home, feature_set.revision, inventory)
 
 
-def advance_clock(client: PackedClient, chosen: FeatureSet) -> None:
+def advance_clock(client: PackedClient, feature_set: FeatureSet) -> None:
     """Move the store's clock to the set's as-of, unless it stands later already."""
     stored = _stored_clock(client)
-    if stored is None or stored.as_of < chosen.as_of:
-        left = stored.back_from if stored and stored.back_from and chosen.as_of < stored.back_from else None
-        client.set_clock(StoredClock(chosen.as_of, back_from=left))
+    if stored is None or stored.as_of < feature_set.as_of:
+        left = stored.back_from if stored and stored.back_from and feature_set.as_of < stored.back_from else None
+        client.set_clock(StoredClock(feature_set.as_of, back_from=left))
 
 
-def set_clock_back(client: PackedClient, chosen: FeatureSet) -> bool:
+def set_clock_back(client: PackedClient, feature_set: FeatureSet) -> bool:
     """Set the store's clock back to the set's as-of; False where it stands no later."""
     stored = _stored_clock(client)
-    if stored is None or stored.as_of <= chosen.as_of:
+    if stored is None or stored.as_of <= feature_set.as_of:
         return False
-    client.set_clock(StoredClock(chosen.as_of, back_from=stored.as_of))
+    client.set_clock(StoredClock(feature_set.as_of, back_from=stored.as_of))
     return True
 
 

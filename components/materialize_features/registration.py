@@ -27,11 +27,11 @@ entity_key_serialization_version: 3
 """
 
 
-def register(home: Home, chosen: FeatureSet) -> bool:
+def register(home: Home, feature_set: FeatureSet) -> bool:
     """Apply a set's objects to the home's registry, reading the current set; True if they had changed."""
     place = home.feature_store
     note = place / "applied.json"
-    wanted = {"revision": chosen.revision, "ttl_days": chosen.ttl_days, "home": str(home.root)}
+    wanted = {"revision": feature_set.revision, "ttl_days": feature_set.ttl_days, "home": str(home.root)}
     wanted |= {"online": public_url(home.online_url), "sources": "manifests", "registry": STORE_TYPE}
     if has_document(place / REGISTRY) and read_document(note) == json.dumps(wanted).encode():
         return False
@@ -41,15 +41,15 @@ def register(home: Home, chosen: FeatureSet) -> bool:
     from feature_repo.definitions import definitions_of, write_empty_sessions
     from feature_repo.repository import store_config
 
-    store = FeatureStore(config=store_config(home, place / REGISTRY, chosen.revision))
+    store = FeatureStore(config=store_config(home, place / REGISTRY, feature_set.revision))
     write_empty_sessions(place / EMPTY_SESSIONS)
-    store.apply(definitions_of(chosen, current=True, sessions=place / EMPTY_SESSIONS).objects)
-    write_document(place / "feature_store.yaml", _settings(home, chosen).encode())
+    store.apply(definitions_of(feature_set, current=True, sessions=place / EMPTY_SESSIONS).objects)
+    write_document(place / "feature_store.yaml", _settings(home, feature_set).encode())
     write_document(note, json.dumps(wanted).encode())
     return True
 
 
-def _settings(home: Home, chosen: FeatureSet) -> str:
+def _settings(home: Home, feature_set: FeatureSet) -> str:
     places = (str(home.feature_store / REGISTRY), f"home://{home.root}")
     registry, online = (json.dumps(place, ensure_ascii=False) for place in places)
     return YAML.format(
@@ -58,5 +58,5 @@ def _settings(home: Home, chosen: FeatureSet) -> str:
         registry=registry,
         store=STORE_TYPE,
         online=online,
-        revision=chosen.revision,
+        revision=feature_set.revision,
     )

@@ -103,19 +103,19 @@ def _lost_rows_of(home: Home, subject: str, revision: str) -> Iterator[Lost]:
     if note is None:
         return
     try:
-        chosen = read_set(home.features, note.inventory.digest)
-        check_files(chosen)
+        feature_set = read_set(home.features, note.inventory.digest)
+        check_files(feature_set)
     except FeatureError:
         return
-    missing = _gap(home, chosen)
+    missing = _gap(home, feature_set)
     if missing:
-        yield Lost(f"{subject}, revision {revision}", missing, partial(put_rows, home, chosen))
+        yield Lost(f"{subject}, revision {revision}", missing, partial(put_rows, home, feature_set))
 
 
-def _gap(home: Home, chosen: FeatureSet) -> str | None:
-    with open_client(home, chosen, ANSWER_SECONDS) as client:
+def _gap(home: Home, feature_set: FeatureSet) -> str | None:
+    with open_client(home, feature_set, ANSWER_SECONDS) as client:
         try:
-            return gap(home, client, chosen)
+            return gap(home, client, feature_set)
         except DamagedStoreError as error:
             return str(error)
 

@@ -44,7 +44,7 @@ def test_a_request_between_snapshots_sees_the_one_before(joined):
 
 
 def test_a_row_that_was_known_later_than_its_request_is_refused(joined):
-    path = joined.chosen.path("user_features", on(56))
+    path = joined.feature_set.path("user_features", on(56))
     rows = pq.read_table(path)
     late = rows.set_column(
         rows.column_names.index("created_timestamp"),
