@@ -18,15 +18,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-import obstore
-
 from components.contracts.errors import RankloopError
 from components.home.disk.file_lock import FileLock, create_locked
 from components.home.disk.presence import names_in
 from components.home.guarded_folder import GuardedFolder, leads_to
 from components.home.layout import Home
-from components.home.storage.bucket import readable_errors, store_of
-from components.home.storage.documents import Stamp, read_document, remove_document, write_document
+from components.home.storage.documents import Stamp, objects_below, read_document, remove_document, write_document
 from components.home.storage.lease import server_time
 from components.home.storage.locations import BucketPath, Location
 from components.home.tombstones import TombstoneView, tombstones_stamp
@@ -233,9 +230,7 @@ def _acknowledgements(folder: Location, content: bytes) -> list[bool]:
 
 def _living_objects(folder: BucketPath) -> Iterator[BucketPath]:
     """Yield the notes of a bucket that were renewed lately, by the server's clock; others are taken away."""
-    with readable_errors(folder):
-        objects = [meta for batch in obstore.list(store_of(folder), f"{folder.key}/") for meta in batch]
-    notes = [(BucketPath(folder.bucket, meta["path"]), meta["last_modified"]) for meta in objects]
+    notes = [(each.location, each.modified) for each in objects_below(folder)]
     oldest = server_time(folder / "now") - timedelta(seconds=EXPIRY_SECONDS) if notes else None
     for note, renewed in notes:
         if not note.name[0].isdigit():

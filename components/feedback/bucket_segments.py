@@ -6,18 +6,11 @@ Their names and lines are those of the journal's segments.
 import time
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import obstore
 
 from components.contracts.errors import StorageError
 from components.feedback.journal.segments import ENDING
-from components.home.storage.bucket import readable_errors, store_of
-from components.home.storage.documents import create_document, read_document, remove_document
+from components.home.storage.documents import create_document, objects_below, read_document
 from components.home.storage.locations import BucketPath
-
-if TYPE_CHECKING:
-    from obstore import ObjectMeta  # in its stubs alone
 
 
 class ObjectSegmentWriter:
@@ -74,10 +67,6 @@ class SegmentObject:
         """Return nothing: a request for its last line would take as long as one for all of them."""
         return b""
 
-    def remove(self) -> None:
-        """Remove it."""
-        remove_document(self.location)
-
 
 def segment_objects(folder: BucketPath) -> list[SegmentObject]:
     """Return the segments below a prefix, oldest first.
@@ -85,15 +74,10 @@ def segment_objects(folder: BucketPath) -> list[SegmentObject]:
     Raises:
         ConfigurationError, StorageError: the bucket cannot be used.
     """
-    with readable_errors(folder):
-        objects = [meta for batch in obstore.list(store_of(folder), f"{folder.key}/") for meta in batch]
-    segments = (_segment(folder, meta) for meta in objects)
+    segments = (
+        SegmentObject(each.location, each.size, int(each.modified.timestamp() * 1e9)) for each in objects_below(folder)
+    )
     return sorted((segment for segment in segments if _is_segment(segment.name)), key=lambda segment: segment.name)
-
-
-def _segment(folder: BucketPath, meta: "ObjectMeta") -> SegmentObject:
-    stored_ns = int(meta["last_modified"].timestamp() * 1e9)
-    return SegmentObject(BucketPath(folder.bucket, meta["path"]), meta["size"], stored_ns)
 
 
 def _is_segment(name: str) -> bool:

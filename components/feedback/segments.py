@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from components.feedback.bucket_segments import SegmentObject, segment_objects
 from components.feedback.journal.segments import SegmentFile, segments
+from components.home.storage.documents import remove_documents
 from components.home.storage.locations import BucketPath, Location
 
 READERS = 16  # objects that are fetched at once
@@ -17,6 +18,10 @@ Kind = TypeVar("Kind", bound="Segment")
 
 class Segment(Protocol):
     """One segment; a missing one has no lines and is sealed."""
+
+    @property
+    def location(self) -> Location:
+        """Return its file or object."""
 
     @property
     def name(self) -> str:
@@ -42,9 +47,6 @@ class Segment(Protocol):
 
     def last_line(self) -> bytes:
         """Return its last whole line, without its end; nothing if it takes reading the whole segment to tell."""
-
-    def remove(self) -> None:
-        """Remove it."""
 
 
 def list_segments(folder: Location) -> Sequence[Segment]:
@@ -78,3 +80,8 @@ def batches(some: Iterable[Kind], max_bytes: int = BATCH_BYTES, max_segments: fl
         size += segment.size
     if batch:
         yield batch
+
+
+def remove_segments(some: Iterable[Segment]) -> None:
+    """Remove segments of one folder or prefix; objects go many at a time."""
+    remove_documents(segment.location for segment in some)

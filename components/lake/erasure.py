@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from components.contracts.id_parts import ID_KEYS
 from components.home.data_subject import USER_ID, Erased, Person
-from components.home.storage.documents import names_below, remove_document
+from components.home.storage.documents import names_below, remove_documents
 from components.home.storage.held import check_held
 from components.home.storage.locations import Location
 from components.home.storage.scratch import uncached_file
@@ -175,8 +175,7 @@ def _forget_history(uri: Location, first: int) -> int:
     table.create_checkpoint()
     read = {name for version in range(first, newest + 1) for name in file_names(uri, version)}
     gone = [name for name in names_below(uri) if name not in read and not _stays(name, first)]
-    for name in gone:
-        remove_document(uri / name)
+    remove_documents(uri / name for name in gone)
     return len(gone)
 
 

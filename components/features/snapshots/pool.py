@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from components.home.disk.durable import make_folder_durably, sync_folder
 from components.home.storage.cache import sha256_of
-from components.home.storage.documents import names_below, remove_document
+from components.home.storage.documents import names_below, remove_documents
 from components.home.storage.locations import Location
 from components.home.storage.objects import fetch_file, publish_file
 
@@ -97,6 +97,5 @@ def sync_names(pool: Location, names: Collection[str]) -> None:
 def prune_pool(pool: Location, keep: Collection[str]) -> int:
     """Remove all other files, and drafts of killed runs; return their number."""
     unused = [name for name in pool_names(pool) if name not in keep]
-    for name in unused:
-        remove_document(pool / name)
+    remove_documents(pool / name for name in unused)
     return len(unused)

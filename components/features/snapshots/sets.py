@@ -22,7 +22,7 @@ from components.contracts.errors import FeatureError
 from components.contracts.handles import Handle
 from components.features.settings import FeatureSettings, parse_feature_settings
 from components.features.snapshots.pool import POOL, PoolFile, pool_file, pool_names, sync_names
-from components.home.storage.documents import list_names, read_document, remove_document, write_document
+from components.home.storage.documents import list_names, read_document, remove_documents, write_document
 from components.home.storage.locations import Location, parse_location
 from components.home.storage.objects import fetch_file
 
@@ -278,6 +278,5 @@ def prune_sets(features: Location, keep: str | None = None) -> set[str]:
     manifests = read_manifests(features)
     newest = sorted(manifests, key=lambda digest: manifests[digest]["number"], reverse=True)[:KEPT_SETS]
     kept = {*newest, keep, current_digest(features)}
-    for digest in manifests.keys() - kept:
-        remove_document(manifest_of(features, digest))
+    remove_documents(manifest_of(features, digest) for digest in manifests.keys() - kept)
     return {name for digest in manifests.keys() & kept for name in pool_files(manifests[digest])}

@@ -9,7 +9,7 @@ from uuid import uuid4
 from components.feedback.bucket_segments import SegmentObject, segment_objects
 from components.feedback.journal.segments import ENDING
 from components.feedback.layout import FeedbackLayout
-from components.feedback.segments import batches, read_segments
+from components.feedback.segments import batches, read_segments, remove_segments
 from components.home.layout import Home
 from components.home.storage.documents import create_document
 from components.home.storage.locations import BucketPath, Location
@@ -43,6 +43,5 @@ def _join(folder: BucketPath, group: list[SegmentObject]) -> int:
     lines = b"".join(read_segments(group)).splitlines(keepends=True)
     name = f"{group[-1].name.partition('-')[0]}-{uuid4().hex[:8]}{ENDING}"
     create_document(folder / name, b"".join(dict.fromkeys(lines)))
-    for segment in group:
-        segment.remove()
+    remove_segments(group)
     return len(group)

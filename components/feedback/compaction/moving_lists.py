@@ -9,7 +9,7 @@ import pyarrow as pa
 from components.contracts.feedback import SERVED
 from components.feedback.layout import FeedbackLayout
 from components.feedback.records import read_lists
-from components.feedback.segments import Segment, batches, list_segments, read_segments
+from components.feedback.segments import Segment, batches, list_segments, read_segments, remove_segments
 from components.home.storage.locations import Location
 from components.lake.tables import append_rows, create_table, read_notes
 
@@ -40,9 +40,7 @@ def _sealed(layout: FeedbackLayout[Location]) -> list[Segment]:
 
 def _without_moved(layout: FeedbackLayout[Location], sealed: list[Segment]) -> list[Segment]:
     moved = set(read_notes(layout.impressions).get(MOVED, ()))
-    for segment in sealed:
-        if segment.name in moved:
-            segment.remove()
+    remove_segments(segment for segment in sealed if segment.name in moved)
     return [segment for segment in sealed if segment.name not in moved]
 
 
@@ -50,6 +48,5 @@ def _move(layout: FeedbackLayout[Location], group: list[Segment]) -> int:
     rows = pa.concat_tables([read_lists(lines) for lines in read_segments(group)])
     if len(rows):
         append_rows(layout.impressions, rows, {MOVED: [segment.name for segment in group]})
-    for segment in group:
-        segment.remove()
+    remove_segments(group)
     return len(rows)

@@ -12,7 +12,7 @@ from components.contracts.errors import SourceError, StorageError
 from components.feedback.compaction.moving_lists import move_lists
 from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import has_feedback
-from components.feedback.segments import list_segments
+from components.feedback.segments import list_segments, remove_segments
 from components.home.layout import Home
 from components.home.storage.locations import Location
 from components.lake.tables import KEEP_HISTORY, note_properties, open_table, read_notes
@@ -60,6 +60,6 @@ def _drop_lists(layout: FeedbackLayout[Location], before: datetime) -> None:
 
 
 def _drop_events(layout: FeedbackLayout[Location], before: datetime) -> None:
-    for segment in list_segments(layout.events):
-        if segment.changed_ns < before.timestamp() * 1e9 and segment.is_sealed():
-            segment.remove()
+    before_ns = before.timestamp() * 1e9
+    old = [segment for segment in list_segments(layout.events) if segment.changed_ns < before_ns]
+    remove_segments(segment for segment in old if segment.is_sealed())

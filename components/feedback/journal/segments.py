@@ -147,23 +147,23 @@ def last_line(segment: Path, limit: int = LAST_BYTES) -> bytes:
 class SegmentFile:
     """A segment of a folder."""
 
-    path: Path
+    location: Path
 
     @property
     def name(self) -> str:
         """Return its name."""
-        return self.path.name
+        return self.location.name
 
     @property
     def size(self) -> int:
         """Return its bytes; none if it is gone."""
-        status = status_of(self.path)
+        status = status_of(self.location)
         return status.st_size if status else 0
 
     @property
     def changed_ns(self) -> int:
         """Return when lines were last added to it, in nanoseconds since 1970; an erasure keeps the time."""
-        status = status_of(self.path)
+        status = status_of(self.location)
         return status.st_mtime_ns if status else 0
 
     @property
@@ -173,16 +173,12 @@ class SegmentFile:
 
     def is_sealed(self) -> bool:
         """Return whether no process appends to it any more; a missing one is sealed."""
-        return is_sealed(self.path)
+        return is_sealed(self.location)
 
     def lines(self) -> bytes:
         """Return its whole lines; none if it is gone."""
-        return whole_lines(self.path)
+        return whole_lines(self.location)
 
     def last_line(self) -> bytes:
         """Return its last whole line, without its end."""
-        return last_line(self.path)
-
-    def remove(self) -> None:
-        """Remove it."""
-        self.path.unlink(missing_ok=True)
+        return last_line(self.location)

@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from uuid import uuid4
 
 import obstore
@@ -23,10 +25,14 @@ from components.home.storage.bucket import readable_errors, store_of
 from components.home.storage.held import check_held
 from components.home.storage.locations import BucketPath, Location
 
+if TYPE_CHECKING:
+    from obstore import ObjectMeta  # in its stubs alone
+
 ATTEMPTS = 30
 PAUSE_SECONDS = 0.05
 WRITE_ID = "write"  # the object's metadata
 AT_ONCE = 16  # requests, when many documents of a bucket are read
+DELETED_AT_ONCE = 1000  # objects in one request, as many as S3 allows
 Stamp: TypeAlias = FileStamp | str  # of a file, or the entity tag of an object
 
 
@@ -75,11 +81,8 @@ def document_stamp(location: Location) -> Stamp | None:
     """
     if isinstance(location, Path):
         return file_stamp(location)
-    try:
-        with readable_errors(location):
-            return obstore.head(store_of(location), location.key)["e_tag"] or ""
-    except FileNotFoundError:
-        return None
+    stored = object_at(location)
+    return stored.tag if stored else None
 
 
 def write_document(location: Location, content: bytes, durable: bool = True) -> None:
@@ -167,13 +170,38 @@ def _lock(document: Path) -> AbstractContextManager[int]:
 
 
 def remove_document(location: Location) -> None:
-    """Remove a document, if there is one."""
+    """Remove a document, if there is one.
+
+    Raises:
+        OSError: a file cannot be removed.
+        HomeBusyError: the run that writes has lost its home to another.
+        ConfigurationError, StorageError: the bucket cannot be used.
+    """
     if isinstance(location, Path):
         location.unlink(missing_ok=True)
         return
     check_held(location)
     with suppress(FileNotFoundError), readable_errors(location):
         obstore.delete(store_of(location), location.key)
+
+
+def remove_documents(locations: Iterable[Location]) -> None:
+    """Remove several documents of one folder or bucket, objects a thousand a request; those that are gone are passed.
+
+    Raises:
+        as ``remove_document``.
+    """
+    objects = []
+    for location in locations:
+        if isinstance(location, Path):
+            location.unlink(missing_ok=True)
+        else:
+            objects.append(location)
+    for start in range(0, len(objects), DELETED_AT_ONCE):
+        batch = objects[start : start + DELETED_AT_ONCE]
+        check_held(batch[0])
+        with readable_errors(batch[0]):
+            obstore.delete(store_of(batch[0]), [each.key for each in batch])
 
 
 def list_names(location: Location) -> list[str]:
@@ -189,8 +217,8 @@ def list_names(location: Location) -> list[str]:
         return []
     with readable_errors(location):
         listing = obstore.list_with_delimiter(store_of(location), _prefix(location))
-    names = [BucketPath(location.bucket, place).name for place in listing["common_prefixes"]]
-    return sorted(names + [BucketPath(location.bucket, each["path"]).name for each in listing["objects"]])
+    keys = [*listing["common_prefixes"], *(each["path"] for each in listing["objects"])]
+    return sorted(BucketPath(location.bucket, key).name for key in keys if key != location.key)  # of an emptied prefix
 
 
 def names_below(location: Location) -> Iterator[str]:
@@ -203,9 +231,47 @@ def names_below(location: Location) -> Iterator[str]:
     if isinstance(location, Path):
         yield from (path.relative_to(location).as_posix() for path in files_below(location))
         return
+    yield from (each.location.relative_to(location) for each in objects_below(location))
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object as a listing describes it; ``modified`` is the time of its last write by the server's clock."""
+
+    location: BucketPath
+    size: int
+    modified: datetime
+    tag: str
+
+
+def objects_below(location: BucketPath) -> Iterator[StoredObject]:
+    """Yield the objects below a location, in the order of their keys; one that stands for the location itself is none.
+
+    Raises:
+        ConfigurationError, StorageError: the bucket cannot be used.
+    """
     with readable_errors(location):
         for batch in obstore.list(store_of(location), _prefix(location)):
-            yield from (BucketPath(location.bucket, each["path"]).relative_to(location) for each in batch)
+            for each in batch:
+                if each["path"] != location.key:
+                    yield _stored_object(location.bucket, each)
+
+
+def object_at(location: BucketPath) -> StoredObject | None:
+    """Return what the store says of an object, without reading it; None if there is none.
+
+    Raises:
+        ConfigurationError, StorageError: the bucket cannot be used.
+    """
+    try:
+        with readable_errors(location):
+            return _stored_object(location.bucket, obstore.head(store_of(location), location.key))
+    except FileNotFoundError:
+        return None
+
+
+def _stored_object(bucket: str, meta: "ObjectMeta") -> StoredObject:
+    return StoredObject(BucketPath(bucket, meta["path"]), meta["size"], meta["last_modified"], meta["e_tag"] or "")
 
 
 def sizes_below(location: Location) -> dict[str, int]:
@@ -217,9 +283,7 @@ def sizes_below(location: Location) -> dict[str, int]:
     """
     if isinstance(location, Path):
         return {path.relative_to(location).as_posix(): size for path, size in _sizes_of_files(location)}
-    with readable_errors(location):
-        objects = [meta for batch in obstore.list(store_of(location), _prefix(location)) for meta in batch]
-    return {BucketPath(location.bucket, each["path"]).relative_to(location): each["size"] for each in objects}
+    return {each.location.relative_to(location): each.size for each in objects_below(location)}
 
 
 def _sizes_of_files(folder: Path) -> Iterator[tuple[Path, int]]:
@@ -234,14 +298,7 @@ def _sizes_of_files(folder: Path) -> Iterator[tuple[Path, int]]:
 
 def has_document(location: Location) -> bool:
     """Say whether there is a document, without reading it."""
-    if isinstance(location, Path):
-        return location.exists()
-    try:
-        with readable_errors(location):
-            obstore.head(store_of(location), location.key)
-            return True
-    except FileNotFoundError:
-        return False
+    return location.exists() if isinstance(location, Path) else object_at(location) is not None
 
 
 def _prefix(location: BucketPath) -> str | None:

@@ -23,8 +23,14 @@ from components.home.disk import durable
 from components.home.disk.durable import move_durably, move_folder_durably
 from components.home.storage.bucket import readable_errors, store_of
 from components.home.storage.cache import object_cache, sha256_of
-from components.home.storage.documents import create_document, list_names, read_document
-from components.home.storage.held import check_held
+from components.home.storage.documents import (
+    create_document,
+    list_names,
+    objects_below,
+    read_document,
+    remove_document,
+    remove_documents,
+)
 from components.home.storage.locations import BucketPath, Location
 
 DIGEST = "sha256"  # the object's metadata
@@ -155,13 +161,8 @@ def remove_folder(location: Location) -> None:
     if isinstance(location, Path):
         durable.remove_folder(location)
         return
-    check_held(location)
-    with readable_errors(location):
-        store = store_of(location)
-        with suppress(FileNotFoundError):
-            obstore.delete(store, (location / LISTING).key)
-        for batch in obstore.list(store, f"{location.key}/"):
-            obstore.delete(store, [each["path"] for each in batch])
+    remove_document(location / LISTING)
+    remove_documents(each.location for each in objects_below(location))
 
 
 def has_folder(location: Location) -> bool:

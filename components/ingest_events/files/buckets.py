@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import obstore
 from obstore.exceptions import PreconditionError
 
 from components.contracts.errors import ConfigurationError, SourceError, StorageError
 from components.home.storage.bucket import readable_errors, store_of
+from components.home.storage.documents import StoredObject, object_at, objects_below
 from components.home.storage.locations import BucketPath, parse_location
 from components.ingest_events.files.locations import SourceFile, is_hidden
 
@@ -79,14 +79,14 @@ def list_bucket(name: str, address: str, scratch: Path) -> BucketFiles:
     """
     location = _location(name, address)
     with _errors(name, location):
-        one = _object(location)
+        one = object_at(location) if location.key else None
         if one is not None:
             return BucketFiles(location, [_file(name, location.parent, one, scratch)], asks_for_hidden=True)
-        objects = _objects_below(location)
+        objects = list(objects_below(location))
         if objects or not WILDCARDS.search(location.key):
             return BucketFiles(location, [_file(name, location, each, scratch) for each in objects], is_folder=True)
         fixed, pattern = _split(location)
-        matches = (each for each in _objects_below(fixed) if _matches(_below(fixed, each).parts, pattern))
+        matches = (each for each in objects_below(fixed) if _matches(_below(fixed, each).parts, pattern))
         files = [_file(name, fixed, each, scratch) for each in matches]
         return BucketFiles(location, files, asks_for_hidden=any(map(is_hidden, pattern)))
 
@@ -110,22 +110,6 @@ def _errors(name: str, location: BucketPath) -> Iterator[None]:
         raise type(error)(f"{name}: {error}") from error
 
 
-def _object(location: BucketPath) -> Any:
-    """Return what the store says of an object; None if there is none."""
-    try:
-        return obstore.head(store_of(location), location.key) if location.key else None
-    except FileNotFoundError as error:
-        if "NoSuchBucket" in str(error):
-            raise
-        return None
-
-
-def _objects_below(location: BucketPath) -> list[Any]:
-    """Return the objects whose keys begin with all parts of a location; those that stand for folders are none."""
-    listed = obstore.list(store_of(location), prefix=location.key or None)
-    return [each for batch in listed for each in batch if each["path"] != location.key]
-
-
 def _split(location: BucketPath) -> tuple[BucketPath, tuple[str, ...]]:
     """Return the part of a pattern that has no wildcards, and the parts from the first that has some."""
     parts = location.key.split("/")
@@ -144,12 +128,10 @@ def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
     return fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
-def _below(root: BucketPath, listed: Any) -> PurePosixPath:
-    return PurePosixPath(BucketPath(root.bucket, listed["path"]).relative_to(root))
+def _below(root: BucketPath, listed: StoredObject) -> PurePosixPath:
+    return PurePosixPath(listed.location.relative_to(root))
 
 
-def _file(name: str, root: BucketPath, listed: Any, scratch: Path) -> BucketFile:
-    key, modified = str(_below(root, listed)), listed["last_modified"]
-    modified_ns = round(modified.timestamp() * 1_000_000) * 1_000
-    location = BucketPath(root.bucket, listed["path"])
-    return BucketFile(key, scratch / name / key, name, location, listed["size"], modified_ns, listed["e_tag"])
+def _file(name: str, root: BucketPath, listed: StoredObject, scratch: Path) -> BucketFile:
+    key, modified_ns = str(_below(root, listed)), round(listed.modified.timestamp() * 1_000_000) * 1_000
+    return BucketFile(key, scratch / name / key, name, listed.location, listed.size, modified_ns, listed.tag)

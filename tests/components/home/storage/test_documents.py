@@ -2,12 +2,16 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from components.home.storage.documents import (
     create_document,
     has_document,
     list_names,
+    names_below,
     read_document,
     remove_document,
+    remove_documents,
     sizes_below,
     update_document,
     write_document,
@@ -25,6 +29,21 @@ def test_a_document_is_written_read_listed_and_removed(location: Location) -> No
     remove_document(document)
     remove_document(document)
     assert read_document(document) is None
+
+
+def test_documents_are_removed_together(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.home.storage.documents.DELETED_AT_ONCE", 2)
+    names = ["1", "2 & <3>", "ü/4"]
+    for name in [*names, "stays"]:
+        write_document(location / name, b"")
+    remove_documents(location / name for name in [*names, "never was"])
+    assert list(names_below(location)) == ["stays"]
+
+
+def test_a_prefix_that_was_emptied_has_no_names(location: Location) -> None:
+    write_document(location / "sets" / "1", b"")
+    remove_document(location / "sets" / "1")
+    assert (list_names(location / "sets"), list(names_below(location / "sets"))) == ([], [])
 
 
 def test_of_several_that_create_a_document_one_does(location: Location) -> None:
