@@ -13,7 +13,7 @@ from components.contracts.errors import ConfigurationError, SourceError
 from components.contracts.ids import id_text
 from components.erasure.sweep import is_item, sweep
 from components.erasure.targets import Place, places_of
-from components.feedback.acknowledgements import await_acknowledgements
+from components.feedback.acknowledgements import EXPIRY_SECONDS, await_acknowledgements
 from components.home.data_subject import Erased, person_of
 from components.home.homes import shop_file_of
 from components.home.layout import Home
@@ -25,6 +25,7 @@ from components.shop.settings import load_shop
 
 LOCK_NAME = "forget"
 FOLLOWING_SECONDS = 40.0
+FOLLOWING_SECONDS_IN_A_BUCKET = EXPIRY_SECONDS + 10.0  # until then a process that was killed is known to be gone
 KEPT = (
     "counts and sums over many users, such as an item's popularity or a run's row counts: they name nobody",
     "models that were trained before: they hold no ids; the next run trains without this user",
@@ -81,9 +82,10 @@ def forget_user(home: Home, user_id: str, say: Callable[[str], None]) -> Receipt
         path = home.forgotten / f"{tombstone}.json"
         receipt, cut_off = _opened(path, tombstone)
         _save(path, receipt)
-        say("waiting for services to know")
+        seconds = FOLLOWING_SECONDS_IN_A_BUCKET if isinstance(home.root, BucketPath) else FOLLOWING_SECONDS
+        say(f"waiting for services to know, for {seconds:.0f} s at most")
         with _readable("acknowledgements"):
-            followed, silent = await_acknowledgements(home, FOLLOWING_SECONDS)
+            followed, silent = await_acknowledgements(home, seconds)
         receipt = replace(receipt, services={"followed": followed, "silent": silent})
         with _readable("lake"):
             places = list(places_of(home, shop, person))

@@ -3,6 +3,9 @@
 Each has a note. In a folder that is a small file, locked for as long as its process lives; in a bucket it is an object
 that its process renews. ``rankloop forget`` writes the tombstone, waits until every such process has acted on it, and
 erases then: nothing of the user comes after.
+
+A process whose object was not renewed for long is not waited for: it has ended, or cannot reach the bucket. One that
+reaches it again renews its object and looks at the tombstones before it writes anything (``check_current``).
 """
 
 import json
@@ -16,23 +19,27 @@ from concurrent.futures import Future
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
-from components.contracts.errors import RankloopError
+from components.contracts.errors import RankloopError, StorageError
 from components.home.disk.file_lock import FileLock, create_locked
 from components.home.disk.presence import names_in
 from components.home.guarded_folder import GuardedFolder, leads_to
 from components.home.layout import Home
+from components.home.storage.bucket import REQUEST_SECONDS, RETRY_SECONDS
 from components.home.storage.documents import Stamp, objects_below, read_document, remove_document, write_document
-from components.home.storage.lease import server_time
+from components.home.storage.lease import CLOCK, server_time
 from components.home.storage.locations import BucketPath, Location
 from components.home.tombstones import TombstoneView, tombstones_stamp
 from components.home.trouble_log import TroubleLog
 
 FOLDER = "acknowledgements"
 POLL_SECONDS = 0.1
-RENEW_SECONDS = 20.0
-EXPIRY_SECONDS = 120.0  # a process that cannot reach the bucket for so long has acted on nothing meanwhile
+BUCKET_POLL_SECONDS = 0.5
+RENEW_SECONDS = 10.0
+EXPIRY_SECONDS = 90.0  # after which a process whose note was not renewed is not waited for
+CURRENT_SECONDS = EXPIRY_SECONDS - RETRY_SECONDS - REQUEST_SECONDS - 5.0  # what is sent until then arrives before that
 REFUSALS = (OSError, RankloopError)
 log = logging.getLogger("rankloop.feedback")
 
@@ -46,6 +53,9 @@ class Note(Protocol):
 
     def is_announced(self) -> bool:
         """Return whether the note is there for other processes to find."""
+
+    def is_current(self) -> bool:
+        """Return whether other processes wait for this one until whatever it sends now has arrived."""
 
     def announce(self) -> None:
         """Make the note, or make it again.
@@ -81,6 +91,10 @@ class FileNote:
     def is_announced(self) -> bool:
         """Return whether the file still has its name."""
         return self._file is not None and leads_to(self.place, self._file)
+
+    def is_current(self) -> bool:
+        """Say that it is: what is written to a disk goes no long way."""
+        return True
 
     def announce(self) -> None:
         """Make the file, or make it again.
@@ -120,11 +134,15 @@ class ObjectNote:
 
     def __init__(self, place: BucketPath) -> None:
         self.place = place
-        self._renewed = -math.inf
+        self._renewed = -math.inf  # seconds by CLOCK before the last renewal was sent
 
     def is_announced(self) -> bool:
         """Return whether the object was renewed lately."""
-        return time.monotonic() - self._renewed < RENEW_SECONDS
+        return _seconds() - self._renewed < RENEW_SECONDS
+
+    def is_current(self) -> bool:
+        """Return whether it will not expire before a request that is sent now has come to its end."""
+        return _seconds() - self._renewed < CURRENT_SECONDS
 
     def announce(self) -> None:
         """Replace the object by an empty one, whose content is announced again at once."""
@@ -132,8 +150,9 @@ class ObjectNote:
 
     def write(self, content: bytes) -> None:
         """Replace what it says."""
+        sent = _seconds()
         write_document(self.place, content)
-        self._renewed = time.monotonic()
+        self._renewed = sent
 
     def close(self) -> None:
         """Take it away."""
@@ -149,13 +168,14 @@ class TombstoneAcknowledger:
         Args:
             tombstones: the forgotten users, as all parts of the process see them.
         """
-        self._note = _new_note(home.feedback)
+        self._note, self._noting = _new_note(home.feedback), Lock()
         self._acknowledged: tuple[Stamp | None] | None = None
+        self._announced_at = -math.inf  # by the monotonic clock
         self._troubles = TroubleLog(log)
         self._is_closed = False
         self._announce()
         self._tombstones = tombstones
-        self._stamp = self._tombstones.follow()
+        self._stamp = self._tombstones.follow(self._announced_at)
         self._pending: Future[None] | None = None
         self._acknowledge()
 
@@ -166,13 +186,32 @@ class TombstoneAcknowledger:
             drop: drops all users who were forgotten from memory, so that nothing of them is begun any more; its future
                 ends when what had been begun before has come to its end.
         """
-        if not self._is_closed and not self._note.is_announced():
-            self._announce()
-        stamp = self._tombstones.follow()
+        with self._noting:
+            if not self._is_closed and not self._note.is_announced():
+                self._announce()
+        stamp = self._tombstones.follow(self._announced_at)
         if stamp != self._stamp:
             self._stamp, self._pending = stamp, drop()
         elif self._acknowledged != (stamp,) and (self._pending is None or self._pending.done()):
-            self._acknowledge()
+            with self._noting:
+                self._acknowledge()
+
+    def check_current(self) -> Stamp | None:
+        """Make sure, before something of users is written, that no forgetting has gone on without this process.
+
+        Returns:
+            The state of the tombstones that is known; any thread may ask.
+
+        Raises:
+            ConfigurationError, StorageError: the bucket cannot be used; nothing may be written.
+        """
+        with self._noting:
+            if not self._note.is_current():
+                self._make_note()
+        stamp = self._tombstones.follow(self._announced_at)
+        if self._tombstones.looked_at < self._announced_at:
+            raise StorageError(f"{self._note.place}: was not renewed for long, and who was forgotten cannot be read")
+        return stamp
 
     @property
     def note(self) -> Location:
@@ -187,8 +226,12 @@ class TombstoneAcknowledger:
 
     def _announce(self) -> None:
         """Write the process's note, or write it again where its name was lost, as when its disk was taken away."""
+        self._write(self._make_note)
+
+    def _make_note(self) -> None:
         self._acknowledged = None
-        self._write(self._note.announce)
+        self._note.announce()
+        self._announced_at = time.monotonic()
 
     def _acknowledge(self) -> None:
         if self._note.is_announced() and self._write(lambda: self._note.write(json.dumps(self._stamp).encode())):
@@ -213,11 +256,12 @@ def await_acknowledgements(home: Home, seconds: float) -> tuple[int, int]:
         How many have, and how many have not within the time.
     """
     stamp, ends = tombstones_stamp(home.tombstones), time.monotonic() + seconds
+    pause = BUCKET_POLL_SECONDS if isinstance(home.root, BucketPath) else POLL_SECONDS
     while True:
         living = _acknowledgements(home.feedback / FOLDER, json.dumps(stamp).encode())
         if all(living) or time.monotonic() >= ends:
             return sum(living), len(living) - sum(living)
-        time.sleep(POLL_SECONDS)
+        time.sleep(pause)
 
 
 def _acknowledgements(folder: Location, content: bytes) -> list[bool]:
@@ -257,3 +301,7 @@ def _has_said(note: Path, said: bytes) -> bool | None:
     with suppress(OSError):  # a note that stays is looked at again the next time
         note.unlink()
     return None
+
+
+def _seconds() -> float:
+    return time.clock_gettime(CLOCK)

@@ -124,9 +124,16 @@ class GroupWriter:
         limits: WritingLimits,
         known: RecentIds,
         forgotten: Container[str] = (),
+        check_current: Callable[[], object] = lambda: None,
     ) -> None:
+        """Begin to write.
+
+        Args:
+            forgotten: users of whom nothing is written; asked again whenever something is.
+            check_current: makes sure, right before they are asked, that they are all who were forgotten by then.
+        """
         self._list_segments, self._event_segments = lists, events
-        self._limits, self._known, self._forgotten = limits, known, forgotten
+        self._limits, self._known, self._forgotten, self._check_current = limits, known, forgotten, check_current
         self._lists: deque[ListLine] = deque()
         self._held: list[ListLine] = []  # a piece taken from the queue, not written yet
         self._shown_bytes = 0  # of all lists ever queued, counted by who shows
@@ -259,6 +266,7 @@ class GroupWriter:
         """Write one batch of the queue; the next is due at once if more may wait."""
         self._next_write = time.monotonic() + self._limits.retry_seconds  # if this one fails
         size = self._hold_piece()
+        self._check_forgotten(self._held)
         lines = [line for user_id, line in self._held if user_id not in self._forgotten]
         self._append(self._list_segments, lines)
         self.counters.lists_written += len(lines)
@@ -276,6 +284,17 @@ class GroupWriter:
             self._held.append(self._lists[0])
             size += len(self._lists.popleft().line)
         return size
+
+    def _check_forgotten(self, waiting: Collection[object]) -> None:
+        """Make sure that users who were forgotten are known, if anything waits: nothing is written before that."""
+        if not waiting:
+            return
+        try:
+            self._check_current()
+        except REFUSALS as error:
+            self._troubles.report("forgotten", f"who was forgotten is not known ({error}); it is tried again and again")
+            raise
+        self._troubles.report("forgotten", None, ended="who was forgotten is known again")
 
     def _load_known(self) -> None:
         """Read which events are known already: none is taken before that, for it could be taken twice."""
@@ -311,6 +330,7 @@ class GroupWriter:
 
     def _log_events(self, wanted: Sequence[Batch]) -> None:
         self._load_known()
+        self._check_forgotten(wanted)
         fresh: dict[str, bytes] = {}
         answers = [self._answer(batch, fresh) for batch in wanted]
         self._append(self._event_segments, fresh.values())

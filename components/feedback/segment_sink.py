@@ -1,7 +1,7 @@
 """Sinks that keep feedback as segments of lines: on this machine's disk, or in the home's bucket."""
 
 import asyncio
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -29,16 +29,20 @@ BUCKET_LIMITS = WritingLimits(
 
 
 def open_sink(
-    feedback: Location, forgotten: Container[str] = (), bucket_limits: WritingLimits = BUCKET_LIMITS
+    feedback: Location,
+    forgotten: Container[str] = (),
+    bucket_limits: WritingLimits = BUCKET_LIMITS,
+    check_current: Callable[[], object] = lambda: None,
 ) -> FeedbackSink:
     """Open the sink of a home's feedback: a journal in a folder, sealed segments in a bucket.
 
     Args:
         forgotten: users of whom nothing is written; asked again whenever something is.
         bucket_limits: how long and how much is gathered for a segment of a bucket.
+        check_current: makes sure, before a bucket is written, that ``forgotten`` is all who were forgotten by then.
     """
     if isinstance(feedback, BucketPath):
-        return bucket_sink(feedback, bucket_limits, forgotten)
+        return bucket_sink(feedback, bucket_limits, forgotten, check_current)
     return journal_sink(feedback, forgotten=forgotten)
 
 
@@ -67,7 +71,10 @@ def journal_writer(layout: FeedbackLayout[Path], limits: WritingLimits, forgotte
 
 
 def bucket_sink(
-    feedback: BucketPath, limits: WritingLimits = BUCKET_LIMITS, forgotten: Container[str] = ()
+    feedback: BucketPath,
+    limits: WritingLimits = BUCKET_LIMITS,
+    forgotten: Container[str] = (),
+    check_current: Callable[[], object] = lambda: None,
 ) -> "SegmentSink":
     """Open a sink that seals groups of lines into objects of the bucket; runs move the lists to the table."""
     layout = FeedbackLayout(feedback)
@@ -77,6 +84,7 @@ def bucket_sink(
         limits,
         _known_ids(layout.events, limits),
         forgotten,
+        check_current,
     )
     return SegmentSink(writer)
 

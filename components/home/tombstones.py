@@ -7,6 +7,7 @@ file's owner may read it, or those who may read the bucket. Without it nobody wa
 import hmac
 import json
 import logging
+import math
 import secrets
 import time
 from collections.abc import Iterable
@@ -23,6 +24,7 @@ from components.home.trouble_log import TroubleLog
 
 OWNER_ONLY = 0o600
 KEY_BYTES = 32
+UNTIL_THEN = "until then who was known to be forgotten stays so"
 LOOK_SECONDS = 1.0  # between two looks at an object of a bucket
 log = logging.getLogger("rankloop.tombstones")
 
@@ -108,25 +110,39 @@ class TombstoneView:
         self._following = Lock()
         self._look_seconds = 0.0 if isinstance(path, Path) else LOOK_SECONDS
         self._next_look = 0.0
+        self.looked_at = -math.inf
+        """When the last look that was answered began, by the monotonic clock."""
         self._troubles = TroubleLog(log)
 
     def __contains__(self, user_id: object) -> bool:
         """Say whether a user was forgotten, as far as the file was followed."""
         return isinstance(user_id, str) and user_id in self._tombstones
 
-    def follow(self) -> Stamp | None:
-        """Look at the file, or once a second at an object. Return which state of it is known."""
+    def follow(self, since: float = -math.inf) -> Stamp | None:
+        """Look at the file, or once a second at an object. Return which state of it is known.
+
+        Args:
+            since: look again unless the last look began after this moment, by the monotonic clock.
+        """
         with self._following:
-            if time.monotonic() < self._next_look:
-                return self._tombstones.stamp
-            self._next_look = time.monotonic() + self._look_seconds
-            trouble = None
-            try:
-                self._tombstones.follow()
-            except (ConfigurationError, StorageError) as error:
-                trouble = f"{error}; until then who was known to be forgotten stays so"
-            self._troubles.report("tombstones", trouble)
+            now = time.monotonic()
+            if now >= self._next_look or self.looked_at < since:
+                self._next_look = now + self._look_seconds
+                trouble = self._look(now)
+                self._troubles.report("tombstones", None if trouble is None else f"{trouble}; {UNTIL_THEN}")
             return self._tombstones.stamp
+
+    def _look(self, now: float) -> Exception | None:
+        """Look at the file or object, and return what is wrong with it; without an answer nothing was looked at."""
+        try:
+            self._tombstones.follow()
+        except StorageError as error:
+            return error
+        except ConfigurationError as error:
+            self.looked_at = now
+            return error
+        self.looked_at = now
+        return None
 
 
 def tombstones_stamp(path: Location) -> Stamp | None:

@@ -19,6 +19,7 @@ from components.feedback.reading import LastEvents, last_events
 from components.feedback.records import ServedEvent, ServedList
 from components.feedback.segment_sink import BUCKET_LIMITS, open_sink
 from components.feedback.sink import FeedbackSink, IngestResult
+from components.home.storage.documents import Stamp
 from components.home.tombstones import TombstoneView
 from components.ranking_service.answering.answer_queue import AnswerQueue
 from components.ranking_service.answering.answers import Answer, RankingQuery, empty_answer
@@ -60,11 +61,12 @@ class Serving:
         self._loader = LiveLoader(settings, self.sessions, self._known)
         self.watcher = LiveWatcher(self._loader, self.put, self._follow)
         self._shown = ShownLists()
-        self._session_writer = SessionWriter(self.sessions, self._shown, self._live_store)
+        self._session_writer = SessionWriter(self.sessions, self._shown, self._live_store, self._drop_newly_forgotten)
         self._log: FeedbackSink | None = None
         self._home = settings.home
         self._bucket_limits = replace(BUCKET_LIMITS, **asdict(settings.feedback))
         self._acknowledger: TombstoneAcknowledger | None = None
+        self._dropped: Stamp | None = None  # the state of the tombstones whose users no session is of
         self._putting = Lock()
         self.long_batches = FairLock()
         """Held while a long batch of events is parsed and taken: several at once would delay all other requests."""
@@ -81,7 +83,7 @@ class Serving:
     def start(self) -> None:
         """Open what was promoted, and begin to log and to follow; nothing that is missing stops it."""
         self._acknowledger = TombstoneAcknowledger(self._home, self._known)
-        self._log = open_sink(self._home.feedback, self._known, self._bucket_limits)
+        self._log = open_sink(self._home.feedback, self._known, self._bucket_limits, self._acknowledger.check_current)
         try:
             self.unkept.follow()
         except RankloopError as error:
@@ -213,9 +215,24 @@ class Serving:
 
     def _drop_forgotten(self) -> "Future[None]":
         """Let go of forgotten users; the log and the sessions take nothing of them from now on."""
+        self._drop_from_sessions()
+        return self.log.drained()
+
+    def _drop_newly_forgotten(self) -> None:
+        """Let go of users who were forgotten since this was last called, as before sessions are written.
+
+        Raises:
+            ConfigurationError, StorageError: who was forgotten is not known, for the bucket cannot be used.
+        """
+        assert self._acknowledger is not None, "the service was not started"
+        stamp = self._acknowledger.check_current()
+        if stamp != self._dropped:
+            self._drop_from_sessions()
+            self._dropped = stamp
+
+    def _drop_from_sessions(self) -> None:
         self.sessions.drop_forgotten()
         self._shown.drop_forgotten(self.unkept)
-        return self.log.drained()
 
     def _is_shared(self) -> bool:
         """Say whether the store is a server, which processes on other machines use too."""

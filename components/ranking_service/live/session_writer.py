@@ -17,11 +17,22 @@ log = logging.getLogger("bentoml.rankloop.sessions")
 
 
 class SessionWriter:
-    """A thread of its own: neither a bundle that is opened nor a bucket that does not answer delays a session."""
+    """A thread of its own: no bundle that is opened delays a session, nor a bucket that is slow for a while."""
 
-    def __init__(self, sessions: Sessions, shown: ShownLists, client: Callable[[], PackedClient | None]) -> None:
-        """``client`` gives the store that is live, None while nothing is."""
-        self._sessions, self._shown, self._client = sessions, shown, client
+    def __init__(
+        self,
+        sessions: Sessions,
+        shown: ShownLists,
+        client: Callable[[], PackedClient | None],
+        drop_forgotten: Callable[[], None],
+    ) -> None:
+        """Write nothing yet.
+
+        Args:
+            client: gives the store that is live, None while nothing is.
+            drop_forgotten: drops all users who were forgotten by now; nothing is written while it fails.
+        """
+        self._sessions, self._shown, self._client, self._drop_forgotten = sessions, shown, client, drop_forgotten
         self._troubles = TroubleLog(log)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="session-writer", daemon=True)
@@ -49,10 +60,11 @@ class SessionWriter:
         A failure is logged once for as long as it stays the same, and never ends the thread.
         """
         client, unsettled, trouble, is_unexpected = self._client(), self._sessions.unsettled, None, False
-        if client is None:
+        if client is None or not (unsettled or self._shown.waiting):
             return False
         written = 0
         try:
+            self._drop_forgotten()
             written = self._sessions.write(client) + self._shown.write(client)
         except (RankloopError, OSError) as error:
             trouble = f"sessions: {error}"

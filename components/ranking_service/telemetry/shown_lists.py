@@ -32,6 +32,11 @@ class ShownLists:
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._waiting: dict[str, ShownList] = {}
 
+    @property
+    def waiting(self) -> int:
+        """Return how many users' lists are not in the store yet."""
+        return len(self._waiting)
+
     def show(self, served: ServedList) -> None:
         """Take a list in the place of the user's last one."""
         items = tuple(served.item_ids[:MAX_POSITIONS])

@@ -109,7 +109,7 @@ def test_processes_of_one_bucket_are_waited_for_until_they_are_gone(
     monkeypatch.setattr(acknowledgements, "EXPIRY_SECONDS", -1.0)  # as if the process had not renewed its note since
     assert await_acknowledgements(home, 0.0) == (0, 0)
     monkeypatch.setattr(acknowledgements, "RENEW_SECONDS", 0.0)
-    monkeypatch.setattr(acknowledgements, "EXPIRY_SECONDS", 120.0)
+    monkeypatch.setattr(acknowledgements, "EXPIRY_SECONDS", 90.0)
     one.follow(lambda: write)
     assert await_acknowledgements(home, 0.0) == (0, 1), "its note is there again"
     monkeypatch.setattr(acknowledgements, "RENEW_SECONDS", 20.0)

@@ -8,7 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from components.feedback import reading
+from components.contracts.errors import StorageError
+from components.feedback import acknowledgements, reading
+from components.feedback.acknowledgements import TombstoneAcknowledger, await_acknowledgements
 from components.feedback.bucket_segments import SegmentObject, segment_objects
 from components.feedback.compaction.joining import join_segments
 from components.feedback.compaction.moving_lists import move_lists
@@ -20,9 +22,10 @@ from components.feedback.segment_sink import BUCKET_LIMITS, SegmentSink, bucket_
 from components.feedback.sink import EventsRefusedError, IngestResult
 from components.home.data_subject import Erased, Person
 from components.home.layout import Home
-from components.home.storage.documents import create_document, read_document
+from components.home.storage.documents import create_document, read_document, remove_document
 from components.home.storage.locations import BucketPath
-from tests.components.feedback.rows import MOMENT, a_list, an_event
+from components.home.tombstones import TombstoneView, add_tombstone
+from tests.components.feedback.rows import MOMENT, a_list, an_event, nothing_is_held
 from tests.waiting import until
 
 QUICK = replace(BUCKET_LIMITS, group_seconds=0.0, write_seconds=0.01, retry_seconds=0.01)
@@ -126,6 +129,45 @@ def test_while_the_bucket_refuses_events_are_sent_again_and_lists_wait(
         assert take(sink, "e1").accepted == 1
         assert (sink.facts.lists_dropped, sink.facts.events_refused) == (1, 1)
     assert (ids(home), len(served_lists(home))) == (["e0", "e1"], 2)
+
+
+def test_nothing_is_written_while_it_is_not_known_who_was_forgotten(
+    home: Home, layout: FeedbackLayout[BucketPath]
+) -> None:
+    outages = [StorageError("the bucket does not answer")]
+
+    def check() -> None:
+        if outages:
+            raise outages[0]
+
+    with bucket_sink(layout.root, QUICK, (), check) as sink:
+        with pytest.raises(EventsRefusedError, match="the bucket refuses; send them again"):
+            take(sink, "e1")
+        sink.show(a_list("r1"))
+        assert (ids(home), len(served_lists(home))) == ([], 0)
+        outages.clear()
+        assert take(sink, "e1").accepted == 1
+    assert (ids(home), len(served_lists(home))) == (["e1"], 1)
+
+
+def test_a_process_that_was_cut_off_writes_nothing_of_who_was_forgotten_meanwhile(
+    home: Home, layout: FeedbackLayout[BucketPath], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = TombstoneView(home.tombstones)
+    process = TombstoneAcknowledger(home, known)
+    remove_document(process.note)  # as `rankloop forget` does where it was not renewed for long
+    add_tombstone(home.tombstones, "ann")
+    assert await_acknowledgements(home, 0.0) == (0, 0)
+    with monkeypatch.context() as lapsed:
+        lapsed.setattr(acknowledgements, "CURRENT_SECONDS", 0.0)
+        with bucket_sink(layout.root, QUICK, known, process.check_current) as sink:
+            asyncio.run(sink.take([an_event("e1", user_id="ann"), an_event("e2", user_id="bob")]))
+            sink.show(a_list("r1", user_id="ann"))
+    assert (ids(home), len(served_lists(home))) == (["e2"], 0)
+    assert await_acknowledgements(home, 0.0) == (0, 1), "it is waited for again, until it has dropped the user"
+    for _ in range(2):
+        process.follow(nothing_is_held)
+    assert await_acknowledgements(home, 0.0) == (1, 0)
 
 
 def test_a_run_moves_lists_to_the_table_once(home: Home, layout: FeedbackLayout[BucketPath]) -> None:
