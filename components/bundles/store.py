@@ -1,12 +1,12 @@
-"""The store of sealed bundles: BentoML's own layout in a folder home, objects in a bucket.
+"""The store of sealed bundles, in BentoML's own layout: its model store in a folder home, objects in a bucket.
 
 A folder home's ``models`` is a ``BENTOML_HOME``, so that BentoML's tools list, export and serve its bundles; a bundle
 is the model ``rankloop_<shop>:<start of its digest>``. BentoML's own ``save`` copies file by file into place and
 reports usage over the network. Here the folder is finished beside the store and renamed into it, and nothing is
 reported.
 
-In a bucket a bundle is a folder of objects named by the start of its digest, and is read through a copy on this
-machine. Its sidecar, which may be written again, is a document among them; ``latest`` is one beside them.
+In a bucket a bundle is a folder of objects, and is read through a copy on this machine. Its sidecar, which may be
+written again, is a document among them; ``latest`` is one beside them.
 """
 
 import shutil
@@ -36,7 +36,7 @@ def model_name(shop: str) -> str:
 
 def bundles_of(models: Location, shop: str) -> Location:
     """Return where the bundles of a shop lie, and the document ``latest``."""
-    return models / "models" / model_name(shop) if isinstance(models, Path) else models
+    return models / "models" / model_name(shop)
 
 
 def bundle_place(models: Location, shop: str, digest: str) -> Location:

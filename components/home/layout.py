@@ -42,7 +42,7 @@ class Home:
         online/                   the packed online store (LMDB)
         feature_store/online/     what a run put online: place, mark and counts, a feature revision each
         online_url                another place for it, such as redis://:${PASSWORD}@host:6379/0; written by hand
-        models/                   BentoML's model store; in a bucket, where it has none, ``bundles/<digest>/``
+        models/                   BentoML's model store, with its bundles; in a bucket they lie in the same places
         environments/<env>.json   which bundle an environment serves, and its history
         experiments/<env>.toml    the arms that an environment's service shows, and their shares
         feedback/                 what the service showed and what came back; see ``contracts/feedback.py``
@@ -127,7 +127,7 @@ class Home:
 
     @property
     def models(self) -> Location:
-        return self.root / ("models" if isinstance(self.root, Path) else "bundles")
+        return self.root / "models"
 
     @property
     def environments(self) -> Location:

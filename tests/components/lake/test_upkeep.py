@@ -1,6 +1,7 @@
 """Old versions of a table stay as long as somebody names them, and then go without anybody noticing."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -11,10 +12,13 @@ import pytest
 from deltalake import DeltaTable
 
 from components.bundles.manifest import SIDECAR
+from components.bundles.store import bundle_place
 from components.contracts.handles import Handle
 from components.home.layout import Home
 from components.home.runs.step_records import StepRecord
-from components.lake.tables import append_rows, read_notes, replace_rows
+from components.home.storage.documents import write_document
+from components.home.storage.locations import Location
+from components.lake.tables import append_rows, open_table, read_notes, replace_rows
 from components.lake.upkeep import LAST_VACUUM, SMALL_FILES, tidy_tables
 from tests.shop_files import shop_folder
 
@@ -22,15 +26,18 @@ SCHEMA = pa.schema([("number", pa.int64())])
 NEWEST = 9
 
 
-def write(path: Path, document: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document))
+def write(place: Location, document: object) -> None:
+    write_document(place, json.dumps(document).encode())
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    """A home with a raw and a clean table of items and a quarantine, whose version n held the number n."""
-    home = Home(tmp_path)
+    return filled_home(tmp_path)
+
+
+def filled_home(root: Location) -> Home:
+    """Fill a raw and a clean table of items and a quarantine, whose version n held the number n."""
+    home = Home(root)
     for table in (home.raw / "items", home.clean / "items", home.quarantine):
         for number in range(NEWEST + 1):
             replace_rows(table, pa.table({"number": [number]}, SCHEMA), {"number": number})
@@ -44,21 +51,22 @@ def name_versions(home: Home) -> None:
     record = StepRecord("a_step", handles={handle.kind: handle for handle in handles})
     write(home.run("r1") / "steps" / "a_step.json", asdict(record))
     write(home.features / "sets" / "abc.json", {"versions": {"items": 5, "quarantine": 6}})
-    write(home.models / "models" / "rankloop_shop" / "abc" / SIDECAR, {"versions": {"items": 7, "quarantine": 8}})
+    write(bundle_place(home.models, "shop", "sha256:abc") / SIDECAR, {"versions": {"items": 7, "quarantine": 8}})
 
 
-def standing(table: Path) -> list[int]:
+def standing(place: Location) -> list[int]:
     """The versions whose rows can still be read, of those that held rows."""
-    found = []
+    numbers = []
     for version in range(NEWEST + 1):
-        try:
-            found += DeltaTable(table, version=version).to_pyarrow_table()["number"].to_pylist()
-        except FileNotFoundError:
-            continue
-    return found
+        table = open_table(place, version)
+        assert table is not None
+        with suppress(FileNotFoundError):
+            numbers += table.to_pyarrow_table()["number"].to_pylist()
+    return numbers
 
 
-def test_versions_that_somebody_names_stay(home: Home) -> None:
+def test_versions_that_somebody_names_stay(location: Location) -> None:
+    home = filled_home(location)
     name_versions(home)
 
     for folder in (home.raw, home.clean, home.quarantine.parent):
