@@ -9,15 +9,17 @@
     clock.json          where the service's clock stands
     mover.lock          held by the process that moves lists, or keeps the log
 
-In a bucket it is the same, without the lock: runs and erasures alone write the table there, one at a time.
+In a bucket it is the same, without the lock: runs and erasures alone write the table there, under the home's lease.
 """
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar, cast
 
 from components.home.disk.file_lock import FileLock
+from components.home.storage.held import check_held
 from components.home.storage.locations import Location
 
 Place = TypeVar("Place", bound=Location, covariant=True)
@@ -45,19 +47,26 @@ class FeedbackLayout(Generic[Place]):
     def clock(self) -> Place:
         return self._below("clock.json")
 
-    def held(self) -> AbstractContextManager[int]:
+    @contextmanager
+    def held(self) -> Iterator[None]:
         """Keep others from moving lists while the block runs, after waiting for them.
 
         Raises:
             OSError: the lock cannot be created.
+            HomeBusyError: the run that works in the bucket has lost its home to another.
         """
         lock = self._below("mover.lock")
-        return FileLock(lock).held() if isinstance(lock, Path) else nullcontext(0)
+        check_held(lock)
+        with FileLock(lock).held() if isinstance(lock, Path) else nullcontext():
+            yield
 
-    def tried(self) -> AbstractContextManager[int | None]:
-        """Do as ``held`` does without waiting; the block is given None where another process moves lists."""
+    @contextmanager
+    def tried(self) -> Iterator[bool]:
+        """Do as ``held`` does without waiting; the block is given False where another process moves lists."""
         lock = self._below("mover.lock")
-        return FileLock(lock).tried() if isinstance(lock, Path) else nullcontext(0)
+        check_held(lock)
+        with FileLock(lock).tried() if isinstance(lock, Path) else nullcontext(0) as descriptor:
+            yield descriptor is not None
 
     def _below(self, *names: str) -> Place:
         location: Location = self.root

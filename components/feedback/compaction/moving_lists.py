@@ -26,8 +26,8 @@ def move_lists(layout: FeedbackLayout[Location]) -> int:
     """
     if not _sealed(layout):
         return 0
-    with layout.tried() as lock:
-        sealed = _sealed(layout) if lock is not None else []
+    with layout.tried() as is_held:
+        sealed = _sealed(layout) if is_held else []
         if not sealed:
             return 0
         create_table(layout.impressions, SERVED)

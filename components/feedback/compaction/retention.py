@@ -14,6 +14,7 @@ from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import has_feedback
 from components.feedback.segments import list_segments, remove_segments
 from components.home.layout import Home
+from components.home.storage.held import check_held
 from components.home.storage.locations import Location
 from components.lake.tables import KEEP_HISTORY, note_properties, open_table, read_notes
 from components.lake.upkeep import compact_table
@@ -25,6 +26,9 @@ def drop_old_feedback(home: Home, days: int, now: datetime) -> None:
     """Drop what was logged longer ago, by the machine's clock; retry later what cannot be dropped now.
 
     Events go by segments, each once its last event is too old.
+
+    Raises:
+        HomeBusyError: the run has lost its home to another.
     """
     layout, before = FeedbackLayout(home.feedback), now - timedelta(days=days)
     if not has_feedback(home):
@@ -47,7 +51,9 @@ def _drop_lists(layout: FeedbackLayout[Location], before: datetime) -> None:
     oldest = table.to_pyarrow_table(columns=["logged_at"], filters=[("logged_at", "<", before)])
     if len(oldest):
         moment = before.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        check_held(layout.impressions)
         table.delete(f"logged_at < '{moment}'", commit_properties=properties, post_commithook_properties=KEEP_HISTORY)
+    check_held(layout.impressions)
     table.vacuum(
         retention_hours=VERSIONS_HOURS,
         dry_run=False,
@@ -55,6 +61,7 @@ def _drop_lists(layout: FeedbackLayout[Location], before: datetime) -> None:
         commit_properties=properties,
         post_commithook_properties=KEEP_HISTORY,
     )
+    check_held(layout.impressions)
     table.create_checkpoint()
     table.cleanup_metadata()  # no document names a version of this table, so old commits are not needed
 
