@@ -5,17 +5,21 @@ Some S3 servers let two writers win the same race without a word; a home there w
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Barrier
 from uuid import uuid4
 
+from components.contracts.errors import RankloopError
 from components.home.storage.documents import (
     create_document,
     has_document,
+    list_names,
     put_tagged,
     read_document,
     read_tagged,
     remove_document,
+    remove_documents,
     write_document,
 )
 from components.home.storage.locations import BucketPath
@@ -35,13 +39,17 @@ class Promise:
 
 
 def prove_store(home: BucketPath, rounds: int = ROUNDS, writers: int = WRITERS) -> list[Promise]:
-    """Try each promise with objects of a folder of its own, which is empty again at the end.
+    """Try each promise with objects of a folder of its own, which is empty again at the end, whatever happens.
 
     Raises:
         ConfigurationError, StorageError: the bucket cannot be used at all.
     """
     folder = home / f".proof-{uuid4().hex[:8]}"
-    return list(_promises(folder, rounds, writers))
+    try:
+        return list(_promises(folder, rounds, writers))
+    finally:
+        with suppress(RankloopError):  # what was refused before is what counts
+            remove_documents(folder / name for name in list_names(folder))
 
 
 def _promises(folder: BucketPath, rounds: int, writers: int) -> Iterator[Promise]:
