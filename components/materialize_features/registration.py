@@ -1,6 +1,7 @@
 """Feast's registry of a home: applied when its objects have changed; else not, for Feast takes seconds to load."""
 
 import json
+from pathlib import Path
 
 from components.contracts.urls import public_url
 from components.features.snapshots.sets import FeatureSet
@@ -10,8 +11,9 @@ from feature_repo.feast_import import import_feast
 from feature_repo.project import PROJECT, REGISTRY, STORE_TYPE
 from feature_repo.sessions import EMPTY_SESSIONS
 
+SETTINGS = "feature_store.yaml"
 YAML = """\
-# Written by materialize_features. Use: feast -f {home}/feature_store/feature_store.yaml materialize-incremental <time>
+# Written by materialize_features. Use it, in a bucket a copy of it: feast -f {file} materialize-incremental <time>
 project: {project}
 provider: local
 registry:
@@ -44,19 +46,21 @@ def register(home: Home, feature_set: FeatureSet) -> bool:
     store = FeatureStore(config=store_config(home, place / REGISTRY, feature_set.revision))
     write_empty_sessions(place / EMPTY_SESSIONS)
     store.apply(definitions_of(feature_set, current=True, sessions=place / EMPTY_SESSIONS).objects)
-    write_document(place / "feature_store.yaml", _settings(home, feature_set).encode())
+    write_document(place / SETTINGS, feast_settings(home, feature_set.revision).encode())
     write_document(note, json.dumps(wanted).encode())
     return True
 
 
-def _settings(home: Home, feature_set: FeatureSet) -> str:
+def feast_settings(home: Home, revision: str) -> str:
+    """Return the file that Feast's shell and other programs read: from the home's folder, or from a copy."""
+    file = home.feature_store / SETTINGS
     places = (str(home.feature_store / REGISTRY), f"home://{home.root}")
     registry, online = (json.dumps(place, ensure_ascii=False) for place in places)
     return YAML.format(
-        home=home.root,
+        file=file if isinstance(file, Path) else SETTINGS,
         project=PROJECT,
         registry=registry,
         store=STORE_TYPE,
         online=online,
-        revision=feature_set.revision,
+        revision=revision,
     )
