@@ -19,6 +19,7 @@ from components.build_training_set.impressions import ImpressionLog, Window, imp
 from components.build_training_set.outcomes import outcomes
 from components.build_training_set.shown import ShownBlocks, shown_requests
 from components.build_training_set.splits import SplitBuilder, built_in_order
+from components.contracts.errors import DamagedObjectError
 from components.contracts.handles import Handle
 from components.contracts.json_documents import parse_json
 from components.contracts.ranking_examples import REQUESTS, ROWS, SPLITS, ExamplesManifest, write_manifest
@@ -56,12 +57,20 @@ def build_training_set(
     feature_set = open_set(features)
     digest = _digest(shop, feature_set, clean)
     place = home.root / "examples" / digest
-    if not has_folder(place):
+    if not _is_whole(place):
         _build(place, shop, home, feature_set, clean, say)
     _keep_recent(place.parent, digest)
     facts = TypeAdapter(ExamplesFacts).validate_json((local_folder(place) / FACTS).read_bytes())
     handle = Handle("examples", str(place), clean.versions, digest, clean.as_of)
     return StepResult(handle, facts.outcomes, sum(split.rows for split in facts.splits.values()), facts)
+
+
+def _is_whole(place: Location) -> bool:
+    """Say whether examples are there; objects that were lost, or damaged, are made again."""
+    try:
+        return has_folder(place) and local_folder(place).is_dir()
+    except DamagedObjectError:
+        return False
 
 
 def _build(

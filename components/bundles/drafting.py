@@ -8,13 +8,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from components.bundles.digest import folder_digest
-from components.bundles.loading import Bundle, open_bundle
+from components.bundles.loading import Bundle, bundle_folder, open_bundle
 from components.bundles.manifest import MANIFEST, SIDECAR, SKETCHES, WARMUP, Manifest, manifest_bytes
 from components.bundles.sidecar import Sidecar, sidecar_bytes
 from components.bundles.warmup import Warmup, warmup_bytes
 from components.home.disk.durable import replace_folder
 from components.home.storage.locations import Location
-from components.home.storage.objects import local_folder, publish_folder, remove_folder
+from components.home.storage.objects import publish_folder, remove_folder
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def write_draft(place: Location, draft: Draft) -> Bundle:
     with TemporaryDirectory(prefix="rankloop-draft-") as scratch:
         remove_folder(place)
         publish_folder(_write(Path(scratch) / "draft", draft).folder, place)
-    return open_bundle(local_folder(place))
+    return open_bundle(bundle_folder(place))
 
 
 def _write(folder: Path, draft: Draft) -> Bundle:

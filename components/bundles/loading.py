@@ -9,9 +9,10 @@ from components.bundles.manifest import SKETCHES, Manifest, read_manifest
 from components.bundles.scoring import Ranker, ranker_from
 from components.bundles.sidecar import Sidecar, read_sidecar
 from components.bundles.warmup import check_answers, read_warmup
-from components.contracts.errors import BundleError
+from components.contracts.errors import BundleError, DamagedObjectError
 from components.contracts.handles import Handle
-from components.home.handed import handed_folder
+from components.home.storage.locations import Location, parse_location
+from components.home.storage.objects import local_folder
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,19 @@ def handed_bundle(handle: Handle) -> Bundle:
     Raises:
         BundleError: the bundle is missing, incomplete or was tampered with.
     """
-    return open_bundle(handed_folder(handle), handle.digest)
+    return open_bundle(bundle_folder(parse_location(handle.uri)), handle.digest)
+
+
+def bundle_folder(place: Location) -> Path:
+    """Return a bundle's folder as one of this machine.
+
+    Raises:
+        BundleError: objects of it are gone or damaged.
+    """
+    try:
+        return local_folder(place)
+    except DamagedObjectError as error:
+        raise BundleError(str(error)) from error
 
 
 def load_ranker(bundle: Bundle, threads: int = 1, baseline_names: Sequence[str] | None = None) -> Ranker:

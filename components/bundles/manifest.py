@@ -12,13 +12,14 @@
 
 import json
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from components.contracts.errors import BundleError
 from components.contracts.json_documents import closed, parse_json
+from components.home.storage.documents import read_document
+from components.home.storage.locations import Location
 from components.shop.document import describe_mistakes
 from components.shop.settings import Candidates, Rules
 
@@ -75,18 +76,20 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     return json.dumps(asdict(manifest), indent=1, sort_keys=True).encode()
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Location) -> Manifest:
     """Read a bundle's manifest.
 
     Raises:
         BundleError: there is none, it was written in another format, or it has limits or rules that are not known.
+        ConfigurationError, StorageError: the bucket cannot be used.
     """
     try:
-        manifest = parse_json(Manifest, (folder / MANIFEST).read_bytes())
-    except FileNotFoundError as error:
-        raise BundleError(
-            f"{folder}: found no {MANIFEST}; expected a bundle; `rankloop run` puts it back, or makes one"
-        ) from error
+        content = read_document(folder / MANIFEST)
+        if content is None:
+            raise BundleError(
+                f"{folder}: found no {MANIFEST}; expected a bundle; `rankloop run` puts it back, or makes one"
+            )
+        manifest = parse_json(Manifest, content)
     except (OSError, ValueError) as error:
         raise BundleError(f"{folder / MANIFEST}: unreadable ({error}); `rankloop run` puts the bundle back") from error
     if manifest.format != FORMAT:
@@ -97,7 +100,7 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def _check_settings(manifest: Manifest, place: Path) -> None:
+def _check_settings(manifest: Manifest, place: Location) -> None:
     """Check that what decides which items are ranked is known to this code."""
     for kind, settings in ((Candidates, manifest.candidates), (Rules, manifest.rules)):
         try:

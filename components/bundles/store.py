@@ -17,12 +17,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from components.bundles.digest import PREFIX, folder_digest, sealed_files, short
-from components.bundles.loading import Bundle, open_bundle
+from components.bundles.loading import Bundle, bundle_folder, open_bundle
 from components.bundles.manifest import SIDECAR, Manifest, read_manifest
 from components.bundles.sidecar import Sidecar, sidecar_bytes
 from components.contracts.errors import BundleError
 from components.home.disk.durable import move_folder_durably, write_durably
 from components.home.storage import objects
+from components.home.storage.cache import object_cache
 from components.home.storage.documents import list_names, read_document, write_document
 from components.home.storage.locations import Location
 
@@ -98,8 +99,7 @@ def find_bundle(models: Location, shop: str, reference: str) -> Bundle:
 
 def published_names(models: Location, shop: str) -> list[str]:
     """Return the names of all published bundles of a shop, sorted: the starts of their digests."""
-    store = bundles_of(models, shop)
-    return [name for name in list_names(store) if objects.has_folder(store / name)]
+    return objects.folders_in(bundles_of(models, shop))
 
 
 def published_manifests(models: Location, shop: str) -> Iterator[Manifest]:
@@ -109,7 +109,19 @@ def published_manifests(models: Location, shop: str) -> Iterator[Manifest]:
         BundleError: one cannot be read.
     """
     for name in published_names(models, shop):
-        yield read_manifest(_local(bundles_of(models, shop) / name))
+        yield read_manifest(bundles_of(models, shop) / name)
+
+
+def check_stored(models: Location, bundle: Bundle) -> None:
+    """Check that the store still has each file of an opened bundle, whose copy on this machine may hide a loss.
+
+    Raises:
+        BundleError: it has not.
+    """
+    place = bundle_place(models, bundle.manifest.shop, bundle.digest)
+    lost = set(list_names(bundle.folder)) - set(list_names(place))
+    if lost:
+        raise BundleError(f"{place}: {', '.join(sorted(lost))} of it is gone; `rankloop run` puts it back")
 
 
 def _latest(store: Location) -> str:
@@ -118,9 +130,10 @@ def _latest(store: Location) -> str:
 
 def _local(place: Location) -> Path:
     """Return a bundle's folder on this machine: itself, or a copy of its objects with the current sidecar."""
-    folder = objects.local_folder(place)
+    folder = bundle_folder(place)
     if not isinstance(place, Path):
-        write_durably(folder / SIDECAR, read_document(place / SIDECAR) or b"")
+        with object_cache().readable_errors():
+            write_durably(folder / SIDECAR, read_document(place / SIDECAR) or b"")
     return folder
 
 

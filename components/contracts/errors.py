@@ -8,6 +8,7 @@
     ├── ContractBreach            data that breaks a hard rule of the data contract
     ├── FeatureError              features from the future, empty windows, Feast refusals
     ├── StorageError              the home's bucket: unreachable, throttling, full
+    │   └── DamagedObjectError    objects are gone or damaged; a run makes them again
     ├── StoreError                the online store: wrong schema, lost rows, unreachable
     │   └── DamagedStoreError     its files are damaged; a run replaces them
     ├── TrainingError             too few groups, label leakage, NaN loss
@@ -48,6 +49,10 @@ class FeatureError(RankloopError):
 
 class StorageError(RankloopError):
     """A bucket that cannot be read or written now."""
+
+
+class DamagedObjectError(StorageError):
+    """Objects of a bucket that are gone or damaged: they can only be made again."""
 
 
 class StoreError(RankloopError):

@@ -14,7 +14,7 @@ from functools import partial
 
 from components.bundles.digest import short
 from components.bundles.environments import Move, Pointer, PointerFiles
-from components.bundles.store import bundle_place, find_bundle, point_latest
+from components.bundles.store import bundle_place, check_stored, find_bundle, point_latest
 from components.contracts.errors import BundleError, DamagedStoreError, FeatureError, PromotionError, RankloopError
 from components.contracts.handles import Handle
 from components.contracts.urls import public_url
@@ -163,7 +163,7 @@ def _lost_bundles(home: Home, shop: Shop, run: RunRecord) -> Iterator[Lost]:
         if digest is None:
             continue
         try:
-            find_bundle(home.models, shop.name, digest)
+            check_stored(home.models, find_bundle(home.models, shop.name, digest))
         except BundleError as error:
             if _is_unknown(error):
                 raise

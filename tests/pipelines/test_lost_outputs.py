@@ -9,13 +9,30 @@ from pathlib import Path
 import pytest
 import redis
 
+from components.bundles.drafting import write_draft
 from components.bundles.environments import PointerFiles
+from components.bundles.manifest import MANIFEST
 from components.bundles.store import find_bundle
 from components.contracts.errors import StoreError
-from components.home.runs.records import list_runs
+from components.contracts.handles import Handle
+from components.contracts.verdict import Verdict, verdict_json
+from components.home.layout import Home
+from components.home.runs.records import RunRecord, list_runs, save_run
+from components.home.runs.step_records import StepRecord
+from components.home.shop_note import ShopNote, write_shop_note
+from components.home.storage.cache import object_cache
+from components.home.storage.documents import remove_document, write_document
+from components.home.storage.locations import BucketPath, Location, parse_location
+from components.home.storage.objects import LISTING
+from components.publish_bundle.publishing import publish_bundle
+from components.shop.settings import Shop
 from pipelines.health import examine
+from pipelines.runs.outputs import lost_decisions
+from pipelines.runs.putting_back import PuttingBack
 from pipelines.runs.training_run import train
 from pipelines.settings import run_settings
+from tests.components.bundles.drafts import baseline_draft
+from tests.components.train_ranker.synthetic_examples import small_shop
 from tests.pipelines.tiny_shop import LivingHome
 from tests.servers import redis_server
 
@@ -115,6 +132,39 @@ def test_a_bundle_is_sealed_again_from_its_draft(living: LivingHome, loss: str) 
     run(living)
     assert failures(living) == {}
     assert find_bundle(living.home.models, living.document["shop"], "latest").folder == folder
+
+
+@pytest.mark.parametrize("is_copied", [True, False])
+@pytest.mark.parametrize("loss", ["object", "content", "listing"])
+def test_a_bundle_in_a_bucket_is_sealed_again_from_its_draft(bucket: BucketPath, loss: str, is_copied: bool) -> None:
+    home, shop = Home(bucket), small_shop()
+    run, bundle = finished_run(home, shop)
+    if loss == "content":
+        write_document(bundle / MANIFEST, b"{}")
+    else:
+        remove_document(bundle / (MANIFEST if loss == "object" else LISTING))
+    if not is_copied:
+        shutil.rmtree(object_cache().folder)
+    put_back = PuttingBack(home, lambda _: None)
+    assert not put_back(lost_decisions(home, shop, run))
+    hidden = loss == "content" and is_copied  # the copy's content is the right one
+    assert len(put_back.done) == (0 if hidden else 1)
+    assert list(lost_decisions(home, shop, run)) == []
+
+
+def finished_run(home: Home, shop: Shop) -> tuple[RunRecord, Location]:
+    """Leave what a run that published a bundle leaves of it; give its record, and where the bundle lies."""
+    folder = home.run("r1")
+    draft = Handle("bundle", str(folder / "draft"), digest=write_draft(folder / "draft", baseline_draft()).digest)
+    write_document(folder / "verdict.json", verdict_json(Verdict(True, (), (), None)))
+    verdict = Handle("evaluation", str(folder / "verdict.json"), digest=draft.digest)
+    published = publish_bundle(shop, home, draft, verdict, "r1", "2024-06-03T02:00:00+00:00", None, lambda _: None)
+    for step, handle in (("train_ranker", draft), ("evaluate_ranker", verdict), ("publish_bundle", published.handle)):
+        StepRecord(step, "done", handles={handle.kind: handle}).save(folder)
+    run = RunRecord("r1", "training", shop.name, "shop.toml", None, state="done")
+    save_run(home, run)
+    write_shop_note(home, ShopNote(run.shop, run.shop_file))
+    return run, parse_location(published.handle.uri)
 
 
 @pytest.mark.parametrize("loss", ["file", "content", "note"])

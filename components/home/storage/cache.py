@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
-from components.contracts.errors import ConfigurationError, StorageError, is_out_of_space
+from components.contracts.errors import ConfigurationError, DamagedObjectError, StorageError, is_out_of_space
 from components.home.disk.durable import write_durably
 
 FOLDER_VARIABLE = "RANKLOOP_CACHE"
@@ -41,7 +41,8 @@ class ObjectCache:
         """Return the local file with a digest; ``download`` writes it to the path given where it is not here yet.
 
         Raises:
-            StorageError: what was downloaded has another digest, or the folder is full or cannot be written.
+            DamagedObjectError: what was downloaded has another digest.
+            StorageError: the folder is full or cannot be written.
         """
         path = self.folder / digest[:2] / digest
         if not self._holds(path, digest):
@@ -94,7 +95,7 @@ class ObjectCache:
             download(draft)
             actual = sha256_of(draft)
             if actual != digest:
-                raise StorageError(
+                raise DamagedObjectError(
                     f"object {digest[:12]}: found content with digest {actual[:12]}; it was damaged on its way or in"
                     " the bucket: run again, and if it stays so, restore the object"
                 )

@@ -12,20 +12,22 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 import obstore
 from obstore.exceptions import AlreadyExistsError
 
-from components.contracts.errors import StorageError
+from components.contracts.errors import DamagedObjectError
 from components.home.disk import durable
 from components.home.disk.durable import move_durably, move_folder_durably
 from components.home.storage.bucket import readable_errors, store_of
 from components.home.storage.cache import object_cache, sha256_of
 from components.home.storage.documents import (
     create_document,
+    has_document,
     list_names,
+    names_below,
     objects_below,
     read_document,
     remove_document,
@@ -96,57 +98,57 @@ def publish_folder(draft: Path, target: Location) -> None:
     shutil.rmtree(draft)
 
 
-def fetch_folder(location: Location, to: Path) -> Path:
-    """Return a folder of objects as one of this machine: itself, or a copy at ``to``, which is made when it is missing.
-
-    Raises:
-        FileNotFoundError: there is none, or its publication was cut off.
-    """
-    if isinstance(location, Path):
-        if not location.is_dir():
-            raise FileNotFoundError(location)
-        return location
-    listing = read_document(location / LISTING)
-    if listing is None:
-        raise FileNotFoundError(str(location))
-    if not to.exists():
-        to.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=to.parent) as folder:
-            for name, digest in json.loads(listing).items():
-                _place(fetch_file(location / name, digest), Path(folder, "files", name))
-            with suppress(OSError):  # another process made it meanwhile
-                Path(folder, "files").replace(to)
-    return to
-
-
 def local_folder(location: Location) -> Path:
     """Return a folder as one of this machine: itself, or a copy beside the cache, each file checked against its digest.
 
     Copies that nobody asked for within a day are removed when another one is made.
 
     Raises:
-        StorageError: there is none in the bucket, or what is there is damaged.
+        DamagedObjectError: there is none in the bucket, or a part of it is gone or damaged.
+        ConfigurationError, StorageError: the bucket or the cache cannot be used.
     """
     if isinstance(location, Path):
         return location
     copies = object_cache().folder / COPIES
     copy = copies / hashlib.sha256(str(location).encode()).hexdigest()[:32] / location.name
-    if copy.exists() and not _is_whole(copy, location):
-        shutil.rmtree(copy)
-    if not copy.exists():
-        _remove_unused(copies)
-    try:
-        fetch_folder(location, copy)
-    except FileNotFoundError as error:
-        raise StorageError(f"{location}: found nothing there, or only a part; `rankloop run` makes it again") from error
-    os.utime(copy.parent)
+    digests = _listing(location)
+    with object_cache().readable_errors():
+        if copy.exists() and not _is_whole(copy, digests):
+            shutil.rmtree(copy)
+        if not copy.exists():
+            _remove_unused(copies)
+            _copy_folder(location, digests, copy)
+        os.utime(copy.parent)
     return copy
 
 
-def _is_whole(copy: Path, location: BucketPath) -> bool:
-    """Say whether a copy holds what the bucket has."""
-    listing = json.loads(read_document(location / LISTING) or b"{}")
-    return all((copy / name).is_file() and sha256_of(copy / name) == digest for name, digest in listing.items())
+def _listing(location: BucketPath) -> dict[str, str]:
+    """Return the digests of a folder's files by name."""
+    listing = read_document(location / LISTING)
+    if listing is None:
+        raise DamagedObjectError(f"{location}: found no whole folder there; `rankloop run` makes it again")
+    digests: dict[str, str] = json.loads(listing)
+    return digests
+
+
+def _is_whole(copy: Path, digests: dict[str, str]) -> bool:
+    return all((copy / name).is_file() and sha256_of(copy / name) == digest for name, digest in digests.items())
+
+
+def _copy_folder(location: BucketPath, digests: dict[str, str], copy: Path) -> None:
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=copy.parent) as scratch:
+        draft = Path(scratch, "files")
+        for name, digest in digests.items():
+            try:
+                _place(fetch_file(location / name, digest), draft / name)
+            except FileNotFoundError as error:
+                raise DamagedObjectError(f"{location / name}: it is gone; `rankloop run` makes it again") from error
+        try:
+            draft.replace(copy)
+        except OSError:
+            if not copy.exists():  # no other process made it meanwhile
+                raise
 
 
 def _remove_unused(copies: Path) -> None:
@@ -167,7 +169,15 @@ def remove_folder(location: Location) -> None:
 
 def has_folder(location: Location) -> bool:
     """Say whether a folder of objects is there, whole."""
-    return location.is_dir() if isinstance(location, Path) else LISTING in list_names(location)
+    return location.is_dir() if isinstance(location, Path) else has_document(location / LISTING)
+
+
+def folders_in(location: Location) -> list[str]:
+    """Return the names of the whole folders directly below a location, sorted; a bucket is asked once."""
+    if isinstance(location, Path):
+        return [name for name in list_names(location) if has_folder(location / name)]
+    listings = (PurePosixPath(name) for name in names_below(location))
+    return sorted(each.parent.name for each in listings if each.name == LISTING and len(each.parts) == 2)
 
 
 def _put(file: Path, target: BucketPath, digest: str) -> bool:
@@ -186,7 +196,9 @@ def _digest_of(location: BucketPath) -> str:
         attributes = obstore.get(store_of(location), location.key, options={"head": True}).attributes
     digest = attributes.get(DIGEST)
     if not digest:
-        raise StorageError(f"{location}: it carries no digest, so Rankloop did not write it; remove or restore it")
+        raise DamagedObjectError(
+            f"{location}: it carries no digest, so Rankloop did not write it; remove or restore it"
+        )
     return str(digest)
 
 

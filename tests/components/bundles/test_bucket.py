@@ -9,9 +9,17 @@ import pytest
 from components.bundles.drafting import write_draft
 from components.bundles.loading import handed_bundle, load_ranker
 from components.bundles.manifest import MANIFEST, SIDECAR
-from components.bundles.store import bundle_place, find_bundle, publish_folder, published_manifests, published_names
-from components.contracts.errors import BundleError, StorageError
+from components.bundles.store import (
+    bundle_place,
+    check_stored,
+    find_bundle,
+    publish_folder,
+    published_manifests,
+    published_names,
+)
+from components.contracts.errors import BundleError
 from components.contracts.handles import Handle
+from components.home.storage.cache import object_cache
 from components.home.storage.documents import list_names, remove_document, write_document
 from components.home.storage.locations import BucketPath
 from components.home.storage.objects import LISTING
@@ -63,8 +71,27 @@ def test_an_object_that_was_changed_in_the_bucket_is_refused(tmp_path: Path, buc
     sealed = publish_folder(bucket, draft, draft.sidecar)
     shutil.rmtree(tmp_path / "cache")
     write_document(bundle_place(bucket, "corner", sealed.digest) / MANIFEST, b"{}")
-    with pytest.raises(StorageError, match="damaged on its way or in the bucket"):
+    with pytest.raises(BundleError, match="damaged on its way or in the bucket"):
         find_bundle(bucket, "corner", "latest")
+
+
+def test_an_object_that_was_lost_is_noticed_with_and_without_a_copy(tmp_path: Path, bucket: BucketPath) -> None:
+    draft = written(tmp_path)
+    sealed = publish_folder(bucket, draft, draft.sidecar)
+    check_stored(bucket, sealed)
+    remove_document(bundle_place(bucket, "corner", sealed.digest) / MANIFEST)
+    with pytest.raises(BundleError, match=r"manifest.json of it is gone; `rankloop run` puts it back"):
+        check_stored(bucket, find_bundle(bucket, "corner", "latest"))
+    shutil.rmtree(tmp_path / "cache")
+    with pytest.raises(BundleError, match=r"manifest.json: it is gone"):
+        find_bundle(bucket, "corner", "latest")
+
+
+def test_manifests_are_read_without_the_rest_of_the_bundles(tmp_path: Path, bucket: BucketPath) -> None:
+    draft = written(tmp_path)
+    sealed = publish_folder(bucket, draft, draft.sidecar)
+    shutil.rmtree(tmp_path / "cache")
+    assert [*published_manifests(bucket, "corner"), *object_cache().folder.glob("*")] == [sealed.manifest]
 
 
 def test_a_draft_is_opened_by_its_handle_and_replaced_by_the_next(bucket: BucketPath) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.contracts.errors import ConfigurationError, HomeBusyError, StorageError
+from components.contracts.errors import ConfigurationError, DamagedObjectError, HomeBusyError, StorageError
 from components.home.storage.cache import ObjectCache, object_cache
 from components.home.storage.documents import names_below, remove_document, write_document
 from components.home.storage.lease import take_lease
@@ -12,8 +12,9 @@ from components.home.storage.locations import BucketPath
 from components.home.storage.objects import (
     LISTING,
     fetch_file,
-    fetch_folder,
+    folders_in,
     has_folder,
+    local_folder,
     publish_file,
     publish_folder,
     remove_folder,
@@ -79,13 +80,21 @@ def test_a_folder_is_there_once_it_is_whole(tmp_path: Path, bucket: BucketPath) 
     (source / "model").write_bytes(b"1")
     (source / "parts" / "empty").write_bytes(b"")
     publish_folder(source, bucket / "b")
-    local = fetch_folder(bucket / "b", tmp_path / "local")
+    publish_file(draft(tmp_path), bucket / "beside")
+    local = local_folder(bucket / "b")
     assert ((local / "model").read_bytes(), (local / "parts" / "empty").read_bytes()) == (b"1", b"")
-    assert (has_folder(bucket / "b"), source.exists()) == (True, False)
+    assert (has_folder(bucket / "b"), folders_in(bucket), source.exists()) == (True, ["b"], False)
     remove_document(bucket / "b" / LISTING)
-    assert not has_folder(bucket / "b")
-    with pytest.raises(FileNotFoundError):
-        fetch_folder(bucket / "b", tmp_path / "again")
+    assert (has_folder(bucket / "b"), folders_in(bucket)) == (False, [])
+    with pytest.raises(DamagedObjectError, match="found no whole folder there"):
+        local_folder(bucket / "b")
+
+
+def test_a_folder_with_a_lost_object_is_said(tmp_path: Path, bucket: BucketPath) -> None:
+    publish_folder(draft(tmp_path / "bundle").parent, bucket / "b")
+    remove_document(bucket / "b" / "draft")
+    with pytest.raises(DamagedObjectError, match=r"b/draft: it is gone; `rankloop run` makes it again"):
+        local_folder(bucket / "b")
 
 
 def test_a_removed_folder_leaves_nothing(tmp_path: Path, bucket: BucketPath) -> None:
@@ -122,6 +131,16 @@ def test_a_cache_keeps_what_was_asked_for_lately_beyond_its_bound(tmp_path: Path
     cache = ObjectCache(tmp_path / "c", max_bytes=0)
     files = [cache.file(digest, lambda path, byte=byte: path.write_bytes(byte)) for byte, digest in BYTES.items()]
     assert all(path.exists() for path in files)
+
+
+def test_a_cache_that_cannot_hold_a_folder_is_said(
+    tmp_path: Path, bucket: BucketPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_folder(draft(tmp_path / "bundle").parent, bucket / "b")
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("RANKLOOP_CACHE", str(tmp_path / "file"))
+    with pytest.raises(StorageError, match=r"cache .*/file: cannot be written .*set RANKLOOP_CACHE"):
+        local_folder(bucket / "b")
 
 
 def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
