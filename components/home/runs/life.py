@@ -7,8 +7,8 @@
 """
 
 import shutil
+import sys
 import time
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import gettempdir
@@ -75,10 +75,14 @@ def end_run(home: Home, run_id: str, succeeded: bool) -> None:
 
 
 def write_result(home: Home, run: RunRecord, records: dict[str, StepRecord], error: str | None) -> None:
-    """Write the closing document of a run, unless its shop file is gone."""
-    with suppress(ConfigurationError):
+    """Write the closing document of a run; say so where its shop file, which it is made by, cannot be read."""
+    result = home.run(run.run_id) / "result.json"
+    try:
         document = run_document(home, run, read_shop(Path(run.shop_file)), records)
-        write_json(home.run(run.run_id) / "result.json", document | ({"error": error} if error else {}))
+    except ConfigurationError as reason:
+        print(f"{result}: is not written: {reason}", file=sys.stderr)
+        return
+    write_json(result, document | ({"error": error} if error else {}))
 
 
 def close_run(home: Home, run_id: str, state: str, error: str | None) -> None:
