@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from components.contracts.errors import ConfigurationError, SourceError
@@ -15,13 +16,13 @@ from components.erasure.sweep import is_item, sweep
 from components.erasure.targets import Place, places_of
 from components.feedback.acknowledgements import EXPIRY_SECONDS, await_acknowledgements
 from components.home.data_subject import Erased, person_of
-from components.home.homes import shop_file_of
+from components.home.homes import shop_file_of, shop_of
 from components.home.layout import Home
 from components.home.runs.lock import hold_lock
 from components.home.runs.records import read_json, write_json
 from components.home.storage.locations import BucketPath, Location
 from components.home.tombstones import add_tombstone
-from components.shop.settings import load_shop
+from components.shop.settings import Shop, load_shop
 
 LOCK_NAME = "forget"
 FOLLOWING_SECONDS = 40.0
@@ -64,17 +65,19 @@ class Receipt:
         return replace(self, at=None, rows=self.rows + erased.rows, places=self.places | {name: asdict(total)})
 
 
-def forget_user(home: Home, user_id: str, say: Callable[[str], None]) -> Receipt:
+def forget_user(home: Home, user_id: str, say: Callable[[str], None], shop_file: Path | None = None) -> Receipt:
     """Erase a user from a home and keep them out of it; return the receipt, which lies in ``home.forgotten``.
 
+    Without a shop file it is the one that the home's last run used.
+
     Raises:
-        ConfigurationError: the id is none, or the home's shop file cannot be read.
+        ConfigurationError: the id is none, or the shop file cannot be read or is another shop's.
         HomeBusyError: a run is at work in the home.
         SourceError, StoreError: a place cannot be written; what was done stays done, and the command finishes it later.
     """
     user_id = id_text(user_id)
     _check(user_id)
-    shop = load_shop(shop_file_of(home))
+    shop = _shop_of(home, shop_file)
     with hold_lock(home, LOCK_NAME):
         tombstone = add_tombstone(home.tombstones, user_id)
         person = person_of(shop, user_id, tombstone)
@@ -98,6 +101,14 @@ def forget_user(home: Home, user_id: str, say: Callable[[str], None]) -> Receipt
         receipt = replace(receipt, state=state, ended=_now(), sweep=asdict(swept), kept=_kept(home, receipt))
         _save(path, receipt)
     return receipt
+
+
+def _shop_of(home: Home, shop_file: Path | None) -> Shop:
+    """Read the shop file, which names the columns that hold users' ids."""
+    owner, shop = shop_of(home), load_shop(shop_file or shop_file_of(home))
+    if shop.name != owner:
+        raise ConfigurationError(f"home {home.root}: belongs to the shop {owner!r}, found the file of {shop.name!r}")
+    return shop
 
 
 def _check(user_id: str) -> None:

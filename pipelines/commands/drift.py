@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from components.home.storage.locations import Location
-from pipelines.commands.options import environment_option, home_option, json_option
+from pipelines.commands.options import environment_option, home_option, json_option, last_shop_option
 
 DRIFTED = 3
 
@@ -13,9 +13,7 @@ DRIFTED = 3
 @click.command("drift")
 @home_option
 @environment_option
-@click.option(
-    "--shop", "shop_file", type=click.Path(path_type=Path), help="The shop file. [default: the home's last run's]"
-)
+@last_shop_option
 @click.option("--window", metavar="DAYS", type=int, help="Days of the window: a horizon or more. [default: the shop's]")
 @click.option("--as-of", metavar="TIME", help="Use nothing after this date or time. [default: the last complete day]")
 @json_option

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from components.home.storage.locations import Location
-from pipelines.commands.options import environment_option, home_option, json_option
+from pipelines.commands.options import environment_option, home_option, json_option, last_shop_option
 
 UNTRUSTED = 3
 EXAMPLE = """\
@@ -35,9 +35,7 @@ are the champion's:\n\n"
 @click.command("experiment", epilog=WHAT_TO_WRITE)
 @home_option
 @environment_option
-@click.option(
-    "--shop", "shop_file", type=click.Path(path_type=Path), help="The shop file. [default: the home's last run's]"
-)
+@last_shop_option
 @click.option(
     "--days",
     metavar="DAYS",

@@ -1,18 +1,21 @@
 """``rankloop forget``: erase one user everywhere, for good."""
 
+from pathlib import Path
+
 import click
 
 from components.home.storage.locations import Location
-from pipelines.commands.options import home_option, json_option
+from pipelines.commands.options import home_option, json_option, last_shop_option
 
 
 @click.command("forget")
 @click.argument("user")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @home_option
+@last_shop_option
 @json_option
 @click.pass_context
-def command(ctx: click.Context, user: str, yes: bool, home: Location, as_json: bool) -> None:
+def command(ctx: click.Context, user: str, yes: bool, home: Location, shop_file: Path | None, as_json: bool) -> None:
     """Erase USER from the lake with its old versions, the features, the online store, the feedback log and the runs.
 
     A keyed hash stays, so that no later run brings the user back, and a receipt without the id. If the command is
@@ -26,7 +29,12 @@ def command(ctx: click.Context, user: str, yes: bool, home: Location, as_json: b
     place = open_home(home)
     if not yes:
         click.confirm(f"Erase all that {place.root} knows of user {user!r}, for good?", abort=True, err=True)
-    receipt = forget_user(place, user, lambda words: click.echo(f"  {words}", err=True) if not as_json else None)
+
+    def say(words: str) -> None:
+        if not as_json:
+            click.echo(f"  {words}", err=True)
+
+    receipt = forget_user(place, user, say, shop_file)
     print_json(receipt_document(place, receipt)) if as_json else print_receipt(place, receipt)
     if receipt.state != "done":
         ctx.exit(1)

@@ -33,6 +33,9 @@ shop_option = click.option(
     default=DEFAULT_SHOP,
     help="The shop file. [default: the Complete Journey demo]",
 )
+last_shop_option = click.option(
+    "--shop", "shop_file", type=click.Path(path_type=Path), help="The shop file. [default: the home's last run's]"
+)
 home_option = click.option(
     "--home",
     type=HomeAddress(),
