@@ -16,7 +16,8 @@ from components.home.storage.scratch import SCRATCH, remove_abandoned_copies
 def erase_copies(home: BucketPath, person: Person) -> Erased:
     """Remove the cached objects that hold a user, the copies of whole folders, and what killed processes left.
 
-    No run may be at work in the home.
+    Homes share the cache, and an object does not tell whose it is: those of other homes that hold the same id go too.
+    They are fetched again, but a run that reads one of them just then fails. No run may be at work in this home.
 
     Raises:
         OSError: the cache cannot be read or written.
