@@ -26,6 +26,8 @@ NOTES = "rankloop.notes"
 LOG = "_delta_log"  # within a table's folder
 # A run may name an old version for as long as it likes: the log is never shortened behind its back.
 CONFIGURATION: dict[str, str | None] = {"delta.enableExpiredLogCleanup": "false"}
+# Whoever opens a table reads each commit since its last checkpoint, in a bucket with two requests.
+IN_A_BUCKET: dict[str, str | None] = {"delta.checkpointInterval": "10"}
 KEEP_HISTORY = PostCommitHookProperties(cleanup_expired_logs=False)
 Notes = dict[str, Any]
 Rows: TypeAlias = pa.Table | pa.RecordBatchReader
@@ -111,7 +113,7 @@ def create_table(uri: Location, schema: pa.Schema) -> None:
     if open_table(uri) is None:
         _make_parent(uri)
         DeltaTable.create(
-            address(uri), schema, mode="ignore", configuration=CONFIGURATION, storage_options=options(uri)
+            address(uri), schema, mode="ignore", configuration=_configuration(uri), storage_options=options(uri)
         )
 
 
@@ -155,6 +157,11 @@ def options(uri: Location) -> dict[str, str] | None:
     return None if isinstance(uri, Path) else delta_options(uri)
 
 
+def _configuration(uri: Location) -> dict[str, str | None]:
+    """Return the properties of a table that is created."""
+    return CONFIGURATION if isinstance(uri, Path) else CONFIGURATION | IN_A_BUCKET
+
+
 def _make_parent(uri: Location) -> None:
     if isinstance(uri, Path):
         uri.parent.mkdir(parents=True, exist_ok=True)
@@ -171,7 +178,7 @@ def _write(uri: Location, rows: Rows, notes: Notes, **how: Any) -> int:
             storage_options=options(uri),
             commit_properties=note_properties(uri, notes),
             writer_properties=WriterProperties(compression="SNAPPY"),
-            configuration=CONFIGURATION,
+            configuration=_configuration(uri),
             post_commithook_properties=KEEP_HISTORY,
             **how,
         )
@@ -182,6 +189,6 @@ def _write(uri: Location, rows: Rows, notes: Notes, **how: Any) -> int:
         raise SourceError(
             f"{uri}: rows could not be written ({error}); {reasons} are the usual reasons, and the table is as it was"
         ) from error
-    version = table_version(uri)
+    version = table.version() if table is not None else table_version(uri)
     assert version is not None
     return version

@@ -28,6 +28,8 @@ from components.lake.tables import (
     table_version,
 )
 from components.lake.upkeep import compact_table, vacuum_table
+from tests.faulty_s3 import FaultySeries, faulty_s3, unchanged
+from tests.servers import S3Server
 
 SCHEMA = pa.schema([("name", pa.string()), ("size", pa.int64())])
 
@@ -99,6 +101,23 @@ def test_every_table_is_reader_1_writer_2_with_utc_microseconds(location: Locati
         [],
         *[["timestamp"] * number for number in (1, 2, 3)],
     )
+
+
+def test_a_table_of_many_commits_in_a_bucket_is_opened_and_written_with_few_requests(
+    bucket: BucketPath, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = [append_rows(bucket / "table", rows(str(number)), {}) for number in range(21)]
+    requests = FaultySeries(unchanged, 0)
+    with faulty_s3(s3.endpoint, request=requests) as address, monkeypatch.context() as counted:
+        counted.setenv("AWS_ENDPOINT_URL", address)
+        open_table(bucket / "table")
+        opened = len(requests.seen)
+        versions.append(append_rows(bucket / "table", rows("last"), {}))
+        appended = len(requests.seen) - opened
+    assert versions == list(range(22))
+    assert opened < 2 * len(versions)
+    assert appended < opened + 10, "it is opened once"
+    assert len(names(bucket / "table")) == 22
 
 
 def test_a_version_that_is_gone_is_one_clear_error(location: Location) -> None:
