@@ -137,13 +137,16 @@ class PointerFiles:
         return pointers
 
     def restore(self, pointer: Pointer) -> None:
-        """Write a pointer that was lost; a document that is no pointer is kept as ``.<environment>.json.damaged``."""
+        """Write a pointer that was lost, unless somebody has moved it since.
+
+        A document that is no pointer is kept as ``.<environment>.json.damaged``.
+        """
         location = self._location(pointer.environment)
-        damaged = _content(location)
-        if damaged is not None:
-            write_document(location.with_name(f".{location.name}.damaged"), damaged)
-        document = _json(pointer, f"{pointer.environment}: put back what was lost")
-        write_document(location, document)
+        before = _content(location)
+        if before is not None and _is_lost(before):
+            write_document(location.with_name(f".{location.name}.damaged"), before)
+        restored = _json(pointer, f"{pointer.environment}: put back what was lost")
+        document = update_document(location, lambda content: content if content and not _is_lost(content) else restored)
         self._copy(pointer.environment, document)
 
     def _copy(self, environment: str, document: bytes) -> None:
@@ -171,6 +174,15 @@ def _pointer(location: Location, environment: str, content: bytes | None) -> Poi
         raise PromotionError(
             f"{location}: unreadable ({error}); `rankloop run` restores it from its copy, or from the last run"
         ) from error
+
+
+def _is_lost(content: bytes) -> bool:
+    """Say whether a document is none that a move or a restoration has written."""
+    try:
+        _moves(content)
+    except ValueError:
+        return True
+    return False
 
 
 def message_of(environment: str, move: Move) -> str:

@@ -10,9 +10,12 @@ from components.bundles.promotion import named_bundle, promote, rollback
 from components.bundles.store import publish_folder
 from components.contracts.errors import BundleError, PromotionError
 from components.home.layout import Home
+from components.home.storage.documents import read_document, write_document
+from components.home.storage.locations import Location
 from tests.components.bundles.drafts import ranker_draft, written
 
 NOW = "2024-06-03T02:00:00+00:00"
+MOVE = Move("promote", "sha256:lost", "run-1", NOW)
 
 
 @pytest.fixture
@@ -141,6 +144,17 @@ def test_an_environment_file_whose_moves_were_never_made_is_reported(home: Home,
     (home.environments / "local.json").write_text(json.dumps({"moves": moves}))
     with pytest.raises(PromotionError, match=rf"local\.json: unreadable \(.*{message}.*\); `rankloop run` restores it"):
         PointerFiles(home.environments).read("local")
+
+
+def test_a_lost_pointer_is_restored_unless_somebody_has_moved_it_since(location: Location) -> None:
+    pointers, lost, later = PointerFiles(location), Pointer("local", (MOVE,)), replace(MOVE, bundle="sha256:later")
+    write_document(location / "local.json", b"{}")
+    pointers.restore(lost)
+    assert (pointers.read("local"), read_document(location / ".local.json.damaged")) == (lost, b"{}")
+    pointers.move("local", lambda _: later)
+    pointers.restore(lost)
+    assert pointers.read("local").moves == (MOVE, later)
+    assert [copy.moves for copy in pointers.copies()] == [(MOVE, later)]
 
 
 def test_environments_are_apart_and_named_plainly(home: Home) -> None:
