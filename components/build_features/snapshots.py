@@ -28,10 +28,9 @@ from components.features.snapshots.sets import (
     write_set,
 )
 from components.features.snapshots.workspace import Workspace, clean_workspace
-from components.home.handed import handed_tables
 from components.home.layout import Home
 from components.home.runs.finished import trained_features
-from components.home.storage.locations import Location
+from components.home.storage.locations import Location, parse_location
 from components.shop.settings import Shop
 
 DAYS_AT_ONCE = 2  # each packs and writes in one thread while the engine computes the other
@@ -46,7 +45,7 @@ def build_features(shop: Shop, home: Home, clean: Handle, say: Callable[[str], N
     carry_over(home.features)
     settings = feature_settings(shop)
     revision = feature_revision(settings)
-    with clean_workspace(handed_tables(clean), clean.versions) as space:
+    with clean_workspace(parse_location(clean.uri), clean.versions) as space:
         first, rows_in = _span(space, clean.moment)
         days = tuple(day for day in calendar(shop, clean.moment).snapshot_days if day > first)
         say("looking for what is new")

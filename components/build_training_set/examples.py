@@ -28,10 +28,9 @@ from components.contracts.steps.facts import ExamplesFacts, ImpressionFacts, Spl
 from components.features.snapshots.calendar import Calendar, calendar
 from components.features.snapshots.sets import FeatureSet, open_set
 from components.features.snapshots.workspace import clean_workspace
-from components.home.handed import handed_tables
 from components.home.layout import Home
 from components.home.storage.documents import list_names, read_document, write_document
-from components.home.storage.locations import Location
+from components.home.storage.locations import Location, parse_location
 from components.home.storage.objects import has_folder, local_folder, publish_folder, remove_folder
 from components.lake.engine import default_engine
 from components.lake.tables import table_files
@@ -118,7 +117,7 @@ def _write_examples(
         for split, requests in when.requests.items()
     }
     say("collecting outcomes")
-    with clean_workspace(handed_tables(clean), clean.versions) as space:
+    with clean_workspace(parse_location(clean.uri), clean.versions) as space:
         every = [time for split in SPLITS for time in times[split]]
         known = outcomes(space, every, when.horizon, clean.moment, feature_set.settings)
     known = {time: _of_known_users(table, feature_set, when, time) for time, table in known.items()}
@@ -159,7 +158,7 @@ def _logged(
     shop: Shop, when: Calendar, clean: Handle, feature_set: FeatureSet, train: Sequence[datetime]
 ) -> Iterator[ImpressionLog | None]:
     """The impressions of the training weeks; None when there are none or the shop does not train on them."""
-    logged = table_files(handed_tables(clean) / IMPRESSIONS, clean.versions.get(IMPRESSIONS))
+    logged = table_files(parse_location(clean.uri) / IMPRESSIONS, clean.versions.get(IMPRESSIONS))
     if not logged or not shop.training.impressions or not train:
         yield None
         return

@@ -23,7 +23,7 @@ from components.features.inputs.encoded import valid_since
 from components.features.inputs.moment import MICROSECOND, microseconds
 from components.features.inputs.positive_events import merchandise_only, positive_events
 from components.features.settings import FeatureSettings
-from components.home.handed import handed_tables
+from components.home.storage.locations import parse_location
 from components.lake.engine import Workspace, open_workspace
 
 TABLES = ("events", "items", "impressions")
@@ -77,7 +77,7 @@ class ImpressionLog:
 def impression_log(clean: Handle, window: Window, settings: FeatureSettings) -> Iterator[ImpressionLog]:
     """Open the impressions of a window, labelled with what followed."""
     with open_workspace() as space:
-        folder = handed_tables(clean)
+        folder = parse_location(clean.uri)
         tables = {name: space.delta_table(folder / name, CANONICAL[name], clean.versions.get(name)) for name in TABLES}
         shown = space.store("shown", _labelled(tables, window, settings))
         every = shown.group_by(REQUEST).agg(at=shown.at.min(), taught=shown.label.any())

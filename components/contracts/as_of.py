@@ -1,4 +1,4 @@
-"""Moments as text: the meaning of ``--as-of`` and of the pipelines' parameter."""
+"""Moments as text: the present one, and the meaning of ``--as-of`` and of the pipelines' parameter."""
 
 import re
 from datetime import UTC, datetime
@@ -9,6 +9,11 @@ from components.contracts.errors import ConfigurationError
 YEARS = range(1970, 2200)  # within what every library here can hold, in nanoseconds and with days added
 
 WRITTEN = re.compile(r"\d{4}-\d\d-\d\d([T ]([01]\d|2[0-3]):\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?")
+
+
+def now_text() -> str:
+    """Return this moment to the second, ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def read_moment(written: str, zone: ZoneInfo) -> datetime:

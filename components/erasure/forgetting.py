@@ -6,10 +6,10 @@ A kill at any moment leaves a receipt that says what was under way, and the same
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from components.contracts.as_of import now_text
 from components.contracts.errors import ConfigurationError, SourceError
 from components.contracts.ids import id_text
 from components.erasure.sweep import is_item, sweep
@@ -98,7 +98,7 @@ def forget_user(home: Home, user_id: str, say: Callable[[str], None], shop_file:
         with _readable("every file"):
             swept = sweep(home, person)
         state = "incomplete" if swept.held_by or silent else "done"
-        receipt = replace(receipt, state=state, ended=_now(), sweep=asdict(swept), kept=_kept(home, receipt))
+        receipt = replace(receipt, state=state, ended=now_text(), sweep=asdict(swept), kept=_kept(home, receipt))
         _save(path, receipt)
     return receipt
 
@@ -126,7 +126,7 @@ def _opened(path: Location, tombstone: str) -> tuple[Receipt, str | None]:
     """Return the receipt to go on with, and the place where an earlier erasure was cut off."""
     document = read_json(path)
     if document is None:
-        return Receipt(tombstone, began=_now()), None
+        return Receipt(tombstone, began=now_text()), None
     before = Receipt(**document)
     return replace(before, state="under way", ended=None, rows=0, sweep={}), before.at
 
@@ -167,7 +167,3 @@ def _kept(home: Home, receipt: Receipt) -> tuple[str, ...]:
 
 def _save(path: Location, receipt: Receipt) -> None:
     write_json(path, asdict(receipt))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,11 +1,11 @@
-"""Opening what a handle names, in a folder home or in a bucket: tables, and folders that a step leaves for others."""
+"""Opening what a handle names, in a folder home or in a bucket: folders and documents that a step leaves for others."""
 
 from pathlib import Path
 
 from components.contracts.errors import StorageError
 from components.contracts.handles import Handle
 from components.home.storage.documents import read_document
-from components.home.storage.locations import Location, parse_location
+from components.home.storage.locations import parse_location
 from components.home.storage.objects import local_folder
 
 
@@ -29,8 +29,3 @@ def handed_document(handle: Handle) -> bytes:
     if content is None:
         raise StorageError(f"{location}: found nothing there; `rankloop run --again` makes it again")
     return content
-
-
-def handed_tables(handle: Handle) -> Location:
-    """Return where the tables lie whose versions a handle names."""
-    return parse_location(handle.uri)

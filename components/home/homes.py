@@ -1,6 +1,5 @@
 """Open a home that earlier runs have made."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from components.home.layout import Home
@@ -35,8 +34,3 @@ def shop_file_of(home: Home) -> Path:
         ConfigurationError: the home's note of it cannot be read.
     """
     return Path(read_shop_note(home).shop_file)
-
-
-def now_text() -> str:
-    """Return this moment, for the history of an environment."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

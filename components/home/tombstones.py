@@ -12,12 +12,11 @@ import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 
+from components.contracts.as_of import now_text
 from components.contracts.errors import ConfigurationError, StorageError
-from components.home.disk.durable import write_durably
 from components.home.storage.documents import Stamp, document_stamp, read_document, update_document
 from components.home.storage.locations import Location
 from components.home.trouble_log import TroubleLog
@@ -162,23 +161,15 @@ def tombstones_stamp(path: Location) -> Stamp | None:
 def add_tombstone(path: Location, user_id: str) -> str:
     """Enter a user, durably, unless they are there; return the name of their tombstone (64 hexadecimal digits).
 
-    One process at a time may do so: the holder of the home's lock.
-
     Raises:
         ConfigurationError: the file cannot be read or written.
     """
-    if not isinstance(path, Path):
-        document = update_document(path, lambda content: _with(path, content, user_id))
-        return _hash(_parse(path, document)[0], user_id)
-    content = _content(path)
-    document = _with(path, content, user_id)
-    if document != content:
-        try:
-            write_durably(path, document, mode=OWNER_ONLY)
-        except OSError as error:
-            raise ConfigurationError(
-                f"{path}: cannot be written ({error.strerror}); nothing was erased: free space, or set its rights"
-            ) from error
+    try:
+        document = update_document(path, lambda content: _with(path, content, user_id), mode=OWNER_ONLY)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path}: cannot be changed ({error.strerror}); nothing was erased: free space, or set its rights"
+        ) from error
     return _hash(_parse(path, document)[0], user_id)
 
 
@@ -188,7 +179,7 @@ def _with(path: Location, content: bytes | None, user_id: str) -> bytes:
     name = _hash(key, user_id)
     if content is not None and name in hashes:
         return content
-    hashes[name] = datetime.now(UTC).isoformat(timespec="seconds")
+    hashes[name] = now_text()
     return json.dumps({"key": key.hex(), "forgotten": hashes}, indent=1).encode()
 
 
@@ -197,15 +188,11 @@ def _hash(key: bytes, user_id: str) -> str:
 
 
 def _read(path: Location) -> tuple[bytes, dict[str, str]] | None:
-    content = _content(path)
-    return None if content is None else _parse(path, content)
-
-
-def _content(path: Location) -> bytes | None:
     try:
-        return read_document(path)
+        content = read_document(path)
     except OSError as error:
         raise _unusable(path, error) from error
+    return None if content is None else _parse(path, content)
 
 
 def _parse(path: Location, content: bytes) -> tuple[bytes, dict[str, str]]:

@@ -17,7 +17,8 @@ def command(bundle: str, environment: str, home: Location, as_json: bool) -> Non
     A bundle that the gate refused is not promoted: exit code 1.
     """
     from components.bundles.promotion import promote
-    from components.home.homes import now_text, open_home, shop_of
+    from components.contracts.as_of import now_text
+    from components.home.homes import open_home, shop_of
     from pipelines.commands.documents import print_change
 
     place = open_home(home)

@@ -13,7 +13,8 @@ from pipelines.commands.options import environment_option, home_option, json_opt
 def command(environment: str, home: Location, as_json: bool) -> None:
     """Make an environment serve the bundle that it served before its last promotion."""
     from components.bundles.promotion import rollback
-    from components.home.homes import now_text, open_home, shop_of
+    from components.contracts.as_of import now_text
+    from components.home.homes import open_home, shop_of
     from pipelines.commands.documents import print_change
 
     place = open_home(home)

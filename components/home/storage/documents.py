@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 from uuid import uuid4
 
 import obstore
@@ -26,11 +26,12 @@ from components.home.storage.held import check_held
 from components.home.storage.locations import BucketPath, Location
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta  # in its stubs alone
+    from obstore import GetResult, ObjectMeta  # in its stubs alone
 
 ATTEMPTS = 30
 PAUSE_SECONDS = 0.05
-WRITE_ID = "write"  # the object's metadata
+WRITES = "writes"  # the object's metadata: ids of its last conditional writes, newest first
+REMEMBERED_WRITES = 10
 AT_ONCE = 16  # requests, when many documents of a bucket are read
 DELETED_AT_ONCE = 1000  # objects in one request, as many as S3 allows
 Stamp: TypeAlias = FileStamp | str  # of a file, or the entity tag of an object
@@ -45,8 +46,8 @@ def read_document(location: Location) -> bytes | None:
     """
     if isinstance(location, Path):
         return content_of(location)
-    content = read_tagged(location)
-    return content[0] if content else None
+    document = read_tagged(location)
+    return document.content if document else None
 
 
 def read_documents(locations: Iterable[Location]) -> list[bytes | None]:
@@ -62,12 +63,22 @@ def read_documents(locations: Iterable[Location]) -> list[bytes | None]:
         return list(pool.map(read_document, wanted))
 
 
-def read_tagged(location: BucketPath) -> tuple[bytes, str] | None:
+class TaggedDocument(NamedTuple):
+    """A document of a bucket as it was read; ``modified`` is the time of its last write by the server's clock."""
+
+    content: bytes
+    tag: str
+    modified: datetime
+    writes: tuple[str, ...]  # ids of its last conditional writes, newest first
+
+
+def read_tagged(location: BucketPath) -> TaggedDocument | None:
     """Read a document of a bucket with its entity tag; None if there is none."""
     try:
         with readable_errors(location):
             answer = obstore.get(store_of(location), location.key)
-            return bytes(answer.bytes()), answer.meta["e_tag"] or ""
+            content, meta = bytes(answer.bytes()), answer.meta
+            return TaggedDocument(content, meta["e_tag"] or "", meta["last_modified"], _writes(answer))
     except FileNotFoundError:
         return None
 
@@ -101,64 +112,65 @@ def write_document(location: Location, content: bytes, durable: bool = True) -> 
         obstore.put(store_of(location), location.key, content)
 
 
-def create_document(location: Location, content: bytes) -> bool:
-    """Create a document unless there is one; say whether this call made it. Of several callers one does."""
-    if isinstance(location, Path):
-        with _lock(location):
-            if content_of(location) is not None:
-                return False
-            write_durably(location, content)
-            return True
+def create_document(location: BucketPath, content: bytes) -> bool:
+    """Create a document of a bucket unless there is one; say whether this call made it. Of several callers one does."""
     check_held(location)
     return put_tagged(location, content, tag=None)
 
 
-def put_tagged(location: BucketPath, content: bytes, tag: str | None) -> bool:
+def put_tagged(location: BucketPath, content: bytes, tag: str | None, earlier: tuple[str, ...] = ()) -> bool:
     """Write a document of a bucket if its entity tag is still the one given, None for no document; say if it was.
 
-    Each write carries an id: one whose answer was lost is asked again by the client, and finds itself.
+    Each write carries an id: one whose answer was lost is asked again by the client, is refused then, and finds itself.
+    It also carries the ids of ``earlier`` writes, so that one is found after others have followed it.
     """
     write_id, mode = uuid4().hex, cast(Any, "create" if tag is None else {"e_tag": tag})
     try:
         with readable_errors(location):
-            attributes = {WRITE_ID: write_id}
+            attributes = {WRITES: " ".join([write_id, *earlier][:REMEMBERED_WRITES])}
             obstore.put(
                 store_of(location), location.key, content, attributes=attributes, mode=mode, use_multipart=False
             )
             return True
     except (AlreadyExistsError, PreconditionError, FileNotFoundError):
-        return _write_id(location) == write_id
+        return write_id in _last_writes(location)
 
 
-def _write_id(location: BucketPath) -> str | None:
-    """Return the id of the last conditional write of a document."""
+def _last_writes(location: BucketPath) -> tuple[str, ...]:
     try:
         with readable_errors(location):
-            answer = obstore.get(store_of(location), location.key, options={"head": True})
-            return answer.attributes.get(WRITE_ID)
+            return _writes(obstore.get(store_of(location), location.key, options={"head": True}))
     except FileNotFoundError:
-        return None
+        return ()
+
+
+def _writes(answer: "GetResult") -> tuple[str, ...]:
+    return tuple(str(answer.attributes.get(WRITES, "")).split())
 
 
 def update_document(location: Location, change: Callable[[bytes | None], bytes], mode: int | None = None) -> bytes:
     """Change a document by a function of its content (None where there is none), whoever else does; return the new one.
 
-    The function may be called again with newer content, so it must have no other effect. ``mode`` is the permissions of
-    a file; those of an object are its bucket's.
+    The function may be called again with newer content, so it must have no other effect; where it changes nothing,
+    nothing is written. ``mode`` is the permissions of a file; those of an object are its bucket's.
 
     Raises:
         StorageError: others changed it each time.
     """
     if isinstance(location, Path):
         with _lock(location):
-            content = change(content_of(location))
-            write_durably(location, content, mode)
+            before = content_of(location)
+            content = change(before)
+            if content != before:
+                write_durably(location, content, mode)
             return content
     for attempt in range(ATTEMPTS):
         current = read_tagged(location)
-        content = change(current[0] if current else None)
+        content = change(current.content if current else None)
+        if current and content == current.content:
+            return content
         check_held(location)
-        if put_tagged(location, content, current[1] if current else None):
+        if put_tagged(location, content, *((current.tag, current.writes) if current else (None,))):
             return content
         time.sleep(PAUSE_SECONDS * attempt)
     raise StorageError(f"{location}: others changed it {ATTEMPTS} times in a row; run again when they have ended")

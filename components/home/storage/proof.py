@@ -108,4 +108,4 @@ def _swaps(counter: BucketPath, pool: ThreadPoolExecutor, rounds: int, writers: 
 def _swap(counter: BucketPath) -> bool:
     """Take one step, unless another writer was faster."""
     current = read_tagged(counter)
-    return current is not None and put_tagged(counter, str(int(current[0]) + 1).encode(), current[1])
+    return current is not None and put_tagged(counter, str(int(current.content) + 1).encode(), current.tag)

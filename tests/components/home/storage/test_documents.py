@@ -6,6 +6,7 @@ import pytest
 
 from components.home.storage.documents import (
     create_document,
+    document_stamp,
     has_document,
     list_names,
     names_below,
@@ -16,7 +17,7 @@ from components.home.storage.documents import (
     update_document,
     write_document,
 )
-from components.home.storage.locations import Location
+from components.home.storage.locations import BucketPath, Location
 
 
 def test_a_document_is_written_read_listed_and_removed(location: Location) -> None:
@@ -46,11 +47,11 @@ def test_a_prefix_that_was_emptied_has_no_names(location: Location) -> None:
     assert (list_names(location / "sets"), list(names_below(location / "sets"))) == ([], [])
 
 
-def test_of_several_that_create_a_document_one_does(location: Location) -> None:
+def test_of_several_that_create_a_document_one_does(bucket: BucketPath) -> None:
     with ThreadPoolExecutor(8) as pool:
-        created = list(pool.map(lambda number: create_document(location / "one", str(number).encode()), range(8)))
+        created = list(pool.map(lambda number: create_document(bucket / "one", str(number).encode()), range(8)))
     assert created.count(True) == 1
-    assert read_document(location / "one") == str(created.index(True)).encode()
+    assert read_document(bucket / "one") == str(created.index(True)).encode()
 
 
 def test_changes_by_several_writers_are_all_kept(location: Location) -> None:
@@ -61,6 +62,13 @@ def test_changes_by_several_writers_are_all_kept(location: Location) -> None:
         list(pool.map(add, range(20)))
     numbers = (read_document(location / "numbers") or b"").decode().strip(",").split(",")
     assert sorted(map(int, numbers)) == list(range(20))
+
+
+def test_a_change_to_the_same_content_writes_nothing(location: Location) -> None:
+    update_document(location / "one", lambda _: b"1")
+    before = document_stamp(location / "one")
+    assert update_document(location / "one", lambda content: content or b"") == b"1"
+    assert document_stamp(location / "one") == before
 
 
 def test_everything_below_a_place_has_its_size_once(location: Location) -> None:

@@ -103,13 +103,34 @@ def test_a_write_whose_answer_is_lost_is_done_once(
         tagged = read_tagged(bucket / "document")
         assert tagged is not None
         series.left = 1
-        assert put_tagged(bucket / "document", b"12", tagged[1])
-        assert not put_tagged(bucket / "document", b"12", tagged[1])
+        assert put_tagged(bucket / "document", b"12", tagged.tag)
+        assert not put_tagged(bucket / "document", b"12", tagged.tag)
         series.left = 1
         lease = take_lease(bucket / "lock", "run-1")
         series.left = 1
         lease.renew()
     assert (read_document(bucket / "document"), lease_holder(bucket / "lock")) == (b"12", lease.document)
+
+
+@pytest.mark.parametrize("is_followed", [False, True])
+def test_a_change_whose_answer_is_lost_is_made_once_even_if_others_follow_it(
+    bucket: BucketPath, s3: S3Server, monkeypatch: pytest.MonkeyPatch, is_followed: bool
+) -> None:
+    def add(letter: bytes) -> None:
+        update_document(bucket / "document", lambda content: (content or b"") + letter)
+
+    def lost(answer: Exchange) -> Exchange:
+        if is_followed:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", s3.endpoint)
+            add(b"b")
+            monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        return failing(503, "SlowDown")(answer)
+
+    series = FaultySeries(lost, 1)
+    with faulty_s3(s3.endpoint, answer=lambda answer: series(answer) if answer.method == "PUT" else answer) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        add(b"a")
+    assert read_document(bucket / "document") == (b"ab" if is_followed else b"a")
 
 
 def test_a_store_that_is_full_loses_nothing(bucket: BucketPath, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
