@@ -33,6 +33,7 @@ from components.home.storage.documents import (
     remove_document,
     remove_documents,
 )
+from components.home.storage.held import check_held
 from components.home.storage.locations import BucketPath, Location
 
 DIGEST = "sha256"  # the object's metadata
@@ -182,6 +183,7 @@ def folders_in(location: Location) -> list[str]:
 
 def _put(file: Path, target: BucketPath, digest: str) -> bool:
     """Create an object; False where one is there already."""
+    check_held(target)
     try:
         with readable_errors(target):
             attributes = {DIGEST: digest}

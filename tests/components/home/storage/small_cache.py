@@ -1,6 +1,6 @@
-"""An object on its way into a cache whose disk is full, then cannot be written, then has space.
+"""An object and a folder on their way into a cache whose disk is full, then cannot be written, then has space.
 
-unshare --map-root-user --mount python -m tests.components.home.storage.small_cache FOLDER OBJECT
+unshare --map-root-user --mount python -m tests.components.home.storage.small_cache DISK OBJECT FOLDER
 """
 
 import os
@@ -10,31 +10,34 @@ from pathlib import Path
 
 from components.contracts.errors import StorageError
 from components.home.storage.locations import BucketPath, parse_location
-from components.home.storage.objects import fetch_named
+from components.home.storage.objects import fetch_named, local_folder
 from tests.pipelines.filling_disk import disk_of, resize
 
 
-def say(location: BucketPath) -> None:
-    """Print how large the file of the cache is, or why there is none."""
-    try:
-        print(fetch_named(location).stat().st_size)
-    except StorageError as error:
-        print(error)
+def print_sizes(object_address: str, folder_address: str) -> None:
+    """Print how large the copies of both are, or why there are none."""
+    for fetch, address in ((fetch_named, object_address), (local_folder, folder_address)):
+        location = parse_location(address)
+        assert isinstance(location, BucketPath)
+        try:
+            copy = fetch(location)
+        except StorageError as error:
+            print(error)
+        else:
+            print(sum(path.stat().st_size for path in (copy, *copy.rglob("*")) if path.is_file()))
 
 
-def main(folder: Path, location: BucketPath) -> None:
-    """Fetch the object three times."""
-    with disk_of(100, folder):
-        os.environ["RANKLOOP_CACHE"] = str(folder / "cache")
-        say(location)
-        subprocess.run(["mount", "-o", "remount,ro,size=100k", folder], check=True)
-        say(location)
-        subprocess.run(["mount", "-o", "remount,rw,size=100k", folder], check=True)
-        resize(folder, 1000)
-        say(location)
+def main(disk: Path, *addresses: str) -> None:
+    """Fetch both three times."""
+    with disk_of(100, disk):
+        os.environ["RANKLOOP_CACHE"] = str(disk / "cache")
+        print_sizes(*addresses)
+        subprocess.run(["mount", "-o", "remount,ro,size=100k", disk], check=True)
+        print_sizes(*addresses)
+        subprocess.run(["mount", "-o", "remount,rw,size=100k", disk], check=True)
+        resize(disk, 1000)
+        print_sizes(*addresses)
 
 
 if __name__ == "__main__":
-    place = parse_location(sys.argv[2])
-    assert isinstance(place, BucketPath)
-    main(Path(sys.argv[1]), place)
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -24,7 +24,7 @@ from components.home.storage.documents import (
 )
 from components.home.storage.lease import lease_holder, take_lease
 from components.home.storage.locations import BucketPath
-from components.home.storage.objects import fetch_file, fetch_named, publish_file
+from components.home.storage.objects import fetch_file, fetch_named, publish_file, publish_folder
 from components.home.storage.proof import prove_store
 from components.lake.tables import append_rows, open_table
 from tests.faulty_s3 import Exchange, FaultySeries, cut_short, failing, faulty_s3, without_conditions
@@ -41,6 +41,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_cache_that_is_full_or_cannot_be_written_is_said_and_works_again(bucket: BucketPath, tmp_path: Path) -> None:
     write_document(bucket / "object", bytes(200_000))
+    (tmp_path / "draft").mkdir()
+    (tmp_path / "draft" / "file").write_bytes(bytes(150_000))
+    publish_folder(tmp_path / "draft", bucket / "folder")
     script = [
         "unshare",
         "--map-root-user",
@@ -49,13 +52,11 @@ def test_a_cache_that_is_full_or_cannot_be_written_is_said_and_works_again(bucke
         "-m",
         "tests.components.home.storage.small_cache",
     ]
-    words = [*script, str(tmp_path / "disk"), str(bucket / "object")]
+    words = [*script, str(tmp_path / "disk"), str(bucket / "object"), str(bucket / "folder")]
     ended = subprocess.run(words, capture_output=True, text=True, check=False)
-    full, read_only, size = ended.stdout.splitlines() or [ended.stderr] * 3
-    place = f"cache {tmp_path}/disk/cache"
-    assert full == f"{place}: is full; free space there, or set RANKLOOP_CACHE to another folder"
-    assert read_only.startswith(f"{place}: cannot be written (Read-only file system); free space there")
-    assert size == "200000"
+    place, advice = f"cache {tmp_path}/disk/cache", "free space there, or set RANKLOOP_CACHE to another folder"
+    full, read_only = (f"{place}: {why}; {advice}" for why in ("is full", "cannot be written (Read-only file system)"))
+    assert ended.stdout.splitlines() == [full, full, read_only, read_only, "200000", "150000"], ended.stderr
 
 
 @pytest.mark.parametrize("read", [read_document, fetch_file, fetch_named])

@@ -6,7 +6,7 @@ import pytest
 
 from components.contracts.errors import ConfigurationError, DamagedObjectError, HomeBusyError, StorageError
 from components.home.storage.cache import ObjectCache, object_cache
-from components.home.storage.documents import names_below, remove_document, write_document
+from components.home.storage.documents import has_document, names_below, remove_document, write_document
 from components.home.storage.lease import take_lease
 from components.home.storage.locations import BucketPath
 from components.home.storage.objects import (
@@ -106,7 +106,7 @@ def test_a_removed_folder_leaves_nothing(tmp_path: Path, bucket: BucketPath) -> 
     assert fetch_file(bucket / "bb").read_bytes() == b"content"
 
 
-def test_a_run_that_lost_its_lease_removes_nothing(
+def test_a_run_that_lost_its_lease_creates_and_removes_nothing(
     tmp_path: Path, bucket: BucketPath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish_folder(draft(tmp_path / "bundle").parent, bucket / "b")
@@ -115,9 +115,13 @@ def test_a_run_that_lost_its_lease_removes_nothing(
     take_lease(bucket / "lease.json", "run-2")
     clock_gettime = time.clock_gettime
     monkeypatch.setattr(time, "clock_gettime", lambda clock: clock_gettime(clock) + 60)
-    with lost.kept_alive(), pytest.raises(HomeBusyError, match="run run-1 has lost its lease"):
-        remove_folder(bucket / "b")
-    assert has_folder(bucket / "b")
+    late = draft(tmp_path)
+    with lost.kept_alive():
+        with pytest.raises(HomeBusyError, match="run run-1 has lost its lease"):
+            remove_folder(bucket / "b")
+        with pytest.raises(HomeBusyError, match="run run-1 has lost its lease"):
+            publish_file(late, bucket / "late")
+    assert (has_folder(bucket / "b"), has_document(bucket / "late")) == (True, False)
 
 
 def test_the_cache_lets_go_of_what_was_not_used_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
