@@ -51,6 +51,13 @@ class Note(Protocol):
     def place(self) -> Location:
         """Return where it lies."""
 
+    @property
+    def returned_at(self) -> float:
+        """Return when others began to wait for this process, or began again, by the monotonic clock.
+
+        What it knew of the tombstones before that may be too little.
+        """
+
     def is_announced(self) -> bool:
         """Return whether the note is there for other processes to find."""
 
@@ -85,6 +92,7 @@ class FileNote:
 
     def __init__(self, feedback: Path, name: str) -> None:
         self.place = feedback / FOLDER / name
+        self.returned_at = -math.inf
         self._folder_guard = GuardedFolder(feedback)
         self._file: int | None = None
 
@@ -134,6 +142,7 @@ class ObjectNote:
 
     def __init__(self, place: BucketPath) -> None:
         self.place = place
+        self.returned_at = -math.inf
         self._renewed = -math.inf  # seconds by CLOCK before the last renewal was sent
 
     def is_announced(self) -> bool:
@@ -150,8 +159,10 @@ class ObjectNote:
 
     def write(self, content: bytes) -> None:
         """Replace what it says."""
-        sent = _seconds()
+        sent, is_current = _seconds(), self.is_current()
         write_document(self.place, content)
+        if not is_current:
+            self.returned_at = time.monotonic()  # before other threads see that it is current
         self._renewed = sent
 
     def close(self) -> None:
@@ -170,12 +181,11 @@ class TombstoneAcknowledger:
         """
         self._note, self._noting = _new_note(home.feedback), Lock()
         self._acknowledged: tuple[Stamp | None] | None = None
-        self._announced_at = -math.inf  # by the monotonic clock
         self._troubles = TroubleLog(log)
         self._is_closed = False
         self._announce()
         self._tombstones = tombstones
-        self._stamp = self._tombstones.follow(self._announced_at)
+        self._stamp = self._tombstones.follow(self._note.returned_at)
         self._pending: Future[None] | None = None
         self._acknowledge()
 
@@ -189,7 +199,7 @@ class TombstoneAcknowledger:
         with self._noting:
             if not self._is_closed and not self._note.is_announced():
                 self._announce()
-        stamp = self._tombstones.follow(self._announced_at)
+        stamp = self._tombstones.follow(self._note.returned_at)
         if stamp != self._stamp:
             self._stamp, self._pending = stamp, drop()
         elif self._acknowledged != (stamp,) and (self._pending is None or self._pending.done()):
@@ -205,11 +215,12 @@ class TombstoneAcknowledger:
         Raises:
             ConfigurationError, StorageError: the bucket cannot be used; nothing may be written.
         """
-        with self._noting:
-            if not self._note.is_current():
+        if not self._note.is_current():
+            with self._noting:
                 self._make_note()
-        stamp = self._tombstones.follow(self._announced_at)
-        if self._tombstones.looked_at < self._announced_at:
+        returned_at = self._note.returned_at
+        stamp = self._tombstones.follow(returned_at)
+        if self._tombstones.looked_at < returned_at:
             raise StorageError(f"{self._note.place}: was not renewed for long, and who was forgotten cannot be read")
         return stamp
 
@@ -231,7 +242,6 @@ class TombstoneAcknowledger:
     def _make_note(self) -> None:
         self._acknowledged = None
         self._note.announce()
-        self._announced_at = time.monotonic()
 
     def _acknowledge(self) -> None:
         if self._note.is_announced() and self._write(lambda: self._note.write(json.dumps(self._stamp).encode())):
