@@ -24,7 +24,7 @@ from components.contracts.errors import BundleError
 from components.home.disk.durable import move_folder_durably, write_durably
 from components.home.storage import objects
 from components.home.storage.cache import object_cache
-from components.home.storage.documents import list_names, read_document, write_document
+from components.home.storage.documents import list_names, read_document, replace_document, write_document
 from components.home.storage.locations import Location
 
 LATEST = "latest"
@@ -67,7 +67,7 @@ def publish_folder(models: Location, draft: Bundle, sidecar: Sidecar) -> Bundle:
 
 def point_latest(models: Location, shop: str, digest: str) -> None:
     """Make a published bundle the one that is called ``latest``."""
-    write_document(bundles_of(models, shop) / LATEST, short(digest).encode())
+    replace_document(bundles_of(models, shop) / LATEST, short(digest).encode())
 
 
 def find_bundle(models: Location, shop: str, reference: str) -> Bundle:

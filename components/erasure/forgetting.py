@@ -22,6 +22,7 @@ from components.home.runs.lock import hold_lock
 from components.home.runs.records import read_json, write_json
 from components.home.storage.locations import BucketPath, Location
 from components.home.tombstones import add_tombstone
+from components.lake.fencing import fence_after_takeover
 from components.shop.settings import Shop, load_shop
 
 LOCK_NAME = "forget"
@@ -79,6 +80,7 @@ def forget_user(home: Home, user_id: str, say: Callable[[str], None], shop_file:
     _check(user_id)
     shop = _shop_of(home, shop_file)
     with hold_lock(home, LOCK_NAME):
+        fence_after_takeover(home.root, home.tables())
         tombstone = add_tombstone(home.tombstones, user_id)
         person = person_of(shop, user_id, tombstone)
         person = replace(person, is_item=is_item(home, person))

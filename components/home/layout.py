@@ -82,10 +82,11 @@ class Home:
         return self.root / "lake" / "quarantine"
 
     def tables(self) -> Iterator[Location]:
-        """Yield the Delta tables of the lake, those that are not there among them."""
+        """Yield the Delta tables of the lake and of the feedback, those that are not there among them."""
         yield from (self.raw / name for name in RAW)
         yield from (self.clean / name for name in list_names(self.clean))
         yield self.quarantine
+        yield self.feedback / "impressions"
 
     def handed_table(self, kind: str, table: str) -> Location:
         """Folder of a table whose version a handle of a kind carries: only ``raw`` ones speak of raw tables."""

@@ -19,7 +19,7 @@ from components.contracts.errors import SourceError
 from components.home.storage.bucket import delta_options
 from components.home.storage.documents import list_names, read_document
 from components.home.storage.held import check_held
-from components.home.storage.locations import Location
+from components.home.storage.locations import BucketPath, Location
 from components.home.storage.objects import fetch_named
 
 NOTES = "rankloop.notes"
@@ -167,9 +167,20 @@ def _make_parent(uri: Location) -> None:
         uri.parent.mkdir(parents=True, exist_ok=True)
 
 
+def _opened_or_created(uri: BucketPath, schema: pa.Schema) -> DeltaTable:
+    """Open a table of a bucket; a new one is created empty first, so that there is a version to fence."""
+    table = open_table(uri)
+    if table is None:
+        check_held(uri)
+        create_table(uri, schema)
+        table = open_table(uri)
+    assert table is not None
+    return table
+
+
 def _write(uri: Location, rows: Rows, notes: Notes, **how: Any) -> int:
     _make_parent(uri)
-    table = None if isinstance(uri, Path) else open_table(uri)
+    table = None if isinstance(uri, Path) else _opened_or_created(uri, rows.schema)
     check_held(uri)
     try:
         write_deltalake(

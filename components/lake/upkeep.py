@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from deltalake.exceptions import DeltaError
 
-from components.contracts.errors import SourceError
+from components.contracts.errors import HomeBusyError, RankloopError
 from components.home.layout import Home
 from components.home.storage.documents import list_names, read_document, write_document
 from components.home.storage.held import check_held
@@ -51,7 +51,9 @@ def tidy_tables(home: Home, folder: Location, retention_hours: int = RETENTION_H
             for uri in tables:
                 vacuum_table(uri, named.get(uri, ()), retention_hours)
             write_document(folder / LAST_VACUUM, _now().isoformat().encode())
-    except (*UNREADABLE, DeltaError, SourceError) as error:
+    except HomeBusyError:
+        raise
+    except (*UNREADABLE, DeltaError, RankloopError) as error:
         print(f"{folder}: small files and old versions are kept for now ({error})", file=sys.stderr)
 
 

@@ -11,6 +11,7 @@ from components.contracts.errors import StoreError
 from components.features.snapshots.sets import VIEWS, FeatureSet
 from components.features.views.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP
 from components.home.layout import Home
+from components.home.storage.held import check_held
 from feature_repo.online_notes import write_note
 from feature_repo.packed_online_store.arrow_columns import packed_schema
 from feature_repo.packed_online_store.client import PackedClient, WriteReport
@@ -44,6 +45,7 @@ def open_client(home: Home, feature_set: FeatureSet, deadline_seconds: float | N
         revision=feature_set.revision,
         clock=StoredClock(feature_set.as_of),
         deadline_seconds=deadline_seconds,
+        before_write=lambda: check_held(home.root),
     )
     try:
         yield client

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.backends.backend import Backend, RowBatch
+from feature_repo.packed_online_store.backends.guarded_backend import GuardedBackend
 from feature_repo.packed_online_store.backends.opening import open_backend
 from feature_repo.packed_online_store.clock import StoredClock
 from feature_repo.packed_online_store.held_ids import held_text
@@ -75,13 +76,17 @@ class PackedClient:
         revision: str,
         clock: Callable[[], datetime],
         deadline_seconds: float | None = None,
+        before_write: Callable[[], None] | None = None,
     ) -> "PackedClient":
         """Make a client of ``lmdb:///path`` or ``redis://host:port/db``; it connects when it is first used.
 
         clock: tells the home's time, with a zone, when asked; rows expire by it.
         deadline_seconds: how long a server may take to answer a call; without it, as long as a bulk write may take.
+        before_write: is called before each write, and raises where nothing may be written any more.
         """
-        return cls(open_backend(url, deadline_seconds), project=project, revision=revision, clock=clock)
+        backend = open_backend(url, deadline_seconds)
+        guarded = backend if before_write is None else GuardedBackend(backend, before_write)
+        return cls(guarded, project=project, revision=revision, clock=clock)
 
     def read(self, view: PackedView | str, keys: Keys, damaged_is_missing: bool = False) -> PackedRows:
         """Read rows in the order of their keys; absent and expired ones are missing in every feature.

@@ -69,9 +69,10 @@ def run_pipeline(
 
 def _keep_log(work: Path, run: Location) -> None:
     """Keep the log of a run whose home is in a bucket there, and nothing else of it here."""
-    if work != run:
-        write_document(run / LOG, (work / LOG).read_bytes())
-        shutil.rmtree(work, ignore_errors=True)
+    if work != run and (work / LOG).exists():
+        with suppress(RankloopError):  # the run says itself that the bucket cannot be used
+            write_document(run / LOG, (work / LOG).read_bytes())
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def _watch(

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from components.contracts.errors import BundleError
 from components.home.layout import Home
 from components.home.runs.lock import hold_lock
+from components.lake.fencing import fence_after_takeover
 from pipelines.runs.outputs import Lost, Say
 
 LOCK_NAME = "putting back"
@@ -33,6 +34,7 @@ class PuttingBack:
         if lost.put_back is not None:
             try:
                 with hold_lock(self._home, LOCK_NAME):
+                    fence_after_takeover(self._home.root, self._home.tables())
                     lost.put_back(lambda _: None)
             except BundleError as error:
                 why_not = str(error)

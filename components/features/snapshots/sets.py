@@ -22,7 +22,13 @@ from components.contracts.errors import FeatureError
 from components.contracts.handles import Handle
 from components.features.settings import FeatureSettings, parse_feature_settings
 from components.features.snapshots.pool import POOL, PoolFile, pool_file, pool_names, sync_names
-from components.home.storage.documents import list_names, read_document, remove_documents, write_document
+from components.home.storage.documents import (
+    list_names,
+    read_document,
+    remove_documents,
+    replace_document,
+    write_document,
+)
 from components.home.storage.locations import Location, parse_location
 from components.home.storage.objects import fetch_file
 
@@ -262,7 +268,7 @@ def point_current(feature_set: FeatureSet, allow_earlier: bool = False) -> bool:
 
 def write_current(features: Location, digest: str) -> None:
     """Name the current set."""
-    write_document(features / CURRENT, json.dumps({"set": digest}).encode())
+    replace_document(features / CURRENT, json.dumps({"set": digest}).encode())
 
 
 def _current_is_later(feature_set: FeatureSet) -> bool:

@@ -12,7 +12,7 @@ from components.home.storage.locations import BucketPath
 SECONDS_VARIABLE = "RANKLOOP_LEASE_SECONDS"
 DEFAULT_SECONDS = 1800.0  # pods of a run wait for quota between two steps
 ALONE_SECONDS = 60.0  # for work that is killed before it has steps that may wait, such as an erasure
-LEAST_SECONDS = 10.0  # heartbeats are a sixth of it
+LEAST_SECONDS = 10.0  # a store that is busy can delay a write by more than a minute: less than 150 is for tests
 
 
 class LeaseLock:

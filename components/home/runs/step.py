@@ -161,9 +161,10 @@ def last_step(name: str, home: str, run_id: str, succeeded: bool) -> Iterator[St
         with recorded_step(name, home, run_id) as step:
             yield step
     finally:
-        place = Home(parse_location(home))
-        end_run(place, run_id, succeeded)
-        run_lock(place).release(run_id)
+        with _one_line(name):
+            place = Home(parse_location(home))
+            end_run(place, run_id, succeeded)
+            run_lock(place).release(run_id)
 
 
 @contextmanager

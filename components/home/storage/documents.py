@@ -112,36 +112,53 @@ def write_document(location: Location, content: bytes, durable: bool = True) -> 
         obstore.put(store_of(location), location.key, content)
 
 
+def replace_document(location: Location, content: bytes) -> None:
+    """Replace a document of which runs take turns to be the writer; in a bucket only if it is the one read just before.
+
+    So a write that a busy store delays cannot land over that of a later run.
+
+    Raises:
+        as ``write_document`` and ``update_document``.
+    """
+    if isinstance(location, Path):
+        write_durably(location, content)
+    else:
+        update_document(location, lambda _: content)
+
+
 def create_document(location: BucketPath, content: bytes) -> bool:
     """Create a document of a bucket unless there is one; say whether this call made it. Of several callers one does."""
     check_held(location)
-    return put_tagged(location, content, tag=None)
+    return put_tagged(location, content, tag=None) is not None
 
 
-def put_tagged(location: BucketPath, content: bytes, tag: str | None, earlier: tuple[str, ...] = ()) -> bool:
-    """Write a document of a bucket if its entity tag is still the one given, None for no document; say if it was.
+def put_tagged(location: BucketPath, content: bytes, tag: str | None, earlier: tuple[str, ...] = ()) -> str | None:
+    """Write a document of a bucket if its entity tag is still the one given, None for no document.
 
-    Each write carries an id: one whose answer was lost is asked again by the client, is refused then, and finds itself.
-    It also carries the ids of ``earlier`` writes, so that one is found after others have followed it.
+    Returns the entity tag afterwards, None where the document had another one. Each write carries an id: one whose
+    answer was lost is asked again by the client, is refused then, and finds itself. It also carries the ids of
+    ``earlier`` writes, so that one is found after others have followed it.
     """
     write_id, mode = uuid4().hex, cast(Any, "create" if tag is None else {"e_tag": tag})
     try:
         with readable_errors(location):
             attributes = {WRITES: " ".join([write_id, *earlier][:REMEMBERED_WRITES])}
-            obstore.put(
+            written = obstore.put(
                 store_of(location), location.key, content, attributes=attributes, mode=mode, use_multipart=False
             )
-            return True
+            return written["e_tag"] or ""
     except (AlreadyExistsError, PreconditionError, FileNotFoundError):
-        return write_id in _last_writes(location)
+        return _tag_after(location, write_id)
 
 
-def _last_writes(location: BucketPath) -> tuple[str, ...]:
+def _tag_after(location: BucketPath, write_id: str) -> str | None:
+    """Return the entity tag of a document if a write of that id is among its last ones; None where it is not."""
     try:
         with readable_errors(location):
-            return _writes(obstore.get(store_of(location), location.key, options={"head": True}))
+            answer = obstore.get(store_of(location), location.key, options={"head": True})
+            return (answer.meta["e_tag"] or "") if write_id in _writes(answer) else None
     except FileNotFoundError:
-        return ()
+        return None
 
 
 def _writes(answer: "GetResult") -> tuple[str, ...]:
@@ -170,7 +187,8 @@ def update_document(location: Location, change: Callable[[bytes | None], bytes],
         if current and content == current.content:
             return content
         check_held(location)
-        if put_tagged(location, content, *((current.tag, current.writes) if current else (None,))):
+        tag = put_tagged(location, content, *((current.tag, current.writes) if current else (None,)))
+        if tag is not None:
             return content
         time.sleep(PAUSE_SECONDS * attempt)
     raise StorageError(f"{location}: others changed it {ATTEMPTS} times in a row; run again when they have ended")

@@ -11,8 +11,8 @@ class HeldLease(Protocol):
     """What a write asks of the lease that it happens under."""
 
     @property
-    def epoch(self) -> int:
-        """How often the lease of the home has gone from a run that let it expire to another."""
+    def after_expiry(self) -> bool:
+        """Whether the run before let the lease expire, so that it may be paused only."""
 
     def owns(self, location: BucketPath) -> bool:
         """Say whether a location is the holder's own, so that it may write there even after it lost the lease."""
@@ -55,4 +55,4 @@ def check_held(location: Location) -> None:
 
 def was_taken_over(home: Location) -> bool:
     """Say whether this process works in a home whose last run let its lease expire, and may be paused only."""
-    return isinstance(home, BucketPath) and home in _leases and _leases[home].epoch > 1
+    return isinstance(home, BucketPath) and home in _leases and _leases[home].after_expiry

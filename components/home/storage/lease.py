@@ -4,10 +4,11 @@ The lease is a small document that says who holds it and for how long; it is tak
 compare-and-swap. Whether it has expired is decided by the server's clock alone: the time at which the server wrote the
 lease, beside the time at which it wrote a probe just now. Clocks of machines may differ by any amount.
 
-A holder goes by a clock of its machine that nobody sets, from before its last renewal, so that it stops before others
-begin. The lease is checked right before each write (``held.check_held``), of a table after its version was read. A
-commit is a conditional put itself. A run that takes an expired lease must commit to every table first
-(``lake.fencing``): a holder that was paused between check and commit finds its version taken.
+A holder goes by a clock of its machine that nobody sets, from before its last renewal. It renews the lease when less is
+left than a write may take, so that it stops before others begin. The lease is checked right before each write
+(``held.check_held``), of a table after its version was read. A commit is a conditional put itself. A run that takes an
+expired lease must commit to every table first (``lake.fencing``): a holder that was paused between check and commit
+finds its version taken.
 """
 
 import json
@@ -15,32 +16,37 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import obstore
 
-from components.contracts.errors import HomeBusyError, RankloopError
-from components.home.storage.bucket import readable_errors, store_of
-from components.home.storage.documents import put_tagged, remove_document, write_document
+from components.contracts.errors import ConfigurationError, HomeBusyError, RankloopError, StorageError
+from components.home.storage.bucket import REQUEST_SECONDS, RETRY_SECONDS, readable_errors, store_of
+from components.home.storage.documents import put_tagged, read_tagged, write_document
 from components.home.storage.held import working_under
 from components.home.storage.locations import BucketPath
 
 SECONDS = 1800.0
-SAFETY = 0.9  # of the time, after which a holder no longer relies on its lease
+ATTEMPTS = 20  # of a compare-and-swap that another step of the same run was faster with
 HEARTBEATS = 6  # renewals in the time of a lease
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps, where there is one
 
 
 @dataclass(frozen=True)
 class LeaseDocument:
-    """Who holds a home: a run, how often the lease went from one run to another, and how long it lasts."""
+    """Who holds a home, and for how long without a renewal; nobody does where ``run_id`` is empty.
+
+    ``epoch`` grows whenever the lease goes to another run, and never falls back. ``after_expiry``: the run before did
+    not give it up, so that it may be paused only.
+    """
 
     run_id: str
     epoch: int
     seconds: float
     nonce: str  # makes each writing another content, and so another entity tag
+    after_expiry: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,31 +56,40 @@ class _Written:
     at: datetime  # by the server's clock
 
 
-@dataclass
 class Lease:
-    """A lease that this process's run holds."""
+    """A lease that this process's run holds; threads may share it."""
 
-    location: BucketPath
-    document: LeaseDocument
-    _tag: str
-    _since: float  # seconds by CLOCK before the last renewal was sent
+    def __init__(self, location: BucketPath, document: LeaseDocument, tag: str, since: float) -> None:
+        """Hold a lease that was written as ``document``, with an entity tag, after the moment ``since`` by CLOCK."""
+        self.location, self.document = location, document
+        self._tag, self._since = tag, since
+        self._lost: HomeBusyError | None = None
+        self._one_at_a_time = threading.RLock()
 
     @property
     def epoch(self) -> int:
-        """Return how often the lease of this home has gone to another run."""
+        """Return the number of this holder among all that the home has had."""
         return self.document.epoch
+
+    @property
+    def after_expiry(self) -> bool:
+        """Say whether the run before let the lease expire."""
+        return self.document.after_expiry
 
     def owns(self, location: BucketPath) -> bool:
         """Say whether a location lies in the folder of the run itself."""
         return location.is_below(self.location.parent / "runs" / self.document.run_id)
 
     def check(self) -> None:
-        """Make sure that the run still holds the home, as right before a commit; asks nobody.
+        """Make sure that the run still holds the home, as right before a write; asks the store only near the end.
 
         Raises:
-            HomeBusyError: the lease may have expired.
+            HomeBusyError: another run has the lease, or may have.
         """
-        if _seconds() - self._since > self.document.seconds * SAFETY:
+        if self._lost is not None:
+            raise self._lost
+        margin = min(RETRY_SECONDS + REQUEST_SECONDS, self.document.seconds / 2)  # the write that follows may take it
+        if _seconds() - self._since > self.document.seconds - margin:
             self.renew()
 
     def renew(self) -> None:
@@ -84,26 +99,32 @@ class Lease:
             HomeBusyError: another run has it, or it is gone.
             ConfigurationError, StorageError: the bucket cannot be used.
         """
-        since = _seconds()
-        renewed = _with_nonce(self.document)
-        if not put_tagged(self.location, _content(renewed), self._tag):
-            current = _read(self.location)
-            if current is None or (current.document.run_id, current.document.epoch) != (
-                self.document.run_id,
-                self.document.epoch,
-            ):
-                raise _lost(self.location, self.document, current.document if current else None)
-            return self._adopt(current, since)  # another step of the same run has renewed it
-        written = _read(self.location)
-        if written is None or written.document != renewed:
-            raise _lost(self.location, self.document, written.document if written else None)
-        return self._adopt(written, since)
+        with self._one_at_a_time:
+            for _ in range(ATTEMPTS):
+                since, renewed = _seconds(), _with_nonce(self.document)
+                if self._put(renewed, since):
+                    return
+        raise StorageError(f"{self.location}: other steps of the run renewed it {ATTEMPTS} times in a row; run again")
+
+    def _put(self, document: LeaseDocument, since: float) -> bool:
+        """Write the lease if it is the one that this process knows; else learn which one it is, if it is the run's."""
+        tag = put_tagged(self.location, _content(document), self._tag)
+        if tag is not None:
+            self.document, self._tag, self._since = document, tag, since
+            return True
+        current = _read(self.location)
+        if current is None or not _is_of_same_holder(current.document, self.document):
+            self._lost = _lost(self.location, self.document, current.document if current else None)
+            raise self._lost
+        self._tag = current.tag
+        return False
 
     def release(self) -> None:
-        """Give the home up, unless another run has it."""
-        with suppress(HomeBusyError):
+        """Give the home up, unless another run has it; the epoch is kept for the next one."""
+        with suppress(HomeBusyError), self._one_at_a_time:
             self.renew()
-            remove_document(self.location)
+            free = replace(_with_nonce(self.document), run_id="", seconds=0.0, after_expiry=False)
+            put_tagged(self.location, _content(free), self._tag)
 
     @contextmanager
     def kept_alive(self) -> Iterator[None]:
@@ -112,7 +133,7 @@ class Lease:
 
         def beat() -> None:
             while not ended.wait(self.document.seconds / HEARTBEATS):
-                with suppress(RankloopError):
+                with suppress(RankloopError):  # a loss is remembered, and said by the next check
                     self.renew()
 
         thread = threading.Thread(target=beat, name="lease", daemon=True)
@@ -124,9 +145,6 @@ class Lease:
             ended.set()
             thread.join()
 
-    def _adopt(self, written: "_Written", since: float) -> None:
-        self.document, self._tag, self._since = written.document, written.tag, since
-
 
 def take_lease(location: BucketPath, run_id: str, seconds: float = SECONDS, alone: bool = False) -> Lease:
     """Take the lease of a home for a run, or go on with it where the run has it already, as its later steps do.
@@ -137,20 +155,19 @@ def take_lease(location: BucketPath, run_id: str, seconds: float = SECONDS, alon
         HomeBusyError: another run has it, and its time has not passed.
         ConfigurationError, StorageError: the bucket cannot be used.
     """
-    since = _seconds()
-    current = _read(location)
-    is_ours = current is not None and current.document.run_id == run_id and not alone
-    if current and not is_ours and not _has_expired(location, current):
-        raise HomeBusyError(
-            f"home {location.parent}: run {current.document.run_id} is at work in it; wait for it to end, or for its"
-            f" lease of {current.document.seconds:.0f} s to pass, or name another --home"
-        )
-    wanted = _with_nonce(_next(current, run_id, seconds))
-    if put_tagged(location, _content(wanted), current.tag if current else None):
-        written = _read(location)
-        if written and written.document == wanted:
-            return Lease(location, written.document, written.tag, since)
-    raise HomeBusyError(f"home {location.parent}: another run began at the same moment; wait for it to end")
+    for _ in range(ATTEMPTS):
+        since, current = _seconds(), _read(location)
+        is_ours = current is not None and current.document.run_id == run_id and not alone
+        if current and not is_ours and not _has_expired(location, current):
+            raise HomeBusyError(
+                f"home {location.parent}: run {current.document.run_id} is at work in it; wait for it to end, or for"
+                f" its lease of {current.document.seconds:.0f} s to pass, or name another --home"
+            )
+        taken = _with_nonce(_next(current.document if current else None, run_id, seconds, is_ours))
+        tag = put_tagged(location, _content(taken), current.tag if current else None)
+        if tag is not None:
+            return Lease(location, taken, tag, since)
+    raise HomeBusyError(f"home {location.parent}: other runs begin at the same moment; wait for them to end")
 
 
 def resume_lease(location: BucketPath, run_id: str) -> Lease:
@@ -159,8 +176,7 @@ def resume_lease(location: BucketPath, run_id: str) -> Lease:
     Raises:
         HomeBusyError: the run does not have it any more.
     """
-    since = _seconds()
-    current = _read(location)
+    since, current = _seconds(), _read(location)
     if current is None or current.document.run_id != run_id:
         raise _lost(location, LeaseDocument(run_id, 0, SECONDS, ""), current.document if current else None)
     lease = Lease(location, current.document, current.tag, since)
@@ -169,19 +185,32 @@ def resume_lease(location: BucketPath, run_id: str) -> Lease:
 
 
 def lease_holder(location: BucketPath) -> LeaseDocument | None:
-    """Return who holds a home now, if a run does."""
+    """Return who holds a home now, if a run does; by this machine's clock for those who may only read."""
     current = _read(location)
-    return None if current is None or _has_expired(location, current) else current.document
+    try:
+        return None if current is None or _has_expired(location, current) else current.document
+    except ConfigurationError:  # who may only read cannot ask the server for its time
+        assert current is not None
+        expired = (datetime.now(UTC) - current.at).total_seconds() > current.document.seconds
+        return None if expired else current.document
 
 
-def _next(current: _Written | None, run_id: str, seconds: float) -> LeaseDocument:
+def _next(current: LeaseDocument | None, run_id: str, seconds: float, is_ours: bool) -> LeaseDocument:
+    """Return the lease of a run after the one that stands there; one that it has already keeps its length."""
     if current is None:
         return LeaseDocument(run_id, 1, seconds, "")
-    same = current.document.run_id == run_id
-    return LeaseDocument(run_id, current.document.epoch + (0 if same else 1), seconds, "")
+    if is_ours:
+        return current
+    return LeaseDocument(run_id, current.epoch + 1, seconds, "", after_expiry=bool(current.run_id))
+
+
+def _is_of_same_holder(document: LeaseDocument, other: LeaseDocument) -> bool:
+    return (document.run_id, document.epoch) == (other.run_id, other.epoch)
 
 
 def _has_expired(location: BucketPath, current: _Written) -> bool:
+    if not current.document.run_id:
+        return True
     return (server_time(location) - current.at).total_seconds() > current.document.seconds
 
 
@@ -194,13 +223,15 @@ def server_time(location: BucketPath) -> datetime:
 
 
 def _read(location: BucketPath) -> _Written | None:
-    try:
-        with readable_errors(location):
-            answer = obstore.get(store_of(location), location.key)
-            content, meta = bytes(answer.bytes()), answer.meta
-    except FileNotFoundError:
+    stored = read_tagged(location)
+    if stored is None:
         return None
-    return _Written(LeaseDocument(**json.loads(content)), meta["e_tag"] or "", meta["last_modified"])
+    try:
+        return _Written(LeaseDocument(**json.loads(stored.content)), stored.tag, stored.modified)
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(
+            f"{location}: found what is no lease ({error}); remove it when no run is at work in the home"
+        ) from error
 
 
 def _content(document: LeaseDocument) -> bytes:
@@ -208,11 +239,11 @@ def _content(document: LeaseDocument) -> bytes:
 
 
 def _with_nonce(document: LeaseDocument) -> LeaseDocument:
-    return LeaseDocument(document.run_id, document.epoch, document.seconds, uuid4().hex)
+    return replace(document, nonce=uuid4().hex)
 
 
 def _lost(location: BucketPath, lease: LeaseDocument, holder: LeaseDocument | None) -> HomeBusyError:
-    now = f"run {holder.run_id} has it now" if holder else "nobody has it now"
+    now = f"run {holder.run_id} has it now" if holder and holder.run_id else "nobody has it now"
     return HomeBusyError(
         f"home {location.parent}: run {lease.run_id} has lost its lease, and {now}; nothing more is written; run again"
     )

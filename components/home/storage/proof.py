@@ -108,4 +108,6 @@ def _swaps(counter: BucketPath, pool: ThreadPoolExecutor, rounds: int, writers: 
 def _swap(counter: BucketPath) -> bool:
     """Take one step, unless another writer was faster."""
     current = read_tagged(counter)
-    return current is not None and put_tagged(counter, str(int(current.content) + 1).encode(), current.tag)
+    if current is None:
+        return False
+    return put_tagged(counter, str(int(current.content) + 1).encode(), current.tag) is not None

@@ -18,7 +18,7 @@ from components.home.layout import Home
 from components.home.runs.step_records import StepRecord
 from components.home.storage.documents import write_document
 from components.home.storage.locations import Location
-from components.lake.tables import append_rows, open_table, read_notes, replace_rows
+from components.lake.tables import append_rows, create_table, open_table, read_notes, replace_rows
 from components.lake.upkeep import LAST_VACUUM, SMALL_FILES, tidy_tables
 from tests.shop_files import shop_folder
 
@@ -36,10 +36,11 @@ def home(tmp_path: Path) -> Home:
 
 
 def filled_home(root: Location) -> Home:
-    """Fill a raw and a clean table of items and a quarantine, whose version n held the number n."""
+    """Fill a raw and a clean table of items and a quarantine, whose version n held the number n, and the first nothing."""
     home = Home(root)
     for table in (home.raw / "items", home.clean / "items", home.quarantine):
-        for number in range(NEWEST + 1):
+        create_table(table, SCHEMA)  # version 0
+        for number in range(1, NEWEST + 1):
             replace_rows(table, pa.table({"number": [number]}, SCHEMA), {"number": number})
     return home
 
@@ -81,7 +82,7 @@ def test_versions_that_somebody_names_stay(location: Location) -> None:
 def test_recent_versions_stay(home: Home) -> None:
     tidy_tables(home, home.clean)
 
-    assert standing(home.clean / "items") == list(range(NEWEST + 1))
+    assert standing(home.clean / "items") == list(range(1, NEWEST + 1))
 
 
 @pytest.mark.parametrize("odd", ["{", "[]", '{"handles": null}', '{"handles": {"raw": 1}}'])
@@ -91,7 +92,7 @@ def test_what_cannot_be_read_may_name_any_version(home: Home, odd: str, capsys: 
 
     tidy_tables(home, home.clean, retention_hours=0)
 
-    assert standing(home.clean / "items") == list(range(NEWEST + 1))
+    assert standing(home.clean / "items") == list(range(1, NEWEST + 1))
     assert "old versions are kept for now" in capsys.readouterr().err
 
 
@@ -103,7 +104,7 @@ def test_folders_that_cannot_be_reached_may_name_any_version(home: Home, unreach
 
     tidy_tables(home, home.clean, retention_hours=0)
 
-    assert standing(home.clean / "items") == list(range(NEWEST + 1))
+    assert standing(home.clean / "items") == list(range(1, NEWEST + 1))
 
 
 def test_a_merge_that_fails_waits_for_another_time(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
