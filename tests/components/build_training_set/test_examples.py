@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import pytest
 from components.build_features.snapshots import build_features
 from components.build_training_set.examples import build_training_set
 from components.contracts.ranking_examples import read_manifest, read_split
+from components.home.layout import Home
+from components.home.storage.documents import remove_document
+from components.home.storage.objects import local_folder, publish_folder
 from tests.components.build_features.homes import AS_OF, home_of, quiet, small_shop
 from tests.components.features.frames import on
 
@@ -45,6 +49,17 @@ def test_rows_are_whole_requests_in_order_of_item_position(built):
     assert np.array_equal(order, np.arange(len(order)))
     assert split.group_sizes.min() > 0
     assert split.features.shape == (len(request), len(read_manifest(Path(built[3].handle.uri)).feature_names))
+
+
+def test_examples_in_a_bucket_of_which_an_object_was_lost_are_built_again(built, bucket, tmp_path, monkeypatch):
+    monkeypatch.setenv("RANKLOOP_ONLINE_URL", f"lmdb://{tmp_path}/online")
+    _, clean, features, examples = built
+    whole = Path(examples.handle.uri)
+    place = bucket / "examples" / whole.name
+    publish_folder(shutil.copytree(whole, tmp_path / "copy"), place)
+    remove_document(place / "train_rows.parquet")
+    assert build_training_set(small_shop(), Home(bucket), clean, features, quiet).facts == examples.facts
+    assert (local_folder(place) / "train_rows.parquet").read_bytes() == (whole / "train_rows.parquet").read_bytes()
 
 
 def test_training_labels_end_before_the_held_out_weeks_begin(built):
