@@ -36,6 +36,7 @@ from feature_repo.online_notes import read_note
 NO_SUCH_FILE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 ANSWER_SECONDS = 5.0  # a store that stands still is not waited for longer, a call
 
+Records = dict[str, StepRecord]
 Say = Callable[[str], None]
 
 
@@ -61,27 +62,32 @@ def lost_outputs(home: Home, shop: Shop, run: RunRecord) -> Iterator[Lost]:
     Raises:
         StoreError: the online store cannot be reached.
     """
-    yield from lost_decisions(home, shop, run)
-    yield from lost_rows(home, shop, run)
+    records = read_records(home.run(run.run_id))
+    yield from _lost_decisions(home, shop, run, records)
+    yield from _lost_rows(home, shop, records)
 
 
 def lost_decisions(home: Home, shop: Shop, run: RunRecord) -> Iterator[Lost]:
     """Look at what a new run builds on: the note of the shop, the environments, their bundles and the newest one."""
+    yield from _lost_decisions(home, shop, run, read_records(home.run(run.run_id)))
+
+
+def _lost_decisions(home: Home, shop: Shop, run: RunRecord, records: Records) -> Iterator[Lost]:
     if not has_document(home.shop_note):
         note = ShopNote(run.shop, run.shop_file)
         yield Lost("shop.json", "it is gone", lambda _: write_shop_note(home, note))
-    yield from _lost_pointers(home, run)
-    yield from _lost_bundles(home, shop, run)
+    yield from _lost_pointers(home, run, records)
+    yield from _lost_bundles(home, shop, records)
 
 
-def lost_rows(home: Home, shop: Shop, run: RunRecord) -> Iterator[Lost]:
+def _lost_rows(home: Home, shop: Shop, records: Records) -> Iterator[Lost]:
     """Look at the online rows of the run's features, and of the bundles that are live.
 
     Raises:
         StoreError: the online store cannot be reached.
     """
     subject = f"online store {public_url(home.online_url)}"
-    handle = _handle(read_records(home.run(run.run_id)), "build_features", "features")
+    handle = _handle(records, "build_features", "features")
     try:
         newest = open_set(handle) if handle else None
         if newest is not None:
@@ -130,9 +136,9 @@ def _live_revisions(home: Home, shop: Shop) -> set[str]:
     return revisions
 
 
-def _lost_pointers(home: Home, run: RunRecord) -> Iterator[Lost]:
+def _lost_pointers(home: Home, run: RunRecord, records: Records) -> Iterator[Lost]:
     pointers = PointerFiles(home.environments)
-    recorded = _recorded_pointer(home, run)
+    recorded = _recorded_pointer(run, records)
     expected = {recorded.environment: recorded} if recorded else {}
     expected |= {copy.environment: copy for copy in pointers.copies()}
     for environment, pointer in sorted(expected.items()):
@@ -147,17 +153,17 @@ def _lost_pointers(home: Home, run: RunRecord) -> Iterator[Lost]:
             yield Lost(f"environment {environment}", reason, lambda _, pointer=pointer: pointers.restore(pointer))  # type: ignore[misc]
 
 
-def _recorded_pointer(home: Home, run: RunRecord) -> Pointer | None:
+def _recorded_pointer(run: RunRecord, records: Records) -> Pointer | None:
     """Return what the run's own record knows of its environment: the bundle that was served when the run ended."""
-    record = read_records(home.run(run.run_id)).get("propose_promotion")
+    record = records.get("propose_promotion")
     if record is None or not record.facts.get("after"):
         return None
     move = Move("promote", record.facts["after"], run.run_id, datetime.fromtimestamp(record.started, UTC).isoformat())
     return Pointer(record.facts["environment"], (move,))
 
 
-def _lost_bundles(home: Home, shop: Shop, run: RunRecord) -> Iterator[Lost]:
-    published = _handle(read_records(home.run(run.run_id)), "publish_bundle", "bundle")
+def _lost_bundles(home: Home, shop: Shop, records: Records) -> Iterator[Lost]:
+    published = _handle(records, "publish_bundle", "bundle")
     newest = published.digest if published else None
     for digest in [*sorted(_live_digests(home) - {newest}), newest]:
         if digest is None:
@@ -218,5 +224,5 @@ def _is_unknown(error: RankloopError) -> bool:
     return isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, NO_SUCH_FILE)
 
 
-def _handle(records: dict[str, StepRecord], step: str, kind: str) -> Handle | None:
+def _handle(records: Records, step: str, kind: str) -> Handle | None:
     return records[step].handles.get(kind) if step in records else None
