@@ -36,7 +36,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def filled_home(root: Location) -> Home:
-    """Fill a raw and a clean table of items and a quarantine, whose version n held the number n, and the first nothing."""
+    """Fill a raw and a clean table of items and a quarantine: version n holds the number n, the first one nothing."""
     home = Home(root)
     for table in (home.raw / "items", home.clean / "items", home.quarantine):
         create_table(table, SCHEMA)  # version 0
