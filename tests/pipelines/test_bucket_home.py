@@ -89,7 +89,7 @@ def test_a_bucket_holds_the_same_digests_rows_and_lists_as_a_folder(
     both = [bucket_home.start("run", "--shop", ranker_home.shop_file, "--json") for _ in range(2)]
     won, lost = sorted(map(ended, both), key=lambda run: run.returncode)
     assert won.returncode == 0, won.stderr
-    assert "at work in it" in the_one_line(lost, 1) or "began at the same moment" in lost.stderr
+    assert "at work in it" in the_one_line(lost, 1)
     document = json.loads(won.stdout)
     assert document["bundle"]["digest"] == ranker_home.document["bundle"]["digest"]
     assert document["metrics"] == ranker_home.document["metrics"]
@@ -147,8 +147,9 @@ def test_runs_that_were_killed_or_stopped_leave_what_an_undisturbed_run_leaves(
     for process in reversed(family):
         process.resume()
     woken = ended(stopped)
-    assert "has lost its lease" in woken.stderr
     assert woken.returncode == 1
+    # a request that was under way when it was stopped has no answer any more
+    assert "has lost its lease" in woken.stderr or "cannot be used" in woken.stderr
     assert content_of(home) == content_of_folder(baseline_home)
     assert [run.state for run in list_runs(home)].count("done") == 1
 
