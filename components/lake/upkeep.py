@@ -40,7 +40,10 @@ def compact_table(uri: Location, small_files: int = SMALL_FILES) -> bool:
 def tidy_tables(home: Home, folder: Location, retention_hours: int = RETENTION_HOURS) -> None:
     """Merge the small files of the tables directly below a folder of a home, and now and then let go of old versions.
 
-    Versions without a reference are deleted once in a retention. Never fails: a later call does the rest.
+    Versions without a reference are deleted once in a retention. What fails is left to a later call.
+
+    Raises:
+        HomeBusyError: the run has lost its home to another.
     """
     try:
         tables = [folder / name for name in list_names(folder) if list_names(folder / name / LOG)]
