@@ -60,11 +60,12 @@ class SessionWriter:
         A failure is logged once for as long as it stays the same, and never ends the thread.
         """
         client, unsettled, trouble, is_unexpected = self._client(), self._sessions.unsettled, None, False
-        if client is None or not (unsettled or self._shown.waiting):
+        if client is None:
             return False
         written = 0
         try:
-            self._drop_forgotten()
+            if unsettled or self._shown.waiting:
+                self._drop_forgotten()
             written = self._sessions.write(client) + self._shown.write(client)
         except (RankloopError, OSError) as error:
             trouble = f"sessions: {error}"
