@@ -31,6 +31,7 @@ from components.features.snapshots.workspace import Workspace, clean_workspace
 from components.home.layout import Home
 from components.home.runs.finished import trained_features
 from components.home.storage.locations import Location, parse_location
+from components.lake.resources import engine_threads
 from components.shop.settings import Shop
 
 DAYS_AT_ONCE = 2  # each packs and writes in one thread while the engine computes the other
@@ -104,7 +105,7 @@ def _compute(
         return [write_snapshot(pool, names[view.name, day], rows) for view, rows in run_plan(plan, space, day)]
 
     written: list[PoolFile] = []
-    with ThreadPoolExecutor(DAYS_AT_ONCE) as threads:
+    with ThreadPoolExecutor(min(DAYS_AT_ONCE, engine_threads())) as threads:
         for number, (day, files) in enumerate(zip(days, threads.map(compute, days), strict=True), start=1):
             say(f"snapshot {number} of {len(days)}: {day:%Y-%m-%d}")
             written += files

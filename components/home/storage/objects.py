@@ -57,7 +57,7 @@ def publish_file(draft: Path, target: Location) -> str:
         return digest
     if not _put(draft, target, digest):
         draft.unlink()
-        return _digest_of(target)
+        return _digest_of_any(target)
     object_cache().file(digest, lambda path: _move(draft, path))
     return digest
 
@@ -202,6 +202,18 @@ def _digest_of(location: BucketPath) -> str:
             f"{location}: it carries no digest, so Rankloop did not write it; remove or restore it"
         )
     return str(digest)
+
+
+def _digest_of_any(location: BucketPath) -> str:
+    """Return the SHA-256 of an object; one that another program has copied here carries none, and is read."""
+    try:
+        return _digest_of(location)
+    except DamagedObjectError:
+        digest = hashlib.sha256()
+        with readable_errors(location):
+            for chunk in obstore.get(store_of(location), location.key).stream():
+                digest.update(chunk)
+        return digest.hexdigest()
 
 
 def download(location: BucketPath, path: Path) -> None:

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -162,3 +163,8 @@ BYTES = {
     b"b": "3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d",
     b"c": "2e7d2c03a9507ae265ecf5b5356885a53393a2029d241394997265a1a25aefc6",
 }
+
+
+def test_an_object_that_another_program_copied_is_known_by_its_content(bucket: BucketPath, tmp_path: Path) -> None:
+    write_document(bucket / "1", b"copied")
+    assert publish_file(draft(tmp_path), bucket / "1") == hashlib.sha256(b"copied").hexdigest()
