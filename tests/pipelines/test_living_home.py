@@ -11,6 +11,7 @@ import pytest
 
 from components.home.layout import Home
 from components.home.runs.lock import lock_holder
+from components.home.runs.records import list_runs
 from tests.pipelines.tiny_shop import LivingHome, command, rankloop, the_one_line
 from tests.waiting import until
 
@@ -74,7 +75,7 @@ def test_odd_rows_rivals_and_readers_do_not_disturb_a_run(living: LivingHome) ->
     first = living.document["bundle"]["digest"]
     run = command("run", "--shop", living.shop_file, "--home", living.home.root, "--json")
     with subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
-        until(lambda: lock_holder(living.home) is not None)
+        until(lambda: lock_holder(living.home) is not None and len(list_runs(living.home)) == 2)
         rival = living.rankloop("run", "--shop", living.shop_file)
         assert "is at work in it; wait for it to end, or name another --home" in the_one_line(rival, code=1)
         during = living.rankloop("recommend", "--all-users", "--bundle", first, "--json")

@@ -11,7 +11,18 @@ class GuardedBackend:
     def __init__(self, backend: Backend, check: Callable[[], None]) -> None:
         self._backend, self._check = backend, check
         self.url = backend.url
-        self.read, self.keys, self.close = backend.read, backend.keys, backend.close
+
+    def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the values of keys."""
+        return self._backend.read(keys)
+
+    def keys(self, prefix: bytes) -> list[bytes]:
+        """Return the keys that begin with a prefix."""
+        return self._backend.keys(prefix)
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+        self._backend.close()
 
     def write_newer(self, mark: bytes, batches: Iterable[RowBatch], oldest: bytes, newest: bytes) -> int:
         """Write rows except where a newer one stands, and check before each batch."""

@@ -38,7 +38,7 @@ def customers_of(home: Home, store: SlowStore) -> Callable[[], Sequence[str]]:
     """What a storefront over a store alone knows of customers."""
     nothing = SimpleNamespace(allowed=(), items=SimpleNamespace(item_ids=()))
     bundle = SimpleNamespace(digest="sha256:1", manifest=SimpleNamespace(k=5, rules={}))
-    champion: Any = SimpleNamespace(rows=store, bundle=bundle, stock=nothing)
+    champion: Any = SimpleNamespace(rows=store, bundle=bundle, pool=nothing)
     catalogue: Any = SimpleNamespace(sections=lambda _: ())
     forgotten = TombstoneView(home.tombstones)
     return storefront_of(ServiceSettings(home), "small", {"champion": champion}, None, catalogue, forgotten).customers
