@@ -41,7 +41,8 @@ class Resources:
     minutes: int
 
 
-LARGE = Resources("6Gi", ("1", "4"), "40Gi", 240)  # peaks on 1.5 million events: 2.0 to 3.0 GB, half of it the engine's
+# Memory is at least twice the peak of a run on the demo's 1.5 million events (`rankloop runs last --json`, peak_mb).
+LARGE = Resources("6Gi", ("1", "4"), "40Gi", 240)  # peaks of 2.0 to 3.0 GB
 MEDIUM = Resources("3Gi", ("500m", "4"), "20Gi", 120)  # 0.7 to 1.0 GB
 SMALL = Resources("2Gi", ("250m", "2"), "10Gi", 30)  # up to 0.6 GB
 RESOURCES = {

@@ -30,7 +30,7 @@ def unchanged(exchange: Exchange) -> Exchange:
 
 def failing(status: int, code: str) -> Callable[[Exchange], Exchange]:
     """Answer a request, or replace its answer, with an S3 error."""
-    content = f"<Error><Code>{code}</Code><Message>as told</Message></Error>".encode()
+    content = f"<Error><Code>{code}</Code><Message>as configured</Message></Error>".encode()
     return lambda exchange: replace(exchange, status=status, headers={}, content=content)
 
 

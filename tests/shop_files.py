@@ -15,6 +15,15 @@ from components.ingest_events.ingestion import ingest_events
 from components.shop.settings import Shop, load_shop
 from components.validate_events.validation import validate_events
 
+TINY_SHOP = """
+name = "tiny"
+[[events]]
+name = "purchases"
+event_type = "purchase"
+source = { kind = "csv", path = "purchases.csv" }
+columns = { user = "user", item = "item", time = "time" }
+"""
+
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 PURCHASES = """

@@ -25,7 +25,7 @@ class Handle:
 
     @property
     def moment(self) -> datetime:
-        """Return the moment the run stands at."""
+        """Return the as-of of the run."""
         if self.as_of is None:
             raise RankloopError(
                 f"the {self.kind} handle of {self.uri} carries no as-of; it was written before validation"

@@ -109,7 +109,9 @@ def _shop_of(home: Home, shop_file: Path | None) -> Shop:
     """Read the shop file, which names the columns that hold users' ids."""
     owner, shop = shop_of(home), load_shop(shop_file or shop_file_of(home))
     if shop.name != owner:
-        raise ConfigurationError(f"home {home.root}: belongs to the shop {owner!r}, found the file of {shop.name!r}")
+        raise ConfigurationError(
+            f"home {home.root}: belongs to the shop {owner!r}, found {shop.name!r}; name its own file with --shop"
+        )
     return shop
 
 

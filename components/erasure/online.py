@@ -6,6 +6,7 @@ from pathlib import Path
 from components.home.data_subject import USER_ID, Erased, Person
 from components.home.disk.presence import status_of
 from components.home.layout import Home
+from components.home.storage.held import check_held
 from feature_repo.packed_online_store.backends.lmdb_compaction import holds_entity
 from feature_repo.packed_online_store.backends.lmdb_environments import embedded_folder
 from feature_repo.packed_online_store.client import PackedClient
@@ -18,7 +19,13 @@ def erase_online(home: Home, person: Person, again: bool = False) -> Erased:
     embedded = embedded_folder(home.online_url)
     if embedded is not None and status_of(embedded) is None:
         return Erased()
-    client = PackedClient.open(home.online_url, project=PROJECT, revision="", clock=lambda: datetime.now(UTC))
+    client = PackedClient.open(
+        home.online_url,
+        project=PROJECT,
+        revision="",
+        clock=lambda: datetime.now(UTC),
+        before_write=lambda: check_held(home.root),
+    )
     try:
         rows = client.delete_entity(USER_ID, person.user_id)
         dirty = again or rows or is_in_file(embedded, person)

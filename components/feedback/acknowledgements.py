@@ -62,7 +62,7 @@ class Note(Protocol):
         """Return whether the note is there for other processes to find."""
 
     def is_current(self) -> bool:
-        """Return whether other processes wait for this one until whatever it sends now has arrived."""
+        """Return whether other processes wait for this one until what it sends now has arrived."""
 
     def announce(self) -> None:
         """Make the note, or make it again.

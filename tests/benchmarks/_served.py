@@ -26,12 +26,17 @@ ONE_CALLER = {"RANKLOOP_REQUESTS_PER_SECOND": "1000000", "RANKLOOP_REQUESTS_AT_O
 BY_LIBRARY, BY_BUNDLE = "/by_library", "/by_bundle"  # paths of the bare routes
 
 
-def demo_home(folder: Path) -> Home:
-    """A copy of the home that RANKLOOP_BENCH_HOME names, as it is; else of ``.rankloop``, brought up to date."""
+def measured_home() -> Path:
+    """The home that RANKLOOP_BENCH_HOME names, as it is; else ``.rankloop``, brought up to date."""
     named = os.environ.get("RANKLOOP_BENCH_HOME")
-    source = Path(named or ROOT / ".rankloop")
     if named is None:
         subprocess.run([BIN / "rankloop", "run", "--json"], check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+    return Path(named or ROOT / ".rankloop").resolve()
+
+
+def demo_home(folder: Path) -> Home:
+    """A copy of the measured home."""
+    source = measured_home()
     home = folder / "home"
     home.mkdir()
     for part in KEPT:

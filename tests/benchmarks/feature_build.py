@@ -26,6 +26,7 @@ from components.home.layout import Home
 from components.home.runs.records import list_runs
 from components.home.runs.step_records import read_records
 from components.lake.tables import append_rows, create_table, open_table, table_version
+from tests.benchmarks._served import measured_home
 
 COPIES = 8
 GROUPS = Path("/sys/fs/cgroup")
@@ -43,16 +44,11 @@ def main() -> None:
         print(built(Home(Path(chosen.build))))
         return
     with TemporaryDirectory() as folder:
-        events = write_lake(demo_home(), Home(Path(folder)))
+        events = write_lake(Home(measured_home()), Home(Path(folder)))
         print(f"{events:,} events", flush=True)
         with limited(chosen.memory, chosen.cores) as enter:
             command = [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.feature_build", "--build", folder]
             subprocess.run(command, check=True, preexec_fn=enter)
-
-
-def demo_home() -> Home:
-    """Return the home whose clean tables are multiplied."""
-    return Home(Path(os.environ.get("RANKLOOP_BENCH_HOME", ".rankloop")).resolve())
 
 
 def clean_handle(home: Home) -> Handle:

@@ -10,18 +10,11 @@ from components.home.runs.records import RunRecord, new_run_id, save_run
 from components.home.runs.step_records import StepRecord
 from components.home.shop_note import ShopNote, write_shop_note
 from pipelines.runs.local_run import run_pipeline
+from tests.shop_files import TINY_SHOP
 
 ROOT = Path(__file__).parents[2]
 FAKE = "tests.pipelines.fake_pipelines:two_steps"
 
-SHOP = """
-name = "tiny"
-[[events]]
-name = "purchases"
-event_type = "purchase"
-source = { kind = "csv", path = "purchases.csv" }
-columns = { user = "user", item = "item", time = "time" }
-"""
 
 RunFake = Callable[..., dict[str, StepRecord]]
 
@@ -29,7 +22,7 @@ RunFake = Callable[..., dict[str, StepRecord]]
 @pytest.fixture
 def shop_file(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.toml"
-    path.write_text(SHOP)
+    path.write_text(TINY_SHOP)
     (tmp_path / "purchases.csv").write_text("user,item,time\nann,apple,2026-01-01\n")
     return path
 

@@ -152,7 +152,6 @@ def test_a_home_in_a_bucket_forgets_what_its_folder_forgets(
     living: LivingHome, bucket: BucketPath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = customers(living)[0]
-    monkeypatch.setenv("RANKLOOP_LEASE_SECONDS", "10")
     with redis_server(tmp_path) as redis_url:
         monkeypatch.setenv("RANKLOOP_ONLINE_URL", redis_url)
         with monkeypatch.context() as patch:
@@ -164,7 +163,7 @@ def test_a_home_in_a_bucket_forgets_what_its_folder_forgets(
         assert [path for path in files_below(tmp_path / "cache") if holds(path, Person(user))]
 
         words = ("forget", user, "--yes", "--home", str(bucket))
-        kill_in("lake/raw/events", command(*words), seconds=0.2)
+        kill_in("lake/raw/events", command(*words))
         receipts = [read_json(home.forgotten / name) or {} for name in list_names(home.forgotten)]
         [cut_off] = [receipt for receipt in receipts if receipt["state"] == "under way"]
         assert (cut_off["ended"], "features" in cut_off["places"]) == (None, False)

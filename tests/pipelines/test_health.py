@@ -17,6 +17,7 @@ from pipelines.cli import rankloop
 from pipelines.health import Finding, examine
 from tests.faulty_s3 import failing, faulty_s3, without_conditions
 from tests.servers import S3Server
+from tests.shop_files import TINY_SHOP
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def test_a_home_in_a_bucket_is_examined_as_one_in_a_folder(
     location: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_proof: None
 ) -> None:
     home, shop_file = Home(location), tmp_path / "tiny.toml"
-    shop_file.write_text(SHOP)
+    shop_file.write_text(TINY_SHOP)
     monkeypatch.setenv("RANKLOOP_ONLINE_URL", "redis://127.0.0.1:1/0")
     save_run(home, RunRecord("20260101T000000000-abcd", "training", "another", "other.toml", None, state="done"))
     with hold_lock(home, "run-1"):
@@ -109,13 +110,3 @@ def test_a_bound_of_the_cache_that_is_no_number_is_found(
     monkeypatch.setenv("RANKLOOP_CACHE_BYTES", "20 GB")
     [cache] = findings(bucket)["cache"]
     assert (cache.well, "RANKLOOP_CACHE_BYTES: found '20 GB'" in cache.found) == (False, True)
-
-
-SHOP = """
-name = "tiny"
-[[events]]
-name = "purchases"
-event_type = "purchase"
-source = { kind = "csv", path = "purchases.csv" }
-columns = { user = "user", item = "item", time = "time" }
-"""

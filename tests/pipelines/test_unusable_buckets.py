@@ -1,4 +1,4 @@
-"""A bucket that cannot be used is one line, whatever command meets it first."""
+"""A bucket that cannot be used is one line of every command."""
 
 import socket
 import sys
@@ -64,7 +64,7 @@ def test_every_command_says_in_one_line_that_a_bucket_is_not_there(
 @pytest.mark.parametrize(
     ("status", "error", "code", "words"),
     [
-        (403, "ExpiredToken", 2, "the credentials are refused (ExpiredToken: as told); check AWS_ACCESS_KEY_ID"),
+        (403, "ExpiredToken", 2, "the credentials are refused (ExpiredToken: as configured); check AWS_ACCESS_KEY_ID"),
         (403, "RequestTimeTooSkewed", 2, "this machine's clock is not the server's"),
         (503, "SlowDown", 1, "was throttling"),
         (507, "QuotaExceeded", 1, "the store is full"),

@@ -1,1 +1,1 @@
-"""What a folder home needs of its disk: durable writes, locks of files, and "cannot look" told from "not there"."""
+"""What a folder home needs of its disk: durable writes, locks of files, and reading that never guesses "not there"."""

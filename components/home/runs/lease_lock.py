@@ -6,13 +6,12 @@ from contextlib import contextmanager, suppress
 
 from components.contracts.errors import ConfigurationError, HomeBusyError
 from components.home.runs.holder import LockHolder
-from components.home.storage.lease import lease_holder, resume_lease, take_lease
+from components.home.storage.lease import SECONDS, lease_holder, resume_lease, take_lease
 from components.home.storage.locations import BucketPath
 
 SECONDS_VARIABLE = "RANKLOOP_LEASE_SECONDS"
-DEFAULT_SECONDS = 1800.0  # pods of a run wait for quota between two steps
-ALONE_SECONDS = 60.0  # for work that is killed before it has steps that may wait, such as an erasure
-LEAST_SECONDS = 10.0  # a store that is busy can delay a write by more than a minute: less than 150 is for tests
+ALONE_SECONDS = 150.0  # for work that is one process: it outlasts a write that a busy store delays by a minute
+LEAST_SECONDS = 10.0  # less than ALONE_SECONDS is for tests
 
 
 class LeaseLock:
@@ -62,7 +61,7 @@ def lease_seconds() -> float:
     """
     text = os.environ.get(SECONDS_VARIABLE)
     try:
-        seconds = float(text) if text else DEFAULT_SECONDS
+        seconds = float(text) if text else SECONDS
     except ValueError:
         seconds = 0.0
     if not LEAST_SECONDS <= seconds <= 86400:

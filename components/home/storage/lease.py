@@ -28,7 +28,7 @@ from components.home.storage.documents import put_tagged, read_tagged, write_doc
 from components.home.storage.held import working_under
 from components.home.storage.locations import BucketPath
 
-SECONDS = 1800.0
+SECONDS = 1800.0  # pods of a run wait for quota between two steps
 ATTEMPTS = 20  # of a compare-and-swap that another step of the same run was faster with
 HEARTBEATS = 6  # renewals in the time of a lease
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps, where there is one

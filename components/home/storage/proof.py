@@ -39,7 +39,7 @@ class Promise:
 
 
 def prove_store(home: BucketPath, rounds: int = ROUNDS, writers: int = WRITERS) -> list[Promise]:
-    """Try each promise with objects of a folder of its own, which is empty again at the end, whatever happens.
+    """Try each promise with objects of a folder of its own, which is empty again at the end, also after a failure.
 
     Raises:
         ConfigurationError, StorageError: the bucket cannot be used at all.

@@ -1,7 +1,7 @@
 """Objects that are looked at once, such as in a search for a user: copies that go again, and that no cache keeps.
 
 A copy lies below the cache's folder. Its process holds a lock on it for as long as it lives, so that what a killed
-process left can be told from what is in use.
+process left is recognised.
 """
 
 import shutil

@@ -75,7 +75,7 @@ def parse_keys(location: Location, content: bytes) -> list[ApiKey]:
 
 
 def update_keys(location: Location, change: Callable[[list[ApiKey]], Sequence[ApiKey]]) -> list[ApiKey]:
-    """Change the keys of a home, whoever else does, and return them; a file is readable for its owner alone.
+    """Change the keys of a home, also while others do, and return them; a file is readable for its owner alone.
 
     Raises:
         ConfigurationError: the document is broken.

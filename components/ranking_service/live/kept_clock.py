@@ -36,7 +36,7 @@ class KeptClock:
         return max(self.as_of + max(machine - self.anchored_at, timedelta(0)), self.shown)
 
     def gone_back(self, to: datetime, machine: datetime) -> "KeptClock":
-        """Return the clock that stands at an earlier moment now."""
+        """Return the clock after it was set back to an earlier moment."""
         return KeptClock(to, machine, to, self.times_gone_back + 1)
 
     def merged(self, other: "KeptClock") -> "KeptClock":

@@ -20,7 +20,7 @@ def test_a_shop_file_that_lies_elsewhere_is_named(tmp_path: Path) -> None:
     shop_file, another = tmp_path / "moved.toml", tmp_path / "another.toml"
     shop_file.write_text(PURCHASES)
     another.write_text(PURCHASES.replace("corner_shop", "florist"))
-    with pytest.raises(ConfigurationError, match="belongs to the shop 'corner_shop', found the file of 'florist'"):
+    with pytest.raises(ConfigurationError, match="belongs to the shop 'corner_shop', found 'florist'"):
         forget_user(home, "ann", said.append, another)
     assert not Tombstones(home.tombstones)
     assert forget_user(home, "ann", said.append, shop_file).state == "done"

@@ -16,15 +16,7 @@ from components.home.runs.lock import hold_lock, lock_holder, run_lock
 from components.home.runs.records import list_runs, read_result
 from components.home.runs.step import Step, first_step, last_step, recorded_step
 from components.home.shop_note import ShopNote, read_shop_note, write_shop_note
-
-SHOP = """
-name = "tiny"
-[[events]]
-name = "purchases"
-event_type = "purchase"
-source = { kind = "csv", path = "purchases.csv" }
-columns = { user = "user", item = "item", time = "time" }
-"""
+from tests.shop_files import TINY_SHOP
 
 
 @pytest.fixture
@@ -36,7 +28,7 @@ def begin(
     home: Home, run_id: str = "r1", as_of: str = "latest", window: str = "configured"
 ) -> AbstractContextManager[Step]:
     shop_file = home.root.with_name("tiny.toml")
-    shop_file.write_text(SHOP)
+    shop_file.write_text(TINY_SHOP)
     return first_step(
         "ingest_events", str(home.root), run_id, str(shop_file), "training", as_of, "staging", window, {"code": "c"}
     )

@@ -396,7 +396,7 @@ def test_nothing_that_goes_wrong_ends_the_following(
     move_to(shop, other)
     until(lambda: serves(live, other.digest))
     warnings = [record for record in caplog.records if "not thought of" in record.message]
-    assert [bool(record.exc_info) for record in warnings] == [True], "it is told once, with its place"
+    assert [bool(record.exc_info) for record in warnings] == [True], "it is logged once, with its place"
 
 
 def test_a_service_that_was_stopped_leaves_nothing_running(shop: Stocked) -> None:
