@@ -1,11 +1,13 @@
 """A server between a client and a real S3 server that does one thing wrong."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from unittest import mock
 from urllib.parse import urlsplit
 
 HOP_BY_HOP = {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
@@ -65,7 +67,10 @@ def faulty_s3(
     request: Callable[[Exchange], Exchange] = unchanged,
     answer: Callable[[Exchange], Exchange] = unchanged,
 ) -> Iterator[str]:
-    """Pass requests on to a server unless they have been answered, and its answers back; give the address."""
+    """Pass requests on to a server unless they have been answered, and its answers back; give the address.
+
+    It is the endpoint of the environment as long as it runs, and no longer.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -93,8 +98,10 @@ def faulty_s3(
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        with mock.patch.dict(os.environ, AWS_ENDPOINT_URL=address):
+            yield address
     finally:
         server.shutdown()
         server.server_close()

@@ -83,8 +83,7 @@ def test_a_bucket_that_cannot_be_used_is_one_finding(
     status: int, code: str, words: str, bucket: BucketPath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bucket_module, "MAX_RETRIES", 0)
-    with faulty_s3("http://asks.nobody", request=failing(status, code)) as address:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    with faulty_s3("http://asks.nobody", request=failing(status, code)):
         seen = findings(bucket)
         ended = CliRunner().invoke(rankloop, ["doctor", "--home", str(bucket)])
     [store] = seen["store"]
@@ -97,8 +96,7 @@ def test_a_store_that_forgets_conditions_fails_with_advice(
     bucket: BucketPath, s3: S3Server, monkeypatch: pytest.MonkeyPatch, quick_proof: None
 ) -> None:
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
-    with faulty_s3(s3.endpoint, request=without_conditions) as address:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    with faulty_s3(s3.endpoint, request=without_conditions):
         _, creation, swaps = findings(bucket)["store"]
     assert (creation.well, swaps.well) == (False, False)
     assert creation.fix.startswith("use a server whose conditional puts are atomic, such as AWS S3")

@@ -56,7 +56,6 @@ def test_every_command_says_in_one_line_that_a_bucket_is_not_there(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with faulty_s3("http://asks.nobody", request=failing(404, "NoSuchBucket")) as address:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         line = the_line(words, 2, monkeypatch, capsys)
     assert line.endswith(f"{address} has no bucket bucket; create it, or name another")
 
@@ -78,8 +77,7 @@ def test_what_a_store_refuses_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with faulty_s3("http://asks.nobody", request=failing(status, error)) as address:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    with faulty_s3("http://asks.nobody", request=failing(status, error)):
         assert words in the_line(("forget", "ann", "--yes"), code, monkeypatch, capsys)
 
 

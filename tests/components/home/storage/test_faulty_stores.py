@@ -68,10 +68,8 @@ def test_an_object_that_is_cut_short_on_its_way_is_not_taken_for_the_whole(
     draft.write_bytes(b"content" * 1000)
     publish_file(draft, bucket / "object")
     fetch_file(bucket / "object").unlink()
-    with faulty_s3(s3.endpoint, answer=cut_short) as address, monkeypatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", address)
-        with pytest.raises(StorageError, match="cannot be used"):
-            read(bucket / "object")
+    with faulty_s3(s3.endpoint, answer=cut_short), pytest.raises(StorageError, match="cannot be used"):
+        read(bucket / "object")
     assert list(files_below(object_cache().folder)) == []
     content = read(bucket / "object")
     assert (content.read_bytes() if isinstance(content, Path) else content) == b"content" * 1000
@@ -81,8 +79,7 @@ def test_throttling_that_passes_is_not_noticed(
     bucket: BucketPath, s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     series = FaultySeries(failing(503, "SlowDown"), 1)
-    with faulty_s3(s3.endpoint, request=series) as address:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    with faulty_s3(s3.endpoint, request=series):
         assert create_document(bucket / "document", b"1")
         assert update_document(bucket / "document", lambda content: (content or b"") + b"2") == b"12"
     assert series.seen == ["PUT", "PUT", "GET", "PUT"]
@@ -96,8 +93,7 @@ def test_a_write_whose_answer_is_lost_is_done_once(
     def lose(answer: Exchange) -> Exchange:
         return series(answer) if answer.method == "PUT" else answer
 
-    with faulty_s3(s3.endpoint, answer=lose) as address:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    with faulty_s3(s3.endpoint, answer=lose):
         series.left = 1
         assert create_document(bucket / "document", b"1")
         assert not create_document(bucket / "document", b"1")
@@ -122,14 +118,13 @@ def test_a_change_whose_answer_is_lost_is_made_once_even_if_others_follow_it(
 
     def lost(answer: Exchange) -> Exchange:
         if is_followed:
-            monkeypatch.setenv("AWS_ENDPOINT_URL", s3.endpoint)
-            add(b"b")
-            monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+            with monkeypatch.context() as patch:
+                patch.setenv("AWS_ENDPOINT_URL", s3.endpoint)
+                add(b"b")
         return failing(503, "SlowDown")(answer)
 
     series = FaultySeries(lost, 1)
-    with faulty_s3(s3.endpoint, answer=lambda answer: series(answer) if answer.method == "PUT" else answer) as address:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    with faulty_s3(s3.endpoint, answer=lambda answer: series(answer) if answer.method == "PUT" else answer):
         add(b"a")
     assert read_document(bucket / "document") == (b"ab" if is_followed else b"a")
 
@@ -138,13 +133,7 @@ def test_a_store_that_is_full_loses_nothing(bucket: BucketPath, s3: S3Server, mo
     write_document(bucket / "document", b"1")
     before = append_rows(bucket / "table", ROWS, {})
     full = failing(507, "QuotaExceeded")
-    with (
-        faulty_s3(
-            s3.endpoint, request=lambda request: full(request) if request.method == "PUT" else request
-        ) as address,
-        monkeypatch.context() as patch,
-    ):
-        patch.setenv("AWS_ENDPOINT_URL", address)
+    with faulty_s3(s3.endpoint, request=lambda request: full(request) if request.method == "PUT" else request):
         with pytest.raises(StorageError, match="the store is full"):
             update_document(bucket / "document", lambda content: b"2")
         with pytest.raises(SourceError, match="a full store are the usual reasons, and the table is as it was"):
@@ -173,8 +162,7 @@ def test_a_store_that_forgets_conditions_is_found(
     bucket: BucketPath, s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
-    with faulty_s3(s3.endpoint, request=without_conditions) as address:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    with faulty_s3(s3.endpoint, request=without_conditions):
         round_trip, creation, swaps = prove_store(bucket, rounds=2, writers=3)
     assert round_trip.broken is None
     assert creation.seen == "2 of 2 rounds had more than one winner, or none"
