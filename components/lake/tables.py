@@ -7,15 +7,17 @@ a watermark: rows and notes appear together or not at all.
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import unquote
+from uuid import uuid4
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, WriterProperties, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from components.contracts.errors import SourceError
+from components.contracts.errors import RankloopError, SourceError
 from components.home.storage.bucket import delta_options
 from components.home.storage.documents import list_names, read_document
 from components.home.storage.held import check_held
@@ -23,6 +25,7 @@ from components.home.storage.locations import BucketPath, Location
 from components.home.storage.objects import fetch_named
 
 NOTES = "rankloop.notes"
+COMMIT = "rankloop.commit"  # an id, by which a commit whose answer was lost finds itself
 LOG = "_delta_log"  # within a table's folder
 # A run may name an old version for as long as it likes: the log is never shortened behind its back.
 CONFIGURATION: dict[str, str | None] = {"delta.enableExpiredLogCleanup": "false"}
@@ -97,14 +100,19 @@ def noted_commits(uri: Location) -> Iterator[tuple[int, Notes]]:
 
 
 def _commit_notes(commit: Location) -> Notes | None:
-    """Return the notes in a commit's file; deltalake 1.6 finds no history below a folder with # or ?."""
+    written = _commit_metadata(commit, NOTES)
+    return None if written is None else dict(json.loads(written))
+
+
+def _commit_metadata(commit: Location, name: str) -> str | None:
+    """Return metadata in a commit's file; deltalake 1.6 finds no history below a folder with # or ?."""
     content = read_document(commit)
     if content is None:  # another program has shortened the log
         return None
     for action in content.decode().splitlines():
-        written = json.loads(action).get("commitInfo", {}).get(NOTES)
+        written = json.loads(action).get("commitInfo", {}).get(name)
         if written is not None:
-            return dict(json.loads(written))
+            return str(written)
     return None
 
 
@@ -144,7 +152,8 @@ def note_properties(uri: Location, notes: Notes) -> CommitProperties:
     In a bucket a commit that another writer was faster than is not tried again: one of both has lost the home's lease.
     """
     retries = None if isinstance(uri, Path) else 0
-    return CommitProperties(custom_metadata={NOTES: json.dumps(notes, sort_keys=True)}, max_commit_retries=retries)
+    metadata = {NOTES: json.dumps(notes, sort_keys=True), COMMIT: uuid4().hex}
+    return CommitProperties(custom_metadata=metadata, max_commit_retries=retries)
 
 
 def address(uri: Location) -> str | Path:
@@ -181,19 +190,22 @@ def _opened_or_created(uri: BucketPath, schema: pa.Schema) -> DeltaTable:
 def _write(uri: Location, rows: Rows, notes: Notes, **how: Any) -> int:
     _make_parent(uri)
     table = None if isinstance(uri, Path) else _opened_or_created(uri, rows.schema)
+    properties = note_properties(uri, notes)
     check_held(uri)
     try:
         write_deltalake(
             table or address(uri),
             rows,
             storage_options=options(uri),
-            commit_properties=note_properties(uri, notes),
+            commit_properties=properties,
             writer_properties=WriterProperties(compression="SNAPPY"),
             configuration=_configuration(uri),
             post_commithook_properties=KEEP_HISTORY,
             **how,
         )
     except (DeltaError, OSError) as error:
+        if table is not None and _is_committed(uri, table.version() + 1, properties):
+            return table.version() + 1
         reasons = (
             "free disk space and permissions" if isinstance(uri, Path) else "another run's commit and a full store"
         )
@@ -203,3 +215,13 @@ def _write(uri: Location, rows: Rows, notes: Notes, **how: Any) -> int:
     version = table.version() if table is not None else table_version(uri)
     assert version is not None
     return version
+
+
+def _is_committed(uri: Location, version: int, properties: CommitProperties) -> bool:
+    """Say whether a version is the very commit that an error was raised for: the store made it, and its answer was lost.
+
+    False too where the store cannot be read: the error is the one of the commit then.
+    """
+    with suppress(RankloopError):
+        return _commit_metadata(uri / LOG / f"{version:020}.json", COMMIT) == (properties.custom_metadata or {})[COMMIT]
+    return False

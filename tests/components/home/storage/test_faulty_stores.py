@@ -26,7 +26,7 @@ from components.home.storage.lease import lease_holder, take_lease
 from components.home.storage.locations import BucketPath
 from components.home.storage.objects import fetch_file, fetch_named, publish_file, publish_folder
 from components.home.storage.proof import prove_store
-from components.lake.tables import append_rows, open_table
+from components.lake.tables import append_rows, open_table, read_notes
 from tests.faulty_s3 import Exchange, FaultySeries, cut_short, failing, faulty_s3, without_conditions
 from tests.servers import S3Server
 
@@ -129,6 +129,19 @@ def test_a_change_whose_answer_is_lost_is_made_once_even_if_others_follow_it(
     assert read_document(bucket / "document") == (b"ab" if is_followed else b"a")
 
 
+def test_a_commit_whose_answer_is_lost_is_made_once(bucket: BucketPath, s3: S3Server) -> None:
+    before = append_rows(bucket / "table", ROWS, {})
+    series = FaultySeries(failing(503, "SlowDown"), 1)
+
+    def lose(answer: Exchange) -> Exchange:
+        return series(answer) if answer.method == "PUT" and "/_delta_log/" in answer.path else answer
+
+    with faulty_s3(s3.endpoint, answer=lose):
+        assert append_rows(bucket / "table", ROWS, {"offset": 7}) == before + 1
+    assert series.left < 0, "the commit was asked for again"
+    assert (rows_of(bucket / "table"), read_notes(bucket / "table")) == ([1, 1], {"offset": 7})
+
+
 def test_a_store_that_is_full_loses_nothing(bucket: BucketPath, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     write_document(bucket / "document", b"1")
     before = append_rows(bucket / "table", ROWS, {})
@@ -140,9 +153,13 @@ def test_a_store_that_is_full_loses_nothing(bucket: BucketPath, s3: S3Server, mo
             append_rows(bucket / "table", ROWS, {})
     assert read_document(bucket / "document") == b"1"
     assert append_rows(bucket / "table", ROWS, {}) == before + 1
-    table = open_table(bucket / "table")
-    assert table is not None
-    assert table.to_pyarrow_table()["n"].to_pylist() == [1, 1]
+    assert rows_of(bucket / "table") == [1, 1]
+
+
+def rows_of(table: BucketPath) -> object:
+    opened = open_table(table)
+    assert opened is not None
+    return opened.to_pyarrow_table()["n"].to_pylist()
 
 
 @pytest.mark.parametrize("minutes", [-14, 14])
