@@ -218,9 +218,9 @@ def _write(uri: Location, rows: Rows, notes: Notes, **how: Any) -> int:
 
 
 def _is_committed(uri: Location, version: int, properties: CommitProperties) -> bool:
-    """Say whether a version is the very commit that an error was raised for: the store made it, and its answer was lost.
+    """Say whether a version is the commit that an error was raised for: the store made it, and its answer was lost.
 
-    False too where the store cannot be read: the error is the one of the commit then.
+    False too if the store cannot be read, so that the commit's own error is the one that is raised.
     """
     with suppress(RankloopError):
         return _commit_metadata(uri / LOG / f"{version:020}.json", COMMIT) == (properties.custom_metadata or {})[COMMIT]
