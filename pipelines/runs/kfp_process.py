@@ -44,12 +44,21 @@ def main() -> int:
     )
     module, name = job.pipeline.split(":")
     pipeline = getattr(import_module(module), name)
+    _try_once(pipeline)
     try:
         pipeline(**job.arguments)
     except RuntimeError as error:  # how kfp.local says that a step failed; the step's record says why
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _try_once(pipeline: Any) -> None:
+    """Drop the retries of a pipeline's tasks: they are for pods that are evicted, and would delay every error here."""
+    specification = pipeline.pipeline_spec
+    for graph in (specification.root, *specification.components.values()):
+        for task in graph.dag.tasks.values():
+            task.ClearField("retry_policy")
 
 
 def _follow(leash: int) -> None:

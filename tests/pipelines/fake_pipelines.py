@@ -58,5 +58,5 @@ def two_steps(shop: str, home: str, run_id: str, mood: str = "calm"):
     """Run two steps and an exit step."""
     exit_task = last_step(home=home, run_id=run_id)
     with dsl.ExitHandler(exit_task):
-        first = first_step(shop=shop, home=home, run_id=run_id, mood=mood)
+        first = first_step(shop=shop, home=home, run_id=run_id, mood=mood).set_retry(2, "1s")  # of a cluster's runs
         second_step(home=home, run_id=run_id, raw=first.outputs["raw"])

@@ -53,6 +53,7 @@ def test_a_failing_step_says_why_and_the_exit_step_still_runs(
     records = read_records(home.run(run.run_id))
     assert list(records) == ["first_step", "last_step"]
     assert records["last_step"].facts == {"state": "FAILED"}
+    assert (home.root / "runs" / run.run_id / "log.txt").read_text().count("Executing task") == 2  # each once
     run_fake()
     assert [run.state for run in list_runs(home)] == ["done", "failed"]
 
