@@ -19,7 +19,7 @@ from kfp.dsl import PipelineTask
 NAME = "rankloop"
 SHOP_FOLDER = "/etc/rankloop"
 USER, GROUP = 10001, 0  # the images' own user; any other one of group 0 works too
-RETRIES, BACKOFF, BACKOFF_FACTOR, LONGEST_BACKOFF = 2, "30s", 2.0, "300s"
+RETRIES, BACKOFF, BACKOFF_FACTOR = 2, "30s", 2.0
 SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "RANKLOOP_ONLINE_URL")
 VARIABLES = (
     "AWS_ENDPOINT_URL",
@@ -63,7 +63,8 @@ RESOURCES = {
 def on_kubernetes(task: PipelineTask) -> PipelineTask:
     """Say how a task runs on Kubernetes, and that KFP never answers it from its cache; return the task.
 
-    Every step may be tried again: what it has written is found, or written once more.
+    Every step may be tried again: what it has written is found, or written once more. Argo ends all tries of a step
+    together after what KFP calls the longest backoff, so that is time enough for each of them.
 
     Raises:
         KeyError: nobody has said yet what the step may use.
@@ -72,8 +73,9 @@ def on_kubernetes(task: PipelineTask) -> PipelineTask:
     task.set_caching_options(False)
     task.set_memory_request(resources.memory).set_memory_limit(resources.memory)
     task.set_cpu_request(resources.processors[0]).set_cpu_limit(resources.processors[1])
-    task.set_retry(RETRIES, BACKOFF, BACKOFF_FACTOR, LONGEST_BACKOFF)
-    kubernetes.set_timeout(task, resources.minutes * 60)
+    seconds = resources.minutes * 60
+    task.set_retry(RETRIES, BACKOFF, BACKOFF_FACTOR, f"{(RETRIES + 1) * seconds}s")
+    kubernetes.set_timeout(task, seconds)
     kubernetes.set_security_context(task, run_as_user=USER, run_as_group=GROUP, run_as_non_root=True)
     kubernetes.use_secret_as_env(task, NAME, {name: name for name in SECRETS}, optional=True)
     kubernetes.use_config_map_as_env(task, NAME, {name: name for name in VARIABLES}, optional=True)

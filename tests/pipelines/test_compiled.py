@@ -73,7 +73,15 @@ def test_every_task_has_limits_a_deadline_and_a_user_and_is_tried_again(tmp_path
             assert int(described["activeDeadlineSeconds"]) >= 1800
             assert [mount["mountPath"] for mount in described["emptyDirMounts"]] == ["/tmp"]
             assert {secret["secretName"] for secret in described["secretAsEnv"]} == {"rankloop"}
-        assert all(task["retryPolicy"]["maxRetryCount"] == 2 for task in tasks_of(specification))
+        for task in tasks_of(specification):
+            tried = task["retryPolicy"]
+            described = on_kubernetes[specification["components"][task["componentRef"]["name"]]["executorLabel"]]
+            assert tried["maxRetryCount"] == 2
+            assert _seconds(tried["backoffMaxDuration"]) == 3 * int(described["activeDeadlineSeconds"])
+
+
+def _seconds(duration: str) -> int:
+    return int(duration.removesuffix("s"))
 
 
 def tasks_of(specification: dict[str, Any]) -> list[dict[str, Any]]:
