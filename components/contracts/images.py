@@ -1,29 +1,32 @@
-"""The images that steps run in: named in ``components/images.toml``, each by an immutable digest."""
+"""The images that steps run in, each named by an immutable digest: in ``components/images.toml`` or another file."""
 
+import os
 import re
 import tomllib
-from functools import cache
 from pathlib import Path
 
 from components.contracts.errors import ConfigurationError
 
 IMAGES_FILE = Path(__file__).parents[1] / "images.toml"
+IMAGES_VARIABLE = "RANKLOOP_IMAGES"  # a file of that form in its place, such as of a registry of one's own
 DIGEST = re.compile(r".+@sha256:[0-9a-f]{64}$")
 
 
-@cache
 def image(target: str) -> str:
     """Return the image of a Dockerfile target (``steps``, ``monitoring`` or ``serving``).
 
     Raises:
-        ConfigurationError: the file does not name the target, or names it without a digest.
+        ConfigurationError: the file cannot be read, does not name the target, or names it without a digest.
     """
-    return read_image(IMAGES_FILE, target)
+    return read_image(Path(os.environ.get(IMAGES_VARIABLE) or IMAGES_FILE), target)
 
 
 def read_image(file: Path, target: str) -> str:
     """Read a target's image from an images file."""
-    images = tomllib.loads(file.read_text())["images"]
+    try:
+        images = tomllib.loads(file.read_text())["images"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigurationError(f"{file}: cannot be read as a file of images: {error}") from error
     if target not in images:
         raise ConfigurationError(f"{file.name}: no image is called {target!r}; it names {', '.join(sorted(images))}")
     if not DIGEST.match(images[target]):
