@@ -25,6 +25,7 @@ COMMANDS = {
     "promote": "Make an environment serve a bundle.",
     "rollback": "Make an environment serve the bundle before.",
     "compile": "Write the pipelines as Kubernetes resources.",
+    "upload": "Copy the shop's local data into a bucket, for a cluster.",
     "submit": "Run a pipeline on Kubeflow Pipelines.",
     "doctor": "Check this machine and the home; say what is wrong and how to fix it.",
 }

@@ -1,0 +1,30 @@
+"""``rankloop upload``: a shop's local sources into a bucket, for a cluster."""
+
+from pathlib import Path
+
+import click
+
+from pipelines.commands.options import HomeAddress, shop_option
+
+
+@click.command("upload")
+@click.argument("target", metavar="s3://BUCKET/PREFIX", type=HomeAddress())
+@shop_option
+def command(target: object, shop_file: Path) -> None:
+    """Copy the shop's local sources into a bucket; print the shop file that reads them there.
+
+    Make the ConfigMap of a cluster from what is printed: `rankloop upload s3://BUCKET/PREFIX > shop.toml`, then
+    `kubectl create configmap rankloop-shop --from-file shop.toml`. Sources that lie in buckets or on database servers
+    are read from there. Objects of an earlier upload are replaced, and none is removed.
+    """
+    from components.home.storage.locations import BucketPath
+    from pipelines.upload import moved_shop_file, plan_uploads
+
+    if not isinstance(target, BucketPath):
+        raise click.UsageError(f"found the folder {target}, expected s3://BUCKET/PREFIX")
+    uploads = plan_uploads(shop_file, target)
+    text = moved_shop_file(shop_file, uploads)
+    for upload in uploads:
+        click.echo(f"uploading {upload.written} ({upload.size / 1e6:,.1f} MB) to {upload.moved}", err=True)
+        upload.run()
+    click.echo(text, nl=False)
