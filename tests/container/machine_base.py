@@ -12,10 +12,16 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+import certifi
+
 LEFT_OUT = {"__pycache__", "test", "tests", "idlelib", "lib2to3", "tkinter", "turtledemo", "site-packages"}
-COMMANDS = ("cat", "cp", "env", "ls", "mkdir", "rm")
+COMMANDS = ("cat", "cp", "env", "ls", "mkdir", "mktemp", "rm")  # mktemp is for the commands of KFP's steps
 FOLDERS = {"tmp": 0o1777, "root": 0o700, "home": 0o755}
-FILES = {"etc/passwd": "root:x:0:0:root:/root:/bin/sh\n", "etc/group": "root:x:0:\n"}
+FILES = {
+    "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n",
+    "etc/group": "root:x:0:\n",
+    "etc/ssl/certs/ca-certificates.crt": certifi.contents(),  # without any, no client of a bucket starts
+}
 C_LIBRARY = ("libdl.so.2", "libpthread.so.0", "libresolv.so.2", "librt.so.1", "libutil.so.1")  # programs may load these
 LOADED = re.compile(r"(/\S+) \(0x")  # as ldd names what it found
 
