@@ -43,11 +43,8 @@ class Resource:
         return not self.path.exists() or self.path.read_text() != self.text
 
 
-def compiled_resources(folder: Path = MANIFESTS, order_file: Path = ORDER_FILE) -> list[Resource]:
-    """Compile every pipeline: one file of its Pipeline, one of its PipelineVersion, and the kustomization of them.
-
-    The last resource is no manifest but the order of steps.
-    """
+def compiled_resources(folder: Path = MANIFESTS) -> list[Resource]:
+    """Compile every pipeline: one file of its Pipeline, one of its PipelineVersion, and the kustomization of them."""
     resources = [resource for name in PIPELINES for resource in _resources(name, folder)]
     listed = yaml.safe_dump(
         {
@@ -58,12 +55,13 @@ def compiled_resources(folder: Path = MANIFESTS, order_file: Path = ORDER_FILE) 
         sort_keys=True,
     )
     head = "# Written by `rankloop compile`; do not edit.\n"
+    return [*resources, Resource(folder / "kustomization.yaml", head + listed)]
+
+
+def compiled_order(file: Path = ORDER_FILE) -> Resource:
+    """Return the file that says in which order each pipeline's steps are shown."""
     order = "".join(f"{name} = {json.dumps(step_order(name), indent=2)}\n" for name in PIPELINES)
-    return [
-        *resources,
-        Resource(folder / "kustomization.yaml", head + listed),
-        Resource(order_file, ORDER_HEADER + order),
-    ]
+    return Resource(file, ORDER_HEADER + order)
 
 
 def step_order(name: str) -> list[str]:

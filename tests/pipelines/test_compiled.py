@@ -1,16 +1,18 @@
 """The compiled pipelines: committed, current, and the same bytes whenever they are compiled."""
 
+import re
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from components.contracts.steps.declared import ORDER_FILE, PIPELINES, WORDS, steps_of
+from components.contracts.images import IMAGES_FILE
+from components.contracts.steps.declared import PIPELINES, WORDS, steps_of
 from pipelines import cli
-from pipelines.compiled import MANIFESTS, Resource, compile_package, compiled_resources, step_order
+from pipelines.compiled import MANIFESTS, Resource, compile_package, compiled_order, compiled_resources, step_order
+from tests.pipelines.tiny_shop import rankloop, the_one_line
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +21,8 @@ def resources() -> list[Resource]:
 
 
 def test_committed_files_are_current(resources: list[Resource]) -> None:
-    assert [resource.path.name for resource in resources if resource.is_stale] == []
-    assert {*MANIFESTS.iterdir(), ORDER_FILE} == {resource.path for resource in resources}
+    assert [resource.path.name for resource in [*resources, compiled_order()] if resource.is_stale] == []
+    assert set(MANIFESTS.iterdir()) == {resource.path for resource in resources}
 
 
 def test_compiling_again_gives_the_same_bytes(resources: list[Resource]) -> None:
@@ -103,10 +105,8 @@ def test_no_task_is_answered_from_kfps_cache(tmp_path: Path) -> None:
 def test_a_stale_file_is_told_by_the_exit_code_until_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("pipelines.compiled.compiled_resources", partial(compiled_resources, tmp_path / "manifests"))
-
     def rankloop(*words: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["rankloop", *words])
+        monkeypatch.setattr(sys, "argv", ["rankloop", *words, "--out", str(tmp_path / "manifests")])
         with pytest.raises(SystemExit) as ended:
             cli.main()
         return int(ended.value.code or 0)
@@ -122,3 +122,24 @@ def test_a_stale_file_is_told_by_the_exit_code_until_it_is_written(
     written.write_text(written.read_text() + "# edited by hand\n")
     assert rankloop("compile", "--check") == 3
     assert f"stale: {written}" in capsys.readouterr().out
+
+
+def test_pipelines_with_other_images_are_other_versions_in_a_folder_of_their_own(
+    tmp_path: Path, resources: list[Resource]
+) -> None:
+    images = tmp_path / "images.toml"
+    images.write_text(re.sub("registry.example.invalid", "localhost:5000", IMAGES_FILE.read_text()))
+    folder = tmp_path / "pipelines"
+    assert "expected the folder" in the_one_line(rankloop("compile", "--images", images), 2)
+    assert rankloop("compile", "--images", images, "--out", folder).returncode == 0
+    names = [resource.path.name for resource in resources]
+    assert sorted(file.name for file in folder.iterdir()) == sorted(names)
+    compiled = (folder / "training-version.yaml").read_text()
+    assert "localhost:5000/rankloop/python-steps@sha256:" in compiled
+    assert "registry.example.invalid" not in compiled
+    assert yaml.safe_load(compiled)["metadata"]["name"] not in {name_of(resource) for resource in resources}
+
+
+def name_of(resource: Resource) -> str | None:
+    document = yaml.safe_load(resource.text)
+    return document.get("metadata", {}).get("name")
