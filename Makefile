@@ -23,8 +23,9 @@ run: .venv/.synced ## Run the whole loop on the demo shop and show what came of 
 
 .PHONY: test
 test: .venv/.synced ## Check the code and run all tests.
-	@$(MAKE) --no-print-directory --jobs 2 check servers
-	$(BIN)/$(PYTEST)
+	@nice -n 19 $(BIN)/python -m tests.kubernetes.programs & building=$$!; \
+	trap 'kill $$building 2>/dev/null' EXIT; trap 'exit 1' INT TERM; \
+	$(MAKE) --no-print-directory --jobs 2 check servers && $(BIN)/$(PYTEST)
 
 .PHONY: unit
 unit: .venv/.synced ## Run the quick tests, which need no server.

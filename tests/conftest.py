@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from components.home.storage.locations import BucketPath, Location
+from tests.kubernetes.server import Cluster, kubernetes_server
 from tests.pipelines.finished_home import REFUSING, FinishedHome
 from tests.pipelines.tiny_shop import FEW, TINY, LivingHome
 from tests.servers import S3Server, s3_server
@@ -19,7 +20,7 @@ settings.register_profile("other examples", deadline=None, suppress_health_check
 settings.register_profile("same examples", settings.get_profile("other examples"), derandomize=True)
 settings.load_profile("same examples")
 
-STARTS_A_SERVER = {"s3", "bucket", "redis_url", "browser", "docker"}
+STARTS_A_SERVER = {"s3", "bucket", "redis_url", "browser", "docker", "cluster"}
 STARTS_A_RUN = {"ranker_home", "baseline_home"}
 
 
@@ -34,7 +35,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _seconds(item: pytest.Item) -> int:
-    """Return how long the file of a test takes, by its mark."""
+    """Return how long the file of a test takes, by its mark; what needs the API server comes last, once it is built."""
+    if "cluster" in getattr(item, "fixturenames", ()):
+        return -1
     slow = item.get_closest_marker("slow")
     return int(slow.kwargs.get("seconds", 0)) if slow else 0
 
@@ -43,6 +46,13 @@ def _seconds(item: pytest.Item) -> int:
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """Run one S3 server for all tests of a worker; each uses keys of its own."""
     with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Run one Kubernetes API server for all tests of a worker; each uses namespaces of its own."""
+    with kubernetes_server(tmp_path_factory.mktemp("kubernetes")) as server:
         yield server
 
 

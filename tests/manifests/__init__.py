@@ -1,0 +1,1 @@
+"""The overlays of manifests/, asked of a real API server."""

@@ -1,0 +1,17 @@
+"""A cluster that knows Kubeflow's resources."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.kubernetes.server import Cluster
+
+KUBEFLOW = Path(__file__).with_name("kubeflow_resources.yaml")
+
+
+@pytest.fixture(scope="session")
+def kubeflow_cluster(cluster: Cluster) -> Cluster:
+    names = cluster.apply(KUBEFLOW.read_text())
+    answer = cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *names)
+    assert answer.returncode == 0, answer.stderr
+    return cluster

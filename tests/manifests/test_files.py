@@ -1,0 +1,43 @@
+"""What the files of manifests/ say by themselves, without a server."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.manifests.overlays import MANIFESTS
+
+LONGEST_FILE = 20
+NETWORK = (MANIFESTS / "base" / "namespace" / "network.yaml").read_text()
+POLICIES = {policy["metadata"]["name"]: policy["spec"] for policy in yaml.safe_load_all(NETWORK)}
+OPENINGS = sorted(set(POLICIES) - {"deny-all"})
+NAMED_PORTS = {
+    "to-dns": {53},
+    "to-api-server": {443, 6443},
+    "to-kubeflow": {8887, 8888, 8080},
+    "schedules-to-kubeflow": {8888},
+    "to-object-store": {8333},
+    "to-redis": {6379},
+    "to-sources": set[int](),
+}
+
+
+def test_files_of_overlays_are_short() -> None:
+    files = [file for file in (MANIFESTS / "overlays").rglob("*") if file.is_file()]
+    assert len(files) >= 3
+    assert [file for file in files if len(file.read_text().splitlines()) > LONGEST_FILE] == []
+
+
+def test_nothing_goes_in_or_out_of_any_pod_by_default() -> None:
+    assert POLICIES["deny-all"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+@pytest.mark.parametrize("name", OPENINGS)
+def test_an_opening_names_whom_it_leads_to_and_the_ports(name: str) -> None:
+    policy = POLICIES[name]
+    rules: list[dict[str, Any]] = policy.get("egress", [])
+    assert policy["policyTypes"] == ["Egress"]
+    assert all(rule["to"] and rule["ports"] for rule in rules)
+    assert {port["port"] for rule in rules for port in rule["ports"]} == NAMED_PORTS[name]
+    assert re.search(rf"---\n# [^\n]+\n(?:#[^\n]*\n)*apiVersion[^#]+?name: {name}\n", NETWORK), "say what it is for"

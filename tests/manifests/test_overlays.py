@@ -1,0 +1,67 @@
+"""Each overlay is applied by the server itself, strictly; again without a change; and over an earlier release."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import yaml
+
+from tests.kubernetes.server import Cluster
+from tests.manifests.overlays import OVERLAYS, RELEASED, moved, rendered
+
+
+@pytest.fixture
+def namespace() -> str:
+    return f"overlay-{uuid4().hex[:8]}"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_an_overlay_is_applied_and_the_second_time_changes_nothing(kubeflow_cluster: Cluster, overlay: str) -> None:
+    resources = rendered(kubeflow_cluster, overlay)
+    applied = kubeflow_cluster.apply(resources)
+    before = _versions(kubeflow_cluster, resources)
+    assert len(before) == len(applied) > 20
+    assert kubeflow_cluster.apply(resources) == applied
+    assert _versions(kubeflow_cluster, resources) == before
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_an_overlay_is_applied_over_the_last_release(kubeflow_cluster: Cluster, namespace: str, overlay: str) -> None:
+    kubeflow_cluster.apply(*moved(kubeflow_cluster, RELEASED.read_text(), namespace))
+    kubeflow_cluster.apply(*moved(kubeflow_cluster, rendered(kubeflow_cluster, overlay), namespace))
+
+
+def test_an_upgrade_that_changes_an_immutable_field_is_refused(kubeflow_cluster: Cluster, namespace: str) -> None:
+    resources = moved(kubeflow_cluster, RELEASED.read_text(), namespace)
+    kubeflow_cluster.apply(*resources)
+    binding = next(resource for resource in resources if resource["kind"] == "RoleBinding")
+    binding["roleRef"]["name"] = "another"
+    with pytest.raises(RuntimeError, match="cannot change roleRef"):
+        kubeflow_cluster.apply(binding)
+
+
+@pytest.mark.parametrize("kind", ["NetworkPolicy", "PipelineVersion"])
+def test_a_field_that_nobody_knows_is_refused(kubeflow_cluster: Cluster, namespace: str, kind: str) -> None:
+    resources = moved(kubeflow_cluster, rendered(kubeflow_cluster, "production"), namespace)
+    kubeflow_cluster.apply(next(resource for resource in resources if resource["kind"] == "Namespace"))
+    resource = next(resource for resource in resources if resource["kind"] == kind)
+    resource["spec"]["unheardOf"] = "x"
+    with pytest.raises(RuntimeError, match="unheardOf"):
+        kubeflow_cluster.apply(resource)
+
+
+def test_a_pipeline_version_is_never_changed(kubeflow_cluster: Cluster, namespace: str) -> None:
+    resources = moved(kubeflow_cluster, rendered(kubeflow_cluster, "production"), namespace)
+    kubeflow_cluster.apply(*resources)
+    version = next(resource for resource in resources if resource["kind"] == "PipelineVersion")
+    version["spec"]["pipelineSpec"]["defaultPipelineRoot"] = "s3://another"
+    with pytest.raises(RuntimeError, match="immutable"):
+        kubeflow_cluster.apply(version)
+
+
+def _versions(cluster: Cluster, resources: str) -> dict[tuple[str, str], Any]:
+    """Return the version of each resource as the server has it."""
+    answer = cluster.kubectl("get", "--ignore-not-found", "--output=yaml", "--filename=-", document=resources)
+    assert answer.returncode == 0, answer.stderr
+    items = (yaml.safe_load(answer.stdout) or {"items": []})["items"]
+    return {(item["kind"], item["metadata"]["name"]): item["metadata"]["resourceVersion"] for item in items}
