@@ -1,12 +1,9 @@
 """A cluster that knows Kubeflow's resources."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.kubernetes.server import Cluster
-
-KUBEFLOW = Path(__file__).with_name("kubeflow_resources.yaml")
+from tests.manifests.overlays import KUBEFLOW
 
 
 @pytest.fixture(scope="session")

@@ -11,13 +11,14 @@ from tests.kubernetes.server import Cluster
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 OVERLAYS = tuple(sorted(folder.name for folder in (MANIFESTS / "overlays").iterdir()))
+KUBEFLOW = Path(__file__).with_name("kubeflow_resources.yaml")
 RELEASED = Path(__file__).with_name("released.yaml")
 
 
 @cache
 def rendered(cluster: Cluster, overlay: str) -> str:
-    """Return what `kubectl kustomize` makes of an overlay."""
-    return _kustomized(cluster, MANIFESTS / "overlays" / overlay)
+    """Return the resources of an overlay, rendered once."""
+    return rendered_folder(cluster, MANIFESTS / "overlays" / overlay)
 
 
 def moved(cluster: Cluster, text: str, namespace: str) -> list[dict[str, Any]]:
@@ -25,10 +26,11 @@ def moved(cluster: Cluster, text: str, namespace: str) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "resources.yaml").write_text(text)
         Path(folder, "kustomization.yaml").write_text(f"namespace: {namespace}\nresources: [resources.yaml]\n")
-        return list(yaml.safe_load_all(_kustomized(cluster, Path(folder))))
+        return list(yaml.safe_load_all(rendered_folder(cluster, Path(folder))))
 
 
-def _kustomized(cluster: Cluster, folder: Path) -> str:
+def rendered_folder(cluster: Cluster, folder: Path) -> str:
+    """Return what `kubectl kustomize` makes of a folder."""
     answer = cluster.kubectl("kustomize", str(folder))
     assert answer.returncode == 0, answer.stderr
     return answer.stdout

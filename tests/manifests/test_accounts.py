@@ -43,7 +43,10 @@ RUN = {
     Request("create", "workflowtaskresults", ARGO),
     Request("patch", "workflowtaskresults", ARGO),
 }
-SCHEDULES = {Request(verb, "jobs", KUBEFLOW) for verb in ("list", "create", "enable", "disable", "delete")}
+SCHEDULES = {
+    *(Request(verb, "jobs", KUBEFLOW) for verb in ("list", "create", "enable", "disable", "delete")),
+    *(Request("create", kind, KUBEFLOW) for kind in ("pipelines", "experiments", "runs")),
+}
 WORK = {
     "rankloop-training": RUN,
     "rankloop-monitoring": RUN,
@@ -70,6 +73,7 @@ FORBIDDEN = {
     Request("create", "rolebindings", "rbac.authorization.k8s.io"),
     Request("create", "workflows", ARGO),
     Request("create", "pipelineversions", KUBEFLOW),
+    Request("delete", "runs", KUBEFLOW),
     Request("list", "namespaces", namespace=""),
 }
 

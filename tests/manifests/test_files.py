@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.shop.settings import load_shop
 from tests.manifests.overlays import MANIFESTS
 
 LONGEST_FILE = 20
@@ -27,6 +28,11 @@ def test_files_of_overlays_are_short() -> None:
     files = [file for file in (MANIFESTS / "overlays").rglob("*") if file.is_file()]
     assert len(files) >= 3
     assert [file for file in files if len(file.read_text().splitlines()) > LONGEST_FILE] == []
+
+
+def test_the_shop_file_is_one() -> None:
+    shop = load_shop(MANIFESTS / "components" / "shop" / "shop.toml")
+    assert shop.events
 
 
 def test_nothing_goes_in_or_out_of_any_pod_by_default() -> None:
