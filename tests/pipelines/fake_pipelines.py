@@ -49,7 +49,7 @@ def last_step(home: str, run_id: str, status: dsl.PipelineTaskFinalStatus):
     """Note how the others did, and end the run."""
     from components.home.runs import step as steps
 
-    with steps.last_step("last_step", home, run_id, status.state == "SUCCEEDED") as step:
+    with steps.last_step("last_step", home, run_id, steps.has_succeeded(status.state)) as step:
         step.record.facts = {"state": status.state}
 
 

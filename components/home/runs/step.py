@@ -150,6 +150,14 @@ def recorded_step(name: str, home: str, run_id: str) -> Iterator[Step]:
         yield step
 
 
+def has_succeeded(state: str) -> bool:
+    """Say whether the steps that an exit handler waits for did, by the state that KFP gives it.
+
+    The local runner says what kfp documents, SUCCEEDED; on a cluster it is COMPLETE.
+    """
+    return state in ("SUCCEEDED", "COMPLETE")
+
+
 @contextmanager
 def last_step(name: str, home: str, run_id: str, succeeded: bool) -> Iterator[Step]:
     """Run the exit handler's body, then end the run, however the body ended; ``succeeded``: so did the other steps.

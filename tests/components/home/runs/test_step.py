@@ -14,7 +14,7 @@ from components.contracts.errors import HomeBusyError, SourceError
 from components.home.layout import Home
 from components.home.runs.lock import hold_lock, lock_holder, run_lock
 from components.home.runs.records import list_runs, read_result
-from components.home.runs.step import Step, first_step, last_step, recorded_step
+from components.home.runs.step import Step, first_step, has_succeeded, last_step, recorded_step
 from components.home.shop_note import ShopNote, read_shop_note, write_shop_note
 from tests.shop_files import TINY_SHOP
 
@@ -57,6 +57,12 @@ def test_a_run_says_what_it_was_asked_to_all_its_steps(home: Home) -> None:
     assert (run.state, run.error) == ("done", None)
     assert (read_result(home, "r1") or {})["run_id"] == "r1"
     assert home.lock.read_text() == ""
+
+
+def test_a_run_has_succeeded_where_kfp_says_so_in_either_of_its_words() -> None:
+    """FAILED is said of a step that ended badly, RUNNING where its pod went before it could say anything."""
+    said = ("SUCCEEDED", "COMPLETE", "FAILED", "RUNNING", "CANCELED", "")
+    assert [state for state in said if has_succeeded(state)] == ["SUCCEEDED", "COMPLETE"]
 
 
 def test_a_failed_step_is_the_reason_of_its_run(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
