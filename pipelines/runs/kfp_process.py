@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from components.contracts.json_documents import parse_json
+from pipelines.runs.forked_steps import fork_steps
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def main() -> int:
         pipeline_root=job.folder,
         workspace_root=str(Path(job.folder) / "workspace"),
     )
+    fork_steps()
     module, name = job.pipeline.split(":")
     pipeline = getattr(import_module(module), name)
     _try_once(pipeline)
