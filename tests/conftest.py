@@ -2,11 +2,14 @@
 
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 from components.home.storage.locations import BucketPath, Location
 from tests.kubernetes.server import Cluster, kubernetes_server
@@ -22,6 +25,25 @@ settings.load_profile("same examples")
 
 STARTS_A_SERVER = {"s3", "bucket", "redis_url", "browser", "docker", "cluster"}
 STARTS_A_RUN = {"ranker_home", "baseline_home"}
+
+
+class FilesByHome(LoadFileScheduling):
+    """Give the files that share a finished home to one worker, which makes it once; of all others one at a time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return _home_of(self.config.rootpath / file) or file
+
+
+@cache
+def _home_of(file: Path) -> str | None:
+    text = file.read_text()
+    return next((home for home in sorted(STARTS_A_RUN) if home in text), None)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesByHome | None:
+    """Schedule by file, as ``--dist loadfile`` says, and by home."""
+    return FilesByHome(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m "not slow"` is applied

@@ -5,7 +5,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import cycle
@@ -13,7 +13,6 @@ from typing import Literal
 
 import psutil
 
-from components.contracts.steps.declared import steps_of
 from components.home.layout import Home
 from components.home.runs.records import list_runs, run_ids
 from components.home.runs.step_records import read_records
@@ -35,10 +34,10 @@ class Kill:
     victim: Victim
 
 
-def planned_kills(seed: int, seconds: Mapping[str, float]) -> list[Kill]:
-    """Plan one kill for every step, at a random moment of its usual seconds; the victims take turns."""
+def planned_kills(seed: int, steps: Iterable[str], seconds: Mapping[str, float]) -> list[Kill]:
+    """Plan one kill for each step, at a random moment of its usual seconds; the victims take turns."""
     draw, victims = random.Random(seed), cycle(VICTIMS[seed % 3 :] + VICTIMS[: seed % 3])
-    return [Kill(step, draw.random() * seconds[step], next(victims)) for step in steps_of("training")]
+    return [Kill(step, draw.random() * seconds[step], next(victims)) for step in steps]
 
 
 def run_and_kill(run: Sequence[str], home: Home, kill: Kill) -> str:

@@ -29,7 +29,7 @@ from tests.pipelines.traces import where
 from tests.servers import redis_server
 from tests.waiting import until
 
-pytestmark = pytest.mark.slow(seconds=200)
+pytestmark = pytest.mark.slow(seconds=140)
 
 LEASE_SECONDS = "10"  # the shortest one
 
@@ -125,10 +125,10 @@ def content_of_folder(living: LivingHome) -> dict[str, str]:
 
 
 def test_runs_that_were_killed_or_stopped_leave_what_an_undisturbed_run_leaves(
-    baseline_home: LivingHome, bucket_home: BucketHome
+    ranker_home: LivingHome, bucket_home: BucketHome
 ) -> None:
     home = bucket_home.home
-    run = ("run", "--shop", baseline_home.shop_file)
+    run = ("run", "--shop", ranker_home.shop_file)
     for kill in (Kill("ingest_events", 0.1, "everything"), Kill("build_features", 0.3, "command")):
         run_and_kill([*command(*run), "--home", str(home.root)], home, kill)
         until(lambda: lock_holder(home) is None)
@@ -150,14 +150,14 @@ def test_runs_that_were_killed_or_stopped_leave_what_an_undisturbed_run_leaves(
     assert woken.returncode == 1
     # it was stopped before a write, in a request that has no answer any more, or in a commit whose version is taken
     assert any(words in woken.stderr for words in ("has lost its lease", "cannot be used", "could not be written"))
-    assert content_of(home) == content_of_folder(baseline_home)
+    assert content_of(home) == content_of_folder(ranker_home)
     assert [run.state for run in list_runs(home)].count("done") == 1
 
 
 def test_a_bucket_without_an_online_store_is_one_line(
-    baseline_home: LivingHome, bucket: BucketPath, monkeypatch: pytest.MonkeyPatch
+    ranker_home: LivingHome, bucket: BucketPath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(ONLINE_VARIABLE, raising=False)
-    words = command("run", "--shop", baseline_home.shop_file, "--home", str(bucket))
+    words = command("run", "--shop", ranker_home.shop_file, "--home", str(bucket))
     refused = subprocess.run(words, capture_output=True, text=True, check=False)
     assert f"expected {ONLINE_VARIABLE} or the document {bucket}/online_url" in the_one_line(refused, 2)
