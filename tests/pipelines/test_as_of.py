@@ -37,7 +37,7 @@ pytestmark = [
 ]
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-EARLY, LATE = "2025-02-24", "2025-03-08T15:30:00"
+EARLY, LATE, LONG_AFTER = "2025-02-24", "2025-03-08T15:30:00", "2025-12-01"
 ORDERS_LAG = timedelta(minutes=60)
 BROWSING_LAG = timedelta(minutes=5)
 
@@ -48,6 +48,7 @@ class Answer:
 
     bundle: str
     kind: str
+    reason: str | None  # why no ranker was trained
     recommendations: pa.Table
 
 
@@ -59,7 +60,8 @@ def stand_at(as_of: str, shop_file: Path, home: Home) -> Answer:
     features = build_features(shop, home, clean, print).handle
     examples = build_training_set(shop, home, clean, features, print).handle
     bundle = open_bundle(Path(train_ranker(shop, home, examples, f"at-{as_of}", print).handle.uri))
-    return Answer(bundle.digest, bundle.manifest.kind, recommend_users(bundle, open_set(features)))
+    reason = bundle.sidecar.training.get("reason")
+    return Answer(bundle.digest, bundle.manifest.kind, reason, recommend_users(bundle, open_set(features)))
 
 
 @dataclass(frozen=True)
@@ -157,3 +159,9 @@ def test_an_earlier_moment_after_a_later_one_gives_the_same_bits(
 ) -> None:
     assert stand_at(EARLY, sources.whole, late_home) == early
     assert stand_at(LATE, sources.whole, late_home) == late
+
+
+def test_a_moment_after_all_data_says_that_nothing_can_be_trained_on(sources: Sources, late_home: Home) -> None:
+    answer = stand_at(LONG_AFTER, sources.whole, late_home)
+    assert answer.kind == "baseline"
+    assert (answer.reason or "").startswith("found 0 training requests")
