@@ -81,6 +81,11 @@ def compile_package(name: str, file: Path, options: KubernetesManifestOptions | 
     return list(yaml.safe_load_all(file.read_text()))
 
 
+def version_name(specifications: list[dict[str, Any]]) -> str:
+    """Return the name of a pipeline's version: the pipeline's own, and a digest of its content."""
+    return f"{specifications[0]['pipelineInfo']['name']}-{_content_hash(specifications)}"
+
+
 def _pipeline(name: str) -> Any:
     return getattr(import_module(f"pipelines.{name}"), name)
 
@@ -117,7 +122,7 @@ def _resources(name: str, folder: Path) -> list[Resource]:
         file = Path(scratch) / "pipeline.yaml"
         specifications = compile_package(name, file)
         pipeline = specifications[0]["pipelineInfo"]["name"]
-        version = f"{pipeline}-{_content_hash(specifications)}"
+        version = version_name(specifications)
         options = KubernetesManifestOptions(
             pipeline_name=pipeline, pipeline_version_name=version, include_pipeline_manifest=True
         )

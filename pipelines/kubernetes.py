@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from kfp import kubernetes
 from kfp.dsl import PipelineTask
 
+from components.home.runs.kubeflow import RUN_VARIABLE
+
 NAME = "rankloop"
 SHOP_FOLDER = "/etc/rankloop"
 USER, GROUP = 10001, 0  # the images' own user; any other one of group 0 works too
@@ -27,6 +29,7 @@ VARIABLES = (
     "RANKLOOP_CACHE_BYTES",
     "RANKLOOP_ENGINE_MEMORY",
     "RANKLOOP_ENGINE_THREADS",
+    "RANKLOOP_KFP_URL",
     "RANKLOOP_LEASE_SECONDS",
 )
 
@@ -79,6 +82,7 @@ def on_kubernetes(task: PipelineTask) -> PipelineTask:
     kubernetes.set_security_context(task, run_as_user=USER, run_as_group=GROUP, run_as_non_root=True)
     kubernetes.use_secret_as_env(task, NAME, {name: name for name in SECRETS}, optional=True)
     kubernetes.use_config_map_as_env(task, NAME, {name: name for name in VARIABLES}, optional=True)
+    kubernetes.use_field_path_as_env(task, RUN_VARIABLE, "metadata.labels['pipeline/runid']")
     kubernetes.use_config_map_as_volume(task, f"{NAME}-shop", SHOP_FOLDER, optional=True)
     kubernetes.empty_dir_mount(task, "scratch", "/tmp", size_limit=resources.scratch)
     return kubernetes.add_pod_label(task, "app.kubernetes.io/part-of", NAME)

@@ -1,5 +1,6 @@
 """A run on Kubeflow, shown from its home as a run on this machine is: its steps while it works, and what it came to."""
 
+import time
 from typing import Any
 
 from rich.console import Console
@@ -10,9 +11,12 @@ from components.home.layout import Home
 from components.home.runs.records import read_result
 from components.home.runs.step_records import read_records
 from components.home.storage.locations import BucketPath, parse_location
+from pipelines.kubeflow.pods import pod_troubles
+from pipelines.kubeflow.submission import Submission, submit
 from pipelines.runs.live_table import shown_steps
 from pipelines.runs.local_run import Show
-from pipelines.submission import Submission, submit
+
+POD_SECONDS = 30  # between two looks at the pods
 
 
 def followed(submission: Submission, quiet: bool) -> dict[str, Any]:
@@ -31,19 +35,30 @@ def followed(submission: Submission, quiet: bool) -> dict[str, Any]:
 
 
 class _Look:
-    """Shows the records of a run's steps; says once why it cannot."""
+    """Shows the records of a run's steps, and what is wrong with its pods; says everything once."""
 
     def __init__(self, home: Home | None, show: Show) -> None:
         self._home, self._show = home, show
+        self._said: set[str] = set()
+        self._next_pods = time.monotonic() + POD_SECONDS
 
-    def __call__(self, run_id: str) -> None:
+    def __call__(self, run_id: str, kfp_run: str) -> None:
+        if time.monotonic() >= self._next_pods:
+            self._next_pods = time.monotonic() + POD_SECONDS
+            for step, trouble in pod_troubles(kfp_run).items():
+                self._say(f"{step}: {trouble}")
         if self._home is None:
             return
         try:
             self._show(read_records(self._home.run(run_id)))
         except RankloopError as error:
-            Console(stderr=True).print(f"the steps cannot be shown: {error}", soft_wrap=True, markup=False)
+            self._say(f"the steps cannot be shown: {error}")
             self._home = None
+
+    def _say(self, line: str) -> None:
+        if line not in self._said:
+            self._said.add(line)
+            Console(stderr=True).print(line, soft_wrap=True, markup=False)
 
 
 def _home(address: str) -> Home | None:

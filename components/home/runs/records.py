@@ -38,6 +38,8 @@ class RunRecord:
     fingerprint: dict[str, str] = field(default_factory=dict)  # of code, shop, sources and as-of
     environment: str = "local"
     window_days: int | None = None  # of drift, as asked; None: as the shop file says
+    kubeflow_run: str | None = None  # its id in Kubeflow Pipelines; None: it ran on a machine
+    link: str | None = None  # where people see it there
 
 
 def new_run_id(home: Home | None = None) -> str:

@@ -26,6 +26,7 @@ from components.contracts.steps.declared import StepResult
 from components.contracts.steps.facts import facts_document
 from components.contracts.urls import without_users
 from components.home.layout import Home
+from components.home.runs.kubeflow import begun_id, first_id, kubeflow_link, kubeflow_run
 from components.home.runs.life import begin_run, end_run
 from components.home.runs.lock import run_lock
 from components.home.runs.records import RunRecord, read_run, read_shop
@@ -107,7 +108,8 @@ def first_step(
         SystemExit: the run cannot begin, or the body raised a RankloopError.
     """
     with _one_line(name):
-        shop = read_shop(Path(shop_file))
+        place, shop = Home(parse_location(home)), read_shop(Path(shop_file))
+        run_id = first_id(place, run_id)
         run = RunRecord(
             run_id=run_id,
             pipeline=pipeline,
@@ -118,8 +120,10 @@ def first_step(
             fingerprint=dict(sorted(fingerprint.items())),  # KFP hands them over in any order
             environment=environment,
             window_days=_days(window),
+            kubeflow_run=kubeflow_run(),
+            link=kubeflow_link(),
         )
-        begin_run(Home(parse_location(home)), run)
+        begin_run(place, run)
     with recorded_step(name, home, run_id) as step:
         yield step
 
@@ -145,8 +149,8 @@ def recorded_step(name: str, home: str, run_id: str) -> Iterator[Step]:
     atexit.register(gc.freeze)
     with _one_line(name):
         place = Home(parse_location(home))
-        step = Step(name, place, read_run(place, run_id))
-    with _one_line(name), _recorded(step), run_lock(place).hold(run_id):
+        step = Step(name, place, read_run(place, begun_id(place, run_id)))
+    with _one_line(name), _recorded(step), run_lock(place).hold(step.run.run_id):
         yield step
 
 
@@ -171,6 +175,7 @@ def last_step(name: str, home: str, run_id: str, succeeded: bool) -> Iterator[St
     finally:
         with _one_line(name):
             place = Home(parse_location(home))
+            run_id = begun_id(place, run_id)
             end_run(place, run_id, succeeded)
             run_lock(place).release(run_id)
 

@@ -6,10 +6,10 @@ from components.home.layout import Home
 from components.home.runs.records import write_json
 from components.home.runs.step_records import StepRecord
 from components.home.storage.locations import BucketPath
-from pipelines.kubeflow import Access
+from pipelines.kubeflow.access import Access
+from pipelines.kubeflow.submission import Submission
 from pipelines.runs.submitted_run import followed
-from pipelines.submission import Submission
-from tests.pipelines.fake_kfp import FakeKfp, serving
+from tests.pipelines.kubeflow.fake_kfp import FakeKfp, serving
 
 RESULT = {"run_id": "r", "verdict": None, "reports": {}}
 

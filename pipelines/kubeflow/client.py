@@ -4,14 +4,13 @@ A login page, a proxy's page and an empty answer have status 200 too; the client
 """
 
 import json
+import re
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import urllib3
@@ -21,10 +20,14 @@ from kfp_server_api.exceptions import ApiException
 
 from components.contracts.errors import ConfigurationError, RankloopError
 from components.contracts.urls import public_url
+from pipelines.kubeflow.access import Access
 
 LOOK_SECONDS = 10  # for the first answer; a host that takes longer is not waited for
 POLL_SECONDS = 5
 LOST_ANSWERS = 12  # in a row, while a run is waited for: a minute of an API server that restarts
+NOT_FOUND, CONFLICT = 404, 409
+OLDEST = (2, 17)
+MOST_LETTERS = 400  # of KFP's own words, which name each function that an error has passed
 ENDED = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED")
 LOGIN_WORDS = ("log in", "login", "sign in", "signin", "password", "/dex/", "oauth2")
 PASS_ONE = "pass a token (--token-file, or the variable RANKLOOP_KFP_TOKEN) or a cookie (RANKLOOP_KFP_COOKIE)"
@@ -32,18 +35,6 @@ PASS_ONE = "pass a token (--token-file, or the variable RANKLOOP_KFP_TOKEN) or a
 
 class SubmissionError(RankloopError):
     """Kubeflow Pipelines cannot be reached, or would not take the run."""
-
-
-@dataclass(frozen=True)
-class Access:
-    """The address of Kubeflow Pipelines, and the credentials; None leaves both to the client, as in a pod."""
-
-    host: str | None = None
-    namespace: str | None = None
-    token: str | None = None
-    token_file: Path | None = None  # read again as it is renewed
-    cookie: str | None = None
-    ca_file: Path | None = None
 
 
 class LookingClient(Client):
@@ -57,6 +48,7 @@ class LookingClient(Client):
         """
         answer = self._healthz_api.healthz_service_get_healthz(_preload_content=False, _request_timeout=LOOK_SECONDS)
         check_page(answer.data, str(answer.geturl() or ""))
+        check_version(str(json.loads(answer.data).get("tag_name", "")))
         return self._healthz_api.healthz_service_get_healthz(_request_timeout=LOOK_SECONDS)
 
 
@@ -70,8 +62,7 @@ def open_client(access: Access) -> Client:
     _check_secret("token", access.token)
     _check_secret("cookie", access.cookie)
     client = LookingClient(
-        host=access.host,
-        namespace=access.namespace or "kubeflow",
+        host=None if access.host is None else access.host.partition("#")[0],  # as copied from the browser
         existing_token=access.token,
         credentials=None if access.token_file is None else ServiceAccountTokenVolumeCredentials(str(access.token_file)),
         cookies=access.cookie,
@@ -101,6 +92,27 @@ def check_page(body: bytes, url: str) -> None:
     )
 
 
+def check_version(tag: str) -> None:
+    """Refuse a server that is too old; one that was built from source says no version.
+
+    Raises:
+        SubmissionError: what it is, and what is needed.
+    """
+    version = re.match(r"v?(\d+)\.(\d+)", tag)
+    if version and (int(version[1]), int(version[2])) < OLDEST:
+        raise SubmissionError(f"is Kubeflow Pipelines {tag}, expected {OLDEST[0]}.{OLDEST[1]} or newer; upgrade it")
+
+
+def experiment_id(client: Client, name: str, namespace: str | None) -> str:
+    """Return the id of an experiment, which is created if there is none; two who create it at once get the same."""
+    try:
+        return str(client.create_experiment(name, namespace=namespace).experiment_id)
+    except ApiException as error:
+        if error.status != CONFLICT:
+            raise
+    return str(client.create_experiment(name, namespace=namespace).experiment_id)
+
+
 def final_state(
     client: Client,
     run_id: str,
@@ -120,7 +132,9 @@ def final_state(
             lost = 0 if state else lost + 1
         except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
             state, lost = "", lost + 1
-            if lost > LOST_ANSWERS or getattr(error, "status", None) in (401, 403, 404):
+            if getattr(error, "status", None) == NOT_FOUND:
+                raise SubmissionError(f"holds no run {run_id} any more: somebody has deleted it") from error
+            if lost > LOST_ANSWERS or getattr(error, "status", None) in (401, 403):
                 raise
         if state in ENDED:
             return state
@@ -144,7 +158,7 @@ def translated_errors(host: str | None) -> Iterator[None]:
         except ApiException as error:
             raise SubmissionError(f"{place} refused the request: {_refusal(error)}") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise SubmissionError(f"{place}: cannot be reached ({type(error).__name__}); name it by --host") from error
+            raise SubmissionError(f"{place}: {_unreachable(error)}") from error
 
 
 def shown_host(host: str) -> str:
@@ -152,13 +166,19 @@ def shown_host(host: str) -> str:
     return public_url(host) if "://" in host else host.rpartition("@")[2]
 
 
+def _unreachable(error: Exception) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "its certificate is signed by nobody whom this machine trusts; name its authority's file by --ca-file"
+    return f"cannot be reached ({type(error).__name__}); name it by --host"
+
+
 def _refusal(error: ApiException) -> str:
     said = f"{error.status or 'no'} {' '.join(str(error.reason).split())}"
     if error.status == 401:
-        return f"{said}; {PASS_ONE}"
+        return f"{said}; a token may have expired: {PASS_ONE}"
     if error.status == 403:
         return f"{said}; the account may not do this: name your --namespace, or {PASS_ONE}"
-    if error.status == 404:
+    if error.status == NOT_FOUND and not _message(error.body):
         return f"{said}; correct --host, which ends before /apis, such as https://kubeflow.example.org/pipeline"
     return said + _message(error.body)
 
@@ -166,10 +186,18 @@ def _refusal(error: ApiException) -> str:
 def _message(body: str | bytes | None) -> str:
     """KFP's own words for a refusal, at most a line of them."""
     try:
-        message = json.loads(body or "{}").get("message", "")
+        document = json.loads(body or "{}")
+        message = document.get("message") or _upload_message(document)
     except (ValueError, AttributeError):
         return ""
-    return f": {' '.join(str(message).split())[:300]}" if message else ""
+    return f": {' '.join(str(message).split())[:MOST_LETTERS]}" if message else ""
+
+
+def _upload_message(document: dict[str, Any]) -> str:
+    """Return why an upload was refused: its details without the names of functions and files."""
+    lines = str(document.get("error_details") or "").splitlines()
+    said = [line for line in lines if " " in line.strip() and not line.startswith("\t")]
+    return ": ".join(dict.fromkeys(said)) or str(document.get("error_message") or "")
 
 
 def _check_secret(kind: str, value: str | None) -> None:

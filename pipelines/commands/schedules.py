@@ -1,0 +1,66 @@
+"""``rankloop schedules``: recurring runs on Kubeflow, made equal to a file in Git."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipelines.commands.kubeflow_options import kubeflow_options
+from pipelines.commands.options import json_option
+from pipelines.kubeflow.access import Access
+
+DIFFERENT = 3
+
+
+@click.command("schedules")
+@click.option("--check", "mode", flag_value="check", help="Change nothing; exit 3 when something differs.")
+@click.option("--apply", "mode", flag_value="apply", help="Create and replace what differs from the file.")
+@click.option("--prune", "mode", flag_value="prune", help="As --apply, and delete what is not in the file.")
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path),
+    help="The file of schedules. [default: manifests/base/schedules.toml]",
+)
+@kubeflow_options
+@json_option
+@click.pass_context
+def command(ctx: click.Context, access: Access, mode: str | None, file: Path | None, as_json: bool) -> None:
+    """Compare the recurring runs of Kubeflow Pipelines with a file, or make them equal to it.
+
+    At most one recurring run of a schedule is enabled at any time, and no tick is lost. The command may be interrupted
+    and repeated. Recurring runs that carry no mark of the file's owner are never touched.
+    """
+    from pipelines.output import print_json
+    from pipelines.schedules.application import apply, compare
+    from pipelines.schedules.schedule_file import SCHEDULES_FILE
+
+    place, calls = file or SCHEDULES_FILE, 0
+    if mode in ("apply", "prune"):
+        comparisons, calls = apply(place, access, mode == "prune", _say)
+    else:
+        comparisons = compare(place, access)
+    if as_json:
+        print_json({"calls": calls, "schedules": [asdict(comparison) for comparison in comparisons]})
+    else:
+        for one in comparisons:
+            when = f"{one.pipeline} at {one.cron}" if one.pipeline else ""
+            click.echo(f"{one.state:<16} {one.name:<24} {when}".rstrip())
+    different = [one for one in comparisons if not one.is_same]
+    if different and mode == "check":
+        click.echo("rankloop: run `rankloop schedules --apply`, or --prune to delete too", err=True)
+        ctx.exit(DIFFERENT)
+
+
+def _say(step: Any) -> None:
+    """Say each call and each wait in a line."""
+    from pipelines.schedules.planner import Create, Delete, Disable, Enable, Wait
+
+    words = {Create: "created, disabled", Enable: "enabled", Disable: "disabled", Delete: "deleted"}
+    match step:
+        case Wait(name, until, reason):
+            click.echo(f"{name}: waits until {until:%H:%M:%S}: {reason}", err=True)
+        case Create(wanted):
+            click.echo(f"{wanted.name}: {words[Create]}", err=True)
+        case Enable(run) | Disable(run) | Delete(run):
+            click.echo(f"{run.name}: {words[type(step)]} {run.id}", err=True)

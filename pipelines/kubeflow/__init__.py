@@ -1,0 +1,12 @@
+"""Kubeflow Pipelines, through its own client.
+
+::
+
+    access        where it is, and the credentials
+    client        opens the client; every refusal, page and lost answer is one line
+    versions      a compiled pipeline, uploaded once under the name of its content
+    submission    one run of a version, followed to its end
+    failures      which steps failed
+    pods          what became of their pods, where these can be seen
+    housekeeping  what KFP never deletes
+"""

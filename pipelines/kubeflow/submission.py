@@ -1,0 +1,132 @@
+"""Submit a compiled pipeline to Kubeflow Pipelines: upload its version if it is new, then run that."""
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from kfp.client import Client
+
+from components.contracts.errors import ConfigurationError
+from components.home.runs.kubeflow import run_address
+from components.home.runs.records import new_run_id
+from pipelines.compiled import compile_package, version_name
+from pipelines.kubeflow.access import Access
+from pipelines.kubeflow.client import (
+    PASS_ONE,
+    SubmissionError,
+    experiment_id,
+    final_state,
+    open_client,
+    shown_host,
+    translated_errors,
+)
+from pipelines.kubeflow.failures import failure_of
+from pipelines.kubeflow.versions import Version, upload_if_new
+from pipelines.runs.fingerprints import code_digest
+
+LONGEST_WAIT = timedelta(days=2)
+KINDS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "NUMBER_INTEGER": ("an integer", int),
+    "NUMBER_DOUBLE": ("a number", float),
+    "BOOLEAN": ("true or false", lambda text: {"true": True, "false": False}[text.lower()]),
+    "STRUCT": ("a JSON object", lambda text: dict(json.loads(text))),
+    "LIST": ("a JSON list", lambda text: list(json.loads(text))),
+}
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A pipeline to submit, and the server."""
+
+    pipeline: str
+    access: Access
+    parameters: dict[str, str]
+    experiment: str
+    wait: bool
+    service_account: str | None = None  # of the run's pods; None: KFP's default
+
+
+def submit(submission: Submission, look: Callable[[str, str], None] = lambda run_id, kfp_run: None) -> dict[str, Any]:
+    """Submit a run and return its id, address and state; with ``wait``, the state it ended in, and why it failed.
+
+    While it waits, ``look`` is called every few seconds with the run's id and that of KFP's run.
+
+    Raises:
+        ConfigurationError: a parameter is unknown, missing or of a wrong type, or a token cannot stand in a request.
+        SubmissionError: KFP cannot be reached or refuses the run, or something else answers in its place.
+    """
+    host, pipeline = submission.access.host, submission.pipeline
+    with tempfile.TemporaryDirectory() as folder:
+        package = Path(folder) / "pipeline.yaml"
+        documents = compile_package(pipeline, package)
+        ours = {"run_id": new_run_id(), "fingerprint": {"code": code_digest()}}
+        parameters = ours | typed_parameters(submission.parameters, documents[0], pipeline, ours, "--param")
+        run_id = parameters["run_id"]
+        with translated_errors(host):
+            client = open_client(submission.access)
+            version = upload_if_new(client, package, version_name(documents), submission.access.namespace)
+            run = _run(client, submission, version, parameters)
+            url = run_address(shown_host(host or ""), run.run_id)
+            state, reason = str(run.state or "PENDING"), None
+            if submission.wait:
+                state = final_state(client, run.run_id, LONGEST_WAIT, look=partial(look, run_id, run.run_id))
+                reason = failure_of(client, run.run_id, pipeline) if state == "FAILED" else None
+    return {
+        "run_id": run_id,
+        "kfp_run": run.run_id,
+        "version": version.name,
+        "state": state,
+        "reason": reason,
+        "url": url,
+    }
+
+
+def _run(client: Client, submission: Submission, version: Version, parameters: dict[str, Any]) -> Any:
+    run = client.run_pipeline(
+        experiment_id(client, submission.experiment, submission.access.namespace),
+        f"{submission.pipeline} {parameters['run_id']}",
+        params=parameters,
+        pipeline_id=version.pipeline_id,
+        version_id=version.version_id,
+        service_account=submission.service_account,
+    )
+    if not run.run_id:
+        raise SubmissionError(f"answered without a run, as a login page does; {PASS_ONE}")
+    return run
+
+
+def typed_parameters(
+    given: Mapping[str, str], specification: dict[str, Any], pipeline: str, ours: Mapping[str, Any], where: str
+) -> dict[str, Any]:
+    """Return the parameters that users give, as the types that a compiled pipeline declares.
+
+    Args:
+        ours: those that a run has without them; where: what names them, for the error.
+
+    Raises:
+        ConfigurationError: one is unknown, missing or of a wrong type.
+    """
+    declared: dict[str, dict[str, Any]] = specification["root"].get("inputDefinitions", {}).get("parameters", {})
+    unknown = sorted(set(given) - set(declared))
+    if unknown:
+        raise ConfigurationError(
+            f"{where}: {pipeline} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(declared))}"
+        )
+    needed = {name for name, kind in declared.items() if not kind.get("isOptional")}
+    missing = sorted(needed - set(given) - set(ours))
+    if missing:
+        raise ConfigurationError(f"{where}: {pipeline} also needs {', '.join(f'{name}=…' for name in missing)}")
+    return {name: _typed(f"{where} {name}", text, declared[name]["parameterType"]) for name, text in given.items()}
+
+
+def _typed(where: str, text: str, kind: str) -> Any:
+    expected, read = KINDS.get(kind, ("", str))
+    try:
+        return read(text)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigurationError(f"{where}: found {text!r}, expected {expected}") from error

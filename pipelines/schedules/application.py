@@ -1,0 +1,98 @@
+"""What `rankloop schedules` does: read the file, compile its pipelines, compare or reconcile."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pipelines.compiled import compile_package, version_name
+from pipelines.kubeflow.access import Access
+from pipelines.kubeflow.client import open_client, translated_errors
+from pipelines.kubeflow.submission import typed_parameters
+from pipelines.kubeflow.versions import Version, upload_if_new
+from pipelines.schedules.planner import SAME, Step, Wanted, difference
+from pipelines.schedules.reconciliation import reconcile
+from pipelines.schedules.recurring_runs import KfpScheduler, Recurring, recurring
+from pipelines.schedules.schedule_file import ScheduleFile, read_schedules
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One schedule, and how KFP differs from the file."""
+
+    name: str
+    pipeline: str | None  # None: it is not in the file
+    cron: str | None
+    state: str
+    ids: tuple[str, ...]
+
+    @property
+    def is_same(self) -> bool:
+        """Say whether KFP holds what the file says."""
+        return self.state == SAME
+
+
+def compare(file: Path, access: Access) -> list[Comparison]:
+    """Compare KFP's recurring runs with the file; change nothing.
+
+    Raises:
+        ConfigurationError: the file is wrong.
+        SubmissionError: KFP cannot be reached or refuses.
+    """
+    with tempfile.TemporaryDirectory() as folder, translated_errors(access.host):
+        scheduler, wanted = _scheduler(file, access, Path(folder))
+        return _comparisons(scheduler, wanted)
+
+
+def apply(file: Path, access: Access, prune: bool, say: Callable[[Step], None]) -> tuple[list[Comparison], int]:
+    """Make KFP's recurring runs what the file says; return how they are then, and how many calls it took.
+
+    Raises:
+        ConfigurationError: the file is wrong.
+        SubmissionError: KFP cannot be reached or refuses.
+        ScheduleError: something else changes the same recurring runs all the time.
+    """
+    with tempfile.TemporaryDirectory() as folder, translated_errors(access.host):
+        scheduler, wanted = _scheduler(file, access, Path(folder))
+        calls = reconcile([one.wanted for one in wanted], scheduler, prune, say)
+        return _comparisons(scheduler, wanted), calls
+
+
+def _scheduler(file: Path, access: Access, folder: Path) -> tuple[KfpScheduler, list[Recurring]]:
+    schedules = read_schedules(file)
+    packages = {name: folder / f"{name}.yaml" for name in sorted({one.pipeline for one in schedules.schedules})}
+    compiled = {name: compile_package(name, package) for name, package in packages.items()}
+    names = {name: version_name(documents) for name, documents in compiled.items()}
+    wanted = recurring(schedules, names)
+    _check(file, schedules, wanted, {name: documents[0] for name, documents in compiled.items()})
+    client = open_client(access)
+
+    @cache
+    def upload(pipeline: str) -> Version:
+        return upload_if_new(client, packages[pipeline], names[pipeline], access.namespace)
+
+    return KfpScheduler(client, schedules, wanted, access.namespace, upload), wanted
+
+
+def _check(file: Path, schedules: ScheduleFile, wanted: list[Recurring], specifications: dict[str, Any]) -> None:
+    """Check the parameters of each schedule against its pipeline."""
+    for schedule, one in zip(schedules.schedules, wanted, strict=True):
+        where, specification = f"{file}: {schedule.name!r}: parameters", specifications[schedule.pipeline]
+        typed_parameters(schedule.parameters, specification, schedule.pipeline, one.own_parameters, where)
+
+
+def _comparisons(scheduler: KfpScheduler, recurring_runs: list[Recurring]) -> list[Comparison]:
+    runs = scheduler.listing().runs
+    ours = {one.schedule.name: one for one in recurring_runs}
+    names = [*ours, *sorted({run.name for run in runs} - set(ours))]
+    return [_comparison(name, ours.get(name), [run for run in runs if run.name == name]) for name in names]
+
+
+def _comparison(name: str, one: Recurring | None, runs: list[Any]) -> Comparison:
+    wanted: Wanted | None = one.wanted if one else None
+    schedule = one.schedule if one else None
+    ids = tuple(run.id for run in runs)
+    state = difference(wanted, runs)
+    return Comparison(name, schedule.pipeline if schedule else None, schedule.cron if schedule else None, state, ids)

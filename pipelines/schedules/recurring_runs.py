@@ -1,0 +1,189 @@
+"""KFP's recurring runs: which are ours, what they hold, and the calls that change them."""
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import urllib3
+from kfp.client import Client
+from kfp_server_api import V2beta1RecurringRun
+from kfp_server_api.exceptions import ApiException
+
+from components.home.runs.kubeflow import SCHEDULED
+from pipelines.kubeflow.client import NOT_FOUND, experiment_id
+from pipelines.kubeflow.versions import Version, equals
+from pipelines.schedules.cron import Cron, read_kfp_cron
+from pipelines.schedules.planner import Call, Create, Disable, Enable, RecurringRun, Wait, Wanted
+from pipelines.schedules.reconciliation import Listing
+from pipelines.schedules.schedule_file import Schedule, ScheduleFile
+
+MARK = re.compile(r"\[rankloop owner=(?P<owner>\S+) content=(?P<content>[0-9a-f]+)(?P<paused> paused)?\]$")
+PAGE = 100
+TRIES, PAUSE_SECONDS = 6, 3.0  # of a call that may be made twice, while the API server restarts
+ORPHAN = "ORPHAN"  # else deleting a schedule ends the runs that it has started
+
+
+@dataclass(frozen=True)
+class Recurring:
+    """All that a recurring run of the file holds."""
+
+    schedule: Schedule
+    owner: str
+    zone: ZoneInfo
+    experiment: str
+    version: str  # the name of the pipeline's version
+
+    @property
+    def wanted(self) -> Wanted:
+        """The schedule, as the planner compares it."""
+        cron = Cron(self.schedule.cron, self.zone)
+        return Wanted(self.schedule.name, self.content, self.schedule.enabled, cron)
+
+    @property
+    def content(self) -> str:
+        """The digest of everything that KFP is told."""
+        held = self.schedule.model_dump() | {"experiment": self.experiment, "version": self.version}
+        return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def description(self) -> str:
+        """What people read in KFP, and the mark."""
+        paused = "" if self.schedule.enabled else " paused"
+        mark = f"[rankloop owner={self.owner} content={self.content}{paused}]"
+        return f"{self.schedule.pipeline} at {self.schedule.cron}, by `rankloop schedules`; change it in Git. {mark}"
+
+    @property
+    def own_parameters(self) -> dict[str, Any]:
+        """The parameters that the file need not name: each run takes its id from KFP's."""
+        return {"run_id": SCHEDULED, "fingerprint": {"version": self.version}}
+
+
+def recurring(file: ScheduleFile, versions: Mapping[str, str]) -> list[Recurring]:
+    """Return what the file wants; ``versions`` are the names of the pipelines' versions."""
+    return [
+        Recurring(schedule, file.owner, file.zone, file.experiment, versions[schedule.pipeline])
+        for schedule in file.schedules
+    ]
+
+
+class KfpScheduler:
+    """The recurring runs of one owner in KFP."""
+
+    def __init__(
+        self,
+        client: Client,
+        file: ScheduleFile,
+        wanted: list[Recurring],
+        namespace: str | None,
+        upload: Callable[[str], Version],
+    ) -> None:
+        self._client, self._file, self._namespace, self._upload = client, file, namespace, upload
+        self._wanted = {one.schedule.name: one for one in wanted}
+
+    def listing(self) -> Listing:
+        """Return our recurring runs, with the last tick of each, and the server's clock."""
+        return _repeated(self._listing)
+
+    def perform(self, call: Call) -> None:
+        """Make a call. One that may be made twice is repeated while the server is away; one that is gone, is gone."""
+        if isinstance(call, Create):
+            self._create(self._wanted[call.wanted.name], call.start)
+            return
+        run_id = call.run.id
+        if isinstance(call, Enable):
+            _repeated(lambda: self._client.enable_recurring_run(run_id))
+        elif isinstance(call, Disable):
+            _repeated(lambda: _unless_gone(lambda: self._client.disable_recurring_run(run_id)))
+        else:
+            _repeated(lambda: _unless_gone(lambda: self._delete(run_id)))
+
+    def wait(self, wait: Wait, now: datetime) -> None:
+        """Sleep until a moment of the server's clock."""
+        time.sleep(max(1.0, (wait.until - now).total_seconds()))
+
+    def _listing(self) -> Listing:
+        pages = list(self._pages())
+        marked = ((one, self._mark(one)) for _, page in pages for one in page)
+        return Listing(pages[0][0], [self._read(one, mark) for one, mark in marked if mark])
+
+    def _pages(self) -> Iterator[tuple[datetime, list[V2beta1RecurringRun]]]:
+        """Yield KFP's clock and the recurring runs, page by page."""
+        place, token = {"namespace": self._namespace} if self._namespace else {}, ""
+        listed = self._client._recurring_run_api.recurring_run_service_list_recurring_runs_with_http_info
+        while True:
+            answer, _, headers = listed(page_size=PAGE, page_token=token, **place)
+            yield parsedate_to_datetime(headers["Date"]), answer.recurring_runs or []
+            if not (token := answer.next_page_token):
+                return
+
+    def _mark(self, run: V2beta1RecurringRun) -> re.Match[str] | None:
+        mark = MARK.search(run.description or "")
+        return mark if mark and mark["owner"] == self._file.owner else None
+
+    def _read(self, run: V2beta1RecurringRun, mark: re.Match[str]) -> RecurringRun:
+        cron = run.trigger.cron_schedule if run.trigger else None
+        return RecurringRun(
+            id=run.recurring_run_id,
+            name=run.display_name,
+            content=mark["content"],
+            paused=mark["paused"] is not None,
+            enabled=run.mode == "ENABLE",
+            cron=read_kfp_cron(cron.cron, self._file.zone) if cron and cron.cron else None,
+            created=run.created_at,
+            start=cron.start_time if cron else None,
+            updated=run.updated_at,
+            last_tick=self._last_tick(run.recurring_run_id),
+        )
+
+    def _last_tick(self, run_id: str) -> datetime | None:
+        place = {"namespace": self._namespace} if self._namespace else {}
+        runs = self._client._run_api.run_service_list_runs(
+            page_size=1, sort_by="scheduled_at desc", filter=equals("recurring_run_id", run_id), **place
+        ).runs
+        tick: datetime | None = runs[0].scheduled_at if runs else None
+        return tick
+
+    def _create(self, one: Recurring, start: datetime | None) -> None:
+        version, schedule = self._upload(one.schedule.pipeline), one.schedule
+        self._client.create_recurring_run(
+            experiment_id(self._client, one.experiment, self._namespace),
+            schedule.name,
+            description=one.description,
+            start_time=start.isoformat() if start else None,
+            cron_expression=Cron(schedule.cron, one.zone).with_seconds,
+            no_catchup=not schedule.catch_up,
+            params=one.own_parameters | one.schedule.parameters,
+            pipeline_id=version.pipeline_id,
+            version_id=version.version_id,
+            enabled=False,
+            service_account=schedule.service_account,
+        )
+
+    def _delete(self, run_id: str) -> None:
+        self._client._recurring_run_api.recurring_run_service_delete_recurring_run(run_id, propagation_policy=ORPHAN)
+
+
+def _unless_gone(call: Callable[[], Any]) -> None:
+    try:
+        call()
+    except ApiException as error:
+        if error.status != NOT_FOUND:
+            raise
+
+
+def _repeated(call: Callable[[], Any]) -> Any:
+    for left in reversed(range(TRIES)):
+        try:
+            return call()
+        except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
+            if not left or getattr(error, "status", 503) not in (429, 502, 503, 504):
+                raise
+        time.sleep(PAUSE_SECONDS)
+    raise AssertionError("unreachable")
