@@ -11,14 +11,14 @@ import time
 from pathlib import Path
 
 from tests.kubernetes.server import Cluster, kubernetes_server
-from tests.manifests.overlays import KUBEFLOW, MANIFESTS, OVERLAYS, rendered_folder
+from tests.manifests.overlays import KUBEFLOW, MANIFESTS, OVERLAYS, rendered
 
 
 def seconds(cluster: Cluster) -> float:
     """Render and apply all overlays; return how long that took."""
     started = time.perf_counter()
-    for overlay in OVERLAYS:
-        cluster.apply(rendered_folder(cluster, MANIFESTS / "overlays" / overlay))
+    for name in OVERLAYS:
+        cluster.apply(rendered(MANIFESTS / "overlays" / name))
     return time.perf_counter() - started
 
 

@@ -109,5 +109,8 @@ def _go_version(go: str) -> tuple[int, ...]:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that Go's own process ends with this one
-    for name in missing():
-        program(name)
+    try:
+        for name in missing():
+            program(name)
+    except RuntimeError as error:
+        sys.exit(str(error))

@@ -1,5 +1,7 @@
 """The overlays as a platform engineer renders them, each in a namespace of a test's own."""
 
+import os
+import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -7,30 +9,44 @@ from typing import Any
 
 import yaml
 
-from tests.kubernetes.server import Cluster
+from tests.kubernetes.programs import program
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 OVERLAYS = tuple(sorted(folder.name for folder in (MANIFESTS / "overlays").iterdir()))
+COMPONENTS = tuple(sorted(folder.name for folder in (MANIFESTS / "components").iterdir()))
 KUBEFLOW = Path(__file__).with_name("kubeflow_resources.yaml")
 RELEASED = Path(__file__).with_name("released.yaml")
 
 
 @cache
-def rendered(cluster: Cluster, overlay: str) -> str:
+def overlay(name: str) -> str:
     """Return the resources of an overlay, rendered once."""
-    return rendered_folder(cluster, MANIFESTS / "overlays" / overlay)
+    return rendered(MANIFESTS / "overlays" / name)
 
 
-def moved(cluster: Cluster, text: str, namespace: str) -> list[dict[str, Any]]:
+def component(name: str) -> str:
+    """Return the resources that a component adds to an overlay."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = os.path.relpath(MANIFESTS / "components" / name, Path(folder).resolve())
+        Path(folder, "kustomization.yaml").write_text(f"components: [{place}]\n")
+        return rendered(Path(folder))
+
+
+def moved(text: str, namespace: str) -> list[dict[str, Any]]:
     """Return resources as they are in another namespace."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "resources.yaml").write_text(text)
         Path(folder, "kustomization.yaml").write_text(f"namespace: {namespace}\nresources: [resources.yaml]\n")
-        return list(yaml.safe_load_all(rendered_folder(cluster, Path(folder))))
+        return list(yaml.safe_load_all(rendered(Path(folder))))
 
 
-def rendered_folder(cluster: Cluster, folder: Path) -> str:
-    """Return what `kubectl kustomize` makes of a folder."""
-    answer = cluster.kubectl("kustomize", str(folder))
-    assert answer.returncode == 0, answer.stderr
+def rendered(folder: Path) -> str:
+    """Return what `kubectl kustomize` makes of a folder.
+
+    Raises:
+        RuntimeError: what kubectl says against it.
+    """
+    answer = subprocess.run([program("kubectl"), "kustomize", folder], capture_output=True, text=True, check=False)
+    if answer.returncode:
+        raise RuntimeError(answer.stderr)
     return answer.stdout

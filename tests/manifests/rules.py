@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from tests.kubernetes.server import Cluster, kubernetes_server
-from tests.manifests.overlays import moved, rendered
+from tests.manifests.overlays import moved, overlay
 
 RULES = Path(__file__).with_name("rules.yaml")
 NAMESPACE = "accounts"
@@ -22,7 +22,7 @@ HEADER = "# The whole rules review of each account. Written by `python -m tests.
 
 def applied(cluster: Cluster) -> Cluster:
     """Apply the local overlay to the namespace that the reviews are about."""
-    cluster.apply(*moved(cluster, rendered(cluster, "local"), NAMESPACE))
+    cluster.apply(*moved(overlay("local"), NAMESPACE))
     return cluster
 
 

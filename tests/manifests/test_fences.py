@@ -8,29 +8,28 @@ import yaml
 
 from components.contracts.steps.declared import PIPELINES
 from tests.kubernetes.server import Cluster
-from tests.manifests.overlays import moved, rendered
+from tests.manifests.overlays import component, moved, overlay
 from tests.manifests.pods import driver_pod, plain_pod, step_pods
 from tests.waiting import until
 
-NAMESPACE = "fences"
+NAMESPACE, CONTROLLED = "fences", "fences-with-controllers"
 HUGE = {"requests": {"cpu": "1", "memory": "8Gi"}, "limits": {"cpu": "4", "memory": "8Gi"}}
 
 
 @pytest.fixture(scope="module")
 def fenced(kubeflow_cluster: Cluster) -> Cluster:
-    """Give a cluster with the local overlay, once its controllers have filled in the quota."""
-    kubeflow_cluster.apply(*moved(kubeflow_cluster, rendered(kubeflow_cluster, "local"), NAMESPACE))
-    until(lambda: "used" in kubeflow_cluster.get("quota", "rankloop", "--namespace", NAMESPACE)[0]["status"])
+    """Give a cluster with the local overlay in two namespaces."""
+    for namespace in (NAMESPACE, CONTROLLED):
+        kubeflow_cluster.apply(*moved(overlay("local"), namespace))
     return kubeflow_cluster
 
 
 @pytest.fixture(autouse=True)
 def _no_pods(fenced: Cluster) -> None:
     """Begin without pods, and with a quota that says so."""
-    options = ("--all", "--now", "--wait", "--namespace", NAMESPACE)
-    answer = fenced.kubectl("delete", "deployments,jobs,pods", *options)
+    answer = fenced.kubectl("delete", "pods", "--all", "--now", "--wait", f"--namespace={NAMESPACE}")
     assert answer.returncode == 0, answer.stderr
-    until(lambda: _used(fenced)["pods"] == "0")
+    until(lambda: _used_pods(fenced) == "0")
 
 
 def test_every_step_of_the_compiled_pipelines_is_admitted(fenced: Cluster) -> None:
@@ -117,19 +116,26 @@ def test_a_container_larger_than_any_step_is_refused(fenced: Cluster) -> None:
         _created(fenced, plain_pod(resources=larger))
 
 
-@pytest.mark.parametrize("kind", ["Job", "Deployment"])
-def test_controllers_make_the_pods_of_our_code(fenced: Cluster, kind: str) -> None:
-    pod = plain_pod()
-    labels = {"app.kubernetes.io/name": "ours"}
-    template = {"metadata": {"labels": labels}, "spec": pod["spec"]}
-    specification: dict[str, Any] = {"template": template}
-    if kind == "Job":
-        pod["spec"]["restartPolicy"] = "Never"
-    else:
-        specification["selector"] = {"matchLabels": labels}
-    group = {"Job": "batch/v1", "Deployment": "apps/v1"}[kind]
-    _created(fenced, {"apiVersion": group, "kind": kind, "metadata": {"name": "ours"}, "spec": specification})
-    until(lambda: bool(fenced.get("pods", "--namespace", NAMESPACE, "--selector=app.kubernetes.io/name=ours")))
+def test_the_redis_of_the_component_gets_its_pod(fenced: Cluster) -> None:
+    fenced.apply(*moved(component("redis"), CONTROLLED))
+    until(lambda: _has_a_pod(fenced, "redis"))
+
+
+@pytest.mark.parametrize(("kind", "group"), [("Job", "batch/v1"), ("Deployment", "apps/v1")])
+def test_controllers_make_the_pods_of_our_code(fenced: Cluster, kind: str, group: str) -> None:
+    name = kind.lower()
+    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "rankloop"}
+    template = {"metadata": {"labels": labels}, "spec": plain_pod()["spec"]}
+    selector = {"selector": {"matchLabels": labels}} if kind == "Deployment" else {}
+    restart = {"restartPolicy": "Never"} if kind == "Job" else {}
+    template["spec"] |= restart
+    metadata = {"name": name, "namespace": CONTROLLED}
+    fenced.apply({"apiVersion": group, "kind": kind, "metadata": metadata, "spec": {"template": template} | selector})
+    until(lambda: _has_a_pod(fenced, name))
+
+
+def _has_a_pod(cluster: Cluster, name: str) -> bool:
+    return bool(cluster.get("pods", f"--namespace={CONTROLLED}", f"--selector=app.kubernetes.io/name={name}"))
 
 
 def _created(cluster: Cluster, *resources: dict[str, Any], options: tuple[str, ...] = ()) -> list[dict[str, Any]]:
@@ -145,5 +151,7 @@ def _created(cluster: Cluster, *resources: dict[str, Any], options: tuple[str, .
     return list(yaml.safe_load_all(answer.stdout))
 
 
-def _used(cluster: Cluster) -> dict[str, str]:
-    return cluster.get("quota", "rankloop", "--namespace", NAMESPACE)[0]["status"]["used"]
+def _used_pods(cluster: Cluster) -> str | None:
+    """Return how many pods the quota counts; nothing until a controller has counted."""
+    [quota] = cluster.get("quota", "rankloop", f"--namespace={NAMESPACE}")
+    return quota.get("status", {}).get("used", {}).get("pods")

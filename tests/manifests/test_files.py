@@ -8,6 +8,7 @@ import yaml
 
 from components.shop.settings import load_shop
 from tests.manifests.overlays import MANIFESTS
+from tests.manifests.pods import driver_pod, step_pods
 
 LONGEST_FILE = 20
 NETWORK = (MANIFESTS / "base" / "namespace" / "network.yaml").read_text()
@@ -47,3 +48,37 @@ def test_an_opening_names_whom_it_leads_to_and_the_ports(name: str) -> None:
     assert all(rule["to"] and rule["ports"] for rule in rules)
     assert {port["port"] for rule in rules for port in rule["ports"]} == NAMED_PORTS[name]
     assert re.search(rf"---\n# [^\n]+\n(?:#[^\n]*\n)*apiVersion[^#]+?name: {name}\n", NETWORK), "say what it is for"
+
+
+@pytest.mark.parametrize(
+    ("labels", "openings"),
+    [
+        ({}, {"to-dns"}),
+        (driver_pod()["metadata"]["labels"], {"to-dns", "to-api-server", "to-kubeflow"}),
+        (
+            {"app.kubernetes.io/part-of": "rankloop", "app.kubernetes.io/component": "serving"},
+            {"to-dns", "to-object-store", "to-redis"},
+        ),
+    ],
+    ids=["any pod", "driver", "service"],
+)
+def test_each_kind_of_pod_has_its_openings_and_no_other(labels: dict[str, str], openings: set[str]) -> None:
+    assert _openings(labels) == openings
+
+
+def test_a_step_reaches_kubeflow_its_home_and_its_sources() -> None:
+    for pod in step_pods():
+        assert _openings(pod["metadata"]["labels"]) == set(OPENINGS) - {"schedules-to-kubeflow"}
+
+
+def _openings(labels: dict[str, str]) -> set[str]:
+    return {name for name in OPENINGS if _selects(POLICIES[name]["podSelector"], labels)}
+
+
+def _selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
+    """Return whether a selector of a policy matches labels, as far as these policies use selectors."""
+    named = all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
+    return named and all(
+        labels.get(rule["key"]) in rule["values"] if rule["operator"] == "In" else rule["key"] in labels
+        for rule in selector.get("matchExpressions", [])
+    )

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tests.kubernetes.server import Cluster
-from tests.manifests.overlays import OVERLAYS, RELEASED, moved, rendered
+from tests.manifests.overlays import OVERLAYS, RELEASED, moved, overlay
 
 
 @pytest.fixture
@@ -15,9 +15,9 @@ def namespace() -> str:
     return f"overlay-{uuid4().hex[:8]}"
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_an_overlay_is_applied_and_the_second_time_changes_nothing(kubeflow_cluster: Cluster, overlay: str) -> None:
-    resources = rendered(kubeflow_cluster, overlay)
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_an_overlay_is_applied_and_the_second_time_changes_nothing(kubeflow_cluster: Cluster, name: str) -> None:
+    resources = overlay(name)
     applied = kubeflow_cluster.apply(resources)
     before = _versions(kubeflow_cluster, resources)
     assert len(before) == len(applied) > 20
@@ -25,14 +25,14 @@ def test_an_overlay_is_applied_and_the_second_time_changes_nothing(kubeflow_clus
     assert _versions(kubeflow_cluster, resources) == before
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_an_overlay_is_applied_over_the_last_release(kubeflow_cluster: Cluster, namespace: str, overlay: str) -> None:
-    kubeflow_cluster.apply(*moved(kubeflow_cluster, RELEASED.read_text(), namespace))
-    kubeflow_cluster.apply(*moved(kubeflow_cluster, rendered(kubeflow_cluster, overlay), namespace))
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_an_overlay_is_applied_over_the_last_release(kubeflow_cluster: Cluster, namespace: str, name: str) -> None:
+    kubeflow_cluster.apply(*moved(RELEASED.read_text(), namespace))
+    kubeflow_cluster.apply(*moved(overlay(name), namespace))
 
 
 def test_an_upgrade_that_changes_an_immutable_field_is_refused(kubeflow_cluster: Cluster, namespace: str) -> None:
-    resources = moved(kubeflow_cluster, RELEASED.read_text(), namespace)
+    resources = moved(RELEASED.read_text(), namespace)
     kubeflow_cluster.apply(*resources)
     binding = next(resource for resource in resources if resource["kind"] == "RoleBinding")
     binding["roleRef"]["name"] = "another"
@@ -42,7 +42,7 @@ def test_an_upgrade_that_changes_an_immutable_field_is_refused(kubeflow_cluster:
 
 @pytest.mark.parametrize("kind", ["NetworkPolicy", "PipelineVersion"])
 def test_a_field_that_nobody_knows_is_refused(kubeflow_cluster: Cluster, namespace: str, kind: str) -> None:
-    resources = moved(kubeflow_cluster, rendered(kubeflow_cluster, "production"), namespace)
+    resources = moved(overlay("production"), namespace)
     kubeflow_cluster.apply(next(resource for resource in resources if resource["kind"] == "Namespace"))
     resource = next(resource for resource in resources if resource["kind"] == kind)
     resource["spec"]["unheardOf"] = "x"
@@ -51,7 +51,7 @@ def test_a_field_that_nobody_knows_is_refused(kubeflow_cluster: Cluster, namespa
 
 
 def test_a_pipeline_version_is_never_changed(kubeflow_cluster: Cluster, namespace: str) -> None:
-    resources = moved(kubeflow_cluster, rendered(kubeflow_cluster, "production"), namespace)
+    resources = moved(overlay("production"), namespace)
     kubeflow_cluster.apply(*resources)
     version = next(resource for resource in resources if resource["kind"] == "PipelineVersion")
     version["spec"]["pipelineSpec"]["defaultPipelineRoot"] = "s3://another"
