@@ -5,8 +5,13 @@ from typing import Any
 
 import pytest
 import yaml
+from google.protobuf import json_format
+from kfp.kubernetes.kubernetes_executor_config_pb2 import KubernetesExecutorConfig
+from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
 
+from components.contracts.steps.declared import PIPELINES
 from components.shop.settings import load_shop
+from pipelines.compiled import MANIFESTS as PIPELINE_FILES
 from tests.manifests.overlays import MANIFESTS
 from tests.manifests.pods import driver_pod, step_pods
 
@@ -34,6 +39,23 @@ def test_files_of_overlays_are_short() -> None:
 def test_the_shop_file_is_one() -> None:
     shop = load_shop(MANIFESTS / "components" / "shop" / "shop.toml")
     assert shop.events
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_pipeline_version_holds_what_kubeflow_knows(name: str) -> None:
+    """Kubeflow's resource takes any specification; these are the types that its API server reads it by."""
+    version = yaml.safe_load((PIPELINE_FILES / f"{name}-version.yaml").read_text())["spec"]
+    json_format.ParseDict(version["pipelineSpec"], PipelineSpec())
+    executors = version["platformSpec"]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert set(executors) == set(version["pipelineSpec"]["deploymentSpec"]["executors"])
+    for executor in executors.values():
+        json_format.ParseDict(executor, KubernetesExecutorConfig())
+
+
+def test_kubeflow_lets_the_namespace_in() -> None:
+    """Its own policies, as of Kubeflow Pipelines 2.17, know namespaces of users by this label."""
+    namespace = yaml.safe_load((MANIFESTS / "base" / "namespace" / "namespace.yaml").read_text())
+    assert namespace["metadata"]["labels"]["app.kubernetes.io/part-of"] == "kubeflow-profile"
 
 
 def test_nothing_goes_in_or_out_of_any_pod_by_default() -> None:
