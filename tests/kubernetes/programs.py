@@ -38,14 +38,17 @@ def program(name: str) -> Path:
     Raises:
         RuntimeError: it is nowhere and cannot be built.
     """
-    given = Path(os.environ.get("KUBEBUILDER_ASSETS", os.devnull)) / name
+    given = _assets() / name
     return given if given.exists() else _built(name)
 
 
 def missing() -> list[str]:
     """Return the programs that neither were given nor are built yet."""
-    assets = Path(os.environ.get("KUBEBUILDER_ASSETS", os.devnull))
-    return [name for name in PACKAGES if not ((assets / name).exists() or (_folder() / name).exists())]
+    return [name for name in PACKAGES if not ((_assets() / name).exists() or (_folder() / name).exists())]
+
+
+def _assets() -> Path:
+    return Path(os.environ.get("KUBEBUILDER_ASSETS", os.devnull))
 
 
 def _built(name: str) -> Path:
@@ -75,8 +78,8 @@ def _lock() -> Iterator[None]:
 
 
 def _build(names: list[str]) -> None:
-    what = f"Building {', '.join(names)} (Kubernetes {VERSION}) from Go modules for tests"
-    print(f"{what}: once a machine, ten minutes of processor time", file=sys.stderr, flush=True)
+    task = f"Building {', '.join(names)} (Kubernetes {VERSION}) from Go modules for tests"
+    print(f"{task}: once a machine, ten minutes of processor time", file=sys.stderr, flush=True)
     folder = _folder() / "built"
     command = [*_go(), "build", "-C", str(MODULE), "-trimpath", "-buildvcs=false", "-ldflags", LINKING]
     command += ["-o", f"{folder}/", *(PACKAGES[name] for name in names)]

@@ -38,9 +38,9 @@ def _rules(cluster: Cluster, account: str) -> dict[str, Any]:
         "kind": "SelfSubjectRulesReview",
         "spec": {"namespace": NAMESPACE},
     }
-    who = f"--as=system:serviceaccount:{NAMESPACE}:{account}"
+    impersonating = f"--as=system:serviceaccount:{NAMESPACE}:{account}"
     path = "--raw=/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
-    answer = cluster.kubectl("create", who, path, "--filename=-", document=json.dumps(review))
+    answer = cluster.kubectl("create", impersonating, path, "--filename=-", document=json.dumps(review))
     status = json.loads(answer.stdout)["status"]
     return {kind: sorted(status[kind], key=repr) for kind in ("resourceRules", "nonResourceRules")}
 
