@@ -13,7 +13,7 @@ from pipelines.commands.options import home_option, json_option
 @home_option
 @json_option
 def command(names: tuple[str, ...], home: Location, as_json: bool) -> None:
-    """List the runs of a home; show RUN in detail; compare RUN with OTHER.
+    """List the runs of a home, on this machine and on Kubeflow; show RUN in detail; compare RUN with OTHER.
 
     Name a run by its id, by a unique part of it, or by `last`.
     """
@@ -22,7 +22,7 @@ def command(names: tuple[str, ...], home: Location, as_json: bool) -> None:
     from components.home.layout import Home
     from components.home.runs.records import find_run, list_runs
     from pipelines.output import print_json
-    from pipelines.runs.details import compare_runs, comparison_table, details_tables, run_details, runs_table
+    from pipelines.runs.details import compare_runs, comparison_table, details_tables, links_table, run_details, runs_table
 
     if len(names) > 2:
         raise click.UsageError(f"found {len(names)} runs, expected at most two to compare")
@@ -34,6 +34,8 @@ def command(names: tuple[str, ...], home: Location, as_json: bool) -> None:
             print_json([asdict(run) for run in runs])
         elif runs:
             console.print(runs_table(place, runs))
+            if any(run.kubeflow_run for run in runs):
+                console.print(links_table(runs), soft_wrap=True)
         else:
             click.echo(f"no runs in {place.root} yet; `rankloop run` makes the first")
         return

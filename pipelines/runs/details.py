@@ -1,5 +1,6 @@
 """One run in detail and two runs side by side: metrics, data versions, parameters, bundle."""
 
+import os
 from dataclasses import asdict
 from typing import Any
 
@@ -7,12 +8,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from components.home.layout import Home
+from components.home.runs.kubeflow import run_address
 from components.home.runs.records import RunRecord, read_result
 from components.home.runs.step_records import read_records
 from pipelines.runs.live_table import step_table
 from pipelines.runs.summary import quality_table
 
 Document = dict[str, Any]
+ENDPOINT = "KF_PIPELINES_ENDPOINT"  # of KFP's own client
 PARAMETERS = "parameters"  # the fact in which a step keeps what it was set to
 
 
@@ -32,6 +35,21 @@ def runs_table(home: Home, runs: list[RunRecord]) -> Table:
             plain_text((result.get("bundle") or {}).get("digest")).removeprefix("sha256:")[:12],
         )
     return table
+
+
+def links_table(runs: list[RunRecord]) -> Table:
+    """Lay out where the runs on Kubeflow are seen; the address is not known where nobody has said it."""
+    table = plain_table("run", "on Kubeflow")
+    for run in runs:
+        if run.kubeflow_run:
+            table.add_row(run.run_id, kubeflow_place(run))
+    return table
+
+
+def kubeflow_place(run: RunRecord) -> str:
+    """Return the link of a run on Kubeflow; without one, its id there."""
+    endpoint = os.environ.get(ENDPOINT)
+    return run.link or (run_address(endpoint, run.kubeflow_run or "") if endpoint else f"run {run.kubeflow_run}")
 
 
 def run_details(home: Home, run: RunRecord) -> Document:
