@@ -28,6 +28,7 @@ COMMANDS = {
     "upload": "Copy the shop's local data into a bucket, for a cluster.",
     "submit": "Run a pipeline on Kubeflow Pipelines.",
     "schedules": "Make Kubeflow's recurring runs what a file in Git says.",
+    "housekeeping": "Delete what Kubeflow Pipelines keeps for ever.",
     "doctor": "Check this machine and the home; say what is wrong and how to fix it.",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells count

@@ -86,6 +86,12 @@ def version_name(specifications: list[dict[str, Any]]) -> str:
     return f"{specifications[0]['pipelineInfo']['name']}-{_content_hash(specifications)}"
 
 
+def version_names() -> list[str]:
+    """Return the names of the versions that this code compiles to."""
+    with tempfile.TemporaryDirectory() as scratch:
+        return [version_name(compile_package(name, Path(scratch) / f"{name}.yaml")) for name in PIPELINES]
+
+
 def _pipeline(name: str) -> Any:
     return getattr(import_module(f"pipelines.{name}"), name)
 

@@ -22,7 +22,14 @@ def command(names: tuple[str, ...], home: Location, as_json: bool) -> None:
     from components.home.layout import Home
     from components.home.runs.records import find_run, list_runs
     from pipelines.output import print_json
-    from pipelines.runs.details import compare_runs, comparison_table, details_tables, links_table, run_details, runs_table
+    from pipelines.runs.details import (
+        compare_runs,
+        comparison_table,
+        details_tables,
+        links_table,
+        run_details,
+        runs_table,
+    )
 
     if len(names) > 2:
         raise click.UsageError(f"found {len(names)} runs, expected at most two to compare")

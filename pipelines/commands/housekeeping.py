@@ -1,0 +1,68 @@
+"""``rankloop housekeeping``: what Kubeflow Pipelines never deletes."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from pipelines.commands.kubeflow_options import kubeflow_options
+from pipelines.commands.options import HomeAddress, json_option
+from pipelines.kubeflow.access import Access
+from pipelines.output import print_json
+
+
+@click.command("housekeeping")
+@click.option("--days", type=click.IntRange(1), default=90, show_default=True, help="What is younger stays.")
+@click.option("--old-home", "old_homes", metavar="URL", multiple=True, help="Delete all runs of this home; repeatable.")
+@click.option(
+    "--pipeline-root", type=HomeAddress(), metavar="URL", help="KFP's artifacts, such as s3://mlpipeline/v2/artifacts."
+)
+@click.option("--apply", is_flag=True, help="Delete. Without it, only say what would go.")
+@kubeflow_options
+@json_option
+def command(
+    access: Access, days: int, old_homes: tuple[str, ...], pipeline_root: Any, apply: bool, as_json: bool
+) -> None:
+    """Show what Kubeflow keeps of our pipelines for ever, or delete it.
+
+    Archived runs, all runs of --old-home, pipeline versions that no recurring run names and, with --pipeline-root,
+    the artifacts of old runs. Homes are not touched: the runs' records, reports and bundles lie there.
+    """
+    from components.home.storage.locations import BucketPath
+
+    if pipeline_root is not None and not isinstance(pipeline_root, BucketPath):
+        raise click.UsageError(f"--pipeline-root: found {pipeline_root}, expected s3://BUCKET/PREFIX")
+    removed = _removals(access, days, old_homes, pipeline_root, apply)
+    if as_json:
+        print_json({"applied": apply, "removals": [_document(one) for one in removed]})
+        return
+    for one in removed:
+        click.echo(f"{one.kind:<10} {one.since:%Y-%m-%d}  {one.name:<40} {one.reason}")
+    done = "deleted" if apply else "would go; --apply deletes them" if removed else "would go"
+    click.echo(f"{len(removed)} {done}")
+
+
+def _removals(access: Access, days: int, old_homes: tuple[str, ...], root: Any, apply: bool) -> list[Any]:
+    from pipelines.compiled import version_names
+    from pipelines.kubeflow.client import open_client, translated_errors
+    from pipelines.kubeflow.housekeeping import Rules, artifact_removals, read_inventory, removals, remove
+
+    homes = frozenset(home.rstrip("/") for home in old_homes)
+    rules, now = Rules(timedelta(days=days), homes, frozenset(version_names()), root), datetime.now(UTC)
+    with translated_errors(access.host):
+        client = open_client(access)
+        inventory = read_inventory(client, access.namespace)
+        found = [*artifact_removals(inventory, rules, now), *removals(inventory, rules, now)]
+        for one in found if apply else []:
+            remove(client, rules, one)
+    return found
+
+
+def _document(removal: Any) -> dict[str, Any]:
+    return {
+        "kind": removal.kind,
+        "id": removal.id,
+        "name": removal.name,
+        "since": removal.since.isoformat(),
+        "reason": removal.reason,
+    }
