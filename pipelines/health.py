@@ -4,7 +4,6 @@ import os
 import platform
 import shutil
 import sys
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -17,22 +16,12 @@ from components.home.storage.cache import FOLDER_VARIABLE, object_cache
 from components.home.storage.locations import BucketPath, Location
 from components.home.storage.proof import prove_store
 from components.shop.settings import load_shop
+from pipelines.finding import Finding
 from pipelines.runs.source_fingerprint import sources_fingerprint
 
 PACKAGES = ("bentoml", "deltalake", "duckdb", "evidently", "feast", "ibis-framework", "kfp", "lmdb", "xgboost-cpu")
 PYTHONS = ((3, 11), (3, 13))
 SPACE_GB = 2.0  # what a first run of the demo shop needs, with room to spare
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing examined; ``needed``: `rankloop run` cannot do without it."""
-
-    subject: str
-    well: bool
-    found: str
-    fix: str = ""
-    needed: bool = True
 
 
 def examine(shop_file: Path, home: Location) -> list[Finding]:
@@ -60,6 +49,14 @@ def _home(shop_file: Path, home: Home) -> list[Finding]:
 
 def _folder(home: Path) -> list[Finding]:
     return [_disk(home), _writable("home", home, "name another --home"), _links(home)]
+
+
+def examine_bucket(home: BucketPath) -> list[Finding]:
+    """Examine a home's store alone; where it cannot be used at all, that is the one finding."""
+    try:
+        return _bucket(home)
+    except RankloopError as error:
+        return [Finding("store", False, str(error))]
 
 
 def _bucket(home: BucketPath) -> list[Finding]:

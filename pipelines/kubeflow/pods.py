@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from components.contracts.steps.declared import WORDS
+from pipelines.cluster.api import connect
 
 RUN_LABEL = "pipeline/runid"
 ROLE, NODE = "pipelines.kubeflow.org/runtime-role", "workflows.argoproj.io/node-name"
@@ -25,11 +26,9 @@ def pod_troubles(run_id: str) -> dict[str, str]:
 
 def _pods(run_id: str) -> list[tuple[str, Any]]:
     from kubernetes import client
-    from kubernetes.config import load_config
 
-    load_config()
     selector = f"{RUN_LABEL}={run_id}"
-    api = client.CoreV1Api()
+    api = client.CoreV1Api(connect())
     listed = api.list_pod_for_all_namespaces(label_selector=selector, _request_timeout=SECONDS, limit=500).items
     named = [(_step(pod), pod) for pod in listed if (pod.metadata.annotations or {}).get(ROLE) == "launcher"]
     return [(step, pod) for step, pod in named if step]

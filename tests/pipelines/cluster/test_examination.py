@@ -1,0 +1,221 @@
+"""`rankloop doctor --cluster`: each thing that is wrong with a cluster is one finding with its fix."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.contracts import images as image_names
+from pipelines.cluster import outside
+from pipelines.cluster.examination import examine_cluster
+from pipelines.cluster.images import Found, find_image
+from pipelines.cluster.kubeflow import examine_kubeflow
+from pipelines.finding import Finding
+from pipelines.kubeflow.pods import pod_troubles
+from tests.pipelines.cluster.fake_api import FakeApi, serving
+
+NAMESPACE = Path(__file__).parents[3] / "manifests" / "base" / "namespace"
+HERE = "/api/v1/namespaces/rankloop"
+HOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+POLICIES = "/apis/networking.k8s.io/v1/namespaces/rankloop/networkpolicies"
+WATCHING = {"rules": [{"resources": ["pipelineversions"]}]}
+DIGEST = "sha256:" + 64 * "a"
+
+
+def manifests(file: str, kind: str) -> list[dict[str, object]]:
+    return [one for one in yaml.safe_load_all((NAMESPACE / file).read_text()) if one["kind"] == kind]
+
+
+@pytest.fixture
+def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
+    """An API server that holds what the manifests say."""
+    with serving(FakeApi()) as server:
+        server.write_kubeconfig(tmp_path / "kubeconfig")
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+        monkeypatch.delenv("RANKLOOP_ONLINE_URL", raising=False)
+        monkeypatch.setattr(outside, "find_image", lambda image: Found.THERE)
+        (launcher,) = (one for one in manifests("kubeflow.yaml", "ConfigMap") if "kfp-launcher" in str(one["metadata"]))
+        hook = WATCHING | {"clientConfig": {"caBundle": "x"}}
+        server.documents = {
+            "/version": {"gitVersion": "v1.34.9"},
+            "/apis/pipelines.kubeflow.org/v2beta1": kinds("pipelines", "pipelineversions"),
+            "/apis/kubeflow.org/v1beta1": kinds("scheduledworkflows"),
+            "/apis/argoproj.io/v1alpha1": kinds("workflows"),
+            HOOKS: {"items": [{"webhooks": [hook]}]},
+            HERE: manifests("namespace.yaml", "Namespace")[0],
+            f"{HERE}/pods": {},
+            f"{HERE}/configmaps": {"items": []},
+            f"{HERE}/configmaps/kfp-launcher": launcher,
+            f"{HERE}/resourcequotas": {"items": manifests("quota.yaml", "ResourceQuota")},
+            f"{HERE}/limitranges": {"items": manifests("quota.yaml", "LimitRange")},
+            POLICIES: {"items": manifests("network.yaml", "NetworkPolicy")},
+        }
+        names = ("serviceaccounts/rankloop-training", "serviceaccounts/rankloop-monitoring", "secrets/rankloop")
+        for name in (*names, "configmaps/rankloop", "configmaps/rankloop-shop"):
+            server.documents[f"{HERE}/{name}"] = {}
+        yield server
+
+
+def kinds(*names: str) -> dict[str, object]:
+    return {"resources": [{"name": name} for name in names]}
+
+
+def wrong(findings: list[Finding]) -> list[Finding]:
+    return [one for one in findings if not one.well and one.subject != "redis"]
+
+
+def test_what_the_manifests_make_is_well(api: FakeApi) -> None:
+    findings = examine_cluster("rankloop")
+    assert wrong(findings) == []
+    assert [one.subject for one in findings if one.well] == [
+        *("cluster", "clock", "kinds", "webhook", "pod security", "largest step", "quota", "egress"),
+        *("kfp-launcher", "names", "image", "image"),
+    ]
+    assert api.posted[0]["spec"]["containers"][0]["securityContext"]["runAsNonRoot"]
+
+
+def drop(path: str) -> Callable[[FakeApi], None]:
+    return lambda api: api.documents.__delitem__(path)
+
+
+def put(path: str, document: dict[str, object]) -> Callable[[FakeApi], None]:
+    return lambda api: api.documents.__setitem__(path, document)
+
+
+def refuse(end: str, message: str, status: int = 403) -> Callable[[FakeApi], None]:
+    return lambda api: api.refusals.__setitem__(end, (status, message))
+
+
+@pytest.mark.parametrize(
+    ("change", "subject", "words", "needed"),
+    [
+        (drop("/apis/pipelines.kubeflow.org/v2beta1"), "kinds", "missing: pipelines of pipelines.kubeflow.org", False),
+        (drop("/apis/argoproj.io/v1alpha1"), "kinds", "missing: workflows of argoproj.io/v1alpha1", True),
+        (put(HOOKS, {"items": []}), "webhook", "nothing checks pipeline versions", False),
+        (
+            put(
+                HOOKS, {"items": [{"webhooks": [{"clientConfig": {}, "rules": [{"resources": ["pipelineversions"]}]}]}]}
+            ),
+            "webhook",
+            "has no certificate",
+            True,
+        ),
+        (drop(HERE), "namespace", "there is no namespace rankloop", True),
+        (put(HERE, {"metadata": {}}), "pod security", "privileged is enforced", False),
+        (refuse("/pods", 'violates PodSecurity "restricted:latest"'), "largest step", "its pod is refused: viol", True),
+        (refuse("/pods", "exceeded quota: rankloop"), "largest step", "its pod is refused: exceeded quota", False),
+        (refuse("/pods", 'cannot create resource "pods"'), "largest step", "not examined: cannot create", False),
+        (put(f"{HERE}/limitranges", {"items": []}), "quota", "no LimitRange gives defaults", True),
+        (put(POLICIES, {"items": []}), "egress", "no NetworkPolicy bounds", False),
+        (
+            put(POLICIES, {"items": manifests("network.yaml", "NetworkPolicy")[:1]}),
+            "egress",
+            "closed to DNS (53 or 5353 or 8053), the API server",
+            True,
+        ),
+        (drop(f"{HERE}/configmaps/kfp-launcher"), "kfp-launcher", "says no defaultPipelineRoot", True),
+        (drop(f"{HERE}/secrets/rankloop"), "names", "missing: secret rankloop", True),
+        (refuse("/secrets/rankloop", "secrets is forbidden"), "names", "not examined: secrets is forbidden", False),
+    ],
+)
+def test_each_thing_that_is_wrong_is_one_finding_with_its_fix(
+    api: FakeApi, change: Callable[[FakeApi], None], subject: str, words: str, needed: bool
+) -> None:
+    change(api)
+    (finding,) = wrong(examine_cluster("rankloop"))
+    assert (finding.subject, finding.needed) == (subject, needed)
+    assert words in finding.found
+    assert finding.fix
+
+
+def test_a_secret_that_the_launcher_names_must_exist(api: FakeApi) -> None:
+    providers = "s3:\n  default:\n    credentials:\n      secretRef: {secretName: store, accessKeyKey: a}\n"
+    data = {"defaultPipelineRoot": "s3://bucket/root", "providers": providers}
+    api.documents[f"{HERE}/configmaps/kfp-launcher"] = {"data": data}
+    (finding,) = wrong(examine_cluster("rankloop"))
+    assert finding.found == "Secret store is missing"
+
+
+def test_a_quota_that_no_large_step_fits_is_said(api: FakeApi) -> None:
+    hard = {"limits.memory": "4Gi"}
+    api.documents[f"{HERE}/resourcequotas"]["items"] = [{"metadata": {"name": "q"}, "spec": {"hard": hard}}]
+    (finding,) = wrong(examine_cluster("rankloop"))
+    assert finding.found == "its limit of memory, 4Gi, is less than the largest step's, 6Gi"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (refuse("/configmaps", "configmaps is forbidden: User x"), "this account may not look at it: configmaps is"),
+        (refuse("/configmaps", "Unauthorized", 401), "the API server knows no such account (Unauthorized); renew"),
+    ],
+)
+def test_an_account_without_rights_gets_one_line(api: FakeApi, change: Callable[[FakeApi], None], words: str) -> None:
+    change(api)
+    (finding,) = examine_cluster("rankloop")
+    assert words in finding.found
+    assert finding.needed
+
+
+def test_a_cluster_that_cannot_be_reached_is_one_line(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text(file.read_text().replace(api.url, "http://127.0.0.1:9"))
+    (finding,) = examine_cluster("rankloop")
+    assert finding.found.startswith("http://127.0.0.1:9 cannot be reached")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    (finding,) = examine_cluster("rankloop")
+    assert finding.found.startswith("found no usable kubeconfig (")
+
+
+def test_a_registry_is_asked_for_the_manifest(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = api.url.removeprefix("http://")
+    api.documents[f"/v2/team/steps/manifests/{DIGEST}"] = {}
+    api.refusals["/private/manifests/" + DIGEST] = (401, "who are you")
+    assert find_image(f"{host}/team/steps@{DIGEST}") is Found.THERE
+    assert find_image(f"{host}/team/other@{DIGEST}") is Found.MISSING
+    assert find_image(f"{host}/private@{DIGEST}") is Found.PRIVATE
+    assert find_image(f"127.0.0.1:9/team/steps@{DIGEST}") is Found.UNREACHABLE
+    assert find_image(f"{host}/team/steps@sha256:{64 * '0'}") is Found.ZEROS
+    monkeypatch.setattr(outside, "find_image", lambda image: Found.ZEROS)
+    (steps, monitoring) = wrong(examine_cluster("rankloop"))
+    assert "has not been pushed: its digest is zeros" in steps.found + monitoring.found
+    assert image_names.image("steps").partition("@")[0] in steps.found
+
+
+def test_kubeflow_that_is_not_there_is_one_finding() -> None:
+    (unknown,) = examine_kubeflow(None)
+    assert not unknown.needed
+    (finding,) = examine_kubeflow("http://127.0.0.1:9")
+    assert "KFP at http://127.0.0.1:9: cannot be reached" in finding.found
+
+
+def test_the_pods_of_a_run_say_what_keeps_them(api: FakeApi) -> None:
+    waiting = {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}
+    states = {
+        "train-ranker": {"state": {"terminated": {"reason": "OOMKilled", "exitCode": 1}}},
+        "build-features": {"state": {"waiting": waiting}},
+        "ingest-events": {"state": {"terminated": {"reason": "Completed", "exitCode": 0}}},
+    }
+    api.documents["/api/v1/pods"] = {"items": [pod(step, state) for step, state in states.items()]}
+    assert pod_troubles("r1") == {
+        "train_ranker": "its container main ran out of memory at its limit of 3Gi",
+        "build_features": "ImagePullBackOff: Back-off pulling image",
+    }
+
+
+def pod(step: str, state: dict[str, object]) -> dict[str, object]:
+    """Return a pod as KFP 2.17 and Argo make it for a step."""
+    status = {"name": "main", "image": "i", "imageID": "i", "ready": False, "restartCount": 0} | state
+    return {
+        "metadata": {
+            "annotations": {
+                "pipelines.kubeflow.org/runtime-role": "launcher",
+                "workflows.argoproj.io/node-name": f"training-x(0).root(0).exit-handler-1(0).{step}(0).executor(0)",
+            }
+        },
+        "spec": {"containers": [{"name": "main", "resources": {"limits": {"memory": "3Gi"}}}]},
+        "status": {"phase": "Failed", "containerStatuses": [status]},
+    }
