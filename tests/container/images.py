@@ -34,10 +34,18 @@ class Images:
     context: Path
     name: str
 
-    def build(self, target: str) -> str:
+    def build(self, target: str, *options: str) -> str:
         """Build one target and return its image's name."""
         image = f"{self.name}/{target}"
-        words: list[str | Path] = ["build", "--quiet", "--network", "host", "--build-arg", f"BASE={self.name}/base"]
+        words: list[str | Path] = [
+            "build",
+            *options,
+            "--quiet",
+            "--network",
+            "host",
+            "--build-arg",
+            f"BASE={self.name}/base",
+        ]
         words += ["--build-arg", "HTTPS_PROXY"]
         if AUTHORITIES.exists():
             words += ["--secret", f"id=ca,src={AUTHORITIES}"]

@@ -1,4 +1,4 @@
-"""The images: built by a real engine from the one recipe, run as a cluster would run them."""
+"""The image of the service: built by a real engine from the one recipe, run as a cluster would run it."""
 
 import json
 import os
@@ -10,36 +10,16 @@ from typing import Any
 import pytest
 
 from tests.container.asking import is_ready, recommend, wait_until
-from tests.container.docker_engine import Docker, docker_engine
-from tests.container.images import ROOT, Images, images_of
+from tests.container.docker_engine import Docker
+from tests.container.images import Images
+from tests.container.inside import ANYONE, SCRATCH, USER, check_bytecode, check_sbom, digests_of_files, import_modules
 from tests.pipelines.tiny_shop import LivingHome, command
 
 pytestmark = pytest.mark.slow(seconds=150)
 
-OWNER = 12345  # of the home, on this machine and in the container
-ANYONE = ("--user", f"{OWNER}:0", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
-LIMITS = ("--tmpfs", "/tmp:size=64m", "--memory", "1g", "--pids-limit", "64")
+OWNER = USER  # of the home, on this machine and in the container
+LIMITS = (*SCRATCH, "--memory", "1g", "--pids-limit", "64")
 WRITTEN = ("online", "feedback")  # folders of a home that the service writes to
-WITHOUT_BYTECODE = """
-import importlib.util, pathlib
-for module in ("json", "numpy", "bentoml", "components.ranking_service.service"):
-    source = importlib.util.find_spec(module).origin
-    flags = pathlib.Path(importlib.util.cache_from_source(source)).read_bytes()[4]
-    assert flags == 1, (module, flags)  # PEP 552: by hash, never checked
-"""
-STEPS = sorted(file.parent.name for file in ROOT.glob("components/*/component.py"))
-
-
-@pytest.fixture(scope="module")
-def docker() -> Iterator[Docker]:
-    with docker_engine() as engine:
-        yield engine
-
-
-@pytest.fixture(scope="module")
-def images(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
-    with images_of(docker, tmp_path_factory.mktemp("images")) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -135,17 +115,21 @@ def test_without_keys_other_machines_are_not_answered(docker: Docker, serving: s
     docker("rm", name)
 
 
-def test_the_serving_image_holds_what_serves_and_its_bytecode(docker: Docker, serving: str) -> None:
-    assert imported(docker, serving, "pipelines.serving", "components.ranking_service.service") == ""
+def test_the_serving_image_holds_what_serves_its_bytecode_and_a_list_of_it(docker: Docker, serving: str) -> None:
+    assert import_modules(docker, serving, "pipelines.serving", "components.ranking_service.service") == ""
     for heavy in ("kfp", "feast", "evidently"):
         with pytest.raises(AssertionError, match=f"No module named '{heavy}'"):
-            imported(docker, serving, heavy)
-    assert python(docker, serving, WITHOUT_BYTECODE) == ""
+            import_modules(docker, serving, heavy)
+    check_bytecode(docker, serving, "json", "numpy", "bentoml", "components.ranking_service.service")
+    check_sbom(docker, serving)
+    assert docker.inspect("image", serving)["Size"] <= 650e6
 
 
-def test_the_image_of_drift_runs_holds_every_step(docker: Docker, images: Images) -> None:
-    image = images.build("monitoring")
-    imported(docker, image, "evidently", "kfp.dsl.executor_main", *(f"components.{step}.component" for step in STEPS))
+def test_the_same_sources_give_the_same_files(docker: Docker, images: Images) -> None:
+    """All that differs between two builds are the times of files."""
+    one, other = (digests_of_files(docker, images.build("project", *how)) for how in ((), ("--no-cache",)))
+    assert one == other
+    assert any(name.endswith(".pyc") for name in one)
 
 
 def test_a_change_of_code_installs_no_package_anew(images: Images, serving: str) -> None:
@@ -155,13 +139,3 @@ def test_a_change_of_code_installs_no_package_anew(images: Images, serving: str)
     after = images.layers(images.build("serving"))
     assert after[:-1] == before[:-1]
     assert after[-1] != before[-1]
-
-
-def imported(docker: Docker, image: str, *modules: str) -> str:
-    """Import modules in a container that reaches nothing, and return what it printed."""
-    return python(docker, image, f"import {', '.join(modules)}")
-
-
-def python(docker: Docker, image: str, code: str) -> str:
-    """Run code in a container that reaches nothing, and return what it printed."""
-    return docker("run", "--rm", "--network", "none", *ANYONE, *LIMITS[:2], "--entrypoint", "python", image, "-c", code)

@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from components.home.handed import handed_folder
-from components.home.layout import Home
+from components.home.layout import ONLINE_VARIABLE, Home
 from components.home.runs.records import list_runs
 from components.home.runs.step_records import read_records
 from components.home.storage.documents import names_below, read_document
@@ -25,6 +26,13 @@ def content_of(home: Home) -> dict[str, str]:
     names = {name.partition("/_delta_log/")[0] for name in names_below(lake) if "/_delta_log/" in name}
     tables = {f"lake/{name}": _rows_digest(lake / name) for name in sorted(names)}
     return tables | {"online": _online_digest(home.online_url)} | last_digests(home)
+
+
+def content_of_folder(home: Home) -> dict[str, str]:
+    """Digest a folder home, whose rows are not in the Redis that the environment names for another one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(ONLINE_VARIABLE, raising=False)
+        return content_of(home)
 
 
 def last_digests(home: Home) -> dict[str, str]:

@@ -22,7 +22,7 @@ from components.home.runs.records import list_runs, run_ids
 from components.home.runs.step_records import read_records
 from components.home.storage.documents import has_document, read_document
 from components.home.storage.locations import BucketPath
-from tests.pipelines.home_content import content_of
+from tests.pipelines.home_content import content_of, content_of_folder
 from tests.pipelines.killing import Kill, run_and_kill, states_of
 from tests.pipelines.tiny_shop import LivingHome, command, the_one_line
 from tests.pipelines.traces import where
@@ -93,7 +93,7 @@ def test_a_bucket_holds_the_same_digests_rows_and_lists_as_a_folder(
     document = json.loads(won.stdout)
     assert document["bundle"]["digest"] == ranker_home.document["bundle"]["digest"]
     assert document["metrics"] == ranker_home.document["metrics"]
-    assert content_of(home) == content_of_folder(ranker_home)
+    assert content_of(home) == content_of_folder(ranker_home.home)
 
     lists = [tmp_path / "folder.parquet", tmp_path / "bucket.parquet"]
     wanted = ("recommend", "--all-users", "--bundle", "challenger", "--out")
@@ -115,13 +115,6 @@ def test_a_bucket_holds_the_same_digests_rows_and_lists_as_a_folder(
     assert bucket_home.answer("forget", user, "--yes")["state"] == "done"
     assert where(home, user) == []
     assert bucket_home.answer("recommend", "--user", user, "--bundle", "challenger")  # as to an unknown user
-
-
-def content_of_folder(living: LivingHome) -> dict[str, str]:
-    """Return the content of a folder home, whose rows are not in the Redis of the bucket's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv(ONLINE_VARIABLE)
-        return content_of(living.home)
 
 
 def test_runs_that_were_killed_or_stopped_leave_what_an_undisturbed_run_leaves(
@@ -150,7 +143,7 @@ def test_runs_that_were_killed_or_stopped_leave_what_an_undisturbed_run_leaves(
     assert woken.returncode == 1
     # it was stopped before a write, in a request that has no answer any more, or in a commit whose version is taken
     assert any(words in woken.stderr for words in ("has lost its lease", "cannot be used", "could not be written"))
-    assert content_of(home) == content_of_folder(ranker_home)
+    assert content_of(home) == content_of_folder(ranker_home.home)
     assert [run.state for run in list_runs(home)].count("done") == 1
 
 
