@@ -9,6 +9,7 @@ from pipelines.cluster.api import connect
 RUN_LABEL = "pipeline/runid"
 ROLE, NODE = "pipelines.kubeflow.org/runtime-role", "workflows.argoproj.io/node-name"
 SECONDS = 5
+OUT_OF_MEMORY = "ran out of memory"
 HARMLESS = ("ContainerCreating", "PodInitializing", "Completed", None)
 
 
@@ -50,7 +51,7 @@ def _troubles(pod: Any) -> Iterator[str]:
     for container in [*(status.init_container_statuses or []), *(status.container_statuses or [])]:
         ended, waiting = container.state.terminated, container.state.waiting
         if ended and ended.reason == "OOMKilled":
-            yield f"its container {container.name} ran out of memory at its limit of {_memory(pod, container.name)}"
+            yield f"its container {container.name} {OUT_OF_MEMORY} at its limit of {_memory(pod, container.name)}"
             return
         if waiting and waiting.reason not in HARMLESS:
             yield f"{waiting.reason}: {_line(waiting.message)}"

@@ -17,6 +17,12 @@ from kfp_server_api.exceptions import ApiException
 
 from pipelines.kubeflow.client import CONFLICT, SubmissionError
 
+INTERNAL_ERROR = 500
+REASON_IN_LOG = (
+    "Kubeflow keeps the reason to the log of its API server: `kubectl -n kubeflow logs deployment/ml-pipeline`. "
+    "In its Kubernetes-native mode a webhook may have refused it, or not answered; see `rankloop doctor --cluster`"
+)
+
 
 @dataclass(frozen=True)
 class Version:
@@ -77,7 +83,12 @@ def _find_version(client: Client, pipeline_id: str, name: str) -> V2beta1Pipelin
 
 
 def _upload(client: Client, package: Path, name: str, pipeline_id: str) -> V2beta1PipelineVersion:
-    _ignoring_conflicts(client.upload_pipeline_version, str(package), name, pipeline_id=pipeline_id)
+    try:
+        _ignoring_conflicts(client.upload_pipeline_version, str(package), name, pipeline_id=pipeline_id)
+    except ApiException as error:
+        if error.status != INTERNAL_ERROR:
+            raise
+        raise SubmissionError(f"could not create the pipeline version {name}; {REASON_IN_LOG}") from error
     version = _find_version(client, pipeline_id, name)
     if version is None:
         raise SubmissionError(f"does not list the version {name} that was uploaded just now; submit again")

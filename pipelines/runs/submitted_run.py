@@ -11,7 +11,7 @@ from components.home.layout import Home
 from components.home.runs.records import read_result
 from components.home.runs.step_records import read_records
 from components.home.storage.locations import BucketPath, parse_location
-from pipelines.kubeflow.pods import pod_troubles
+from pipelines.kubeflow.pods import OUT_OF_MEMORY, pod_troubles
 from pipelines.kubeflow.submission import Submission, submit
 from pipelines.runs.live_table import shown_steps
 from pipelines.runs.local_run import Show
@@ -31,6 +31,7 @@ def followed(submission: Submission, quiet: bool) -> dict[str, Any]:
     steps = steps_of(submission.pipeline)
     with shown_steps(steps, Console(stderr=True), quiet or home is None or not submission.wait) as show:
         outcome = submit(submission, _Look(home, show))
+    outcome["reason"] = _with_peaks(outcome["reason"], home, outcome["run_id"])
     return outcome | {"document": _document(home, outcome["run_id"]) if submission.wait else None}
 
 
@@ -59,6 +60,18 @@ class _Look:
         if line not in self._said:
             self._said.add(line)
             Console(stderr=True).print(line, soft_wrap=True, markup=False)
+
+
+def _with_peaks(reason: str | None, home: Home | None, run_id: str) -> str | None:
+    """Add to a reason how much memory each step that ran out of it had used when it was last seen."""
+    if reason is None or home is None or OUT_OF_MEMORY not in reason:
+        return reason
+    try:
+        records = read_records(home.run(run_id))
+    except RankloopError:
+        return reason
+    peaks = [f"{name} had used {record.peak_mb:.0f} MB" for name, record in records.items() if f"{name}: " in reason]
+    return f"{reason} ({', '.join(peaks)} when it was last seen)" if peaks else reason
 
 
 def _home(address: str) -> Home | None:

@@ -35,6 +35,7 @@ class FakeKfp(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
         self.tag_name = "2.17.0"
+        self.prefix = ""  # of its paths, as behind a gateway
         self.posted: list[Document] = []
         self.uploads: list[str] = []  # the names of versions
         self.tables: dict[str, dict[str, Document]] = {
@@ -177,9 +178,11 @@ class _Answers(BaseHTTPRequestHandler):
     def _answer_by(self, answer: Callable[[str, Query, bytes], Document]) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         self.server.seen.append(self.headers)
-        if self.server.page is not None:
-            self._answer_page(*self.server.page)
+        page = self.server.page or (None if self.path.startswith(self.server.prefix) else (404, b"no such page"))
+        if page is not None:
+            self._answer_page(*page)
             return
+        self.path = self.path.removeprefix(self.server.prefix)
         address = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(address.query).items()}
         try:

@@ -15,6 +15,8 @@ from pipelines.kubeflow.client import open_client, translated_errors
 from pipelines.kubeflow.housekeeping import Inventory, Removal, Rules, artifact_removals, read_inventory, removals
 from tests.pipelines.kubeflow.fake_kfp import FakeKfp
 
+pytestmark = pytest.mark.slow(seconds=10)
+
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 OLD, YOUNG = "2026-01-01T00:00:00Z", "2026-11-29T00:00:00Z"
 

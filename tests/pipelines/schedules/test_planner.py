@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from pipelines.schedules.cron import Cron
 from pipelines.schedules.planner import Wanted
 from pipelines.schedules.reconciliation import reconcile
 from tests.pipelines.schedules.memory_kfp import KilledError, MemoryKfp
+
+pytestmark = pytest.mark.slow(seconds=10)
 
 
 @dataclass(frozen=True)

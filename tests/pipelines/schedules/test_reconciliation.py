@@ -11,6 +11,8 @@ from pipelines.cli import main
 from pipelines.schedules import recurring_runs
 from tests.pipelines.kubeflow.fake_kfp import FakeKfp, RefusedError, serving
 
+pytestmark = pytest.mark.slow(seconds=10)
+
 FILE = """
 [[schedules]]
 name = "weekly training"
