@@ -12,14 +12,16 @@ from typing import Any
 from components.contracts.as_of import now_text
 from components.contracts.errors import ConfigurationError, SourceError
 from components.contracts.ids import id_text
+from components.erasure.remains import ALWAYS, CACHES, ON_A_SERVER, UNREPEATABLE, old_versions, remains_on_kubeflow
 from components.erasure.sweep import is_item, sweep
-from components.erasure.targets import Place, places_of
+from components.erasure.targets import ON_KUBEFLOW, Place, places_of
 from components.feedback.acknowledgements import EXPIRY_SECONDS, await_acknowledgements
 from components.home.data_subject import Erased, person_of
 from components.home.homes import shop_file_of, shop_of
 from components.home.layout import Home
 from components.home.runs.lock import hold_lock
-from components.home.runs.records import read_json, write_json
+from components.home.runs.records import list_runs, read_json, write_json
+from components.home.storage.documents import list_names, objects_below
 from components.home.storage.locations import BucketPath, Location
 from components.home.tombstones import add_tombstone
 from components.lake.fencing import fence_after_takeover
@@ -28,20 +30,6 @@ from components.shop.settings import Shop, load_shop
 LOCK_NAME = "forget"
 FOLLOWING_SECONDS = 40.0
 FOLLOWING_SECONDS_IN_A_BUCKET = EXPIRY_SECONDS + 10.0  # until then a process that was killed is known to be gone
-KEPT = (
-    "counts and sums over many users, such as an item's popularity or a run's row counts: they name nobody",
-    "models that were trained before: they hold no ids; the next run trains without this user",
-    "the shop's own sources: the tombstone keeps what they say of this user out of every later run",
-    "ids in rows of others that are read or logged from now on: where they hold this one, forget the user again",
-)
-UNREPEATABLE = "runs before this one cannot be repeated: the versions of the tables that they read are gone"
-IN_A_BUCKET = (
-    "caches of other machines (RANKLOOP_CACHE), which hold objects that they fetched before: remove these folders",
-    "older versions of objects, where the bucket keeps them (versioning, object lock): let them expire there",
-)
-ON_A_SERVER = (
-    "files that the Redis server saved (RDB, AOF): they hold deleted rows until it saves again (BGSAVE, BGREWRITEAOF)"
-)
 
 
 @dataclass(frozen=True)
@@ -66,19 +54,29 @@ class Receipt:
         return replace(self, at=None, rows=self.rows + erased.rows, places=self.places | {name: asdict(total)})
 
 
-def forget_user(home: Home, user_id: str, say: Callable[[str], None], shop_file: Path | None = None) -> Receipt:
+def forget_user(
+    home: Home,
+    user_id: str,
+    say: Callable[[str], None],
+    shop_file: Path | None = None,
+    pipeline_root: BucketPath | None = None,
+) -> Receipt:
     """Erase a user from a home and keep them out of it; return the receipt, which lies in ``home.forgotten``.
 
-    Without a shop file it is the one that the home's last run used.
+    Without a shop file it is the one that the home's last run used. Without a pipeline root, what runs on Kubeflow have
+    printed stays there.
 
     Raises:
-        ConfigurationError: the id is none, or the shop file cannot be read or is another shop's.
+        ConfigurationError: the id is none, the shop file cannot be read or is another shop's, or the pipeline root has
+            no bucket.
         HomeBusyError: a run is at work in the home.
         SourceError, StoreError: a place cannot be written; what was done stays done, and the command finishes it later.
     """
     user_id = id_text(user_id)
     _check(user_id)
     shop = _shop_of(home, shop_file)
+    if pipeline_root is not None:
+        list_names(pipeline_root)  # fails before anything is done
     with hold_lock(home, LOCK_NAME):
         fence_after_takeover(home.root, home.tables())
         tombstone = add_tombstone(home.tombstones, user_id)
@@ -93,14 +91,15 @@ def forget_user(home: Home, user_id: str, say: Callable[[str], None], shop_file:
             followed, silent = await_acknowledgements(home, seconds)
         receipt = replace(receipt, services={"followed": followed, "silent": silent})
         with _readable("lake"):
-            places = list(places_of(home, shop, person))
+            places = list(places_of(home, shop, person, pipeline_root))
         for place in places:
             receipt = _erase(place, path, receipt, again=place.name == cut_off, say=say)
         say("searching every file")
         with _readable("every file"):
             swept = sweep(home, person)
         state = "incomplete" if swept.held_by or silent else "done"
-        receipt = replace(receipt, state=state, ended=now_text(), sweep=asdict(swept), kept=_kept(home, receipt))
+        kept = tuple(_kept(home, receipt, path, pipeline_root))
+        receipt = replace(receipt, state=state, ended=now_text(), sweep=asdict(swept), kept=kept)
         _save(path, receipt)
     return receipt
 
@@ -162,11 +161,22 @@ def _readable(place: str) -> Iterator[None]:
         ) from error
 
 
-def _kept(home: Home, receipt: Receipt) -> tuple[str, ...]:
-    lake = any(erased["files"] for name, erased in receipt.places.items() if name.startswith("lake"))
-    on_a_server = not home.online_url.startswith("lmdb://")
-    kept = (*KEPT, *((UNREPEATABLE,) if lake else ()), *((ON_A_SERVER,) if on_a_server else ()))
-    return (*kept, *IN_A_BUCKET) if isinstance(home.root, BucketPath) else kept
+def _kept(home: Home, receipt: Receipt, written: Location, pipeline_root: BucketPath | None) -> Iterator[str]:
+    """Yield what stays; ``written`` is the receipt's place, just written."""
+    yield from ALWAYS
+    if any(erased["files"] for name, erased in receipt.places.items() if name.startswith("lake")):
+        yield UNREPEATABLE
+    if not home.online_url.startswith("lmdb://"):
+        yield ON_A_SERVER
+    if isinstance(home.root, BucketPath) and isinstance(written, BucketPath):
+        yield CACHES
+        yield from old_versions(home.root, written)
+    if runs := sum(run.kubeflow_run is not None for run in list_runs(home)):
+        searched = receipt.places.get(ON_KUBEFLOW, {}).get("searched", 0)
+        yield from remains_on_kubeflow(runs, pipeline_root, searched)
+    if pipeline_root is not None:
+        newest = max(objects_below(pipeline_root), key=lambda each: each.modified, default=None)
+        yield from old_versions(pipeline_root, newest.location) if newest else ()
 
 
 def _save(path: Location, receipt: Receipt) -> None:

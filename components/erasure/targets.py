@@ -6,17 +6,21 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from components.erasure.copies import erase_copies
+from components.erasure.kubeflow_logs import erase_logs
 from components.erasure.online import erase_online
 from components.erasure.runs import erase_runs
 from components.features.snapshots.erasure import erase_examples, erase_snapshots
 from components.feedback.erasure import erase_feedback
 from components.home.data_subject import Erased, Person
 from components.home.layout import Home
+from components.home.runs.records import list_runs
 from components.home.storage.documents import names_below
 from components.home.storage.locations import BucketPath, Location
 from components.lake.erasure import erase_rows
 from components.lake.tables import LOG, Notes, read_notes
 from components.shop.settings import Shop
+
+ON_KUBEFLOW = "logs on Kubeflow"
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,8 @@ class Place:
     erase: Callable[[bool], Erased]
 
 
-def places_of(home: Home, shop: Shop, person: Person) -> Iterator[Place]:
-    """All places of a home, what is served from first."""
+def places_of(home: Home, shop: Shop, person: Person, pipeline_root: BucketPath | None = None) -> Iterator[Place]:
+    """Yield all places of a home, what is served from first; ``pipeline_root`` is where Kubeflow keeps logs."""
     yield Place("online store", partial(erase_online, home, person))
     yield Place("feedback log", lambda again: erase_feedback(home, person, again))
     for name in tables_below(home.root, "lake"):
@@ -37,6 +41,9 @@ def places_of(home: Home, shop: Shop, person: Person) -> Iterator[Place]:
     yield Place("features", lambda _: erase_snapshots(home.features, person))
     yield Place("examples", lambda _: erase_examples(home.root / "examples", person))
     yield Place("runs", lambda _: erase_runs(home, shop, person))
+    if pipeline_root is not None:
+        logs = pipeline_root
+        yield Place(ON_KUBEFLOW, lambda _: erase_logs(list_runs(home), logs, person))
     if isinstance(home.root, BucketPath):
         root = home.root
         yield Place("cache of this machine", lambda _: erase_copies(root, person))

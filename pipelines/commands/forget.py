@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from components.home.storage.locations import Location
-from pipelines.commands.options import home_option, json_option, last_shop_option
+from components.home.storage.locations import BucketPath, Location
+from pipelines.commands.options import home_option, json_option, last_shop_option, pipeline_root_option
 
 
 @click.command("forget")
@@ -13,9 +13,18 @@ from pipelines.commands.options import home_option, json_option, last_shop_optio
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @home_option
 @last_shop_option
+@pipeline_root_option
 @json_option
 @click.pass_context
-def command(ctx: click.Context, user: str, yes: bool, home: Location, shop_file: Path | None, as_json: bool) -> None:
+def command(
+    ctx: click.Context,
+    user: str,
+    yes: bool,
+    home: Location,
+    shop_file: Path | None,
+    pipeline_root: BucketPath | None,
+    as_json: bool,
+) -> None:
     """Erase USER from the lake with its old versions, the features, the online store, the feedback log and the runs.
 
     A keyed hash stays, so that no later run brings the user back, and a receipt without the id. If the command is
@@ -34,7 +43,7 @@ def command(ctx: click.Context, user: str, yes: bool, home: Location, shop_file:
         if not as_json:
             click.echo(f"  {words}", err=True)
 
-    receipt = forget_user(place, user, say, shop_file)
+    receipt = forget_user(place, user, say, shop_file, pipeline_root)
     print_json(receipt_document(place, receipt)) if as_json else print_receipt(place, receipt)
     if receipt.state != "done":
         ctx.exit(1)

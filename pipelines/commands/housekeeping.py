@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
+from components.home.storage.locations import BucketPath
 from pipelines.commands.kubeflow_options import kubeflow_options
-from pipelines.commands.options import HomeAddress, json_option
+from pipelines.commands.options import json_option, pipeline_root_option
 from pipelines.kubeflow.access import Access
 from pipelines.output import print_json
 
@@ -14,24 +15,18 @@ from pipelines.output import print_json
 @click.command("housekeeping")
 @click.option("--days", type=click.IntRange(1), default=90, show_default=True, help="What is younger stays.")
 @click.option("--old-home", "old_homes", metavar="URL", multiple=True, help="Delete all runs of this home; repeatable.")
-@click.option(
-    "--pipeline-root", type=HomeAddress(), metavar="URL", help="KFP's artifacts, such as s3://mlpipeline/v2/artifacts."
-)
+@pipeline_root_option
 @click.option("--apply", is_flag=True, help="Delete. Without it, only say what would go.")
 @kubeflow_options
 @json_option
 def command(
-    access: Access, days: int, old_homes: tuple[str, ...], pipeline_root: Any, apply: bool, as_json: bool
+    access: Access, days: int, old_homes: tuple[str, ...], pipeline_root: BucketPath | None, apply: bool, as_json: bool
 ) -> None:
     """Show what Kubeflow keeps of our pipelines for ever, or delete it.
 
     Archived runs, all runs of --old-home, pipeline versions that no recurring run names and, with --pipeline-root,
     the artifacts of old runs. Homes are not touched: the runs' records, reports and bundles lie there.
     """
-    from components.home.storage.locations import BucketPath
-
-    if pipeline_root is not None and not isinstance(pipeline_root, BucketPath):
-        raise click.UsageError(f"--pipeline-root: found {pipeline_root}, expected s3://BUCKET/PREFIX")
     removed = _removals(access, days, old_homes, pipeline_root, apply)
     if as_json:
         print_json({"applied": apply, "removals": [_document(one) for one in removed]})
@@ -42,7 +37,7 @@ def command(
     click.echo(f"{len(removed)} {done}")
 
 
-def _removals(access: Access, days: int, old_homes: tuple[str, ...], root: Any, apply: bool) -> list[Any]:
+def _removals(access: Access, days: int, old_homes: tuple[str, ...], root: BucketPath | None, apply: bool) -> list[Any]:
     from pipelines.compiled import version_names
     from pipelines.kubeflow.client import open_client, translated_errors
     from pipelines.kubeflow.housekeeping import Rules, artifact_removals, read_inventory, removals, remove

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from components.contracts.errors import ConfigurationError
-from components.home.storage.locations import Location, parse_location
+from components.home.storage.locations import BucketPath, Location, parse_location
 from pipelines.paths import DEFAULT_HOME, DEFAULT_SHOP
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -24,6 +24,19 @@ class HomeAddress(click.ParamType):
             return parse_location(value)
         except ConfigurationError as error:
             self.fail(str(error), param, ctx)
+
+
+class BucketAddress(HomeAddress):
+    """``s3://bucket/prefix``."""
+
+    name = "bucket"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> BucketPath:
+        """Read the address, or end the command with the error."""
+        location = super().convert(value, param, ctx)
+        if not isinstance(location, BucketPath):
+            self.fail(f"found {value}, expected s3://BUCKET/PREFIX", param, ctx)
+        return location
 
 
 shop_option = click.option(
@@ -44,6 +57,12 @@ home_option = click.option(
     envvar="RANKLOOP_HOME",
     show_envvar=True,
     help="What holds everything of the shop: a folder, or s3://BUCKET/PREFIX.",
+)
+pipeline_root_option = click.option(
+    "--pipeline-root",
+    type=BucketAddress(),
+    metavar="URL",
+    help="Where Kubeflow keeps artifacts, such as s3://mlpipeline/rankloop: defaultPipelineRoot of its kfp-launcher.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 environment_option = click.option(

@@ -93,6 +93,12 @@ def tasks_of(specification: dict[str, Any]) -> list[dict[str, Any]]:
     return [task for task in tasks if "executorLabel" in specification["components"][task["componentRef"]["name"]]]
 
 
+def test_kubeflow_stores_nothing_of_a_report(tmp_path: Path) -> None:
+    for name in PIPELINES:
+        specification, _ = compile_package(name, tmp_path / "pipeline.yaml")
+        assert "outputDefinitions" not in specification["components"]["comp-write-report"]
+
+
 def test_no_task_is_answered_from_kfps_cache(tmp_path: Path) -> None:
     """Each takes the run's id: an answer from the cache would be another run's."""
     for name in PIPELINES:

@@ -300,6 +300,19 @@ def object_at(location: BucketPath) -> StoredObject | None:
         return None
 
 
+def has_versions(location: BucketPath) -> bool:
+    """Say whether an object has a version, so that its bucket may hold what was replaced or deleted there.
+
+    Raises:
+        ConfigurationError, StorageError: the bucket cannot be used.
+    """
+    try:
+        with readable_errors(location):
+            return obstore.head(store_of(location), location.key).get("version") is not None
+    except FileNotFoundError:
+        return False
+
+
 def _stored_object(bucket: str, meta: "ObjectMeta") -> StoredObject:
     return StoredObject(BucketPath(bucket, meta["path"]), meta["size"], meta["last_modified"], meta["e_tag"] or "")
 
