@@ -13,11 +13,11 @@ from components.contracts.steps.declared import steps_of
 from pipelines.kubeflow.pods import pod_troubles
 
 
-def failure_of(client: Client, run_id: str, pipeline: str) -> str | None:
+def failure_of(client: Client, run_id: str, pipeline: str, namespace: str | None) -> str | None:
     """Return in one line which steps of a run failed, and what became of their pods; None where KFP does not say."""
     run = client.get_run(run_id)
     failed = list(dict.fromkeys(_failed(run, pipeline)))
-    troubles = pod_troubles(run_id)
+    troubles = pod_troubles(run_id, namespace)
     named = [f"{step}: {troubles[step]}" if step in troubles else step for step in failed]
     message = (run.error.message if run.error else None) or ""
     said = "; ".join([*named, *([message] if message else [])])

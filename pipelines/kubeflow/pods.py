@@ -1,6 +1,7 @@
 """The pods of a run, where this machine may see them: what keeps one from beginning, or has ended it."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from components.contracts.steps.declared import WORDS
@@ -9,29 +10,31 @@ from pipelines.cluster.api import connect
 RUN_LABEL = "pipeline/runid"
 ROLE, NODE = "pipelines.kubeflow.org/runtime-role", "workflows.argoproj.io/node-name"
 SECONDS = 5
+USUAL_NAMESPACE = "kubeflow"
 OUT_OF_MEMORY = "ran out of memory"
 HARMLESS = ("ContainerCreating", "PodInitializing", "Completed", None)
 
 
-def pod_troubles(run_id: str) -> dict[str, str]:
+def pod_troubles(run_id: str, namespace: str | None) -> dict[str, str]:
     """Return what is wrong with the pods of a run of KFP by step, in words; empty where they cannot be seen from here.
 
-    A kubeconfig of another cluster is no harm: the run's id is its own.
+    A kubeconfig of another cluster is no harm: the run's id is its own. Without a ``namespace`` all of them are
+    searched, or, where the account may not do that, the one in which Kubeflow is usually installed.
     """
-    try:
-        pods = _pods(run_id)
-    except Exception:  # no kubeconfig, no rights, no answer: then KFP's own words must do
-        return {}
-    return {step: trouble for step, pod in pods for trouble in _troubles(pod)}
+    for place in (namespace,) if namespace else (None, USUAL_NAMESPACE):
+        with suppress(Exception):  # no kubeconfig, no rights, no answer: then KFP's own words must do
+            return {step: trouble for step, pod in _pods(run_id, place) for trouble in _troubles(pod)}
+    return {}
 
 
-def _pods(run_id: str) -> list[tuple[str, Any]]:
+def _pods(run_id: str, namespace: str | None) -> list[tuple[str, Any]]:
     from kubernetes import client
 
     selector = f"{RUN_LABEL}={run_id}"
     api = client.CoreV1Api(connect())
-    listed = api.list_pod_for_all_namespaces(label_selector=selector, _request_timeout=SECONDS, limit=500).items
-    named = [(_step(pod), pod) for pod in listed if (pod.metadata.annotations or {}).get(ROLE) == "launcher"]
+    bounds: dict[str, Any] = {"label_selector": selector, "_request_timeout": SECONDS, "limit": 500}
+    listed = api.list_namespaced_pod(namespace, **bounds) if namespace else api.list_pod_for_all_namespaces(**bounds)
+    named = [(_step(pod), pod) for pod in listed.items if (pod.metadata.annotations or {}).get(ROLE) == "launcher"]
     return [(step, pod) for step, pod in named if step]
 
 

@@ -75,7 +75,9 @@ def submit(submission: Submission, look: Callable[[str, str], None] = lambda run
             state, reason = str(run.state or "PENDING"), None
             if submission.wait:
                 state = final_state(client, run.run_id, LONGEST_WAIT, look=partial(look, run_id, run.run_id))
-                reason = failure_of(client, run.run_id, pipeline) if state == "FAILED" else None
+                reason = (
+                    failure_of(client, run.run_id, pipeline, submission.access.namespace) if state == "FAILED" else None
+                )
     return {
         "run_id": run_id,
         "kfp_run": run.run_id,

@@ -30,7 +30,7 @@ def followed(submission: Submission, quiet: bool) -> dict[str, Any]:
     home = _home(submission.parameters.get("home", ""))
     steps = steps_of(submission.pipeline)
     with shown_steps(steps, Console(stderr=True), quiet or home is None or not submission.wait) as show:
-        outcome = submit(submission, _Look(home, show))
+        outcome = submit(submission, _Look(home, show, submission.access.namespace))
     outcome["reason"] = _with_peaks(outcome["reason"], home, outcome["run_id"])
     return outcome | {"document": _document(home, outcome["run_id"]) if submission.wait else None}
 
@@ -38,15 +38,15 @@ def followed(submission: Submission, quiet: bool) -> dict[str, Any]:
 class _Look:
     """Shows the records of a run's steps, and what is wrong with its pods; says everything once."""
 
-    def __init__(self, home: Home | None, show: Show) -> None:
-        self._home, self._show = home, show
+    def __init__(self, home: Home | None, show: Show, namespace: str | None) -> None:
+        self._home, self._show, self._namespace = home, show, namespace
         self._said: set[str] = set()
         self._next_pods = time.monotonic() + POD_SECONDS
 
     def __call__(self, run_id: str, kfp_run: str) -> None:
         if time.monotonic() >= self._next_pods:
             self._next_pods = time.monotonic() + POD_SECONDS
-            for step, trouble in pod_troubles(kfp_run).items():
+            for step, trouble in pod_troubles(kfp_run, self._namespace).items():
                 self._say(f"{step}: {trouble}")
         if self._home is None:
             return

@@ -200,10 +200,15 @@ def test_the_pods_of_a_run_say_what_keeps_them(api: FakeApi) -> None:
         "ingest-events": {"state": {"terminated": {"reason": "Completed", "exitCode": 0}}},
     }
     api.documents["/api/v1/pods"] = {"items": [pod(step, state) for step, state in states.items()]}
-    assert pod_troubles("r1") == {
+    troubles = {
         "train_ranker": "its container main ran out of memory at its limit of 3Gi",
         "build_features": "ImagePullBackOff: Back-off pulling image",
     }
+    assert pod_troubles("r1", None) == troubles
+    api.documents["/api/v1/namespaces/kubeflow/pods"] = api.documents.pop("/api/v1/pods")
+    api.refusals["/v1/pods"] = (403, "pods is forbidden")
+    assert pod_troubles("r1", None) == troubles
+    assert pod_troubles("r1", "team-a") == {}
 
 
 def pod(step: str, state: dict[str, object]) -> dict[str, object]:
