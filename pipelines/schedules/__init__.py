@@ -33,4 +33,5 @@ owner, is never touched.
     planner           the next call, from what is wanted, what is there and the time; pure
     recurring_runs    reads and writes KFP's recurring runs
     reconciliation    lists, plans and calls until nothing is left to do
+    application       what the command does
 """
