@@ -51,6 +51,10 @@ class LookingClient(Client):
         check_version(str(json.loads(answer.data).get("tag_name", "")))
         return self._healthz_api.healthz_service_get_healthz(_request_timeout=LOOK_SECONDS)
 
+    def set_user_namespace(self, namespace: str) -> None:
+        """Take a namespace for this client alone; KFP's would write a file, which a pod's root does not allow."""
+        self._context_setting["namespace"] = namespace
+
 
 def open_client(access: Access) -> Client:
     """Open KFP's client, and look once whether it is Kubeflow Pipelines that answers.

@@ -35,6 +35,7 @@ class FakeKfp(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
         self.tag_name = "2.17.0"
+        self.is_multi_user = False
         self.prefix = ""  # of its paths, as behind a gateway
         self.posted: list[Document] = []
         self.uploads: list[str] = []  # the names of versions
@@ -82,7 +83,7 @@ class FakeKfp(ThreadingHTTPServer):
             case ["recurringruns"]:
                 return _page("recurringRuns", list(self.tables["recurringruns"].values()), query)
             case ["healthz"]:
-                return {"multi_user": False, "tag_name": self.tag_name}
+                return {"multi_user": self.is_multi_user, "tag_name": self.tag_name}
         raise RefusedError(404, f"no such path: {path}")
 
     def post(self, path: str, body: Document) -> Document:

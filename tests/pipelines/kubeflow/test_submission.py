@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kfp.client import Client
 from kfp_server_api.exceptions import ApiException
 
 from components.contracts.errors import ConfigurationError
@@ -250,6 +251,18 @@ def test_tokens_and_cookies_are_shown_to_kubeflow_and_to_nobody_else(
     assert broken.returncode == 2
     assert "the token for Kubeflow Pipelines holds a line break" in broken.stderr
     assert "sesame" not in broken.stderr
+
+
+def test_a_pod_of_a_kfp_of_several_users_writes_no_file(
+    kfp_host: FakeKfp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "namespace").write_text("team-a")
+    monkeypatch.setattr(Client, "_NAMESPACE_PATH", str(tmp_path / "namespace"))
+    monkeypatch.setattr(Client, "_LOCAL_KFP_CONTEXT", str(tmp_path / "config" / "context.json"))
+    kfp_host.is_multi_user = True
+    with translated_errors(kfp_host.url):
+        assert open_client(Access(host=kfp_host.url)).get_user_namespace() == "team-a"
+    assert not (tmp_path / "config").exists()
 
 
 def test_a_namespace_of_several_users_is_named_in_every_request(kfp_host: FakeKfp) -> None:
