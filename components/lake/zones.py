@@ -71,10 +71,8 @@ def instant_sql(local: str, zone: ZoneInfo) -> str:
     """Return SQL of a local time as an instant; null where a clock change makes it ambiguous or skips it."""
     if not clock_changes(zone):
         return f"timezone('UTC', {local} - {_interval(offsets(zone)[0])})"
-    ahead = _by_span(
-        local, zone, [_interval(offset) for offset in offsets(zone)], ["NULL" for _ in clock_changes(zone)]
-    )
-    return f"timezone('UTC', {local} - {ahead})"
+    ahead = _by_span(local, zone, "BIGINT", _seconds(offsets(zone)), ["NULL" for _ in clock_changes(zone)])
+    return f"timezone('UTC', {local} - to_seconds({ahead}))"
 
 
 def clock_change_sql(local: str, zone: ZoneInfo) -> str:
@@ -82,14 +80,14 @@ def clock_change_sql(local: str, zone: ZoneInfo) -> str:
     changes = clock_changes(zone)
     if not changes:
         return "NULL"
-    words = [f"'{TWICE if change.ambiguous else NEVER}'" for change in changes]
-    return _by_span(local, zone, ["NULL" for _ in offsets(zone)], words)
+    words = [TWICE if change.ambiguous else NEVER for change in changes]
+    return _by_span(local, zone, "VARCHAR", ["NULL" for _ in offsets(zone)], words)
 
 
 def earlier_instant_sql(local: str, zone: ZoneInfo) -> str:
     """Return SQL of a local time as an instant: by the clock before a change where that repeats or skips it."""
-    ahead = [_interval(offset) for offset in offsets(zone)]
-    return f"timezone('UTC', {local} - {_by_span(local, zone, ahead, ahead[:-1])})"
+    ahead = _seconds(offsets(zone))
+    return f"timezone('UTC', {local} - to_seconds({_by_span(local, zone, 'BIGINT', ahead, ahead[:-1])}))"
 
 
 def local_sql(instant: str, zone: ZoneInfo) -> str:
@@ -114,7 +112,7 @@ def bisection(value: str, boundaries: Sequence[str], results: Sequence[str]) -> 
     return f"CASE WHEN {value} >= {boundaries[middle]} THEN {later} ELSE {earlier} END"
 
 
-def _by_span(clock: str, zone: ZoneInfo, between: Sequence[str], within: Sequence[str]) -> str:
+def _by_span(clock: str, zone: ZoneInfo, kind: str, between: Sequence[str], within: Sequence[str]) -> str:
     """Return SQL of a result for the local time: one for each span between clock changes, and within each change.
 
     A constant list says in which span each month begins, and few edges lie in a month: that needs the local time, which
@@ -123,7 +121,7 @@ def _by_span(clock: str, zone: ZoneInfo, between: Sequence[str], within: Sequenc
     edges = [edge for change in clock_changes(zone) for edge in (change.start, change.end)]
     results = [result for pair in zip(between, within, strict=False) for result in pair]
     span = _span_sql(clock, edges)
-    return f"([{', '.join([*results, between[-1]])}])[{span}]"
+    return f"{_list([*results, between[-1]], kind)}[{span}]"
 
 
 def _span_sql(clock: str, edges: Sequence[datetime]) -> str:
@@ -132,12 +130,17 @@ def _span_sql(clock: str, edges: Sequence[datetime]) -> str:
     begins = [bisect_right(edges, month) for month in months]
     edges_in_month = max(later - earlier for earlier, later in pairwise(begins))
     within = f"least(greatest(datediff('month', {_timestamp(months[0])}, {clock}), 0), {MONTHS - 1}) + 1"
-    first = f"([{', '.join(map(str, begins[:-1]))}])[{within}]"
-    listed = ", ".join([*(_timestamp(edge) for edge in edges), *["TIMESTAMP 'infinity'"] * edges_in_month])
+    first = f"{_list(begins[:-1], 'INTEGER')}[{within}]"
+    listed = _list([*edges, *["infinity"] * edges_in_month], "TIMESTAMP")
     later = "".join(
-        f" + CAST({clock} >= ([{listed}])[{first} + {place}] AS INTEGER)" for place in range(1, edges_in_month + 1)
+        f" + CAST({clock} >= {listed}[{first} + {place}] AS INTEGER)" for place in range(1, edges_in_month + 1)
     )
     return f"{first} + 1{later}"
+
+
+def _list(values: Sequence[object], kind: str) -> str:
+    """Return SQL of a constant list, written as one text: the engine takes long to plan a thousand constants."""
+    return f"CAST('[{', '.join(map(str, values))}]' AS {kind}[])"
 
 
 def _change_between(moment: datetime, later: datetime, zone: ZoneInfo) -> ClockChange:
@@ -150,6 +153,10 @@ def _change_between(moment: datetime, later: datetime, zone: ZoneInfo) -> ClockC
 
 def _timestamp(local: datetime) -> str:
     return f"TIMESTAMP '{local}'"
+
+
+def _seconds(offsets: Sequence[timedelta]) -> list[str]:
+    return [str(offset // SECOND) for offset in offsets]
 
 
 def _interval(offset: timedelta) -> str:

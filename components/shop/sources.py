@@ -1,6 +1,7 @@
 """The part of the shop file that says where data are and which of their columns are the canonical ones."""
 
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -21,9 +22,15 @@ PACKAGE = "package:"  # before a path inside an installed Python package
 SQLITE = "sqlite:///"
 
 
+@cache  # it looks through the machine's files of zones
+def zone_names() -> frozenset[str]:
+    """Return the IANA names of zones that this machine knows."""
+    return frozenset(available_timezones())
+
+
 def known_zone(value: str) -> str:
     """Return a zone's name, or refuse it by ``ValueError``."""
-    if value not in available_timezones():
+    if value not in zone_names():
         raise ValueError(f"no time zone is called {value!r}; use an IANA name such as Europe/Berlin")
     return value
 
