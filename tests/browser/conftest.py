@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from tests.browser.stand_in import StandIn, served
 from tests.servers import binary_of
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 300_000  # a browser that starts cold on a busy machine takes more than one minute
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 expect.set_options(timeout=PATIENCE_MS)

@@ -16,10 +16,10 @@ from pathlib import Path
 from components.home.layout import Home
 from components.home.runs.lock import lock_holder
 from components.home.runs.step_records import read_records
-from tests.pipelines.tiny_shop import make_tiny_shop, rankloop
+from tests.pipelines.tiny_shop import FEW, make_tiny_shop, rankloop
 
 # kilobytes of a home's disk that run out in the command itself, while the lake is written, and while features are
-SIZES = (8, 300, 1200)
+SIZES = (8, 110, 420)
 ENOUGH = 200_000
 
 
@@ -66,7 +66,7 @@ def finish(shop_file: Path, home: Home) -> None:
 
 def main(folder: Path) -> None:
     """Fill the disk at each size, then make room."""
-    shop_file, disk = make_tiny_shop(folder / "shop"), folder / "disk"
+    shop_file, disk = make_tiny_shop(folder / "shop", FEW), folder / "disk"
     with disk_of(SIZES[0], disk):
         home = Home(disk / "home")
         for kilobytes in SIZES:

@@ -111,7 +111,7 @@ def ended_worker(home: Home, number: int = 1, **variables: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "message"), [*WRONG, ("RANKLOOP_ENVIRONMENT", "../x", "environment '../x': expected ASCII")]
+    ("name", "value", "message"), [*WRONG[-2:], ("RANKLOOP_ENVIRONMENT", "../x", "environment '../x': expected ASCII")]
 )
 def test_a_wrong_variable_ends_the_process_that_bentoml_starts(bare: Home, name: str, value: str, message: str) -> None:
     assert message in ended_worker(bare, **{name: value})

@@ -30,7 +30,7 @@ ROWS = 2_500
 
 
 def make_repository(folder: Path, store_url: str) -> Path:
-    """Make a repository whose views are applied from the shell, and whose sources end a day before AS_OF."""
+    """Make a repository whose sources end a day before AS_OF; its views are not applied yet."""
     folder.mkdir()
     shutil.copy(Path(__file__).with_name("shop_features.py"), folder / "features.py")
     settings = {
@@ -51,7 +51,6 @@ def make_repository(folder: Path, store_url: str) -> Path:
     pair = {"user_id": ["u1", "u1", "u2"], "item_id": [7, 8, 7], "bought": [1, 2, 3]}
     pd.DataFrame({**pair, "seen_at": AS_OF - DAY}).to_parquet(folder / "pairs.parquet", coerce_timestamps="us")
     pd.DataFrame({"week": [34], "seen_at": [AS_OF - DAY]}).to_parquet(folder / "season.parquet", coerce_timestamps="us")
-    feast(folder, "apply")
     return folder
 
 
@@ -70,10 +69,25 @@ def users_table(seen_at: datetime) -> pd.DataFrame:
     )
 
 
-def feast(folder: Path, *arguments: str) -> str:
-    done = subprocess.run([FEAST, *arguments], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def feast(folder: Path, *arguments: str) -> None:
+    ended = subprocess.run([FEAST, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+SEVERAL = """
+import sys
+from feast.cli.cli import cli
+for line in sys.argv[1:]:
+    cli(line.split(), standalone_mode=False)
+"""
+
+
+def feast_lines(folder: Path, *lines: str) -> None:
+    """Run several lines of the shell in one process: Feast takes seconds to import."""
+    ended = subprocess.run(
+        [sys.executable, "-c", SEVERAL, *lines], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def stand_at(store: FeatureStore, moment: datetime) -> None:
@@ -101,7 +115,7 @@ def materialized(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     """A store applied and materialized from the shell, whose home stands at AS_OF; tests write users of their own."""
     url = "lmdb://" if request.param == "lmdb" else request.getfixturevalue("redis_url")
     repository = make_repository(tmp_path_factory.mktemp("feast") / "repository", url)
-    feast(repository, "materialize", iso(AS_OF - 10 * DAY), iso(AS_OF))
+    feast_lines(repository, "apply", f"materialize {iso(AS_OF - 10 * DAY)} {iso(AS_OF)}")
     store = FeatureStore(repo_path=str(repository))
     assert online(store, ["users:trips"], [{"user_id": "u5"}])["trips"] == [None], "by the wall clock, 2017 has expired"
     stand_at(store, AS_OF)
@@ -176,6 +190,7 @@ def test_the_table_of_a_view_can_be_written_directly(materialized: FeatureStore)
 
 def test_the_shell_materializes_what_is_new_and_tears_down(tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "repository", "lmdb://")
+    feast(repository, "apply")
     store = FeatureStore(repo_path=str(repository))
     store.materialize(AS_OF - 10 * DAY, AS_OF)
     users_table(AS_OF + DAY).assign(trips=1).to_parquet(repository / "users.parquet", coerce_timestamps="us")
