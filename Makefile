@@ -25,7 +25,13 @@ run: .venv/.synced ## Run the whole loop on the demo shop and show what came of 
 test: .venv/.synced ## Check the code and run all tests.
 	@nice -n 19 $(BIN)/python -m tests.kubernetes.programs & building=$$!; \
 	trap 'kill $$building 2>/dev/null' EXIT; trap 'exit 1' INT TERM; \
-	$(MAKE) --no-print-directory --jobs 2 check servers && $(BIN)/$(PYTEST)
+	$(MAKE) --no-print-directory --jobs 2 check-rest servers && \
+	$(MAKE) --no-print-directory --jobs 2 check-types suite
+
+# The types are checked beside the tests, which wait for servers and browsers a part of their time.
+.PHONY: suite
+suite: .venv/.synced
+	$(BIN)/$(PYTEST)
 
 .PHONY: unit
 unit: .venv/.synced ## Run the quick tests, which need no server.
