@@ -14,8 +14,8 @@ from pipelines.kubeflow.submission import typed_parameters
 from pipelines.kubeflow.versions import Version, upload_if_new
 from pipelines.schedules.planner import SAME, Step, Wanted, difference
 from pipelines.schedules.reconciliation import reconcile
-from pipelines.schedules.recurring_runs import KfpScheduler, Recurring, recurring
-from pipelines.schedules.schedule_file import ScheduleFile, read_schedules
+from pipelines.schedules.recurring_runs import KfpScheduler, Recurring, own_parameters
+from pipelines.schedules.schedule_file import Schedule, ScheduleFile, read_schedules
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,9 @@ def _scheduler(file: Path, access: Access, folder: Path) -> tuple[KfpScheduler, 
     packages = {name: folder / f"{name}.yaml" for name in sorted({one.pipeline for one in schedules.schedules})}
     compiled = {name: compile_package(name, package) for name, package in packages.items()}
     names = {name: version_name(documents) for name, documents in compiled.items()}
-    wanted = recurring(schedules, names)
-    _check(file, schedules, wanted, {name: documents[0] for name, documents in compiled.items()})
+    wanted = [
+        _recurring(file, schedules, one, names[one.pipeline], compiled[one.pipeline][0]) for one in schedules.schedules
+    ]
     client = open_client(access)
 
     @cache
@@ -76,11 +77,13 @@ def _scheduler(file: Path, access: Access, folder: Path) -> tuple[KfpScheduler, 
     return KfpScheduler(client, schedules, wanted, access.namespace, upload), wanted
 
 
-def _check(file: Path, schedules: ScheduleFile, wanted: list[Recurring], specifications: dict[str, Any]) -> None:
-    """Check the parameters of each schedule against its pipeline."""
-    for schedule, one in zip(schedules.schedules, wanted, strict=True):
-        where, specification = f"{file}: {schedule.name!r}: parameters", specifications[schedule.pipeline]
-        typed_parameters(schedule.parameters, specification, schedule.pipeline, one.own_parameters, where)
+def _recurring(
+    file: Path, schedules: ScheduleFile, schedule: Schedule, version: str, specification: dict[str, Any]
+) -> Recurring:
+    """Return all that a recurring run of a schedule holds; its parameters must be those of its pipeline."""
+    ours, where = own_parameters(version), f"{file}: {schedule.name!r}: parameters"
+    given = typed_parameters(schedule.parameters, specification, schedule.pipeline, ours, where)
+    return Recurring(schedule, schedules.owner, schedules.zone, schedules.experiment, version, ours | given)
 
 
 def _comparisons(scheduler: KfpScheduler, recurring_runs: list[Recurring]) -> list[Comparison]:

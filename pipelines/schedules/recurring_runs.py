@@ -39,6 +39,7 @@ class Recurring:
     zone: ZoneInfo
     experiment: str
     version: str  # the name of the pipeline's version
+    parameters: Mapping[str, Any]  # all of them, of the types that the pipeline declares
 
     @property
     def wanted(self) -> Wanted:
@@ -59,18 +60,10 @@ class Recurring:
         mark = f"[rankloop owner={self.owner} content={self.content}{paused}]"
         return f"{self.schedule.pipeline} at {self.schedule.cron}, by `rankloop schedules`; change it in Git. {mark}"
 
-    @property
-    def own_parameters(self) -> dict[str, Any]:
-        """The parameters that the file need not name: each run takes its id from KFP's."""
-        return {"run_id": SCHEDULED, "fingerprint": {"version": self.version}}
 
-
-def recurring(file: ScheduleFile, versions: Mapping[str, str]) -> list[Recurring]:
-    """Return what the file wants; ``versions`` are the names of the pipelines' versions."""
-    return [
-        Recurring(schedule, file.owner, file.zone, file.experiment, versions[schedule.pipeline])
-        for schedule in file.schedules
-    ]
+def own_parameters(version: str) -> dict[str, Any]:
+    """Return the parameters that the file need not name: each run takes its id from KFP's."""
+    return {"run_id": SCHEDULED, "fingerprint": {"version": version}}
 
 
 class KfpScheduler:
@@ -159,7 +152,7 @@ class KfpScheduler:
             start_time=start.isoformat() if start else None,
             cron_expression=Cron(schedule.cron, one.zone).with_seconds,
             no_catchup=not schedule.catch_up,
-            params=one.own_parameters | one.schedule.parameters,
+            params=dict(one.parameters),
             pipeline_id=version.pipeline_id,
             version_id=version.version_id,
             enabled=False,
