@@ -16,7 +16,7 @@ from components.erasure.remains import ALWAYS, CACHES, ON_A_SERVER, UNREPEATABLE
 from components.erasure.sweep import is_item, sweep
 from components.erasure.targets import ON_KUBEFLOW, Place, places_of
 from components.feedback.acknowledgements import EXPIRY_SECONDS, await_acknowledgements
-from components.home.data_subject import Erased, person_of
+from components.home.data_subject import Erased, Person, person_of
 from components.home.homes import shop_file_of, shop_of
 from components.home.layout import Home
 from components.home.runs.lock import hold_lock
@@ -79,17 +79,11 @@ def forget_user(
         list_names(pipeline_root)  # fails before anything is done
     with hold_lock(home, LOCK_NAME):
         fence_after_takeover(home.root, home.tables())
-        tombstone = add_tombstone(home.tombstones, user_id)
-        person = person_of(shop, user_id, tombstone)
-        person = replace(person, is_item=is_item(home, person))
-        path = home.forgotten / f"{tombstone}.json"
-        receipt, cut_off = _opened(path, tombstone)
+        person = _exclude_user(home, shop, user_id)
+        path = home.forgotten / f"{person.tombstone}.json"
+        receipt, cut_off = _opened(path, person.tombstone)
         _save(path, receipt)
-        seconds = FOLLOWING_SECONDS_IN_A_BUCKET if isinstance(home.root, BucketPath) else FOLLOWING_SECONDS
-        say(f"waiting for services to know, for {seconds:.0f} s at most")
-        with _readable("acknowledgements"):
-            followed, silent = await_acknowledgements(home, seconds)
-        receipt = replace(receipt, services={"followed": followed, "silent": silent})
+        receipt = replace(receipt, services=_await_services(home, say))
         with _readable("lake"):
             places = list(places_of(home, shop, person, pipeline_root))
         for place in places:
@@ -97,11 +91,26 @@ def forget_user(
         say("searching every file")
         with _readable("every file"):
             swept = sweep(home, person)
-        state = "incomplete" if swept.held_by or silent else "done"
+        state = "incomplete" if swept.held_by or receipt.services["silent"] else "done"
         kept = tuple(_kept(home, receipt, path, pipeline_root))
         receipt = replace(receipt, state=state, ended=now_text(), sweep=asdict(swept), kept=kept)
         _save(path, receipt)
     return receipt
+
+
+def _exclude_user(home: Home, shop: Shop, user_id: str) -> Person:
+    """Keep a user out of the home from now on, and return what they are looked for by."""
+    person = person_of(shop, user_id, add_tombstone(home.tombstones, user_id))
+    return replace(person, is_item=is_item(home, person))
+
+
+def _await_services(home: Home, say: Callable[[str], None]) -> dict[str, int]:
+    """Wait until the services know; return how many do, and how many did not say so."""
+    seconds = FOLLOWING_SECONDS_IN_A_BUCKET if isinstance(home.root, BucketPath) else FOLLOWING_SECONDS
+    say(f"waiting for services to know, for {seconds:.0f} s at most")
+    with _readable("acknowledgements"):
+        followed, silent = await_acknowledgements(home, seconds)
+    return {"followed": followed, "silent": silent}
 
 
 def _shop_of(home: Home, shop_file: Path | None) -> Shop:
