@@ -37,6 +37,10 @@ suite: .venv/.synced
 unit: .venv/.synced ## Run the quick tests, which need no server.
 	$(BIN)/$(PYTEST) -m "not slow"
 
+.PHONY: acceptance
+acceptance: .venv/.synced ## Run everything once on a real cluster; make acceptance KUBECONFIG=FILE … (docs/kubernetes.md).
+	$(BIN)/pytest --exitfirst --capture no --tb short tests/acceptance/on_a_cluster.py
+
 .PHONY: test-all
 test-all: test ## Run all tests on the other Pythons too.
 	@for version in $(OTHER_PYTHONS); do \

@@ -53,8 +53,11 @@ class Docker:
 
 
 @contextmanager
-def docker_engine() -> Iterator[Docker]:
-    """Give the machine's engine, or run one for as long as the block lasts (as root)."""
+def docker_engine(registry: str = "") -> Iterator[Docker]:
+    """Give the machine's engine, or run one for as long as the block lasts (as root).
+
+    One of our own takes a registry for one that may speak plain HTTP.
+    """
     command = shutil.which("docker")
     if command and Docker(command, "").answers:
         yield Docker(command, "")
@@ -63,7 +66,7 @@ def docker_engine() -> Iterator[Docker]:
     with _roomy_folder() as folder:
         ours = Docker(str(PACKAGED_CLIENT if PACKAGED_CLIENT.exists() else command), f"unix://{folder}/socket")
         try:
-            with running(_command(daemon, ours.host, folder), folder / "log", ready=lambda: ours.answers):
+            with running(_command(daemon, ours.host, folder, registry), folder / "log", ready=lambda: ours.answers):
                 yield ours
         finally:
             for place in (folder / "exec").glob("netns/*"):
@@ -91,9 +94,10 @@ def _roomy_folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def _command(daemon: str, host: str, folder: Path) -> list[str]:
+def _command(daemon: str, host: str, folder: Path, registry: str) -> list[str]:
     """An engine that keeps to its folder and changes nothing of the machine's network; networks are made on demand."""
-    (folder / "settings.json").write_text("{}")  # not the machine's own
+    settings = {"insecure-registries": [registry]} if registry else {}
+    (folder / "settings.json").write_text(json.dumps(settings))  # not the machine's own
     places = {"data-root": "data", "exec-root": "exec", "pidfile": "pid", "config-file": "settings.json"}
     return [
         *(daemon, "--host", host),

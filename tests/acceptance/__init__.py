@@ -1,0 +1,1 @@
+"""The whole loop on a real cluster: `make acceptance`; `make test` leaves it out."""

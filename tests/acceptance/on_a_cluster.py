@@ -1,0 +1,240 @@
+"""Everything once on a real cluster, in order: images, fences, a training run, monitoring, schedules, a failure.
+
+Collected only by `make acceptance`. What it makes lies in one namespace, one prefix of a bucket, one database of Redis
+and Kubeflow's records of the runs; the last test deletes all of it and looks.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.contracts.images import IMAGES_VARIABLE, read_image
+from components.home.layout import Home
+from components.home.runs.step_records import read_records
+from components.home.storage.documents import list_names, names_below, remove_documents
+from components.home.storage.locations import BucketPath
+from pipelines.commands.schedules import DIFFERENT
+from pipelines.kubernetes import NAME, SHOP_FOLDER
+from tests.acceptance.cluster import ENGINEER, Cluster, pod_of, refusal, write_kustomization
+from tests.acceptance.images import push_images
+from tests.acceptance.journal import note, timed
+from tests.acceptance.kubeflow import Kubeflow
+from tests.acceptance.settings import Settings, read_settings
+from tests.pipelines.tiny_shop import command, make_tiny_shop
+
+pytestmark = pytest.mark.filterwarnings("default")  # of the clients of Kubernetes and Kubeflow
+
+CONNECT = "import os, socket; socket.create_connection((os.environ['KUBERNETES_SERVICE_HOST'], 443), timeout=10)"
+EMPTY_REDIS = "import os, redis; redis.from_url(os.environ['RANKLOOP_ONLINE_URL']).flushdb()"
+STEP = {"workflows.argoproj.io/workflow": "acceptance"}  # how the network's policies know a pod of a run
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """What all tests share: a namespace with the overlay, a shop here and in the bucket, and images."""
+
+    settings: Settings
+    cluster: Cluster
+    kubeflow: Kubeflow
+    images: Path
+    shop_file: Path
+
+    @property
+    def home(self) -> Home:
+        return Home(self.settings.store / "home")
+
+    @property
+    def steps_image(self) -> str:
+        return read_image(self.images, "steps")
+
+    def start(self, *words: str | Path) -> "subprocess.Popen[str]":
+        """Start a command with what an engineer's shell holds."""
+        variables = os.environ | {
+            IMAGES_VARIABLE: str(self.images),
+            "RANKLOOP_HOME": str(self.home.root),
+            "RANKLOOP_KFP_TOKEN": self.kubeflow.token,
+        }
+        return subprocess.Popen(
+            command(*words), env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def answer(self, *words: str | Path) -> tuple[int, dict[str, Any]]:
+        """Run a command to its end; return its exit code and its JSON document."""
+        run = self.start(*words, "--json")
+        printed, errors = run.communicate()
+        assert printed, errors
+        return run.returncode, json.loads(printed)
+
+    def submit(self, pipeline: str, *words: str) -> tuple[int, dict[str, Any]]:
+        """Submit a run, wait until it has ended, and return the exit code and what was printed."""
+        where = ("--namespace", self.settings.namespace, "--service-account", f"{NAME}-{pipeline}")
+        return self.answer("submit", pipeline, *where, "--shop", f"{SHOP_FOLDER}/shop.toml", *words, "--wait")
+
+    def schedule(self, mode: str, *words: str | Path) -> tuple[int, dict[str, Any]]:
+        """Compare Kubeflow's recurring runs with the file in Git or another one, or make them equal to it."""
+        return self.answer("schedules", mode, "--namespace", self.settings.namespace, *words)
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    return read_settings()
+
+
+@pytest.fixture(scope="module")
+def images(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of digests outside the tree."""
+    if settings.images:
+        return settings.images
+    with timed("build and push the images"):
+        return push_images(settings.registry, tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(scope="module")
+def acceptance(settings: Settings, images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acceptance]:
+    cluster, folder = Cluster(settings), tmp_path_factory.mktemp("acceptance")
+    assert not cluster.has_namespace(), f"namespace {settings.namespace} is there already; name another NAMESPACE"
+    assert not objects_of(settings), f"{settings.store} is not empty; name another STORE"
+    shop_file = make_tiny_shop(folder / "shop")
+    try:
+        with timed("upload the shop, apply the overlay"):
+            uploaded = subprocess.run(
+                command("upload", f"{settings.store}/sources", "--shop", shop_file),
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout
+            write_kustomization(folder / "overlay", settings, uploaded)
+            cluster.apply(folder / "overlay")
+        kubeflow = Kubeflow(settings, cluster.token(ENGINEER))
+        kubeflow.require_users()
+        yield Acceptance(settings, cluster, kubeflow, images, shop_file)
+    finally:
+        cluster.delete_namespace()
+        remove_documents(objects_of(settings))
+
+
+def test_the_pipelines_compile_with_these_images(acceptance: Acceptance, tmp_path: Path) -> None:
+    with timed("compile the pipelines"):
+        ended = acceptance.start("compile", "--images", acceptance.images, "--out", tmp_path / "pipelines")
+        _, errors = ended.communicate()
+    assert ended.returncode == 0, errors
+    assert acceptance.steps_image in (tmp_path / "pipelines" / "training-version.yaml").read_text()
+
+
+def test_a_pod_that_is_root_is_refused(acceptance: Acceptance) -> None:
+    pod = pod_of("root", acceptance.steps_image, "id")
+    pod["spec"]["securityContext"] = {"runAsUser": 0}
+    said = acceptance.cluster.refusal(pod)
+    require_fence(
+        acceptance, "restricted", "violates PodSecurity" in said, said, "a pod that runs as root was admitted"
+    )
+
+
+def test_a_pod_beyond_the_quota_is_refused(acceptance: Acceptance) -> None:
+    pod = pod_of("large", acceptance.steps_image, "id", cpu="4", memory="1Gi")
+    [container] = pod["spec"]["containers"]
+    pod["spec"]["containers"] = [container | {"name": f"main-{number}"} for number in range(3)]
+    said = acceptance.cluster.refusal(pod)
+    require_fence(acceptance, "quota", "exceeded quota" in said, said, "a pod of 12 processors was admitted")
+
+
+def test_the_account_of_a_pipeline_reads_no_secrets(acceptance: Acceptance) -> None:
+    account = acceptance.cluster.as_account(f"{NAME}-training")
+    namespace = acceptance.settings.namespace
+    said = refusal(lambda: account.list_namespaced_secret(namespace)) and refusal(
+        lambda: account.read_namespaced_secret(NAME, namespace)
+    )
+    require_fence(acceptance, "secrets", bool(said), said, "the pipeline's account could read Secrets")
+
+
+def test_a_pod_reaches_only_what_a_policy_names(acceptance: Acceptance) -> None:
+    """The API server's address is named for the pods of a run, and for no other."""
+    reach = (acceptance.steps_image, "python", "-c", CONNECT)
+    with timed("two pods that try to reach an address"):
+        named, said = acceptance.cluster.run_pod(pod_of("named", *reach, labels=STEP))
+        assert named == "Succeeded", f"a pod of a run cannot reach the API server, which its driver needs: {said}"
+        unnamed, said = acceptance.cluster.run_pod(pod_of("unnamed", *reach))
+    sentence = "a pod reached an address that no NetworkPolicy names for it; the network plug-in enforces none"
+    require_fence(acceptance, "egress", unnamed == "Failed", said.splitlines()[-1:], sentence)
+
+
+def require_fence(acceptance: Acceptance, fence: str, holds: bool, said: object, sentence: str) -> None:
+    """Note what a fence refused; where it refused nothing, fail unless the fence was given up beforehand."""
+    if holds:
+        note(f"fence {fence}: refused: {said}")
+    elif fence in acceptance.settings.without:
+        note(f"fence {fence}: NOT ENFORCED HERE ({sentence}); went on by WITHOUT_FENCES={fence}")
+    else:
+        pytest.fail(f"{sentence}; WITHOUT_FENCES={fence} goes on without this fence")
+
+
+def test_training_gives_the_bundle_that_a_run_on_this_machine_gives(acceptance: Acceptance, tmp_path: Path) -> None:
+    with timed("train on Kubeflow"):
+        code, outcome = acceptance.submit("training")
+    note_steps(acceptance, outcome)
+    assert (code, outcome["state"]) == (0, "SUCCEEDED"), outcome
+    with timed("train on this machine"):
+        _, local = acceptance.answer("run", "--shop", acceptance.shop_file, "--home", tmp_path / "home")
+    digest = local["bundle"]["digest"]
+    assert outcome["document"]["bundle"]["digest"] == digest
+    note(f"bundle {digest}, here and there")
+
+
+def test_monitoring_ends_well(acceptance: Acceptance) -> None:
+    with timed("monitor on Kubeflow"):
+        code, outcome = acceptance.submit("monitoring")
+    note_steps(acceptance, outcome)
+    assert (code, outcome["state"]) == (0, "SUCCEEDED"), outcome
+
+
+def test_schedules_are_made_equal_to_the_file_in_git(acceptance: Acceptance, tmp_path: Path) -> None:
+    with timed("make recurring runs equal to a file, twice, and delete them"):
+        assert acceptance.schedule("--check")[0] == DIFFERENT
+        code, made = acceptance.schedule("--apply")
+        assert (code, len(made["schedules"])) == (0, 2), made
+        assert acceptance.schedule("--check")[0] == 0
+        assert acceptance.schedule("--apply")[1]["calls"] == 0
+        (tmp_path / "none.toml").write_text("schedules = []\n")
+        acceptance.schedule("--prune", "--file", tmp_path / "none.toml")
+    assert acceptance.kubeflow.recurring_runs() == []
+
+
+def test_a_run_that_fails_says_why_in_its_report(acceptance: Acceptance) -> None:
+    with timed("a run that fails"):
+        code, outcome = acceptance.submit("training", "--param", "as_of=1999-01-01")
+    assert (code, outcome["state"]) == (1, "FAILED"), outcome
+    assert outcome["document"]["error"], outcome
+    assert "report.html" in list_names(acceptance.home.run(outcome["run_id"]))
+    note(f"the failed run says: {outcome['document']['error']}")
+
+
+def test_nothing_is_left_behind(acceptance: Acceptance) -> None:
+    settings, cluster = acceptance.settings, acceptance.cluster
+    with timed("delete everything"):
+        pod = pod_of("emptying", acceptance.steps_image, "python", "-c", EMPTY_REDIS, labels=STEP)
+        [container] = pod["spec"]["containers"]
+        container["envFrom"] = [{"secretRef": {"name": NAME}}]
+        pod["metadata"]["labels"]["app.kubernetes.io/part-of"] = NAME
+        assert cluster.run_pod(pod)[0] == "Succeeded"
+        acceptance.kubeflow.delete_runs()
+        cluster.delete_namespace()
+        remove_documents(objects_of(settings))
+    assert not objects_of(settings)
+    assert not cluster.has_namespace()
+
+
+def objects_of(settings: Settings) -> list[BucketPath]:
+    """Every object of the acceptance."""
+    return [settings.store / name for name in names_below(settings.store)]
+
+
+def note_steps(acceptance: Acceptance, outcome: dict[str, Any]) -> None:
+    """Note what each step's pod used, by its own record."""
+    for record in read_records(acceptance.home.run(outcome["run_id"])).values():
+        note(f"        {record.seconds:5.1f} s  {record.peak_mb:6.0f} MB  {record.name} {record.state}")
