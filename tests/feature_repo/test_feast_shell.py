@@ -19,7 +19,7 @@ from tests.components.features.frames import on
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
 pytestmark = [
-    pytest.mark.slow(seconds=30),
+    pytest.mark.slow(seconds=40),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:feast"),
     pytest.mark.filterwarnings("ignore::UserWarning:feast"),
 ]

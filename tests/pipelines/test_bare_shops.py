@@ -10,7 +10,7 @@ import pytest
 
 from tests.pipelines.tiny_shop import EASY, LivingHome, the_one_line
 
-pytestmark = pytest.mark.slow(seconds=80)
+pytestmark = pytest.mark.slow(seconds=65)
 
 SHOP = """
 name = "gift_shop"

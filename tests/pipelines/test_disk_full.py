@@ -8,7 +8,7 @@ import pytest
 
 from tests.pipelines.conftest import ROOT
 
-pytestmark = pytest.mark.slow(seconds=80)
+pytestmark = pytest.mark.slow(seconds=40)
 
 # A namespace in which anybody may mount; where users may have none, one that root may.
 NAMESPACES = (["unshare", "--map-root-user", "--mount"], ["unshare", "--mount"])

@@ -19,7 +19,7 @@ from tests.pipelines.home_content import content_of
 from tests.pipelines.killing import planned_kills, run_and_kill, states_of
 from tests.pipelines.tiny_shop import LivingHome, command, rankloop
 
-pytestmark = pytest.mark.slow(seconds=130)
+pytestmark = pytest.mark.slow(seconds=90)
 
 ROUNDS = int(os.environ.get("RANKLOOP_KILL_ROUNDS", "1"))
 FIRST_SEED = int(os.environ.get("RANKLOOP_KILL_SEED", "1"))

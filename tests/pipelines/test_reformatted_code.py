@@ -14,7 +14,7 @@ from components.home.runs.records import list_runs
 from tests.pipelines.served_home import serving
 from tests.pipelines.tiny_shop import LivingHome
 
-pytestmark = pytest.mark.slow(seconds=100)
+pytestmark = pytest.mark.slow(seconds=70)
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("components", "feature_repo", "pipelines")
