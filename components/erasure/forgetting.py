@@ -12,15 +12,16 @@ from typing import Any
 from components.contracts.as_of import now_text
 from components.contracts.errors import ConfigurationError, SourceError
 from components.contracts.ids import id_text
+from components.erasure.kubeflow_logs import folders_of
 from components.erasure.remains import ALWAYS, CACHES, ON_A_SERVER, UNREPEATABLE, old_versions, remains_on_kubeflow
 from components.erasure.sweep import is_item, sweep
-from components.erasure.targets import ON_KUBEFLOW, Place, places_of
+from components.erasure.targets import Place, places_of
 from components.feedback.acknowledgements import EXPIRY_SECONDS, await_acknowledgements
 from components.home.data_subject import Erased, Person, person_of
 from components.home.homes import shop_file_of, shop_of
 from components.home.layout import Home
 from components.home.runs.lock import hold_lock
-from components.home.runs.records import list_runs, read_json, write_json
+from components.home.runs.records import RunRecord, list_runs, read_json, write_json
 from components.home.storage.documents import list_names, objects_below
 from components.home.storage.locations import BucketPath, Location
 from components.home.tombstones import add_tombstone
@@ -179,13 +180,17 @@ def _kept(home: Home, receipt: Receipt, written: Location, pipeline_root: Bucket
         yield ON_A_SERVER
     if isinstance(home.root, BucketPath) and isinstance(written, BucketPath):
         yield CACHES
-        yield from old_versions(home.root, written)
-    if runs := sum(run.kubeflow_run is not None for run in list_runs(home)):
-        searched = receipt.places.get(ON_KUBEFLOW, {}).get("searched", 0)
-        yield from remains_on_kubeflow(runs, pipeline_root, searched)
-    if pipeline_root is not None:
-        newest = max(objects_below(pipeline_root), key=lambda each: each.modified, default=None)
-        yield from old_versions(pipeline_root, newest.location) if newest else ()
+        yield from old_versions([home.root], written)
+    if runs := [run for run in list_runs(home) if run.kubeflow_run]:
+        yield from _kept_on_kubeflow(runs, pipeline_root)
+
+
+def _kept_on_kubeflow(runs: list[RunRecord], pipeline_root: BucketPath | None) -> Iterator[str]:
+    folders = [] if pipeline_root is None else folders_of(runs, pipeline_root)
+    newest = {folder: max(objects_below(folder), key=lambda each: each.modified, default=None) for folder in folders}
+    yield from remains_on_kubeflow(len(runs), pipeline_root, sum(each is None for each in newest.values()))
+    if samples := [each for each in newest.values() if each is not None]:
+        yield from old_versions(folders, max(samples, key=lambda each: each.modified).location)
 
 
 def _save(path: Location, receipt: Receipt) -> None:

@@ -24,11 +24,16 @@ def erase_logs(runs: Iterable[RunRecord], pipeline_root: BucketPath, person: Per
     Raises:
         ConfigurationError, StorageError: the bucket cannot be used.
     """
-    folders = [pipeline_root / run.pipeline / run.kubeflow_run for run in runs if run.kubeflow_run]
+    folders = folders_of(runs, pipeline_root)
     lines = {one.location: _lines_that_name(one.location, person) for each in folders for one in objects_below(each)}
     named = [location for location, count in lines.items() if count]
     remove_documents(named)
     return Erased(sum(lines.values()), files=len(named), searched=len(lines))
+
+
+def folders_of(runs: Iterable[RunRecord], pipeline_root: BucketPath) -> list[BucketPath]:
+    """Return where Kubeflow keeps what runs have left, whether anything is there or not."""
+    return [pipeline_root / run.pipeline / run.kubeflow_run for run in runs if run.kubeflow_run]
 
 
 def _lines_that_name(log: BucketPath, person: Person) -> int:

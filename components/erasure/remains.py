@@ -1,7 +1,7 @@
 """What an erasure leaves, in words for its receipt: with the command, where somebody else can delete it."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from components.home.storage.documents import has_versions
 from components.home.storage.locations import BucketPath
@@ -22,7 +22,7 @@ CACHES = (
 )
 NODES = (
     "what steps on Kubeflow printed, on the nodes and where the cluster collects logs: kubectl delete pods --namespace"
-    " rankloop --selector app.kubernetes.io/part-of=rankloop,workflows.argoproj.io/completed=true"
+    " NAMESPACE --selector app.kubernetes.io/part-of=rankloop,workflows.argoproj.io/completed=true"
 )
 ARCHIVED = (
     "copies of logs that Argo made, where archiveLogs is not false: an administrator searches its objects"
@@ -38,26 +38,28 @@ NOT_THERE = (
 )
 
 
-def remains_on_kubeflow(runs: int, root: BucketPath | None, searched: int) -> Iterator[str]:
-    """Yield what is left of runs on Kubeflow; ``searched``: how many of their objects there were below ``root``."""
+def remains_on_kubeflow(runs: int, root: BucketPath | None, missing: int) -> Iterator[str]:
+    """Yield what is left of runs on Kubeflow; ``missing``: how many of them have nothing below ``root``."""
     if root is None:
         yield WITHOUT_ROOT.format(runs=runs)
-    elif not searched:
-        yield NOT_THERE.format(runs=runs, root=root)
+    elif missing:
+        yield NOT_THERE.format(runs=missing, root=root)
     yield from (NODES, ARCHIVED)
 
 
-def old_versions(location: BucketPath, sample: BucketPath) -> Iterator[str]:
-    """Yield the command that deletes old versions below a location, a thousand at a time, if its bucket keeps them.
+def old_versions(folders: Sequence[BucketPath], sample: BucketPath) -> Iterator[str]:
+    """Yield the command that deletes old versions in folders of a bucket, a thousand at a time, if it keeps them.
 
     A thousand is what one request of S3 deletes at most; ``sample`` is an object of the bucket.
     """
-    if not has_versions(sample):
+    if not folders or not has_versions(sample):
         return
-    place, prefix = f"--bucket {shlex.quote(location.bucket)}", f"{location.key}/" if location.key else ""
+    prefixes = " ".join(shlex.quote(f"{folder.key}/" if folder.key else "") for folder in folders)
+    place = f"--bucket {shlex.quote(sample.bucket)}"
     query = "{Objects: Versions[?!IsLatest] | [:1000].{Key: Key, VersionId: VersionId}, Quiet: `true`}"
-    listing = f"aws s3api list-object-versions {place} --prefix {shlex.quote(prefix)} --query '{query}'"
+    listing = f"aws s3api list-object-versions {place} --prefix \"$prefix\" --query '{query}' --output json"
     yield (
-        f"old versions of what lies below {location}, because its bucket keeps them: an administrator repeats this"
-        f" until it lists none: {listing} > old.json; aws s3api delete-objects {place} --delete file://old.json"
+        f"old versions of objects in {sample.bucket}, because that bucket keeps them: an administrator repeats this"
+        f" until it lists none: for prefix in {prefixes}; do {listing} > old.json;"
+        f" aws s3api delete-objects {place} --delete file://old.json; done"
     )

@@ -14,7 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from tempfile import mkdtemp
 
-# In the order in which steps need them. Importing one starts no thread of Python, and no connection.
+# In the order in which steps need them. Importing one starts no thread of Python and no connection; the native threads
+# of jemalloc and OpenBLAS are idle then, and both libraries handle forks.
 LIBRARIES = ("pandas", "deltalake", "duckdb", "ibis", "sqlglot.dialects.duckdb", "xgboost")
 
 

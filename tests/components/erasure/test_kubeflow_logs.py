@@ -74,6 +74,11 @@ def test_the_receipt_counts_the_logs_or_says_how_to_reach_them(home: Home, bucke
     wrong = bucket / "elsewhere"
     assert any(f"nothing of these runs lies below {wrong}" in words for words in forget(home, wrong).kept)
 
+    save_run(home, on_kubeflow("k2"))
+    write_document(bucket / f"training/k1/{HANDLE}", b"{}")
+    assert any("logs of 1 runs on Kubeflow" in words for words in forget(home, bucket).kept)
+    write_document(bucket / f"training/k2/{HANDLE}", b"{}")
+    write_document(bucket / f"training/k1/{LOG}", b"user-12\n")
     receipt = forget(home, bucket)
 
     assert (receipt.state, receipt.rows) == ("done", 1)
@@ -93,10 +98,11 @@ def test_a_bucket_that_keeps_versions_comes_with_the_command_that_deletes_them(
 ) -> None:
     place = BucketPath("versioned", "it's a home")
     write_document(place / "note", b"user-12")
-    assert not list(old_versions(place, place / "note"))
+    assert not list(old_versions([place], place / "note"))
     httpx.put(f"{s3.endpoint}/versioned?versioning", content=VERSIONED.format("Enabled")).raise_for_status()
     write_document(place / "note", b"nobody")
-    [words] = old_versions(place, place / "note")
-    assert "aws s3api list-object-versions --bucket versioned --prefix 'it'\"'\"'s a home/' --query" in words
+    assert not list(old_versions([], place / "note"))
+    [words] = old_versions([place, place / "training/k1"], place / "note")
+    assert "for prefix in 'it'\"'\"'s a home/' 'it'\"'\"'s a home/training/k1/'; do aws s3api" in words
     kept = httpx.get(f"{s3.endpoint}/versioned?versions&prefix=it's a home/").text
     assert kept.count("<Version>") == 2
