@@ -12,19 +12,33 @@ from pipelines.kubeflow.access import Access
 from pipelines.output import print_json
 
 
+def _homes(_: click.Context, __: click.Parameter, homes: tuple[str, ...]) -> frozenset[str]:
+    """Refuse an empty home, as of a variable that is not set: it would be that of every run without one."""
+    if not all(home.strip("/ ") for home in homes):
+        raise click.BadParameter("found no URL, expected that of a home, such as s3://BUCKET/PREFIX")
+    return frozenset(home.rstrip("/") for home in homes)
+
+
 @click.command("housekeeping")
 @click.option("--days", type=click.IntRange(1), default=90, show_default=True, help="What is younger stays.")
-@click.option("--old-home", "old_homes", metavar="URL", multiple=True, help="Delete all runs of this home; repeatable.")
+@click.option(
+    "--old-home",
+    "old_homes",
+    metavar="URL",
+    multiple=True,
+    callback=_homes,
+    help="Delete all runs of this home; repeatable.",
+)
 @pipeline_root_option
 @click.option("--apply", is_flag=True, help="Delete. Without it, only say what would go.")
 @kubeflow_options
 @json_option
 def command(
-    access: Access, days: int, old_homes: tuple[str, ...], pipeline_root: BucketPath | None, apply: bool, as_json: bool
+    access: Access, days: int, old_homes: frozenset[str], pipeline_root: BucketPath | None, apply: bool, as_json: bool
 ) -> None:
     """Show what Kubeflow keeps of our pipelines for ever, or delete it.
 
-    Archived runs, all runs of --old-home, pipeline versions that no recurring run names and, with --pipeline-root,
+    Archived runs, all runs of --old-home, old pipeline versions that nothing names and, with --pipeline-root,
     the artifacts of old runs. Homes are not touched: the runs' records, reports and bundles lie there.
     """
     removed = _removals(access, days, old_homes, pipeline_root, apply)
@@ -37,13 +51,12 @@ def command(
     click.echo(f"{len(removed)} {done}")
 
 
-def _removals(access: Access, days: int, old_homes: tuple[str, ...], root: BucketPath | None, apply: bool) -> list[Any]:
+def _removals(access: Access, days: int, old_homes: frozenset[str], root: BucketPath | None, apply: bool) -> list[Any]:
     from pipelines.compiled import version_names
     from pipelines.kubeflow.client import open_client, translated_errors
     from pipelines.kubeflow.housekeeping import Rules, artifact_removals, read_inventory, removals, remove
 
-    homes = frozenset(home.rstrip("/") for home in old_homes)
-    rules, now = Rules(timedelta(days=days), homes, frozenset(version_names()), root), datetime.now(UTC)
+    rules, now = Rules(timedelta(days=days), old_homes, frozenset(version_names()), root), datetime.now(UTC)
     with translated_errors(access.host):
         client = open_client(access)
         inventory = read_inventory(client, access.namespace)

@@ -24,6 +24,7 @@ from pipelines.kubeflow.access import Access
 
 LOOK_SECONDS = 10  # for the first answer; a host that takes longer is not waited for
 POLL_SECONDS = 5
+PAGE = 100
 LOST_ANSWERS = 12  # in a row, while a run is waited for: a minute of an API server that restarts
 NOT_FOUND, CONFLICT = 404, 409
 OLDEST = (2, 17)
@@ -105,6 +106,19 @@ def check_version(tag: str) -> None:
     version = re.match(r"v?(\d+)\.(\d+)", tag)
     if version and (int(version[1]), int(version[2])) < OLDEST:
         raise SubmissionError(f"is Kubeflow Pipelines {tag}, expected {OLDEST[0]}.{OLDEST[1]} or newer; upgrade it")
+
+
+def pages(listed: Callable[..., Any], **arguments: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield each page of a list, and the headers it came with.
+
+    ``listed`` is a method of the generated client whose name ends with ``_with_http_info``.
+    """
+    token = ""
+    while True:
+        answer, _, headers = listed(page_size=PAGE, page_token=token, **arguments)
+        yield answer, headers
+        if not (token := answer.next_page_token):
+            return
 
 
 def experiment_id(client: Client, name: str, namespace: str | None) -> str:

@@ -1,15 +1,17 @@
 """What KFP 2.17 never deletes: archived runs, runs of homes that are gone, versions that nothing names, artifacts.
 
-Only what belongs to our pipelines is looked at. A version stays if it is the newest one of its pipeline, or the one
-that this code compiles to, or if a recurring run or a run that has not ended names it.
+Only what is ours is looked at: versions of our pipelines that are named as this code names them, and the runs that name
+one. A version stays if it is the newest one of its pipeline, or the one that this code compiles to, or if a recurring
+run or any run names it: without it, nobody could say whose the run is.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
+from uuid import UUID
 
 import obstore
 from kfp.client import Client
@@ -18,10 +20,10 @@ from kfp_server_api.exceptions import ApiException
 from components.contracts.steps.declared import PIPELINES
 from components.home.storage.bucket import readable_errors, store_of
 from components.home.storage.locations import BucketPath
-from pipelines.kubeflow.client import ENDED, NOT_FOUND
+from pipelines.kubeflow.client import ENDED, NOT_FOUND, pages
 
-PAGE = 100
 ARCHIVED = "ARCHIVED"
+VERSION = re.compile(rf"({'|'.join(PIPELINES)})-[0-9a-f]{{12}}")  # a shared KFP may hold a pipeline of the same name
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,12 @@ class Rules:
 
 @dataclass(frozen=True)
 class Inventory:
-    """What KFP holds of our pipelines, and what recurring runs name."""
+    """What KFP holds of ours, and what recurring runs name."""
 
     runs: list[Any]
     versions: list[Any]
     recurring_runs: list[Any]
+    other_runs: frozenset[str] = frozenset()  # the ids of those that are not ours
 
 
 @dataclass(frozen=True)
@@ -57,17 +60,21 @@ class Removal:
 
 
 def read_inventory(client: Client, namespace: str | None) -> Inventory:
-    """Read everything of our pipelines, page by page."""
+    """Read everything that is ours, page by page."""
     place = {"namespace": namespace} if namespace else {}
-    listed = _all(client._pipelines_api.pipeline_service_list_pipelines, "pipelines", **place)
+    listed = _all(client._pipelines_api.pipeline_service_list_pipelines_with_http_info, "pipelines", **place)
     pipelines = [one.pipeline_id for one in listed if one.display_name in PIPELINES]
-    versions = client._pipelines_api.pipeline_service_list_pipeline_versions
-    runs = _all(client._run_api.run_service_list_runs, "runs", **place)
-    recurring = client._recurring_run_api.recurring_run_service_list_recurring_runs
+    listing = client._pipelines_api.pipeline_service_list_pipeline_versions_with_http_info
+    listed = (one for pipeline in pipelines for one in _all(listing, "pipeline_versions", pipeline_id=pipeline))
+    versions = [version for version in listed if VERSION.fullmatch(version.name or "")]
+    ids = {version.pipeline_version_id for version in versions}
+    runs = list(_all(client._run_api.run_service_list_runs_with_http_info, "runs", **place))
+    recurring = client._recurring_run_api.recurring_run_service_list_recurring_runs_with_http_info
     return Inventory(
-        [run for run in runs if _named(run) and _named(run).pipeline_id in pipelines],
-        [one for pipeline in pipelines for one in _all(versions, "pipeline_versions", pipeline_id=pipeline)],
+        [run for run in runs if _version_id(run) in ids],
+        versions,
         list(_all(recurring, "recurring_runs", **place)),
+        frozenset(run.run_id for run in runs if _version_id(run) not in ids),
     )
 
 
@@ -83,12 +90,12 @@ def artifact_removals(inventory: Inventory, rules: Rules, now: datetime) -> list
     Raises:
         ConfigurationError, StorageError: the bucket cannot be read.
     """
-    if rules.pipeline_root is None:
+    if (root := rules.pipeline_root) is None:
         return []
-    working = {run.run_id for run in inventory.runs if run.state not in ENDED}
+    kept = inventory.other_runs | {run.run_id for run in inventory.runs if run.state not in ENDED}
     groups: dict[str, list[tuple[str, datetime]]] = {}
-    for key, moment in _objects(rules.pipeline_root):
-        if run := _run_of(key):
+    for key, moment in _objects(root):
+        if run := _run_of(BucketPath(root.bucket, key).relative_to(root)):
             groups.setdefault(run, []).append((key, moment))
     newest = {run: max(moment for _, moment in objects) for run, objects in groups.items()}
     return [
@@ -101,7 +108,7 @@ def artifact_removals(inventory: Inventory, rules: Rules, now: datetime) -> list
             keys=tuple(key for key, _ in groups[run]),
         )
         for run in sorted(groups, key=lambda run: newest[run])
-        if now - newest[run] > rules.age and run not in working
+        if now - newest[run] > rules.age and run not in kept
     ]
 
 
@@ -130,28 +137,23 @@ def _runs(inventory: Inventory, rules: Rules, now: datetime) -> Iterator[Removal
 
 
 def _versions(inventory: Inventory, rules: Rules, now: datetime) -> Iterator[Removal]:
-    users = [*inventory.recurring_runs, *(run for run in inventory.runs if run.state not in ENDED)]
-    used = {_named(user).pipeline_version_id for user in users if _named(user)}
+    used = {_version_id(user) for user in [*inventory.recurring_runs, *inventory.runs]}
     newest = {one.pipeline_id: one for one in sorted(inventory.versions, key=lambda one: one.created_at)}
     for one in inventory.versions:
         is_kept = one.name in rules.kept_versions or one.pipeline_version_id in used or one in newest.values()
         if not is_kept and now - one.created_at > rules.age:
-            reason = "no schedule names it"
+            reason = "no run and no schedule names it"
             yield Removal("version", one.pipeline_version_id, one.name, one.created_at, reason, one.pipeline_id)
 
 
-def _named(user: Any) -> Any:
-    """Return the pipeline and version that a run names, None where it brought its own."""
-    return user.pipeline_version_reference
+def _version_id(run: Any) -> str | None:
+    """Return the id of the version that a run or recurring run names, None where it brought its own pipeline."""
+    return run.pipeline_version_reference and run.pipeline_version_reference.pipeline_version_id
 
 
 def _all(listed: Callable[..., Any], field: str, **arguments: Any) -> Iterator[Any]:
-    token = ""
-    while True:
-        answer = listed(page_size=PAGE, page_token=token, **arguments)
+    for answer, _ in pages(listed, **arguments):
         yield from getattr(answer, field) or []
-        if not (token := answer.next_page_token):
-            return
 
 
 def _objects(root: BucketPath) -> Iterator[tuple[str, datetime]]:
@@ -161,10 +163,20 @@ def _objects(root: BucketPath) -> Iterator[tuple[str, datetime]]:
                 yield one["path"], one["last_modified"]
 
 
-def _run_of(key: str) -> str | None:
-    """Return the run that an object belongs to: the part of its key after the name of one of our pipelines."""
-    folders = PurePosixPath(key).parent.parts
-    return next((run for pipeline, run in pairwise(folders) if pipeline in PIPELINES), None)
+def _run_of(path: str) -> str | None:
+    """Return the run of an artifact, whose path below the pipeline root is PIPELINE/RUN/…; None where it is none.
+
+    A home or sources that lie below the root have such folders deeper, or without the id of a run of KFP.
+    """
+    pipeline, run, *rest = [*PurePosixPath(path).parts, "", ""]
+    return run if pipeline in PIPELINES and any(rest) and _is_uuid(run) else None
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def _delete(root: BucketPath | None, keys: tuple[str, ...]) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -17,7 +17,7 @@ from kfp_server_api import V2beta1RecurringRun
 from kfp_server_api.exceptions import ApiException
 
 from components.home.runs.kubeflow import SCHEDULED
-from pipelines.kubeflow.client import NOT_FOUND, experiment_id
+from pipelines.kubeflow.client import NOT_FOUND, experiment_id, pages
 from pipelines.kubeflow.versions import Version, equals
 from pipelines.schedules.cron import Cron, read_kfp_cron
 from pipelines.schedules.planner import Call, Create, Disable, Enable, RecurringRun, Wait, Wanted
@@ -25,7 +25,6 @@ from pipelines.schedules.reconciliation import Listing
 from pipelines.schedules.schedule_file import Schedule, ScheduleFile
 
 MARK = re.compile(r"\[rankloop owner=(?P<owner>\S+) content=(?P<content>[0-9a-f]+)(?P<paused> paused)?\]$")
-PAGE = 100
 TRIES, PAUSE_SECONDS = 6, 3.0  # of a call that may be made twice, while the API server restarts
 ORPHAN = "ORPHAN"  # else deleting a schedule ends the runs that it has started
 
@@ -102,19 +101,13 @@ class KfpScheduler:
         time.sleep(max(1.0, (wait.until - now).total_seconds()))
 
     def _listing(self) -> Listing:
-        pages = list(self._pages())
-        marked = ((one, self._mark(one)) for _, page in pages for one in page)
-        return Listing(pages[0][0], [self._read(one, mark) for one, mark in marked if mark])
-
-    def _pages(self) -> Iterator[tuple[datetime, list[V2beta1RecurringRun]]]:
-        """Yield KFP's clock and the recurring runs, page by page."""
-        place, token = {"namespace": self._namespace} if self._namespace else {}, ""
+        """Read our recurring runs, and KFP's clock when it began to list them."""
+        place = {"namespace": self._namespace} if self._namespace else {}
         listed = self._client._recurring_run_api.recurring_run_service_list_recurring_runs_with_http_info
-        while True:
-            answer, _, headers = listed(page_size=PAGE, page_token=token, **place)
-            yield parsedate_to_datetime(headers["Date"]), answer.recurring_runs or []
-            if not (token := answer.next_page_token):
-                return
+        answers = list(pages(listed, **place))
+        marked = ((one, self._mark(one)) for answer, _ in answers for one in answer.recurring_runs or [])
+        clock = parsedate_to_datetime(answers[0][1]["Date"])
+        return Listing(clock, [self._read(one, mark) for one, mark in marked if mark])
 
     def _mark(self, run: V2beta1RecurringRun) -> re.Match[str] | None:
         mark = MARK.search(run.description or "")

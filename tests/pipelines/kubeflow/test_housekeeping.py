@@ -1,6 +1,7 @@
 """What Kubeflow never deletes: what may go, and what must stay."""
 
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,8 +18,10 @@ from tests.pipelines.kubeflow.fake_kfp import FakeKfp
 
 pytestmark = pytest.mark.slow(seconds=10)
 
-NOW = datetime(2026, 11, 30, tzinfo=UTC)
-OLD, YOUNG = "2026-01-01T00:00:00Z", "2026-11-29T00:00:00Z"
+NOW = datetime.now(UTC)
+OLD, YOUNG = ((NOW - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ") for days in (300, 1))
+UNUSED, SCHEDULED, WORKING, KEPT, NEWEST = (f"training-{digit * 12}" for digit in "abcde")
+FIRST, SECOND = "7d0f5a6e-8c3b-4f6e-9a53-2f6f5c1f0a01", "7d0f5a6e-8c3b-4f6e-9a53-2f6f5c1f0a02"
 
 
 @pytest.fixture
@@ -27,11 +30,12 @@ def kfp(kfp_host: FakeKfp) -> FakeKfp:
     ours = kfp_host.add("pipelines", "pipeline_id", {"name": "training", "display_name": "training"})["pipeline_id"]
     other = kfp_host.add("pipelines", "pipeline_id", {"name": "x", "display_name": "x"})["pipeline_id"]
     for name, pipeline, created in (
-        ("training-unused", ours, OLD),
-        ("training-scheduled", ours, OLD),
-        ("training-working", ours, OLD),
-        ("training-kept", ours, OLD),
-        ("training-newest", ours, YOUNG),
+        (UNUSED, ours, OLD),
+        (SCHEDULED, ours, OLD),
+        (WORKING, ours, OLD),
+        (KEPT, ours, OLD),
+        (NEWEST, ours, YOUNG),
+        ("their-version", ours, OLD),
         ("x-unused", other, OLD),
         ("x-newest", other, YOUNG),
     ):
@@ -42,14 +46,15 @@ def kfp(kfp_host: FakeKfp) -> FakeKfp:
     add_run(kfp_host, "not archived", ours)
     add_run(kfp_host, "of the old home", ours, "s3://bucket/gone", finished_at=YOUNG)
     add_run(kfp_host, "at work", ours, "s3://bucket/gone", state="RUNNING", version="v3")
-    add_run(kfp_host, "of others", other, storage_state="ARCHIVED")
+    add_run(kfp_host, "of others", other, version="v7", storage_state="ARCHIVED")
+    add_run(kfp_host, "of their training", ours, "s3://bucket/gone", version="v6", storage_state="ARCHIVED")
     names = {"pipeline_version_reference": {"pipeline_id": ours, "pipeline_version_id": "v2"}}
     kfp_host.add("recurringruns", "recurring_run_id", names)
     return kfp_host
 
 
 def add_run(
-    kfp: FakeKfp, name: str, pipeline: str, home: str = "s3://bucket/shop", version: str = "v9", **fields: Any
+    kfp: FakeKfp, name: str, pipeline: str, home: str = "s3://bucket/shop", version: str = "v5", **fields: Any
 ) -> None:
     run = {
         "display_name": name,
@@ -65,11 +70,11 @@ def add_run(
 def test_only_what_is_old_ours_and_unused_may_go(kfp: FakeKfp) -> None:
     with translated_errors(kfp.url):
         inventory = read_inventory(open_client(Access(host=kfp.url)), None)
-    rules = Rules(timedelta(days=90), frozenset({"s3://bucket/gone"}), frozenset({"training-kept"}))
+    rules = Rules(timedelta(days=90), frozenset({"s3://bucket/gone"}), frozenset({KEPT}))
     assert [(one.name, one.reason) for one in removals(inventory, rules, NOW)] == [
         ("archived, old", "archived"),
         ("of the old home", "of the old home s3://bucket/gone"),
-        ("training-unused", "no schedule names it"),
+        (UNUSED, "no run and no schedule names it"),
     ]
 
 
@@ -93,16 +98,38 @@ def test_nothing_is_deleted_unless_it_is_applied(
     assert "0 would go" in run("--days", "30")
 
 
+def test_an_empty_home_is_refused_and_deletes_no_run_without_one(
+    kfp: FakeKfp, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = len(kfp.tables["runs"])
+    monkeypatch.setattr(sys, "argv", ["rankloop", "housekeeping", "--host", kfp.url, "--old-home", "", "--apply"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "found no URL, expected that of a home" in capsys.readouterr().err
+    assert len(kfp.tables["runs"]) == runs
+
+
 def test_artifacts_of_old_runs_go_and_those_of_others_stay(bucket: BucketPath) -> None:
     root, store = bucket / "v2" / "artifacts", store_of(bucket)
-    for key in ("training/run-1/step/a", "training/run-1/step/b", "training/run-2/step/a", "x/run-3/step/a"):
+    third = FIRST.replace("01", "03")
+    for key in (f"training/{FIRST}/step/a", f"training/{FIRST}/step/b", f"training/{SECOND}/step/a", f"x/{FIRST}/a"):
         obstore.put(store, (root / key).key, b"{}")
-    working = Run("run-2", "RUNNING")
-    inventory, later = Inventory([working], [], []), datetime.now(UTC) + timedelta(days=2)
+    obstore.put(store, (root / f"monitoring/{third}/step/a").key, b"{}")
+    inventory, later = Inventory([Run(SECOND, "RUNNING")], [], [], frozenset({third})), NOW + timedelta(days=2)
     rules = Rules(timedelta(days=1), pipeline_root=root)
     (removal,) = artifact_removals(inventory, rules, later)
-    assert (removal.kind, removal.id, removal.name) == ("artifacts", "run-1", "2 objects")
-    assert artifact_removals(inventory, rules, datetime.now(UTC)) == list[Removal]()
+    assert (removal.kind, removal.id, removal.name) == ("artifacts", FIRST, "2 objects")
+    assert artifact_removals(inventory, rules, NOW) == list[Removal]()
+
+
+def test_folders_below_the_root_that_are_no_runs_of_kfp_stay(bucket: BucketPath) -> None:
+    store, rules = store_of(bucket), Rules(timedelta(days=1), pipeline_root=bucket)
+    for key in ("training/shop/purchases.csv", f"home/training/{FIRST}/a", "monitoring/2026-01/a", f"training/{FIRST}"):
+        obstore.put(store, (bucket / key).key, b"{}")
+    below = replace(rules, pipeline_root=bucket / "training")
+    for one in (rules, below):
+        assert artifact_removals(Inventory([], [], []), one, NOW + timedelta(days=2)) == list[Removal]()
 
 
 class Run:
