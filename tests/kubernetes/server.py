@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.kubernetes.programs import program
 from tests.servers import free_port, running
@@ -152,9 +154,6 @@ def _kubeconfig(cluster: Cluster) -> str:
 
 def _signing_key(folder: Path) -> Path:
     """Make the key that signs the tokens of service accounts."""
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
     file = folder / "accounts.key"
     key = ec.generate_private_key(ec.SECP256R1())
     file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))

@@ -19,10 +19,10 @@ def namespace() -> str:
 def test_an_overlay_is_applied_and_the_second_time_changes_nothing(kubeflow_cluster: Cluster, name: str) -> None:
     resources = overlay(name)
     applied = kubeflow_cluster.apply(resources)
-    before = _versions(kubeflow_cluster, resources)
+    before = _as_applied(kubeflow_cluster, resources)
     assert len(before) == len(applied) > 20
     assert kubeflow_cluster.apply(resources) == applied
-    assert _versions(kubeflow_cluster, resources) == before
+    assert _as_applied(kubeflow_cluster, resources) == before
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
@@ -59,9 +59,17 @@ def test_a_pipeline_version_is_never_changed(kubeflow_cluster: Cluster, namespac
         kubeflow_cluster.apply(version)
 
 
-def _versions(cluster: Cluster, resources: str) -> dict[tuple[str, str], Any]:
-    """Return the version of each resource as the server has it."""
-    answer = cluster.kubectl("get", "--ignore-not-found", "--output=yaml", "--filename=-", document=resources)
+def _as_applied(cluster: Cluster, resources: str) -> dict[tuple[str, str], Any]:
+    """Return each resource as the server has it, without what controllers write meanwhile: a quota's status."""
+    command = ("get", "--ignore-not-found", "--show-managed-fields", "--output=yaml", "--filename=-")
+    answer = cluster.kubectl(*command, document=resources)
     assert answer.returncode == 0, answer.stderr
     items = (yaml.safe_load(answer.stdout) or {"items": []})["items"]
-    return {(item["kind"], item["metadata"]["name"]): item["metadata"]["resourceVersion"] for item in items}
+    return {(item["kind"], item["metadata"]["name"]): _without_status(item) for item in items}
+
+
+def _without_status(item: dict[str, Any]) -> dict[str, Any]:
+    """Return a resource without its status and what changes with that; when it was applied, and by whom, stays."""
+    metadata = {name: value for name, value in item["metadata"].items() if name != "resourceVersion"}
+    metadata["managedFields"] = [each for each in metadata["managedFields"] if each.get("subresource") != "status"]
+    return {name: value for name, value in item.items() if name != "status"} | {"metadata": metadata}
