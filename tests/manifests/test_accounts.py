@@ -45,14 +45,12 @@ RUN = {
 }
 SCHEDULES = {
     *(Request(verb, "jobs", KUBEFLOW) for verb in ("list", "create", "enable", "disable", "delete")),
-    *(Request("create", kind, KUBEFLOW) for kind in ("pipelines", "experiments", "runs")),
+    *(Request("create", kind, KUBEFLOW) for kind in ("pipelines", "experiments")),
 }
 WORK = {
     "rankloop-training": RUN,
     "rankloop-monitoring": RUN,
-    "rankloop-schedules": {
-        Request(verb, "jobs", KUBEFLOW) for verb in ("list", "create", "enable", "disable", "delete")
-    },
+    "rankloop-schedules": SCHEDULES,
     "rankloop-serving": set[Request](),
     "default": set[Request](),
 }
@@ -73,6 +71,7 @@ FORBIDDEN = {
     Request("create", "rolebindings", "rbac.authorization.k8s.io"),
     Request("create", "workflows", ARGO),
     Request("create", "pipelineversions", KUBEFLOW),
+    Request("create", "runs", KUBEFLOW),
     Request("delete", "runs", KUBEFLOW),
     Request("list", "namespaces", namespace=""),
 }

@@ -20,7 +20,7 @@ NETWORK = (MANIFESTS / "base" / "namespace" / "network.yaml").read_text()
 POLICIES = {policy["metadata"]["name"]: policy["spec"] for policy in yaml.safe_load_all(NETWORK)}
 OPENINGS = sorted(set(POLICIES) - {"deny-all"})
 NAMED_PORTS = {
-    "to-dns": {53},
+    "to-dns": {53, 5353, 8053},
     "to-api-server": {443, 6443},
     "to-kubeflow": {8887, 8888, 8080},
     "schedules-to-kubeflow": {8888},
