@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,7 @@ from tests.kubernetes.programs import program
 
 ENGINEER = "engineer"  # the account that submits, as somebody with Kubeflow's own role for editors does
 AUDIENCE = "pipelines.kubeflow.org"  # of the tokens that Kubeflow Pipelines takes
-PATIENCE_SECONDS = 300
+PATIENCE_SECONDS = 1800  # a node may pull an image of more than a gigabyte first
 FORBIDDEN = 403
 RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 NOBODY = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
@@ -119,9 +120,19 @@ def wait_until(holds: Callable[[], bool], what: str) -> None:
         time.sleep(1)
 
 
-def write_kustomization(folder: Path, settings: Settings, shop_file: str) -> None:
-    """Write what the acceptance adds to the overlay: its namespace, its store, and its shop file."""
+@contextmanager
+def kustomization(folder: Path, settings: Settings, shop_file: str) -> Iterator[Path]:
+    """Give a folder with what the acceptance adds to the overlay; it holds secrets, so it is removed at once."""
     folder.mkdir()
+    try:
+        _write_kustomization(folder, settings, shop_file)
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def _write_kustomization(folder: Path, settings: Settings, shop_file: str) -> None:
+    """Write the acceptance's own namespace, store, secrets and shop file."""
     (folder / "shop.toml").write_text(shop_file)
     variables = {name: os.environ.get(name, "") for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
     store = {"AWS_ENDPOINT_URL": settings.endpoint, "AWS_REGION": os.environ.get("AWS_REGION", "us-east-1")}

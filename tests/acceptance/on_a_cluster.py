@@ -1,13 +1,14 @@
 """Everything once on a real cluster, in order: images, fences, a training run, monitoring, schedules, a failure.
 
 Collected only by `make acceptance`. What it makes lies in one namespace, one prefix of a bucket, one database of Redis
-and Kubeflow's records of the runs; the last test deletes all of it and looks.
+and Kubeflow's records of the runs; the end deletes all of it, however the tests ended, and looks.
 """
 
 import json
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,13 @@ from typing import Any
 import pytest
 
 from components.contracts.images import IMAGES_VARIABLE, read_image
-from components.home.layout import Home
+from components.home.layout import ONLINE_VARIABLE, Home
 from components.home.runs.step_records import read_records
 from components.home.storage.documents import list_names, names_below, remove_documents
 from components.home.storage.locations import BucketPath
 from pipelines.commands.schedules import DIFFERENT
 from pipelines.kubernetes import NAME, SHOP_FOLDER
-from tests.acceptance.cluster import ENGINEER, Cluster, pod_of, refusal, write_kustomization
+from tests.acceptance.cluster import ENGINEER, Cluster, kustomization, pod_of, refusal
 from tests.acceptance.images import push_images
 from tests.acceptance.journal import note, timed
 from tests.acceptance.kubeflow import Kubeflow
@@ -31,7 +32,8 @@ from tests.pipelines.tiny_shop import command, make_tiny_shop
 pytestmark = pytest.mark.filterwarnings("default")  # of the clients of Kubernetes and Kubeflow
 
 CONNECT = "import os, socket; socket.create_connection((os.environ['KUBERNETES_SERVICE_HOST'], 443), timeout=10)"
-EMPTY_REDIS = "import os, redis; redis.from_url(os.environ['RANKLOOP_ONLINE_URL']).flushdb()"
+REDIS = f"import os, redis; database = redis.from_url(os.environ['{ONLINE_VARIABLE}']); "
+COUNT_KEYS, DELETE_KEYS = REDIS + "print(database.dbsize())", REDIS + "database.flushdb()"
 STEP = {"workflows.argoproj.io/workflow": "acceptance"}  # how the network's policies know a pod of a run
 
 
@@ -54,8 +56,8 @@ class Acceptance:
         return read_image(self.images, "steps")
 
     def start(self, *words: str | Path) -> "subprocess.Popen[str]":
-        """Start a command with what an engineer's shell holds."""
-        variables = os.environ | {
+        """Start a command with what an engineer's shell holds; the online store is the pods' alone."""
+        variables = {name: value for name, value in os.environ.items() if name != ONLINE_VARIABLE} | {
             IMAGES_VARIABLE: str(self.images),
             "RANKLOOP_HOME": str(self.home.root),
             "RANKLOOP_KFP_TOKEN": self.kubeflow.token,
@@ -101,7 +103,9 @@ def acceptance(settings: Settings, images: Path, tmp_path_factory: pytest.TempPa
     assert not cluster.has_namespace(), f"namespace {settings.namespace} is there already; name another NAMESPACE"
     assert not objects_of(settings), f"{settings.store} is not empty; name another STORE"
     shop_file = make_tiny_shop(folder / "shop")
-    try:
+    with ExitStack() as deletions:  # also of what was made before something failed
+        deletions.callback(lambda: remove_documents(objects_of(settings)))
+        deletions.callback(cluster.delete_namespace)
         with timed("upload the shop, apply the overlay"):
             uploaded = subprocess.run(
                 command("upload", f"{settings.store}/sources", "--shop", shop_file),
@@ -109,14 +113,20 @@ def acceptance(settings: Settings, images: Path, tmp_path_factory: pytest.TempPa
                 capture_output=True,
                 text=True,
             ).stdout
-            write_kustomization(folder / "overlay", settings, uploaded)
-            cluster.apply(folder / "overlay")
+            with kustomization(folder / "overlay", settings, uploaded) as overlay:
+                cluster.apply(overlay)
         kubeflow = Kubeflow(settings, cluster.token(ENGINEER))
         kubeflow.require_users()
+        with timed("look that the Redis is empty"):
+            keys = ask_redis(cluster, images, COUNT_KEYS)
+        assert keys == "0", f"the database of {ONLINE_VARIABLE} holds {keys} keys; name an empty one"
+        deletions.callback(ask_redis, cluster, images, DELETE_KEYS)
+        deletions.callback(kubeflow.delete_records)
         yield Acceptance(settings, cluster, kubeflow, images, shop_file)
-    finally:
-        cluster.delete_namespace()
-        remove_documents(objects_of(settings))
+        with timed("delete everything"):
+            deletions.close()
+    assert not objects_of(settings)
+    assert not cluster.has_namespace()
 
 
 def test_the_pipelines_compile_with_these_images(acceptance: Acceptance, tmp_path: Path) -> None:
@@ -214,19 +224,14 @@ def test_a_run_that_fails_says_why_in_its_report(acceptance: Acceptance) -> None
     note(f"the failed run says: {outcome['document']['error']}")
 
 
-def test_nothing_is_left_behind(acceptance: Acceptance) -> None:
-    settings, cluster = acceptance.settings, acceptance.cluster
-    with timed("delete everything"):
-        pod = pod_of("emptying", acceptance.steps_image, "python", "-c", EMPTY_REDIS, labels=STEP)
-        [container] = pod["spec"]["containers"]
-        container["envFrom"] = [{"secretRef": {"name": NAME}}]
-        pod["metadata"]["labels"]["app.kubernetes.io/part-of"] = NAME
-        assert cluster.run_pod(pod)[0] == "Succeeded"
-        acceptance.kubeflow.delete_runs()
-        cluster.delete_namespace()
-        remove_documents(objects_of(settings))
-    assert not objects_of(settings)
-    assert not cluster.has_namespace()
+def ask_redis(cluster: Cluster, images: Path, program: str) -> str:
+    """Run a program in a pod that reaches the Redis as a step does, and return what it printed."""
+    labels = STEP | {"app.kubernetes.io/part-of": NAME}
+    pod = pod_of("ask-redis", read_image(images, "steps"), "python", "-c", program, labels=labels)
+    pod["spec"]["containers"][0]["envFrom"] = [{"secretRef": {"name": NAME}}]
+    phase, printed = cluster.run_pod(pod)
+    assert phase == "Succeeded", printed
+    return printed
 
 
 def objects_of(settings: Settings) -> list[BucketPath]:

@@ -1,7 +1,7 @@
 """What the acceptance is told: a cluster, a registry and a store, by `make acceptance NAME=VALUE …`."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -35,7 +35,7 @@ class Settings:
     registry: str
     store: BucketPath
     endpoint: str
-    online: str
+    online: str = field(repr=False)  # with its password
     namespace: str
     overlay: Path
     images: Path | None
