@@ -23,7 +23,7 @@ from pipelines.compiled import compile_package
 
 ANYONE = "12345:0"
 ROOT = Path(__file__).parents[2]
-KILLED_WITHIN_SECONDS = (0.5, 6.0)  # of their start: a step takes two for its imports alone
+DURING_IMPORTS = (0.2, 1.0)  # seconds after a container's start: no step is over by then
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class DockerRun:
     folder: str  # for KFP's files
     variables: dict[str, str]
     killed_steps: list[str] = field(default_factory=list)
+    kill_after: tuple[float, float] = DURING_IMPORTS  # seconds, drawn by the seed
     seed: int = 0
     memory: str = "2g"
     scratch: str = "512m"
@@ -54,8 +55,9 @@ def run_in_docker(run: DockerRun, host: str) -> list[str]:
 class Containers:
     """The containers of a run: kept until its end, since KFP takes one that is gone for one that ended well."""
 
-    def __init__(self, killed_steps: list[str], seed: int) -> None:
-        self._waiting, self._random = set(killed_steps), random.Random(seed)
+    def __init__(self, run: DockerRun) -> None:
+        self._waiting, self._random = set(run.killed_steps), random.Random(run.seed)
+        self._kill_after = run.kill_after
         self._made: list[Container] = []
         self.killed: list[str] = []
 
@@ -66,7 +68,7 @@ class Containers:
         step = options["command"][-1]
         if step in self._waiting:
             self._waiting.remove(step)
-            threading.Timer(self._random.uniform(*KILLED_WITHIN_SECONDS), self._kill, (step, container)).start()
+            threading.Timer(self._random.uniform(*self._kill_after), self._kill, (step, container)).start()
         return container
 
     def _kill(self, step: str, container: Container) -> None:
@@ -88,7 +90,7 @@ START = ContainerCollection.run
 def main() -> None:
     """Run the job that is the first argument, and print the killed steps."""
     run = DockerRun(**json.loads(sys.argv[1]))
-    containers = Containers(run.killed_steps, run.seed)
+    containers = Containers(run)
     ContainerCollection.run = lambda *words, **options: containers.run(*words, **options)
     folders = [Path(run.folder) / name for name in ("kfp", "workspace")]
     for folder in folders:
