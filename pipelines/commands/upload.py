@@ -13,9 +13,9 @@ from pipelines.commands.options import HomeAddress, shop_option
 def command(target: object, shop_file: Path) -> None:
     """Copy the shop's local sources into a bucket; print the shop file that reads them there.
 
-    Make the ConfigMap of a cluster from what is printed: `rankloop upload s3://BUCKET/PREFIX > shop.toml`, then
-    `kubectl create configmap rankloop-shop --from-file shop.toml`. Sources that lie in buckets or on database servers
-    are read from there. Objects of an earlier upload are replaced, and none is removed.
+    Make the ConfigMap of a cluster from what is printed: `rankloop upload s3://BUCKET/PREFIX > uploaded.toml`,
+    then `kubectl create configmap rankloop-shop --from-file shop.toml=uploaded.toml`. Sources that lie in buckets or on
+    database servers are read from there. Objects of an earlier upload are replaced, and none is removed.
     """
     from components.home.storage.locations import BucketPath
     from pipelines.upload import moved_shop_file, plan_uploads

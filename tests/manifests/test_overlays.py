@@ -1,5 +1,8 @@
 """Each overlay is applied by the server itself, strictly; again without a change; and over an earlier release."""
 
+import os
+import re
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -7,7 +10,9 @@ import pytest
 import yaml
 
 from tests.kubernetes.server import Cluster
-from tests.manifests.overlays import OVERLAYS, RELEASED, moved, overlay
+from tests.manifests.overlays import MANIFESTS, OVERLAYS, RELEASED, moved, overlay, rendered
+
+PAGE = Path(__file__).parents[2] / "docs" / "kubernetes.md"
 
 
 @pytest.fixture
@@ -29,6 +34,16 @@ def test_an_overlay_is_applied_and_the_second_time_changes_nothing(kubeflow_clus
 def test_an_overlay_is_applied_over_the_last_release(kubeflow_cluster: Cluster, namespace: str, name: str) -> None:
     kubeflow_cluster.apply(*moved(RELEASED.read_text(), namespace))
     kubeflow_cluster.apply(*moved(overlay(name), namespace))
+
+
+def test_the_overlay_of_the_page_is_applied(kubeflow_cluster: Cluster, namespace: str, tmp_path: Path) -> None:
+    [example] = re.findall(r"```yaml\n(.*?resources: \[../local\].*?)```", PAGE.read_text(), re.DOTALL)
+    local = os.path.relpath(MANIFESTS / "overlays" / "local", tmp_path.resolve())
+    (tmp_path / "kustomization.yaml").write_text(example.replace("../local", local))
+    resources = moved(rendered(tmp_path), namespace)
+    kubeflow_cluster.apply(*resources)
+    changed = {resource["metadata"]["name"]: resource for resource in resources if resource["kind"] != "Namespace"}
+    assert changed["to-redis"]["spec"]["egress"][0]["ports"] == [{"port": 6379}]
 
 
 def test_an_upgrade_that_changes_an_immutable_field_is_refused(kubeflow_cluster: Cluster, namespace: str) -> None:
