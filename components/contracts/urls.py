@@ -44,6 +44,11 @@ def public_url(url: str) -> str:
     return scheme + sign + place + (f"?{shown}" if shown else "")
 
 
+def public_host(host: str) -> str:
+    """Return the address of a server as messages show it, with or without a scheme: no user, password or fragment."""
+    return public_url(host) if "://" in host else host.rpartition("@")[2].partition("#")[0]
+
+
 def without_users(message: str) -> str:
     """Return a message without the user and password of any URL in it."""
     return _USER.sub(r"\1", message)

@@ -43,7 +43,7 @@ def command(
     """
     given = {name: value for name, value in (("shop", shop), ("home", home)) if value}
     parameters = given | _parameters(params)
-    from pipelines.kubeflow.submission import Submission
+    from pipelines.kubeflow.submission import Submission, place_of
     from pipelines.runs.submitted_run import followed
 
     outcome = followed(Submission(pipeline, access, parameters, experiment, wait, service_account), quiet=as_json)
@@ -54,7 +54,8 @@ def command(
     if outcome["state"] in ("FAILED", "CANCELED", "SKIPPED"):
         reason = f" ({outcome['reason']})" if outcome["reason"] else ""
         ended = f"the run ended as {outcome['state']}{reason}"
-        click.echo(f"rankloop: {ended}; its steps' logs are at {outcome['url']}", err=True)
+        place = place_of(outcome["kfp_run"], outcome["url"])
+        click.echo(f"rankloop: {ended}; its steps' logs are at {place}", err=True)
         ctx.exit(1)
 
 
@@ -65,7 +66,7 @@ def _print(outcome: dict[str, Any], pipeline: str, parameters: dict[str, str]) -
 
     if outcome["document"]:
         print_document(outcome["document"], Home(parse_location(parameters["home"])), as_json=False)
-    click.echo(f"run {outcome['kfp_run']} of {pipeline}: {outcome['state']}  {outcome['url']}")
+    click.echo(f"run {outcome['kfp_run']} of {pipeline}: {outcome['state']}  {outcome['url'] or ''}".rstrip())
 
 
 def _parameters(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -19,9 +19,10 @@ from kfp.client.set_volume_credentials import ServiceAccountTokenVolumeCredentia
 from kfp_server_api.exceptions import ApiException
 
 from components.contracts.errors import ConfigurationError, RankloopError
-from components.contracts.urls import public_url
+from components.contracts.urls import public_host
 from pipelines.kubeflow.access import Access
 
+REQUEST_SECONDS = 60  # without a byte; a connection that is open on this side alone says nothing for ever
 LOOK_SECONDS = 10  # for the first answer; a host that takes longer is not waited for
 POLL_SECONDS = 5
 PAGE = 100
@@ -39,7 +40,15 @@ class SubmissionError(RankloopError):
 
 
 class LookingClient(Client):
-    """KFP's client, with one short look at the API server in place of five long ones."""
+    """KFP's client, with one short look at the API server in place of five long ones, and an end to every request."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        pool = self._run_api.api_client.rest_client.pool_manager  # that of all its APIs
+        request = pool.request
+        pool.request = lambda *words, timeout=None, **named: request(
+            *words, timeout=timeout or REQUEST_SECONDS, **named
+        )
 
     def get_kfp_healthz(self, sleep_duration: int = 0) -> Any:
         """Return KFP's health.
@@ -160,13 +169,13 @@ def final_state(
             raise SubmissionError(f"says no more how run {run_id} goes; {PASS_ONE}")
         look()
         time.sleep(poll_seconds)
-    raise SubmissionError(f"run {run_id} has not ended within {wait}; it goes on")
+    raise SubmissionError(f"run {run_id} has not ended within {wait}")
 
 
 @contextmanager
 def translated_errors(host: str | None) -> Iterator[None]:
     """Keep the client's own prints off standard output, and its exceptions to one line that names the host."""
-    place = f"KFP at {shown_host(host) if host else 'the cluster'}"
+    place = f"KFP at {public_host(host) if host else 'the cluster'}"
     with redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -177,11 +186,6 @@ def translated_errors(host: str | None) -> Iterator[None]:
             raise SubmissionError(f"{place} refused the request: {_refusal(error)}") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise SubmissionError(f"{place}: {_unreachable(error)}") from error
-
-
-def shown_host(host: str) -> str:
-    """Return a host as messages and links show it: without user and password."""
-    return public_url(host) if "://" in host else host.rpartition("@")[2]
 
 
 def _unreachable(error: Exception) -> str:

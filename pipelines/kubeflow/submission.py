@@ -1,6 +1,7 @@
 """Submit a compiled pipeline to Kubeflow Pipelines: upload its version if it is new, then run that."""
 
 import json
+import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
 from kfp.client import Client
 
-from components.contracts.errors import ConfigurationError
-from components.home.runs.kubeflow import run_address
+from components.contracts.errors import ConfigurationError, RankloopError
+from components.home.runs.kubeflow import ADDRESS_VARIABLE, run_address
 from components.home.runs.records import new_run_id
 from pipelines.compiled import compile_package, version_name
 from pipelines.kubeflow.access import Access
@@ -22,7 +24,6 @@ from pipelines.kubeflow.client import (
     experiment_id,
     final_state,
     open_client,
-    shown_host,
     translated_errors,
 )
 from pipelines.kubeflow.failures import failure_of
@@ -37,6 +38,12 @@ KINDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "STRUCT": ("a JSON object", lambda text: dict(json.loads(text))),
     "LIST": ("a JSON list", lambda text: list(json.loads(text))),
 }
+
+
+class LeftRunError(RankloopError):
+    """Whoever waited for a run was interrupted; the run was not."""
+
+    exit_code = 130  # 128 + SIGINT, as shells count
 
 
 @dataclass(frozen=True)
@@ -59,25 +66,23 @@ def submit(submission: Submission, look: Callable[[str, str], None] = lambda run
     Raises:
         ConfigurationError: a parameter is unknown, missing or of a wrong type, or a token cannot stand in a request.
         SubmissionError: KFP cannot be reached or refuses the run, or something else answers in its place.
+        LeftRunError: an interrupt while it waited.
     """
-    host, pipeline = submission.access.host, submission.pipeline
+    pipeline = submission.pipeline
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "pipeline.yaml"
         documents = compile_package(pipeline, package)
         ours = {"run_id": new_run_id(), "fingerprint": {"code": code_digest()}}
         parameters = ours | typed_parameters(submission.parameters, documents[0], pipeline, ours, "--param")
         run_id = parameters["run_id"]
-        with translated_errors(host):
+        with translated_errors(submission.access.host):
             client = open_client(submission.access)
             version = upload_if_new(client, package, version_name(documents), submission.access.namespace)
             run = _run(client, submission, version, parameters)
-            url = run_address(shown_host(host or ""), run.run_id)
-            state, reason = str(run.state or "PENDING"), None
-            if submission.wait:
-                state = final_state(client, run.run_id, LONGEST_WAIT, look=partial(look, run_id, run.run_id))
-                reason = (
-                    failure_of(client, run.run_id, pipeline, submission.access.namespace) if state == "FAILED" else None
-                )
+    url, state, reason = _address(submission.access.host, run.run_id), str(run.state or "PENDING"), None
+    if submission.wait:
+        click.echo(f"run {run_id} is {place_of(run.run_id, url)}", err=True)
+        state, reason = _end(client, submission, run.run_id, url, partial(look, run_id, run.run_id))
     return {
         "run_id": run_id,
         "kfp_run": run.run_id,
@@ -86,6 +91,33 @@ def submit(submission: Submission, look: Callable[[str, str], None] = lambda run
         "reason": reason,
         "url": url,
     }
+
+
+def place_of(kfp_run: str, url: str | None) -> str:
+    """Return where a run of KFP is seen: its address, or its id where nobody has said the address."""
+    return url or f"run {kfp_run} of Kubeflow"
+
+
+def _address(host: str | None, kfp_run: str) -> str | None:
+    """Return the run's address for people; a pod that names no host may be told where people see Kubeflow."""
+    address = host or os.environ.get(ADDRESS_VARIABLE)
+    return run_address(address, kfp_run) if address else None
+
+
+def _end(
+    client: Client, submission: Submission, kfp_run: str, url: str | None, look: Callable[[], None]
+) -> tuple[str, str | None]:
+    """Return the state that a run ends in, and why it failed; whoever stops waiting is told where it goes on."""
+    place, access = place_of(kfp_run, url), submission.access
+    try:
+        with translated_errors(access.host):
+            state = final_state(client, kfp_run, LONGEST_WAIT, look=look)
+            failed = state == "FAILED"
+            return state, failure_of(client, kfp_run, submission.pipeline, access.namespace) if failed else None
+    except SubmissionError as error:
+        raise SubmissionError(f"{error}; what becomes of the run is seen at {place}") from error
+    except KeyboardInterrupt as error:
+        raise LeftRunError(f"interrupted; the run goes on at {place}") from error
 
 
 def _run(client: Client, submission: Submission, version: Version, parameters: dict[str, Any]) -> Any:

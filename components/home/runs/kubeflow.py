@@ -8,6 +8,7 @@ has and the run's record holds.
 import os
 
 from components.contracts.errors import ConfigurationError
+from components.contracts.urls import public_host
 from components.home.layout import Home
 from components.home.runs.records import has_run, new_run_id, read_run, run_ids
 
@@ -28,8 +29,8 @@ def kubeflow_link() -> str | None:
 
 
 def run_address(address: str, run: str) -> str:
-    """Return where people see a run of KFP."""
-    return f"{address.rstrip('/')}/#/runs/details/{run}"
+    """Return where people see a run of KFP; the address may be one that was copied from the browser."""
+    return f"{public_host(address).rstrip('/')}/#/runs/details/{run}"
 
 
 def first_id(home: Home, run_id: str) -> str:

@@ -1,5 +1,6 @@
 """`rankloop doctor --cluster`: each thing that is wrong with a cluster is one finding with its fix."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pipelines.cluster.examination import examine_cluster
 from pipelines.cluster.images import Found, find_image
 from pipelines.cluster.kubeflow import examine_kubeflow
 from pipelines.finding import Finding
+from pipelines.kubeflow.access import Access
 from pipelines.kubeflow.pods import pod_troubles
 from tests.pipelines.cluster.fake_api import FakeApi, serving
 
@@ -186,10 +188,30 @@ def test_a_registry_is_asked_for_the_manifest(api: FakeApi, monkeypatch: pytest.
 
 
 def test_kubeflow_that_is_not_there_is_one_finding() -> None:
-    (unknown,) = examine_kubeflow(None)
+    (unknown,) = examine_kubeflow(Access())
     assert not unknown.needed
-    (finding,) = examine_kubeflow("http://127.0.0.1:9")
+    (finding,) = examine_kubeflow(Access(host="http://127.0.0.1:9"))
     assert "KFP at http://127.0.0.1:9: cannot be reached" in finding.found
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("redis://:${ONLINE_PASSWORD}@127.0.0.1:9/0", "redis://127.0.0.1:9/0: Error"),
+        ("redis://:${NOT_SET}@127.0.0.1:9/0", "RANKLOOP_ONLINE_URL: found ${NOT_SET}, but that environment variable"),
+        ("redis://:se/same@127.0.0.1:9/0", "RANKLOOP_ONLINE_URL is not understood, expected a URL such as"),
+        ("redis://user:12#sesame@127.0.0.1:9/0", "RANKLOOP_ONLINE_URL is not understood, expected a URL such as"),
+    ],
+)
+def test_redis_is_asked_with_its_password_which_no_finding_shows(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch, url: str, words: str
+) -> None:
+    monkeypatch.setenv("ONLINE_PASSWORD", "sesame")
+    monkeypatch.setenv("RANKLOOP_ONLINE_URL", url)
+    (finding,) = (one for one in examine_cluster("rankloop") if one.subject == "redis")
+    assert not finding.well
+    assert words in finding.found
+    assert not {"se", "same", "sesame", "12"} & set(re.split(r"\W", finding.found + finding.fix))
 
 
 def test_the_pods_of_a_run_say_what_keeps_them(api: FakeApi) -> None:

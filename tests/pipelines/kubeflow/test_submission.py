@@ -3,6 +3,7 @@
 import json
 import ssl
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -155,6 +156,7 @@ def test_waiting_ends_as_the_run_ends(run_command: Command, kfp_host: FakeKfp, s
     ended = run_command("--host", kfp_host.url, "--wait")
     assert ended.returncode == code, ended.stderr
     assert state in ended.stdout
+    assert f"is {kfp_host.url}/#/runs/details/r1" in ended.stderr
 
 
 def test_a_run_that_failed_names_its_step(kfp_host: FakeKfp) -> None:
@@ -163,6 +165,57 @@ def test_a_run_that_failed_names_its_step(kfp_host: FakeKfp) -> None:
     tasks += [("executor(0)", "FAILED"), ("root", "FAILED"), ("build-features", "SUCCEEDED")]
     kfp_host.task_details = [{"display_name": name, "state": state} for name, state in tasks]
     assert submit(submission(kfp_host, wait=True))["reason"] == "train_ranker"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "words"),
+    [(KeyboardInterrupt(), "interrupted; the run goes on at "), (None, "; what becomes of the run is seen at ")],
+)
+def test_whoever_stops_waiting_is_told_where_the_run_goes_on(
+    run_command: Command,
+    kfp_host: FakeKfp,
+    monkeypatch: pytest.MonkeyPatch,
+    refusal: BaseException | None,
+    words: str,
+) -> None:
+    def stop(*_: object, **__: object) -> str:
+        raise refusal or SubmissionError("says no more")
+
+    monkeypatch.setattr("pipelines.kubeflow.submission.final_state", stop)
+    ended = run_command("--host", kfp_host.url, "--wait")
+    assert ended.returncode == (130 if refusal else 1)
+    assert f"{words}{kfp_host.url}/#/runs/details/r1" in ended.stderr.splitlines()[-1]
+    assert "takes up the work" not in ended.stderr
+
+
+@pytest.mark.parametrize("address", [None, "https://kubeflow.example.org/pipeline"])
+def test_a_pod_that_names_no_host_links_to_where_people_see_kubeflow(
+    run_command: Command, kfp_host: FakeKfp, monkeypatch: pytest.MonkeyPatch, address: str | None
+) -> None:
+    monkeypatch.setattr("pipelines.kubeflow.submission.open_client", lambda _: open_client(Access(host=kfp_host.url)))
+    for name in ("KF_PIPELINES_ENDPOINT", "RANKLOOP_KFP_URL"):
+        monkeypatch.delenv(name, raising=False)
+    ended = run_command("--json", **({"RANKLOOP_KFP_URL": address} if address else {}))
+    assert json.loads(ended.stdout)["url"] == (address and f"{address}/#/runs/details/r1")
+
+
+def test_a_connection_that_says_nothing_is_an_answer_that_was_lost(
+    kfp_host: FakeKfp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.kubeflow.client.REQUEST_SECONDS", 0.1)
+    released = threading.Event()
+    with translated_errors(kfp_host.url):
+        client = open_client(Access(host=kfp_host.url))
+
+    def say_nothing(method: str, path: str) -> None:
+        released.wait()
+
+    kfp_host.refusal = say_nothing
+    try:
+        with pytest.raises(SubmissionError, match="cannot be reached"), translated_errors(kfp_host.url):
+            client.get_run("r1")
+    finally:
+        released.set()
 
 
 def test_an_unreachable_host_is_one_line(run_command: Command) -> None:

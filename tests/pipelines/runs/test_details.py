@@ -16,7 +16,7 @@ def test_each_run_on_kubeflow_is_listed_with_its_link(
         RunRecord("r3", "training", "tiny", "tiny.toml", None),
     ]
     assert listed(runs, capsys) == [["r1", "https://kf/#/runs/details/k1"], ["r2", "run", "k2"]]
-    monkeypatch.setenv("KF_PIPELINES_ENDPOINT", "https://other/pipeline")
+    monkeypatch.setenv("KF_PIPELINES_ENDPOINT", "https://me:sesame@other/pipeline/#/runs")
     assert listed(runs, capsys)[1] == ["r2", "https://other/pipeline/#/runs/details/k2"]
 
 
