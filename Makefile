@@ -62,7 +62,7 @@ check-rest: .venv/.synced
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/rankloop compile --check
+	env -u RANKLOOP_IMAGES $(BIN)/rankloop compile --check
 
 .PHONY: format
 format: .venv/.synced ## Format the code and fix what can be fixed.

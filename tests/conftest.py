@@ -23,6 +23,14 @@ settings.register_profile("other examples", deadline=None, suppress_health_check
 settings.register_profile("same examples", settings.get_profile("other examples"), derandomize=True)
 settings.load_profile("same examples")
 
+OF_THE_SHELL = (
+    "KF_PIPELINES_ENDPOINT",
+    "RANKLOOP_HOME",
+    "RANKLOOP_IMAGES",
+    "RANKLOOP_KFP_COOKIE",
+    "RANKLOOP_KFP_TOKEN",
+    "RANKLOOP_KFP_URL",
+)
 STARTS_A_SERVER = {"s3", "bucket", "redis_url", "browser", "docker", "cluster"}
 STARTS_A_RUN = {"ranker_home", "baseline_home"}
 
@@ -62,6 +70,15 @@ def _seconds(item: pytest.Item) -> int:
         return -1
     slow = item.get_closest_marker("slow")
     return int(slow.kwargs.get("seconds", 0)) if slow else 0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_environment() -> Iterator[None]:
+    """Take away what the developer's shell says of clusters and homes; the acceptance keeps it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in OF_THE_SHELL:
+            patch.delenv(name, raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -107,7 +107,18 @@ class Cluster:
             host = self._client.configuration.host
             raise ClusterError(f"{host} cannot be reached ({type(error).__name__}); check KUBECONFIG") from error
         date = headers.get("Date")
-        return Answer(json.loads(response.data), parsedate_to_datetime(date) if date else None)
+        return Answer(self._document(response.data), parsedate_to_datetime(date) if date else None)
+
+    def _document(self, body: bytes) -> Document:
+        try:
+            document = json.loads(body)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            begin = " ".join(body[:60].decode(errors="replace").split())
+            host = self._client.configuration.host
+            raise ClusterError(f"{host} is not Kubernetes' API: found {begin!r}, expected a document; check KUBECONFIG")
+        return document
 
 
 def _refuse(error: Any) -> None:

@@ -14,9 +14,9 @@ DIFFERENT = 3
 
 
 @click.command("schedules")
-@click.option("--check", "mode", flag_value="check", help="Change nothing; exit 3 when something differs.")
-@click.option("--apply", "mode", flag_value="apply", help="Create and replace what differs from the file.")
-@click.option("--prune", "mode", flag_value="prune", help="As --apply, and delete what is not in the file.")
+@click.option("--check", is_flag=True, help="Change nothing; exit 3 when something differs.")
+@click.option("--apply", is_flag=True, help="Create and replace what differs from the file.")
+@click.option("--prune", is_flag=True, help="As --apply, and delete what is not in the file.")
 @click.option(
     "--file",
     type=click.Path(path_type=Path),
@@ -25,21 +25,25 @@ DIFFERENT = 3
 @kubeflow_options
 @json_option
 @click.pass_context
-def command(ctx: click.Context, access: Access, mode: str | None, file: Path | None, as_json: bool) -> None:
+def command(
+    ctx: click.Context, access: Access, check: bool, apply: bool, prune: bool, file: Path | None, as_json: bool
+) -> None:
     """Compare the recurring runs of Kubeflow Pipelines with a file, or make them equal to it.
 
     At most one recurring run of a schedule is enabled at any time, and no tick is lost. The command may be interrupted
     and repeated. Recurring runs that carry no mark of the file's owner are never touched.
     """
+    if check + apply + prune > 1:
+        raise click.UsageError("found several of --check, --apply and --prune, expected at most one")
     from pipelines.output import print_json
-    from pipelines.schedules.application import apply, compare
+    from pipelines.schedules import application
     from pipelines.schedules.schedule_file import SCHEDULES_FILE
 
     place, calls = file or SCHEDULES_FILE, 0
-    if mode in ("apply", "prune"):
-        comparisons, calls = apply(place, access, mode == "prune", _say)
+    if apply or prune:
+        comparisons, calls = application.apply(place, access, prune, _say)
     else:
-        comparisons = compare(place, access)
+        comparisons = application.compare(place, access)
     if as_json:
         print_json({"calls": calls, "schedules": [asdict(comparison) for comparison in comparisons]})
     else:
@@ -47,7 +51,7 @@ def command(ctx: click.Context, access: Access, mode: str | None, file: Path | N
             when = f"{one.pipeline} at {one.cron}" if one.pipeline else ""
             click.echo(f"{one.state:<16} {one.name:<24} {when}".rstrip())
     different = [one for one in comparisons if not one.is_same]
-    if different and mode == "check":
+    if different and check:
         click.echo("rankloop: run `rankloop schedules --apply`, or --prune to delete too", err=True)
         ctx.exit(DIFFERENT)
 

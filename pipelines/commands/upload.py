@@ -4,24 +4,22 @@ from pathlib import Path
 
 import click
 
-from pipelines.commands.options import HomeAddress, shop_option
+from components.home.storage.locations import BucketPath
+from pipelines.commands.options import BucketAddress, shop_option
 
 
 @click.command("upload")
-@click.argument("target", metavar="s3://BUCKET/PREFIX", type=HomeAddress())
+@click.argument("target", metavar="s3://BUCKET/PREFIX", type=BucketAddress())
 @shop_option
-def command(target: object, shop_file: Path) -> None:
+def command(target: BucketPath, shop_file: Path) -> None:
     """Copy the shop's local sources into a bucket; print the shop file that reads them there.
 
     Make the ConfigMap of a cluster from what is printed: `rankloop upload s3://BUCKET/PREFIX > uploaded.toml`,
     then `kubectl create configmap rankloop-shop --from-file shop.toml=uploaded.toml`. Sources that lie in buckets or on
     database servers are read from there. Objects of an earlier upload are replaced, and none is removed.
     """
-    from components.home.storage.locations import BucketPath
     from pipelines.upload import moved_shop_file, plan_uploads
 
-    if not isinstance(target, BucketPath):
-        raise click.UsageError(f"found the folder {target}, expected s3://BUCKET/PREFIX")
     uploads = plan_uploads(shop_file, target)
     text = moved_shop_file(shop_file, uploads)
     for upload in uploads:

@@ -35,7 +35,8 @@ class Cron:
         for name, field in zip(FIELDS, fields, strict=True):
             if not FIELD.fullmatch(field):
                 raise ValueError(f"found {field!r} as the {name}, expected numbers, names, `*`, `,`, `-` and `/`")
-        if "7" in re.split("[,-]", fields[4]):
+        ranges = [part.partition("/")[0] for part in fields[4].split(",")]
+        if any("7" in one.split("-") for one in ranges):
             raise ValueError(f"found {fields[4]!r} as the weekday, expected 0 to 6, of which 0 is Sunday")
         try:
             CronSim(self.expression, datetime(2026, 1, 1, tzinfo=self.zone))

@@ -1,4 +1,4 @@
-"""The next call that brings KFP's recurring runs closer to the file; the states are drawn at the top of the room."""
+"""The next call that brings KFP's recurring runs closer to the file; the states are drawn at the top of the package."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -5,6 +5,11 @@ import pytest
 from tests.acceptance.journal import LINES
 
 
+@pytest.fixture(scope="session", autouse=True)
+def plain_environment() -> None:
+    """Keep the variables that name the cluster."""
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what was noted."""
     terminalreporter.section("what this cluster did")

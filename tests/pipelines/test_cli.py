@@ -38,6 +38,7 @@ def test_every_command_has_help(command: str) -> None:
         (["run", "--home", "s3://"], "found no usable bucket and prefix, expected a folder, or s3://"),
         (["doctor", "--home", "s3://b//h"], "found no usable bucket and prefix, expected a folder, or s3://"),
         (["forget", "ann", "--pipeline-root", "artifacts"], "found artifacts, expected s3://BUCKET/PREFIX"),
+        (["schedules", "--check", "--apply"], "found several of --check, --apply and --prune, expected at most one"),
         (["submit", "training", "--param", "shop"], "--param: found 'shop', expected NAME=VALUE"),
         (["submit", "training", "--param", "colour=red"], "--param: training has no parameter colour"),
         (["submit", "training"], "--param: training also needs"),

@@ -19,6 +19,7 @@ class FakeApi(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Answers)
         self.documents: dict[str, Document] = {}  # by path, or by method and path
         self.refusals: dict[str, tuple[int, str]] = {}  # by the end of a path
+        self.page: bytes | None = None  # what a proxy answers in its place
         self.posted: list[Document] = []
 
     @property
@@ -57,6 +58,8 @@ class _Answers(BaseHTTPRequestHandler):
         else:
             status, document = (404, {"message": "not found"}) if document is None else (200, document)
         body = json.dumps(document).encode()
+        if self.server.page is not None:
+            status, body = 200, self.server.page
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

@@ -36,6 +36,8 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
         server.write_kubeconfig(tmp_path / "kubeconfig")
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
         monkeypatch.delenv("RANKLOOP_ONLINE_URL", raising=False)
+        for module in ("cluster.api", "cluster.images", "kubeflow.pods"):
+            monkeypatch.setattr(f"pipelines.{module}.SECONDS", 60)  # on a busy machine
         monkeypatch.setattr(outside, "find_image", lambda image: Found.THERE)
         (launcher,) = (one for one in manifests("kubeflow.yaml", "ConfigMap") if "kfp-launcher" in str(one["metadata"]))
         hook = WATCHING | {"clientConfig": {"caBundle": "x"}}
@@ -118,6 +120,7 @@ def refuse(end: str, message: str, status: int = 403) -> Callable[[FakeApi], Non
         ),
         (drop(f"{HERE}/configmaps/kfp-launcher"), "kfp-launcher", "says no defaultPipelineRoot", True),
         (drop(f"{HERE}/secrets/rankloop"), "names", "missing: secret rankloop", True),
+        (drop(f"{HERE}/configmaps/rankloop-shop"), "names", "missing: configmap rankloop-shop", True),
         (refuse("/secrets/rankloop", "secrets is forbidden"), "names", "not examined: secrets is forbidden", False),
     ],
 )
@@ -129,6 +132,21 @@ def test_each_thing_that_is_wrong_is_one_finding_with_its_fix(
     assert (finding.subject, finding.needed) == (subject, needed)
     assert words in finding.found
     assert finding.fix
+
+
+def test_an_account_that_sees_no_secrets_still_learns_what_else_is_missing(api: FakeApi) -> None:
+    api.refusals["/secrets/rankloop"] = (403, "secrets is forbidden")
+    del api.documents[f"{HERE}/configmaps/rankloop-shop"]
+    missing, denied = wrong(examine_cluster("rankloop"))
+    assert missing.fix == "kubectl create configmap rankloop-shop --from-file shop.toml --namespace rankloop"
+    assert (denied.found, denied.needed) == ("not examined: secrets is forbidden", False)
+
+
+@pytest.mark.parametrize("page", [b"<h1>Sign in</h1>", b'"ok"', b""])
+def test_a_page_in_place_of_the_api_is_one_line(api: FakeApi, page: bytes) -> None:
+    api.page = page
+    (finding,) = examine_cluster("rankloop")
+    assert f"{api.url} is not Kubernetes' API: found {page.decode()!r}" in finding.found
 
 
 def test_a_secret_that_the_launcher_names_must_exist(api: FakeApi) -> None:

@@ -193,8 +193,6 @@ def test_a_pod_that_names_no_host_links_to_where_people_see_kubeflow(
     run_command: Command, kfp_host: FakeKfp, monkeypatch: pytest.MonkeyPatch, address: str | None
 ) -> None:
     monkeypatch.setattr("pipelines.kubeflow.submission.open_client", lambda _: open_client(Access(host=kfp_host.url)))
-    for name in ("KF_PIPELINES_ENDPOINT", "RANKLOOP_KFP_URL"):
-        monkeypatch.delenv(name, raising=False)
     ended = run_command("--json", **({"RANKLOOP_KFP_URL": address} if address else {}))
     assert json.loads(ended.stdout)["url"] == (address and f"{address}/#/runs/details/r1")
 
@@ -307,6 +305,17 @@ def test_tokens_and_cookies_are_shown_to_kubeflow_and_to_nobody_else(
     assert broken.returncode == 2
     assert "the token for Kubeflow Pipelines holds a line break" in broken.stderr
     assert "sesame" not in broken.stderr
+
+
+def test_doctor_shows_kubeflow_the_credentials_too(
+    kfp_host: FakeKfp, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RANKLOOP_KFP_TOKEN", "sesame-token")
+    monkeypatch.setattr(sys, "argv", ["rankloop", "doctor", "--cluster", "--host", kfp_host.url])
+    with pytest.raises(SystemExit):
+        main()
+    assert f"Kubeflow Pipelines answers at {kfp_host.url}" in capsys.readouterr().out
+    assert {seen["authorization"] for seen in kfp_host.seen} == {"Bearer sesame-token"}
 
 
 def test_a_pod_of_a_kfp_of_several_users_writes_no_file(

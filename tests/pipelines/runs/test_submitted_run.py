@@ -14,6 +14,12 @@ from tests.pipelines.kubeflow.fake_kfp import FakeKfp, serving
 RESULT = {"run_id": "r", "verdict": None, "reports": {}}
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait longer for a first answer: the machine may be busy."""
+    monkeypatch.setattr("pipelines.kubeflow.client.LOOK_SECONDS", 60)
+
+
 class WorkingKfp(FakeKfp):
     """A fake whose run works for two answers and leaves its records in its home, as pods do."""
 

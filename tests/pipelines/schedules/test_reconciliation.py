@@ -51,6 +51,7 @@ def schedules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
         return int(ended.value.code or 0)
 
     monkeypatch.setattr(recurring_runs, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("pipelines.kubeflow.client.LOOK_SECONDS", 60)  # on a busy machine
     with serving(FakeKfp()) as kfp:
         yield Schedules(tmp_path / "schedules.toml", kfp, run, capsys)
 

@@ -45,6 +45,7 @@ def test_the_committed_schedules_can_be_read(monkeypatch: pytest.MonkeyPatch) ->
         ("0 3 * * 1", "0 0 3 * * 1", "cron: found '0 0 3 * * 1', expected five fields"),
         ("0 3 * * 1", "61 3 * * 1", "cron: found '61 3 * * 1': bad minute"),
         ("0 3 * * 1", "0 3 * * 7", "cron: found '7' as the weekday, expected 0 to 6, of which 0 is Sunday"),
+        ("0 3 * * 1", "0 3 * * 1-7/2", "cron: found '1-7/2' as the weekday, expected 0 to 6"),
         ("0 3 * * 1", "0 3 L * 1", "cron: found 'L' as the day, expected numbers, names"),
         ("0 3 * * 1", "0 3 31 2 *", "cron: found '0 3 31 2 *': bad day-of-month"),
         ("${HOME_OF_SHOP}", "${NOBODY}", "weekly training: parameters.home: found ${NOBODY}, but that environment"),
