@@ -81,7 +81,7 @@ def submit(submission: Submission, look: Callable[[str, str], None] = lambda run
             run = _run(client, submission, version, parameters)
     url, state, reason = _address(submission.access.host, run.run_id), str(run.state or "PENDING"), None
     if submission.wait:
-        click.echo(f"run {run_id} is {place_of(run.run_id, url)}", err=True)
+        click.echo(f"run {run_id}: {place_of(run.run_id, url)}", err=True)
         state, reason = _end(client, submission, run.run_id, url, partial(look, run_id, run.run_id))
     return {
         "run_id": run_id,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.contracts.errors import ConfigurationError, StoreError
-from components.contracts.urls import fill_variables, is_ambiguous, public_url, without_users
+from components.contracts.urls import fill_variables, is_ambiguous, public_host, public_url, without_users
 from components.home.url_file import read_url
 from feature_repo.packed_online_store.backends.opening import open_backend
 
@@ -28,6 +28,18 @@ HOST = "redis://127.0.0.1:6379/0"
 )
 def test_a_url_is_shown_without_secrets(url: str, shown: str) -> None:
     assert public_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("https://me:sesame@kf.example.org/pipeline/#/runs", "https://kf.example.org/pipeline/"),
+        ("me:sesame@kf:8888/#/runs", "kf:8888/"),
+        ("kf:8888", "kf:8888"),
+    ],
+)
+def test_a_host_is_shown_without_user_and_fragment(host: str, shown: str) -> None:
+    assert public_host(host) == shown
 
 
 def test_messages_lose_the_users_of_urls() -> None:

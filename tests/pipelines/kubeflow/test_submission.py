@@ -156,7 +156,7 @@ def test_waiting_ends_as_the_run_ends(run_command: Command, kfp_host: FakeKfp, s
     ended = run_command("--host", kfp_host.url, "--wait")
     assert ended.returncode == code, ended.stderr
     assert state in ended.stdout
-    assert f"is {kfp_host.url}/#/runs/details/r1" in ended.stderr
+    assert f": {kfp_host.url}/#/runs/details/r1" in ended.stderr
 
 
 def test_a_run_that_failed_names_its_step(kfp_host: FakeKfp) -> None:
