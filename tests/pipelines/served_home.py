@@ -18,6 +18,7 @@ from tests.pipelines.tiny_shop import command
 from tests.servers import free_port
 
 PATIENCE_SECONDS = 300
+PATIENT = {"RANKLOOP_STORE_DEADLINE_MS": "10000"}  # on a busy machine a Redis takes longer than an answer may
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def serving(
         log = Path(folder, "serve.log")
         with log.open("wb") as printed:
             process = subprocess.Popen(
-                words, stdout=printed, stderr=subprocess.STDOUT, start_new_session=True, env=os.environ | variables
+                words, stdout=printed, stderr=subprocess.STDOUT, start_new_session=True, env=os.environ | PATIENT | variables
             )
         try:
             _wait(f"http://127.0.0.1:{port}{wait_for}", process, log)

@@ -83,6 +83,8 @@ def test_steps_without_a_runner_leave_what_a_laptops_runner_leaves(
         "fingerprint": {"code": "c"},
         "environment": "local",
         "window_days": 14,
+        "kubeflow_run": None,
+        "link": None,
     }
     assert read_shop_note(other) == read_shop_note(home)
     assert (other.run("r1") / "result.json").exists()
