@@ -52,7 +52,11 @@ def serving(
         log = Path(folder, "serve.log")
         with log.open("wb") as printed:
             process = subprocess.Popen(
-                words, stdout=printed, stderr=subprocess.STDOUT, start_new_session=True, env=os.environ | PATIENT | variables
+                words,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=os.environ | PATIENT | variables,
             )
         try:
             _wait(f"http://127.0.0.1:{port}{wait_for}", process, log)
