@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,15 @@ START_SECONDS = 120  # and STOP_SECONDS: a machine that builds images meanwhile 
 STOP_SECONDS = 60
 PATIENCE: dict[str, Any] = {"client_options": {"allow_http": True}, "retry_config": {"max_retries": 0}}
 PORTS = range(20_000, 32_000)  # below those that Linux gives for port 0
+
+
+class QuietHTTPServer(ThreadingHTTPServer):
+    """A server of a test's own, in this process; a client that does not wait for its answer is nothing to print."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print what went wrong, as the base class does, unless the client has gone."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 @contextmanager

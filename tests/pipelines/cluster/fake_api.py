@@ -4,15 +4,17 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.servers import QuietHTTPServer
+
 Document = dict[str, Any]
 
 
-class FakeApi(ThreadingHTTPServer):
+class FakeApi(QuietHTTPServer):
     """Answers what stands in its table, and 404 for everything else."""
 
     def __init__(self) -> None:

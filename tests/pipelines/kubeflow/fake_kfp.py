@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.message import Message
 from email.parser import BytesParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
+
+from tests.servers import QuietHTTPServer
 
 Document = dict[str, Any]
 Query = dict[str, str]
@@ -29,7 +31,7 @@ class RefusedError(Exception):
         self.status = status
 
 
-class FakeKfp(ThreadingHTTPServer):
+class FakeKfp(QuietHTTPServer):
     """Answers what clients ask, and keeps what they post."""
 
     def __init__(self) -> None:
