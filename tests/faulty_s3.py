@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler
-from threading import Thread
 from unittest import mock
 from urllib.parse import urlsplit
 
-from tests.servers import QuietHTTPServer
+from tests.servers import QuietHTTPServer, answering
 
 HOP_BY_HOP = {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
 CONDITIONS = {"if-match", "if-none-match"}
@@ -98,15 +97,11 @@ def faulty_s3(
         def log_message(self, *_: object) -> None:
             pass
 
-    server = QuietHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    try:
-        with mock.patch.dict(os.environ, AWS_ENDPOINT_URL=address):
-            yield address
-    finally:
-        server.shutdown()
-        server.server_close()
+    with (
+        answering(QuietHTTPServer(("127.0.0.1", 0), Handler)) as server,
+        mock.patch.dict(os.environ, AWS_ENDPOINT_URL=server.url),
+    ):
+        yield server.url
 
 
 def _answer(endpoint: str, asked: Exchange) -> Exchange:

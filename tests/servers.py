@@ -8,13 +8,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import obstore
 import obstore.exceptions
@@ -29,10 +30,31 @@ PORTS = range(20_000, 32_000)  # below those that Linux gives for port 0
 class QuietHTTPServer(ThreadingHTTPServer):
     """A server of a test's own, in this process; a client that does not wait for its answer is nothing to print."""
 
+    @property
+    def url(self) -> str:
+        """Return its address."""
+        return f"http://127.0.0.1:{self.server_port}"
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Print what went wrong, as the base class does, unless the client has gone."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
+
+
+Served = TypeVar("Served", bound=QuietHTTPServer)
+
+
+@contextmanager
+def answering(server: Served) -> Iterator[Served]:
+    """Answer the requests to a server of this process while the block runs."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @contextmanager

@@ -8,12 +8,17 @@ PATIENCE_SECONDS = 600  # what runs only when no other process would may wait fo
 PAUSE_SECONDS = 0.01
 
 
-def until(holds: Callable[[], bool]) -> None:
-    """Wait until something holds; fail when it takes too long."""
-    ends = time.monotonic() + PATIENCE_SECONDS
+def until(
+    holds: Callable[[], bool],
+    state: Callable[[], str] = lambda: "it did not come to hold",
+    pause: float = PAUSE_SECONDS,
+    patience: float = PATIENCE_SECONDS,
+) -> None:
+    """Wait until something holds; if it takes too long, fail with what ``state`` says."""
+    ends = time.monotonic() + patience
     while not holds():
-        assert time.monotonic() < ends, "it did not come to hold"
-        time.sleep(PAUSE_SECONDS)
+        assert time.monotonic() < ends, state()
+        time.sleep(pause)
 
 
 async def until_async(holds: Callable[[], bool]) -> None:

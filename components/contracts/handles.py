@@ -25,7 +25,7 @@ class Handle:
 
     @property
     def moment(self) -> datetime:
-        """Return the as-of of the run."""
+        """Return the run's as-of."""
         if self.as_of is None:
             raise RankloopError(
                 f"the {self.kind} handle of {self.uri} carries no as-of; it was written before validation"

@@ -61,7 +61,7 @@ class Cluster:
         self._client, self.namespace = client, namespace
 
     def get(self, path: str) -> Document | None:
-        """Return what stands at a path, None where nothing does.
+        """Return the document at a path; None if there is none.
 
         Raises:
             ClusterError, DeniedError: as ``ask``.
@@ -79,7 +79,7 @@ class Cluster:
         return self.get(f"/api/v1/namespaces/{self.namespace}/{kind}/{name}")
 
     def ask(self, method: str, path: str, body: Document | None = None) -> Answer | None:
-        """Make a request; return its answer, None where nothing stands at the path.
+        """Make a request; return its answer, None if there is nothing at the path.
 
         Raises:
             ClusterError: the server cannot be reached, or refuses the account altogether.

@@ -60,10 +60,10 @@ def _removals(access: Access, days: int, old_homes: frozenset[str], root: Bucket
     with translated_errors(access.host):
         client = open_client(access)
         inventory = read_inventory(client, access.namespace)
-        found = [*artifact_removals(inventory, rules, now), *removals(inventory, rules, now)]
-        for one in found if apply else []:
-            remove(client, rules, one)
-    return found
+        removable = [*artifact_removals(inventory, rules, now), *removals(inventory, rules, now)]
+        for one in removable if apply else []:
+            remove(client, one)
+    return removable
 
 
 def _document(removal: Any) -> dict[str, Any]:

@@ -130,13 +130,25 @@ def pages(listed: Callable[..., Any], **arguments: Any) -> Iterator[tuple[Any, A
             return
 
 
-def experiment_id(client: Client, name: str, namespace: str | None) -> str:
-    """Return the id of an experiment, which is created if there is none; two who create it at once get the same."""
+def in_namespace(namespace: str | None) -> dict[str, str]:
+    """Return the argument that names a namespace; a KFP without users takes none."""
+    return {"namespace": namespace} if namespace else {}
+
+
+@contextmanager
+def ignoring(status: int) -> Iterator[None]:
+    """Take a refusal as done: CONFLICT if another client was faster with the same call, NOT_FOUND if it is gone."""
     try:
-        return str(client.create_experiment(name, namespace=namespace).experiment_id)
+        yield
     except ApiException as error:
-        if error.status != CONFLICT:
+        if error.status != status:
             raise
+
+
+def experiment_id(client: Client, name: str, namespace: str | None) -> str:
+    """Return the id of an experiment, which is created if there is none; two clients at once get the same."""
+    with ignoring(CONFLICT):
+        return str(client.create_experiment(name, namespace=namespace).experiment_id)
     return str(client.create_experiment(name, namespace=namespace).experiment_id)
 
 
@@ -147,7 +159,7 @@ def final_state(
     poll_seconds: float = POLL_SECONDS,
     look: Callable[[], None] = lambda: None,
 ) -> str:
-    """Return the state that a run ends in; a minute without answers is borne. ``look`` is called between two answers.
+    """Return the state that a run ends in; a minute without answers is tolerated. ``look`` is called between answers.
 
     Raises:
         SubmissionError: KFP answers no more, or refuses to, or the run takes longer than ``wait``.
@@ -160,13 +172,15 @@ def final_state(
         except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
             state, lost = "", lost + 1
             if getattr(error, "status", None) == NOT_FOUND:
-                raise SubmissionError(f"holds no run {run_id} any more: somebody has deleted it") from error
+                raise SubmissionError(f"no longer has run {run_id}: it was deleted") from error
             if lost > LOST_ANSWERS or getattr(error, "status", None) in (401, 403):
                 raise
         if state in ENDED:
             return state
         if lost > LOST_ANSWERS:
-            raise SubmissionError(f"says no more how run {run_id} goes; {PASS_ONE}")
+            raise SubmissionError(
+                f"answers, but no longer with the state of run {run_id}, as a login page does; {PASS_ONE}"
+            )
         look()
         time.sleep(poll_seconds)
     raise SubmissionError(f"run {run_id} has not ended within {wait}")
@@ -190,7 +204,7 @@ def translated_errors(host: str | None) -> Iterator[None]:
 
 def _unreachable(error: Exception) -> str:
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return "its certificate is signed by nobody whom this machine trusts; name its authority's file by --ca-file"
+        return "this machine does not trust who signed its certificate; name the authority's file by --ca-file"
     return f"cannot be reached ({type(error).__name__}); name it by --host"
 
 

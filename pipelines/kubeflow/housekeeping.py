@@ -2,7 +2,7 @@
 
 Only what is ours is looked at: versions of our pipelines that are named as this code names them, and the runs that name
 one. A version stays if it is the newest one of its pipeline, or the one that this code compiles to, or if a recurring
-run or any run names it: without it, nobody could say whose the run is.
+run or any run names it: by its version a run is known to be ours.
 """
 
 import re
@@ -13,14 +13,12 @@ from pathlib import PurePosixPath
 from typing import Any
 from uuid import UUID
 
-import obstore
 from kfp.client import Client
-from kfp_server_api.exceptions import ApiException
 
 from components.contracts.steps.declared import PIPELINES
-from components.home.storage.bucket import readable_errors, store_of
+from components.home.storage.documents import StoredObject, objects_below, remove_documents
 from components.home.storage.locations import BucketPath
-from pipelines.kubeflow.client import ENDED, NOT_FOUND, pages
+from pipelines.kubeflow.client import ENDED, NOT_FOUND, ignoring, in_namespace, pages
 
 ARCHIVED = "ARCHIVED"
 VERSION = re.compile(rf"({'|'.join(PIPELINES)})-[0-9a-f]{{12}}")  # a shared KFP may hold a pipeline of the same name
@@ -56,12 +54,12 @@ class Removal:
     since: datetime
     reason: str
     pipeline_id: str | None = None  # of a version
-    keys: tuple[str, ...] = ()  # of artifacts
+    objects: tuple[BucketPath, ...] = ()  # of artifacts
 
 
 def read_inventory(client: Client, namespace: str | None) -> Inventory:
     """Read everything that is ours, page by page."""
-    place = {"namespace": namespace} if namespace else {}
+    place = in_namespace(namespace)
     listed = _all(client._pipelines_api.pipeline_service_list_pipelines_with_http_info, "pipelines", **place)
     pipelines = [one.pipeline_id for one in listed if one.display_name in PIPELINES]
     listing = client._pipelines_api.pipeline_service_list_pipeline_versions_with_http_info
@@ -80,8 +78,8 @@ def read_inventory(client: Client, namespace: str | None) -> Inventory:
 
 def removals(inventory: Inventory, rules: Rules, now: datetime) -> list[Removal]:
     """Return the runs and versions that may go, the oldest first."""
-    found = [*_runs(inventory, rules, now), *_versions(inventory, rules, now)]
-    return sorted(found, key=lambda removal: (removal.kind, removal.since))
+    removable = [*_runs(inventory, rules, now), *_versions(inventory, rules, now)]
+    return sorted(removable, key=lambda removal: (removal.kind, removal.since))
 
 
 def artifact_removals(inventory: Inventory, rules: Rules, now: datetime) -> list[Removal]:
@@ -93,11 +91,11 @@ def artifact_removals(inventory: Inventory, rules: Rules, now: datetime) -> list
     if (root := rules.pipeline_root) is None:
         return []
     kept = inventory.other_runs | {run.run_id for run in inventory.runs if run.state not in ENDED}
-    groups: dict[str, list[tuple[str, datetime]]] = {}
-    for key, moment in _objects(root):
-        if run := _run_of(BucketPath(root.bucket, key).relative_to(root)):
-            groups.setdefault(run, []).append((key, moment))
-    newest = {run: max(moment for _, moment in objects) for run, objects in groups.items()}
+    groups: dict[str, list[StoredObject]] = {}
+    for each in objects_below(root):
+        if run := _run_of(each.location.relative_to(root)):
+            groups.setdefault(run, []).append(each)
+    newest = {run: max(each.modified for each in objects) for run, objects in groups.items()}
     return [
         Removal(
             "artifacts",
@@ -105,25 +103,22 @@ def artifact_removals(inventory: Inventory, rules: Rules, now: datetime) -> list
             f"{len(groups[run])} objects",
             newest[run],
             "no run has used them for so long",
-            keys=tuple(key for key, _ in groups[run]),
+            objects=tuple(each.location for each in groups[run]),
         )
         for run in sorted(groups, key=lambda run: newest[run])
         if now - newest[run] > rules.age and run not in kept
     ]
 
 
-def remove(client: Client, rules: Rules, removal: Removal) -> None:
+def remove(client: Client, removal: Removal) -> None:
     """Delete one thing; what is gone already, is gone."""
     calls: dict[str, Callable[[], Any]] = {
         "run": lambda: client.delete_run(removal.id),
         "version": lambda: client.delete_pipeline_version(removal.pipeline_id, removal.id),
-        "artifacts": lambda: _delete(rules.pipeline_root, removal.keys),
+        "artifacts": lambda: remove_documents(removal.objects),
     }
-    try:
+    with ignoring(NOT_FOUND):
         calls[removal.kind]()
-    except ApiException as error:
-        if error.status != NOT_FOUND:
-            raise
 
 
 def _runs(inventory: Inventory, rules: Rules, now: datetime) -> Iterator[Removal]:
@@ -156,13 +151,6 @@ def _all(listed: Callable[..., Any], field: str, **arguments: Any) -> Iterator[A
         yield from getattr(answer, field) or []
 
 
-def _objects(root: BucketPath) -> Iterator[tuple[str, datetime]]:
-    with readable_errors(root):
-        for page in obstore.list(store_of(root), prefix=root.key or None):
-            for one in page:
-                yield one["path"], one["last_modified"]
-
-
 def _run_of(path: str) -> str | None:
     """Return the run of an artifact, whose path below the pipeline root is PIPELINE/RUN/…; None where it is none.
 
@@ -177,9 +165,3 @@ def _is_uuid(text: str) -> bool:
         return str(UUID(text)) == text
     except ValueError:
         return False
-
-
-def _delete(root: BucketPath | None, keys: tuple[str, ...]) -> None:
-    assert root is not None
-    with readable_errors(root):
-        obstore.delete(store_of(root), list(keys))

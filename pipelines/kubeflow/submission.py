@@ -41,7 +41,7 @@ KINDS: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 
 class LeftRunError(RankloopError):
-    """Whoever waited for a run was interrupted; the run was not."""
+    """Waiting for a run was interrupted; the run goes on."""
 
     exit_code = 130  # 128 + SIGINT, as shells count
 
@@ -94,12 +94,12 @@ def submit(submission: Submission, look: Callable[[str, str], None] = lambda run
 
 
 def place_of(kfp_run: str, url: str | None) -> str:
-    """Return where a run of KFP is seen: its address, or its id where nobody has said the address."""
+    """Return where a run of KFP is seen: its address or, if that is not known, its id."""
     return url or f"run {kfp_run} of Kubeflow"
 
 
 def _address(host: str | None, kfp_run: str) -> str | None:
-    """Return the run's address for people; a pod that names no host may be told where people see Kubeflow."""
+    """Return the run's address for people: below the host or, without one, below RANKLOOP_KFP_URL."""
     address = host or os.environ.get(ADDRESS_VARIABLE)
     return run_address(address, kfp_run) if address else None
 
@@ -107,7 +107,7 @@ def _address(host: str | None, kfp_run: str) -> str | None:
 def _end(
     client: Client, submission: Submission, kfp_run: str, url: str | None, look: Callable[[], None]
 ) -> tuple[str, str | None]:
-    """Return the state that a run ends in, and why it failed; whoever stops waiting is told where it goes on."""
+    """Return the state that a run ends in, and why it failed; errors and an interrupt say where it is seen."""
     place, access = place_of(kfp_run, url), submission.access
     try:
         with translated_errors(access.host):

@@ -15,7 +15,7 @@ from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec, PlatformSpec
 from kfp_server_api import V2beta1Pipeline, V2beta1PipelineVersion
 from kfp_server_api.exceptions import ApiException
 
-from pipelines.kubeflow.client import CONFLICT, SubmissionError
+from pipelines.kubeflow.client import CONFLICT, SubmissionError, ignoring, in_namespace
 
 INTERNAL_ERROR = 500
 REASON_IN_LOG = (
@@ -60,20 +60,22 @@ def equals(key: str, value: str) -> str:
 
 def _pipeline_id(client: Client, specification: dict[str, Any], namespace: str | None) -> str:
     name = specification["pipelineInfo"]["name"]
-    found = _find_pipeline(client, name, namespace)
-    if found is None:
+    pipeline_id = _find_pipeline(client, name, namespace)
+    if pipeline_id is None:
         description = specification["pipelineInfo"].get("description")
         body = V2beta1Pipeline(name=name, display_name=name, description=description, namespace=namespace)
-        _ignoring_conflicts(client._pipelines_api.pipeline_service_create_pipeline, body)
-        found = _find_pipeline(client, name, namespace)
-    if found is None:
+        with ignoring(CONFLICT):
+            client._pipelines_api.pipeline_service_create_pipeline(body)
+        pipeline_id = _find_pipeline(client, name, namespace)
+    if pipeline_id is None:
         raise SubmissionError(f"does not list the pipeline {name} that was created just now; submit again")
-    return found
+    return pipeline_id
 
 
 def _find_pipeline(client: Client, name: str, namespace: str | None) -> str | None:
-    place = {"namespace": namespace} if namespace else {}
-    listed = client._pipelines_api.pipeline_service_list_pipelines(filter=equals("name", name), **place).pipelines
+    listed = client._pipelines_api.pipeline_service_list_pipelines(
+        filter=equals("name", name), **in_namespace(namespace)
+    ).pipelines
     return listed[0].pipeline_id if listed else None
 
 
@@ -84,7 +86,8 @@ def _find_version(client: Client, pipeline_id: str, name: str) -> V2beta1Pipelin
 
 def _upload(client: Client, package: Path, name: str, pipeline_id: str) -> V2beta1PipelineVersion:
     try:
-        _ignoring_conflicts(client.upload_pipeline_version, str(package), name, pipeline_id=pipeline_id)
+        with ignoring(CONFLICT):
+            client.upload_pipeline_version(str(package), name, pipeline_id=pipeline_id)
     except ApiException as error:
         if error.status != INTERNAL_ERROR:
             raise
@@ -95,21 +98,12 @@ def _upload(client: Client, package: Path, name: str, pipeline_id: str) -> V2bet
     return version
 
 
-def _ignoring_conflicts(call: Any, *arguments: Any, **named: Any) -> None:
-    """Make a call; a conflict says that somebody else has made the same one just before."""
-    try:
-        call(*arguments, **named)
-    except ApiException as error:
-        if error.status != CONFLICT:
-            raise
-
-
 def _joined(documents: list[dict[str, Any]]) -> dict[str, Any]:
     return {"pipeline_spec": documents[0]} | ({"platform_spec": documents[1]} if len(documents) > 1 else {})
 
 
 def _content(stored: dict[str, Any]) -> tuple[bytes, bytes]:
-    """Return what a version holds, whatever its fields' order and defaults."""
+    """Return what a version holds, independent of the order and the defaults of its fields."""
     held = stored if "pipeline_spec" in stored else {"pipeline_spec": stored}
     messages = (
         json_format.ParseDict(held["pipeline_spec"], PipelineSpec(), ignore_unknown_fields=True),

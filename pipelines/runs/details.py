@@ -38,7 +38,7 @@ def runs_table(home: Home, runs: list[RunRecord]) -> Table:
 
 
 def links_table(runs: list[RunRecord]) -> Table:
-    """Lay out where the runs on Kubeflow are seen; the address is not known where nobody has said it."""
+    """Lay out where the runs on Kubeflow are seen; without an address, by their ids."""
     table = plain_table("run", "on Kubeflow")
     for run in runs:
         if run.kubeflow_run:

@@ -31,7 +31,7 @@ class RecurringRun:
     content: str
     paused: bool  # by the file it was made from
     enabled: bool
-    cron: Cron | None  # None: somebody else wrote it
+    cron: Cron | None  # None: not an expression of ours
     created: datetime
     start: datetime | None = None
     updated: datetime | None = None

@@ -17,7 +17,7 @@ from kfp_server_api import V2beta1RecurringRun
 from kfp_server_api.exceptions import ApiException
 
 from components.home.runs.kubeflow import SCHEDULED
-from pipelines.kubeflow.client import NOT_FOUND, experiment_id, pages
+from pipelines.kubeflow.client import NOT_FOUND, experiment_id, ignoring, in_namespace, pages
 from pipelines.kubeflow.versions import Version, equals
 from pipelines.schedules.cron import Cron, read_kfp_cron
 from pipelines.schedules.planner import Call, Create, Disable, Enable, RecurringRun, Wait, Wanted
@@ -48,7 +48,7 @@ class Recurring:
 
     @property
     def content(self) -> str:
-        """The digest of everything that KFP is told."""
+        """The digest of everything that KFP is given."""
         held = self.schedule.model_dump() | {"experiment": self.experiment, "version": self.version}
         return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -92,9 +92,11 @@ class KfpScheduler:
         if isinstance(call, Enable):
             _repeated(lambda: self._client.enable_recurring_run(run_id))
         elif isinstance(call, Disable):
-            _repeated(lambda: _unless_gone(lambda: self._client.disable_recurring_run(run_id)))
+            with ignoring(NOT_FOUND):
+                _repeated(lambda: self._client.disable_recurring_run(run_id))
         else:
-            _repeated(lambda: _unless_gone(lambda: self._delete(run_id)))
+            with ignoring(NOT_FOUND):
+                _repeated(lambda: self._delete(run_id))
 
     def wait(self, wait: Wait, now: datetime) -> None:
         """Sleep until a moment of the server's clock."""
@@ -102,9 +104,8 @@ class KfpScheduler:
 
     def _listing(self) -> Listing:
         """Read our recurring runs, and KFP's clock when it began to list them."""
-        place = {"namespace": self._namespace} if self._namespace else {}
         listed = self._client._recurring_run_api.recurring_run_service_list_recurring_runs_with_http_info
-        answers = list(pages(listed, **place))
+        answers = list(pages(listed, **in_namespace(self._namespace)))
         marked = ((one, self._mark(one)) for answer, _ in answers for one in answer.recurring_runs or [])
         clock = parsedate_to_datetime(answers[0][1]["Date"])
         return Listing(clock, [self._read(one, mark) for one, mark in marked if mark])
@@ -129,9 +130,11 @@ class KfpScheduler:
         )
 
     def _last_tick(self, run_id: str) -> datetime | None:
-        place = {"namespace": self._namespace} if self._namespace else {}
         runs = self._client._run_api.run_service_list_runs(
-            page_size=1, sort_by="scheduled_at desc", filter=equals("recurring_run_id", run_id), **place
+            page_size=1,
+            sort_by="scheduled_at desc",
+            filter=equals("recurring_run_id", run_id),
+            **in_namespace(self._namespace),
         ).runs
         tick: datetime | None = runs[0].scheduled_at if runs else None
         return tick
@@ -154,14 +157,6 @@ class KfpScheduler:
 
     def _delete(self, run_id: str) -> None:
         self._client._recurring_run_api.recurring_run_service_delete_recurring_run(run_id, propagation_policy=ORPHAN)
-
-
-def _unless_gone(call: Callable[[], Any]) -> None:
-    try:
-        call()
-    except ApiException as error:
-        if error.status != NOT_FOUND:
-            raise
 
 
 def _repeated(call: Callable[[], Any]) -> Any:

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,10 +17,11 @@ from kubernetes.client.exceptions import ApiException
 
 from tests.acceptance.settings import Settings
 from tests.kubernetes.programs import program
+from tests.waiting import until
 
-ENGINEER = "engineer"  # the account that submits, as somebody with Kubeflow's own role for editors does
+ENGINEER = "engineer"  # the account that submits, with Kubeflow's own role for editors
 AUDIENCE = "pipelines.kubeflow.org"  # of the tokens that Kubeflow Pipelines takes
-PATIENCE_SECONDS = 1800  # a node may pull an image of more than a gigabyte first
+PAUSE_SECONDS, PATIENCE_SECONDS = 1, 1800  # a node may pull an image of more than a gigabyte first
 FORBIDDEN = 403
 RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 NOBODY = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
@@ -67,7 +67,7 @@ class Cluster:
         """Delete the namespace, and wait until it is gone."""
         if self.has_namespace():
             self.api.delete_namespace(self.settings.namespace)
-        wait_until(lambda: not self.has_namespace(), f"namespace {self.settings.namespace} to be gone")
+        until(lambda: not self.has_namespace(), lambda: "the namespace is still there", PAUSE_SECONDS, PATIENCE_SECONDS)
 
     def refusal(self, pod: dict[str, Any]) -> str:
         """Return what the API server says against a pod, which is not made; nothing where it would take it."""
@@ -78,7 +78,12 @@ class Cluster:
         name, namespace = pod["metadata"]["name"], self.settings.namespace
         self.api.create_namespaced_pod(namespace, pod)
         try:
-            wait_until(lambda: self._phase(name) in ("Succeeded", "Failed"), f"pod {name} to end")
+            until(
+                lambda: self._phase(name) in ("Succeeded", "Failed"),
+                lambda: f"pod {name} has not ended",
+                PAUSE_SECONDS,
+                PATIENCE_SECONDS,
+            )
             return self._phase(name), self.api.read_namespaced_pod_log(name, namespace).strip()
         finally:
             self.api.delete_namespaced_pod(name, namespace, grace_period_seconds=0)
@@ -110,14 +115,6 @@ def pod_of(name: str, image: str, *command: str, labels: dict[str, str] | None =
     container |= {"resources": {"requests": resources, "limits": resources}} if resources else {}
     specification = {"securityContext": NOBODY, "restartPolicy": "Never", "containers": [container]}
     return {"metadata": {"name": name, "labels": labels or {}}, "spec": specification}
-
-
-def wait_until(holds: Callable[[], bool], what: str) -> None:
-    """Wait until something holds; fail with what was waited for."""
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < ends, f"waited {PATIENCE_SECONDS} s for {what}"
-        time.sleep(1)
 
 
 @contextmanager

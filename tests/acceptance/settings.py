@@ -1,4 +1,4 @@
-"""What the acceptance is told: a cluster, a registry and a store, by `make acceptance NAME=VALUE …`."""
+"""The settings of the acceptance: a cluster, a registry and a store, by `make acceptance NAME=VALUE …`."""
 
 import os
 from dataclasses import dataclass, field

@@ -1,22 +1,12 @@
 """Ask a service that runs in another process, as its callers do."""
 
 import json
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 PATIENCE_SECONDS = 300
-
-
-def wait_until(holds: Callable[[], bool], state: Callable[[], str]) -> None:
-    """Wait until something holds; where it does not in time, fail with what ``state`` says."""
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < ends, state()
-        time.sleep(0.1)
 
 
 def is_ready(address: str) -> bool:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.container.asking import is_ready, recommend, wait_until
+from tests.container.asking import is_ready, recommend
 from tests.container.images import ROOT
 from tests.pipelines.tiny_shop import LivingHome
 from tests.servers import free_port
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow(seconds=60)
 
@@ -80,7 +81,7 @@ def test_a_bento_answers_from_the_home_that_it_is_told(
             words, env=environment, cwd=tmp_path, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
-        wait_until(lambda: is_ready(f"http://127.0.0.1:{port}") or server.poll() is not None, state=log.read_text)
+        until(lambda: is_ready(f"http://127.0.0.1:{port}") or server.poll() is not None, pause=0.1, state=log.read_text)
         assert server.poll() is None, log.read_text()
         batch = living.answer("recommend", "--user", "u0000")
         answer = recommend(f"http://127.0.0.1:{port}", key, "u0000")

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.container.asking import is_ready, recommend, wait_until
+from tests.container.asking import is_ready, recommend
 from tests.container.docker_engine import Docker
 from tests.container.images import Images
 from tests.container.inside import ANYONE, SCRATCH, USER, check_bytecode, check_sbom, digests_of_files, import_modules
 from tests.pipelines.tiny_shop import LivingHome, command
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow(seconds=150)
 
@@ -81,19 +82,19 @@ def test_the_service_answers_as_anyone_on_a_read_only_file_system_and_ends_when_
         return docker.inspect("container", container)
 
     address = f"http://{found()['NetworkSettings']['Networks'][network]['IPAddress']}:8080"
-    wait_until(lambda: is_ready(address), state=lambda: docker.logs(container))
+    until(lambda: is_ready(address), pause=0.1, state=lambda: docker.logs(container))
     batch = living.answer("recommend", "--all-users")
     one, another = batch[0]["user_id"], batch[-1]["user_id"]
     answer = recommend(address, key, one)
     expected = [row["item_id"] for row in batch if row["user_id"] == one]
     assert [item["item_id"] for item in answer["items"]] == expected
     assert (answer["bundle"], answer["fallback"]) == (living.document["bundle"]["digest"], None)
-    wait_until(lambda: found()["State"]["Health"]["Status"] == "healthy", state=lambda: str(found()["State"]))
+    until(lambda: found()["State"]["Health"]["Status"] == "healthy", pause=0.1, state=lambda: str(found()["State"]))
 
     other = str(as_owner(living, "keys", "add", "other")["key"])
-    wait_until(lambda: recommend(address, other, one) is not None, state=lambda: docker.logs(container))
+    until(lambda: recommend(address, other, one) is not None, pause=0.1, state=lambda: docker.logs(container))
     as_owner(living, "keys", "remove", "container")
-    wait_until(lambda: recommend(address, key, one) is None, state=lambda: docker.logs(container))
+    until(lambda: recommend(address, key, one) is None, pause=0.1, state=lambda: docker.logs(container))
     receipt = as_owner(living, "forget", one, "--yes")
     assert (receipt["state"], receipt["services"]) == ("done", {"followed": 1, "silent": 0})
     fallbacks = [recommend(address, other, user)["fallback"] for user in (one, another)]

@@ -15,7 +15,7 @@ ACCOUNTS = ("default", "rankloop-monitoring", "rankloop-schedules", "rankloop-se
 
 @dataclass(frozen=True)
 class Request:
-    """What somebody asks of the API server: a verb, a resource, its group and, where one is meant, its name."""
+    """A request to the API server: a verb, a resource, its group and, where one is meant, its name."""
 
     verb: str
     resource: str

@@ -1,9 +1,6 @@
 """A fake of Kubernetes' API server for its real client: a table of documents and refusals."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -23,10 +20,6 @@ class FakeApi(QuietHTTPServer):
         self.refusals: dict[str, tuple[int, str]] = {}  # by the end of a path
         self.page: bytes | None = None  # what a proxy answers in its place
         self.posted: list[Document] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
 
     def write_kubeconfig(self, file: Path) -> None:
         """Write a kubeconfig of this server."""
@@ -71,16 +64,3 @@ class _Answers(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
-
-
-@contextmanager
-def serving(server: FakeApi) -> Iterator[FakeApi]:
-    """Answer requests while the block runs."""
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

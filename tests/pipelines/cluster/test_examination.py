@@ -15,7 +15,8 @@ from pipelines.cluster.kubeflow import examine_kubeflow
 from pipelines.finding import Finding
 from pipelines.kubeflow.access import Access
 from pipelines.kubeflow.pods import pod_troubles
-from tests.pipelines.cluster.fake_api import FakeApi, serving
+from tests.pipelines.cluster.fake_api import FakeApi
+from tests.servers import answering
 
 NAMESPACE = Path(__file__).parents[3] / "manifests" / "base" / "namespace"
 HERE = "/api/v1/namespaces/rankloop"
@@ -32,7 +33,7 @@ def manifests(file: str, kind: str) -> list[dict[str, object]]:
 @pytest.fixture
 def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     """An API server that holds what the manifests say."""
-    with serving(FakeApi()) as server:
+    with answering(FakeApi()) as server:
         server.write_kubeconfig(tmp_path / "kubeconfig")
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
         monkeypatch.delenv("RANKLOOP_ONLINE_URL", raising=False)

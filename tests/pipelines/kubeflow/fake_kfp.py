@@ -5,8 +5,7 @@ It answers as KFP 2.17 was seen to: the same paths, filters, pages, conflicts an
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.message import Message
 from email.parser import BytesParser
@@ -55,10 +54,6 @@ class FakeKfp(QuietHTTPServer):
     def state_of_run(self) -> str:
         """Return the state that is answered for a run."""
         return self.final_state
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
 
     def add(self, table: str, id_field: str, document: Document) -> Document:
         """Add a document under a new id."""
@@ -219,16 +214,3 @@ class _Answers(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
-
-
-@contextmanager
-def serving(server: FakeKfp) -> Iterator[FakeKfp]:
-    """Answer requests while the block runs."""
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

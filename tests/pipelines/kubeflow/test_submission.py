@@ -272,7 +272,7 @@ def test_a_private_authority_is_asked_for_and_then_trusted(kfp_host: FakeKfp, tm
     context.load_cert_chain(certificate, key)
     kfp_host.socket = context.wrap_socket(kfp_host.socket, server_side=True)
     host = kfp_host.url.replace("http://", "https://")
-    with pytest.raises(SubmissionError, match="name its authority's file by --ca-file"), translated_errors(host):
+    with pytest.raises(SubmissionError, match="name the authority's file by --ca-file"), translated_errors(host):
         open_client(Access(host=host))
     with translated_errors(host):
         open_client(Access(host=host, ca_file=certificate))
@@ -357,5 +357,5 @@ def test_a_run_that_is_waited_for_outlasts_a_restart_of_the_server(kfp_host: Fak
 def test_a_run_that_somebody_deletes_while_it_is_waited_for_is_said(kfp_host: FakeKfp) -> None:
     with translated_errors(kfp_host.url):
         client = open_client(Access(host=kfp_host.url))
-    with pytest.raises(SubmissionError, match="holds no run r9 any more: somebody has deleted it"):
+    with pytest.raises(SubmissionError, match="no longer has run r9: it was deleted"):
         final_state(client, "r9", timedelta(minutes=1))

@@ -9,7 +9,8 @@ from components.home.storage.locations import BucketPath
 from pipelines.kubeflow.access import Access
 from pipelines.kubeflow.submission import Submission
 from pipelines.runs.submitted_run import followed
-from tests.pipelines.kubeflow.fake_kfp import FakeKfp, serving
+from tests.pipelines.kubeflow.fake_kfp import FakeKfp
+from tests.servers import answering
 
 RESULT = {"run_id": "r", "verdict": None, "reports": {}}
 
@@ -38,7 +39,7 @@ class WorkingKfp(FakeKfp):
 def test_steps_and_result_of_a_run_on_kubeflow_are_read_from_its_home(
     bucket: BucketPath, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with serving(WorkingKfp(Home(bucket))) as kfp:
+    with answering(WorkingKfp(Home(bucket))) as kfp:
         outcome = followed(submission(kfp, str(bucket), wait=True), quiet=False)
     assert (outcome["state"], outcome["document"]) == ("SUCCEEDED", RESULT)
     assert "ingest_events         running" in capsys.readouterr().err
@@ -48,14 +49,14 @@ def test_a_home_that_cannot_be_read_from_here_is_said_once(
     bucket: BucketPath, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of somebody else")
-    with serving(WorkingKfp(None)) as kfp:
+    with answering(WorkingKfp(None)) as kfp:
         outcome = followed(submission(kfp, str(bucket), wait=True), quiet=False)
     assert (outcome["state"], outcome["document"]) == ("SUCCEEDED", None)
     assert capsys.readouterr().err.count("the steps cannot be shown: ") == 1
 
 
 def test_a_run_that_is_not_waited_for_is_not_looked_at(bucket: BucketPath) -> None:
-    with serving(WorkingKfp(Home(bucket))) as kfp:
+    with answering(WorkingKfp(Home(bucket))) as kfp:
         outcome = followed(submission(kfp, str(bucket), wait=False), quiet=False)
     assert (outcome["state"], outcome["document"]) == ("PENDING", None)
 

@@ -1,4 +1,4 @@
-"""The planner against KFP's recurring runs in memory: whatever is edited, and wherever it is killed."""
+"""The planner against KFP's recurring runs in memory: any edits, killed between any two calls."""
 
 from contextlib import suppress
 from dataclasses import dataclass, replace

@@ -9,7 +9,8 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.schedules import recurring_runs
-from tests.pipelines.kubeflow.fake_kfp import FakeKfp, RefusedError, serving
+from tests.pipelines.kubeflow.fake_kfp import FakeKfp, RefusedError
+from tests.servers import answering
 
 pytestmark = pytest.mark.slow(seconds=10)
 
@@ -52,7 +53,7 @@ def schedules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
     monkeypatch.setattr(recurring_runs, "PAUSE_SECONDS", 0.01)
     monkeypatch.setattr("pipelines.kubeflow.client.LOOK_SECONDS", 60)  # on a busy machine
-    with serving(FakeKfp()) as kfp:
+    with answering(FakeKfp()) as kfp:
         yield Schedules(tmp_path / "schedules.toml", kfp, run, capsys)
 
 
