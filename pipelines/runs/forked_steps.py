@@ -1,8 +1,8 @@
 """Steps of a local run as forks of the KFP process, which has imported what most of them need.
 
 ``kfp.local`` starts a shell and a fresh Python for every step, and each of them imports KFP and the data libraries
-again: without forks, a run on little data takes 1.4 times as long (decision 78). A fork is a process of its own just as well: it ends, fails and is
-killed alone, with the same executor, arguments, environment and log.
+again: without forks, a run on little data takes 1.4 times as long (decision 78). A fork is a process of its own just
+as well: it ends, fails and is killed alone, with the same executor, arguments, environment and log.
 """
 
 import gc
