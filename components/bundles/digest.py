@@ -1,12 +1,16 @@
 """The bundle's name: a hash over exactly the files that decide its answers."""
 
 import hashlib
+import re
 from pathlib import Path
 
 from components.bundles.manifest import MANIFEST, SKETCHES, WARMUP, Manifest, read_manifest
 from components.contracts.errors import BundleError
 
 PREFIX = "sha256:"
+FULL = re.compile(PREFIX + "[0-9a-f]{64}")
+NO_BUNDLE = PREFIX + "0" * 64
+"""Stands in Git where nothing was promoted yet."""
 SHORT = 16
 """Hex digits of the digest in a model store's version."""
 
@@ -41,3 +45,8 @@ def folder_digest(folder: Path) -> str:
 def short(digest: str) -> str:
     """Return the first hex digits of a digest, as people and model stores name it."""
     return digest.removeprefix(PREFIX)[:SHORT]
+
+
+def is_full_digest(text: str) -> bool:
+    """Return whether a text is a whole digest, which names one bundle for ever."""
+    return FULL.fullmatch(text) is not None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from components.bundles.digest import is_full_digest
 from components.contracts.errors import ConfigurationError
 from components.home.layout import NAME_ADVICE, Home, is_environment_name
 from components.home.storage.locations import parse_location
@@ -25,6 +26,7 @@ from components.ranking_service.setting import (
 
 HOME = "RANKLOOP_HOME"
 ENVIRONMENT = "RANKLOOP_ENVIRONMENT"
+BUNDLE = "RANKLOOP_BUNDLE"
 TRACES = "RANKLOOP_TRACES"
 SESSION_USERS = "RANKLOOP_SESSION_USERS"
 SESSION_EVENTS = "RANKLOOP_SESSION_EVENTS"
@@ -50,6 +52,13 @@ def _environment(_: str, text: str) -> str:
     if not is_environment_name(text):
         raise ConfigurationError(f"environment {text!r}: {NAME_ADVICE}")
     return text
+
+
+def _bundle(variable: str, text: str) -> str | None:
+    """Read a whole digest: the start of one may come to name another bundle."""
+    if text and not is_full_digest(text):
+        raise ConfigurationError(f"{variable}: found {text!r}, expected sha256: and the 64 hex digits of a bundle")
+    return text or None
 
 
 def _origins(variable: str, text: str) -> tuple[str, ...]:
@@ -191,6 +200,9 @@ class ServiceSettings:
     )
     environment: str = setting(
         ENVIRONMENT, "local", _environment, "whose promoted bundle is served; `rankloop serve` sets it"
+    )
+    bundle: str | None = setting(
+        BUNDLE, "", _bundle, "digest of the bundle to serve in place of the promoted one, as on a cluster"
     )
     live: LiveSettings = LiveSettings()
     admission: Limits = Limits()

@@ -45,10 +45,8 @@ async def readyz(request: Request) -> Response:
     serving = serving_of(request)
     if request.app.state.drain.begun:
         raise unavailable("the service is about to stop")
-    if serving is not None and serving.reading:
-        raise unavailable(f"still reading {serving.reading}")
-    if serving is None or serving.live is None:
-        raise unavailable("there is nothing to rank with yet")
+    if serving is None or serving.unready:
+        raise unavailable(serving.unready if serving else "there is nothing to rank with yet")
     return PlainTextResponse("ready")
 
 

@@ -2,13 +2,14 @@
 
 from contextlib import suppress
 
+from components.bundles.digest import NO_BUNDLE
 from components.bundles.loading import Bundle
 from components.bundles.promotion import check_promotable, named_bundle
 from components.bundles.store import find_bundle, published_names
 from components.contracts.errors import BundleError, ConfigurationError, PromotionError, StorageError
 from components.experiments.experiment import LATEST, Experiment
 from components.home.shop_note import read_shop_note
-from components.ranking_service.settings import ServiceSettings
+from components.ranking_service.settings import BUNDLE, ServiceSettings
 
 UNUSABLE = (BundleError, PromotionError, ConfigurationError, StorageError, OSError)
 
@@ -22,15 +23,17 @@ class BundleChoice:
         Raises:
             ConfigurationError: no run has made a home there.
         """
-        self._home, self._environment = settings.home, settings.environment
+        self._home, self._environment, self._bundle = settings.home, settings.environment, settings.bundle
         self.shop = read_shop_note(settings.home).shop
 
     def champion(self) -> Bundle:
-        """Open the bundle that was promoted.
+        """Open the bundle that the settings name, or else the one that was promoted.
 
         Raises:
-            BundleError, PromotionError: there is none, or it is damaged.
+            BundleError, PromotionError: there is none, it is damaged, or the gate refused the one that is named.
         """
+        if self._bundle:
+            return self._named(self._bundle)
         return named_bundle(self._home, self.shop, "champion", self._environment)
 
     def challenger(self, experiment: Experiment | None) -> Bundle:
@@ -44,6 +47,16 @@ class BundleChoice:
         bundle = find_bundle(self._home.models, self.shop, name)
         if experiment and experiment.arms.challenger:
             check_promotable(bundle)
+        return bundle
+
+    def _named(self, digest: str) -> Bundle:
+        """Open a bundle that may have been named by hand, so that its verdict is looked at again."""
+        if digest == NO_BUNDLE:
+            raise BundleError(
+                f"{BUNDLE} is all zeros: nothing was promoted in Git yet; merge the pull request of a promotion"
+            )
+        bundle = find_bundle(self._home.models, self.shop, digest)
+        check_promotable(bundle)
         return bundle
 
     def any_published(self) -> Bundle | None:

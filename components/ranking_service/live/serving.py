@@ -32,7 +32,7 @@ from components.ranking_service.live.row_counts import RowCount
 from components.ranking_service.live.session_writer import SessionWriter
 from components.ranking_service.live.state import LiveState
 from components.ranking_service.live.watcher import LiveWatcher
-from components.ranking_service.settings import SESSION_EVENTS, SESSION_USERS, ServiceSettings
+from components.ranking_service.settings import BUNDLE, SESSION_EVENTS, SESSION_USERS, ServiceSettings
 from components.ranking_service.telemetry.measures import Measures
 from components.ranking_service.telemetry.shown_lists import ShownList, ShownLists, find_lists
 from feature_repo.packed_online_store.backends.lmdb_environments import embedded_folder
@@ -63,7 +63,7 @@ class Serving:
         self._shown = ShownLists()
         self._session_writer = SessionWriter(self.sessions, self._shown, self._live_store, self._drop_newly_forgotten)
         self._log: FeedbackSink | None = None
-        self._home = settings.home
+        self._home, self._bundle = settings.home, settings.bundle
         self._bucket_limits = replace(BUCKET_LIMITS, **asdict(settings.feedback))
         self._acknowledger: TombstoneAcknowledger | None = None
         self._dropped: Stamp | None = None  # the state of the tombstones whose users no session is of
@@ -107,6 +107,20 @@ class Serving:
     def starting(self) -> str | None:
         """Return what is being read before requests are answered, in words; None once they are."""
         return None if self.is_started else self.reading
+
+    @property
+    def unready(self) -> str | None:
+        """Return why no request should come here yet, in words.
+
+        A process that was told its bundle waits until it has that one, so that a rollout never goes on to a fallback.
+        """
+        if self.reading:
+            return f"still reading {self.reading}"
+        if self.live is None:
+            return "there is nothing to rank with yet"
+        if self._bundle and self.live.champion.bundle.digest != self._bundle:
+            return f"the bundle that {BUNDLE} names is not open: {self.live.trouble.get('champion')}"
+        return None
 
     @property
     def log(self) -> FeedbackSink:

@@ -100,9 +100,11 @@ class LiveWatcher:
 
     def _signature(self) -> Signature:
         """Return what changes when something is promoted, published, tried or materialized."""
-        home, environment = self._loader.settings.home, self._loader.settings.environment
-        store = bundles_of(home.models, self._loader.shop)
-        documents = (home.environments / f"{environment}.json", store / LATEST, experiment_file(home, environment))
+        settings, home = self._loader.settings, self._loader.settings.home
+        latest = bundles_of(home.models, self._loader.shop) / LATEST
+        documents = [latest, experiment_file(home, settings.environment)]
+        if settings.bundle is None:
+            documents.append(home.environments / f"{settings.environment}.json")
         return (*map(_stamp, documents), self._items_mark())
 
     def _items_mark(self) -> object:

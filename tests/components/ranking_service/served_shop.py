@@ -171,9 +171,9 @@ def item_ids(answer: Answer) -> Sequence[str]:
 
 
 @contextmanager
-def serving(home: Home, **live: Any) -> Iterator[Serving]:
+def serving(home: Home, bundle: str | None = None, **live: Any) -> Iterator[Serving]:
     """Start a home's service, and stop it at the end."""
-    found = Serving(ServiceSettings(home, live=LiveSettings(**live)), Measures())
+    found = Serving(ServiceSettings(home, bundle=bundle, live=LiveSettings(**live)), Measures())
     found.start()
     try:
         yield found

@@ -38,6 +38,7 @@ def test_a_variable_that_is_not_set_or_empty_has_its_default(home: Home) -> None
 def test_every_section_is_read_from_its_variables(home: Home) -> None:
     given = {
         "RANKLOOP_ENVIRONMENT": "blue-2_b",
+        "RANKLOOP_BUNDLE": f"sha256:{'a1' * 32}",
         "RANKLOOP_STORE_DEADLINE_MS": "5",
         "RANKLOOP_STALE_AFTER_DAYS": ".5",
         "RANKLOOP_SESSION_USERS": "7",
@@ -54,11 +55,18 @@ def test_every_section_is_read_from_its_variables(home: Home) -> None:
     assert read(home, **given) == ServiceSettings(
         home,
         "blue-2_b",
+        f"sha256:{'a1' * 32}",
         LiveSettings(5, 0.5, 7, 8),
         Limits(50, 1, 0.1),  # at least one request at once, else none could ever be let in
         FeedbackSettings(0.02, 9),
         HttpSettings(125, ("https://shop.example", "http://localhost:3000", "https://[::1]:8443"), 600),
     )
+
+
+@pytest.mark.parametrize("digest", ["latest", "a1" * 32, "sha256:a1a1a1", f"sha256:{'A1' * 32}", f"sha256:{'a1' * 33}"])
+def test_a_bundle_is_named_by_its_whole_digest(home: Home, digest: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"RANKLOOP_BUNDLE: found '{digest}', expected sha256: and the 64 hex"):
+        read(home, RANKLOOP_BUNDLE=digest)
 
 
 def test_connections_wait_longer_than_balancers_keep_them() -> None:
