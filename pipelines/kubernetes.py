@@ -1,7 +1,7 @@
-"""How the tasks of a pipeline run on Kubernetes: what each may use, as whom, what it is given, how often it is tried.
+"""How the tasks of a pipeline run on Kubernetes: where, what each may use, as whom, what it is given, how often.
 
 This is the only place that decorates tasks; runs on a laptop take no notice of it. What kfp-kubernetes cannot say (a
-read-only root file system, priority, topology) is for the namespace to set.
+read-only root file system, priority, topology) is for the cluster to set.
 
 ::
 
@@ -11,16 +11,27 @@ read-only root file system, priority, topology) is for the namespace to set.
     /tmp                    scratch of the pod: spilled queries, files on their way to the bucket, the cache
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from kfp import kubernetes
-from kfp.dsl import PipelineTask
+from kfp.dsl import PipelineConfig, PipelineTask
 
+from components.contracts.images import images_file
 from components.home.runs.kubeflow import RUN_VARIABLE
+from pipelines.nodes import read_nodes
 
 NAME = "rankloop"
 SHOP_FOLDER = "/etc/rankloop"
 USER, GROUP = 10001, 0  # the images' own user; any other one of group 0 works too
+RESTRICTED = {  # what Kubeflow and Argo give every container, which is what restricted Pod Security asks for
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+# Pods and their logs go with the run's workflow. Kubeflow deletes it after a day, or as its administrator says; a run
+# whose workflow goes before Kubeflow's persistence agent has seen its end would be shown as running for ever.
+PIPELINE = PipelineConfig(ttl_seconds_after_finished=3 * 24 * 3600)
 RETRIES, BACKOFF, BACKOFF_FACTOR = 2, "30s", 2.0
 SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "RANKLOOP_ONLINE_URL")
 VARIABLES = (
@@ -85,4 +96,13 @@ def on_kubernetes(task: PipelineTask) -> PipelineTask:
     kubernetes.use_field_path_as_env(task, RUN_VARIABLE, "metadata.labels['pipeline/runid']")
     kubernetes.use_config_map_as_volume(task, f"{NAME}-shop", SHOP_FOLDER, optional=True)
     kubernetes.empty_dir_mount(task, "scratch", "/tmp", size_limit=resources.scratch)
+    _place(task)
     return kubernetes.add_pod_label(task, "app.kubernetes.io/part-of", NAME)
+
+
+def _place(task: PipelineTask) -> None:
+    nodes = read_nodes(images_file())
+    for key, value in nodes.selector.items():
+        kubernetes.add_node_selector(task, key, value)
+    for toleration in nodes.tolerations:
+        kubernetes.add_toleration(task, **asdict(toleration))

@@ -9,10 +9,14 @@ from components.home.runs.step import CONFIGURED, LATEST
 from components.ingest_events.component import ingest_events
 from components.validate_events.component import validate_events
 from components.write_report.component import write_report
-from pipelines.kubernetes import on_kubernetes
+from pipelines.kubernetes import PIPELINE, on_kubernetes
 
 
-@dsl.pipeline(name="monitoring", description="Drift of the newest data against the live bundle's reference.")
+@dsl.pipeline(
+    name="monitoring",
+    description="Drift of the newest data against the live bundle's reference.",
+    pipeline_config=PIPELINE,
+)
 def monitoring(
     shop: str,
     home: str,

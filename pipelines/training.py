@@ -14,10 +14,10 @@ from components.publish_bundle.component import publish_bundle
 from components.train_ranker.component import train_ranker
 from components.validate_events.component import validate_events
 from components.write_report.component import write_report
-from pipelines.kubernetes import on_kubernetes
+from pipelines.kubernetes import PIPELINE, on_kubernetes
 
 
-@dsl.pipeline(name="training", description="From a shop's events to a gated ranker.")
+@dsl.pipeline(name="training", description="From a shop's events to a gated ranker.", pipeline_config=PIPELINE)
 def training(
     shop: str, home: str, run_id: str, fingerprint: dict, as_of: str = LATEST, environment: str = "local"
 ) -> None:

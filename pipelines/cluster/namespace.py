@@ -9,7 +9,7 @@ import yaml
 from components.contracts.images import image
 from pipelines.cluster.api import Cluster, DeniedError, Document
 from pipelines.finding import Finding
-from pipelines.kubernetes import GROUP, LARGE, NAME, USER
+from pipelines.kubernetes import GROUP, LARGE, NAME, RESTRICTED, USER
 
 APPLY = "apply manifests/base/namespace"
 COUNTED = ("requests.", "limits.")
@@ -66,19 +66,11 @@ def _pod() -> Document:
     """Return a pod as KFP makes it of our largest step."""
     amounts = {"memory": LARGE.memory, "cpu": LARGE.processors[0]}
     limits = {"memory": LARGE.memory, "cpu": LARGE.processors[1]}
-    context = {
-        "runAsUser": USER,
-        "runAsGroup": GROUP,
-        "runAsNonRoot": True,
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
     container = {
         "name": "main",
         "image": image("steps"),
         "resources": {"requests": amounts, "limits": limits},
-        "securityContext": context,
+        "securityContext": RESTRICTED | {"runAsUser": USER, "runAsGroup": GROUP},
     }
     metadata = {"generateName": f"{NAME}-doctor-", "labels": {"app.kubernetes.io/part-of": NAME}}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}}

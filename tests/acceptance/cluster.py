@@ -15,6 +15,7 @@ import yaml
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
+from pipelines.kubernetes import RESTRICTED, USER
 from tests.acceptance.settings import Settings
 from tests.kubernetes.programs import program
 from tests.waiting import until
@@ -23,8 +24,6 @@ ENGINEER = "engineer"  # the account that submits, with Kubeflow's own role for 
 AUDIENCE = "pipelines.kubeflow.org"  # of the tokens that Kubeflow Pipelines takes
 PAUSE_SECONDS, PATIENCE_SECONDS = 1, 1800  # a node may pull an image of more than a gigabyte first
 FORBIDDEN = 403
-RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-NOBODY = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
 
 
 @dataclass(frozen=True)
@@ -111,9 +110,10 @@ def refusal(ask: Callable[[], Any]) -> str:
 
 def pod_of(name: str, image: str, *command: str, labels: dict[str, str] | None = None, **resources: str) -> Any:
     """Describe a pod of one container that restricted Pod Security admits."""
-    container = {"name": "main", "image": image, "command": list(command), "securityContext": RESTRICTED}
+    context = RESTRICTED | {"runAsUser": USER}
+    container = {"name": "main", "image": image, "command": list(command), "securityContext": context}
     container |= {"resources": {"requests": resources, "limits": resources}} if resources else {}
-    specification = {"securityContext": NOBODY, "restartPolicy": "Never", "containers": [container]}
+    specification = {"restartPolicy": "Never", "containers": [container]}
     return {"metadata": {"name": name, "labels": labels or {}}, "spec": specification}
 
 

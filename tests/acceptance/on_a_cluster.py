@@ -139,7 +139,8 @@ def test_the_pipelines_compile_with_these_images(acceptance: Acceptance, tmp_pat
 
 def test_a_pod_that_is_root_is_refused(acceptance: Acceptance) -> None:
     pod = pod_of("root", acceptance.steps_image, "id")
-    pod["spec"]["securityContext"] = {"runAsUser": 0}
+    [container] = pod["spec"]["containers"]
+    container["securityContext"] |= {"runAsUser": 0, "runAsNonRoot": False}
     said = acceptance.cluster.refusal(pod)
     require_fence(
         acceptance, "restricted", "violates PodSecurity" in said, said, "a pod that runs as root was admitted"

@@ -7,15 +7,10 @@ import yaml
 
 from components.contracts.steps.declared import PIPELINES
 from pipelines.compiled import MANIFESTS
+from pipelines.kubernetes import RESTRICTED
 
 LAUNCHER = {"limits": {"memory": "256Mi", "cpu": "500m"}, "requests": {"cpu": "100m"}}
 DRIVER = {"limits": {"memory": "512Mi", "cpu": "500m"}, "requests": {"memory": "64Mi", "cpu": "100m"}}
-RESTRICTED = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "runAsNonRoot": True,
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
 
 
 def driver_pod(account: str = "rankloop-training") -> dict[str, Any]:
@@ -76,7 +71,6 @@ def _pod(name: str, account: str, container: dict[str, Any], argo: bool = True) 
         "metadata": {"name": f"{name}-{uuid4().hex[:8]}", "labels": labels},
         "spec": {
             "serviceAccountName": account,
-            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
             "initContainers": extra[:1],
             "containers": [container, *extra[1:]],
         },

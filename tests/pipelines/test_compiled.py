@@ -64,6 +64,7 @@ def test_every_task_has_limits_a_deadline_and_a_user_and_is_tried_again(tmp_path
     for name in PIPELINES:
         specification, platform = compile_package(name, tmp_path / "pipeline.yaml")
         executors = specification["deploymentSpec"]["executors"]
+        assert int(platform["platforms"]["kubernetes"]["pipelineConfig"]["resourceTtlOnCompletion"]) == 3 * 86_400
         on_kubernetes = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
         assert set(executors) == set(on_kubernetes)
         for name_, executor in executors.items():
@@ -130,11 +131,12 @@ def test_a_stale_file_is_told_by_the_exit_code_until_it_is_written(
     assert f"stale: {written}" in capsys.readouterr().out
 
 
-def test_pipelines_with_other_images_are_other_versions_in_a_folder_of_their_own(
+def test_pipelines_with_other_images_and_nodes_are_other_versions_in_a_folder_of_their_own(
     tmp_path: Path, resources: list[Resource]
 ) -> None:
     images = tmp_path / "images.toml"
-    images.write_text(re.sub("registry.example.invalid", "localhost:5000", IMAGES_FILE.read_text()))
+    nodes = '[nodes]\nselector = {pool = "batch"}\ntolerations = [{key = "batch", effect = "NoSchedule"}]\n'
+    images.write_text(re.sub("registry.example.invalid", "localhost:5000", IMAGES_FILE.read_text()) + nodes)
     folder = tmp_path / "pipelines"
     assert "expected the folder" in the_one_line(rankloop("compile", "--images", images), 2)
     assert rankloop("compile", "--images", images, "--out", folder).returncode == 0
@@ -143,7 +145,11 @@ def test_pipelines_with_other_images_are_other_versions_in_a_folder_of_their_own
     compiled = (folder / "training-version.yaml").read_text()
     assert "localhost:5000/rankloop/python-steps@sha256:" in compiled
     assert "registry.example.invalid" not in compiled
-    assert yaml.safe_load(compiled)["metadata"]["name"] not in {name_of(resource) for resource in resources}
+    version = yaml.safe_load(compiled)
+    assert version["metadata"]["name"] not in {name_of(resource) for resource in resources}
+    for executor in version["spec"]["platformSpec"]["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values():
+        assert executor["nodeSelector"] == {"labels": {"pool": "batch"}}
+        assert executor["tolerations"] == [{"key": "batch", "operator": "Equal", "effect": "NoSchedule"}]
 
 
 def name_of(resource: Resource) -> str | None:

@@ -18,6 +18,8 @@ def test_every_image_has_an_immutable_digest(target: str) -> None:
         ("[images]\n", "no image is called 'steps'"),
         ("steps", "cannot be read as a file of images"),
         ("", "cannot be read as a file of images"),
+        ("images = 1", "cannot be read as a file of images"),
+        ("[images]\n[node]\n", "found node, expected the tables images and nodes"),
     ],
 )
 def test_an_image_without_digest_is_refused(tmp_path: Path, content: str, message: str) -> None:
