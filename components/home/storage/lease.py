@@ -1,7 +1,7 @@
 """The lock of a home in a bucket: a lease that belongs to a run, not to a process.
 
 The lease is a small document that says who holds it and for how long; it is taken, renewed and given up by
-compare-and-swap. Whether it has expired is decided by the server's clock alone: the time at which the server wrote the
+compare-and-swap. Whether it may be taken is decided by the server's clock alone: the time at which the server wrote the
 lease, beside the time at which it wrote a probe just now. Clocks of machines may differ by any amount.
 
 A holder goes by a clock of its machine that nobody sets, from before its last renewal. It renews the lease when less is
@@ -185,11 +185,14 @@ def resume_lease(location: BucketPath, run_id: str) -> Lease:
 
 
 def lease_holder(location: BucketPath) -> LeaseDocument | None:
-    """Return who holds a home now, if a run does; by this machine's clock for those who may only read."""
+    """Return who holds a home now, if a run does.
+
+    It decides nothing. Credentials that may only read cannot ask the server for its time; then it is this machine's.
+    """
     current = _read(location)
     try:
         return None if current is None or _has_expired(location, current) else current.document
-    except ConfigurationError:  # who may only read cannot ask the server for its time
+    except ConfigurationError:
         assert current is not None
         expired = (datetime.now(UTC) - current.at).total_seconds() > current.document.seconds
         return None if expired else current.document

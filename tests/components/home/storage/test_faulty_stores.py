@@ -3,7 +3,9 @@
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Self
 
 import obstore
 import pyarrow as pa
@@ -12,6 +14,7 @@ import pytest
 from components.contracts.errors import RankloopError, SourceError, StorageError
 from components.home.disk.presence import files_below
 from components.home.storage import bucket as bucket_module
+from components.home.storage import lease as lease_module
 from components.home.storage.bucket import store_of
 from components.home.storage.cache import object_cache
 from components.home.storage.documents import (
@@ -166,7 +169,13 @@ def rows_of(table: BucketPath) -> object:
 def test_a_lease_goes_by_no_clock_of_its_writers(
     minutes: int, bucket: BucketPath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    class WrongClock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + timedelta(minutes=minutes)
+
     lease = take_lease(bucket / "lock", "run-1", seconds=60)
+    monkeypatch.setattr(lease_module, "datetime", WrongClock)
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 60 * minutes)
     with pytest.raises(RankloopError, match="run run-1 is at work in it"):
