@@ -10,13 +10,15 @@ from components.contracts.errors import ConfigurationError
 from components.contracts.tables import RAW
 from components.contracts.urls import fill_variables
 from components.home.storage.documents import list_names
-from components.home.storage.locations import Location
+from components.home.storage.locations import Location, parse_location
 from components.home.url_file import read_url
 
 # Delta tables do not work below a place with these in its path: deltalake 1.6 takes paths for URLs.
 UNFIT = re.compile(r"[\x00-\x1f\[\]\\^|]|%[0-9A-Fa-f]{2}")
 
 ONLINE_VARIABLE = "RANKLOOP_ONLINE_URL"
+EXPERIMENTS_VARIABLE = "RANKLOOP_EXPERIMENTS"  # a folder instead of the home's, such as a mounted ConfigMap
+SECRETS_VARIABLE = "RANKLOOP_SECRETS"  # a folder of api_keys.json and online_url, such as a mounted Secret
 NAME_ADVICE = "expected ASCII letters, digits, - and _; name it differently"
 
 
@@ -54,6 +56,9 @@ class Home:
                                   a bucket ``lease.json``, which expires
         shop.json                 which shop this home belongs to
         nobody.json               the shop's own words for nobody, if it has any
+
+    A cluster mounts configuration and secrets: RANKLOOP_EXPERIMENTS and RANKLOOP_SECRETS name other folders for
+    ``experiments``, and for ``api_keys.json`` and ``online_url``.
 
     Raises:
         ConfigurationError: its path holds what Delta tables cannot live under.
@@ -124,7 +129,7 @@ class Home:
     @property
     def online_url_file(self) -> Location:
         """Return the file that names another online store than the home's own; it may hold a password."""
-        return self.root / "online_url"
+        return _folder(SECRETS_VARIABLE, self.root) / "online_url"
 
     @property
     def models(self) -> Location:
@@ -136,7 +141,7 @@ class Home:
 
     @property
     def experiments(self) -> Location:
-        return self.root / "experiments"
+        return _folder(EXPERIMENTS_VARIABLE, self.root / "experiments")
 
     @property
     def feedback(self) -> Location:
@@ -152,7 +157,7 @@ class Home:
 
     @property
     def api_keys(self) -> Location:
-        return self.root / "api_keys.json"
+        return _folder(SECRETS_VARIABLE, self.root) / "api_keys.json"
 
     @property
     def runs(self) -> Location:
@@ -174,3 +179,9 @@ class Home:
     def run(self, run_id: str) -> Location:
         """Folder of one run."""
         return self.runs / run_id
+
+
+def _folder(variable: str, usual: Location) -> Location:
+    """Return the folder that a variable names, or the usual one."""
+    named = os.environ.get(variable)
+    return parse_location(named) if named else usual

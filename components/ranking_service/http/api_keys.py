@@ -78,7 +78,7 @@ def update_keys(location: Location, change: Callable[[list[ApiKey]], Sequence[Ap
     """Change the keys of a home, also while others do, and return them; a file is readable for its owner alone.
 
     Raises:
-        ConfigurationError: the document is broken.
+        ConfigurationError: the document is broken, or its folder is read-only, as a mounted Secret is.
         StorageError: the bucket cannot be used.
     """
 
@@ -88,4 +88,10 @@ def update_keys(location: Location, change: Callable[[list[ApiKey]], Sequence[Ap
         return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
 
     read_keys(location)  # which says what to do about a file that cannot be read
-    return parse_keys(location, update_document(location, changed, mode=OWNER_ONLY))
+    try:
+        return parse_keys(location, update_document(location, changed, mode=OWNER_ONLY))
+    except OSError as error:
+        raise ConfigurationError(
+            f"{location}: cannot be written ({error.strerror}); make its folder writable, or change the keys in a home"
+            " and make the Secret that is mounted here from its file"
+        ) from error

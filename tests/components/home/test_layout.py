@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.contracts.errors import ConfigurationError
-from components.home.layout import Home
+from components.home.layout import EXPERIMENTS_VARIABLE, SECRETS_VARIABLE, Home
 from components.home.storage.locations import parse_location
 
 
@@ -37,3 +37,14 @@ def test_a_file_that_says_nothing_of_the_online_store_is_one_clear_error(tmp_pat
         ConfigurationError, match=r"online_url: cannot be read \(.*\); expected a line such as redis://"
     ):
         _ = Home(tmp_path).online_url
+
+
+def test_configuration_and_secrets_may_be_mounted_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(parse_location("s3://bucket/home"))
+    monkeypatch.setenv(EXPERIMENTS_VARIABLE, f"{tmp_path}/experiments")
+    monkeypatch.setenv(SECRETS_VARIABLE, f"{tmp_path}/secrets")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "online_url").write_text("redis://host:6379/0\n")
+    assert home.online_url == "redis://host:6379/0"
+    assert (home.api_keys, home.experiments) == (tmp_path / "secrets" / "api_keys.json", tmp_path / "experiments")
+    assert home.tombstones == home.root / "tombstones.json"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.exceptions import HTTPException
 
+from components.contracts.errors import ConfigurationError
 from components.home.storage.documents import remove_document, write_document
 from components.home.storage.locations import BucketPath, Location
 from components.ranking_service.http.access import Access
@@ -136,6 +137,26 @@ def in_the_way(path: Path) -> None:
 
 def not_mounted(path: Path) -> None:
     path.symlink_to(path.parent / "elsewhere" / path.name)
+
+
+def test_keys_of_a_mounted_secret_are_followed_when_kubelet_exchanges_its_folder(tmp_path: Path) -> None:
+    for version, key in (("..1", KEY), ("..2", OTHER)):
+        (tmp_path / version).mkdir()
+        keep(tmp_path / version / "api_keys.json", web=key)
+    (tmp_path / "..data").symlink_to("..1")
+    (tmp_path / "api_keys.json").symlink_to("..data/api_keys.json")
+    access = Access(tmp_path / "api_keys.json")
+    assert caller(access, bearer(KEY)) == "web"
+    (tmp_path / "..new").symlink_to("..2")
+    (tmp_path / "..new").rename(tmp_path / "..data")
+    assert caller(access, bearer(OTHER)) == "web"
+    with pytest.raises(HTTPException):
+        access.caller(bearer(KEY))
+
+
+def test_keys_that_cannot_be_written_are_one_clear_error() -> None:
+    with pytest.raises(ConfigurationError, match=r"cannot be written .* make its folder writable, or change the keys"):
+        keep(Path("/proc/api_keys.json"), web=KEY)
 
 
 @pytest.mark.parametrize("hide", [in_the_way, not_mounted])
