@@ -13,7 +13,15 @@ from components.contracts.as_of import now_text
 from components.contracts.errors import ConfigurationError, SourceError
 from components.contracts.ids import id_text
 from components.erasure.kubeflow_logs import folders_of
-from components.erasure.remains import ALWAYS, CACHES, ON_A_SERVER, UNREPEATABLE, old_versions, remains_on_kubeflow
+from components.erasure.remains import (
+    ALWAYS,
+    CACHES,
+    ON_A_SERVER,
+    UNREPEATABLE,
+    WRITERS,
+    old_versions,
+    remains_on_kubeflow,
+)
 from components.erasure.sweep import is_item, sweep
 from components.erasure.targets import Place, places_of
 from components.feedback.acknowledgements import EXPIRY_SECONDS, await_acknowledgements
@@ -179,7 +187,7 @@ def _kept(home: Home, receipt: Receipt, written: Location, pipeline_root: Bucket
     if not home.online_url.startswith("lmdb://"):
         yield ON_A_SERVER
     if isinstance(home.root, BucketPath) and isinstance(written, BucketPath):
-        yield CACHES
+        yield from (CACHES, WRITERS)
         yield from old_versions([home.root], written)
     if runs := [run for run in list_runs(home) if run.kubeflow_run]:
         yield from _kept_on_kubeflow(runs, pipeline_root)

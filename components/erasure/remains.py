@@ -20,6 +20,10 @@ CACHES = (
     "caches of other machines (RANKLOOP_CACHE), which hold objects that they fetched before: remove these folders;"
     " those of pods went when the pods ended"
 )
+WRITERS = (
+    "what a service writes that stood still for longer than 90 seconds, if it goes on after this: readers leave it out,"
+    " and the next run removes it"
+)
 NODES = (
     "what steps on Kubeflow printed, on the nodes and where the cluster collects logs: kubectl delete pods --namespace"
     " NAMESPACE --selector app.kubernetes.io/part-of=rankloop,workflows.argoproj.io/completed=true"

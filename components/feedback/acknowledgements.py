@@ -5,7 +5,8 @@ that its process renews. ``rankloop forget`` writes the tombstone, waits until e
 erases then: nothing of the user comes after.
 
 A process whose object was not renewed for long is not waited for: it has ended, or cannot reach the bucket. One that
-reaches it again renews its object and looks at the tombstones before it writes anything (``check_current``).
+reaches it again renews its object and looks at the tombstones before it writes anything (``check_current``). What it
+was about to write when it was stopped still comes: ``late_lines`` deals with that.
 """
 
 import json

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Generic, TypeVar, cast
 
 from components.home.disk.file_lock import FileLock
+from components.home.layout import Home
 from components.home.storage.held import check_held
 from components.home.storage.locations import Location
 
@@ -42,6 +43,11 @@ class FeedbackLayout(Generic[Place]):
     @property
     def events(self) -> Place:
         return self._below("journal", "events")
+
+    @property
+    def tombstones(self) -> Location:
+        """Return where the tombstones of the home lie."""
+        return Home(self.root.parent).tombstones
 
     @property
     def clock(self) -> Place:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from components.contracts.feedback import SERVED, SERVED_EVENTS
 from components.contracts.tables import TIME
 from components.feedback.journal.segments import LINE_END
+from components.feedback.late_lines import without_forgotten
 from components.feedback.layout import FeedbackLayout
 from components.feedback.records import read_events, read_lists
 from components.feedback.segments import READ_AT_ONCE, Segment, batches, list_segments, read_segments
@@ -19,6 +20,7 @@ from components.home.disk.presence import status_of
 from components.home.layout import Home
 from components.home.storage.documents import list_names
 from components.home.storage.locations import BucketPath, Location
+from components.home.tombstones import Tombstones
 from components.lake.tables import open_table
 
 ATTEMPTS = 5
@@ -58,16 +60,16 @@ def served_lists(home: Home, columns: Sequence[str] | None = None, since: dateti
 
 
 def waiting_lists(home: Home) -> pa.Table:
-    """Return the lists of segments that are still there, each request once, as ``SERVED``."""
+    """Return the lists of segments that are still there, each request once, as ``SERVED``; none of forgotten users."""
     segments = list_segments(FeedbackLayout(home.feedback).lists)
     rows = pa.concat_tables([SERVED.empty_table(), *(read_lists(lines) for lines in read_segments(segments))])
-    return _first_of_each(rows, "request_id")
+    return _first_of_each(without_forgotten(rows, Tombstones(home.tombstones)), "request_id")
 
 
 def served_events(home: Home) -> pa.Table:
-    """Return the events that were logged, each id once, as ``SERVED_EVENTS``."""
+    """Return the events that were logged, each id once, as ``SERVED_EVENTS``; none of forgotten users."""
     rows = _read_all(FeedbackLayout(home.feedback).events, events_of)
-    return _first_of_each(rows, "event_id")
+    return _first_of_each(without_forgotten(rows, Tombstones(home.tombstones)), "event_id")
 
 
 def _read_all(folder: Location, read: Callable[[Sequence[Segment]], Read]) -> Read:

@@ -1,5 +1,7 @@
 """Sealed segments of lists become rows of the Delta table, each once; then the segment is removed.
 
+Rows of forgotten users are left out: a service that was stopped may have written them after the erasure.
+
 The names of the segments stand in the notes of the commit that holds their rows: a segment that is still there after a
 kill between commit and removal is known to be moved.
 """
@@ -7,10 +9,12 @@ kill between commit and removal is known to be moved.
 import pyarrow as pa
 
 from components.contracts.feedback import SERVED
+from components.feedback.late_lines import without_forgotten
 from components.feedback.layout import FeedbackLayout
 from components.feedback.records import read_lists
 from components.feedback.segments import Segment, batches, list_segments, read_segments, remove_segments
 from components.home.storage.locations import Location
+from components.home.tombstones import Tombstones
 from components.lake.tables import append_rows, create_table, read_notes
 
 MOVED = "moved"
@@ -21,6 +25,7 @@ def move_lists(layout: FeedbackLayout[Location]) -> int:
     """Move all sealed segments of lists; return how many rows were moved. Nothing is done while another process moves.
 
     Raises:
+        ConfigurationError: the tombstones cannot be read.
         SourceError: the table cannot be written; the segments stay.
         OSError, StorageError: a segment cannot be read.
     """
@@ -45,7 +50,8 @@ def _without_moved(layout: FeedbackLayout[Location], sealed: list[Segment]) -> l
 
 
 def _move(layout: FeedbackLayout[Location], group: list[Segment]) -> int:
-    rows = pa.concat_tables([read_lists(lines) for lines in read_segments(group)])
+    every = pa.concat_tables([read_lists(lines) for lines in read_segments(group)])
+    rows = without_forgotten(every, Tombstones(layout.tombstones))
     if len(rows):
         append_rows(layout.impressions, rows, {MOVED: [segment.name for segment in group]})
     remove_segments(group)

@@ -17,10 +17,12 @@ import duckdb
 
 from components.contracts.feedback import SERVED, SERVED_SOURCE
 from components.contracts.tables import RAW
+from components.feedback.late_lines import forgotten_in, remove_lines
 from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import end_of_events, events_of, newest_list, waiting_lists
 from components.feedback.segments import Segment, list_segments
 from components.home.storage.locations import Location
+from components.home.tombstones import Tombstones
 from components.ingest_events.mapping.columns import FILE, SourceColumns, row_identity
 from components.ingest_events.offsets import Offsets
 from components.ingest_events.reader import Ask, Layout, Print, SourceContext, Staged
@@ -66,7 +68,9 @@ class FeedbackReader:
         read = set(known.positions.get(SEGMENTS, ()))
         unread = [segment for segment in listed if segment.name not in read]
         finished = {segment.name for segment in unread if segment.is_sealed()}  # before it is read: nothing comes after
-        session.register("served_events", events_of(unread))
+        events = events_of(unread)
+        session.register("served_events", events)
+        remove_lines(unread, forgotten_in(events, Tombstones(self._home.tombstones)))
         self._keep_unknown(session, self._events_sql(), _identity("event_id"))
         kept = [segment.name for segment in listed if segment.name in read | finished]
         return replace(known, positions={SEGMENTS: kept})
