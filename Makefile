@@ -15,7 +15,7 @@ RUN_ARGUMENTS ?=
 
 .PHONY: help
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: .venv/.synced ## Run the whole loop on the demo shop and show what came of it.
@@ -51,7 +51,7 @@ test-all: test ## Run all tests on the other Pythons too.
 	done
 
 .PHONY: check
-check: check-types check-rest ## Check style, types, layers and the compiled pipelines.
+check: check-types check-rest check-rendered ## Check style, types, layers, compiled pipelines and rendered manifests.
 
 .PHONY: check-types
 check-types: .venv/.synced
@@ -63,6 +63,10 @@ check-rest: .venv/.synced
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/lint-imports --no-logo
 	env -u RANKLOOP_IMAGES $(BIN)/rankloop compile --check
+
+.PHONY: check-rendered
+check-rendered: .venv/.synced ## Compare manifests/rendered with what the overlays come to.
+	@$(BIN)/rankloop render --check --kubectl "$$($(BIN)/python -m tests.kubernetes.programs kubectl)"
 
 .PHONY: format
 format: .venv/.synced ## Format the code and fix what can be fixed.
@@ -76,6 +80,10 @@ bench: .venv/.synced servers ## Measure against peers in the same run (minutes).
 .PHONY: compile
 compile: .venv/.synced ## Write the pipelines as Kubernetes resources into manifests/.
 	@$(BIN)/rankloop compile
+
+.PHONY: render
+render: .venv/.synced ## Write the manifests of each environment into manifests/rendered/.
+	@$(BIN)/rankloop render --kubectl "$$($(BIN)/python -m tests.kubernetes.programs kubectl)"
 
 .PHONY: setup
 setup: .venv/.synced ## Make the environment in .venv.

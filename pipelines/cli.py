@@ -25,6 +25,7 @@ COMMANDS = {
     "promote": "Make an environment serve a bundle.",
     "rollback": "Make an environment serve the bundle before.",
     "compile": "Write the pipelines as Kubernetes resources.",
+    "render": "Write the manifests of each environment as the cluster gets them.",
     "upload": "Copy the shop's local data into a bucket, for a cluster.",
     "submit": "Run a pipeline on Kubeflow Pipelines.",
     "schedules": "Make Kubeflow's recurring runs what a file in Git says.",

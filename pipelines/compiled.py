@@ -20,10 +20,13 @@ import yaml
 from kfp.compiler import Compiler
 from kfp.compiler.compiler_utils import KubernetesManifestOptions
 
+from components.contracts.images import IMAGES_FILE, read_image
 from components.contracts.steps.declared import ORDER_FILE, PIPELINES, STEPS
 
 MANIFESTS = Path(__file__).parents[1] / "manifests" / "base" / "pipelines"
+IMAGES = Path(__file__).parents[1] / "manifests" / "components" / "images"
 HEADER = "# Written by `rankloop compile` from pipelines/{name}.py; do not edit.\n"
+IMAGES_HEADER = "# Written by `rankloop compile` from components/images.toml; do not edit.\n"
 ORDER_HEADER = """# The steps of each pipeline, each after those it needs.
 # Written by `rankloop compile` from pipelines/; do not edit.
 
@@ -58,6 +61,24 @@ def compiled_resources(folder: Path = MANIFESTS) -> list[Resource]:
     return [*resources, Resource(folder / "kustomization.yaml", head + listed)]
 
 
+def compiled_images(folder: Path = IMAGES) -> list[Resource]:
+    """Return the component that puts the digests into other manifests, and the file of them for a pod that compiles."""
+    component = yaml.safe_dump(
+        {
+            "apiVersion": "kustomize.config.k8s.io/v1alpha1",
+            "kind": "Component",
+            "images": [_replacement(target) for target in ("serving", "steps")],
+            "generatorOptions": {"disableNameSuffixHash": True},
+            "configMapGenerator": [{"name": "rankloop-images", "files": ["images.toml"]}],
+        },
+        sort_keys=True,
+    )
+    return [
+        Resource(folder / "kustomization.yaml", IMAGES_HEADER + component),
+        Resource(folder / "images.toml", IMAGES_HEADER + IMAGES_FILE.read_text()),
+    ]
+
+
 def compiled_order(file: Path = ORDER_FILE) -> Resource:
     """Return the file that says in which order each pipeline's steps are shown."""
     order = "".join(f"{name} = {json.dumps(step_order(name), indent=2)}\n" for name in PIPELINES)
@@ -90,6 +111,12 @@ def version_names() -> list[str]:
     """Return the names of the versions that this code compiles to."""
     with tempfile.TemporaryDirectory() as scratch:
         return [version_name(compile_package(name, Path(scratch) / f"{name}.yaml")) for name in PIPELINES]
+
+
+def _replacement(target: str) -> dict[str, str]:
+    """Say by what kustomize replaces the image that our manifests call ``rankloop-TARGET``."""
+    name, digest = read_image(IMAGES_FILE, target).split("@")
+    return {"name": f"rankloop-{target}", "newName": name, "digest": digest}
 
 
 def _pipeline(name: str) -> Any:

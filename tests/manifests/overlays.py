@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,16 @@ def overlay(name: str) -> str:
 
 def component(name: str) -> str:
     """Return the resources that a component adds to an overlay."""
+    return composed(components=[name])
+
+
+def composed(bases: Sequence[str] = (), components: Sequence[str] = ()) -> str:
+    """Return the resources of bases and components together."""
     with tempfile.TemporaryDirectory() as folder:
-        place = os.path.relpath(MANIFESTS / "components" / name, Path(folder).resolve())
-        Path(folder, "kustomization.yaml").write_text(f"components: [{place}]\n")
+        here = Path(os.path.relpath(MANIFESTS, Path(folder).resolve()))
+        names = {"resources": [str(here / "base" / name) for name in bases]}
+        names |= {"components": [str(here / "components" / name) for name in components]}
+        Path(folder, "kustomization.yaml").write_text(yaml.safe_dump(names))
         return rendered(Path(folder))
 
 

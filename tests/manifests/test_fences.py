@@ -17,11 +17,11 @@ HUGE = {"requests": {"cpu": "1", "memory": "8Gi"}, "limits": {"cpu": "4", "memor
 
 
 @pytest.fixture(scope="module")
-def fenced(kubeflow_cluster: Cluster) -> Cluster:
+def fenced(platform_cluster: Cluster) -> Cluster:
     """Give a cluster with the local overlay in two namespaces."""
     for namespace in (NAMESPACE, CONTROLLED):
-        kubeflow_cluster.apply(*moved(overlay("local"), namespace))
-    return kubeflow_cluster
+        platform_cluster.apply(*moved(overlay("local"), namespace))
+    return platform_cluster
 
 
 @pytest.fixture(autouse=True)

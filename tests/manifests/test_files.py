@@ -16,6 +16,7 @@ from tests.manifests.overlays import MANIFESTS
 from tests.manifests.pods import driver_pod, step_pods
 
 LONGEST_FILE = 20
+BUNDLE_LINE = re.compile(r"^  value: (sha256:[0-9a-f]{64})$", re.MULTILINE)
 NETWORK = (MANIFESTS / "base" / "namespace" / "network.yaml").read_text()
 POLICIES = {policy["metadata"]["name"]: policy["spec"] for policy in yaml.safe_load_all(NETWORK)}
 OPENINGS = sorted(set(POLICIES) - {"deny-all"})
@@ -78,7 +79,7 @@ def test_an_opening_names_whom_it_leads_to_and_the_ports(name: str) -> None:
         ({}, {"to-dns"}),
         (driver_pod()["metadata"]["labels"], {"to-dns", "to-api-server", "to-kubeflow"}),
         (
-            {"app.kubernetes.io/part-of": "rankloop", "app.kubernetes.io/component": "serving"},
+            {"app.kubernetes.io/part-of": "rankloop", "app.kubernetes.io/component": "service"},
             {"to-dns", "to-object-store", "to-redis"},
         ),
     ],

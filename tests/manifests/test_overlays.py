@@ -21,57 +21,57 @@ def namespace() -> str:
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
-def test_an_overlay_is_applied_and_the_second_time_changes_nothing(kubeflow_cluster: Cluster, name: str) -> None:
+def test_an_overlay_is_applied_and_the_second_time_changes_nothing(platform_cluster: Cluster, name: str) -> None:
     resources = overlay(name)
-    applied = kubeflow_cluster.apply(resources)
-    before = _as_applied(kubeflow_cluster, resources)
+    applied = platform_cluster.apply(resources)
+    before = _as_applied(platform_cluster, resources)
     assert len(before) == len(applied) > 20
-    assert kubeflow_cluster.apply(resources) == applied
-    assert _as_applied(kubeflow_cluster, resources) == before
+    assert platform_cluster.apply(resources) == applied
+    assert _as_applied(platform_cluster, resources) == before
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
-def test_an_overlay_is_applied_over_the_last_release(kubeflow_cluster: Cluster, namespace: str, name: str) -> None:
-    kubeflow_cluster.apply(*moved(RELEASED.read_text(), namespace))
-    kubeflow_cluster.apply(*moved(overlay(name), namespace))
+def test_an_overlay_is_applied_over_the_last_release(platform_cluster: Cluster, namespace: str, name: str) -> None:
+    platform_cluster.apply(*moved(RELEASED.read_text(), namespace))
+    platform_cluster.apply(*moved(overlay(name), namespace))
 
 
-def test_the_overlay_of_the_page_is_applied(kubeflow_cluster: Cluster, namespace: str, tmp_path: Path) -> None:
+def test_the_overlay_of_the_page_is_applied(platform_cluster: Cluster, namespace: str, tmp_path: Path) -> None:
     [example] = re.findall(r"```yaml\n(.*?resources: \[../local\].*?)```", PAGE.read_text(), re.DOTALL)
     local = os.path.relpath(MANIFESTS / "overlays" / "local", tmp_path.resolve())
     (tmp_path / "kustomization.yaml").write_text(example.replace("../local", local))
     resources = moved(rendered(tmp_path), namespace)
-    kubeflow_cluster.apply(*resources)
+    platform_cluster.apply(*resources)
     changed = {resource["metadata"]["name"]: resource for resource in resources if resource["kind"] != "Namespace"}
     assert changed["to-redis"]["spec"]["egress"][0]["ports"] == [{"port": 6379}]
 
 
-def test_an_upgrade_that_changes_an_immutable_field_is_refused(kubeflow_cluster: Cluster, namespace: str) -> None:
+def test_an_upgrade_that_changes_an_immutable_field_is_refused(platform_cluster: Cluster, namespace: str) -> None:
     resources = moved(RELEASED.read_text(), namespace)
-    kubeflow_cluster.apply(*resources)
+    platform_cluster.apply(*resources)
     binding = next(resource for resource in resources if resource["kind"] == "RoleBinding")
     binding["roleRef"]["name"] = "another"
     with pytest.raises(RuntimeError, match="cannot change roleRef"):
-        kubeflow_cluster.apply(binding)
+        platform_cluster.apply(binding)
 
 
 @pytest.mark.parametrize("kind", ["NetworkPolicy", "PipelineVersion"])
-def test_a_field_that_nobody_knows_is_refused(kubeflow_cluster: Cluster, namespace: str, kind: str) -> None:
+def test_a_field_that_nobody_knows_is_refused(platform_cluster: Cluster, namespace: str, kind: str) -> None:
     resources = moved(overlay("production"), namespace)
-    kubeflow_cluster.apply(next(resource for resource in resources if resource["kind"] == "Namespace"))
+    platform_cluster.apply(next(resource for resource in resources if resource["kind"] == "Namespace"))
     resource = next(resource for resource in resources if resource["kind"] == kind)
     resource["spec"]["unheardOf"] = "x"
     with pytest.raises(RuntimeError, match="unheardOf"):
-        kubeflow_cluster.apply(resource)
+        platform_cluster.apply(resource)
 
 
-def test_a_pipeline_version_is_never_changed(kubeflow_cluster: Cluster, namespace: str) -> None:
+def test_a_pipeline_version_is_never_changed(platform_cluster: Cluster, namespace: str) -> None:
     resources = moved(overlay("production"), namespace)
-    kubeflow_cluster.apply(*resources)
+    platform_cluster.apply(*resources)
     version = next(resource for resource in resources if resource["kind"] == "PipelineVersion")
     version["spec"]["pipelineSpec"]["defaultPipelineRoot"] = "s3://another"
     with pytest.raises(RuntimeError, match="immutable"):
-        kubeflow_cluster.apply(version)
+        platform_cluster.apply(version)
 
 
 def _as_applied(cluster: Cluster, resources: str) -> dict[tuple[str, str], Any]:

@@ -11,7 +11,15 @@ import yaml
 from components.contracts.images import IMAGES_FILE
 from components.contracts.steps.declared import PIPELINES, WORDS, steps_of
 from pipelines import cli
-from pipelines.compiled import MANIFESTS, Resource, compile_package, compiled_order, compiled_resources, step_order
+from pipelines.compiled import (
+    MANIFESTS,
+    Resource,
+    compile_package,
+    compiled_images,
+    compiled_order,
+    compiled_resources,
+    step_order,
+)
 from tests.pipelines.tiny_shop import rankloop, the_one_line
 
 
@@ -21,7 +29,8 @@ def resources() -> list[Resource]:
 
 
 def test_committed_files_are_current(resources: list[Resource]) -> None:
-    assert [resource.path.name for resource in [*resources, compiled_order()] if resource.is_stale] == []
+    every = [*resources, *compiled_images(), compiled_order()]
+    assert [resource.path for resource in every if resource.is_stale] == []
     assert set(MANIFESTS.iterdir()) == {resource.path for resource in resources}
 
 

@@ -1,0 +1,70 @@
+"""What is committed below manifests/rendered is what the overlays come to, one resource a file."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from components.bundles.digest import NO_BUNDLE
+from components.contracts.errors import ConfigurationError
+from pipelines import rendering
+from pipelines.commands import render
+from tests.kubernetes.programs import program
+
+DIGEST = f"sha256:{'ab' * 32}"
+
+
+@pytest.fixture
+def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a copy of manifests/ with one environment, to be changed."""
+    others = shutil.ignore_patterns("production")
+    copy = shutil.copytree(rendering.MANIFESTS, tmp_path / "manifests", ignore=others)
+    monkeypatch.setattr(rendering, "MANIFESTS", copy)
+    return copy
+
+
+def rendered(*options: str) -> Result:
+    return CliRunner().invoke(render.command, [*options, "--kubectl", str(program("kubectl"))])
+
+
+def test_what_is_committed_is_current() -> None:
+    result = rendered("--check")
+    assert (result.exit_code, result.output) == (0, "every rendered manifest is up to date\n")
+    assert rendering.environments(rendering.MANIFESTS) == ["production", "staging"]
+
+
+def test_a_promotion_changes_one_line_of_source_and_its_copy(manifests: Path) -> None:
+    source, copy = manifests / "overlays/staging/bundle.yaml", manifests / "rendered/staging/rollout-rankloop.yaml"
+    for file in (source, copy):
+        text, line = file.read_text(), f"value: {NO_BUNDLE}\n"
+        assert text.count(line) == 1
+        file.write_text(text.replace(line, f"value: {DIGEST}\n"))
+    assert rendered("--check").exit_code == 0
+
+
+def test_what_is_stale_or_left_over_is_named_until_it_is_written(manifests: Path) -> None:
+    source, copy = manifests / "overlays/staging/bundle.yaml", manifests / "rendered/staging/rollout-rankloop.yaml"
+    source.write_text(source.read_text().replace(NO_BUNDLE, DIGEST))
+    left = manifests / "rendered/staging/gone.yaml"
+    left.write_text("kind: Gone")
+    result = rendered("--check")
+    assert result.exit_code == 3
+    assert result.stdout == f"stale: {copy}\nleft over: {left}\n"
+    assert result.stderr == "rankloop: run `rankloop render` and commit what it writes\n"
+    assert DIGEST not in copy.read_text()
+    assert rendered().stdout == f"written: {copy}\ndeleted: {left}\n"
+    assert DIGEST in copy.read_text()
+    assert rendered("--check").exit_code == 0
+
+
+def test_a_digest_goes_into_no_other_variable(manifests: Path) -> None:
+    workload = manifests / "base/service/deployment.yaml"
+    workload.write_text(workload.read_text().replace("- name: RANKLOOP_BUNDLE", "- name: RANKLOOP_OTHER"))
+    with pytest.raises(ConfigurationError, match=r"overlays/staging: kubectl cannot render it: .*env/0/name failed"):
+        rendering.rendered_resources(str(program("kubectl")), manifests)
+
+
+def test_without_kubectl_the_command_says_what_to_do() -> None:
+    with pytest.raises(ConfigurationError, match="found no program 'no-kubectl', expected kubectl"):
+        rendering.rendered_resources("no-kubectl", rendering.MANIFESTS)

@@ -1,0 +1,86 @@
+"""The service's manifests: what stands in the pod template, and what kustomize makes of its components."""
+
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+
+from components.bundles.digest import NO_BUNDLE
+from components.contracts.images import IMAGES_FILE, read_image
+from pipelines.rendering import MANIFESTS, environments
+from tests.kubernetes.server import Cluster
+from tests.manifests.overlays import composed, moved, overlay
+from tests.waiting import until
+
+LABELS = {
+    "app.kubernetes.io/name": "rankloop",
+    "app.kubernetes.io/part-of": "rankloop",
+    "app.kubernetes.io/component": "service",
+}
+PLAIN = (["namespace", "service", "schedules"], ["images"])
+NAMESPACE = "plain-service"
+
+
+@cache
+def resources_of(text: str) -> list[dict[str, Any]]:
+    return list(yaml.load_all(text, yaml.CSafeLoader))
+
+
+def named(text: str, kind: str, name: str = "rankloop") -> dict[str, Any]:
+    """Return the one resource of a kind and a name."""
+    [resource] = [one for one in resources_of(text) if (one["kind"], one["metadata"]["name"]) == (kind, name)]
+    return resource
+
+
+@pytest.mark.parametrize("environment", environments(MANIFESTS))
+def test_an_environment_has_a_rollout_of_its_bundle(environment: str) -> None:
+    resources = overlay(environment)
+    rollout = named(resources, "Rollout")
+    kinds = {resource["kind"] for resource in resources_of(resources)}
+    [container] = rollout["spec"]["template"]["spec"]["containers"]
+    assert "Deployment" not in kinds
+    assert container["env"][0] == {"name": "RANKLOOP_BUNDLE", "value": NO_BUNDLE}
+    assert container["image"] == read_image(IMAGES_FILE, "serving")
+    assert named(resources, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["kind"] == "Rollout"
+    assert named(resources, "ConfigMap")["data"]["RANKLOOP_ENVIRONMENT"] == environment
+    assert "replicas" not in rollout["spec"], "the autoscaler's, not Git's"
+
+
+def test_every_selector_names_the_service_and_nothing_else() -> None:
+    resources = overlay("production")
+    spec = named(resources, "Rollout")["spec"]
+    spread = [constraint["labelSelector"] for constraint in spec["template"]["spec"]["topologySpreadConstraints"]]
+    selectors = [
+        spec["selector"]["matchLabels"],
+        named(resources, "Service")["spec"]["selector"],
+        named(resources, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+        named(resources, "NetworkPolicy", "into-service")["spec"]["podSelector"]["matchLabels"],
+        *(selector["matchLabels"] for selector in spread),
+    ]
+    assert spec["template"]["metadata"]["labels"] == LABELS
+    for selector in selectors:
+        assert selector.items() <= LABELS.items()
+        assert selector["app.kubernetes.io/component"] == "service"
+
+
+def test_a_pod_has_time_to_drain_and_to_finish() -> None:
+    template = named(overlay("production"), "Rollout")["spec"]["template"]["spec"]
+    variables = {one["name"]: one["value"] for one in template["containers"][0]["env"]}
+    assert 10 <= float(variables["RANKLOOP_DRAIN_SECONDS"]) <= template["terminationGracePeriodSeconds"] - 30
+
+
+def test_without_rollouts_a_deployment_gets_its_pods(platform_cluster: Cluster) -> None:
+    platform_cluster.apply(*moved(composed(*PLAIN), NAMESPACE))
+    for component in ("service", "schedules"):
+        selector = f"--selector=app.kubernetes.io/component={component}"
+        until(lambda: platform_cluster.get("pods", f"--namespace={NAMESPACE}", selector))  # noqa: B023
+
+
+@pytest.mark.parametrize(("name", "kind"), [("ingress", "Ingress"), ("gateway", "HTTPRoute")])
+def test_the_service_can_be_reached_from_outside(platform_cluster: Cluster, name: str, kind: str) -> None:
+    resources = composed(["namespace", "service"], [name, "images"])
+    policy = named(resources, "NetworkPolicy", f"{name}-into-service")
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= LABELS.items()
+    assert named(resources, kind)
+    platform_cluster.apply(*moved(resources, f"service-behind-{name}"))
