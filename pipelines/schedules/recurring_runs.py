@@ -20,12 +20,13 @@ from components.home.runs.kubeflow import SCHEDULED
 from pipelines.kubeflow.client import NOT_FOUND, experiment_id, ignoring, in_namespace, pages
 from pipelines.kubeflow.versions import Version, equals
 from pipelines.schedules.cron import Cron, read_kfp_cron
-from pipelines.schedules.planner import Call, Create, Disable, Enable, RecurringRun, Wait, Wanted
+from pipelines.schedules.planner import Call, Create, Delete, Disable, Enable, RecurringRun, Wait, Wanted
 from pipelines.schedules.reconciliation import Listing
 from pipelines.schedules.schedule_file import Schedule, ScheduleFile
 
 MARK = re.compile(r"\[rankloop owner=(?P<owner>\S+) content=(?P<content>[0-9a-f]+)(?P<paused> paused)?\]$")
 TRIES, PAUSE_SECONDS = 6, 3.0  # of a call that may be made twice, while the API server restarts
+ORPHANED = re.compile(r"scheduledworkflows\.kubeflow\.org \S+ not found")  # with status 500
 ORPHAN = "ORPHAN"  # else deleting a schedule ends the runs that it has started
 
 
@@ -87,16 +88,10 @@ class KfpScheduler:
         """Make a call. One that may be made twice is repeated while the server is away; one that is gone, is gone."""
         if isinstance(call, Create):
             self._create(self._wanted[call.wanted.name], call.start)
-            return
-        run_id = call.run.id
-        if isinstance(call, Enable):
-            _repeated(lambda: self._client.enable_recurring_run(run_id))
-        elif isinstance(call, Disable):
-            with ignoring(NOT_FOUND):
-                _repeated(lambda: self._client.disable_recurring_run(run_id))
+        elif isinstance(call, Delete):
+            self._delete(call.run.id)
         else:
-            with ignoring(NOT_FOUND):
-                _repeated(lambda: self._delete(run_id))
+            self._switch(call)
 
     def wait(self, wait: Wait, now: datetime) -> None:
         """Sleep until a moment of the server's clock."""
@@ -155,8 +150,22 @@ class KfpScheduler:
             service_account=schedule.service_account,
         )
 
+    def _switch(self, call: Enable | Disable) -> None:
+        """Enable or disable one. If its ScheduledWorkflow went with the namespace, it starts nothing: delete it."""
+        run_id = call.run.id
+        switch = self._client.enable_recurring_run if isinstance(call, Enable) else self._client.disable_recurring_run
+        try:
+            _repeated(lambda: switch(run_id))
+        except ApiException as error:
+            if ORPHANED.search(str(error.body)):
+                self._delete(run_id)
+            elif isinstance(call, Enable) or error.status != NOT_FOUND:
+                raise
+
     def _delete(self, run_id: str) -> None:
-        self._client._recurring_run_api.recurring_run_service_delete_recurring_run(run_id, propagation_policy=ORPHAN)
+        delete = self._client._recurring_run_api.recurring_run_service_delete_recurring_run
+        with ignoring(NOT_FOUND):
+            _repeated(lambda: delete(run_id, propagation_policy=ORPHAN))
 
 
 def _repeated(call: Callable[[], Any]) -> Any:

@@ -110,6 +110,15 @@ def test_what_was_interrupted_is_taken_up(schedules: Schedules) -> None:
     assert [one["mode"] for one in schedules.runs] == ["ENABLE"]
 
 
+def test_one_whose_scheduled_workflow_went_with_its_namespace_is_deleted(schedules: Schedules) -> None:
+    schedules.run("--apply")
+    schedules.write("schedules = []")
+    gone = 'Failed to change the mode to enable:false: scheduledworkflows.kubeflow.org "weeklytrainingx" not found'
+    schedules.kfp.refusal = lambda method, path: RefusedError(500, gone) if path.endswith(":disable") else None
+    assert schedules.run("--prune")[0] == 0
+    assert schedules.runs == []
+
+
 def test_a_server_that_restarts_is_asked_again(schedules: Schedules) -> None:
     refusals = iter([RefusedError(503, "away")] * 3)
     schedules.kfp.refusal = lambda method, path: next(refusals, None) if path.endswith(":enable") else None
