@@ -26,7 +26,7 @@ def command(names: tuple[str, ...], home: Location, as_json: bool) -> None:
         compare_runs,
         comparison_table,
         details_tables,
-        links_table,
+        kubeflow_lines,
         run_details,
         runs_table,
     )
@@ -41,8 +41,8 @@ def command(names: tuple[str, ...], home: Location, as_json: bool) -> None:
             print_json([asdict(run) for run in runs])
         elif runs:
             console.print(runs_table(place, runs))
-            if any(run.kubeflow_run for run in runs):
-                console.print(links_table(runs), soft_wrap=True)
+            for line in kubeflow_lines(runs):
+                click.echo(line)
         else:
             click.echo(f"no runs in {place.root} yet; `rankloop run` makes the first")
         return

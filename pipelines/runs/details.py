@@ -37,13 +37,9 @@ def runs_table(home: Home, runs: list[RunRecord]) -> Table:
     return table
 
 
-def links_table(runs: list[RunRecord]) -> Table:
-    """Lay out where the runs on Kubeflow are seen; without an address, by their ids."""
-    table = plain_table("run", "on Kubeflow")
-    for run in runs:
-        if run.kubeflow_run:
-            table.add_row(run.run_id, kubeflow_place(run))
-    return table
+def kubeflow_lines(runs: list[RunRecord]) -> list[str]:
+    """Return where each run on Kubeflow is seen, a line each: a link that a narrow table would break is of no use."""
+    return [f"{run.run_id}  {kubeflow_place(run)}" for run in runs if run.kubeflow_run]
 
 
 def kubeflow_place(run: RunRecord) -> str:
