@@ -7,7 +7,7 @@ from feast.repo_config import RegistryConfig
 
 from components.home.layout import Home
 from components.home.storage.locations import Location
-from feature_repo.project import PROJECT, STORE_TYPE
+from feature_repo.project import OFFLINE_STORE, PROJECT, STORE_TYPE
 
 
 def store_config(home: Home, registry: Location, revision: str) -> RepoConfig:
@@ -16,7 +16,7 @@ def store_config(home: Home, registry: Location, revision: str) -> RepoConfig:
         project=PROJECT,
         provider="local",
         registry=RegistryConfig(path=str(registry), registry_store_type=STORE_TYPE),
-        offline_store={"type": "duckdb"},
+        offline_store={"type": OFFLINE_STORE},
         online_store={
             "type": "feature_repo.packed_online_store.feast.online_store.PackedOnlineStore",
             "url": home.online_url,

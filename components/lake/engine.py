@@ -60,6 +60,11 @@ class CleanTables(Tables, Protocol):
 class Workspace(CleanTables, Protocol):
     """The interface of an engine for the steps."""
 
+    @property
+    def backend(self) -> ibis.BaseBackend:
+        """Return the engine as Ibis knows it."""
+        ...
+
     def delta_table(self, uri: Location, schema: pa.Schema, version: int | None = None) -> ir.Table:
         """Return a Delta table at a version; without rows if the table is missing or empty."""
         ...
@@ -98,9 +103,7 @@ def open_workspace(settings: EngineSettings = EngineSettings()) -> Iterator[Work
 @contextmanager
 def default_engine() -> Iterator[None]:
     """Make this engine Ibis's default backend, which Feast uses, with the same bounds."""
-    from components.lake.duckdb_workspace import open_duckdb
-
-    with open_duckdb(EngineSettings(small_memory())) as workspace:
+    with open_workspace(EngineSettings(small_memory())) as workspace:
         ibis.set_backend(workspace.backend)
         try:
             yield

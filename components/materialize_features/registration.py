@@ -8,7 +8,7 @@ from components.features.snapshots.sets import FeatureSet
 from components.home.layout import Home
 from components.home.storage.documents import has_document, read_document, write_document
 from feature_repo.feast_import import import_feast
-from feature_repo.project import PROJECT, REGISTRY, STORE_TYPE
+from feature_repo.project import OFFLINE_STORE, PROJECT, REGISTRY, STORE_TYPE
 from feature_repo.sessions import EMPTY_SESSIONS
 
 SETTINGS = "feature_store.yaml"
@@ -20,7 +20,7 @@ registry:
   path: {registry}
   registry_store_type: {store}
 offline_store:
-  type: duckdb
+  type: {offline}
 online_store:
   type: feature_repo.packed_online_store.feast.online_store.PackedOnlineStore
   url: {online}
@@ -61,6 +61,7 @@ def feast_settings(home: Home, revision: str) -> str:
         project=PROJECT,
         registry=registry,
         store=STORE_TYPE,
+        offline=OFFLINE_STORE,
         online=online,
         revision=revision,
     )
