@@ -75,7 +75,7 @@ format: .venv/.synced ## Format the code and fix what can be fixed.
 
 .PHONY: bench
 bench: .venv/.synced servers ## Measure against peers in the same run (minutes).
-	@for benchmark in $(filter-out tests/benchmarks/test_%,$(wildcard tests/benchmarks/[a-z]*.py)); do echo "== $$benchmark"; PYTHONPATH=. $(BIN)/python $$benchmark || exit 1; done
+	@for benchmark in $(wildcard tests/benchmarks/[a-z]*.py); do echo "== $$benchmark"; PYTHONPATH=. $(BIN)/python $$benchmark || exit 1; done
 
 .PHONY: compile
 compile: .venv/.synced ## Write the pipelines as Kubernetes resources into manifests/.

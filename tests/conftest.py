@@ -13,8 +13,8 @@ from xdist.scheduler import LoadFileScheduling
 
 from components.home.storage.locations import BucketPath, Location
 from tests.kubernetes.server import Cluster, kubernetes_server
-from tests.pipelines.finished_home import REFUSING, FinishedHome
-from tests.pipelines.tiny_shop import FEW, TINY, LivingHome
+from tests.pipelines.homes.finished_home import REFUSING, FinishedHome
+from tests.pipelines.homes.tiny_shop import FEW, TINY, LivingHome
 from tests.servers import S3Server, s3_server
 
 # No test is judged by how long the machine took or by chance: the same examples every time, others by

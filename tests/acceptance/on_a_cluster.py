@@ -27,7 +27,7 @@ from tests.acceptance.images import push_images
 from tests.acceptance.journal import note, timed
 from tests.acceptance.kubeflow import Kubeflow
 from tests.acceptance.settings import Settings, read_settings
-from tests.pipelines.tiny_shop import command, make_tiny_shop
+from tests.pipelines.homes.tiny_shop import command, make_tiny_shop
 
 pytestmark = pytest.mark.filterwarnings("default")  # of the clients of Kubernetes and Kubeflow
 

@@ -22,8 +22,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from components.home.layout import Home
-from tests.benchmarks._load import closed_loop, post
-from tests.benchmarks._served import LOAD_CORE, ROOT, demo_home, users_of, wait_until_ready
+from tests.benchmarks.harness.load import closed_loop, post
+from tests.benchmarks.harness.served import LOAD_CORE, ROOT, demo_home, users_of, wait_until_ready
 from tests.benchmarks.restart import item_ids, service
 
 PER_SECOND = 20.0

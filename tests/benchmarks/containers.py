@@ -22,9 +22,9 @@ from pipelines.upload import moved_shop_file, plan_uploads
 from tests.container.docker_engine import docker_engine
 from tests.container.docker_runner import DockerRun, run_in_docker
 from tests.container.images import images_of
-from tests.pipelines.finished_home import REFUSING
-from tests.pipelines.home_content import content_of, content_of_folder, last_digests
-from tests.pipelines.tiny_shop import TINY, make_tiny_shop, rankloop
+from tests.pipelines.homes.finished_home import REFUSING
+from tests.pipelines.homes.home_content import content_of, content_of_folder, last_digests
+from tests.pipelines.homes.tiny_shop import TINY, make_tiny_shop, rankloop
 from tests.servers import redis_server, s3_server
 
 LIMIT = 1.5

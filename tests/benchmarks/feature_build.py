@@ -26,7 +26,7 @@ from components.home.layout import Home
 from components.home.runs.records import list_runs
 from components.home.runs.step_records import read_records
 from components.lake.tables import append_rows, create_table, open_table, table_version
-from tests.benchmarks._served import measured_home
+from tests.benchmarks.harness.served import measured_home
 
 COPIES = 8
 GROUPS = Path("/sys/fs/cgroup")

@@ -24,8 +24,8 @@ from components.bundles.promotion import named_bundle, promote
 from components.features.snapshots.sets import current_set
 from components.home.layout import Home
 from components.shop.settings import Candidates
-from tests.benchmarks._load import Moments, at_random, busy_loop, closed_loop, evenly, open_loop, post
-from tests.benchmarks._served import (
+from tests.benchmarks.harness.load import Moments, at_random, busy_loop, closed_loop, evenly, open_loop, post
+from tests.benchmarks.harness.served import (
     BIN,
     BY_BUNDLE,
     BY_LIBRARY,
@@ -37,8 +37,8 @@ from tests.benchmarks._served import (
     served,
     users_of,
 )
-from tests.benchmarks._standstill import in_words, undisturbed, witnessed
-from tests.benchmarks._variants import SHOP, mean_candidates, publish_widened
+from tests.benchmarks.harness.standstill import in_words, undisturbed, witnessed
+from tests.benchmarks.harness.variants import SHOP, mean_candidates, publish_widened
 from tests.servers import free_port
 
 OURS = "/v1/recommend"
@@ -104,7 +104,7 @@ def print_beside_bare(home: Home, users: list[str]) -> None:
     bare_port = free_port()
     words: list[str | Path] = [
         BIN / "uvicorn",
-        "tests.benchmarks._bare_route:app",
+        "tests.benchmarks.harness.bare_route:app",
         "--port",
         str(bare_port),
         "--no-access-log",

@@ -28,9 +28,9 @@ from components.features.snapshots.sets import current_set
 from components.feedback.reading import served_lists
 from components.home.layout import Home
 from components.materialize_features.packed_rows import advance_clock, open_client, write_newest
-from tests.benchmarks._load import Answers, at_random, closed_loop, open_loop, post
-from tests.benchmarks._served import LOAD_CORE, demo_home, served, users_of
-from tests.benchmarks._variants import SHOP, publish_reweighted
+from tests.benchmarks.harness.load import Answers, at_random, closed_loop, open_loop, post
+from tests.benchmarks.harness.served import LOAD_CORE, demo_home, served, users_of
+from tests.benchmarks.harness.variants import SHOP, publish_reweighted
 from tests.servers import binary_of, free_port
 
 PER_SECOND = 150.0

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.benchmarks._bare_loop import STEPS
+from tests.benchmarks.harness.bare_loop import STEPS
 
 BARE = Path(__file__).with_name("_bare_loop.py")
 ROOT = Path(__file__).parents[2]

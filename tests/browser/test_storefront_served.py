@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.pipelines.served_home import served
-from tests.pipelines.tiny_shop import LivingHome
+from tests.pipelines.homes.served_home import served
+from tests.pipelines.homes.tiny_shop import LivingHome
 
 pytestmark = pytest.mark.slow(seconds=40)
 

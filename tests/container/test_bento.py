@@ -10,7 +10,7 @@ import pytest
 
 from tests.container.asking import is_ready, recommend
 from tests.container.images import ROOT
-from tests.pipelines.tiny_shop import LivingHome
+from tests.pipelines.homes.tiny_shop import LivingHome
 from tests.servers import free_port
 from tests.waiting import until
 

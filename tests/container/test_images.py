@@ -13,7 +13,7 @@ from tests.container.asking import is_ready, recommend
 from tests.container.docker_engine import Docker
 from tests.container.images import Images
 from tests.container.inside import ANYONE, SCRATCH, USER, check_bytecode, check_sbom, digests_of_files, import_modules
-from tests.pipelines.tiny_shop import LivingHome, command
+from tests.pipelines.homes.tiny_shop import LivingHome, command
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow(seconds=150)

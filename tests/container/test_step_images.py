@@ -16,8 +16,8 @@ from tests.container.docker_engine import Docker
 from tests.container.docker_runner import DockerRun, run_in_docker
 from tests.container.images import ROOT, Images
 from tests.container.inside import check_bytecode, check_sbom, import_modules
-from tests.pipelines.home_content import content_of, content_of_folder
-from tests.pipelines.tiny_shop import LivingHome
+from tests.pipelines.homes.home_content import content_of, content_of_folder
+from tests.pipelines.homes.tiny_shop import LivingHome
 from tests.servers import redis_server
 
 pytestmark = pytest.mark.slow(seconds=240)

@@ -13,7 +13,7 @@ from pipelines.runs.local_run import run_pipeline
 from tests.shop_files import TINY_SHOP
 
 ROOT = Path(__file__).parents[2]
-FAKE = "tests.pipelines.fake_pipelines:two_steps"
+FAKE = "tests.pipelines.runs.fake_pipelines:two_steps"
 
 
 RunFake = Callable[..., dict[str, StepRecord]]

@@ -8,7 +8,7 @@ from components.home.layout import Home
 from components.home.runs.records import list_runs
 from pipelines.cli import COMMANDS
 from tests.pipelines.conftest import RunFake
-from tests.pipelines.tiny_shop import rankloop, the_one_line
+from tests.pipelines.homes.tiny_shop import rankloop, the_one_line
 
 pytestmark = pytest.mark.slow(seconds=20)
 

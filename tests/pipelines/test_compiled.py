@@ -20,7 +20,7 @@ from pipelines.compiled import (
     compiled_resources,
     step_order,
 )
-from tests.pipelines.tiny_shop import rankloop, the_one_line
+from tests.pipelines.homes.tiny_shop import rankloop, the_one_line
 
 
 @pytest.fixture(scope="module")

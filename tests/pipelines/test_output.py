@@ -10,7 +10,7 @@ import pytest
 
 from components.home.layout import Home
 from pipelines.output import lasting_stream, print_json
-from tests.pipelines.tiny_shop import command
+from tests.pipelines.homes.tiny_shop import command
 
 pytestmark = pytest.mark.slow(seconds=10)
 

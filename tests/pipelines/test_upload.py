@@ -14,7 +14,7 @@ from components.home.storage.locations import BucketPath
 from components.ingest_events.ingestion import ingest_events
 from components.shop.settings import load_shop
 from pipelines.upload import moved_shop_file, plan_uploads
-from tests.pipelines.tiny_shop import FEW, make_tiny_shop, rankloop, the_one_line
+from tests.pipelines.homes.tiny_shop import FEW, make_tiny_shop, rankloop, the_one_line
 from tests.shop_files import NOW, TINY_SHOP
 
 NOWHERE = BucketPath("bucket", "shops/tiny")

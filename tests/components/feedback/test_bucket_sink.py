@@ -225,7 +225,7 @@ def test_segments_that_are_joined_while_they_are_read_are_read_again(
 def test_writers_that_are_killed_lose_no_event_that_was_acknowledged(
     home: Home, layout: FeedbackLayout[BucketPath]
 ) -> None:
-    words = [sys.executable, "-m", "tests.components.feedback.killed_writers", str(layout.root), str(KILLS)]
+    words = [sys.executable, "-m", "tests.components.feedback.processes.killed_writers", str(layout.root), str(KILLS)]
     ended = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
     acknowledged = {line.split()[1] for line in ended.stdout.splitlines() if line.startswith("event ")}
     kept = ids(home)

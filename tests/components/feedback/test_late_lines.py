@@ -58,7 +58,7 @@ def test_what_a_stopped_service_writes_after_an_erasure_is_read_by_nobody_and_go
     write_shop_note(home, ShopNote("corner_shop", str(shop.folder / "shop.toml")))
     monkeypatch.setenv("RANKLOOP_ONLINE_URL", f"lmdb://{tmp_path / 'online'}")
     monkeypatch.setattr(acknowledgements, "EXPIRY_SECONDS", -1.0)  # as if the service had stood for long
-    command = [sys.executable, "-m", "tests.components.feedback.stopped_writer", bucket.bucket, bucket.key]
+    command = [sys.executable, "-m", "tests.components.feedback.processes.stopped_writer", bucket.bucket, bucket.key]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as service:
         assert service.stdin is not None
         assert service.stdout is not None

@@ -17,7 +17,7 @@ from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import served_events, served_lists
 from components.feedback.segment_sink import journal_sink
 from components.home.layout import Home
-from tests.components.feedback.compaction_processes import workers
+from tests.components.feedback.processes.compaction_processes import workers
 from tests.waiting import until
 
 PATIENCE_SECONDS = 60
@@ -29,7 +29,7 @@ class Writer:
     """A process that writes to a home's log, and what it said."""
 
     def __init__(self, home: Home, name: str) -> None:
-        words = [sys.executable, "-m", "tests.components.feedback.writing_process", str(home.feedback), name]
+        words = [sys.executable, "-m", "tests.components.feedback.processes.writing_process", str(home.feedback), name]
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.said: list[list[str]] = []

@@ -16,11 +16,11 @@ from components.home.runs.records import list_runs
 from components.home.runs.step_records import read_records
 from components.home.shop_note import read_shop_note
 from tests.pipelines.conftest import ROOT, RunFake
-from tests.pipelines.tiny_shop import FEW, make_tiny_shop
+from tests.pipelines.homes.tiny_shop import FEW, make_tiny_shop
 
 pytestmark = pytest.mark.slow(seconds=40)
 
-FAKES = "tests.pipelines.fake_pipelines"
+FAKES = "tests.pipelines.runs.fake_pipelines"
 CALL = """
 import json, sys
 from importlib import import_module

@@ -13,7 +13,7 @@ from components.contracts.steps.declared import steps_of
 from components.home.layout import Home
 from components.home.runs.lock import lock_holder
 from components.home.runs.records import list_runs
-from tests.pipelines.tiny_shop import LivingHome, command, make_tiny_shop, rankloop, the_one_line
+from tests.pipelines.homes.tiny_shop import LivingHome, command, make_tiny_shop, rankloop, the_one_line
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow(seconds=50)

@@ -10,7 +10,7 @@ from components.feedback.compaction import compactor
 from components.feedback.group_writer import WritingLimits
 from components.feedback.journal.segments import segments
 from components.feedback.segment_sink import SegmentSink, journal_sink
-from tests.components.feedback.compaction_processes import workers
+from tests.components.feedback.processes.compaction_processes import workers
 from tests.components.feedback.rows import a_list
 from tests.waiting import until
 

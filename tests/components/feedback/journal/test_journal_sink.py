@@ -13,8 +13,8 @@ from components.feedback.records import list_line, read_events, read_lists
 from components.feedback.segment_sink import SegmentSink, journal_sink
 from components.feedback.sink import EventsRefusedError
 from components.lake.tables import open_table
+from tests.components.feedback.processes.slow_disk import SlowDisk
 from tests.components.feedback.rows import a_list, an_event, log_all
-from tests.components.feedback.slow_disk import SlowDisk
 from tests.waiting import PATIENCE_SECONDS, until
 
 

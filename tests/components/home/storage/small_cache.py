@@ -11,7 +11,7 @@ from pathlib import Path
 from components.contracts.errors import StorageError
 from components.home.storage.locations import BucketPath, parse_location
 from components.home.storage.objects import fetch_named, local_folder
-from tests.pipelines.filling_disk import disk_of, resize
+from tests.pipelines.whole_runs.filling_disk import disk_of, resize
 
 
 def print_sizes(object_address: str, folder_address: str) -> None:

@@ -22,7 +22,7 @@ from components.ranking_service.http import taking_events
 from components.ranking_service.http.bodies import SMALL_BYTES
 from components.ranking_service.live.serving import Serving
 from feature_repo.sessions import TTL
-from tests.components.feedback.slow_disk import SlowDisk
+from tests.components.feedback.processes.slow_disk import SlowDisk
 from tests.components.ranking_service.served_shop import Caller, Stocked, caller_of, serving
 from tests.waiting import PATIENCE_SECONDS, until
 

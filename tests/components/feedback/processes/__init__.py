@@ -1,0 +1,1 @@
+"""Processes that write a log, and the disks that fail under them."""

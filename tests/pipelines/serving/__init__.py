@@ -1,0 +1,1 @@
+"""The real server, asked over real connections."""

@@ -1,0 +1,1 @@
+"""Whole runs of small shops, in peace and in trouble, and what they leave."""
