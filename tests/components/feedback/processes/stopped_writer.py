@@ -1,7 +1,7 @@
-"""A service that waits between its look at the tombstones and its write: ``python -m … BUCKET KEY``.
+"""A service that waits between its look at the tombstones and its write: ``python -m … BUCKET KEY lists|events``.
 
-It shows a list to ann, and takes an event of ann and one of bob. It says ``checked`` before it writes either, and
-writes once it has read a line.
+It shows a list to ann and one to bob, or takes an event of each. It says ``checked`` before it writes, and writes once
+it has read a line.
 """
 
 import asyncio
@@ -15,13 +15,16 @@ from components.home.tombstones import TombstoneView
 from tests.components.feedback.rows import a_list, an_event
 
 
-async def write(sink: SegmentSink) -> None:
-    """Keep the list and the events."""
-    await sink.take([an_event("e1", user_id="ann"), an_event("e2", user_id="bob")])
-    sink.show(a_list("r1", user_id="ann"))
+def write(sink: SegmentSink, kind: str) -> None:
+    """Keep lists or events."""
+    if kind == "events":
+        asyncio.run(sink.take([an_event("e1", user_id="ann"), an_event("e2", user_id="bob")]))
+    else:
+        assert sink.show(a_list("r1", user_id="ann"))
+        assert sink.show(a_list("r2", user_id="bob"))
 
 
-def main(home: Home, feedback: BucketPath) -> None:
+def main(home: Home, feedback: BucketPath, kind: str) -> None:
     """Announce the process, and write."""
     known = TombstoneView(home.tombstones)
     process = TombstoneAcknowledger(home, known)
@@ -32,9 +35,9 @@ def main(home: Home, feedback: BucketPath) -> None:
         sys.stdin.readline()
 
     with bucket_sink(feedback, forgotten=known, check_current=check) as sink:
-        asyncio.run(write(sink))
+        write(sink, kind)
 
 
 if __name__ == "__main__":
     root = BucketPath(sys.argv[1], sys.argv[2])
-    main(Home(root), root / "feedback")
+    main(Home(root), root / "feedback", sys.argv[3])
