@@ -24,7 +24,8 @@ from components.features.inputs.moment import MICROSECOND, microseconds
 from components.features.inputs.positive_events import merchandise_only, positive_events
 from components.features.settings import FeatureSettings
 from components.home.storage.locations import parse_location
-from components.lake.engine import Workspace, open_workspace
+from components.lake.engine import open_workspace
+from components.lake.workspace import Workspace
 
 TABLES = ("events", "items", "impressions")
 REQUEST = ("request_id", "user_id")

@@ -13,7 +13,7 @@ from typing import Any
 
 from components.erasure.online import is_in_file
 from components.feedback.erasure import holds_part
-from components.feedback.journal.segments import ENDING
+from components.feedback.segments.files import ENDING
 from components.home.data_subject import USER_ID, Person
 from components.lake.erasure import holds_user, parts_in_file, rows_in_file
 from components.lake.tables import LOG

@@ -2,7 +2,6 @@
 
 ::
 
-    service ─▶ sink ─▶ group_writer ─┬─▶ journal/         segments of a folder ─▶ compaction/ ─▶ table of impressions
-                                     └─▶ bucket_segments  sealed objects
-    reading ◀─ segments ◀────────────┘
+    service ─▶ sink ─▶ group_writer ─▶ segments/ ─▶ compaction/ ─▶ table of impressions
+                                           └──────▶ reading ─▶ ingestion, experiments
 """

@@ -13,10 +13,9 @@ from typing import Any
 import orjson
 
 from components.contracts.id_parts import ID_KEYS
-from components.feedback.bucket_segments import SegmentObject, segment_objects
-from components.feedback.journal.segments import LINE_END, is_sealed, segments
-from components.feedback.layout import FeedbackLayout
-from components.feedback.reading import has_feedback
+from components.feedback.segments.files import LINE_END, is_sealed, segments
+from components.feedback.segments.layout import FeedbackLayout, has_feedback
+from components.feedback.segments.objects import SegmentObject, segment_objects
 from components.home.data_subject import USER_ID, Erased, Person
 from components.home.layout import Home
 from components.home.storage.documents import read_document, write_document

@@ -11,30 +11,18 @@ import pyarrow.compute as pc
 
 from components.contracts.feedback import SERVED, SERVED_EVENTS
 from components.contracts.tables import TIME
-from components.feedback.journal.segments import LINE_END
-from components.feedback.late_lines import without_forgotten
-from components.feedback.layout import FeedbackLayout
-from components.feedback.records import read_events, read_lists
-from components.feedback.segments import READ_AT_ONCE, Segment, batches, list_segments, read_segments
-from components.home.disk.presence import status_of
+from components.feedback.segments.files import LINE_END
+from components.feedback.segments.late_lines import without_forgotten
+from components.feedback.segments.layout import FeedbackLayout
+from components.feedback.segments.records import read_events, read_lists
+from components.feedback.segments.segment import READ_AT_ONCE, Segment, batches, list_segments, read_segments
 from components.home.layout import Home
-from components.home.storage.documents import list_names
-from components.home.storage.locations import BucketPath, Location
+from components.home.storage.locations import Location
 from components.home.tombstones import Tombstones
 from components.lake.tables import open_table
 
 ATTEMPTS = 5
 Read = TypeVar("Read")
-
-
-def has_feedback(home: Home) -> bool:
-    """Return whether anything may have been logged in a home.
-
-    Raises:
-        OSError, ConfigurationError, StorageError: it cannot be looked at.
-    """
-    feedback: Location = home.feedback
-    return bool(list_names(feedback)) if isinstance(feedback, BucketPath) else status_of(feedback) is not None
 
 
 def served_lists(home: Home, columns: Sequence[str] | None = None, since: datetime | None = None) -> pa.Table:

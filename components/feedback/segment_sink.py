@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from components.feedback.bucket_segments import ObjectSegmentWriter
 from components.feedback.compaction.compactor import SegmentCompactor
 from components.feedback.group_writer import EventLine, GroupWriter, ListLine, WritingLimits
-from components.feedback.journal.segments import SegmentWriter
-from components.feedback.layout import FeedbackLayout
 from components.feedback.recent_ids import RecentIds
-from components.feedback.records import ServedEvent, ServedList, event_line, list_line, read_events
-from components.feedback.segments import READ_AT_ONCE, batches, list_segments, read_segments
+from components.feedback.segments.files import SegmentWriter
+from components.feedback.segments.layout import FeedbackLayout
+from components.feedback.segments.objects import ObjectSegmentWriter
+from components.feedback.segments.records import ServedEvent, ServedList, event_line, list_line, read_events
+from components.feedback.segments.segment import READ_AT_ONCE, batches, list_segments, read_segments
 from components.feedback.sink import FeedbackSink, IngestResult, SinkFacts
 from components.home.storage.locations import BucketPath, Location
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from components.contracts.errors import StoreError
-from components.feedback.records import ServedEvent, ServedList
+from components.feedback.segments.records import ServedEvent, ServedList
 
 
 class EventsRefusedError(StoreError):

@@ -14,9 +14,9 @@ from components.home.storage.locations import Location
 from components.home.tombstones import Tombstones
 from components.ingest_events.files.relations import united, unreadable
 from components.ingest_events.forgotten import leave_out_forgotten
-from components.ingest_events.mapping.columns import SourceColumns
+from components.ingest_events.mapping.columns import Layout, SourceColumns
 from components.ingest_events.offsets import Offsets
-from components.ingest_events.reader import Layout, SourceReader
+from components.ingest_events.reader import SourceReader
 from components.lake.rows import CountedRows
 from components.lake.session import quote_identifier
 from components.lake.tables import commit_notes, read_notes, rewrite_table

@@ -9,9 +9,8 @@ from components.contracts.handles import Handle
 from components.contracts.steps.declared import StepResult
 from components.contracts.steps.facts import IngestionFacts, SourceFacts
 from components.contracts.tables import RAW
-from components.feedback.compaction.joining import join_small_segments
-from components.feedback.compaction.retention import drop_old_feedback
-from components.feedback.reading import has_feedback
+from components.feedback.compaction.retention import drop_old_feedback, join_small_segments
+from components.feedback.segments.layout import has_feedback
 from components.home.layout import Home
 from components.home.tombstones import Tombstones
 from components.ingest_events.full_refresh import refresh_table

@@ -1,6 +1,6 @@
 """What a reader of a source does, and which one reads which kind."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
@@ -15,7 +15,7 @@ from components.shop.sources import DeltaSource, FeedbackSource, FileSource, Sou
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from components.ingest_events.mapping.columns import SourceColumns
+    from components.ingest_events.mapping.columns import Ask, Layout
 
 READERS: dict[type[Any], tuple[str, str]] = {
     FileSource: ("files", "FileReader"),
@@ -25,23 +25,14 @@ READERS: dict[type[Any], tuple[str, str]] = {
 }
 """Of each kind the module and the reader in it; imported when a source is of that kind, for some bring databases."""
 
-Ask = Callable[["SourceColumns"], object]  # asks columns for all that a mapping needs, so that only these are read
 Print = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Rows whose columns have the same names and types: they are mapped in the same way."""
-
-    columns: "SourceColumns"  # as the mapping has asked for them
-    relation: str
 
 
 @dataclass(frozen=True)
 class Staged:
     """Rows of a source, in relations of the session, and the offsets to commit with them."""
 
-    layouts: tuple[Layout, ...]  # none: nothing is new
+    layouts: "tuple[Layout, ...]"  # none: nothing is new
     after: Offsets
     files_read: int = 0
     left_out: dict[str, str] = field(default_factory=dict)  # files beside the data, each with the reason
@@ -63,7 +54,7 @@ class SourceContext:
 class SourceReader(Protocol):
     """Reads a source of one kind."""
 
-    def stage(self, session: "DuckDBPyConnection", known: Offsets, ask: Ask, whole: bool) -> Staged:
+    def stage(self, session: "DuckDBPyConnection", known: Offsets, ask: "Ask", whole: bool) -> Staged:
         """Bring rows into relations of a session.
 
         Args:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.contracts.feedback import SERVED_SOURCE
-from components.feedback.reading import has_feedback
+from components.feedback.segments.layout import has_feedback
 from components.home.layout import Home
 from components.ingest_events.full_refresh import FullRefreshSource
 from components.ingest_events.incremental import IncrementalSource

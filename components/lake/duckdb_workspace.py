@@ -14,8 +14,8 @@ from duckdb import DuckDBPyConnection
 from ibis.backends.duckdb import Backend
 
 from components.home.storage.locations import Location
-from components.lake.engine import EngineSettings, statement_at
 from components.lake.session import delta_relation, engine_settings, quote_identifier
+from components.lake.workspace import statement_at
 
 
 class Statements:
@@ -93,9 +93,9 @@ class DuckDBWorkspace(DuckDBTables):
 
 
 @contextmanager
-def open_duckdb(settings: EngineSettings) -> Iterator[DuckDBWorkspace]:
+def open_duckdb(memory_limit: str | None = None, threads: int | None = None) -> Iterator[DuckDBWorkspace]:
     """Open DuckDB, in UTC, within the bounds of ``engine_settings``; its clean tables are none yet."""
-    with engine_settings(settings.memory_limit, settings.threads) as configuration:
+    with engine_settings(memory_limit, threads) as configuration:
         backend = ibis.duckdb.connect(**configuration)
         backend.raw_sql("SET TimeZone = 'UTC'")
         try:

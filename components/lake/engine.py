@@ -1,24 +1,13 @@
-"""The engine seam: where Ibis expressions over lake tables run. ``open_workspace`` is the one switch of the engine.
+"""The one switch of the engine, ``open_workspace``: DuckDB on one machine; a cluster brings another."""
 
-DuckDB on one machine; a cluster brings another. Expressions may hold a placeholder for the moment that a snapshot is
-of, so that they are compiled once and run at many moments.
-"""
-
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Protocol, Self
 
 import ibis
-import ibis.expr.types as ir
-import pyarrow as pa
 
-from components.home.storage.locations import Location
 from components.lake.resources import small_memory
-
-PLACEHOLDER = 7_777_777_777_777_777_777  # stands for a moment, in microseconds since 1970, in compiled statements
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from components.lake.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -27,63 +16,6 @@ class EngineSettings:
 
     memory_limit: str | None = None
     threads: int | None = None
-
-
-class Tables(Protocol):
-    """Evaluates Ibis expressions, in UTC, and stores those that are used again."""
-
-    def store(self, name: str, table: ir.Table) -> ir.Table:
-        """Evaluate a table once and keep it under a name, replacing what the name held."""
-        ...
-
-    def fetch(self, table: ir.Table) -> pa.Table:
-        """Evaluate a table into memory."""
-        ...
-
-
-class CleanTables(Tables, Protocol):
-    """Evaluates expressions over the clean tables, at moments."""
-
-    @property
-    def clean(self) -> Mapping[str, ir.Table]:
-        """Return the clean tables by name."""
-        ...
-
-    def at(self, moment: datetime) -> AbstractContextManager[Tables]:
-        """Stand at a moment: see what is kept here, and keep what is of that moment only until the end.
-
-        Several moments may be open at once, each in a thread of its own.
-        """
-        ...
-
-
-class Workspace(CleanTables, Protocol):
-    """The interface of an engine for the steps."""
-
-    @property
-    def backend(self) -> ibis.BaseBackend:
-        """Return the engine as Ibis knows it."""
-        ...
-
-    def delta_table(self, uri: Location, schema: pa.Schema, version: int | None = None) -> ir.Table:
-        """Return a Delta table at a version; without rows if the table is missing or empty."""
-        ...
-
-    def memory_table(self, rows: pa.Table) -> ir.Table:
-        """Return rows in memory as a table."""
-        ...
-
-    def over(self, clean: Mapping[str, ir.Table]) -> Self:
-        """Return this workspace with these clean tables."""
-        ...
-
-    def stream(self, table: ir.Table, batch_rows: int = 100_000) -> pa.RecordBatchReader:
-        """Evaluate a table and stream its rows."""
-        ...
-
-    def text_hash(self, text: ir.StringValue) -> ir.IntegerValue:
-        """Express the hash of a text, which is the same in every engine: the first 28 bits of the md5 of its UTF-8."""
-        ...
 
 
 @contextmanager
@@ -96,7 +28,7 @@ def open_workspace(settings: EngineSettings = EngineSettings()) -> Iterator[Work
     """
     from components.lake.duckdb_workspace import open_duckdb  # only the engine that is chosen is imported
 
-    with open_duckdb(settings) as workspace:
+    with open_duckdb(settings.memory_limit, settings.threads) as workspace:
         yield workspace
 
 
@@ -109,8 +41,3 @@ def default_engine() -> Iterator[None]:
             yield
         finally:
             ibis.options.default_backend = None
-
-
-def statement_at(statement: str, moment: datetime) -> str:
-    """Put a moment in the place that a compiled statement keeps for it."""
-    return statement.replace(str(PLACEHOLDER), str((moment - EPOCH) // timedelta(microseconds=1)))

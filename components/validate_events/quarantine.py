@@ -10,8 +10,8 @@ from components.home.layout import Home
 from components.lake.rows import stream_rows
 from components.lake.session import quote_literal
 from components.lake.tables import Notes, append_rows, read_notes, replace_rows
-from components.validate_events.pending_rows import PendingRows, read_watermark
 from components.validate_events.replacement import Replacement
+from components.validate_events.rows.pending_rows import PendingRows, read_watermark
 
 
 def quarantine_pending_rows(session: duckdb.DuckDBPyConnection, home: Home, pending: PendingRows) -> None:

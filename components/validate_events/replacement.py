@@ -14,8 +14,8 @@ from components.lake.tables import Notes, read_notes, replace_rows
 from components.shop.settings import Shop
 from components.validate_events.findings.bad_cells import measure_snapshot
 from components.validate_events.rows.identity import with_known_users
-from components.validate_events.rules_digest import digest_settings
-from components.validate_events.snapshots import clean_columns, excluded_items, validated_snapshot
+from components.validate_events.rows.pending_rows import digest_settings
+from components.validate_events.rows.snapshots import clean_columns, excluded_items, validated_snapshot
 
 FINDINGS = "findings"  # in the notes of a clean snapshot table
 

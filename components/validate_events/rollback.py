@@ -9,7 +9,7 @@ from components.contracts.tables import RAW
 from components.home.layout import Home
 from components.lake.tables import read_notes, replace_rows
 from components.lake.versions import noted_version, restore_version
-from components.validate_events.pending_rows import NOTHING, PendingRows, Watermark, read_watermark
+from components.validate_events.rows.pending_rows import NOTHING, PendingRows, Watermark, read_watermark
 
 
 def roll_back_delivery(home: Home, pending: PendingRows) -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from itertools import chain
+from zoneinfo import ZoneInfo
 
 import duckdb
 
+from components.contracts.as_of import read_moment
 from components.contracts.errors import ContractBreach
 from components.contracts.handles import Handle
 from components.contracts.steps.declared import StepResult
@@ -14,8 +16,8 @@ from components.contracts.steps.facts import SnapshotFacts, ValidationFacts
 from components.contracts.tables import CANONICAL, ITEM_CODES, QUARANTINE
 from components.home.layout import Home
 from components.home.nobody_note import write_nobody
-from components.lake.session import duckdb_session
-from components.lake.tables import create_table, read_notes, table_version
+from components.lake.session import delta_relation, duckdb_session
+from components.lake.tables import append_rows, create_table, read_notes, table_version
 from components.lake.upkeep import tidy_tables
 from components.shop.settings import Shop
 from components.validate_events.findings.clock_warnings import end_warnings, far_warnings
@@ -24,9 +26,6 @@ from components.validate_events.findings.limits import ValidationCounts, breache
 from components.validate_events.findings.quality import quality_facts, rows_by_day
 from components.validate_events.findings.references import reference_warnings
 from components.validate_events.findings.snapshot_limits import snapshot_breaches, snapshot_warnings
-from components.validate_events.item_codes import extend_item_codes
-from components.validate_events.moments import resolve_as_of
-from components.validate_events.pending_rows import PendingRows, find_pending_rows, read_watermark, write_clean_rows
 from components.validate_events.quarantine import quarantine_pending_rows, quarantine_snapshot
 from components.validate_events.replacement import (
     Replacement,
@@ -38,6 +37,12 @@ from components.validate_events.replacement import (
 from components.validate_events.rollback import roll_back_delivery
 from components.validate_events.rows.clocks import last_usual_day
 from components.validate_events.rows.heavy_users import heavy_user_warnings
+from components.validate_events.rows.pending_rows import (
+    PendingRows,
+    find_pending_rows,
+    read_watermark,
+    write_clean_rows,
+)
 from components.validate_events.rows.returning_sessions import returning_session_warnings
 from components.validate_events.rows.sources import dropped_sources
 
@@ -179,3 +184,52 @@ def _versions(home: Home) -> dict[str, int]:
         table: table_version(home.handed_table("clean", table)) for table in (*CANONICAL, "item_codes", "quarantine")
     }
     return {table: version for table, version in versions.items() if version is not None}
+
+
+def resolve_as_of(asked: str | None, newest: date | None, zone: ZoneInfo) -> datetime:
+    """Return the moment of a run, in UTC: the one asked for, or the beginning of the newest day with enough rows.
+
+    A day is complete once there are events of a later day: the default is the end of the last complete day. A moment
+    without an offset takes the shop's zone.
+
+    Args:
+        newest: the newest day, in the zone, with a plausible share of a usual day's rows.
+
+    Raises:
+        ConfigurationError: what was asked for is no moment.
+        ContractBreach: nothing was asked for and there are no events.
+    """
+    if asked is not None:
+        return read_moment(asked, zone)
+    if newest is None:
+        raise ContractBreach(
+            "events: found no usable event, so there is no day to stand at; the sources of events hold no rows, or the "
+            "quarantine holds all of them with the reasons: deliver events, or correct the source"
+        )
+    return datetime.combine(newest, time(), zone).astimezone(UTC)
+
+
+def extend_item_codes(session: duckdb.DuckDBPyConnection, home: Home, pending_rows: list[PendingRows]) -> None:
+    """Give a code to every item of the catalogue and of the valid new rows that has none."""
+    uri = home.clean / "item_codes"
+    catalogue = f"SELECT item_id FROM {delta_relation(home.clean / 'items', CANONICAL['items'])}"
+    seen = [
+        f"SELECT item_id FROM {pending.validated} WHERE reason IS NULL"
+        for pending in pending_rows
+        if not pending.is_empty
+    ]
+    new = (
+        f"SELECT DISTINCT item_id FROM ({' UNION ALL '.join([catalogue, *seen])}) "
+        f"ANTI JOIN {delta_relation(uri, ITEM_CODES)} AS coded USING (item_id)"
+    )
+    rows = session.sql(
+        f"SELECT item_id, CAST(row_number() OVER (ORDER BY item_id) + {_largest(session, home)} AS INTEGER) "
+        f"AS item_code FROM ({new}) ORDER BY item_id"
+    ).to_arrow_table()
+    if len(rows):
+        append_rows(uri, rows.cast(ITEM_CODES), {})
+
+
+def _largest(session: duckdb.DuckDBPyConnection, home: Home) -> int:
+    codes = delta_relation(home.clean / "item_codes", ITEM_CODES)
+    return int(session.execute(f"SELECT coalesce(max(item_code), -1) FROM {codes}").fetchall()[0][0])

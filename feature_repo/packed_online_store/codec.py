@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.arrow_columns import RaggedColumn, ragged_column, scalar_column
-from feature_repo.packed_online_store.layout import ALIGNMENT, MAGIC, PackedSchema
+from feature_repo.packed_online_store.backends.backend import ALIGNMENT
+from feature_repo.packed_online_store.layout import MAGIC, PackedSchema
 
 MAX_ROW_BYTES = 2**31
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from struct import Struct
 from typing import TYPE_CHECKING
 
+from feature_repo.packed_online_store.backends.backend import ALIGNMENT, HEADER
 from feature_repo.packed_online_store.keys import entity_part, is_digest, table_entities
-from feature_repo.packed_online_store.layout import ALIGNMENT, HEADER
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -23,25 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.contracts.errors import StoreError
+from feature_repo.packed_online_store.backends.backend import ALIGNMENT, HEADER
 
 MAGIC = int.from_bytes(b"RLP1", "little")
 NO_TIME = -(2**63)
-ALIGNMENT = 8
-
-HEADER = np.dtype(
-    [
-        ("magic", "<u4"),
-        ("item_codes", "<u4"),
-        ("event_time", "<i8"),
-        ("created", "<i8"),
-        ("schema", "<u8"),
-        ("revision", "<u8"),
-        ("row_bytes", "<u4"),
-        ("held_bytes", "<u4"),
-    ]
-)
-STAMP = slice(8, 24)
-"""Where a row keeps (event time, created time): the part that decides which of two rows is the newer."""
 
 SCALARS = {
     "bool": "|b1",

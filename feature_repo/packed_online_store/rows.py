@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from components.contracts.errors import StoreError
+from feature_repo.packed_online_store.backends.backend import ALIGNMENT
 from feature_repo.packed_online_store.held_ids import without_held
-from feature_repo.packed_online_store.layout import ALIGNMENT, BLOBS, MAGIC, PackedField, PackedSchema
+from feature_repo.packed_online_store.layout import BLOBS, MAGIC, PackedField, PackedSchema
 from feature_repo.packed_online_store.text_lists import decode_list
 
 

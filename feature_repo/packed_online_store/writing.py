@@ -7,12 +7,12 @@ import pyarrow as pa
 
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.arrow_columns import microseconds
-from feature_repo.packed_online_store.backends.backend import RowBatch
+from feature_repo.packed_online_store.backends.backend import STAMP, RowBatch
 from feature_repo.packed_online_store.client import PackedClient, WriteReport
 from feature_repo.packed_online_store.codec import RowStamps, encode_table
 from feature_repo.packed_online_store.held_ids import hold_entities, long_entities
 from feature_repo.packed_online_store.keys import table_keys
-from feature_repo.packed_online_store.layout import NO_TIME, STAMP
+from feature_repo.packed_online_store.layout import NO_TIME
 from feature_repo.packed_online_store.views import PackedView
 
 MAX_BATCH_ROWS = 3_000

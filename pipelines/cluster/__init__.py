@@ -7,6 +7,5 @@
     namespace     checks: the fences, and what the steps refer to
     outside       checks: images and the online store
     images        whether a registry has an image
-    kubeflow      whether Kubeflow Pipelines answers
     examination   all checks, one after another
 """

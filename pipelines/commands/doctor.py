@@ -54,8 +54,8 @@ def _of_machine(shop_file: Path, home: Location) -> list[Finding]:
 def _of_cluster(home: Location, access: Access) -> list[Finding]:
     from components.home.storage.locations import BucketPath
     from pipelines.cluster.examination import examine_cluster
-    from pipelines.cluster.kubeflow import examine_kubeflow
     from pipelines.health import examine_bucket
+    from pipelines.kubeflow.examination import examine_kubeflow
     from pipelines.kubernetes import NAME
 
     found = [*examine_cluster(access.namespace or NAME), *examine_kubeflow(access)]

@@ -44,7 +44,7 @@ def command(
     given = {name: value for name, value in (("shop", shop), ("home", home)) if value}
     parameters = given | _parameters(params)
     from pipelines.kubeflow.submission import Submission, place_of
-    from pipelines.runs.submitted_run import followed
+    from pipelines.kubeflow.submitted_run import followed
 
     outcome = followed(Submission(pipeline, access, parameters, experiment, wait, service_account), quiet=as_json)
     if as_json:

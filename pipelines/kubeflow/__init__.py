@@ -8,5 +8,7 @@
     submission    one run of a version, followed to its end
     failures      which steps failed
     pods          what became of their pods, where these can be seen
+    submitted_run its steps while it works, read from its home
+    examination   whether Kubeflow Pipelines answers
     housekeeping  what KFP never deletes
 """

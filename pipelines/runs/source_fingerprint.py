@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from components.contracts.feedback import SERVED_SOURCE
-from components.feedback.reading import has_feedback
+from components.feedback.segments.layout import has_feedback
 from components.home.layout import Home
 from components.ingest_events.reader import SourceContext, open_reader
 from components.shop.settings import Shop

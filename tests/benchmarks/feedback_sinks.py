@@ -19,10 +19,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from components.feedback.layout import FeedbackLayout
-from components.feedback.records import ServedEvent, ServedList
 from components.feedback.segment_sink import SegmentSink, bucket_sink, journal_sink
-from components.feedback.segments import list_segments
+from components.feedback.segments.layout import FeedbackLayout
+from components.feedback.segments.records import ServedEvent, ServedList
+from components.feedback.segments.segment import list_segments
 from components.home.storage.locations import BucketPath, Location
 from tests.servers import s3_server
 

@@ -19,8 +19,8 @@ import httpx
 import pyarrow.parquet as pq
 
 from components.features.snapshots.sets import current_set
-from components.feedback.layout import FeedbackLayout
-from components.feedback.records import ServedEvent, event_line
+from components.feedback.segments.layout import FeedbackLayout
+from components.feedback.segments.records import ServedEvent, event_line
 from components.home.layout import Home
 from tests.benchmarks.harness.served import LOAD_CORE, ROOT, SERVER_CORE, demo_home
 from tests.servers import free_port

@@ -10,7 +10,7 @@ from math import log
 import ibis
 import ibis.expr.types as ir
 
-from components.lake.engine import EPOCH, PLACEHOLDER
+from components.lake.workspace import EPOCH, PLACEHOLDER
 
 MICROSECOND = timedelta(microseconds=1)
 DAY_MICROSECONDS = 86_400_000_000

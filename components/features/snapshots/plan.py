@@ -16,7 +16,7 @@ from components.features.views.item_view import item_view
 from components.features.views.snapshot_inputs import snapshot_inputs
 from components.features.views.user_view import user_view
 from components.features.views.view import View
-from components.lake.engine import CleanTables
+from components.lake.workspace import CleanTables
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import ibis.expr.types as ir
 
 from components.features.inputs.moment import microseconds_of, utc
 from components.features.settings import FeatureSettings
-from components.lake.engine import Workspace
+from components.lake.workspace import Workspace
 
 Known = Callable[[ir.Table, datetime], ir.BooleanValue]
 PRIME = 2**31 - 1  # products of two numbers below it, and sums of their rests over all rows, fit in 64 bits

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 from components.contracts.tables import CANONICAL, ITEM_CODES
 from components.home.storage.locations import Location
-from components.lake.engine import Workspace, open_workspace
+from components.lake.engine import open_workspace
+from components.lake.workspace import Workspace
 
 CLEAN = {**{name: CANONICAL[name] for name in ("events", "items", "users", "promotions")}, "item_codes": ITEM_CODES}
 

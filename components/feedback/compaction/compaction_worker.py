@@ -21,7 +21,7 @@ def main() -> None:
 
     from components.contracts.errors import RankloopError
     from components.feedback.compaction.moving_lists import move_lists
-    from components.feedback.layout import FeedbackLayout
+    from components.feedback.segments.layout import FeedbackLayout
 
     for _ in sys.stdin:
         try:

@@ -20,8 +20,8 @@ from deltalake.exceptions import DeltaError
 from components.contracts.errors import RankloopError, SourceError
 from components.feedback.compaction import compaction_worker
 from components.feedback.compaction.moving_lists import move_lists
-from components.feedback.journal.segments import is_sealed, segments
-from components.feedback.layout import FeedbackLayout
+from components.feedback.segments.files import is_sealed, segments
+from components.feedback.segments.layout import FeedbackLayout
 from components.home.trouble_log import TroubleLog
 
 PATIENCE_SECONDS = 5.0  # at the end, for a move that has begun

@@ -9,10 +9,10 @@ kill between commit and removal is known to be moved.
 import pyarrow as pa
 
 from components.contracts.feedback import SERVED
-from components.feedback.late_lines import without_forgotten
-from components.feedback.layout import FeedbackLayout
-from components.feedback.records import read_lists
-from components.feedback.segments import Segment, batches, list_segments, read_segments, remove_segments
+from components.feedback.segments.late_lines import without_forgotten
+from components.feedback.segments.layout import FeedbackLayout
+from components.feedback.segments.records import read_lists
+from components.feedback.segments.segment import Segment, batches, list_segments, read_segments, remove_segments
 from components.home.storage.locations import Location
 from components.home.tombstones import Tombstones
 from components.lake.tables import append_rows, create_table, read_notes

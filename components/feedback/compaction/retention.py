@@ -1,21 +1,27 @@
-"""Upkeep of the log: small files are joined, and old lists and events are removed.
+"""Upkeep of the log: small files and segments are joined, and old lists and events are removed.
 
-A run does it, never the service: joining files takes the processor for seconds, and answers would wait.
+A run does it, never the service: joining files takes the processor for seconds, and answers would wait. A bucket's
+small segments are joined before a run reads them, for every object costs a request. The large segment is there before
+the small ones go. A kill between leaves lines twice; they are read once, by their ids, and are joined into one the next
+time.
 """
 
 import sys
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 from deltalake.exceptions import DeltaError
 
 from components.contracts.errors import SourceError, StorageError
 from components.feedback.compaction.moving_lists import move_lists
-from components.feedback.layout import FeedbackLayout
-from components.feedback.reading import has_feedback
-from components.feedback.segments import list_segments, remove_segments
+from components.feedback.segments.files import ENDING
+from components.feedback.segments.layout import FeedbackLayout, has_feedback
+from components.feedback.segments.objects import SegmentObject, segment_objects
+from components.feedback.segments.segment import batches, list_segments, read_segments, remove_segments
 from components.home.layout import Home
+from components.home.storage.documents import create_document
 from components.home.storage.held import check_held
-from components.home.storage.locations import Location
+from components.home.storage.locations import BucketPath, Location
 from components.lake.tables import KEEP_HISTORY, note_properties, open_table, read_notes
 from components.lake.upkeep import compact_table
 
@@ -70,3 +76,36 @@ def _drop_events(layout: FeedbackLayout[Location], before: datetime) -> None:
     before_ns = before.timestamp() * 1e9
     old = [segment for segment in list_segments(layout.events) if segment.changed_ns < before_ns]
     remove_segments(segment for segment in old if segment.is_sealed())
+
+
+SMALL_BYTES = 2**20
+JOINED_BYTES = 16 * 2**20
+MAX_SMALL = 500  # segments that are not worth joining: every join makes the next run read their events again
+
+
+def join_small_segments(home: Home) -> None:
+    """Join the small segments of events of a home in a bucket; a journal's are large."""
+    events: Location = FeedbackLayout(home.feedback).events
+    if isinstance(events, BucketPath):
+        join_segments(events)
+
+
+def join_segments(folder: BucketPath, max_small: int = MAX_SMALL) -> int:
+    """Join the small segments of a prefix if there are too many; return how many went. One process at a time may.
+
+    Raises:
+        ConfigurationError, StorageError: the bucket cannot be used.
+    """
+    small = [segment for segment in segment_objects(folder) if segment.size < SMALL_BYTES]
+    if len(small) <= max_small:
+        return 0
+    return sum(_join(folder, group) for group in batches(small, JOINED_BYTES))
+
+
+def _join(folder: BucketPath, group: list[SegmentObject]) -> int:
+    """Replace segments by one that has the time of the last of them: by it, their events become too old."""
+    lines = b"".join(read_segments(group)).splitlines(keepends=True)
+    name = f"{group[-1].name.partition('-')[0]}-{uuid4().hex[:8]}{ENDING}"
+    create_document(folder / name, b"".join(dict.fromkeys(lines)))
+    remove_segments(group)
+    return len(group)

@@ -14,7 +14,7 @@ from components.contracts.errors import ConfigurationError, SourceError, Storage
 from components.home.storage.bucket import readable_errors, store_of
 from components.home.storage.documents import StoredObject, object_at, objects_below
 from components.home.storage.locations import BucketPath, parse_location
-from components.ingest_events.files.locations import SourceFile, is_hidden
+from components.ingest_events.files.source_file import SourceFile, is_hidden
 
 WILDCARDS = re.compile(r"[*?\[]")
 ANY_FOLDERS = "**"

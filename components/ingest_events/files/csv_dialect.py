@@ -17,7 +17,7 @@ from components.contracts.errors import SourceError
 from components.contracts.ids import trimmed
 from components.ingest_events.files.csv_cells import Syntax
 from components.ingest_events.files.csv_text import CsvText, open_text
-from components.ingest_events.files.locations import SourceFile
+from components.ingest_events.files.source_file import SourceFile
 from components.shop.sources import FileSource
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from components.contracts.encodings import MARKS, UTF_8, mark_of
 from components.contracts.errors import SourceError
-from components.ingest_events.files.locations import SourceFile
+from components.ingest_events.files.source_file import SourceFile
 
 BLOCK = 4 << 20
 SHOWN = 40  # characters of a line that a message shows

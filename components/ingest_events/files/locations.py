@@ -1,13 +1,13 @@
 """Where a source's files are, which of them are data, and whether they have changed since they were read."""
 
 import glob
-import hashlib
 import importlib.util
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.contracts.errors import SourceError
+from components.ingest_events.files.source_file import SourceFile, is_hidden
 from components.ingest_events.files.table_folders import refuse_table_folder, refuse_table_keys
 from components.shop.sources import PACKAGE, FileSource
 
@@ -15,48 +15,6 @@ SUFFIXES = {"parquet": (".parquet", ".pq", ".parq"), "csv": (".csv", ".tsv", ".t
 PACKED = (".gz", ".bz2", ".zst")  # may follow the suffix of a CSV
 HIDDEN, EMPTY = "a hidden name", "empty"
 SHOWN = 3  # files that an error lists
-
-
-@dataclass(frozen=True)
-class Fingerprint:
-    """The state of a file when it was read; equal content has an equal ``sha256`` at any time."""
-
-    size: int
-    modified_ns: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """One file of a source; ``key`` names it within the source, wherever the source has been moved to."""
-
-    key: str
-    path: Path
-
-    @property
-    def shown(self) -> str:
-        """Return where the file lies, for messages."""
-        return str(self.path)
-
-    def state(self) -> tuple[int, int]:
-        """Size and time of change: while both stay, so does the content."""
-        status = self.path.stat()
-        return status.st_size, status.st_mtime_ns
-
-    def fingerprint(self, known: Fingerprint | None) -> Fingerprint:
-        """Fingerprint the file; its content is only hashed when size or time differ from what is known."""
-        size, modified_ns = self.state()
-        if known is not None and (known.size, known.modified_ns) == (size, modified_ns):
-            return known
-        return Fingerprint(size, modified_ns, self.digest())
-
-    def digest(self) -> str:
-        """Hash the content."""
-        with self.path.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
-
-    def fetch(self) -> None:
-        """Bring the file to ``path``, where it does not lie there anyway."""
 
 
 @dataclass(frozen=True)
@@ -136,11 +94,6 @@ def _files(root: Path, entries: Iterable[Path]) -> list[SourceFile]:
 
 def _without_packing(name: str) -> str:
     return next((name.removesuffix(packed) for packed in PACKED if name.endswith(packed)), name)
-
-
-def is_hidden(part: str) -> bool:
-    """Return whether a name marks a path as no data, as for Spark, Hive and Arrow; ``_day=1`` is a partition."""
-    return part.startswith(".") or (part.startswith("_") and "=" not in part)
 
 
 def _no_data_message(name: str, kind: str, path: str, left_out: dict[str, str]) -> str:

@@ -10,11 +10,11 @@ import duckdb
 from components.contracts.errors import SourceError
 from components.ingest_events.files.csv_dialect import CsvFile, open_csv, refuse_repeated_names
 from components.ingest_events.files.csv_rows import csv_rows
-from components.ingest_events.files.locations import EMPTY, SourceFile
-from components.ingest_events.mapping.columns import FILE, SourceColumns
+from components.ingest_events.files.locations import EMPTY
+from components.ingest_events.files.source_file import SourceFile
+from components.ingest_events.mapping.columns import FILE, Ask, Layout, SourceColumns
 from components.ingest_events.mapping.instants import with_instants
 from components.ingest_events.mapping.times import INT96
-from components.ingest_events.reader import Ask, Layout
 from components.lake.session import exhausted, is_exhausted, path_text, quote_identifier, quote_literal
 from components.shop.sources import FileSource
 

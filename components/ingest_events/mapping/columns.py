@@ -1,6 +1,6 @@
 """From a source's columns to the canonical ones: SQL that maps rows and marks those it cannot read."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -188,6 +188,17 @@ class SourceColumns:
         """Return a map of those attributes that are present."""
         values = {column: text_value(column, self.kind("attributes", column)) for column in columns}
         return Reading(_present_entries(values))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Rows whose columns have the same names and types: they are mapped in the same way."""
+
+    columns: SourceColumns  # as the mapping has asked for them
+    relation: str
+
+
+Ask = Callable[[SourceColumns], object]  # asks columns for all that a mapping needs, so that only these are read
 
 
 def _present_entries(values: dict[str, str]) -> str:

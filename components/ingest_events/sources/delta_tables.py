@@ -15,10 +15,12 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from components.contracts.errors import SourceError
 from components.home.storage.locations import BucketPath, parse_location
-from components.ingest_events.files.fingerprints import FileChanges
-from components.ingest_events.files.locations import SourceFile, locate
+from components.ingest_events.files.locations import locate
+from components.ingest_events.files.source_file import SourceFile
+from components.ingest_events.mapping.columns import Ask, Layout
 from components.ingest_events.offsets import Offsets
-from components.ingest_events.reader import Ask, Layout, Print, SourceContext, Staged
+from components.ingest_events.reader import Print, SourceContext, Staged
+from components.ingest_events.sources.files import FileChanges
 from components.lake.tables import LOG
 from components.shop.sources import DeltaSource
 

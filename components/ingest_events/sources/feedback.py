@@ -17,15 +17,15 @@ import duckdb
 
 from components.contracts.feedback import SERVED, SERVED_SOURCE
 from components.contracts.tables import RAW
-from components.feedback.late_lines import forgotten_in, remove_lines
-from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import end_of_events, events_of, newest_list, waiting_lists
-from components.feedback.segments import Segment, list_segments
+from components.feedback.segments.late_lines import forgotten_in, remove_lines
+from components.feedback.segments.layout import FeedbackLayout
+from components.feedback.segments.segment import Segment, list_segments
 from components.home.storage.locations import Location
 from components.home.tombstones import Tombstones
-from components.ingest_events.mapping.columns import FILE, SourceColumns, row_identity
+from components.ingest_events.mapping.columns import FILE, Ask, Layout, SourceColumns, row_identity
 from components.ingest_events.offsets import Offsets
-from components.ingest_events.reader import Ask, Layout, Print, SourceContext, Staged
+from components.ingest_events.reader import Print, SourceContext, Staged
 from components.lake.id_sql import id_sql
 from components.lake.session import delta_relation, parquet_relation, quote_literal
 from components.lake.tables import read_notes, table_files

@@ -16,9 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from components.contracts.errors import ConfigurationError, SourceError
 from components.contracts.urls import AMBIGUOUS, fill_variables, public_url
 from components.ingest_events.mapping.cells import EXACT_BELOW
-from components.ingest_events.mapping.columns import FILE, SourceColumns
+from components.ingest_events.mapping.columns import FILE, Ask, Layout, SourceColumns
 from components.ingest_events.offsets import Offsets
-from components.ingest_events.reader import Ask, Layout, Print, SourceContext, Staged
+from components.ingest_events.reader import Print, SourceContext, Staged
 from components.ingest_events.sources.cursors import read_cursor, window_start, write_cursor
 from components.lake.session import quote_identifier
 from components.shop.sources import SqlSource

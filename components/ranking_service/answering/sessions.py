@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.feedback.records import ServedEvent
+from components.feedback.segments.records import ServedEvent
 from components.ranking.rows import ItemRows
 from components.ranking.sessions import Session, both, joined
 from components.ranking_service.settings import LiveSettings

@@ -23,7 +23,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict  # pydantic reads that of ``typing`` from Python 3.12 on
 
 from components.experiments.experiment import ArmName
-from components.feedback.records import ServedList
+from components.feedback.segments.records import ServedList
 from components.ranking.rows import Floats
 from components.ranking_service.answering.answers import Answer, Fallback, Filters, RankedItem, RankingQuery
 from components.ranking_service.answering.recommender import MAX_EXPLAINED

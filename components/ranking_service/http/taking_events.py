@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict  # pydantic reads that of ``typing`` from Python 3.12 on
 
-from components.feedback.records import ServedEvent
+from components.feedback.segments.records import ServedEvent
 from components.feedback.sink import EventsRefusedError
 from components.ranking_service.http.bodies import JSON, parse_body, receive_body
 from components.ranking_service.http.problems import unavailable

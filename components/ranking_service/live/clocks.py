@@ -24,7 +24,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from components.contracts.errors import RankloopError, StoreError
-from components.feedback.layout import FeedbackLayout
+from components.feedback.segments.layout import FeedbackLayout
 from components.home.storage.locations import Location
 from components.home.trouble_log import TroubleLog
 from components.ranking_service.live.kept_clock import ADVICE, ClockDocument, KeptClock

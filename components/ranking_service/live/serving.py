@@ -16,8 +16,8 @@ from starlette.requests import Request
 from components.contracts.errors import RankloopError, StoreError
 from components.feedback.acknowledgements import TombstoneAcknowledger
 from components.feedback.reading import LastEvents, last_events
-from components.feedback.records import ServedEvent, ServedList
 from components.feedback.segment_sink import BUCKET_LIMITS, open_sink
+from components.feedback.segments.records import ServedEvent, ServedList
 from components.feedback.sink import FeedbackSink, IngestResult
 from components.home.storage.documents import Stamp
 from components.home.tombstones import TombstoneView

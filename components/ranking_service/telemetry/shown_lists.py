@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from components.feedback.records import ServedList
+from components.feedback.segments.records import ServedList
 from components.ranking_service.telemetry.click_through import MAX_POSITIONS
 from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.writing import write_view

@@ -10,7 +10,7 @@ from components.contracts.steps.facts import SnapshotFacts
 from components.lake.id_sql import means_nobody_sql
 from components.shop.settings import Shop
 from components.validate_events.rows.codes import flag
-from components.validate_events.snapshots import excluded_by, implausible_price, rule_value, stock_cell
+from components.validate_events.rows.snapshots import excluded_by, implausible_price, rule_value, stock_cell
 
 EXAMPLES = 3
 VALUES = 5  # of a stock flag that are named

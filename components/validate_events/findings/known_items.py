@@ -11,7 +11,7 @@ from components.home.layout import Home
 from components.lake.session import delta_relation, quote_literal
 from components.shop.settings import Shop
 from components.validate_events.findings.limits import limit_words
-from components.validate_events.pending_rows import PendingRows
+from components.validate_events.rows.pending_rows import PendingRows
 
 HORIZONS = 4  # that count as recent: items discontinued years ago need not be in the catalogue
 EXAMPLES = 3

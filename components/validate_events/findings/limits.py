@@ -8,8 +8,8 @@ import duckdb
 
 from components.shop.settings import Contract, Shop
 from components.validate_events.findings.reasons import Values, commonest_values, reason_words
-from components.validate_events.pending_rows import PendingRows
 from components.validate_events.rows.checks import LEFT_OUT, NO_ITEM, REPEATED
+from components.validate_events.rows.pending_rows import PendingRows
 
 EXAMPLES = 3
 

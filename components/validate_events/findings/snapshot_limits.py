@@ -7,7 +7,7 @@ from components.lake.number_signs import number_hint
 from components.shop.settings import Contract, Shop
 from components.validate_events.findings.limits import is_exceeded, limit_words
 from components.validate_events.findings.reasons import reason_words
-from components.validate_events.snapshots import repeated
+from components.validate_events.rows.snapshots import repeated
 
 SHOWN = 200  # letters of an example row
 

@@ -1,8 +1,26 @@
-"""The seam between the client and the store of the rows."""
+"""The seam between the client and the store of the rows, which looks at no more of a row than its header."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
+
+ALIGNMENT = 8
+HEADER = np.dtype(
+    [
+        ("magic", "<u4"),
+        ("item_codes", "<u4"),
+        ("event_time", "<i8"),
+        ("created", "<i8"),
+        ("schema", "<u8"),
+        ("revision", "<u8"),
+        ("row_bytes", "<u4"),
+        ("held_bytes", "<u4"),
+    ]
+)
+STAMP = slice(8, 24)
+"""Where a row keeps (event time, created time): the part that decides which of two rows is the newer."""
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.contracts.errors import StoreError
-from feature_repo.packed_online_store.backends.backend import RowBatch
+from feature_repo.packed_online_store.backends.backend import ALIGNMENT, HEADER, RowBatch
 from feature_repo.packed_online_store.backends.lmdb_environments import environment_of
 from feature_repo.packed_online_store.backends.lmdb_integrity import damaged
-from feature_repo.packed_online_store.layout import ALIGNMENT, HEADER
 
 DAMAGE = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError, lmdb.PanicError, lmdb.VersionMismatchError)
 DELETED_AT_ONCE = 10_000

@@ -10,7 +10,8 @@ import pyarrow as pa
 from components.contracts.tables import EVENTS, ITEM_CODES, ITEMS, PROMOTIONS, USERS
 from components.features.settings import FeatureSettings
 from components.features.snapshots.plan import run_plan, snapshot_plan
-from components.lake.engine import EngineSettings, Workspace, open_workspace
+from components.lake.engine import EngineSettings, open_workspace
+from components.lake.workspace import Workspace
 
 DAY_ZERO = datetime(2024, 1, 1, tzinfo=UTC)
 PLAIN = FeatureSettings(

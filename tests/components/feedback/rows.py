@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from components.feedback.records import ServedEvent, ServedList
 from components.feedback.segment_sink import open_sink
+from components.feedback.segments.records import ServedEvent, ServedList
 from components.home.storage.locations import Location
 
 MOMENT = datetime(2017, 8, 28, 12, 0, 0, 123456, tzinfo=UTC)

@@ -11,14 +11,14 @@ import pytest
 from components.contracts.errors import StorageError
 from components.feedback import acknowledgements, reading
 from components.feedback.acknowledgements import TombstoneAcknowledger, await_acknowledgements
-from components.feedback.bucket_segments import SegmentObject, segment_objects
-from components.feedback.compaction.joining import join_segments
 from components.feedback.compaction.moving_lists import move_lists
+from components.feedback.compaction.retention import join_segments
 from components.feedback.erasure import erase_segments
-from components.feedback.layout import FeedbackLayout
-from components.feedback.reading import end_of_events, has_feedback, last_events, served_events, served_lists
-from components.feedback.records import event_line
+from components.feedback.reading import end_of_events, last_events, served_events, served_lists
 from components.feedback.segment_sink import BUCKET_LIMITS, SegmentSink, bucket_sink
+from components.feedback.segments.layout import FeedbackLayout, has_feedback
+from components.feedback.segments.objects import SegmentObject, segment_objects
+from components.feedback.segments.records import event_line
 from components.feedback.sink import EventsRefusedError, IngestResult
 from components.home.data_subject import Erased, Person
 from components.home.layout import Home

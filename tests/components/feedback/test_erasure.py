@@ -9,10 +9,10 @@ import pytest
 from components.feedback.acknowledgements import TombstoneAcknowledger, await_acknowledgements
 from components.feedback.erasure import erase_feedback, holds_part
 from components.feedback.group_writer import WritingLimits
-from components.feedback.journal.segments import segments
-from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import served_events, served_lists
 from components.feedback.segment_sink import journal_sink
+from components.feedback.segments.files import segments
+from components.feedback.segments.layout import FeedbackLayout
 from components.home.data_subject import Erased, Person
 from components.home.layout import Home
 from components.home.tombstones import TombstoneView, add_tombstone

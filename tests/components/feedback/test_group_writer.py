@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from components.feedback.group_writer import EventLine, GroupWriter, ListLine, WritingLimits
-from components.feedback.journal.segments import SegmentWriter, segments, whole_lines
-from components.feedback.layout import FeedbackLayout
 from components.feedback.segment_sink import journal_writer
+from components.feedback.segments.files import SegmentWriter, segments, whole_lines
+from components.feedback.segments.layout import FeedbackLayout
 from components.feedback.sink import EventsRefusedError, IngestResult
 from tests.waiting import until
 

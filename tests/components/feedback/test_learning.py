@@ -11,7 +11,7 @@ from components.build_features.snapshots import build_features
 from components.build_training_set.examples import build_training_set
 from components.contracts.ranking_examples import Split, read_split
 from components.contracts.steps.facts import ImpressionFacts
-from components.feedback.records import ServedEvent, ServedList
+from components.feedback.segments.records import ServedEvent, ServedList
 from components.ranking.features import FEATURE_NAMES, feature_list
 from tests.components.build_features.homes import AS_OF, habits, quiet
 from tests.components.features.frames import on

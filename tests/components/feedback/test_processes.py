@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 import psutil
 import pytest
 
-from components.feedback.journal.segments import segments
-from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import served_events, served_lists
 from components.feedback.segment_sink import journal_sink
+from components.feedback.segments.files import segments
+from components.feedback.segments.layout import FeedbackLayout
 from components.home.layout import Home
 from tests.components.feedback.processes.compaction_processes import workers
 from tests.waiting import until

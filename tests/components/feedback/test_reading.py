@@ -9,11 +9,11 @@ import pytest
 
 from components.feedback.compaction.moving_lists import move_lists
 from components.feedback.compaction.retention import drop_old_feedback
-from components.feedback.journal.segments import SegmentWriter, segments
-from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import served_events, served_lists
-from components.feedback.records import list_line
 from components.feedback.segment_sink import journal_sink
+from components.feedback.segments.files import SegmentWriter, segments
+from components.feedback.segments.layout import FeedbackLayout
+from components.feedback.segments.records import list_line
 from components.home.layout import Home
 from tests.components.feedback.rows import LOGGED, a_list, an_event, log_all
 

@@ -13,9 +13,9 @@ import pytest
 from components.feedback.acknowledgements import TombstoneAcknowledger, await_acknowledgements
 from components.feedback.compaction.moving_lists import move_lists
 from components.feedback.group_writer import EventLine, GroupWriter, ListLine, WritingLimits
-from components.feedback.journal.segments import SegmentWriter, segments, whole_lines
-from components.feedback.layout import FeedbackLayout
 from components.feedback.segment_sink import journal_writer
+from components.feedback.segments.files import SegmentWriter, segments, whole_lines
+from components.feedback.segments.layout import FeedbackLayout
 from components.feedback.sink import EventsRefusedError, IngestResult
 from components.home.guarded_folder import GuardedFolder
 from components.home.layout import Home

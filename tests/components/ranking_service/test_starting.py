@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import LastEvents, last_events
-from components.feedback.records import ServedEvent, event_line
+from components.feedback.segments.layout import FeedbackLayout
+from components.feedback.segments.records import ServedEvent, event_line
 from components.home.layout import Home
 from components.materialize_features.packed_rows import open_client
 from components.ranking_service.answering.sessions import EVENT_COLUMNS

@@ -13,7 +13,7 @@ from components.contracts.tables import QUARANTINE
 from components.lake.tables import commit_notes, table_version
 from components.lake.upkeep import SMALL_FILES
 from components.validate_events import validation
-from components.validate_events.pending_rows import Watermark
+from components.validate_events.rows.pending_rows import Watermark
 from tests.components.validate_events.purchases import HEADER, LENIENT, ROWS
 from tests.shop_files import PURCHASES, ShopFolder, shop_folder
 

@@ -1,9 +1,15 @@
 """The data contract over whole shops: what becomes clean, and when it is validated rebuild."""
 
+from datetime import date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import pytest
+
+from components.contracts.errors import ContractBreach
 from components.contracts.steps.facts import DayFacts
 from components.contracts.tables import CANONICAL
+from components.validate_events.validation import resolve_as_of
 from tests.components.validate_events.purchases import HEADER, LENIENT, ROWS
 from tests.shop_files import PURCHASES, shop_folder
 
@@ -75,3 +81,29 @@ def test_item_codes_are_appended_in_the_order_of_ids_and_never_change(tmp_path: 
     shop.validate()
 
     assert {row["item_id"]: row["item_code"] for row in shop.clean("item_codes")} == {"k": 0, "m": 1, "a": 2, "z": 3}
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("asked", "newest", "moment"),
+    [
+        (None, "2024-03-02", "2024-03-01T23:00:00+00:00"),
+        (None, "2024-07-01", "2024-06-30T22:00:00+00:00"),
+        ("2024-03-01", "2024-03-09", "2024-02-29T23:00:00+00:00"),
+        ("2024-03-01T06:00:00", None, "2024-03-01T05:00:00+00:00"),
+        ("2024-03-01T06:00:00Z", None, "2024-03-01T06:00:00+00:00"),
+    ],
+)
+def test_a_run_stands_at_what_was_asked_or_at_the_end_of_the_last_complete_day(
+    asked: str | None, newest: str | None, moment: str
+) -> None:
+    known = date.fromisoformat(newest) if newest else None
+
+    assert resolve_as_of(asked, known, BERLIN) == datetime.fromisoformat(moment)
+
+
+def test_no_events_and_nothing_asked_is_a_breach() -> None:
+    with pytest.raises(ContractBreach, match="found no usable event"):
+        resolve_as_of(None, None, BERLIN)

@@ -5,7 +5,8 @@ import pytest
 
 from components.contracts.errors import StoreError
 from feature_repo.packed_online_store.arrow_columns import packed_schema
-from feature_repo.packed_online_store.layout import HEADER, PackedSchema
+from feature_repo.packed_online_store.backends.backend import HEADER
+from feature_repo.packed_online_store.layout import PackedSchema
 from feature_repo.packed_online_store.text_lists import decode_list, encode_list
 
 TYPES = {"price": "float32", "orders": "int64", "history": "list<int64>", "brand": "text"}

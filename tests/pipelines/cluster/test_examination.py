@@ -11,9 +11,9 @@ from components.contracts import images as image_names
 from pipelines.cluster import outside
 from pipelines.cluster.examination import examine_cluster
 from pipelines.cluster.images import Found, find_image
-from pipelines.cluster.kubeflow import examine_kubeflow
 from pipelines.finding import Finding
 from pipelines.kubeflow.access import Access
+from pipelines.kubeflow.examination import examine_kubeflow
 from pipelines.kubeflow.pods import pod_troubles
 from tests.pipelines.cluster.fake_api import FakeApi
 from tests.servers import answering

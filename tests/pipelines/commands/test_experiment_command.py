@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from components.experiments.experiment import Experiment, experiment_file, read_experiment
-from components.feedback.records import ServedEvent, ServedList
 from components.feedback.segment_sink import journal_sink
+from components.feedback.segments.records import ServedEvent, ServedList
 from components.home.disk.durable import write_durably
 from components.home.layout import Home
 from components.ranking_service.live.arms import arm_of, shadow_of

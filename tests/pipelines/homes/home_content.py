@@ -14,8 +14,8 @@ from components.home.runs.step_records import read_records
 from components.home.storage.documents import names_below, read_document
 from components.home.storage.locations import Location
 from components.lake.tables import open_table
+from feature_repo.packed_online_store.backends.backend import HEADER
 from feature_repo.packed_online_store.backends.opening import open_backend
-from feature_repo.packed_online_store.layout import HEADER
 
 OF_THE_WALL_CLOCK = ("ingested_at",)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from components.feedback.journal.segments import segments
-from components.feedback.layout import FeedbackLayout
 from components.feedback.segment_sink import journal_sink
+from components.feedback.segments.files import segments
+from components.feedback.segments.layout import FeedbackLayout
 from pipelines.runs.source_fingerprint import sources_fingerprint
 from tests.components.feedback.rows import a_list, an_event
 from tests.shop_files import ShopFolder, shop_folder
@@ -44,7 +44,7 @@ def test_an_event_is_new_though_the_machines_clock_was_set_back(
     with journal_sink(shop.home.feedback) as log:
         asyncio.run(log.take([an_event("e1")]))
     before = found(shop)
-    monkeypatch.setattr("components.feedback.journal.segments.time.time_ns", lambda: 1)
+    monkeypatch.setattr("components.feedback.segments.files.time.time_ns", lambda: 1)
     with journal_sink(shop.home.feedback) as log:
         asyncio.run(log.take([an_event("e2")]))
         os.utime(segments(folder)[-1], (0, 0))

@@ -8,8 +8,8 @@ import pytest
 
 from components.feedback.compaction import compactor
 from components.feedback.group_writer import WritingLimits
-from components.feedback.journal.segments import segments
 from components.feedback.segment_sink import SegmentSink, journal_sink
+from components.feedback.segments.files import segments
 from tests.components.feedback.processes.compaction_processes import workers
 from tests.components.feedback.rows import a_list
 from tests.waiting import until

@@ -7,7 +7,7 @@ import pytest
 
 from components.contracts.errors import HomeBusyError
 from components.feedback.compaction.retention import drop_old_feedback
-from components.feedback.layout import FeedbackLayout
+from components.feedback.segments.layout import FeedbackLayout
 from components.home.layout import Home
 from components.home.storage.documents import list_names
 from components.home.storage.held import working_under

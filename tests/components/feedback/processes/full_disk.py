@@ -15,9 +15,9 @@ from pathlib import Path
 
 from components.feedback.acknowledgements import TombstoneAcknowledger, await_acknowledgements
 from components.feedback.group_writer import WritingLimits
-from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import served_events, served_lists
 from components.feedback.segment_sink import SegmentSink, journal_sink
+from components.feedback.segments.layout import FeedbackLayout
 from components.feedback.sink import EventsRefusedError
 from components.home.layout import Home
 from components.home.tombstones import TombstoneView

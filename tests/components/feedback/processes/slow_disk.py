@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from components.feedback.journal.segments import SegmentWriter
+from components.feedback.segments.files import SegmentWriter
 from tests.waiting import PATIENCE_SECONDS
 
 

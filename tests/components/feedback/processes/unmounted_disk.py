@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from components.feedback.group_writer import EventLine, GroupWriter, WritingLimits
-from components.feedback.journal.segments import segments, whole_lines
-from components.feedback.layout import FeedbackLayout
 from components.feedback.segment_sink import journal_writer
+from components.feedback.segments.files import segments, whole_lines
+from components.feedback.segments.layout import FeedbackLayout
 from components.feedback.sink import EventsRefusedError
 
 PATIENCE_SECONDS = 120

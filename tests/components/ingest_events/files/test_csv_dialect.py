@@ -7,7 +7,7 @@ import pytest
 from components.contracts.errors import SourceError
 from components.ingest_events.files.csv_cells import Syntax
 from components.ingest_events.files.csv_dialect import CsvFile, QuoteCheck, open_csv
-from components.ingest_events.files.locations import SourceFile
+from components.ingest_events.files.source_file import SourceFile
 from components.shop.settings import FileSource
 
 

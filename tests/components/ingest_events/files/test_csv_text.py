@@ -9,7 +9,7 @@ import pytest
 
 from components.contracts.errors import SourceError
 from components.ingest_events.files.csv_text import open_text
-from components.ingest_events.files.locations import SourceFile
+from components.ingest_events.files.source_file import SourceFile
 
 TEXT = "name,user\nGlühwein €5,a\n"
 

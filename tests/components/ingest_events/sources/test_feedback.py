@@ -11,9 +11,9 @@ import pytest
 
 from components.contracts.tables import RAW
 from components.feedback.erasure import erase_feedback
-from components.feedback.journal.segments import segments
-from components.feedback.layout import FeedbackLayout
 from components.feedback.segment_sink import journal_sink
+from components.feedback.segments.files import segments
+from components.feedback.segments.layout import FeedbackLayout
 from components.home.data_subject import Person
 from components.home.layout import Home
 from components.home.storage.locations import BucketPath

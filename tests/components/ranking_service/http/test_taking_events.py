@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from components.feedback.acknowledgements import await_acknowledgements
-from components.feedback.journal.segments import SegmentWriter
 from components.feedback.reading import served_events
-from components.feedback.records import ServedEvent
+from components.feedback.segments.files import SegmentWriter
+from components.feedback.segments.records import ServedEvent
 from components.feedback.sink import IngestResult
 from components.home.nobody_note import write_nobody
 from components.home.tombstones import add_tombstone

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from components.contracts.errors import StoreError
-from components.feedback.records import ServedList
+from components.feedback.segments.records import ServedList
 from components.ranking_service.telemetry.shown_lists import ShownLists, find_lists
 from feature_repo.packed_online_store.backends.lmdb_backend import LmdbBackend
 from feature_repo.packed_online_store.client import PackedClient

@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import Generic, TypeVar, cast
 
 from components.home.disk.file_lock import FileLock
+from components.home.disk.presence import status_of
 from components.home.layout import Home
+from components.home.storage.documents import list_names
 from components.home.storage.held import check_held
-from components.home.storage.locations import Location
+from components.home.storage.locations import BucketPath, Location
 
 Place = TypeVar("Place", bound=Location, covariant=True)
 
@@ -79,3 +81,13 @@ class FeedbackLayout(Generic[Place]):
         for name in names:
             location = location / name
         return cast(Place, location)
+
+
+def has_feedback(home: Home) -> bool:
+    """Return whether anything may have been logged in a home.
+
+    Raises:
+        OSError, ConfigurationError, StorageError: it cannot be looked at.
+    """
+    feedback: Location = home.feedback
+    return bool(list_names(feedback)) if isinstance(feedback, BucketPath) else status_of(feedback) is not None

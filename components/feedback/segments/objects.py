@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass
 
 from components.contracts.errors import StorageError
-from components.feedback.journal.segments import ENDING
+from components.feedback.segments.files import ENDING
 from components.home.storage.documents import create_document, objects_below, read_document
 from components.home.storage.locations import BucketPath
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
-from components.feedback.bucket_segments import SegmentObject, segment_objects
-from components.feedback.journal.segments import SegmentFile, segments
+from components.feedback.segments.files import SegmentFile, segments
+from components.feedback.segments.objects import SegmentObject, segment_objects
 from components.home.storage.documents import remove_documents
 from components.home.storage.locations import BucketPath, Location
 

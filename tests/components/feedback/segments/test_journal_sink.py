@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from components.feedback.group_writer import WritingLimits
-from components.feedback.journal.segments import segments, whole_lines
-from components.feedback.layout import FeedbackLayout
-from components.feedback.records import list_line, read_events, read_lists
 from components.feedback.segment_sink import SegmentSink, journal_sink
+from components.feedback.segments.files import segments, whole_lines
+from components.feedback.segments.layout import FeedbackLayout
+from components.feedback.segments.records import list_line, read_events, read_lists
 from components.feedback.sink import EventsRefusedError
 from components.lake.tables import open_table
 from tests.components.feedback.processes.slow_disk import SlowDisk

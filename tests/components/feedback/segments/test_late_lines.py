@@ -14,9 +14,9 @@ import pytest
 from components.erasure.forgetting import forget_user
 from components.erasure.search import holds
 from components.feedback import acknowledgements
-from components.feedback.layout import FeedbackLayout
 from components.feedback.reading import served_events, served_lists
-from components.feedback.segments import list_segments
+from components.feedback.segments.layout import FeedbackLayout
+from components.feedback.segments.segment import list_segments
 from components.home.data_subject import Person
 from components.home.layout import Home
 from components.home.shop_note import ShopNote, write_shop_note

@@ -1,5 +1,7 @@
 """What is new in a raw table that only grows, and how it becomes clean."""
 
+import hashlib
+import json
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import duckdb
 
 from components.contracts.handles import Handle
+from components.contracts.ids import nobody_words
 from components.contracts.tables import CANONICAL, RAW
 from components.home.layout import Home
 from components.lake.rows import stream_rows
@@ -18,7 +21,6 @@ from components.validate_events.rows.checks import REPEATED, validated_events, v
 from components.validate_events.rows.clocks import FarRows, far_rows
 from components.validate_events.rows.identity import with_known_users
 from components.validate_events.rows.sources import event_sources, first_batches, of_named_sources
-from components.validate_events.rules_digest import digest_settings
 
 
 @dataclass(frozen=True)
@@ -182,3 +184,50 @@ def write_clean_rows(session: duckdb.DuckDBPyConnection, home: Home, pending: Pe
     )
     write = replace_rows if pending.is_rebuild else append_rows
     write(home.clean / pending.table, rows, {"mark": asdict(pending.after)})
+
+
+REVALIDATED = {"name", "event_type", "types", "lag_minutes", "live"}
+CLEAN_LAYOUT = 2  # of the clean catalogue: when it changes, a home makes its own again
+
+
+def digest_settings(shop: Shop, table: str) -> str:
+    """Return a digest of what the shop file says about a clean table beyond how its source is read."""
+    settings: object = {}
+    if table == "events":
+        events = [
+            source.model_dump(include=REVALIDATED) | {"quantity": source.columns.quantity} for source in shop.events
+        ]
+        settings = [events, _row_limits(shop), *_words(shop), *_left_out(shop)]
+    if table == "impressions":
+        settings = [shop.impressions is not None, _row_limits(shop), *_words(shop), *_left_out(shop)]
+    if table == "users":
+        settings = [*_words(shop)] or {}
+    if table == "items":
+        rules = shop.rules.model_dump(
+            include={"not_merchandise", "in_stock_only", "in_stock_words", "out_of_stock_words"}
+        )
+        mapped = shop.items.model_dump(exclude={"source"}) if shop.items else None
+        settings = [CLEAN_LAYOUT, rules, shop.contract.max_price, mapped]
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _words(shop: Shop) -> list[list[str]]:
+    """Nothing without words, so that tables of shops that name none stand as they are."""
+    return [sorted(nobody_words(shop.contract.no_user))] if shop.contract.no_user else []
+
+
+def _left_out(shop: Shop) -> list[dict[str, list[str]]]:
+    users = shop.contract.left_out_users
+    return [{"left_out": sorted(users)}] if users else []
+
+
+def _row_limits(shop: Shop) -> dict[str, float]:
+    contract = shop.contract
+    return {
+        "quantity": contract.max_quantity,
+        "price": contract.max_price,
+        "future_minutes": contract.future_minutes,
+        "earliest_year": contract.earliest_year,
+        "max_gap_days": contract.max_gap_days,
+        "tolerated_rows": contract.tolerated_rows,
+    }

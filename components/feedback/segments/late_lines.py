@@ -11,8 +11,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.feedback.bucket_segments import SegmentObject
-from components.feedback.segments import Segment
+from components.feedback.segments.objects import SegmentObject
+from components.feedback.segments.segment import Segment
 from components.home.data_subject import USER_ID
 from components.home.storage.documents import read_document, write_document
 from components.home.tombstones import Tombstones

@@ -8,7 +8,7 @@ from components.home.runs.step_records import StepRecord
 from components.home.storage.locations import BucketPath
 from pipelines.kubeflow.access import Access
 from pipelines.kubeflow.submission import Submission
-from pipelines.runs.submitted_run import followed
+from pipelines.kubeflow.submitted_run import followed
 from tests.pipelines.kubeflow.fake_kfp import FakeKfp
 from tests.servers import answering
 

@@ -1,1 +1,0 @@
-"""The journal on disk: segments that one process appends to and syncs as a group."""
