@@ -84,7 +84,7 @@ def parquet_relation(files: list[str], schema: pa.Schema, filename: bool = False
     if files:
         names = ", ".join(path_text(file) for file in files)
         return f"read_parquet([{names}], hive_partitioning = false, filename = {str(filename).lower()})"
-    nothing = [f'NULL::{_duckdb_type(field.type)} AS "{field.name}"' for field in schema]
+    nothing = [f'NULL::{duckdb_type(field.type)} AS "{field.name}"' for field in schema]
     nothing += ["NULL::VARCHAR AS filename"] if filename else []
     return f"(SELECT {', '.join(nothing)} WHERE false)"
 
@@ -110,11 +110,12 @@ def json_cell(column: str, key: str) -> str:
     return f"json_extract_string({quote_identifier(column)}, {quote_literal(path)})"
 
 
-def _duckdb_type(kind: pa.DataType) -> str:
+def duckdb_type(kind: pa.DataType) -> str:
+    """Return the engine's name of a column's type."""
     if pa.types.is_list(kind):
-        return f"{_duckdb_type(kind.value_type)}[]"
+        return f"{duckdb_type(kind.value_type)}[]"
     if pa.types.is_map(kind):
-        return f"MAP({_duckdb_type(kind.key_type)}, {_duckdb_type(kind.item_type)})"
+        return f"MAP({duckdb_type(kind.key_type)}, {duckdb_type(kind.item_type)})"
     if pa.types.is_timestamp(kind):
         return "TIMESTAMPTZ"
     plain = {"string": "VARCHAR", "double": "DOUBLE", "float": "FLOAT", "int32": "INTEGER", "int64": "BIGINT"}
