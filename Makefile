@@ -68,6 +68,10 @@ check-rest: .venv/.synced
 check-rendered: .venv/.synced ## Compare manifests/rendered with what the overlays come to.
 	@$(BIN)/rankloop render --check --kubectl "$$($(BIN)/python -m tests.kubernetes.programs kubectl)"
 
+.PHONY: policy
+policy: .venv/.synced ## Scan the manifests for what a policy would refuse.
+	@$(BIN)/python -m tests.manifests.scan
+
 .PHONY: format
 format: .venv/.synced ## Format the code and fix what can be fixed.
 	$(BIN)/ruff check --fix

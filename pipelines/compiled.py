@@ -167,7 +167,11 @@ def _resource(name: str, folder: Path, document: dict[str, Any]) -> Resource:
     """Add what Argo CD must know: the Pipeline comes first, and old versions stay, since runs name them."""
     document["metadata"]["annotations"] = {
         "Pipeline": {"argocd.argoproj.io/sync-wave": "0"},
-        "PipelineVersion": {"argocd.argoproj.io/sync-wave": "1", "argocd.argoproj.io/sync-options": "Prune=false"},
+        "PipelineVersion": {
+            "argocd.argoproj.io/sync-wave": "1",
+            "argocd.argoproj.io/sync-options": "Prune=false",
+            "argocd.argoproj.io/compare-options": "IgnoreExtraneous",  # else one that stays is out of sync for ever
+        },
     }[document["kind"]]
     part = document["kind"].removeprefix("Pipeline").lower() or "pipeline"
     text = HEADER.format(name=name) + yaml.safe_dump(document, sort_keys=True)

@@ -54,14 +54,16 @@ class Cluster:
         command += [f"--cache-dir={self.kubeconfig.parent}/discovery", *arguments]
         return subprocess.run(command, input=document, capture_output=True, text=True, check=False)
 
-    def apply(self, *documents: dict[str, Any] | str) -> list[str]:
+    def apply(self, *documents: dict[str, Any] | str, manager: str = "kubectl") -> list[str]:
         """Apply by the server itself, strictly, and return what was applied, such as ``serviceaccount/default``.
+
+        What the same ``manager`` has applied before, and now leaves out, goes.
 
         Raises:
             RuntimeError: what the server said against it.
         """
         text = "\n---\n".join(one if isinstance(one, str) else json.dumps(one) for one in documents)
-        options = ("--server-side", "--validate=strict", "--output=name", "--filename=-")
+        options = ("--server-side", f"--field-manager={manager}", "--validate=strict", "--output=name", "--filename=-")
         answer = self.kubectl("apply", *options, document=text)
         if answer.returncode:
             raise RuntimeError(answer.stderr)

@@ -5,6 +5,7 @@ import pytest
 from tests.kubernetes.modules import ARGO_CD, GATEWAY, ROLLOUTS, definitions
 from tests.kubernetes.server import Cluster
 from tests.manifests.overlays import KUBEFLOW
+from tests.waiting import until
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +20,6 @@ def argo_cluster(cluster: Cluster) -> Cluster:
 
 def _defined(cluster: Cluster, *texts: str) -> Cluster:
     names = cluster.apply(*texts)
-    answer = cluster.kubectl("wait", "--for=condition=Established", "--timeout=600s", *names)
-    assert answer.returncode == 0, answer.stderr
+    # kubectl refuses to wait for a resource that has no conditions yet.
+    until(lambda: cluster.kubectl("wait", "--for=condition=Established", *names).returncode == 0)
     return cluster

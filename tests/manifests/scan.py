@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.manifests.overlays import COMPONENTS, OVERLAYS, component, moved, overlay
+from tests.manifests.overlays import ADDING, OVERLAYS, component, composed, moved, overlay
 
 UV = Path(sys.executable).with_name("uv")
 SCANNER = (UV, "tool", "run", "--quiet", "--from", "checkov>=3.2,<4", "checkov")  # fits no lock of ours
@@ -24,9 +24,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         for name in OVERLAYS:
             Path(folder, f"{name}.yaml").write_text(overlay(name))
-        for name in COMPONENTS:
-            resources = moved(component(name), "rankloop")  # a component has no namespace of its own
-            Path(folder, f"component-{name}.yaml").write_text(yaml.safe_dump_all(resources))
+        # The scanner knows no Rollout: it sees the same pods in the Deployment that the Rollout is made of.
+        parts = {"service": composed(["service", "schedules"], ["images"])}
+        parts |= {f"component-{name}": component(name) for name in ADDING}
+        for name, text in parts.items():
+            resources = moved(text, "rankloop")  # a part has no namespace of its own
+            Path(folder, f"{name}.yaml").write_text(yaml.safe_dump_all(resources))
         return subprocess.run([*SCANNER, "--directory", folder, *OPTIONS], check=False).returncode
 
 

@@ -46,6 +46,7 @@ def test_a_version_is_named_by_its_content_and_kept(resources: list[Resource]) -
         pipeline = version["spec"]["pipelineName"]
         assert version["metadata"]["name"].startswith(f"{pipeline}-")
         assert version["metadata"]["annotations"]["argocd.argoproj.io/sync-options"] == "Prune=false"
+        assert version["metadata"]["annotations"]["argocd.argoproj.io/compare-options"] == "IgnoreExtraneous"
 
 
 @pytest.mark.parametrize("name", PIPELINES)
