@@ -6,6 +6,7 @@ from components.contracts.example_customers import CustomerExample
 from components.contracts.steps.facts import PromotionFacts, TrainingFacts
 from components.contracts.verdict import Verdict
 from components.drift.report import DriftReport
+from components.home.runs.records import log_place
 from components.home.runs.step_records import all_warnings, stood_at
 from components.home.storage.documents import write_document
 from components.home.storage.locations import Location
@@ -100,7 +101,7 @@ def outline_report(run: Location, shop: Shop, records: Records, files: RunFiles,
         run_id=files.run.run_id or run.name,
         as_of=formats.in_zone(stood_at(records) or files.run.as_of, shop.zone) or "",
         k=shop.k,
-        headline=_headline(run, shop, records, files.verdict, failed, succeeded),
+        headline=_headline(run, shop, records, files, failed, succeeded),
         warnings=tuple(all_warnings(records)),
         answers=(
             what_came_in(data),
@@ -123,10 +124,11 @@ def outline_report(run: Location, shop: Shop, records: Records, files: RunFiles,
 
 
 def _headline(
-    run: Location, shop: Shop, records: Records, verdict: Verdict | None, failed: StepOutcome | None, succeeded: bool
+    run: Location, shop: Shop, records: Records, files: RunFiles, failed: StepOutcome | None, succeeded: bool
 ) -> Headline:
     if failed is not None or not succeeded:
-        return failure_headline(failed, str(run / "log.txt"))
+        return failure_headline(failed, log_place(run, files.run.kubeflow_run, files.run.link))
+    verdict = files.verdict
     if verdict is None:
         return undecided_headline(trained="train_ranker" in records)
     margin = margin_in_words(verdict, shop.k, shop.gate.confidence)

@@ -31,6 +31,8 @@ class RunIdentity:
     pipeline: str | None = None
     started: str | None = None
     as_of: str | None = None  # as asked
+    kubeflow_run: str | None = None
+    link: str | None = None  # where people see it there
     fingerprint: Fingerprint = Fingerprint()
 
 

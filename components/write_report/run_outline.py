@@ -7,7 +7,7 @@ from typing import Literal
 from components.contracts.steps.declared import PIPELINES, REPORTING, STEPS, WORDS, steps_of
 from components.home.runs.step_records import StepRecord
 
-StepEnd = Literal["done", "failed", "interrupted", "not reached", "not run"]
+StepEnd = Literal["done", "failed", "not reached", "not run"]
 
 Records = Mapping[str, StepRecord]
 
@@ -40,8 +40,7 @@ def step_outcomes(records: Records, succeeded: bool, pipeline: str | None = None
 
 def failed_step(outcomes: tuple[StepOutcome, ...]) -> StepOutcome | None:
     """Return the step in which the run ended early, if it did."""
-    failed = [outcome for outcome in outcomes if outcome.end == "failed"]
-    return next(iter(failed + [outcome for outcome in outcomes if outcome.end == "interrupted"]), None)
+    return next((outcome for outcome in outcomes if outcome.end == "failed"), None)
 
 
 def _outcome(name: str, record: StepRecord | None, complete: bool) -> StepOutcome:
@@ -49,6 +48,4 @@ def _outcome(name: str, record: StepRecord | None, complete: bool) -> StepOutcom
     if record is None:
         skipped: StepEnd = "not run" if complete else "not reached"
         return StepOutcome(name, words, skipped, None)
-    if record.state == "failed":
-        return StepOutcome(name, words, "failed", record)
-    return StepOutcome(name, words, "done" if record.state == "done" else "interrupted", record)
+    return StepOutcome(name, words, "done" if record.state == "done" else "failed", record)

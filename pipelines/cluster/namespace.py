@@ -45,7 +45,7 @@ def largest_step(cluster: Cluster) -> Iterator[Finding]:
         if "cannot create resource" in refused:
             raise
         found = f"its pod is refused: {refused}"
-        yield Finding("largest step", False, found, _advice(refused), needed=not _is_full(refused))
+        yield Finding("largest step", False, found, advice_for(refused), needed=not _is_full(refused))
         return
     yield Finding("largest step", True, f"its pod ({LARGE.memory} of memory) is admitted")
 
@@ -54,7 +54,8 @@ def _is_full(refused: str) -> bool:
     return "exceeded quota" in refused
 
 
-def _advice(refused: str) -> str:
+def advice_for(refused: str) -> str:
+    """Return what to do where the API server refuses a step's pod, by its words."""
     if _is_full(refused):
         return "wait for other runs, or raise the ResourceQuota"
     if "PodSecurity" in refused:

@@ -25,9 +25,9 @@ def failure_of(client: Client, run_id: str, pipeline: str, namespace: str | None
 
 
 def _failed(run: Any, pipeline: str) -> Iterator[str]:
-    """Yield the steps that failed; KFP also lists drivers, executors and graphs, and each of them twice."""
+    """Yield the steps that failed, or whose driver did; KFP also lists executors and graphs, and each of them twice."""
     known = steps_of(pipeline)
     for task in (run.run_details.task_details if run.run_details else None) or []:
-        step = str(task.display_name).partition("(")[0].replace("-", "_")
+        step = str(task.display_name).partition("(")[0].removesuffix("-driver").replace("-", "_")
         if step in known and task.state == "FAILED":
             yield step

@@ -1,4 +1,8 @@
-"""The pods of a run, where this machine may see them: what keeps one from beginning, or has ended it."""
+"""The pods of a run, where this machine may see them: what keeps one from beginning, or has ended it.
+
+A pod that the API server refuses, as with a full quota, is never there: Argo notes it in its workflow, and tries again
+or gives up.
+"""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -6,9 +10,12 @@ from typing import Any
 
 from components.contracts.steps.declared import WORDS
 from pipelines.cluster.api import connect
+from pipelines.cluster.namespace import advice_for
 
 RUN_LABEL = "pipeline/runid"
-ROLE, NODE = "pipelines.kubeflow.org/runtime-role", "workflows.argoproj.io/node-name"
+NODE = "workflows.argoproj.io/node-name"
+WORKFLOWS = ("argoproj.io", "v1alpha1")
+NOT_BEGUN, REFUSED = ("Pending", "Error"), " is forbidden: "  # of a node, and of the API server's words in it
 SECONDS = 5
 USUAL_NAMESPACE = "kubeflow"
 OUT_OF_MEMORY = "ran out of memory"
@@ -23,25 +30,53 @@ def pod_troubles(run_id: str, namespace: str | None) -> dict[str, str]:
     """
     for place in (namespace,) if namespace else (None, USUAL_NAMESPACE):
         with suppress(Exception):  # no kubeconfig, no rights, no answer: then KFP's own words must do
-            return {step: trouble for step, pod in _pods(run_id, place) for trouble in _troubles(pod)}
+            troubles = {step: trouble for step, pod in _pods(run_id, place) for trouble in _troubles(pod)}
+            return _refused_pods(run_id, place) | troubles
     return {}
+
+
+def _bounds(run_id: str) -> dict[str, Any]:
+    return {"label_selector": f"{RUN_LABEL}={run_id}", "_request_timeout": SECONDS, "limit": 500}
 
 
 def _pods(run_id: str, namespace: str | None) -> list[tuple[str, Any]]:
     from kubernetes import client
 
-    selector = f"{RUN_LABEL}={run_id}"
-    api = client.CoreV1Api(connect())
-    bounds: dict[str, Any] = {"label_selector": selector, "_request_timeout": SECONDS, "limit": 500}
+    api, bounds = client.CoreV1Api(connect()), _bounds(run_id)
     listed = api.list_namespaced_pod(namespace, **bounds) if namespace else api.list_pod_for_all_namespaces(**bounds)
-    named = [(_step(pod), pod) for pod in listed.items if (pod.metadata.annotations or {}).get(ROLE) == "launcher"]
-    return [(step, pod) for step, pod in named if step]
+    named = [(_step((pod.metadata.annotations or {}).get(NODE, "")), pod) for pod in listed.items]
+    return [(step, pod) for step, pod in named if step]  # others are Kubeflow's, for graphs of steps
 
 
-def _step(pod: Any) -> str | None:
-    """Return the step of a pod: the part of its node's path that names one."""
-    path = str(pod.metadata.annotations.get(NODE, "")).split(".")
-    parts = (part.partition("(")[0].replace("-", "_") for part in reversed(path))
+def _refused_pods(run_id: str, namespace: str | None) -> dict[str, str]:
+    """Return by step why the API server does not take its pod, or that of KFP's driver before it."""
+    with suppress(Exception):  # who may see pods may not see workflows
+        nodes = [node for workflow in _workflows(run_id, namespace) for node in workflow["status"]["nodes"].values()]
+        refusals = {_step(node["name"]): node.get("message", "") for node in nodes if node["phase"] in NOT_BEGUN}
+        return {step: _refusal(words) for step, words in refusals.items() if step and REFUSED in words}
+    return {}
+
+
+def _workflows(run_id: str, namespace: str | None) -> list[dict[str, Any]]:
+    from kubernetes import client
+
+    api, bounds = client.CustomObjectsApi(connect()), _bounds(run_id)
+    listed: dict[str, Any] = (
+        api.list_namespaced_custom_object(*WORKFLOWS, namespace, "workflows", **bounds)
+        if namespace
+        else api.list_cluster_custom_object(*WORKFLOWS, "workflows", **bounds)
+    )
+    return list(listed["items"])
+
+
+def _refusal(words: str) -> str:
+    refused = _line(words.partition(REFUSED)[2])
+    return f"its pod is refused: {refused}; {advice_for(refused)}"
+
+
+def _step(path: str) -> str | None:
+    """Return the step of a node of Argo's: the part of its path that names one, or KFP's driver of one."""
+    parts = (part.partition("(")[0].removesuffix("-driver").replace("-", "_") for part in reversed(path.split(".")))
     return next((part for part in parts if part in WORDS), None)
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from components.home.layout import Home
 from components.home.runs.kubeflow import run_address
-from components.home.runs.records import RunRecord, read_result
+from components.home.runs.records import RunRecord, log_place, read_result
 from components.home.runs.step_records import read_records
 from pipelines.runs.live_table import step_table
 from pipelines.runs.summary import quality_table
@@ -60,7 +60,7 @@ def run_details(home: Home, run: RunRecord) -> Document:
             name: record.facts[PARAMETERS] for name, record in records.items() if PARAMETERS in record.facts
         },
         "steps": [asdict(record) for record in records.values()],
-        "log": str(home.run(run.run_id) / "log.txt"),
+        "log": log_place(home.run(run.run_id), run.kubeflow_run, run.kubeflow_run and kubeflow_place(run)),
     }
 
 

@@ -94,7 +94,7 @@ def _outcome(home: Home, run_id: str, code: int, show: Show) -> dict[str, StepRe
     folder = home.run(run_id)
     records = read_records(folder)
     show(records)
-    if error := failure_of(records, folder, succeeded=code == 0):
+    if error := failure_of(records, folder, str(folder / LOG), succeeded=code == 0):
         raise RunFailedError(error, read_result(home, run_id) or {"run_id": run_id, "error": error})
     return records
 

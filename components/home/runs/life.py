@@ -18,8 +18,17 @@ from components.home.disk.file_system import require_hard_links
 from components.home.layout import Home
 from components.home.runs.document import run_document
 from components.home.runs.lock import run_lock
-from components.home.runs.records import RunRecord, has_run, list_runs, read_run, read_shop, save_run, write_json
-from components.home.runs.step_records import StepRecord, read_records
+from components.home.runs.records import (
+    RunRecord,
+    has_run,
+    list_runs,
+    log_place,
+    read_run,
+    read_shop,
+    save_run,
+    write_json,
+)
+from components.home.runs.step_records import StepRecord, read_peak, read_records
 from components.home.shop_note import ShopNote, read_shop_note, write_shop_note
 from components.home.storage.documents import has_document
 from components.home.storage.locations import Location
@@ -66,10 +75,11 @@ def end_run(home: Home, run_id: str, succeeded: bool) -> None:
     """
     if not has_run(home, run_id) or read_run(home, run_id).state != "running":
         return
-    records = _ended_records(home.run(run_id))
-    error = failure_of(records, home.run(run_id), succeeded)
+    run, folder = read_run(home, run_id), home.run(run_id)
+    records = close_killed_steps(home, run)
+    error = failure_of(records, folder, log_place(folder, run.kubeflow_run, run.link), succeeded)
     try:
-        write_result(home, read_run(home, run_id), records, error)
+        write_result(home, run, records, error)
     finally:
         close_run(home, run_id, "failed" if error else "done", error)
 
@@ -91,31 +101,42 @@ def close_run(home: Home, run_id: str, state: str, error: str | None) -> None:
         save_run(home, replace(run, state=state, error=error, seconds=_seconds(home.run(run_id))))
 
 
-def failure_of(records: dict[str, StepRecord], folder: Location, succeeded: bool) -> str | None:
+def failure_of(records: dict[str, StepRecord], folder: Location, log: str, succeeded: bool) -> str | None:
     """Return why a run failed, with its step's name and, where that helps, its log; None when it did not."""
-    log = f"; its log: {folder / 'log.txt'}"
     for record in records.values():
         if record.state == "failed":
-            return f"{record.name}: {record.error}{log if (record.error or '').startswith('unexpected ') else ''}"
+            unexpected = (record.error or "").startswith("unexpected ")
+            return f"{record.name}: {record.error}{f'; its log: {log}' if unexpected else ''}"
     if succeeded:
         return None
-    return no_space(str(folder)) if _is_full(folder) else f"the pipeline ended before a step could say why{log}"
+    return no_space(str(folder)) if _is_full(folder) else f"the pipeline ended before a step could say why; log: {log}"
 
 
-def _ended_records(folder: Location) -> dict[str, StepRecord]:
-    """Read the records of a run that is over: a step that still says "running" was killed."""
+def close_killed_steps(home: Home, run: RunRecord, besides: str = "") -> dict[str, StepRecord]:
+    """Write why a step failed that still says "running", for it was killed; return the records of the run.
+
+    Args:
+        besides: the step that is at work.
+    """
+    folder = home.run(run.run_id)
     records = read_records(folder)
     for record in records.values():
-        if record.state == "running":
-            record.state, record.error = "failed", _silent_end(folder)
+        if record.state == "running" and record.name != besides:
+            record.peak_mb = max(record.peak_mb, read_peak(folder, record.name))
+            record.state, record.error = "failed", _silent_end(record, folder, run)
             record.save(folder)
     return records
 
 
-def _silent_end(folder: Location) -> str:
+def _silent_end(record: StepRecord, folder: Location, run: RunRecord) -> str:
     if _is_full(folder):
         return no_space(str(folder))
-    return f"its process ended without a word, as when memory ran out; log: {folder / 'log.txt'}"
+    advice = "if that is close, give the step more memory"
+    limit = "" if record.limit_mb is None else f", its limit {record.limit_mb:.0f} MB; {advice}"
+    return (
+        f"its process ended without a word, as when memory ran out; its last measured peak was {record.peak_mb:.0f} MB"
+        f"{limit}; log: {log_place(folder, run.kubeflow_run, run.link)}"
+    )
 
 
 def _is_full(folder: Location) -> bool:

@@ -109,6 +109,13 @@ def read_run(home: Home, run_id: str) -> RunRecord:
     return RunRecord(**document)
 
 
+def log_place(folder: Location, kubeflow_run: str | None, link: str | None) -> str:
+    """Return where people read what the steps of a run have printed: in Kubeflow, or in a file of the run's folder."""
+    if kubeflow_run:
+        return link or f"run {kubeflow_run} of Kubeflow"
+    return str(folder / "log.txt")
+
+
 def list_runs(home: Home) -> list[RunRecord]:
     """Return the runs of a home, the newest first."""
     holder = lock_holder(home)

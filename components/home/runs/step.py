@@ -25,18 +25,21 @@ from components.contracts.handles import Handle, read_handle, write_handle
 from components.contracts.steps.declared import StepResult
 from components.contracts.steps.facts import facts_document
 from components.contracts.urls import without_users
+from components.home.beside import beside
+from components.home.control_groups import memory_limit
 from components.home.layout import Home
 from components.home.runs.kubeflow import begun_id, first_id, kubeflow_link, kubeflow_run
-from components.home.runs.life import begin_run, end_run
+from components.home.runs.life import begin_run, close_killed_steps, end_run
 from components.home.runs.lock import run_lock
 from components.home.runs.records import RunRecord, read_run, read_shop
-from components.home.runs.step_records import StepRecord, read_records
+from components.home.runs.step_records import StepRecord, read_records, save_peak
 from components.home.storage.locations import parse_location
 from components.shop.settings import Shop
 
 # Words that stand for None in a pipeline's parameters: KFP's local runner fails on optional ones that are not given.
 LATEST = "latest"  # as-of: the end of the last complete day
 CONFIGURED = "configured"  # window: as the shop file says
+PEAK_SECONDS, GROWTH = 1.0, 1.05  # how often a step's memory is measured, and how much more of it is written down
 
 
 class Step:
@@ -46,7 +49,8 @@ class Step:
         self.home = home
         self.run = run
         self.folder = home.run(run.run_id)
-        self.record = StepRecord(name=name, started=time.time())
+        self.record = StepRecord(name=name, started=time.time(), limit_mb=_limit_mb())
+        self._saved_peak_mb = 0.0
 
     @property
     def shop(self) -> Shop:
@@ -83,8 +87,23 @@ class Step:
     def save(self) -> None:
         """Write the record with the time and memory that the step has taken so far."""
         self.record.seconds = round(time.time() - self.record.started, 3)
-        self.record.peak_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+        self.record.peak_mb = _peak_mb()
         self.record.save(self.folder)
+
+    def save_peak(self) -> None:
+        """Write how much memory the step has used, if that has grown: one that is killed for it says nothing."""
+        if (peak_mb := _peak_mb()) > GROWTH * self._saved_peak_mb:
+            save_peak(self.folder, self.record.name, peak_mb)
+            self._saved_peak_mb = peak_mb
+
+
+def _peak_mb() -> float:
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def _limit_mb() -> float | None:
+    limit = memory_limit()
+    return None if limit is None else round(limit / 2**20, 1)
 
 
 @contextmanager
@@ -166,11 +185,14 @@ def has_succeeded(state: str) -> bool:
 def last_step(name: str, home: str, run_id: str, succeeded: bool) -> Iterator[Step]:
     """Run the exit handler's body, then end the run, however the body ended; ``succeeded``: so did the other steps.
 
+    Those that were killed are closed before it, so that the body knows why.
+
     Raises:
         SystemExit: as ``recorded_step``.
     """
     try:
         with recorded_step(name, home, run_id) as step:
+            close_killed_steps(step.home, step.run, besides=name)
             yield step
     finally:
         with _one_line(name):
@@ -184,7 +206,8 @@ def last_step(name: str, home: str, run_id: str, succeeded: bool) -> Iterator[St
 def _recorded(step: Step) -> Iterator[None]:
     step.save()
     try:
-        yield
+        with beside(step.save_peak, PEAK_SECONDS, "peak"):
+            yield
     except RankloopError as error:
         _fail(step, str(error))
         raise

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from components.contracts.handles import Handle
-from components.home.storage.documents import list_names, read_documents, write_document
+from components.home.storage.documents import list_names, read_document, read_documents, write_document
 from components.home.storage.locations import Location
 
 STEPS = "steps"
@@ -28,11 +28,26 @@ class StepRecord:
     facts: dict[str, Any] = field(default_factory=dict)  # what the report shows of this step
     handles: dict[str, Handle] = field(default_factory=dict)  # what it left, by kind
     warnings: list[str] = field(default_factory=list)  # shown after the run, on top of its report and in its document
+    limit_mb: float | None = None  # of memory, for the step's container; None: it has none
 
     def save(self, run: Location) -> None:
         """Write the record into a run's folder; no reader sees half of it, nor, once the step has ended, a restart."""
         content = json.dumps(asdict(self), indent=1).encode()
         write_document(run / STEPS / f"{self.name}.json", content, durable=self.state != "running")
+
+
+def save_peak(run: Location, step: str, peak_mb: float) -> None:
+    """Write how much memory a step that is at work has used.
+
+    It is a document of its own, so that a write that a busy store delays cannot replace the record of a step that has
+    ended meanwhile.
+    """
+    write_document(run / STEPS / f"{step}.peak", f"{peak_mb}".encode(), durable=False)
+
+
+def read_peak(run: Location, step: str) -> float:
+    """Return what a step had used when that was last written; 0 if it never was."""
+    return float(read_document(run / STEPS / f"{step}.peak") or 0)
 
 
 def read_records(run: Location) -> dict[str, StepRecord]:

@@ -22,7 +22,8 @@ from uuid import uuid4
 
 import obstore
 
-from components.contracts.errors import ConfigurationError, HomeBusyError, RankloopError, StorageError
+from components.contracts.errors import ConfigurationError, HomeBusyError, StorageError
+from components.home.beside import beside
 from components.home.storage.bucket import REQUEST_SECONDS, RETRY_SECONDS, readable_errors, store_of
 from components.home.storage.documents import put_tagged, read_tagged, write_document
 from components.home.storage.held import working_under
@@ -128,22 +129,13 @@ class Lease:
 
     @contextmanager
     def kept_alive(self) -> Iterator[None]:
-        """Renew the lease beside the work of a step, whose writes to the home check it (``held.check_held``)."""
-        ended = threading.Event()
+        """Renew the lease beside the work of a step, whose writes to the home check it (``held.check_held``).
 
-        def beat() -> None:
-            while not ended.wait(self.document.seconds / HEARTBEATS):
-                with suppress(RankloopError):  # a loss is remembered, and said by the next check
-                    self.renew()
-
-        thread = threading.Thread(target=beat, name="lease", daemon=True)
-        thread.start()
-        try:
-            with working_under(self.location.parent, self):
-                yield
-        finally:
-            ended.set()
-            thread.join()
+        A loss is remembered, and said by the next check.
+        """
+        seconds = self.document.seconds / HEARTBEATS
+        with beside(self.renew, seconds, "lease"), working_under(self.location.parent, self):
+            yield
 
 
 def take_lease(location: BucketPath, run_id: str, seconds: float = SECONDS, alone: bool = False) -> Lease:

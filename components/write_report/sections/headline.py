@@ -30,9 +30,6 @@ def failure_headline(failed: StepOutcome | None, log: str) -> Headline:
         why = "The run ended before a step could say what happened."
         return Headline("bad", "The run did not finish", why, f"Read {log}, then run it again; nothing live changed.")
     conclusion = f"The run stopped at “{formats.title(failed.name)}”"
-    if failed.end == "interrupted":
-        why = f"The step {failed.name} was cut off while it was at work; it left no error of its own."
-        return Headline("bad", conclusion, why, "Run it again: finished work is kept, the rest is done then.")
     error = failed.error or "The step left no message."
     if error.startswith("unexpected "):
         next_step = f"This is a fault in the program rather than in the data. {log} holds the details; report it."

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from components.contracts.errors import ConfigurationError
+from components.home import control_groups
 from components.lake import resources
 from components.lake.duckdb_workspace import open_duckdb
 from components.lake.engine import EngineSettings
@@ -18,8 +19,8 @@ MACHINE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 @pytest.fixture
 def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a system's control groups, which are empty."""
-    monkeypatch.setattr(resources, "GROUPS", tmp_path / "cgroup")
-    monkeypatch.setattr(resources, "OWN_GROUP", tmp_path / "own")
+    monkeypatch.setattr(control_groups, "GROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(control_groups, "OWN_GROUP", tmp_path / "own")
     for name in (resources.MEMORY_VARIABLE, resources.THREADS_VARIABLE):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))

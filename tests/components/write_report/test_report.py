@@ -70,11 +70,17 @@ class Page(HTMLParser):
         return ((tag, found[attribute] or "") for tag, found in self.tags if attribute in found)
 
 
-def page_of(run: Path, records: dict[str, StepRecord], verdict: Verdict | None = None, **given: object) -> Page:
-    run.mkdir(parents=True, exist_ok=True)
-    (run / "run.json").write_text(json.dumps(sample_run.RUN))
-    path = write_report(run, sample_run.shop(), records, verdict, **given)  # type: ignore[arg-type]
-    assert path == run / "report.html"
+def page_of(
+    folder: Path,
+    records: dict[str, StepRecord],
+    verdict: Verdict | None = None,
+    run: dict[str, str] | None = None,
+    **given: object,
+) -> Page:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").write_text(json.dumps(sample_run.RUN | (run or {})))
+    path = write_report(folder, sample_run.shop(), records, verdict, **given)  # type: ignore[arg-type]
+    assert path == folder / "report.html"
     return Page(path.read_text())
 
 
@@ -185,11 +191,11 @@ def test_an_unexpected_error_points_at_the_log(tmp_path: Path) -> None:
     assert f"{tmp_path / 'log.txt'} holds the details" in page.texts["answer"]
 
 
-def test_a_killed_step_counts_as_interrupted(tmp_path: Path) -> None:
-    records = sample_run.failed_records("train_ranker", "")
-    records["train_ranker"] = replace(records["train_ranker"], state="running", error=None)
-    page = page_of(tmp_path, records, succeeded=False)
-    assert "was cut off while it was at work" in page.texts["answer"]
+def test_a_run_on_kubeflow_points_there_for_its_log(tmp_path: Path) -> None:
+    records = sample_run.failed_records("train_ranker", "unexpected KeyError: 'x'")
+    link = "https://kubeflow.example.org/#/runs/details/k1"
+    page = page_of(tmp_path, records, run={"kubeflow_run": "k1", "link": link}, succeeded=False)
+    assert f"{link} holds the details" in page.texts["answer"]
 
 
 def test_warnings_of_all_steps_stand_on_the_first_screen(tmp_path: Path) -> None:

@@ -21,8 +21,18 @@ from tests.servers import answering
 NAMESPACE = Path(__file__).parents[3] / "manifests" / "base" / "namespace"
 HERE = "/api/v1/namespaces/rankloop"
 HOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/rankloop/workflows"
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/rankloop/networkpolicies"
 WATCHING = {"rules": [{"resources": ["pipelineversions"]}]}
+UNSCHEDULABLE = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "Unschedulable",
+    "message": "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.",
+}
+NO_SECRET = {"name": "main", "image": "i", "imageID": "i", "ready": False, "restartCount": 0} | {
+    "state": {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "store" not found'}}
+}
 DIGEST = "sha256:" + 64 * "a"
 
 
@@ -252,13 +262,59 @@ def test_the_pods_of_a_run_say_what_keeps_them(api: FakeApi) -> None:
     assert pod_troubles("r1", "team-a") == {}
 
 
+@pytest.mark.parametrize(
+    ("phase", "node", "words", "trouble"),
+    [
+        (
+            "Pending",
+            "train-ranker-driver",
+            "exceeded quota: rankloop, requested: limits.memory=6Gi, used: limits.memory=12Gi, limited: 16Gi",
+            "; wait for other runs, or raise the ResourceQuota",
+        ),
+        (
+            "Error",
+            "train-ranker(0).executor(0)",
+            'violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false',
+            "; the namespace must not enforce more than restricted",
+        ),
+    ],
+)
+def test_a_pod_that_the_server_refuses_is_said_although_it_is_never_there(
+    api: FakeApi, phase: str, node: str, words: str, trouble: str
+) -> None:
+    path = "training-x(0).root(0).exit-handler-1(0)."
+    nodes = {
+        "n1": {"name": path + node, "phase": phase, "message": f'pods "training-x-1" is forbidden: {words}'},
+        "n2": {"name": f"{path}build-features(0).executor(0)", "phase": "Pending", "message": "PodInitializing"},
+        "n3": {"name": f"{path}ingest-events(0).executor(0)", "phase": "Succeeded"},
+    }
+    api.documents |= {f"{HERE}/pods": {"items": []}, WORKFLOWS: {"items": [{"status": {"nodes": nodes}}]}}
+    assert pod_troubles("r1", "rankloop") == {"train_ranker": f"its pod is refused: {words}{trouble}"}
+    api.refusals["/workflows"] = (403, "workflows is forbidden")
+    assert pod_troubles("r1", "rankloop") == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ({"reason": "NodeLost", "message": "Node n1 which was running pod is unresponsive"}, "NodeLost: Node n1 which"),
+        ({"reason": "Evicted", "message": "The node was low on resource: memory."}, "Evicted: The node was low"),
+        ({"conditions": [UNSCHEDULABLE]}, "Unschedulable: 0/3 nodes are available: 3 node(s) didn't match"),
+        ({"containerStatuses": [NO_SECRET]}, 'CreateContainerConfigError: secret "store" not found'),
+    ],
+)
+def test_what_a_node_or_a_secret_does_to_a_pod_is_said(api: FakeApi, status: dict[str, object], words: str) -> None:
+    lost = pod("train-ranker", {"state": {}})
+    api.documents["/api/v1/pods"] = {"items": [lost | {"status": {"phase": "Pending"} | status}]}
+    assert pod_troubles("r1", None)["train_ranker"].startswith(words)
+
+
 def pod(step: str, state: dict[str, object]) -> dict[str, object]:
     """Return a pod as KFP 2.17 and Argo make it for a step."""
     status = {"name": "main", "image": "i", "imageID": "i", "ready": False, "restartCount": 0} | state
     return {
         "metadata": {
             "annotations": {
-                "pipelines.kubeflow.org/runtime-role": "launcher",
                 "workflows.argoproj.io/node-name": f"training-x(0).root(0).exit-handler-1(0).{step}(0).executor(0)",
             }
         },

@@ -163,8 +163,9 @@ def test_a_run_that_failed_names_its_step(kfp_host: FakeKfp) -> None:
     kfp_host.final_state = "FAILED"
     tasks = [("train-ranker(0)", "FAILED"), ("train-ranker", "FAILED"), ("train-ranker-driver", "SUCCEEDED")]
     tasks += [("executor(0)", "FAILED"), ("root", "FAILED"), ("build-features", "SUCCEEDED")]
+    tasks += [("detect-drift-driver", "FAILED")]  # it could not begin
     kfp_host.task_details = [{"display_name": name, "state": state} for name, state in tasks]
-    assert submit(submission(kfp_host, wait=True))["reason"] == "train_ranker"
+    assert submit(submission(kfp_host, wait=True))["reason"] == "train_ranker; detect_drift"
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,40 @@ def test_a_failed_step_is_the_reason_of_its_run(home: Home, capsys: pytest.Captu
         pass
 
 
+KILLED = """
+import os, sys, time
+from pathlib import Path
+from components.home import control_groups
+from components.home.runs import step
+home, control_groups.GROUPS, control_groups.OWN_GROUP = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[2]) / "own"
+step.PEAK_SECONDS = 0.01
+with step.recorded_step("train_ranker", home, "r1") as training:
+    held = bytearray(b"x" * (300 << 20))
+    while not (peak := training.folder / "steps" / "train_ranker.peak").exists() or float(peak.read_text()) < 300:
+        time.sleep(0.01)
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_step_that_is_killed_is_named_with_its_limit_of_memory_and_its_peak(home: Home, tmp_path: Path) -> None:
+    with begin(home):
+        pass
+    (tmp_path / "own").write_text("0::/\n")
+    (tmp_path / "memory.max").write_text(str(400 << 20))
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(home.root), str(tmp_path)], check=False)
+    assert ended.returncode == -9
+    with end(home, succeeded=False) as last:
+        killed = last.records["train_ranker"]  # as the report sees it
+        assert (killed.state, killed.limit_mb) == ("failed", 400.0)
+        assert killed.peak_mb > 300
+    (run,) = list_runs(home)
+    assert run.error == (
+        f"train_ranker: its process ended without a word, as when memory ran out; its last measured peak was"
+        f" {killed.peak_mb:.0f} MB, its limit 400 MB; if that is close, give the step more memory;"
+        f" log: {home.run('r1') / 'log.txt'}"
+    )
+
+
 def test_a_run_ends_also_when_its_report_fails(home: Home) -> None:
     with begin(home):
         pass
