@@ -27,7 +27,7 @@ from components.home.storage.locations import BucketPath
 CONNECT_SECONDS = 5
 REQUEST_SECONDS = 20  # an answer, or a part of one, is waited for that long
 RETRY_SECONDS = 45  # how long a server that is throttling, restarting or slow is asked again
-MAX_RETRIES = 8
+MAX_RETRIES = 1_000  # only the seconds count: a server that restarts refuses many requests in one
 REGION = "us-east-1"
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 REFUSED = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "AccessDenied")  # codes of S3 answers

@@ -8,7 +8,8 @@ from components.contracts.errors import ConfigurationError, RankloopError, Stora
 from components.home.storage import bucket as bucket_module
 from components.home.storage.documents import read_document
 from components.home.storage.locations import BucketPath
-from tests.faulty_s3 import failing, faulty_s3
+from tests.faulty_s3 import FaultySeries, failing, faulty_s3
+from tests.servers import S3Server
 
 
 def refusal(location: BucketPath) -> RankloopError:
@@ -54,6 +55,13 @@ def test_a_server_that_hangs_is_not_waited_for_without_end(monkeypatch: pytest.M
         error = refusal(BucketPath("b", "k"))
     assert isinstance(error, StorageError)
     assert "check AWS_ENDPOINT_URL and that the server answers" in str(error)
+
+
+def test_a_server_that_restarts_is_asked_again_however_often_it_refuses(bucket: BucketPath, s3: S3Server) -> None:
+    series = FaultySeries(failing(503, "ServiceUnavailable"), 12)
+    with faulty_s3(s3.endpoint, request=series):
+        assert read_document(bucket / "nothing") is None
+    assert len(series.seen) == 13
 
 
 def test_missing_credentials_are_said(monkeypatch: pytest.MonkeyPatch, impatient: None) -> None:
