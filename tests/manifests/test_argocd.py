@@ -122,7 +122,7 @@ def test_pipelines_come_before_the_service_and_the_service_before_the_schedules(
     waves = {one["kind"]: int(_annotations(one).get(WAVE, 0)) for one in resources}
     hooks = {one["kind"]: _annotations(one)[HOOK] for one in resources if HOOK in _annotations(one)}
     assert waves["Namespace"] <= waves["Pipeline"] < waves["PipelineVersion"] < waves["Rollout"]
-    assert waves["HorizontalPodAutoscaler"] == waves["Rollout"] == max(waves.values())
+    assert waves["Rollout"] < waves["HorizontalPodAutoscaler"] == max(waves.values())
     assert hooks == {"Job": "PostSync"}
 
 
