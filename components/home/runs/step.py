@@ -185,11 +185,15 @@ def has_succeeded(state: str) -> bool:
 def last_step(name: str, home: str, run_id: str, succeeded: bool) -> Iterator[Step]:
     """Run the exit handler's body, then end the run, however the body ended; ``succeeded``: so did the other steps.
 
-    Those that were killed are closed before it, so that the body knows why.
+    Those that were killed are closed before it, so that the body knows why. Where an earlier try has ended the run,
+    and its pod went before anybody saw it, the home may be another run's by now: nothing is done, with exit code 0.
 
     Raises:
         SystemExit: as ``recorded_step``.
     """
+    with _one_line(name):
+        if _has_ended(Home(parse_location(home)), run_id, name):
+            raise SystemExit(0)
     try:
         with recorded_step(name, home, run_id) as step:
             close_killed_steps(step.home, step.run, besides=name)
@@ -200,6 +204,13 @@ def last_step(name: str, home: str, run_id: str, succeeded: bool) -> Iterator[St
             run_id = begun_id(place, run_id)
             end_run(place, run_id, succeeded)
             run_lock(place).release(run_id)
+
+
+def _has_ended(home: Home, run_id: str, step: str) -> bool:
+    """Say whether a run is over, and its last step did all that it had to do."""
+    run = read_run(home, begun_id(home, run_id))
+    record = read_records(home.run(run.run_id)).get(step)
+    return run.state != "running" and record is not None and record.state == "done"
 
 
 @contextmanager

@@ -15,7 +15,9 @@ from components.home.layout import Home
 from components.home.runs.lock import hold_lock, lock_holder, run_lock
 from components.home.runs.records import list_runs, read_result
 from components.home.runs.step import Step, first_step, has_succeeded, last_step, recorded_step
+from components.home.runs.step_records import read_records
 from components.home.shop_note import ShopNote, read_shop_note, write_shop_note
+from components.home.storage.locations import BucketPath
 from tests.shop_files import TINY_SHOP
 
 
@@ -25,9 +27,9 @@ def home(tmp_path: Path) -> Home:
 
 
 def begin(
-    home: Home, run_id: str = "r1", as_of: str = "latest", window: str = "configured"
+    home: Home, run_id: str = "r1", as_of: str = "latest", window: str = "configured", folder: Path | None = None
 ) -> AbstractContextManager[Step]:
-    shop_file = home.root.with_name("tiny.toml")
+    shop_file = (folder or Path(str(home.root)).parent) / "tiny.toml"
     shop_file.write_text(TINY_SHOP)
     return first_step(
         "ingest_events", str(home.root), run_id, str(shop_file), "training", as_of, "staging", window, {"code": "c"}
@@ -110,6 +112,21 @@ def test_a_step_that_is_killed_is_named_with_its_limit_of_memory_and_its_peak(ho
         f" {killed.peak_mb:.0f} MB, its limit 400 MB; if that is close, give the step more memory;"
         f" log: {home.run('r1') / 'log.txt'}"
     )
+
+
+def test_a_last_step_whose_earlier_try_ended_the_run_does_nothing(bucket: BucketPath, tmp_path: Path) -> None:
+    home = Home(bucket)
+    for run_id in ("r1", "r2"):  # the home is the second run's meanwhile
+        with begin(home, run_id, folder=tmp_path):
+            pass
+        if run_id == "r1":
+            with end(home, succeeded=True):
+                pass
+    with pytest.raises(SystemExit) as ended, end(home, succeeded=True):
+        raise AssertionError("the report was written again")
+    assert ended.value.code == 0
+    assert {run.run_id: run.state for run in list_runs(home)} == {"r1": "done", "r2": "running"}
+    assert read_records(home.run("r1"))["write_report"].state == "done"
 
 
 def test_a_run_ends_also_when_its_report_fails(home: Home) -> None:
