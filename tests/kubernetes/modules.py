@@ -16,7 +16,7 @@ from tests.kubernetes.programs import go
 
 @dataclass(frozen=True)
 class Module:
-    """A Go module by its path, version and digest, and the files of it that are used."""
+    """A Go module by its path, version and digest, and its files that define resources."""
 
     path: str
     version: str
@@ -44,16 +44,20 @@ GATEWAY = Module(
 )
 
 
-@cache
 def definitions(module: Module) -> str:
-    """Return the files of a module as one text of YAML documents.
+    """Return the definitions of a module's resources as one text of YAML documents."""
+    return "\n---\n".join(text_of(module, file) for file in module.files)
+
+
+@cache
+def text_of(module: Module, file: str) -> str:
+    """Return one file of a module.
 
     Raises:
         RuntimeError: it cannot be downloaded, or has another content.
     """
     with zipfile.ZipFile(_archive(module)) as archive:
-        texts = [archive.read(f"{module.path}@{module.version}/{file}").decode() for file in module.files]
-    return "\n---\n".join(texts)
+        return archive.read(f"{module.path}@{module.version}/{file}").decode()
 
 
 def _archive(module: Module) -> Path:

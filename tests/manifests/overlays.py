@@ -46,7 +46,7 @@ def moved(text: str, namespace: str) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "resources.yaml").write_text(text)
         Path(folder, "kustomization.yaml").write_text(f"namespace: {namespace}\nresources: [resources.yaml]\n")
-        return list(yaml.safe_load_all(rendered(Path(folder))))
+        return list(yaml.load_all(rendered(Path(folder)), yaml.CSafeLoader))  # compiled pipelines are long
 
 
 def rendered(folder: Path) -> str:

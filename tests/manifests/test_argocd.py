@@ -7,24 +7,22 @@ from typing import Any
 
 import pytest
 import yaml
-from lupa.lua51 import LuaRuntime
 
 from pipelines.rendering import MANIFESTS, environments
 from tests.kubernetes.server import Cluster
+from tests.manifests.health import HEALTH, judged, own_check
 from tests.manifests.overlays import ADDING, component, overlay, rendered
 from tests.manifests.overlays import MANIFESTS as SOURCES
 from tests.manifests.test_service import named, resources_of
 
 ENVIRONMENTS = environments(MANIFESTS)
 CLUSTERS = sorted(folder.name for folder in (SOURCES / "clusters").iterdir())
-HEALTH = SOURCES / "base" / "argocd" / "health"
 CASES = [
     pytest.param(file.parent, case, id=f"{file.parent.name}-{Path(case['inputPath']).stem}")
     for file in sorted(HEALTH.rglob("health_test.yaml"))
     for case in yaml.safe_load(file.read_text())["tests"]
 ]
 ARGOCD_CM = {"name": "argocd-cm", "namespace": "argocd"}
-SANDBOX = "for _, name in ipairs({'io', 'debug', 'string', 'math', 'coroutine'}) do _G[name] = nil end"
 WAVE, HOOK = "argocd.argoproj.io/sync-wave", "argocd.argoproj.io/hook"
 
 
@@ -33,36 +31,28 @@ def cluster_folder(name: str) -> str:
     return rendered(SOURCES / "clusters" / name)
 
 
-def lua_health(script: str, resource: dict[str, Any]) -> dict[str, str]:
-    """Judge a resource as Argo CD does: Lua 5.1 with the base and the table library alone, for the global `obj`."""
-    lua = LuaRuntime(register_eval=False, unpack_returned_tuples=True)
-    lua.execute(SANDBOX)
-    lua.globals().obj = lua.table_from(resource, recursive=True)
-    return dict(lua.execute(script).items())
-
-
 @pytest.mark.parametrize(("folder", "case"), CASES)
 def test_health_is_judged_as_argo_cds_own_test_says(folder: Path, case: dict[str, Any]) -> None:
     resource = yaml.safe_load((folder / case["inputPath"]).read_text())
     assert f"{resource['apiVersion'].split('/')[0]}/{resource['kind']}" == f"{folder.parent.name}/{folder.name}"
-    assert lua_health((folder / "health.lua").read_text(), resource) == case["healthStatus"]
+    assert judged((folder / "health.lua").read_text(), resource) == case["healthStatus"]
 
 
 @pytest.mark.parametrize("kind", ["Pipeline", "PipelineVersion"])
 def test_argo_cd_gets_the_script_under_the_key_it_looks_for(kind: str) -> None:
     settings = named(cluster_folder(CLUSTERS[0]), "ConfigMap", "argocd-cm")["data"]
-    script = (HEALTH / "pipelines.kubeflow.org" / kind / "health.lua").read_text()
+    script = own_check(kind)
     assert settings[f"resource.customizations.health.pipelines.kubeflow.org_{kind}"] == script
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_a_compiled_version_is_broken_until_kubeflow_has_seen_it(environment: str) -> None:
-    script = (HEALTH / "pipelines.kubeflow.org" / "PipelineVersion" / "health.lua").read_text()
+    script = own_check("PipelineVersion")
     for version in resources_of(overlay(environment)):
         if version["kind"] == "PipelineVersion":
-            assert lua_health(script, version)["status"] == "Degraded"
+            assert judged(script, version)["status"] == "Degraded"
             version = version | {"metadata": version["metadata"] | {"ownerReferences": [{"kind": "Pipeline"}]}}
-            assert lua_health(script, version)["status"] == "Healthy"
+            assert judged(script, version)["status"] == "Healthy"
 
 
 @pytest.mark.parametrize("name", CLUSTERS)

@@ -1,6 +1,7 @@
 """The service's manifests: what stands in the pod template, and what kustomize makes of its components."""
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,9 @@ import yaml
 
 from components.bundles.digest import NO_BUNDLE
 from components.contracts.images import IMAGES_FILE, read_image
+from pipelines.commands.schedules import command
 from pipelines.rendering import MANIFESTS, environments
+from pipelines.schedules.schedule_file import read_schedules
 from tests.kubernetes.server import Cluster
 from tests.manifests.overlays import composed, moved, overlay
 from tests.waiting import until
@@ -75,6 +78,21 @@ def test_without_rollouts_a_deployment_gets_its_pods(platform_cluster: Cluster) 
     for component in ("service", "schedules"):
         selector = f"--selector=app.kubernetes.io/component={component}"
         until(lambda: platform_cluster.get("pods", f"--namespace={NAMESPACE}", selector))  # noqa: B023
+
+
+def test_the_job_of_the_schedules_has_what_its_command_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    resources = overlay("staging")
+    [container] = named(resources, "Job", "rankloop-schedules")["spec"]["template"]["spec"]["containers"]
+    files = {name: named(resources, "ConfigMap", f"rankloop-{name}")["data"] for name in ("schedules", "images")}
+    for data in files.values():
+        for file, text in data.items():
+            (tmp_path / file).write_text(text)
+    monkeypatch.setenv("RANKLOOP_HOME", named(resources, "ConfigMap")["data"]["RANKLOOP_HOME"])
+    schedules = read_schedules(tmp_path / "schedules.toml").schedules
+    assert {one.parameters["home"] for one in schedules} == {"s3://rankloop/staging"}
+    assert read_image(tmp_path / "images.toml", "steps") == container["image"]
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in container["command"] if word.startswith("--")} <= options
 
 
 @pytest.mark.parametrize(("name", "kind"), [("ingress", "Ingress"), ("gateway", "HTTPRoute")])
