@@ -15,7 +15,8 @@ from tests.kubernetes.programs import program
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 OVERLAYS = tuple(sorted(folder.name for folder in (MANIFESTS / "overlays").iterdir()))
 COMPONENTS = tuple(sorted(folder.name for folder in (MANIFESTS / "components").iterdir()))
-ADDING = tuple(name for name in COMPONENTS if name not in ("canary", "images"))  # these change what others bring
+CHANGING = ("canary", "images", "pull-secret", "requests-scaling")  # what bases bring
+ADDING = tuple(name for name in COMPONENTS if name not in CHANGING)
 KUBEFLOW = Path(__file__).with_name("kubeflow_resources.yaml")
 RELEASED = Path(__file__).with_name("released.yaml")
 

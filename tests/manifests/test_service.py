@@ -9,11 +9,12 @@ import yaml
 
 from components.bundles.digest import NO_BUNDLE
 from components.contracts.images import IMAGES_FILE, read_image
+from components.contracts.metrics import REQUESTS_WAITING
 from pipelines.commands.schedules import command
 from pipelines.rendering import MANIFESTS, environments
 from pipelines.schedules.schedule_file import read_schedules
 from tests.kubernetes.server import Cluster
-from tests.manifests.overlays import composed, moved, overlay
+from tests.manifests.overlays import CHANGING, composed, moved, overlay
 from tests.waiting import until
 
 LABELS = {
@@ -78,6 +79,17 @@ def test_without_rollouts_a_deployment_gets_its_pods(platform_cluster: Cluster) 
     for component in ("service", "schedules"):
         selector = f"--selector=app.kubernetes.io/component={component}"
         until(lambda: platform_cluster.get("pods", f"--namespace={NAMESPACE}", selector))  # noqa: B023
+
+
+def test_what_changes_others_changes_them_and_is_applied(platform_cluster: Cluster) -> None:
+    resources = composed(["namespace", "service"], CHANGING)
+    accounts = [one for one in resources_of(resources) if one["kind"] == "ServiceAccount"]
+    metrics = named(resources, "HorizontalPodAutoscaler")["spec"]["metrics"]
+    assert len(accounts) > 3
+    assert all(one["imagePullSecrets"] == [{"name": "registry"}] for one in accounts)
+    assert [one["type"] for one in metrics] == ["Resource", "Pods"]
+    assert metrics[1]["pods"]["metric"]["name"] == REQUESTS_WAITING.name
+    platform_cluster.apply(*moved(resources, "changed-service"))
 
 
 def test_the_job_of_the_schedules_has_what_its_command_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
