@@ -16,6 +16,7 @@ from tests.kubernetes.server import Cluster, kubernetes_server
 from tests.pipelines.homes.finished_home import REFUSING, FinishedHome
 from tests.pipelines.homes.tiny_shop import FEW, TINY, LivingHome
 from tests.servers import S3Server, s3_server
+from tests.shop_rights import s3_identities
 
 # No test is judged by how long the machine took or by chance: the same examples every time, others by
 # `pytest --hypothesis-profile "other examples"`.
@@ -84,7 +85,7 @@ def plain_environment() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """Run one S3 server for all tests of a worker; each uses keys of its own."""
-    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+    with s3_server(tmp_path_factory.mktemp("s3"), s3_identities("ready")) as server:
         yield server
 
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
@@ -81,12 +81,15 @@ class S3Server:
 
 
 @contextmanager
-def s3_server(folder: Path) -> Iterator[S3Server]:
-    """Run an empty SeaweedFS in a folder; a bucket comes into being with its first object."""
+def s3_server(folder: Path, identities: Sequence[dict[str, Any]] = ()) -> Iterator[S3Server]:
+    """Run an empty SeaweedFS in a folder; a bucket comes into being with its first object.
+
+    identities: those that it knows beside the one of the variables, who may do anything.
+    """
     key, secret, rights = "tests", secrets.token_hex(8), ["Admin", "Read", "Write", "List", "Tagging"]
     identity = {"name": key, "credentials": [{"accessKey": key, "secretKey": secret}], "actions": rights}
     nobody = {"name": "anonymous", "actions": rights}  # for requests that are changed on their way: no signature fits
-    (folder / "s3.json").write_text(json.dumps({"identities": [identity, nobody]}))
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity, nobody, *identities]}))
     s3_port = free_port()
     options = [f"-{part}.port.grpc={free_port()}" for part in ("master", "volume", "filer", "s3")]
     options += [f"-{part}.port={free_port()}" for part in ("master", "volume", "filer")] + [f"-s3.port={s3_port}"]

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from components.contracts.errors import ConfigurationError
 
 FOLDERS = ("lmdb://", "file://", "sqlite://", "home://")  # a path follows: an @ in it is no user
-PLACE_OPTIONS = ("db",)  # of a query: what says where, and is no secret
+PLACE_OPTIONS = ("db", "prefix")  # of a query: what says where, and is no secret
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _USER = re.compile(r"\b((?!lmdb:|file:|sqlite:|home:)[\w+.-]+://)\S*@")
 

@@ -41,6 +41,7 @@ def open_table(uri: Location, version: int | None = None) -> DeltaTable | None:
 
     Raises:
         SourceError: the version is gone, or the folder is not a Delta table that can be read.
+        ConfigurationError, StorageError: the bucket cannot be used.
     """
     try:
         return DeltaTable(address(uri), version=version, storage_options=options(uri))
@@ -49,6 +50,7 @@ def open_table(uri: Location, version: int | None = None) -> DeltaTable | None:
             return None
         raise _unreadable(uri, version, error) from error  # the log begins later: `rankloop forget` cut it
     except (DeltaError, OSError) as error:
+        _has_log(uri, version)  # a bucket that refuses says why in one line
         raise _unreadable(uri, version, error) from error
 
 

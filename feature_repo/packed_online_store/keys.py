@@ -9,6 +9,8 @@
     rl1-catalogue/<project>                       the shop's words for its products
     rl1-clock/<project>                           the home's clock
 
+In a Redis they lie in hashes, see ``backends/redis_hashes``.
+
 An entity of one join key is its value: ``s`` and the text, ``b`` and the bytes, ``i`` and the number, ``t`` and the
 seconds since 1970 (8 bytes, big-endian). Of several join keys, the values follow by the keys' names in alphabetical
 order, each behind its length (4 bytes). An entity that is too long for LMDB's keys is replaced by ``#`` and

@@ -2,15 +2,20 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 
-from components.contracts.errors import ConfigurationError
+from components.contracts.errors import ConfigurationError, StoreError
 from components.contracts.images import image
-from components.contracts.urls import AMBIGUOUS, fill_variables, is_ambiguous, public_url
+from components.contracts.urls import fill_variables, public_url
+from feature_repo.packed_online_store.backends.opening import open_backend
+from feature_repo.packed_online_store.keys import clock_key
+from feature_repo.project import PROJECT
 from pipelines.cluster.api import Cluster
 from pipelines.cluster.images import Found, find_image
 from pipelines.finding import Finding
 
 TARGETS = ("steps", "monitoring")
+ANSWER_SECONDS = 5
 
 
 def images(_: Cluster) -> Iterator[Finding]:
@@ -28,8 +33,6 @@ def images(_: Cluster) -> Iterator[Finding]:
 
 
 def redis(_: Cluster) -> Iterator[Finding]:
-    from redis import RedisError, from_url
-
     written = os.environ.get("RANKLOOP_ONLINE_URL")
     if not written:
         fix = "export RANKLOOP_ONLINE_URL where it can be reached, as in a pod of the namespace"
@@ -37,18 +40,9 @@ def redis(_: Cluster) -> Iterator[Finding]:
         return
     try:
         url = fill_variables("RANKLOOP_ONLINE_URL", written)
-        if is_ambiguous(url):
-            raise ValueError
-        from_url(url, socket_connect_timeout=5, socket_timeout=5).ping()
-    except ConfigurationError as error:
-        yield Finding("redis", False, str(error))
-        return
-    except ValueError:  # its message may hold a part of the password
-        expected = "expected a URL such as redis://:${PASSWORD}@host:6379/0"
-        yield Finding("redis", False, f"RANKLOOP_ONLINE_URL is not understood, {expected}", AMBIGUOUS)
-        return
-    except (RedisError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        yield Finding("redis", False, f"{public_url(url)}: {reason}", "check its address, password and openings")
+        with closing(open_backend(url, ANSWER_SECONDS)) as store:
+            store.read([clock_key(PROJECT)])
+    except (ConfigurationError, StoreError) as error:
+        yield Finding("redis", False, " ".join(str(error).split())[:300], "check its address, password and openings")
         return
     yield Finding("redis", True, f"{public_url(url)} answers")

@@ -58,10 +58,13 @@ class Backend(Protocol):
         """Delete keys; return how many there were."""
 
     def keys(self, prefix: bytes) -> list[bytes]:
-        """Return the keys that begin with a prefix, sorted; may look at every key of the store."""
+        """Return the keys that begin with a prefix, sorted.
+
+        prefix: that of the rows of a view at a revision, or of the catalog's records of a project or a view.
+        """
 
     def delete_prefix(self, prefix: bytes) -> int:
-        """Delete all keys that begin with a prefix; return how many there were."""
+        """Delete all keys that begin with such a prefix; return how many there were."""
 
     def scrub(self) -> None:
         """Leave nothing in the store's own files of what was deleted or overwritten; readers and writers go on."""

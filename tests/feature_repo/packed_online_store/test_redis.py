@@ -44,7 +44,8 @@ def open_backend() -> Iterator[OpenBackend]:
 def backend(redis_url: str, open_backend: OpenBackend) -> Iterator[RedisBackend]:
     backend = open_backend(redis_url)
     yield backend
-    backend.delete_prefix(b"test:")
+    backend.delete_prefix(b"rl1/test:")
+    backend.delete([b"rl1-mark/test"])
 
 
 @pytest.fixture
@@ -53,19 +54,19 @@ def other(redis_url: str, open_backend: OpenBackend) -> RedisBackend:
 
 
 def write(backend: RedisBackend, batches: Iterator[RowBatch] | list[RowBatch], oldest: int, newest: int) -> int:
-    return backend.write_newer(b"test:mark", batches, stamp(oldest), stamp(newest))
+    return backend.write_newer(b"rl1-mark/test", batches, stamp(oldest), stamp(newest))
 
 
 def test_a_writer_that_comes_between_two_batches_keeps_its_newer_rows(
     backend: RedisBackend, other: RedisBackend
 ) -> None:
     def batches() -> Iterator[RowBatch]:
-        yield RowBatch([b"test:a"], [row(1, b"first")])
-        write(other, [RowBatch([b"test:b", b"test:c"], [row(5, b"newer"), row(0, b"older")])], 0, 5)
-        yield RowBatch([b"test:b", b"test:c"], [row(2, b"second"), row(2, b"second")])
+        yield RowBatch([b"rl1/test:a"], [row(1, b"first")])
+        write(other, [RowBatch([b"rl1/test:b", b"rl1/test:c"], [row(5, b"newer"), row(0, b"older")])], 0, 5)
+        yield RowBatch([b"rl1/test:b", b"rl1/test:c"], [row(2, b"second"), row(2, b"second")])
 
     assert write(backend, batches(), 1, 2) == 1
-    values = backend.read([b"test:a", b"test:b", b"test:c"])
+    values = backend.read([b"rl1/test:a", b"rl1/test:b", b"rl1/test:c"])
     assert values == [row(1, b"first"), row(5, b"newer"), row(2, b"second")]
 
 
@@ -77,29 +78,29 @@ def test_a_writer_that_comes_between_looking_and_writing_is_noticed(
     def look_too_early(*arguments: Any) -> bool:
         monkeypatch.setattr(redis_commands, "_may_overwrite", look)
         allowed = look(*arguments)
-        write(other, [RowBatch([b"test:a"], [row(5, b"newer")])], 5, 5)
+        write(other, [RowBatch([b"rl1/test:a"], [row(5, b"newer")])], 5, 5)
         return allowed
 
     monkeypatch.setattr(redis_commands, "_may_overwrite", look_too_early)
-    assert write(backend, [RowBatch([b"test:a"], [row(1, b"older")])], 1, 1) == 1
-    assert backend.read([b"test:a"]) == [row(5, b"newer")]
+    assert write(backend, [RowBatch([b"rl1/test:a"], [row(1, b"older")])], 1, 1) == 1
+    assert backend.read([b"rl1/test:a"]) == [row(5, b"newer")]
 
 
 def test_the_mark_remembers_the_newest_stamp_of_any_write(backend: RedisBackend) -> None:
     marks = []
     for event_time in (3, 9, 4):
-        write(backend, [RowBatch([b"test:a"], [row(event_time, b"")])], event_time, event_time)
-        marks.append((backend.read([b"test:mark"])[0] or b"")[:16])
+        write(backend, [RowBatch([b"rl1/test:a"], [row(event_time, b"")])], event_time, event_time)
+        marks.append((backend.read([b"rl1-mark/test"])[0] or b"")[:16])
     assert marks == [stamp(3), stamp(9), stamp(9)]
 
 
 def test_prefixes_are_taken_literally(backend: RedisBackend) -> None:
-    for key in (b"test:a*b", b"test:axb", b"test:a[x]", b"test:a\\"):
+    for key in (b"rl1/test:a*b", b"rl1/test:axb", b"rl1/test:a[x]", b"rl1/test:a\\"):
         backend.put(key, b"1")
-    assert backend.keys(b"test:a*") == [b"test:a*b"]
-    assert backend.keys(b"test:a\\") == [b"test:a\\"]
-    assert backend.delete_prefix(b"test:a[") == 1
-    assert backend.keys(b"test:a") == [b"test:a*b", b"test:a\\", b"test:axb"]
+    assert backend.keys(b"rl1/test:a*") == [b"rl1/test:a*b"]
+    assert backend.keys(b"rl1/test:a\\") == [b"rl1/test:a\\"]
+    assert backend.delete_prefix(b"rl1/test:a[") == 1
+    assert backend.keys(b"rl1/test:a") == [b"rl1/test:a*b", b"rl1/test:a\\", b"rl1/test:axb"]
 
 
 def test_a_server_that_is_not_there_is_one_clear_error(open_backend: OpenBackend) -> None:
@@ -128,28 +129,48 @@ def test_a_full_server_is_one_clear_error(tmp_path: Path, open_backend: OpenBack
     with redis_server(tmp_path) as url:
         with redis.Redis.from_url(url) as server:
             server.config_set("maxmemory", "2mb")
-        batches = [RowBatch([b"test:%d" % turn], [row(1, b"x" * 500_000)]) for turn in range(8)]
+        batches = [RowBatch([b"rl1/test:%d" % turn], [row(1, b"x" * 500_000)]) for turn in range(8)]
         with pytest.raises(StoreError, match=r"refuses .*memory.*; expected a writable Redis that evicts nothing"):
             write(open_backend(url), batches, 1, 1)
 
 
 @pytest.mark.parametrize("standing", [b"", b"short", b"\xff" * 80, b"RLP1...." + stamp(9) + b"\xff" * 60])
 def test_what_is_no_row_is_overwritten_however_new_it_looks(backend: RedisBackend, standing: bytes) -> None:
-    backend.put(b"test:a", standing)
-    backend.put(b"test:mark", stamp(9))  # so that rows are compared
-    assert write(backend, [RowBatch([b"test:a"], [row(1, b"ours")])], 1, 1) == 0
-    assert backend.read([b"test:a"]) == [row(1, b"ours")]
+    backend.put(b"rl1/test:a", standing)
+    backend.put(b"rl1-mark/test", stamp(9))  # so that rows are compared
+    assert write(backend, [RowBatch([b"rl1/test:a"], [row(1, b"ours")])], 1, 1) == 0
+    assert backend.read([b"rl1/test:a"]) == [row(1, b"ours")]
 
 
-@pytest.mark.parametrize("mark", [b"", b"short", None])
-def test_keys_of_another_type_and_marks_that_are_none_stop_no_write(
-    backend: RedisBackend, redis_url: str, mark: bytes | None
-) -> None:
+@pytest.mark.parametrize("mark", [b"", b"short"])
+def test_marks_that_are_none_stop_no_write(backend: RedisBackend, mark: bytes) -> None:
+    backend.put(b"rl1-mark/test", mark)
+    assert write(backend, [RowBatch([b"rl1/test:a"], [row(1, b"ours")])], 1, 1) == 0
+    assert backend.read([b"rl1/test:a"]) == [row(1, b"ours")]
+
+
+def test_a_key_of_another_type_is_one_clear_error(backend: RedisBackend, redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as server:
-        for key in (b"test:a", b"test:mark"):
-            server.lpush(key, b"x")
-        if mark is not None:
-            backend.put(b"test:mark", mark)
-    assert backend.read([b"test:a"]) == [None]
-    assert write(backend, [RowBatch([b"test:a"], [row(1, b"ours")])], 1, 1) == 0
-    assert backend.read([b"test:a"]) == [row(1, b"ours")]
+        server.lpush(b"rankloop:rl1/other:", b"x")
+        with pytest.raises(StoreError, match=r"refuses .*wrong kind of value"):
+            backend.read([b"rl1/other:a"])
+        server.delete(b"rankloop:rl1/other:")
+
+
+def test_stores_below_two_prefixes_do_not_see_each_other(redis_url: str, open_backend: OpenBackend) -> None:
+    one, other = (open_backend(f"{redis_url}?prefix={name}") for name in ("shop_a", "shop_b"))
+    keys = [b"rl1/p/users/r:sa", b"rl1/p/users/r:sb", b"rl1/p/items/r:sa", b"rl1-view/p/users/r", b"rl1-clock/p"]
+    for key in keys:
+        one.put(key, key.upper())
+    assert one.read([*keys, b"rl1-mark/p/users/r"]) == [*(key.upper() for key in keys), None]
+    assert other.read(keys) == [None] * len(keys)
+    assert one.keys(b"rl1/p/users/r:") == keys[:2]
+    assert one.keys(b"rl1-view/p/") == one.keys(b"rl1-view/p/users/") == [b"rl1-view/p/users/r"]
+    assert other.keys(b"rl1/p/users/r:") == []
+    assert (one.delete_prefix(b"rl1/p/users/r:"), one.delete(keys)) == (2, 3)
+
+
+@pytest.mark.parametrize("prefix", ["", "a*", "a:b", "a" * 65])
+def test_a_prefix_that_no_pattern_of_keys_could_hold_is_refused(prefix: str) -> None:
+    with pytest.raises(StoreError, match=r"found the prefix '.*', expected a prefix of 1 to 64 letters"):
+        RedisBackend(f"redis://127.0.0.1:1/0?prefix={prefix}")

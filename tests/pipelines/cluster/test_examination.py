@@ -226,10 +226,10 @@ def test_kubeflow_that_is_not_there_is_one_finding() -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("redis://:${ONLINE_PASSWORD}@127.0.0.1:9/0", "redis://127.0.0.1:9/0: Error"),
+        ("redis://:${ONLINE_PASSWORD}@127.0.0.1:9/0", "redis://127.0.0.1:9/0 cannot be reached (Error"),
         ("redis://:${NOT_SET}@127.0.0.1:9/0", "RANKLOOP_ONLINE_URL: found ${NOT_SET}, but that environment variable"),
-        ("redis://:se/same@127.0.0.1:9/0", "RANKLOOP_ONLINE_URL is not understood, expected a URL such as"),
-        ("redis://user:12#sesame@127.0.0.1:9/0", "RANKLOOP_ONLINE_URL is not understood, expected a URL such as"),
+        ("redis://:se/same@127.0.0.1:9/0", "(shown without user and password): expected one such as redis://"),
+        ("redis://user:12#sesame@127.0.0.1:9/0", "(shown without user and password): expected one such as redis://"),
     ],
 )
 def test_redis_is_asked_with_its_password_which_no_finding_shows(

@@ -15,7 +15,7 @@ from components.home.storage.documents import names_below, read_document
 from components.home.storage.locations import Location
 from components.lake.tables import open_table
 from feature_repo.packed_online_store.backends.backend import HEADER
-from feature_repo.packed_online_store.backends.opening import open_backend
+from tests.online_content import online_content
 
 OF_THE_WALL_CLOCK = ("ingested_at",)
 
@@ -56,10 +56,9 @@ def _rows_digest(place: Location) -> str:
 
 def _online_digest(url: str) -> str:
     """Digest all keys and values but what is random: the marks of writes, and the token of the run that wrote."""
-    backend = open_backend(url)
-    keys = [key for key in sorted(backend.keys(b"")) if not key.startswith(b"rl1-mark/")]
-    cells = [repr((key, _comparable(key, value or b""))) for key, value in zip(keys, backend.read(keys), strict=True)]
-    backend.close()
+    content = online_content(url)
+    keys = [key for key in sorted(content) if not key.startswith(b"rl1-mark/")]
+    cells = [repr((key, _comparable(key, content[key]))) for key in keys]
     return _digest(cells)
 
 

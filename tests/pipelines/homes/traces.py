@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 from components.home.layout import Home
 from components.home.storage.documents import names_below, read_document
-from feature_repo.packed_online_store.backends.opening import open_backend
+from tests.online_content import online_content
 
 
 def where(home: Home, user: str) -> list[str]:
@@ -17,7 +17,5 @@ def where(home: Home, user: str) -> list[str]:
         content = read_document(home.root / name) or b""
         rows = pq.read_table(pa.BufferReader(content)).to_pylist() if name.endswith(".parquet") else []
         held += [name] if word.search(content) or any(f"'{user}'" in str(row) for row in rows) else []
-    backend = open_backend(home.online_url)
-    held += [repr(key) for key in backend.keys(b"") if key.endswith(user.encode())]
-    backend.close()
+    held += [repr(key) for key in online_content(home.online_url) if key.endswith(user.encode())]
     return held

@@ -24,6 +24,7 @@ from tests.components.ranking_service.served_shop import serving as serving_here
 from tests.pipelines.homes.served_home import PATIENCE_SECONDS, serving
 from tests.pipelines.homes.tiny_shop import command
 from tests.servers import S3Server, redis_server
+from tests.shop_rights import redis_url_of, s3_variables
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow(seconds=60)
@@ -77,16 +78,16 @@ class Process:
 
 @pytest.fixture(scope="module")
 def bucket_home(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
-    """Put the same shop into a folder and into a bucket, whose rows lie in a Redis."""
+    """Put the same shop into a folder and into a bucket, whose rows lie in a Redis, with a shop's rights only."""
     folder = tmp_path_factory.mktemp("shops")
     in_folder = stocked(folder)
     with serving_here(in_folder.home) as live:
         expected = [caller_of(live).recommend(user, **ASKED)["items"] for user in USERS]
     with redis_server(folder) as url, pytest.MonkeyPatch.context() as patch:
-        variables = s3.environment | {"RANKLOOP_ONLINE_URL": url}
+        variables = s3.environment | s3_variables("shop-a") | {"RANKLOOP_ONLINE_URL": redis_url_of("shop-a", url)}
         for name, value in (variables | {"RANKLOOP_CACHE": str(folder / "cache")}).items():
             patch.setenv(name, value)
-        shop = stocked(folder / "drafts", BucketPath("ready", f"a home ü/{uuid4().hex}"))
+        shop = stocked(folder / "drafts", BucketPath("ready", f"shop-a/a home ü/{uuid4().hex}"))
         assert shop.bundle.digest == in_folder.bundle.digest
         yield Bucket(shop, variables, expected)
 

@@ -1,6 +1,7 @@
 """A home in a bucket holds what a home in a folder holds, to the bit, also after kills and lost leases.
 
 Every command runs in a process of its own, with an empty cache and an empty working folder: nothing of it is mounted.
+The home's credentials reach only its shop's part of the bucket and of the Redis.
 """
 
 import json
@@ -27,6 +28,7 @@ from tests.pipelines.homes.tiny_shop import LivingHome, command, the_one_line
 from tests.pipelines.homes.traces import where
 from tests.pipelines.whole_runs.killing import Kill, run_and_kill, states_of
 from tests.servers import redis_server
+from tests.shop_rights import redis_url_of, s3_variables
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow(seconds=140)
@@ -76,10 +78,12 @@ def ended(process: "subprocess.Popen[str]") -> "subprocess.CompletedProcess[str]
 
 @pytest.fixture
 def bucket_home(bucket: BucketPath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BucketHome]:
-    monkeypatch.setenv(SECONDS_VARIABLE, LEASE_SECONDS)
+    shop = "shop-a"
     with redis_server(tmp_path) as url:
-        monkeypatch.setenv(ONLINE_VARIABLE, url)
-        yield BucketHome(Home(bucket), tmp_path / "machines")
+        variables = {SECONDS_VARIABLE: LEASE_SECONDS, ONLINE_VARIABLE: redis_url_of(shop, url)} | s3_variables(shop)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        yield BucketHome(Home(BucketPath(bucket.bucket, f"{shop}/{bucket.key}")), tmp_path / "machines")
 
 
 def test_a_bucket_holds_the_same_digests_rows_and_lists_as_a_folder(

@@ -33,6 +33,7 @@ from pipelines.runs.training_run import train
 from pipelines.settings import run_settings
 from tests.components.bundles.drafts import baseline_draft
 from tests.components.train_ranker.synthetic_examples import small_shop
+from tests.online_content import online_content
 from tests.pipelines.homes.tiny_shop import LivingHome
 from tests.servers import redis_server
 
@@ -89,17 +90,18 @@ def test_rows_are_put_back_wherever_they_should_stand(living: LivingHome, redis_
     assert "the rows were put into lmdb://" in str(run(living))
     assert failures(living) == {}
     with closing(redis.Redis.from_url(redis_url)) as server:
-        whole = server.dbsize()
+        whole = set(online_content(redis_url))
         server.flushall()
         assert "run that wrote its rows is gone; 0 of 52 user_features and 0 of" in failures(living)[subject]
         run(living)
-        assert server.dbsize() == whole
-        server.delete(*[key for number, key in enumerate(sorted(server.scan_iter("rl1/*"))) if number % 2])
+        assert set(online_content(redis_url)) == whole
+        for name in server.scan_iter("rankloop:rl1/*"):
+            server.hdel(name, *sorted(server.hkeys(name))[1::2])
         assert failures(living)[subject] == "26 of 52 user_features and 15 of 29 item_features are there"
         run(living)
-        assert server.dbsize() == whole
-        for key in sorted(server.scan_iter("rl1/*/user_features/*"))[:3]:
-            server.set(key, b"garbage")
+        assert set(online_content(redis_url)) == whole
+        [name] = server.scan_iter("rankloop:rl1/*/user_features/*")
+        server.hset(name, mapping=dict.fromkeys(server.hkeys(name)[:3], b"garbage"))
         assert run(living) == [f"{subject}: 49 of 52 user_features and 29 of 29 item_features are there"]
     named.unlink()
     shutil.rmtree(living.home.root / "online")
