@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from components.bundles.digest import NO_BUNDLE
@@ -11,6 +12,7 @@ from components.contracts.errors import ConfigurationError
 from pipelines import rendering
 from pipelines.commands import render
 from tests.kubernetes.programs import program
+from tests.manifests import overlays
 
 DIGEST = f"sha256:{'ab' * 32}"
 
@@ -56,6 +58,27 @@ def test_what_is_stale_or_left_over_is_named_until_it_is_written(manifests: Path
     assert rendered().stdout == f"written: {copy}\ndeleted: {left}\n"
     assert DIGEST in copy.read_text()
     assert rendered("--check").exit_code == 0
+
+
+def test_a_shop_and_a_cluster_are_added_by_copying_a_folder_each(manifests: Path) -> None:
+    for kind, old, new in (("overlays", "staging", "fashion"), ("clusters", "main", "second")):
+        shutil.copytree(manifests / kind / old, manifests / kind / new)
+        for file in (manifests / kind / new).iterdir():
+            file.write_text(file.read_text().replace("staging", "fashion"))
+    own = {"name": "rankloop-shop", "literals": ["shop.toml=name = 'fashion'"]}
+    kustomization = manifests / "overlays/fashion/kustomization.yaml"
+    document = yaml.safe_load(kustomization.read_text())
+    document["configMapGenerator"].append(own)
+    document["components"].remove("../../components/shop")
+    kustomization.write_text(yaml.safe_dump(document))
+    shutil.rmtree(manifests / "overlays/staging")
+    resources = rendering.rendered_resources(str(program("kubectl")), manifests)
+    documents = [yaml.load(one.text, yaml.CSafeLoader) for one in resources]
+    namespaces = {one["metadata"].get("namespace") for one in documents if one["kind"] != "Namespace"}
+    [shop] = [one for one in documents if one["metadata"]["name"] == "rankloop-shop"]
+    assert namespaces == {"rankloop-fashion"}
+    assert shop["data"] == {"shop.toml": "name = 'fashion'"}
+    assert "manifests/rendered/fashion" in overlays.rendered(manifests / "clusters/second")
 
 
 def test_a_digest_goes_into_no_other_variable(manifests: Path) -> None:

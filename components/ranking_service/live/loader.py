@@ -2,7 +2,8 @@
 
 ::
 
-    environments/<env>.json ─▶ champion ─┐   bundle_choice
+    environments/<env>.json, or
+    RANKLOOP_BUNDLE ─────────▶ champion ─┐   bundle_choice
     models/…/latest ─────────▶ challenger┤
     experiments/<env>.toml ──▶ arms ─────┼─▶ LiveState
     online store ────────────▶ item rows ┘   item_snapshots
