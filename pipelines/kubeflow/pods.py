@@ -44,7 +44,7 @@ def _pods(run_id: str, namespace: str | None) -> list[tuple[str, Any]]:
 
     api, bounds = client.CoreV1Api(connect()), _bounds(run_id)
     listed = api.list_namespaced_pod(namespace, **bounds) if namespace else api.list_pod_for_all_namespaces(**bounds)
-    named = [(_step((pod.metadata.annotations or {}).get(NODE, "")), pod) for pod in listed.items]
+    named = [(step_of((pod.metadata.annotations or {}).get(NODE, "")), pod) for pod in listed.items]
     return [(step, pod) for step, pod in named if step]  # others are Kubeflow's, for graphs of steps
 
 
@@ -52,7 +52,7 @@ def _refused_pods(run_id: str, namespace: str | None) -> dict[str, str]:
     """Return by step why the API server does not take its pod, or that of KFP's driver before it."""
     with suppress(Exception):  # who may see pods may not see workflows
         nodes = [node for workflow in _workflows(run_id, namespace) for node in workflow["status"]["nodes"].values()]
-        refusals = {_step(node["name"]): node.get("message", "") for node in nodes if node["phase"] in NOT_BEGUN}
+        refusals = {step_of(node["name"]): node.get("message", "") for node in nodes if node["phase"] in NOT_BEGUN}
         return {step: _refusal(words) for step, words in refusals.items() if step and REFUSED in words}
     return {}
 
@@ -74,7 +74,7 @@ def _refusal(words: str) -> str:
     return f"its pod is refused: {refused}; {advice_for(refused)}"
 
 
-def _step(path: str) -> str | None:
+def step_of(path: str) -> str | None:
     """Return the step of a node of Argo's: the part of its path that names one, or KFP's driver of one."""
     parts = (part.partition("(")[0].removesuffix("-driver").replace("-", "_") for part in reversed(path.split(".")))
     return next((part for part in parts if part in WORDS), None)

@@ -1,12 +1,18 @@
 """Kubeflow Pipelines, asked about the runs of the acceptance."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 from kfp.client import Client
 
+from pipelines.kubeflow.client import final_state
 from tests.acceptance.settings import Settings
+from tests.waiting import until
+
+PAUSE_SECONDS, START_SECONDS = 1, 300  # a schedule of every minute starts its first run within two
+LONGEST_RUN = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,23 @@ class Kubeflow:
     def recurring_runs(self) -> list[Any]:
         """Return the recurring runs of the namespace."""
         return self.client.list_recurring_runs(namespace=self.settings.namespace).recurring_runs or []
+
+    def first_run_of(self, recurring_run: Any) -> str:
+        """Wait for the first run that a recurring run starts, and return its id."""
+        until(
+            lambda: bool(self._runs_of(recurring_run)),
+            lambda: f"{recurring_run.display_name}: no run was started",
+            PAUSE_SECONDS,
+            START_SECONDS,
+        )
+        return str(self._runs_of(recurring_run)[0].run_id)
+
+    def wait_for(self, run_id: str) -> str:
+        """Wait until a run has ended, and return its state."""
+        return final_state(self.client, run_id, LONGEST_RUN)
+
+    def _runs_of(self, recurring_run: Any) -> list[Any]:
+        return [run for run in self._runs() if run.recurring_run_id == recurring_run.recurring_run_id]
 
     def delete_records(self) -> None:
         """Delete every recurring run, run, experiment and pipeline of the namespace, and look that none is left."""

@@ -1,4 +1,4 @@
-"""Everything once on a real cluster, in order: images, fences, a training run, monitoring, schedules, a failure.
+"""Everything once on a real cluster: images, fences, training, vanished pods, monitoring, schedules, a failure.
 
 Collected only by `make acceptance`. What it makes lies in one namespace, one prefix of a bucket, one database of Redis
 and Kubeflow's records of the runs; the end deletes all of it, however the tests ended, and looks.
@@ -17,23 +17,46 @@ import pytest
 
 from components.contracts.images import IMAGES_VARIABLE, read_image
 from components.home.layout import ONLINE_VARIABLE, Home
+from components.home.runs.records import list_runs
 from components.home.runs.step_records import read_records
 from components.home.storage.documents import list_names, names_below, remove_documents
 from components.home.storage.locations import BucketPath
 from pipelines.commands.schedules import DIFFERENT
 from pipelines.kubernetes import NAME, SHOP_FOLDER
 from tests.acceptance.cluster import ENGINEER, Cluster, kustomization, pod_of, refusal
+from tests.acceptance.deletions import deleting_pods
 from tests.acceptance.images import push_images
 from tests.acceptance.journal import note, timed
 from tests.acceptance.kubeflow import Kubeflow
 from tests.acceptance.settings import Settings, read_settings
+from tests.pipelines.homes.home_content import stored_content
 from tests.pipelines.homes.tiny_shop import command, make_tiny_shop
 
 pytestmark = pytest.mark.filterwarnings("default")  # of the clients of Kubernetes and Kubeflow
 
-CONNECT = "import os, socket; socket.create_connection((os.environ['KUBERNETES_SERVICE_HOST'], 443), timeout=10)"
+CONNECT = """
+import os, socket, time
+end = time.monotonic() + 15  # some plug-ins bound what a pod reaches only when it has run for a while
+while time.monotonic() < end:
+    time.sleep(1)
+    with socket.socket() as connection:
+        connection.settimeout(5)
+        error = connection.connect_ex((os.environ["KUBERNETES_SERVICE_HOST"], 443))
+print(os.strerror(error))
+raise SystemExit(error != 0)
+"""
 REDIS = f"import os, redis; database = redis.from_url(os.environ['{ONLINE_VARIABLE}']); "
 COUNT_KEYS, DELETE_KEYS = REDIS + "print(database.dbsize())", REDIS + "database.flushdb()"
+SHOP_IN_PODS = f"{SHOP_FOLDER}/shop.toml"
+DELETIONS = 5  # of the pods of eleven steps
+SCHEDULE = """
+[[schedules]]
+name = "every minute"
+pipeline = "monitoring"
+cron = "* * * * *"
+parameters = {{ shop = "{shop}", home = "{home}" }}
+service_account = "{account}"
+"""
 STEP = {"workflows.argoproj.io/workflow": "acceptance"}  # how the network's policies know a pod of a run
 
 
@@ -46,6 +69,7 @@ class Acceptance:
     kubeflow: Kubeflow
     images: Path
     shop_file: Path
+    local_home: Home  # of a run on this machine
 
     @property
     def home(self) -> Home:
@@ -76,7 +100,7 @@ class Acceptance:
     def submit(self, pipeline: str, *words: str) -> tuple[int, dict[str, Any]]:
         """Submit a run, wait until it has ended, and return the exit code and what was printed."""
         where = ("--namespace", self.settings.namespace, "--service-account", f"{NAME}-{pipeline}")
-        return self.answer("submit", pipeline, *where, "--shop", f"{SHOP_FOLDER}/shop.toml", *words, "--wait")
+        return self.answer("submit", pipeline, *where, "--shop", SHOP_IN_PODS, *words, "--wait")
 
     def schedule(self, mode: str, *words: str | Path) -> tuple[int, dict[str, Any]]:
         """Compare Kubeflow's recurring runs with the file in Git or another one, or make them equal to it."""
@@ -102,7 +126,7 @@ def acceptance(settings: Settings, images: Path, tmp_path_factory: pytest.TempPa
     cluster, folder = Cluster(settings), tmp_path_factory.mktemp("acceptance")
     assert not cluster.has_namespace(), f"namespace {settings.namespace} is there already; name another NAMESPACE"
     assert not objects_of(settings), f"{settings.store} is not empty; name another STORE"
-    shop_file = make_tiny_shop(folder / "shop")
+    shop_file = settings.shop or make_tiny_shop(folder / "shop")
     with ExitStack() as deletions:  # also of what was made before something failed
         deletions.callback(lambda: remove_documents(objects_of(settings)))
         deletions.callback(cluster.delete_namespace)
@@ -122,7 +146,7 @@ def acceptance(settings: Settings, images: Path, tmp_path_factory: pytest.TempPa
         assert keys == "0", f"the database of {ONLINE_VARIABLE} holds {keys} keys; name an empty one"
         deletions.callback(ask_redis, cluster, images, DELETE_KEYS)
         deletions.callback(kubeflow.delete_records)
-        yield Acceptance(settings, cluster, kubeflow, images, shop_file)
+        yield Acceptance(settings, cluster, kubeflow, images, shop_file, Home(folder / "home"))
         with timed("delete everything"):
             deletions.close()
     assert not objects_of(settings)
@@ -172,7 +196,7 @@ def test_a_pod_reaches_only_what_a_policy_names(acceptance: Acceptance) -> None:
         assert named == "Succeeded", f"a pod of a run cannot reach the API server, which its driver needs: {said}"
         unnamed, said = acceptance.cluster.run_pod(pod_of("unnamed", *reach))
     sentence = "a pod reached an address that no NetworkPolicy names for it; the network plug-in enforces none"
-    require_fence(acceptance, "egress", unnamed == "Failed", said.splitlines()[-1:], sentence)
+    require_fence(acceptance, "egress", unnamed == "Failed", said, sentence)
 
 
 def require_fence(acceptance: Acceptance, fence: str, holds: bool, said: object, sentence: str) -> None:
@@ -185,22 +209,36 @@ def require_fence(acceptance: Acceptance, fence: str, holds: bool, said: object,
         pytest.fail(f"{sentence}; WITHOUT_FENCES={fence} goes on without this fence")
 
 
-def test_training_gives_the_bundle_that_a_run_on_this_machine_gives(acceptance: Acceptance, tmp_path: Path) -> None:
+def test_training_gives_the_tables_and_the_bundle_of_a_run_on_this_machine(acceptance: Acceptance) -> None:
     with timed("train on Kubeflow"):
         code, outcome = acceptance.submit("training")
-    note_steps(acceptance, outcome)
+    note_steps(acceptance.home, outcome)
     assert (code, outcome["state"]) == (0, "SUCCEEDED"), outcome
     with timed("train on this machine"):
-        _, local = acceptance.answer("run", "--shop", acceptance.shop_file, "--home", tmp_path / "home")
-    digest = local["bundle"]["digest"]
-    assert outcome["document"]["bundle"]["digest"] == digest
-    note(f"bundle {digest}, here and there")
+        _, local = acceptance.answer("run", "--shop", acceptance.shop_file, "--home", str(acceptance.local_home.root))
+    assert outcome["document"]["bundle"]["digest"] == local["bundle"]["digest"]
+    assert stored_content(acceptance.home) == stored_content(acceptance.local_home)
+    note(f"bundle {local['bundle']['digest']}, here and there")
+
+
+def test_a_run_whose_pods_are_deleted_gives_the_same(acceptance: Acceptance) -> None:
+    home, cluster = Home(acceptance.settings.store / "disturbed"), acceptance.cluster
+    with (
+        timed("train again while pods are deleted"),
+        deleting_pods(cluster.api, acceptance.settings.namespace, "training", DELETIONS) as deleted,
+    ):
+        code, outcome = acceptance.submit("training", "--home", str(home.root))
+    note_steps(home, outcome)
+    assert (code, outcome["state"]) == (0, "SUCCEEDED"), outcome
+    assert deleted
+    assert stored_content(home) == stored_content(acceptance.local_home)
+    note(f"{len(deleted)} pods deleted, the same tables and bundle")
 
 
 def test_monitoring_ends_well(acceptance: Acceptance) -> None:
     with timed("monitor on Kubeflow"):
         code, outcome = acceptance.submit("monitoring")
-    note_steps(acceptance, outcome)
+    note_steps(acceptance.home, outcome)
     assert (code, outcome["state"]) == (0, "SUCCEEDED"), outcome
 
 
@@ -211,9 +249,28 @@ def test_schedules_are_made_equal_to_the_file_in_git(acceptance: Acceptance, tmp
         assert (code, len(made["schedules"])) == (0, 2), made
         assert acceptance.schedule("--check")[0] == 0
         assert acceptance.schedule("--apply")[1]["calls"] == 0
-        (tmp_path / "none.toml").write_text("schedules = []\n")
-        acceptance.schedule("--prune", "--file", tmp_path / "none.toml")
+        delete_schedules(acceptance, tmp_path)
     assert acceptance.kubeflow.recurring_runs() == []
+
+
+def test_a_schedule_starts_a_run(acceptance: Acceptance, tmp_path: Path) -> None:
+    file, kubeflow = tmp_path / "schedules.toml", acceptance.kubeflow
+    file.write_text(SCHEDULE.format(shop=SHOP_IN_PODS, home=acceptance.home.root, account=f"{NAME}-monitoring"))
+    with timed("a run that a schedule starts"):
+        assert acceptance.schedule("--apply", "--file", file)[0] == 0
+        [recurring_run] = kubeflow.recurring_runs()
+        run_id = kubeflow.first_run_of(recurring_run)
+        delete_schedules(acceptance, tmp_path)
+        state = kubeflow.wait_for(run_id)
+    assert state == "SUCCEEDED", run_id
+    assert run_id in [run.kubeflow_run for run in list_runs(acceptance.home) if run.state == "done"]
+
+
+def delete_schedules(acceptance: Acceptance, folder: Path) -> None:
+    """Delete the recurring runs; runs that are at work go on."""
+    file = folder / "none.toml"
+    file.write_text("schedules = []\n")
+    assert acceptance.schedule("--prune", "--file", file)[0] == 0
 
 
 def test_a_run_that_fails_says_why_in_its_report(acceptance: Acceptance) -> None:
@@ -240,7 +297,7 @@ def objects_of(settings: Settings) -> list[BucketPath]:
     return [settings.store / name for name in names_below(settings.store)]
 
 
-def note_steps(acceptance: Acceptance, outcome: dict[str, Any]) -> None:
+def note_steps(home: Home, outcome: dict[str, Any]) -> None:
     """Note what each step's pod used, by its own record."""
-    for record in read_records(acceptance.home.run(outcome["run_id"])).values():
+    for record in read_records(home.run(outcome["run_id"])).values():
         note(f"        {record.seconds:5.1f} s  {record.peak_mb:6.0f} MB  {record.name} {record.state}")

@@ -28,6 +28,7 @@ class Settings:
     Args:
         endpoint: of the store, as pods reach it; this machine may have another in AWS_ENDPOINT_URL.
         images: a file of images that are in the registry already; None: build and push them.
+        shop: a shop file, whose sources are uploaded; None: those of a small made-up shop.
         without: fences that this cluster is known not to have.
     """
 
@@ -39,6 +40,7 @@ class Settings:
     namespace: str
     overlay: Path
     images: Path | None
+    shop: Path | None
     without: frozenset[str]
 
 
@@ -52,7 +54,6 @@ def read_settings() -> Settings:
         pytest.exit(f"WITHOUT_FENCES: found {', '.join(without)}, expected some of {', '.join(FENCES)}", returncode=2)
     store = parse_location(os.environ["STORE"])
     assert isinstance(store, BucketPath), f"STORE: found {store}, expected s3://BUCKET/PREFIX"
-    images = os.environ.get("IMAGES")
     return Settings(
         os.environ["KF_PIPELINES_ENDPOINT"],
         os.environ["REGISTRY"],
@@ -61,6 +62,12 @@ def read_settings() -> Settings:
         os.environ["RANKLOOP_ONLINE_URL"],
         os.environ.get("NAMESPACE") or "rankloop",
         Path(os.environ.get("OVERLAY") or OVERLAY).resolve(),
-        Path(images).resolve() if images else None,
+        _file("IMAGES"),
+        _file("SHOP"),
         without,
     )
+
+
+def _file(variable: str) -> Path | None:
+    name = os.environ.get(variable)
+    return Path(name).resolve() if name else None
