@@ -17,6 +17,7 @@ COMMANDS = {
     "runs": "List the runs of a home; show one; compare two.",
     "recommend": "Recommend in batch, to a table or a Parquet file.",
     "bundle": "Show one bundle: what it holds, its origin, its verdict.",
+    "verify-bundle": "Verify a bundle: its signature, provenance and content.",
     "serve": "Serve the promoted bundle over HTTP.",
     "keys": "Add, list and remove API keys of the service.",
     "experiment": "Read out an experiment: each arm's lift over the champion.",
@@ -36,7 +37,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
 class LazyCommands(click.Group):
-    """Imports ``pipelines.commands.<name>`` only when that command runs."""
+    """Imports ``pipelines.commands.<name>``, with ``_`` for ``-``, only when that command runs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -44,7 +45,7 @@ class LazyCommands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"pipelines.commands.{cmd_name}").command
+        command: click.Command = import_module(f"pipelines.commands.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

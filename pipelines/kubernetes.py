@@ -8,6 +8,8 @@ read-only root file system, priority, topology) is for the cluster to set.
     Secret rankloop         every key of ENVIRONMENT that is there becomes that variable: the store, the online store
     ConfigMap rankloop      the same for what is no secret
     ConfigMap rankloop-shop mounted at /etc/rankloop: the shop file
+    ConfigMap rankloop-keys mounted at /etc/rankloop-keys: the public keys that bundles are verified with, `*.pub`
+    Secret rankloop-signing mounted at /etc/rankloop-signing, for publish-bundle alone: the key that signs them
     /tmp                    scratch of the pod: spilled queries, files on their way to the bucket, the cache
 """
 
@@ -16,12 +18,17 @@ from dataclasses import asdict, dataclass
 from kfp import kubernetes
 from kfp.dsl import PipelineConfig, PipelineTask
 
+from components.bundles.signing.home_key import KEY_VARIABLE, KEYS_VARIABLE
+from components.bundles.signing.origin import IMAGE_VARIABLE
+from components.bundles.signing.trust import SIGNATURES_VARIABLE
 from components.contracts.images import images_file
 from components.home.runs.kubeflow import RUN_VARIABLE
 from pipelines.nodes import read_nodes
 
 NAME = "rankloop"
 SHOP_FOLDER = "/etc/rankloop"
+KEYS_FOLDER, SIGNING_FOLDER = "/etc/rankloop-keys", "/etc/rankloop-signing"
+SIGNS, VERIFIES = "publish-bundle", ("publish-bundle", "propose-promotion")
 USER, GROUP = 10001, 0  # the images' own user; any other one of group 0 works too
 RESTRICTED = {  # what Kubeflow and Argo give every container, which is what restricted Pod Security asks for
     "allowPrivilegeEscalation": False,
@@ -43,6 +50,7 @@ VARIABLES = (
     "RANKLOOP_KFP_URL",
     "RANKLOOP_LEASE_SECONDS",
 )
+KEYS_VARIABLES = (KEYS_VARIABLE, SIGNATURES_VARIABLE)
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,7 @@ def on_kubernetes(task: PipelineTask) -> PipelineTask:
     kubernetes.use_config_map_as_env(task, NAME, {name: name for name in VARIABLES}, optional=True)
     kubernetes.use_field_path_as_env(task, RUN_VARIABLE, "metadata.labels['pipeline/runid']")
     kubernetes.use_config_map_as_volume(task, f"{NAME}-shop", SHOP_FOLDER, optional=True)
+    _give_keys(task)
     kubernetes.empty_dir_mount(task, "scratch", "/tmp", size_limit=resources.scratch)
     _place(task)
     return kubernetes.add_pod_label(task, "app.kubernetes.io/part-of", NAME)
@@ -106,3 +115,15 @@ def _place(task: PipelineTask) -> None:
         kubernetes.add_node_selector(task, key, value)
     for toleration in nodes.tolerations:
         kubernetes.add_toleration(task, **asdict(toleration))
+
+
+def _give_keys(task: PipelineTask) -> None:
+    """Give a task the keys that it signs and verifies with, where there are any; only one task can sign."""
+    if task.name in VERIFIES:
+        kubernetes.use_config_map_as_env(task, NAME, {name: name for name in KEYS_VARIABLES}, optional=True)
+        kubernetes.use_config_map_as_volume(task, f"{NAME}-keys", KEYS_FOLDER, optional=True)
+    if task.name == SIGNS:
+        kubernetes.use_config_map_as_env(task, NAME, {KEY_VARIABLE: KEY_VARIABLE}, optional=True)
+        kubernetes.use_secret_as_volume(task, f"{NAME}-signing", SIGNING_FOLDER, optional=True)
+        assert task.container_spec is not None, "it runs in an image"
+        task.set_env_variable(IMAGE_VARIABLE, task.container_spec.image)

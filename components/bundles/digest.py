@@ -2,10 +2,11 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from components.bundles.manifest import MANIFEST, SKETCHES, WARMUP, Manifest, read_manifest
-from components.contracts.errors import BundleError
+from components.contracts.errors import UnverifiedBundleError
 
 PREFIX = "sha256:"
 FULL = re.compile(PREFIX + "[0-9a-f]{64}")
@@ -24,22 +25,37 @@ def folder_digest(folder: Path) -> str:
     """Return the ``sha256:`` digest of a bundle's folder; the sidecar and the model store's own files stay outside.
 
     Raises:
-        BundleError: a file that the manifest names is missing.
+        UnverifiedBundleError: a file that the manifest names is missing.
     """
-    total = hashlib.sha256()
+    return digest_of(file_digests(folder))
+
+
+def digest_of(files: Mapping[str, str]) -> str:
+    """Return the ``sha256:`` digest of a bundle by the SHA-256 of each file under it."""
+    lines = "".join(f"{name}\n{files[name]}\n" for name in sorted(files))
+    return PREFIX + hashlib.sha256(lines.encode()).hexdigest()
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file under the digest of a bundle, by name.
+
+    Raises:
+        UnverifiedBundleError: a file that the manifest names is missing.
+    """
+    digests = {}
     for name in sealed_files(read_manifest(folder)):
         try:
             content = (folder / name).read_bytes()
         except FileNotFoundError as error:
-            raise BundleError(
+            raise UnverifiedBundleError(
                 f"{folder}: found no {name}, which its manifest names; `rankloop run` puts the bundle back"
             ) from error
         except OSError as error:
-            raise BundleError(
+            raise UnverifiedBundleError(
                 f"{folder / name}: cannot be read ({error.strerror}); `rankloop run` puts the bundle back"
             ) from error
-        total.update(f"{name}\n{hashlib.sha256(content).hexdigest()}\n".encode())
-    return PREFIX + total.hexdigest()
+        digests[name] = hashlib.sha256(content).hexdigest()
+    return digests
 
 
 def short(digest: str) -> str:

@@ -9,7 +9,7 @@ from components.bundles.manifest import SKETCHES, Manifest, read_manifest
 from components.bundles.scoring import Ranker, ranker_from
 from components.bundles.sidecar import Sidecar, read_sidecar
 from components.bundles.warmup import check_answers, read_warmup
-from components.contracts.errors import BundleError, DamagedObjectError
+from components.contracts.errors import BundleError, DamagedObjectError, UnverifiedBundleError
 from components.contracts.handles import Handle
 from components.home.storage.locations import Location, parse_location
 from components.home.storage.objects import local_folder
@@ -34,14 +34,15 @@ def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
     """Open a bundle and check its content against the digest that names it (by default its sidecar's).
 
     Raises:
-        BundleError: the bundle is missing, incomplete or was tampered with.
+        BundleError: the bundle is missing.
+        UnverifiedBundleError: it is incomplete or was tampered with.
     """
     manifest = read_manifest(folder)
     actual = folder_digest(folder)
     sidecar = read_sidecar(folder)
     for expected in (digest or sidecar.digest, sidecar.digest):
         if actual != expected:
-            raise BundleError(
+            raise UnverifiedBundleError(
                 f"{folder}: found content with digest {actual}, expected {expected}: the bundle was changed after it"
                 " was sealed; `rankloop run` puts it back, or promote another one"
             )
@@ -61,12 +62,12 @@ def bundle_folder(place: Location) -> Path:
     """Return a bundle's folder as one of this machine.
 
     Raises:
-        BundleError: objects of it are gone or damaged.
+        UnverifiedBundleError: objects of it are gone or damaged.
     """
     try:
         return local_folder(place)
     except DamagedObjectError as error:
-        raise BundleError(str(error)) from error
+        raise UnverifiedBundleError(str(error)) from error
 
 
 def load_ranker(bundle: Bundle, threads: int = 1, baseline_names: Sequence[str] | None = None) -> Ranker:

@@ -8,6 +8,8 @@
     <bundle>/sketches.json   reference sketches for drift
     <bundle>/warmup.npz      feature rows and the scores expected of them, without user ids
     <bundle>/sidecar.json    Sidecar: verdict, metrics, times, data versions, code revision; outside the digest
+    <bundle>/model.sig       who signed the files under the digest; outside it, as is the next
+    <bundle>/provenance.intoto.jsonl   what it was made of, signed: run, tables, code, and the sidecar's digest
 """
 
 import json
@@ -16,7 +18,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from components.contracts.errors import BundleError
+from components.contracts.errors import BundleError, UnverifiedBundleError
 from components.contracts.json_documents import closed, parse_json
 from components.home.storage.documents import read_document
 from components.home.storage.locations import Location
@@ -27,6 +29,10 @@ MANIFEST = "manifest.json"
 SKETCHES = "sketches.json"
 WARMUP = "warmup.npz"
 SIDECAR = "sidecar.json"
+SIGNATURE = "model.sig"
+PROVENANCE = "provenance.intoto.jsonl"
+DOCUMENTS = (SIDECAR, SIGNATURE, PROVENANCE)
+"""What may be written again, in the order in which it is read; it is written in the reverse order."""
 FORMAT = 1
 
 
@@ -80,18 +86,21 @@ def read_manifest(folder: Location) -> Manifest:
     """Read a bundle's manifest.
 
     Raises:
-        BundleError: there is none, it was written in another format, or it has limits or rules that are not known.
+        UnverifiedBundleError: there is none, or it is unreadable.
+        BundleError: it was written in another format, or it has limits or rules that are not known.
         ConfigurationError, StorageError: the bucket cannot be used.
     """
     try:
         content = read_document(folder / MANIFEST)
         if content is None:
-            raise BundleError(
+            raise UnverifiedBundleError(
                 f"{folder}: found no {MANIFEST}; expected a bundle; `rankloop run` puts it back, or makes one"
             )
         manifest = parse_json(Manifest, content)
     except (OSError, ValueError) as error:
-        raise BundleError(f"{folder / MANIFEST}: unreadable ({error}); `rankloop run` puts the bundle back") from error
+        raise UnverifiedBundleError(
+            f"{folder / MANIFEST}: unreadable ({error}); `rankloop run` puts the bundle back"
+        ) from error
     if manifest.format != FORMAT:
         raise BundleError(
             f"{folder}: bundle format {manifest.format}, expected {FORMAT}; `rankloop run --again` makes another"

@@ -1,6 +1,7 @@
 """Promotion and rollback of published bundles."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from components.bundles.digest import short
 from components.bundles.environments import Move, Pointer, PointerFiles, PointerTarget
@@ -8,6 +9,9 @@ from components.bundles.loading import Bundle, load_ranker
 from components.bundles.store import LATEST, find_bundle, published_names
 from components.contracts.errors import BundleError, PromotionError
 from components.home.layout import Home
+
+if TYPE_CHECKING:
+    from components.bundles.signing.trust import Trust  # loads the cryptography
 
 
 @dataclass(frozen=True)
@@ -22,16 +26,24 @@ class PointerChange:
 
 
 def promote(
-    home: Home, shop: str, reference: str, environment: str, now: str, target: PointerTarget | None = None
+    home: Home,
+    shop: str,
+    reference: str,
+    environment: str,
+    now: str,
+    target: PointerTarget | None = None,
+    trust: "Trust | None" = None,
 ) -> PointerChange:
-    """Make an environment serve a published bundle (``now`` is ISO 8601).
+    """Make an environment serve a published bundle (``now`` is ISO 8601) that ``trust`` accepts, if it is given.
 
     Raises:
         PromotionError: the gate refused the bundle.
-        BundleError: it is missing, its parts disagree or it was tampered with.
+        BundleError: it is missing, its parts disagree or it was tampered with; its signature is missing or foreign.
     """
     bundle = find_bundle(home.models, shop, reference)
     check_promotable(bundle)
+    if trust is not None:
+        trust.check(bundle)
     load_ranker(bundle)
 
     def to_bundle(pointer: Pointer) -> Move | None:
@@ -46,17 +58,27 @@ def promote(
     return PointerChange(environment, pointer.bundle, bundle.digest, True, reason)
 
 
-def rollback(home: Home, shop: str, environment: str, now: str, target: PointerTarget | None = None) -> PointerChange:
+def rollback(
+    home: Home,
+    shop: str,
+    environment: str,
+    now: str,
+    target: PointerTarget | None = None,
+    trust: "Trust | None" = None,
+) -> PointerChange:
     """Make an environment serve the bundle that it served before its last promotion.
 
     Raises:
         PromotionError: there is nothing to go back to.
-        BundleError: the earlier bundle is missing or was tampered with.
+        BundleError: the earlier bundle is missing or was tampered with, or ``trust`` does not accept it.
     """
 
     def to_earlier(pointer: Pointer) -> Move:
         earlier = _earlier(pointer)
-        load_ranker(find_bundle(home.models, shop, earlier.bundle))
+        bundle = find_bundle(home.models, shop, earlier.bundle)
+        if trust is not None:
+            trust.check(bundle)
+        load_ranker(bundle)
         return Move("rollback", earlier.bundle, earlier.run_id, now)
 
     pointer = (target or PointerFiles(home.environments)).move(environment, to_earlier)

@@ -9,7 +9,7 @@ from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
 from components.bundles.manifest import SIDECAR
-from components.contracts.errors import BundleError
+from components.contracts.errors import UnverifiedBundleError
 from components.contracts.json_documents import closed, parse_json
 from components.home.disk.durable import write_durably
 
@@ -58,11 +58,11 @@ def read_sidecar(folder: Path) -> Sidecar:
     """Read a bundle's sidecar.
 
     Raises:
-        BundleError: it is missing or unreadable, or holds what is no verdict.
+        UnverifiedBundleError: it is missing or unreadable, or holds what is no verdict.
     """
     try:
         return parse_json(Sidecar, (folder / SIDECAR).read_bytes())
     except (OSError, ValueError) as error:
-        raise BundleError(
+        raise UnverifiedBundleError(
             f"{folder / SIDECAR}: missing or unreadable ({error}); `rankloop run` puts the bundle back"
         ) from error

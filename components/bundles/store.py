@@ -5,22 +5,23 @@ is the model ``rankloop_<shop>:<start of its digest>``. BentoML's own ``save`` c
 reports usage over the network. Here the folder is finished beside the store and renamed into it, and nothing is
 reported.
 
-In a bucket a bundle is a folder of objects, and is read through a copy on this machine. Its sidecar, which may be
-written again, is a document among them; ``latest`` is one beside them.
+In a bucket a bundle is a folder of objects, and is read through a copy on this machine. Its sidecar, signature and
+provenance, which may be written again, are documents among them; ``latest`` is one beside them.
 """
 
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 from components.bundles.digest import PREFIX, folder_digest, sealed_files, short
 from components.bundles.loading import Bundle, bundle_folder, open_bundle
-from components.bundles.manifest import SIDECAR, Manifest, read_manifest
+from components.bundles.manifest import DOCUMENTS, SIDECAR, SIGNATURE, Manifest, read_manifest
 from components.bundles.sidecar import Sidecar, sidecar_bytes
-from components.contracts.errors import BundleError
+from components.contracts.errors import BundleError, ConfigurationError, UnverifiedBundleError
 from components.home.disk.durable import move_folder_durably, write_durably
 from components.home.storage import objects
 from components.home.storage.cache import object_cache
@@ -30,9 +31,23 @@ from components.home.storage.locations import Location
 LATEST = "latest"
 
 
+class Signs(Protocol):
+    """Who signs bundles: ``components/bundles/signing/signer.py``."""
+
+    def documents(
+        self, bundle: Bundle, name: str, sidecar: Sidecar, published: Mapping[str, bytes | None]
+    ) -> dict[str, bytes]:
+        """Return the signature, the provenance and the sidecar of a bundle, in the order in which to write them."""
+
+
 def model_name(shop: str) -> str:
     """Name of a shop's models in the store."""
     return f"rankloop_{shop}"
+
+
+def bundle_name(bundle: Bundle) -> str:
+    """Return the name of a bundle in the store, a BentoML tag."""
+    return f"{model_name(bundle.manifest.shop)}:{short(bundle.digest)}"
 
 
 def bundles_of(models: Location, shop: str) -> Location:
@@ -45,24 +60,43 @@ def bundle_place(models: Location, shop: str, digest: str) -> Location:
     return bundles_of(models, shop) / short(digest)
 
 
-def publish_folder(models: Location, draft: Bundle, sidecar: Sidecar) -> Bundle:
-    """Seal a draft in the store and make it the latest; a bundle that is already there only gets the new sidecar.
+def publish_folder(models: Location, draft: Bundle, sidecar: Sidecar, signer: Signs | None = None) -> Bundle:
+    """Seal a draft in the store and make it the latest; one that is already there only gets the new documents.
 
     Raises:
         BundleError: the draft changed since it was judged, or the store holds other content under its name.
+        ConfigurationError: it is there, signed, and this time nobody signs.
     """
     if sidecar.digest != draft.digest:
         raise BundleError(f"the sidecar names {sidecar.digest}, the draft is {draft.digest}; evaluate the draft again")
     place = bundle_place(models, draft.manifest.shop, draft.digest)
     if objects.has_folder(place):
-        open_bundle(_local(place), draft.digest)
-        write_document(place / SIDECAR, sidecar_bytes(sidecar))
+        open_bundle(local_copy(place), draft.digest)
+        _write_documents(place, _documents(draft, sidecar, signer, place))
     else:
         with _staging(models) as staging:
-            _fill(staging, draft, sidecar)
+            _fill(staging, draft, _documents(draft, sidecar, signer, place))
             _publish(staging, place)
     point_latest(models, draft.manifest.shop, draft.digest)
-    return open_bundle(_local(place), draft.digest)
+    return open_bundle(local_copy(place), draft.digest)
+
+
+def _documents(draft: Bundle, sidecar: Sidecar, signer: Signs | None, place: Location) -> dict[str, bytes]:
+    """Return what lies beside the files under the digest, in the order in which to write it."""
+    published = {name: read_document(place / name) for name in DOCUMENTS}
+    if signer is not None:
+        return signer.documents(draft, bundle_name(draft), sidecar, published)
+    if published.get(SIGNATURE) is not None:
+        raise ConfigurationError(
+            f"{place}: is published and signed, and this run has no key to sign it with again; mount the key, and name"
+            " its file in RANKLOOP_SIGNING_KEY"
+        )
+    return {SIDECAR: sidecar_bytes(sidecar)}
+
+
+def _write_documents(place: Location, documents: Mapping[str, bytes]) -> None:
+    for name, content in documents.items():
+        write_document(place / name, content)
 
 
 def point_latest(models: Location, shop: str, digest: str) -> None:
@@ -76,6 +110,22 @@ def find_bundle(models: Location, shop: str, reference: str) -> Bundle:
     Raises:
         BundleError: none, or more than one, is called that; or it was tampered with.
     """
+    place = find_place(models, shop, reference)
+    bundle = open_bundle(local_copy(place))
+    named = place.name if reference == LATEST else max(place.name, reference.removeprefix(PREFIX), key=len)
+    if not bundle.digest.removeprefix(PREFIX).startswith(named):
+        raise UnverifiedBundleError(
+            f"{place}: found content with digest {bundle.digest}, expected {named}; `rankloop run` puts it back"
+        )
+    return bundle
+
+
+def find_place(models: Location, shop: str, reference: str) -> Location:
+    """Return where a bundle lies that is called so, without looking into it.
+
+    Raises:
+        BundleError: none, or more than one, is called that.
+    """
     store = bundles_of(models, shop)
     wanted = _latest(store) if reference == LATEST else short(reference)
     published = published_names(models, shop)
@@ -87,14 +137,7 @@ def find_bundle(models: Location, shop: str, reference: str) -> Bundle:
             f"{store}: found {len(matches)} bundles for {reference!r}, expected one; published are: {advice};"
             " `rankloop run` publishes one, and puts back what is lost"
         )
-    [name] = matches
-    bundle = open_bundle(_local(store / name))
-    named = name if reference == LATEST else max(name, reference.removeprefix(PREFIX), key=len)
-    if not bundle.digest.removeprefix(PREFIX).startswith(named):
-        raise BundleError(
-            f"{store / name}: found content with digest {bundle.digest}, expected {named}; `rankloop run` puts it back"
-        )
-    return bundle
+    return store / matches[0]
 
 
 def published_names(models: Location, shop: str) -> list[str]:
@@ -128,13 +171,22 @@ def _latest(store: Location) -> str:
     return (read_document(store / LATEST) or b"").decode(errors="replace").strip()
 
 
-def _local(place: Location) -> Path:
-    """Return a bundle's folder on this machine: itself, or a copy of its objects with the current sidecar."""
+def local_copy(place: Location) -> Path:
+    """Return a bundle's folder on this machine: itself, or a copy of its objects with the current documents."""
     folder = bundle_folder(place)
     if not isinstance(place, Path):
         with object_cache().readable_errors():
-            write_durably(folder / SIDECAR, read_document(place / SIDECAR) or b"")
+            for name in DOCUMENTS:
+                _copy_document(place / name, folder / name)
     return folder
+
+
+def _copy_document(place: Location, copy: Path) -> None:
+    content = read_document(place)
+    if content is None:
+        copy.unlink(missing_ok=True)
+    else:
+        write_durably(copy, content)
 
 
 @contextmanager
@@ -156,10 +208,11 @@ def _staging(models: Location) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _fill(staging: Path, draft: Bundle, sidecar: Sidecar) -> None:
+def _fill(staging: Path, draft: Bundle, documents: Mapping[str, bytes]) -> None:
     for name in sealed_files(draft.manifest):
         shutil.copyfile(draft.folder / name, staging / name)
-    (staging / SIDECAR).write_bytes(sidecar_bytes(sidecar))
+    for name, content in documents.items():
+        (staging / name).write_bytes(content)
     _describe_to_bentoml(staging, draft)
     if folder_digest(staging) != draft.digest:
         raise BundleError(
@@ -168,12 +221,14 @@ def _fill(staging: Path, draft: Bundle, sidecar: Sidecar) -> None:
 
 
 def _publish(staging: Path, place: Location) -> None:
-    """Publish a finished folder; in a bucket, the sidecar is apart from the objects that never change."""
+    """Publish a finished folder; in a bucket, the documents are apart from the objects that never change."""
     if isinstance(place, Path):
         move_folder_durably(staging, place)
         return
-    write_document(place / SIDECAR, (staging / SIDECAR).read_bytes())
-    (staging / SIDECAR).unlink()
+    documents = {name: (staging / name).read_bytes() for name in list_names(staging) if name in DOCUMENTS}
+    _write_documents(place, documents)
+    for name in documents:
+        (staging / name).unlink()
     objects.publish_folder(staging, place)
 
 
@@ -182,7 +237,7 @@ def _describe_to_bentoml(staging: Path, draft: Bundle) -> None:
     from bentoml.models import Model, ModelContext
 
     model = Model.create(
-        f"{model_name(draft.manifest.shop)}:{short(draft.digest)}",
+        bundle_name(draft),
         module="",
         api_version="v1",
         signatures={},

@@ -13,6 +13,7 @@
     │   └── DamagedStoreError     its files are damaged; a run replaces them
     ├── TrainingError             too few groups, label leakage, NaN loss
     ├── BundleError               a bundle that is missing, tampered with or of another revision
+    │   └── UnverifiedBundleError it is not what was published, or nobody who is trusted has signed it
     ├── PromotionError            a promotion or rollback that must not happen
     └── HomeBusyError             another run holds the home's lock
 """
@@ -69,6 +70,10 @@ class TrainingError(RankloopError):
 
 class BundleError(RankloopError):
     """A bundle that is missing, tampered with, or made for another feature revision."""
+
+
+class UnverifiedBundleError(BundleError):
+    """A bundle that is not what was published, or that nobody who is trusted has signed."""
 
 
 class PromotionError(RankloopError):

@@ -91,6 +91,12 @@ REQUESTS_WAITING = _gauge("rankloop_requests_waiting", "Requests that wait for t
 REQUESTS_SHED = _counter("rankloop_requests_shed_total", "Requests refused because they would have waited too long.")
 
 BUNDLE_INFO = _gauge("rankloop_bundle_info", "1 for the bundle that an arm answers from.", "arm", "digest")
+BUNDLE_UNVERIFIED = _gauge(
+    "rankloop_bundle_unverified",
+    "1 while the bundle that an arm should answer from is refused, because its content, signature or provenance is not"
+    " what was published; what was live before answers on.",
+    "arm",
+)
 LIVE_CHANGES = _counter("rankloop_live_changes_total", "Times that bundles, experiment or item rows were replaced.")
 LIVE_REFUSED = _counter("rankloop_live_refused_total", "Bundles and experiments that could not be opened.")
 

@@ -45,6 +45,7 @@ class Home:
         feature_store/online/     what a run put online: place, mark and counts, a feature revision each
         online_url                another place for it, such as redis://:${PASSWORD}@host:6379/0; written by hand
         models/                   BentoML's model store, with its bundles; in a bucket they lie in the same places
+        keys/                     a folder's: the key that signs its bundles, and the public halves that it accepts
         environments/<env>.json   which bundle an environment serves, and its history
         experiments/<env>.toml    the arms that an environment's service shows, and their shares
         feedback/                 what the service showed and what came back; see ``contracts/feedback.py``
@@ -134,6 +135,11 @@ class Home:
     @property
     def models(self) -> Location:
         return self.root / "models"
+
+    @property
+    def keys(self) -> Path | None:
+        """Return the folder of the home's own keys; None in a bucket, whose keys are mounted."""
+        return self.root / "keys" if isinstance(self.root, Path) else None
 
     @property
     def environments(self) -> Location:

@@ -14,9 +14,13 @@ def propose_promotion(
     from components.home.runs.step import recorded_step
 
     with recorded_step("propose_promotion", home, run_id) as step:
+        from os import environ
+
+        from components.bundles.signing.trust import trust_here
         from components.propose_promotion.proposal import propose_promotion
 
         verdict, published = step.read("evaluation", evaluation.path), step.read("bundle", bundle.path)
         now = step.now.isoformat()
-        result = propose_promotion(step.shop, step.home, verdict, published, step.run.environment, now, step.say)
+        environment, trust = step.run.environment, trust_here(step.home, step.run.environment, environ)
+        result = propose_promotion(step.shop, step.home, verdict, published, environment, now, step.say, trust=trust)
         step.finish(promotion.path, result)

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from components.bundles.digest import short
 from components.bundles.environments import Pointer, PointerFiles, PointerTarget
 from components.bundles.promotion import promote
+from components.bundles.signing.trust import Trust
 from components.contracts.errors import PromotionError
 from components.contracts.handles import Handle
 from components.contracts.steps.declared import StepResult
@@ -25,6 +26,7 @@ def propose_promotion(
     now: str,
     say: Callable[[str], None],
     target: PointerTarget | None = None,
+    trust: Trust | None = None,
 ) -> StepResult[PromotionFacts]:
     """Promote a published bundle if its verdict says so; otherwise change nothing and say why.
 
@@ -33,7 +35,7 @@ def propose_promotion(
 
     Raises:
         PromotionError: the verdict is about another bundle.
-        BundleError: the bundle is missing or was tampered with.
+        BundleError: the bundle is missing or was tampered with, or ``trust`` does not accept it.
     """
     if bundle.digest is None or bundle.digest != evaluation.digest:
         raise PromotionError(
@@ -42,7 +44,7 @@ def propose_promotion(
     pointers = target or PointerFiles(home.environments)
     verdict = read_verdict(handed_document(evaluation))
     if verdict.promote:
-        facts = PromotionFacts(**asdict(promote(home, shop.name, bundle.digest, environment, now, pointers)))
+        facts = PromotionFacts(**asdict(promote(home, shop.name, bundle.digest, environment, now, pointers, trust)))
     else:
         facts = _refusal(bundle.digest, verdict, pointers.read(environment))
     say(facts.reason)

@@ -19,11 +19,15 @@ def publish_bundle(
     from components.home.runs.step import recorded_step
 
     with recorded_step("publish_bundle", home, run_id) as step:
+        from os import environ
+
+        from components.bundles.signing.home_key import bundle_signer
         from components.publish_bundle.examples import customer_examples
         from components.publish_bundle.publishing import publish_bundle
 
         drafted, verdict = step.read("bundle", draft.path), step.read("evaluation", evaluation.path)
         lists = customer_examples(step.home, step.read("features", features.path), drafted, step.say)
         now, code = step.now.isoformat(), step.run.fingerprint.get("code")
-        sealed = publish_bundle(step.shop, step.home, drafted, verdict, run_id, now, code, step.say, lists)
+        signer = bundle_signer(step.home, step.shop.name, environ)
+        sealed = publish_bundle(step.shop, step.home, drafted, verdict, run_id, now, code, step.say, lists, signer)
         step.finish(bundle.path, sealed)

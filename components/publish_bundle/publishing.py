@@ -7,7 +7,8 @@ from typing import cast
 from components.bundles.digest import short
 from components.bundles.loading import Bundle, handed_bundle, load_ranker
 from components.bundles.sidecar import VerdictDocument
-from components.bundles.store import bundle_place, model_name, publish_folder
+from components.bundles.signing.signer import Signer
+from components.bundles.store import bundle_name, bundle_place, publish_folder
 from components.contracts.errors import BundleError
 from components.contracts.example_customers import CustomerExample
 from components.contracts.handles import Handle
@@ -30,10 +31,12 @@ def publish_bundle(
     code_revision: str | None,
     say: Callable[[str], None],
     examples: Sequence[CustomerExample] = (),
+    signer: Signer | None = None,
 ) -> StepResult[PublicationFacts]:
     """Publish a draft and its verdict; a refused challenger is published too, but nothing points at it.
 
-    ``now`` is ISO 8601; ``examples`` are shown in the report. Publishing the same draft again changes only its sidecar.
+    ``now`` is ISO 8601; ``examples`` are shown in the report; without ``signer`` the bundle is not signed. Publishing
+    the same draft again changes only its sidecar and what is signed of it.
 
     Raises:
         BundleError: the draft's parts, its verdict or the shop disagree.
@@ -41,7 +44,7 @@ def publish_bundle(
     say("checking that the bundle's parts agree")
     bundle = handed_bundle(draft)
     verdict = _agreed_verdict(shop, bundle, evaluation)
-    say(f"sealing {short(bundle.digest)} in the model store")
+    say(f"sealing {short(bundle.digest)} in the model store{'' if signer else ', unsigned'}")
     sidecar = replace(
         bundle.sidecar,
         run_id=run_id,
@@ -49,7 +52,7 @@ def publish_bundle(
         published_at=now,
         verdict=cast(VerdictDocument, asdict(verdict)),
     )
-    sealed = publish_folder(home.models, bundle, sidecar)
+    sealed = publish_folder(home.models, bundle, sidecar, signer)
     place = bundle_place(home.models, shop.name, sealed.digest)
     handle = Handle("bundle", str(place), draft.versions, sealed.digest, draft.as_of)
     return StepResult(handle, None, None, _model_card(sealed, tuple(examples)))
@@ -80,7 +83,7 @@ def _model_card(bundle: Bundle, examples: tuple[CustomerExample, ...]) -> Public
     verdict = known.pop("verdict")
     return PublicationFacts(
         **known,
-        name=f"{model_name(bundle.manifest.shop)}:{short(bundle.digest)}",
+        name=bundle_name(bundle),
         kind=bundle.manifest.kind,
         promote=verdict["promote"],
         feature_list=bundle.manifest.feature_list,

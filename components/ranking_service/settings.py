@@ -11,6 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from components.bundles.digest import is_full_digest
+from components.bundles.signing.home_key import KEYS_VARIABLE
+from components.bundles.signing.keys import parse_keys, read_public_keys
+from components.bundles.signing.trust import SIGNATURES_VARIABLE, parse_signatures
 from components.contracts.errors import ConfigurationError
 from components.home.layout import NAME_ADVICE, Home, is_environment_name
 from components.home.storage.locations import parse_location
@@ -59,6 +62,13 @@ def _bundle(variable: str, text: str) -> str | None:
     if text and not is_full_digest(text):
         raise ConfigurationError(f"{variable}: found {text!r}, expected sha256: and the 64 hex digits of a bundle")
     return text or None
+
+
+def _verify_keys(_: str, text: str) -> tuple[Path, ...]:
+    """Read places of public keys, and the keys once: a wrong one ends the start, not a later change of bundles."""
+    places = parse_keys(text)
+    read_public_keys(places)
+    return places
 
 
 def _origins(variable: str, text: str) -> tuple[str, ...]:
@@ -192,6 +202,24 @@ class TelemetrySettings:
 
 
 @dataclass(frozen=True)
+class SigningSettings:
+    """Which bundles are accepted: see ``components/bundles/signing/trust.py``."""
+
+    verify_keys: tuple[Path, ...] = setting(
+        KEYS_VARIABLE,
+        "",
+        _verify_keys,
+        "public keys that bundles are verified with: folders of `*.pub`, or files, with commas between them",
+    )
+    signatures: str = setting(
+        SIGNATURES_VARIABLE,
+        "",
+        parse_signatures,
+        "`required` or `optional`; required by default, except for `local` without `RANKLOOP_VERIFY_KEYS`",
+    )
+
+
+@dataclass(frozen=True)
 class ServiceSettings:
     """Which home's bundle is served, for which environment it was promoted, and how."""
 
@@ -209,12 +237,17 @@ class ServiceSettings:
     feedback: FeedbackSettings = FeedbackSettings()
     http: HttpSettings = HttpSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    signing: SigningSettings = SigningSettings()
 
     @property
     def variables(self) -> dict[str, str]:
         """The settings that name places, as environment variables for a process in another folder."""
         places = {HOME: str(self.home.root), ENVIRONMENT: self.environment}
-        return places | ({TRACES: self.telemetry.traces} if self.telemetry.traces else {})
+        if self.telemetry.traces:
+            places[TRACES] = self.telemetry.traces
+        if self.signing.verify_keys:
+            places[KEYS_VARIABLE] = ",".join(map(str, self.signing.verify_keys))
+        return places
 
 
 def settings_from(variables: Mapping[str, str]) -> ServiceSettings:

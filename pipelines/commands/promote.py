@@ -1,5 +1,7 @@
 """``rankloop promote``: make an environment serve a bundle."""
 
+import os
+
 import click
 
 from components.home.storage.locations import Location
@@ -14,12 +16,14 @@ from pipelines.commands.options import environment_option, home_option, json_opt
 def command(bundle: str, environment: str, home: Location, as_json: bool) -> None:
     """Make an environment serve BUNDLE: a digest, the start of one, or `latest`.
 
-    A bundle that the gate refused is not promoted: exit code 1.
+    A bundle that the gate refused, or whose signature is not accepted there, is not promoted: exit code 1.
     """
     from components.bundles.promotion import promote
+    from components.bundles.signing.trust import trust_here
     from components.contracts.as_of import now_text
     from components.home.homes import open_home, shop_of
     from pipelines.commands.documents import print_change
 
     place = open_home(home)
-    print_change(promote(place, shop_of(place), bundle, environment, now_text()), as_json)
+    trust = trust_here(place, environment, os.environ)
+    print_change(promote(place, shop_of(place), bundle, environment, now_text(), trust=trust), as_json)

@@ -1,5 +1,7 @@
 """``rankloop rollback``: make an environment serve the bundle before."""
 
+import os
+
 import click
 
 from components.home.storage.locations import Location
@@ -13,9 +15,11 @@ from pipelines.commands.options import environment_option, home_option, json_opt
 def command(environment: str, home: Location, as_json: bool) -> None:
     """Make an environment serve the bundle that it served before its last promotion."""
     from components.bundles.promotion import rollback
+    from components.bundles.signing.trust import trust_here
     from components.contracts.as_of import now_text
     from components.home.homes import open_home, shop_of
     from pipelines.commands.documents import print_change
 
     place = open_home(home)
-    print_change(rollback(place, shop_of(place), environment, now_text()), as_json)
+    trust = trust_here(place, environment, os.environ)
+    print_change(rollback(place, shop_of(place), environment, now_text(), trust=trust), as_json)

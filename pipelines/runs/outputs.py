@@ -7,6 +7,7 @@
     online store            ◀── the feature set of the run
 """
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from functools import partial
 
 from components.bundles.digest import short
 from components.bundles.environments import Move, Pointer, PointerFiles
+from components.bundles.signing.home_key import bundle_signer
 from components.bundles.store import bundle_place, check_stored, find_bundle, point_latest
 from components.contracts.errors import BundleError, DamagedStoreError, FeatureError, PromotionError, RankloopError
 from components.contracts.handles import Handle
@@ -214,7 +216,8 @@ def _republish(
 ) -> None:
     remove_folder(bundle_place(home.models, shop.name, draft.digest or ""))
     now = datetime.now(UTC).isoformat()
-    publish_bundle(shop, home, draft, verdict, run.run_id, now, run.fingerprint.get("code"), say)
+    signer = bundle_signer(home, shop.name, os.environ)
+    publish_bundle(shop, home, draft, verdict, run.run_id, now, run.fingerprint.get("code"), say, signer=signer)
     if newest is not None:
         point_latest(home.models, shop.name, newest)
 

@@ -10,13 +10,14 @@
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
 from components.bundles.loading import Bundle, check_rankable, load_ranker
 from components.bundles.manifest import manifest_bytes
 from components.bundles.scoring import Ranker, ranker_from
-from components.contracts.errors import ConfigurationError, StorageError, StoreError
+from components.contracts.errors import ConfigurationError, StorageError, StoreError, UnverifiedBundleError
 from components.experiments.experiment import ArmName, Experiment, experiment_file, read_experiment
 from components.home.tombstones import TombstoneView
 from components.ranking.baselines import BASELINE_NAMES
@@ -61,7 +62,7 @@ class LiveLoader:
             StoreError: the store cannot be reached, or has no rows for what must be served.
         """
         self.time.advance()
-        trouble: dict[str, str] = {}
+        trouble = Troubles()
         champion = self._champion(before, trouble)
         experiment = self._experiment(before, trouble)
         arms: dict[ArmName, Recommender] = {"champion": champion}
@@ -73,12 +74,14 @@ class LiveLoader:
             try:
                 arms[arm] = self._recommender(open_bundle())
             except (*UNUSABLE, StoreError) as error:
-                trouble[arm] = str(error)
+                trouble.note(arm, error)
         snapshot = self._snapshots.snapshot(_revision(champion.bundle))
-        trouble |= _troubles_of(snapshot)
+        trouble.words |= _troubles_of(snapshot)
         self._drop_unused(arms)
         page = storefront_of(self.settings, self.shop, arms, experiment, snapshot.catalogue, self._forgotten)
-        return LiveState(arms, experiment, snapshot.catalogue, page, snapshot.items.newest, trouble)
+        return LiveState(
+            arms, experiment, snapshot.catalogue, page, snapshot.items.newest, trouble.words, trouble.unverified
+        )
 
     def close(self) -> None:
         """Close the store."""
@@ -104,21 +107,21 @@ class LiveLoader:
         """Return the home's present moment, in microseconds since 1970."""
         return microseconds(self.time())
 
-    def _champion(self, before: LiveState | None, trouble: dict[str, str]) -> Recommender:
+    def _champion(self, before: LiveState | None, trouble: "Troubles") -> Recommender:
         try:
             return self._recommender(self._bundles.champion())
         except UNUSABLE as error:
-            trouble["champion"] = str(error)
+            trouble.note("champion", error)
         if before is not None and before.champion.degraded is None:
             return self._recommender(before.champion.bundle)
         bundle = fallback_bundle(self.shop, self._store.newest_revision(), self._bundles.any_published())
         return self._recommender(bundle, Fallback.NO_BUNDLE)
 
-    def _experiment(self, before: LiveState | None, trouble: dict[str, str]) -> Experiment | None:
+    def _experiment(self, before: LiveState | None, trouble: "Troubles") -> Experiment | None:
         try:
             return read_experiment(experiment_file(self.settings.home, self.settings.environment))
         except (ConfigurationError, StorageError) as error:
-            trouble["experiment"] = str(error)
+            trouble.note("experiment", error)
             return before.experiment if before else None
 
     def _recommender(self, bundle: Bundle, degraded: Fallback | None = None) -> Recommender:
@@ -176,6 +179,20 @@ class LiveLoader:
         digests = {recommender.bundle.digest for recommender in arms.values()}
         self._rankers = {digest: ranker for digest, ranker in self._rankers.items() if digest in digests}
         self._snapshots.keep_only({_revision(recommender.bundle) for recommender in arms.values()})
+
+
+@dataclass
+class Troubles:
+    """What could not be opened, in words by the part that it is about; and the arms whose bundle was not verified."""
+
+    words: dict[str, str] = field(default_factory=dict)
+    unverified: set[str] = field(default_factory=set)
+
+    def note(self, about: str, error: Exception) -> None:
+        """Note why a part could not be opened."""
+        self.words[about] = str(error)
+        if isinstance(error, UnverifiedBundleError):
+            self.unverified.add(about)
 
 
 def _revision(bundle: Bundle) -> str:

@@ -25,6 +25,12 @@ def _bundles(serving: Serving) -> Readings:
     return {(arm, recommender.bundle.digest): 1.0 for arm, recommender in serving.live.arms.items()}
 
 
+def _unverified(serving: Serving) -> Readings:
+    if serving.live is None:
+        return None
+    return {(arm,): float(arm in serving.live.unverified) for arm in ("champion", "challenger")}
+
+
 def _item_rows_age(serving: Serving) -> Readings:
     return None if serving.live is None else serving.now().timestamp() - serving.live.items_at / MICROSECONDS
 
@@ -52,6 +58,7 @@ def _feedback_events(serving: Serving) -> Readings:
 
 READINGS: dict[Metric, Callable[[Serving], Readings]] = {
     metrics.BUNDLE_INFO: _bundles,
+    metrics.BUNDLE_UNVERIFIED: _unverified,
     metrics.ITEM_ROWS_AGE: _item_rows_age,
     metrics.ONLINE_ROWS_EXPECTED: lambda serving: {
         (view,): count.expected for view, count in serving.row_counts().items()

@@ -1,6 +1,6 @@
 """What answers come from at one time: the arms over one moment's items. It is replaced whole, never changed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +14,10 @@ from components.ranking_service.page.storefront import Storefront
 
 @dataclass(frozen=True)
 class LiveState:
-    """``arms`` has at least a champion; ``trouble`` says in words what is wrong, by the part that it is about."""
+    """``arms`` has at least a champion; ``trouble`` says in words what is wrong, by the part that it is about.
+
+    ``unverified`` are the arms whose bundle is refused, for its content or its signature is not what was published.
+    """
 
     arms: Mapping[ArmName, Recommender]
     experiment: Experiment | None
@@ -22,6 +25,7 @@ class LiveState:
     storefront: Storefront
     items_at: int  # event time of the newest item row, microseconds since 1970
     trouble: Mapping[str, str]
+    unverified: Collection[str] = ()
 
     def is_like(self, other: "LiveState") -> bool:
         """Whether another state gives the same answers and reports the same trouble."""

@@ -171,9 +171,11 @@ def item_ids(answer: Answer) -> Sequence[str]:
 
 
 @contextmanager
-def serving(home: Home, bundle: str | None = None, **live: Any) -> Iterator[Serving]:
+def serving(
+    home: Home, settings: ServiceSettings | None = None, bundle: str | None = None, **live: Any
+) -> Iterator[Serving]:
     """Start a home's service, and stop it at the end."""
-    found = Serving(ServiceSettings(home, bundle=bundle, live=LiveSettings(**live)), Measures())
+    found = Serving(settings or ServiceSettings(home, bundle=bundle, live=LiveSettings(**live)), Measures())
     found.start()
     try:
         yield found

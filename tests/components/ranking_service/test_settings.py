@@ -15,8 +15,10 @@ from components.ranking_service.settings import (
     Limits,
     LiveSettings,
     ServiceSettings,
+    SigningSettings,
     settings_from,
 )
+from tests.components.bundles.signing.signed_bundles import key_in
 
 
 @pytest.fixture
@@ -33,6 +35,18 @@ def test_a_variable_that_is_not_set_or_empty_has_its_default(home: Home) -> None
     assert read(
         home, **{setting.variable: "" for setting in declared_settings(ServiceSettings) if setting.default is not None}
     ) == (ServiceSettings(home))
+
+
+def test_keys_are_read_once_at_the_start_and_named_by_absolute_paths(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key_in(tmp_path / "keys")
+    monkeypatch.chdir(tmp_path)
+    settings = read(home, RANKLOOP_VERIFY_KEYS="keys", RANKLOOP_SIGNATURES="required")
+    assert settings.signing == SigningSettings((tmp_path / "keys",), "required")
+    assert settings.variables["RANKLOOP_VERIFY_KEYS"] == str(tmp_path / "keys")
+    with pytest.raises(ConfigurationError, match="found a private key, expected its public half"):
+        read(home, RANKLOOP_VERIFY_KEYS="keys/key.pem")
 
 
 def test_every_section_is_read_from_its_variables(home: Home) -> None:

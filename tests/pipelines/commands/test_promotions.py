@@ -5,6 +5,7 @@ The second one's lists are shorter.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -81,3 +82,28 @@ def test_a_bundle_is_promoted_by_name_into_an_environment_of_its_own(two_runs: T
     assert (moved["before"], moved["after"]) == (two_runs.first, two_runs.second)
     back = living.answer("rollback", "--env", "staging")
     assert back["after"] == two_runs.first
+
+
+def test_a_bundle_is_verified_offline_and_says_what_it_was_made_of(two_runs: TwoRuns) -> None:
+    living = two_runs.living
+    document = living.answer("verify-bundle", two_runs.first, "--env", "production")
+    assert (document["digest"], document["passed"]) == (two_runs.first, True)
+    reasons = {check["name"]: check["reason"] for check in document["checks"]}
+    assert list(reasons) == ["signature", "provenance", "content"]
+    assert f"run {living.document['run_id']} made it of table events at version " in reasons["provenance"]
+    assert "uv.lock" in reasons["provenance"]
+
+
+def test_what_is_wrong_with_a_bundle_is_said_line_by_line(two_runs: TwoRuns) -> None:
+    living = two_runs.living
+    manifest = Path(living.answer("bundle", two_runs.first)["folder"]) / "manifest.json"
+    content = manifest.read_bytes()
+    manifest.write_bytes(content.replace(b'"popularity"', b'"popularitz"', 1))
+    try:
+        done = living.rankloop("verify-bundle", two_runs.first[7:19])
+        assert done.returncode == 1
+        lines = [line.split(":")[0].strip() for line in done.stdout.splitlines()[1:]]
+        assert lines == ["✗ signature", "✓ provenance", "✗ content"]
+        assert "model.sig: was made for other content of manifest.json" in done.stdout
+    finally:
+        manifest.write_bytes(content)

@@ -5,7 +5,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,12 +13,15 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from components.bundles.signing.signer import Signer
+from components.bundles.store import publish_folder
 from components.experiments.experiment import experiment_file
 from components.feedback.acknowledgements import await_acknowledgements
 from components.feedback.reading import served_events
 from components.home.storage.documents import write_document
 from components.home.storage.locations import BucketPath
 from components.home.tombstones import add_tombstone
+from tests.components.bundles.signing.signed_bundles import ORIGIN, key_in
 from tests.components.ranking_service.served_shop import Stocked, caller_of, published, random_trees, stocked
 from tests.components.ranking_service.served_shop import serving as serving_here
 from tests.pipelines.homes.served_home import PATIENCE_SECONDS, serving
@@ -152,7 +155,11 @@ def test_they_go_by_one_clock(processes: list[Process]) -> None:
 def test_bundles_are_shown_promoted_and_rolled_back(bucket_home: Bucket, tmp_path: Path) -> None:
     shop = bucket_home.shop
     first, second = shop.bundle, published(shop.home, tmp_path, random_trees(shop.features.revision, seed=6))
+    key = key_in(tmp_path, "mounted")
+    keys = {"RANKLOOP_VERIFY_KEYS": str(tmp_path / "mounted.pub")}
+    bucket_home = replace(bucket_home, variables=bucket_home.variables | keys)
     for bundle in (first, second):
+        publish_folder(shop.home.models, bundle, bundle.sidecar, Signer(key, ORIGIN))
         assert bucket_home.run("promote", bundle.digest, "--env", "staging")["after"] == bundle.digest
     assert not bucket_home.run("promote", second.digest, "--env", "staging")["moved"]
     assert bucket_home.run("rollback", "--env", "staging")["after"] == first.digest

@@ -190,6 +190,7 @@ def test_a_tampered_bundle_leaves_the_previous_one_live_until_it_is_mended(
     assert caller_of(live).recommend("u1")["fallback"] is None
     assert "the bundle was changed after it was sealed" in now(live).trouble["champion"]
     assert live.watcher.refused == 1
+    assert "champion" in now(live).unverified
     (folder_of(shop, other) / "logit.ubj").write_bytes(whole)
     until(lambda: serves(live, other.digest))
     assert not now(live).trouble
