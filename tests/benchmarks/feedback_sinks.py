@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from components.feedback.segment_sink import SegmentSink, bucket_sink, journal_sink
 from components.feedback.segments.layout import FeedbackLayout
-from components.feedback.segments.records import ServedEvent, ServedList
-from components.feedback.segments.segment import list_segments
+from components.feedback.segments.records import ServedEvent, ServedList, read_events
+from components.feedback.segments.segment import list_segments, read_segments
 from components.home.storage.locations import BucketPath, Location
 from tests.servers import s3_server
 
@@ -59,11 +59,12 @@ def measured(place: Location, events: int, lists: int, seconds: float) -> str:
     with bucket_sink(place) if isinstance(place, BucketPath) else journal_sink(place) as sink:
         waits = asyncio.run(load(sink, events, lists, seconds)) * 1e3
         facts = sink.facts
-    segments = len(list_segments(FeedbackLayout(place).events))
+    segments = list_segments(FeedbackLayout(place).events)
+    kept = sum(read_events(lines, ["event_id"]).num_rows for lines in read_segments(segments))
     kind = "bucket " if isinstance(place, BucketPath) else "journal"
     return (
         f"{kind}  p50 {np.median(waits):6.1f} ms  p99 {np.quantile(waits, 0.99):6.1f} ms  max {waits.max():6.1f} ms  "
-        f"{len(waits):,} events in {segments:,} segments, {facts.lists_dropped} lists dropped"
+        f"{kept:,} of {len(waits):,} events in {len(segments):,} segments, {facts.lists_dropped} lists dropped"
     )
 
 

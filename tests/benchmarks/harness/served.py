@@ -62,13 +62,15 @@ def served(home: Home, variables: Mapping[str, str] | None = None) -> Iterator[t
 
 
 @contextmanager
-def running(words: list[str | Path], port: int, variables: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a server until it is ready, and stop it in the end."""
+def running(
+    words: list[str | Path], port: int, variables: Mapping[str, str], root: Path = ROOT
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a server of a checkout until it is ready, and stop it in the end."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     process = subprocess.Popen(
         ["taskset", "-c", str(SERVER_CORE), *words],
         env=kept | dict(variables),
-        cwd=ROOT,
+        cwd=root,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
