@@ -1,8 +1,8 @@
 """One rule for ids, wherever they come from: files, SQL tables, the service's callers, the command line.
 
 An id is text without the white space, control and zero-width characters at its ends; a whole number written as a
-fraction (``17850.0``) loses it; the usual words for nobody are no id. The SQL of ``ingest_events.cells`` is made from
-the constants of this module, so that both ways in read the same.
+fraction (``17850.0``) loses it; the usual words for nobody are no id. The SQL of ``ingest_events.mapping.cells`` is
+made from the constants of this module, so that both ways in read the same.
 """
 
 import re

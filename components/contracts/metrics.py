@@ -122,17 +122,18 @@ RECIPROCAL_RANK = _counter(
 
 FEEDBACK_LISTS = _counter(
     "rankloop_feedback_lists_total",
-    "Lists of the feedback log: `written` to disk, or `dropped` because too many waited.",
+    "Lists of the feedback log: `written` to disk or bucket, or `dropped` because too many waited.",
     "outcome",
 )
 FEEDBACK_EVENTS = _counter(
     "rankloop_feedback_events_total",
-    "Events of the feedback log: `written` to disk, `repeated` (known already), or `refused` by the disk.",
+    "Events of the feedback log: `written` to disk or bucket, `repeated` (known already), or `refused` by it.",
     "outcome",
 )
-FEEDBACK_LISTS_WAITING = _gauge("rankloop_feedback_lists_waiting", "Lists that are not on disk yet.")
+FEEDBACK_LISTS_WAITING = _gauge("rankloop_feedback_lists_waiting", "Lists that are not written yet.")
 FEEDBACK_SYNC_AGE = _gauge(
-    "rankloop_feedback_sync_age_seconds", "Time since everything logged was on disk; grows while the disk refuses."
+    "rankloop_feedback_sync_age_seconds",
+    "Time since everything logged was written; grows while that is refused.",
 )
 
 DRIFT_WINDOW_VERDICT = _drift(

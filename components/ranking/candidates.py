@@ -1,7 +1,7 @@
 """Candidate generation: a few hundred items a user that are worth ranking, from several sources.
 
 Training, batch and serving call the same function on the same rows, so negatives are what serving would rank. To add a
-source, write its function, a line in ``CANDIDATE_SOURCES``, and its limit in ``contracts.shop.Candidates``.
+source, write its function, a line in ``CANDIDATE_SOURCES``, and its limit in ``shop.settings.Candidates``.
 """
 
 from collections.abc import Callable, Collection

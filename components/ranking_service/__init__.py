@@ -6,7 +6,7 @@
     edge             around every request: access (api_keys), admission, connections; a request's context; then measures
                      (counters, click_through), request_log, tracing; draining when it ends
     routes           the table of routes, each declared once as a route: who answers what, and how it is let in;
-                     endpoints are rankings, taking_events, page/endpoints; openapi describes them
+                     endpoints are rankings, taking_events, page_routes; openapi describes them
                      bodies are read by schemas; refusals end as problems
     serving          one process's parts from start to end; readings shows their numbers
     live/state       what answers come from at one time; live/watcher replaces it whole, live/loader makes it of

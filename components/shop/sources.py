@@ -178,7 +178,7 @@ class DeltaSource(CellSource):
     """A Delta table, read by its log."""
 
     kind: Literal["delta"] = Field(description="Kind of source.")
-    path: str = Field(description="The table's folder, relative to the shop file.")
+    path: str = Field(description="The table's folder, relative to the shop file, or `s3://BUCKET/…`.")
 
     _absolute_path = field_validator("path")(absolute_path)
 

@@ -18,8 +18,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from components.home.layout import Home
 from tests.benchmarks._served import LOAD_CORE, ONE_CALLER, ROOT, running, users_of
+
+from components.home.layout import Home
 from tests.servers import free_port
 
 WARM_UP = 200

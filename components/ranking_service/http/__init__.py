@@ -2,7 +2,7 @@
 
 ::
 
-    connections ──▶ edge: access (api_keys), admission, draining ──▶ routes ──▶ rankings, taking_events, page/endpoints
+    connections ──▶ edge: access (api_keys), admission, draining ──▶ routes ──▶ rankings, taking_events, page_routes
                                                                        └──▶ openapi
 
 A route is declared once, as a ``Route`` in the table of ``routes``. Endpoints read ``bodies`` by ``schemas``, weigh

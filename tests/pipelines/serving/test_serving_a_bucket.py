@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -44,9 +45,11 @@ class Bucket:
     expected: list[Any]
 
     def run(self, *words: str) -> Any:
-        """Run a command on the home, and return its document."""
+        """Run a command on the home with an empty cache in an empty folder, and return its document."""
         line = command(*words, "--home", str(self.shop.home.root), "--json")
-        ended = subprocess.run(line, env=os.environ | self.variables, capture_output=True, text=True, check=False)
+        with TemporaryDirectory() as folder, TemporaryDirectory() as cache:
+            variables = os.environ | self.variables | {"RANKLOOP_CACHE": cache}
+            ended = subprocess.run(line, cwd=folder, env=variables, capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stderr
         return json.loads(ended.stdout)
 

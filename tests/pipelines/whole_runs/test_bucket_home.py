@@ -23,6 +23,7 @@ from components.home.runs.records import list_runs, run_ids
 from components.home.runs.step_records import read_records
 from components.home.storage.documents import has_document, read_document
 from components.home.storage.locations import BucketPath
+from pipelines.commands.drift import DRIFTED
 from tests.pipelines.homes.home_content import content_of, content_of_folder
 from tests.pipelines.homes.tiny_shop import LivingHome, command, the_one_line
 from tests.pipelines.homes.traces import where
@@ -113,6 +114,10 @@ def test_a_bucket_holds_the_same_digests_rows_and_lists_as_a_folder(
     assert b"ingest" in log
     assert bucket_home.answer("runs", "last")["log"] == f"{home.run(document['run_id'])}/log.txt"
     assert read_document(home.run(document["run_id"]) / "report.html")
+
+    assert bucket_home.rankloop("drift").returncode in (0, DRIFTED)
+    assert [run["pipeline"] for run in bucket_home.answer("runs")] == ["monitoring", "training"]
+    assert all(finding["well"] for finding in bucket_home.answer("doctor") if finding["needed"])
 
     user = read_records(home.run(document["run_id"]))["publish_bundle"].facts["examples"][0]["user_id"]
     assert len(where(home, user)) > 20
