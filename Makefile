@@ -66,7 +66,7 @@ check-rest: .venv/.synced
 
 .PHONY: check-rendered
 check-rendered: .venv/.synced ## Compare manifests/rendered with what the overlays come to.
-	@$(BIN)/rankloop render --check --kubectl "$$($(BIN)/python -m tests.kubernetes.programs kubectl)"
+	@$(BIN)/rankloop render --check --kubectl "$${KUBECTL:-$$($(BIN)/python -m tests.kubernetes.programs kubectl)}"
 
 .PHONY: policy
 policy: .venv/.synced ## Scan the manifests for what a policy would refuse.
@@ -87,7 +87,7 @@ compile: .venv/.synced ## Write the pipelines as Kubernetes resources into manif
 
 .PHONY: render
 render: .venv/.synced ## Write the manifests of each environment into manifests/rendered/.
-	@$(BIN)/rankloop render --kubectl "$$($(BIN)/python -m tests.kubernetes.programs kubectl)"
+	@$(BIN)/rankloop render --kubectl "$${KUBECTL:-$$($(BIN)/python -m tests.kubernetes.programs kubectl)}"
 
 .PHONY: setup
 setup: .venv/.synced ## Make the environment in .venv.

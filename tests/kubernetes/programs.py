@@ -134,9 +134,9 @@ def _go_version(go: str) -> tuple[int, ...]:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that Go's own process ends with this one
     try:
-        for name in sys.argv[1:]:
-            print(program(name))
-        for name in missing():
-            program(name)
+        for name in sys.argv[1:] or missing():
+            file = program(name)
+            if sys.argv[1:]:
+                print(file)
     except RuntimeError as error:
         sys.exit(str(error))

@@ -1,5 +1,6 @@
 """The service's manifests: what stands in the pod template, and what kustomize makes of its components."""
 
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ LABELS = {
     "app.kubernetes.io/part-of": "rankloop",
     "app.kubernetes.io/component": "service",
 }
+DEFINED = {"HTTPRoute", "Pipeline", "PipelineVersion", "Rollout"}  # by CustomResourceDefinitions
 PLAIN = (["namespace", "service", "schedules"], ["images"])
 NAMESPACE = "plain-service"
 
@@ -49,6 +51,18 @@ def test_an_environment_has_a_rollout_of_its_bundle(environment: str) -> None:
     assert named(resources, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["kind"] == "Rollout"
     assert named(resources, "ConfigMap")["data"]["RANKLOOP_ENVIRONMENT"] == environment
     assert "replicas" not in rollout["spec"], "the autoscaler's, not Git's"
+
+
+def test_a_cluster_adds_nothing_to_what_git_says_of_its_own_kinds(platform_cluster: Cluster) -> None:
+    """Argo CD knows the defaults of Kubernetes' kinds only: of others, one inside a list is a difference for ever."""
+    texts = overlay("production"), composed(["namespace", "service"], ["gateway", "images"])
+    resources = [one for text in texts for one in moved(text, "defaults")]
+    own = [one for one in resources if one["kind"] in DEFINED]
+    assert {one["kind"] for one in own} == DEFINED
+    platform_cluster.apply(next(one for one in resources if one["kind"] == "Namespace"), *own)
+    for one in own:
+        [live] = platform_cluster.get(one["kind"].lower(), one["metadata"]["name"], "--namespace=defaults")
+        assert live["spec"] == one["spec"]
 
 
 def test_every_selector_names_the_service_and_nothing_else() -> None:
@@ -103,6 +117,7 @@ def test_the_job_of_the_schedules_has_what_its_command_reads(tmp_path: Path, mon
     schedules = read_schedules(tmp_path / "schedules.toml").schedules
     assert {one.parameters["home"] for one in schedules} == {"s3://rankloop/staging"}
     assert read_image(tmp_path / "images.toml", "steps") == container["image"]
+    assert tomllib.loads(files["images"]["images.toml"]) == tomllib.loads(IMAGES_FILE.read_text())
     options = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in container["command"] if word.startswith("--")} <= options
 
