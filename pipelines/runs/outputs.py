@@ -15,7 +15,8 @@ from functools import partial
 
 from components.bundles.digest import short
 from components.bundles.environments import Move, Pointer, PointerFiles
-from components.bundles.signing.home_key import bundle_signer
+from components.bundles.signing.home_key import bundle_signer, can_sign
+from components.bundles.signing.trust import LOCAL, trust_here
 from components.bundles.store import bundle_place, check_stored, find_bundle, point_latest
 from components.contracts.errors import BundleError, DamagedStoreError, FeatureError, PromotionError, RankloopError
 from components.contracts.handles import Handle
@@ -167,11 +168,15 @@ def _recorded_pointer(run: RunRecord, records: Records) -> Pointer | None:
 def _lost_bundles(home: Home, shop: Shop, records: Records) -> Iterator[Lost]:
     published = _handle(records, "publish_bundle", "bundle")
     newest = published.digest if published else None
+    trust = trust_here(home, LOCAL, os.environ) if can_sign(home, os.environ) else None
     for digest in [*sorted(_live_digests(home) - {newest}), newest]:
         if digest is None:
             continue
         try:
-            check_stored(home.models, find_bundle(home.models, shop.name, digest))
+            bundle = find_bundle(home.models, shop.name, digest)
+            check_stored(home.models, bundle)
+            if trust is not None:
+                trust.check(bundle)
         except BundleError as error:
             if _is_unknown(error):
                 raise

@@ -55,6 +55,11 @@ def bundle_signer(home: Home, shop: str, variables: Mapping[str, str]) -> Signer
     return Signer(key, origin_of_code(variables))
 
 
+def can_sign(home: Home, variables: Mapping[str, str]) -> bool:
+    """Return whether a run on a home has a key, or makes one."""
+    return home.keys is not None or bool(variables.get(KEY_VARIABLE))
+
+
 def signing_key(home: Home, variables: Mapping[str, str], unsigned: Iterable[str] = ()) -> SigningKey | None:
     """Return the key of ``RANKLOOP_SIGNING_KEY``, or a folder's own; None for a bucket without one.
 

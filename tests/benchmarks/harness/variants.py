@@ -1,5 +1,6 @@
 """Bundles that differ from the demo's champion in one thing."""
 
+import os
 from dataclasses import replace
 
 from components.bundles.batch import Batch, open_batch
@@ -8,6 +9,7 @@ from components.bundles.loading import Bundle
 from components.bundles.manifest import Manifest
 from components.bundles.promotion import named_bundle
 from components.bundles.scoring import ranker_from
+from components.bundles.signing.home_key import bundle_signer
 from components.bundles.store import publish_folder
 from components.bundles.warmup import read_warmup
 from components.features.snapshots.sets import current_set
@@ -48,4 +50,5 @@ def _publish(home: Home, manifest: Manifest) -> Bundle:
     rows = read_warmup(champion.folder)
     warmup = replace(rows, expected=ranker_from(manifest, models).score(rows.features, rows.baselines))
     draft = write_draft(home.root / "variant", Draft(manifest, models, champion.sketches, warmup, champion.sidecar))
-    return publish_folder(home.models, draft, replace(champion.sidecar, digest=draft.digest))
+    sidecar = replace(champion.sidecar, digest=draft.digest)
+    return publish_folder(home.models, draft, sidecar, bundle_signer(home, SHOP, os.environ))
