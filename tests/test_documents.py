@@ -92,14 +92,19 @@ def test_named_modules_targets_and_variables_exist(document: Path) -> None:
     assert set(VARIABLE.findall(code)) <= _variables()
 
 
-@cache
-def _modules() -> tuple[str, ...]:
-    return tuple(str(module) for folder in FOLDERS for module in (ROOT / folder).rglob("*.py"))
+def test_every_variable_is_in_a_document() -> None:
+    documented = {name for document in DOCUMENTS for name in VARIABLE.findall(document.read_text())}
+    assert _variables(("components", "pipelines", "feature_repo")) <= documented
 
 
 @cache
-def _variables() -> frozenset[str]:
-    return frozenset(name for module in _modules() for name in VARIABLE.findall(Path(module).read_text()))
+def _modules(folders: tuple[str, ...] = FOLDERS) -> tuple[str, ...]:
+    return tuple(str(module) for folder in folders for module in (ROOT / folder).rglob("*.py"))
+
+
+@cache
+def _variables(folders: tuple[str, ...] = FOLDERS) -> frozenset[str]:
+    return frozenset(name for module in _modules(folders) for name in VARIABLE.findall(Path(module).read_text()))
 
 
 @pytest.mark.parametrize("page", DECISIONS, ids=names)

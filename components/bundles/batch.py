@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from components.bundles.loading import Bundle, check_rankable, load_ranker
 from components.bundles.scoring import Ranker
 from components.features.snapshots.sets import FeatureSet
+from components.lake.resources import usable_processors
 from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.features import feature_list
 from components.ranking.recommending import Recommended, recommend
@@ -40,7 +41,7 @@ class Batch:
         return list(recommend(self.ranker.score, self.users, self.items, candidates, rules, k))
 
 
-def open_batch(bundle: Bundle, features: FeatureSet, user_ids: Sequence[str] | None = None, threads: int = 2) -> Batch:
+def open_batch(bundle: Bundle, features: FeatureSet, user_ids: Sequence[str] | None = None) -> Batch:
     """Load a bundle and the rows of some users (``None``: all known ones, by id) at the set's as-of.
 
     A user without a row gets an empty history, so that the ranker answers from the items alone.
@@ -52,7 +53,7 @@ def open_batch(bundle: Bundle, features: FeatureSet, user_ids: Sequence[str] | N
     items = item_rows(pq.read_table(features.newest("item_features"), partitioning=None))
     table = pq.read_table(features.newest("user_features"), partitioning=None)
     users = user_rows(table if user_ids is None else _rows_of(table, user_ids), items)
-    return Batch(bundle, load_ranker(bundle, threads, BASELINE_NAMES), users, items, features.as_of)
+    return Batch(bundle, load_ranker(bundle, usable_processors(), BASELINE_NAMES), users, items, features.as_of)
 
 
 def recommend_users(

@@ -11,6 +11,7 @@ from components.bundles.store import find_bundle
 from components.contracts.errors import BundleError
 from components.contracts.ranking_examples import ExamplesManifest
 from components.home.layout import Home
+from components.lake.resources import usable_processors
 from components.shop.settings import Shop
 
 
@@ -48,7 +49,7 @@ def find_champion(home: Home, shop: Shop, environment: str, manifest: ExamplesMa
     champion = Champion(bundle, live=live)
     try:
         check_rankable(bundle.manifest, manifest.feature_list, manifest.feature_revision)
-        ranker = load_ranker(bundle, shop.training.threads, manifest.baseline_names)
+        ranker = load_ranker(bundle, usable_processors(), manifest.baseline_names)
     except (BundleError, OSError) as error:
         return champion.without_ranker(str(error))
     if bundle.manifest.kind == "ranker" and _moment(bundle.sidecar.train_end) > _moment(manifest.heldout_start):

@@ -44,6 +44,7 @@ from components.home.handed import handed_folder
 from components.home.layout import Home
 from components.home.storage.documents import write_document
 from components.home.storage.locations import Location
+from components.lake.resources import usable_processors
 from components.ranking.baselines import CATALOGUE_ORDER
 from components.ranking.rivals import rivals
 from components.shop.settings import Shop
@@ -224,7 +225,7 @@ def _scored(case: Case, say: Say) -> tuple[Case, Scores]:
     """Score every held-out row by every contender; a champion whose scores make no lists is set aside."""
     say(f"scoring {len(case.heldout.split.rows):,} held-out candidates by every contender")
     features, baselines = np.asarray(case.heldout.split.features), np.asarray(case.heldout.split.baselines)
-    challenger = load_ranker(case.bundle, case.shop.training.threads, case.manifest.baseline_names)
+    challenger = load_ranker(case.bundle, usable_processors(), case.manifest.baseline_names)
     scores: Scores = {CHALLENGER: challenger.score(features, baselines)}
     if case.champion.ranker is not None:
         champion_scores = case.champion.ranker.score(features, baselines)

@@ -19,6 +19,7 @@ from components.contracts.steps.facts import TrainingFacts, facts_document
 from components.drift.event_rows import sketch_events
 from components.home.handed import handed_folder
 from components.home.layout import Home
+from components.lake.resources import usable_processors
 from components.ranking.rivals import best_rule, rule_ndcg
 from components.shop.settings import Shop
 from components.train_ranker.boosting import (
@@ -60,7 +61,7 @@ def train_ranker(shop: Shop, home: Home, examples: Handle, run_id: str, say: Say
     )
     say("drafting the bundle")
     reference = validation if len(validation.features) else train
-    ranker = ranker_from(trained.manifest, trained.models, shop.training.threads)
+    ranker = ranker_from(trained.manifest, trained.models, usable_processors())
     facts = TrainingFacts(**trained.facts, **_about(manifest, train, validation, ranker, shop.k))
     sidecar = Sidecar("", run_id, manifest.as_of, manifest.train_end, examples.versions, facts_document(facts))
     events = sketch_events(shop, learned_events(shop, home, examples))
