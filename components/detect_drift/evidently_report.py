@@ -12,10 +12,9 @@ from components.drift.report import DriftReport
 from components.drift.thresholds import DriftThresholds
 
 SAMPLE_ROWS = 5_000
-SAMPLE_COLUMNS = 15
 
 
-def columns_to_show(report: DriftReport, table: str, limit: int = SAMPLE_COLUMNS) -> dict[str, ColumnKind]:
+def columns_to_show(report: DriftReport, table: str, limit: int) -> dict[str, ColumnKind]:
     """Return the columns of a table that drifted most by the full-size statistics, worst first, with their kinds."""
     drift = report.table(table)
     if drift is None:

@@ -70,9 +70,9 @@ def judge_newest_window(
     report = _compare(shop, bundle, manifest, window, span)
     place = home.run(run_id) / "drift.json"
     write_document(place, json.dumps(report.to_dict(), indent=1).encode())
-    if report.table("features") is not None and len(window.scores):
+    if shop.drift.page_columns and report.table("features") is not None and len(window.scores):
         say("drawing a sample")
-        _draw(home.run(run_id) / PAGE, folder, manifest, window, report, thresholds(shop.drift))
+        _draw(home.run(run_id) / PAGE, folder, manifest, window, report, shop.drift)
     handle = Handle("drift", str(place), examples.versions, bundle.digest, examples.as_of)
     facts = DriftFacts(
         verdict=str(report.verdict),
@@ -141,14 +141,15 @@ def _draw(
     manifest: ExamplesManifest,
     window: Window,
     report: DriftReport,
-    limits: DriftThresholds,
+    drift: Drift,
 ) -> None:
     """Write Evidently's page of the columns that moved most: a sample of the validation week beside the window."""
-    columns = columns_to_show(report, "features")
+    columns = columns_to_show(report, "features", drift.page_columns)
     places = {name: manifest.feature_names.index(name) for name in columns if name in manifest.feature_names}
     reference = _sample(read_split(folder, "validation"), places)
     if len(reference):
-        write_document(page, evidently_html(reference, _sample(window.rows, places), columns, limits).encode())
+        live = _sample(window.rows, places)
+        write_document(page, evidently_html(reference, live, columns, thresholds(drift)).encode())
 
 
 def _sample(split: Split, places: dict[str, int]) -> "pd.DataFrame":

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from itertools import count
 from threading import Lock
-from typing import Any
 
 import ibis
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
@@ -17,28 +18,26 @@ from components.home.storage.locations import Location
 from components.lake.session import delta_relation, engine_settings, quote_identifier
 from components.lake.workspace import statement_at
 
+MAX_STATEMENTS = 1000  # a build of all features has about 30
+COMPILING = Lock()  # Ibis does not say that it compiles safely in several threads
 
-class Statements:
-    """The SQL of expressions, compiled when first asked for; all moments share it, a placeholder stands for theirs."""
 
-    def __init__(self) -> None:
-        self._known: dict[Any, str] = {}
-        self._lock = Lock()  # Ibis does not say that it compiles safely in several threads
+def statement_of(table: ir.Table) -> str:
+    """Return the SQL of an expression, compiled once; all moments share it, a placeholder stands for theirs."""
+    with COMPILING:
+        return _compiled(table.op())
 
-    def of(self, table: ir.Table) -> str:
-        """Return a table's statement."""
-        with self._lock:
-            node = table.op()
-            if node not in self._known:
-                self._known[node] = ibis.to_sql(table, dialect="duckdb", pretty=False)
-            return self._known[node]
+
+@lru_cache(maxsize=MAX_STATEMENTS)
+def _compiled(node: ops.Relation) -> str:
+    return ibis.to_sql(node.to_expr(), dialect="duckdb", pretty=False)
 
 
 class DuckDBTables:
     """Tables of a DuckDB session, of all moments or of one."""
 
-    def __init__(self, session: DuckDBPyConnection, statements: Statements, moment: datetime | None = None) -> None:
-        self._session, self._statements, self._moment = session, statements, moment
+    def __init__(self, session: DuckDBPyConnection, moment: datetime | None = None) -> None:
+        self._session, self._moment = session, moment
 
     def store(self, name: str, table: ir.Table) -> ir.Table:
         """Keep a table (Ibis's own way writes it twice, and cannot replace one on DuckDB 2)."""
@@ -51,27 +50,27 @@ class DuckDBTables:
         return self._session.sql(self._statement(table)).to_arrow_table()
 
     def _statement(self, table: ir.Table) -> str:
-        statement = self._statements.of(table)
+        statement = statement_of(table)
         return statement_at(statement, self._moment) if self._moment else statement
 
 
 class DuckDBWorkspace(DuckDBTables):
     """A DuckDB engine and the clean tables in it."""
 
-    def __init__(self, backend: Backend, statements: Statements, clean: Mapping[str, ir.Table]) -> None:
-        super().__init__(backend.con, statements)
+    def __init__(self, backend: Backend, clean: Mapping[str, ir.Table]) -> None:
+        super().__init__(backend.con)
         self.backend, self.clean = backend, clean
         self._numbers = count(1)
 
     def over(self, clean: Mapping[str, ir.Table]) -> "DuckDBWorkspace":
-        return DuckDBWorkspace(self.backend, self._statements, clean)
+        return DuckDBWorkspace(self.backend, clean)
 
     @contextmanager
     def at(self, moment: datetime) -> Iterator[DuckDBTables]:
         """Stand at a moment, in a session of its own."""
         with self._session.cursor() as session:
             session.execute("SET TimeZone = 'UTC'")
-            yield DuckDBTables(session, self._statements, moment)
+            yield DuckDBTables(session, moment)
 
     def delta_table(self, uri: Location, schema: pa.Schema, version: int | None = None) -> ir.Table:
         view = f"{uri.name}_{next(self._numbers)}"
@@ -99,6 +98,6 @@ def open_duckdb(memory_limit: str | None = None, threads: int | None = None) -> 
         backend = ibis.duckdb.connect(**configuration)
         backend.raw_sql("SET TimeZone = 'UTC'")
         try:
-            yield DuckDBWorkspace(backend, Statements(), {})
+            yield DuckDBWorkspace(backend, {})
         finally:
             backend.disconnect()

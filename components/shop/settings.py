@@ -255,6 +255,9 @@ class Drift(Settings):
     min_users: int = Field(
         100, ge=1, description="Smallest number of users of a window, and of the reference, for a verdict on drift."
     )
+    page_columns: int = Field(
+        15, ge=0, le=100, description="Columns on Evidently's page of the report, those that moved most; 0: no page."
+    )
 
 
 class Shop(Settings):

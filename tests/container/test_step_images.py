@@ -17,7 +17,7 @@ from tests.container.docker_runner import DockerRun, run_in_docker
 from tests.container.images import ROOT, Images
 from tests.container.inside import check_bytecode, check_sbom, import_modules
 from tests.pipelines.homes.home_content import content_of, content_of_folder
-from tests.pipelines.homes.tiny_shop import LivingHome
+from tests.pipelines.homes.tiny_shop import WITH_PAGE, LivingHome
 from tests.servers import redis_server
 
 pytestmark = pytest.mark.slow(seconds=240)
@@ -72,7 +72,8 @@ def test_both_pipelines_come_to_the_same_in_their_images_although_containers_are
         upload.run()
     mounted = open_folder / "mounted"
     mounted.mkdir()
-    (mounted / "shop.toml").write_text(moved_shop_file(ranker_home.shop_file, uploads))
+    shop_file = moved_shop_file(ranker_home.shop_file, uploads)
+    (mounted / "shop.toml").write_text(shop_file)
     home = Home(bucket / "home")
 
     def run(pipeline: str, *killed_steps: str) -> list[str]:
@@ -87,6 +88,7 @@ def test_both_pipelines_come_to_the_same_in_their_images_although_containers_are
         monkeypatch.setenv(ONLINE_VARIABLE, url)
         assert run("training", "ingest_events", "train_ranker", "publish_bundle")
         assert content_of(home) == content_of_folder(ranker_home.home)
+        (mounted / "shop.toml").write_text(shop_file.replace("page_columns = 0", WITH_PAGE))
         assert run("monitoring") == []
         monitored, trained = list_runs(home)
         assert (monitored.pipeline, monitored.state, trained.state) == ("monitoring", "done", "done")

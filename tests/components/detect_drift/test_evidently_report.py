@@ -11,7 +11,7 @@ import pytest
 
 from components.contracts.errors import FeatureError
 from components.detect_drift.detection import detect_drift
-from components.detect_drift.evidently_report import SAMPLE_COLUMNS, columns_to_show, evidently_html
+from components.detect_drift.evidently_report import columns_to_show, evidently_html
 from components.drift.kinds import ColumnKind, column_kinds
 from components.drift.sketches import Sketches, sketch_table
 
@@ -82,11 +82,11 @@ def test_the_worst_columns_are_shown_first() -> None:
     moved = rows.set_column(7, "f07", pa.array(rng.normal(2, 1, 500)))
     reference = Sketches({"features": sketch_table(rows.to_batches(), column_kinds(rows.schema))})
     report = detect_drift(reference, {"features": moved})
-    shown = columns_to_show(report, "features")
-    assert len(shown) == SAMPLE_COLUMNS
+    shown = columns_to_show(report, "features", 15)
+    assert len(shown) == 15
     assert next(iter(shown)) == "f07"
     with pytest.raises(FeatureError, match="no table data"):
-        columns_to_show(report, "data")
+        columns_to_show(report, "data", 15)
 
 
 def test_evidently_is_imported_only_when_a_page_is_made() -> None:

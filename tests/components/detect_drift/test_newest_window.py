@@ -41,7 +41,7 @@ def corner_shop(**drift: float) -> Shop:
     catalogue = ItemSource(
         item="item", category=("department",), brand="brand", source=FileSource(kind="csv", path="items.csv")
     )
-    return small_shop(items=catalogue, drift=Drift(**{"min_users": 20, **drift}))  # type: ignore[arg-type]
+    return small_shop(items=catalogue, drift=Drift(**{"min_users": 20, "page_columns": 0, **drift}))  # type: ignore[arg-type]
 
 
 def catalogue() -> list[Row]:
@@ -127,7 +127,10 @@ def test_an_unchanged_shop_is_stable_and_all_three_tables_are_judged(bench: Benc
     data = next(table for table in report["tables"] if table["name"] == "data")
     assert [column["column"] for column in data["columns"]] == ["brand", "category_1", "event_type"]
     assert (data["live_rows"], data["reference_rows"]) == (7 * USERS, (DAYS - 14 - 7) * USERS)
-    assert (bench.home.run("run-2") / "evidently.html").is_file()
+    page = bench.home.run("run-2") / "evidently.html"
+    assert not page.exists(), "the shop wants no page"
+    assert replace(bench, shop=corner_shop(page_columns=3)).judge().facts == verdict.facts
+    assert page.is_file()
 
 
 def sample(facts: DriftFacts, name: str, **labels: str) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.home.runs.records import list_runs
-from tests.pipelines.homes.tiny_shop import LivingHome, the_one_line
+from tests.pipelines.homes.tiny_shop import WITH_PAGE, LivingHome, the_one_line
 
 pytestmark = pytest.mark.slow(seconds=40)
 
@@ -30,6 +30,7 @@ def test_a_shop_that_goes_on_as_it_was_has_not_drifted(tiny: LivingHome) -> None
 def test_departments_under_new_names_are_drift_and_an_alarm(tiny: LivingHome) -> None:
     moved = tiny.shop_file.rename(tiny.shop_file.with_name("moved.toml"))
     assert the_one_line(tiny.rankloop("drift"), 2).endswith("there is no such shop file; name one with --shop")
+    moved.write_text(moved.read_text().replace("page_columns = 0", WITH_PAGE))
     items = tiny.shop_file.parent / "items.csv"
     items.write_text(items.read_text().replace("Household", "Home and living"))
     ended = tiny.rankloop("drift", "--shop", moved, "--window", "14", "--json")
@@ -40,6 +41,7 @@ def test_departments_under_new_names_are_drift_and_an_alarm(tiny: LivingHome) ->
     assert "a category that the reference does not know" in reason
     assert "'Home and living' " in reason
     assert "Home and living" in Path(document["reports"]["report"].removeprefix("file://")).read_text()
+    assert (tiny.home.run(document["run_id"]) / "evidently.html").is_file()
     start, end = (datetime.fromisoformat(document[name]) for name in ("window_start", "as_of"))
     assert end - start == timedelta(days=14)
 

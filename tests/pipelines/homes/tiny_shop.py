@@ -29,7 +29,9 @@ resamples = 200
 
 [drift]
 min_users = 20
+page_columns = 0
 """
+WITH_PAGE = "page_columns = 3"
 
 
 def make_tiny_shop(folder: Path, size: Size = TINY, settings: str = EASY) -> Path:
