@@ -9,7 +9,6 @@ from components.contracts.errors import ConfigurationError
 from components.home import control_groups
 from components.lake import resources
 from components.lake.duckdb_workspace import open_duckdb
-from components.lake.engine import EngineSettings
 from components.lake.session import duckdb_session
 
 MIB = 2**20
@@ -108,6 +107,6 @@ def test_engines_keep_to_it_and_never_ask_the_network(groups: Path) -> None:
     limited(groups, "0::/\n", {"memory.max": str(2048 * MIB), "cpu.max": "200000 100000"})
     names = ("memory_limit", "threads", "autoinstall_known_extensions")
     query = f"SELECT {', '.join(f'current_setting({name!r})' for name in names)}"
-    with duckdb_session() as session, open_duckdb(EngineSettings()) as workspace:
+    with duckdb_session() as session, open_duckdb() as workspace:
         found = [session.execute(query).fetchone(), workspace.backend.con.execute(query).fetchone()]
     assert found == [("1.0 GiB", 2, False)] * 2
