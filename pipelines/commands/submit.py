@@ -51,7 +51,7 @@ def command(
         print_json(outcome)
     else:
         _print(outcome, pipeline, parameters)
-    if outcome["state"] in ("FAILED", "CANCELED", "SKIPPED"):
+    if outcome["reason"] or outcome["state"] in ("FAILED", "CANCELED", "SKIPPED"):
         reason = f" ({outcome['reason']})" if outcome["reason"] else ""
         ended = f"the run ended as {outcome['state']}{reason}"
         place = place_of(outcome["kfp_run"], outcome["url"])

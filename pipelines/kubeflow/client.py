@@ -5,12 +5,12 @@ A login page, a proxy's page and an empty answer have status 200 too; the client
 
 import json
 import re
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import urllib3
@@ -188,9 +188,9 @@ def final_state(
 
 @contextmanager
 def translated_errors(host: str | None) -> Iterator[None]:
-    """Keep the client's own prints off standard output, and its exceptions to one line that names the host."""
+    """Drop what the client prints, such as links, and keep its exceptions to one line that names the host."""
     place = f"KFP at {public_host(host) if host else 'the cluster'}"
-    with redirect_stdout(sys.stderr), warnings.catch_warnings():
+    with redirect_stdout(StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             yield

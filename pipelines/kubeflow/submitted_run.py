@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from components.contracts.errors import RankloopError
-from components.contracts.steps.declared import steps_of
+from components.contracts.steps.declared import REPORTING, steps_of
 from components.home.layout import Home
 from components.home.runs.records import read_result
 from components.home.runs.step_records import read_records
@@ -16,6 +16,7 @@ from pipelines.kubeflow.submission import Submission, submit
 from pipelines.runs.live_table import shown_steps
 from pipelines.runs.local_run import Show
 
+NO_RESULT = f"its last step, {REPORTING}, has not ended, so there is neither verdict nor report; submit again"
 POD_SECONDS = 30  # between two looks at the pods
 
 
@@ -32,7 +33,7 @@ def followed(submission: Submission, quiet: bool) -> dict[str, Any]:
     with shown_steps(steps, Console(stderr=True), quiet or home is None or not submission.wait) as show:
         outcome = submit(submission, _Look(home, show, submission.access.namespace))
     outcome["reason"] = _with_peaks(outcome["reason"], home, outcome["run_id"])
-    return outcome | {"document": _document(home, outcome["run_id"]) if submission.wait else None}
+    return outcome | (_closing(home, outcome) if submission.wait and home else {"document": None})
 
 
 class _Look:
@@ -80,8 +81,14 @@ def _home(address: str) -> Home | None:
     return Home(location) if isinstance(location, BucketPath) else None
 
 
-def _document(home: Home | None, run_id: str) -> dict[str, Any] | None:
+def _closing(home: Home, outcome: dict[str, Any]) -> dict[str, Any]:
+    """Return the closing document of a run; without one, a run that Kubeflow takes for a success has a reason too.
+
+    Kubeflow does not count the last step, which writes the document: it is an exit handler.
+    """
     try:
-        return read_result(home, run_id) if home else None
+        document = read_result(home, outcome["run_id"])
     except RankloopError:
-        return None
+        return {"document": None}
+    without_end = NO_RESULT if document is None and outcome["state"] == "SUCCEEDED" else None
+    return {"document": document, "reason": outcome["reason"] or without_end}

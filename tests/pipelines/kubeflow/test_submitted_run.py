@@ -45,6 +45,14 @@ def test_steps_and_result_of_a_run_on_kubeflow_are_read_from_its_home(
     assert "ingest_events         running" in capsys.readouterr().err
 
 
+def test_a_success_whose_last_step_never_ran_is_said(bucket: BucketPath) -> None:
+    """Kubeflow does not count an exit handler whose driver failed."""
+    with answering(FakeKfp()) as kfp:
+        outcome = followed(submission(kfp, str(bucket), wait=True), quiet=True)
+    assert (outcome["state"], outcome["document"]) == ("SUCCEEDED", None)
+    assert outcome["reason"].startswith("its last step, write_report, has not ended")
+
+
 def test_a_home_that_cannot_be_read_from_here_is_said_once(
     bucket: BucketPath, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
