@@ -44,19 +44,19 @@ class PairColumns:
 
     def user_item(self, name: str) -> Floats:
         """Return the user's own history with the item; missing when they never bought it."""
-        return self._listed("history", name)
+        return self.listed("history", name)
 
     def user_item_count(self, name: str) -> Floats:
         """As ``own``, for a count: 0 when they never bought it."""
-        return self._listed("history", name, is_count=True)
+        return self.listed("history", name, is_count=True)
 
     def group(self, group: str, name: str) -> Floats:
         """Return the user's history with the item's group (``category``, …), or their views of it (``seen``)."""
-        return self._listed(group, name)
+        return self.listed(group, name)
 
     def group_count(self, group: str, name: str) -> Floats:
         """As ``group``, for a count: 0 when there is none."""
-        return self._listed(group, name, is_count=True)
+        return self.listed(group, name, is_count=True)
 
     def ranks(self, values: Floats, among: Sequence[str | None]) -> Floats:
         """Return how many of the user's candidates have a higher value; equal values share a standing.
@@ -110,7 +110,7 @@ class PairColumns:
         places = _places(self._pair_key, user.astype(np.int64) * len(self.items) + item)
         return np.append(weight, np.float32(0)).take(places)
 
-    def _listed(self, group: str, name: str, is_count: bool = False) -> Floats:
+    def listed(self, group: str, name: str, is_count: bool = False) -> Floats:
         if group not in self._groups:
             self._groups[group] = self._looked_up(group)
         columns = self._groups[group]

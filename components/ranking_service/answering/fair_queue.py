@@ -13,7 +13,7 @@ from itertools import count
 from typing import Generic, TypeVar
 
 Place = TypeVar("Place")
-MOST_ENDS = 10_000  # remembered before those are let go of that lie behind
+MAX_ENDS = 10_000  # remembered before those are let go of that lie behind
 ROUNDED = 1e-6  # a cost that only rounding has left
 
 
@@ -40,8 +40,13 @@ class FairLine(Generic[Place]):
         heapq.heappush(self._heap, (start, next(self._numbers), caller, cost, place))
         self.cost += cost
         self.cost_of[caller] = self.cost_of.get(caller, 0.0) + cost
-        if len(self._ends) > MOST_ENDS:
+        if len(self._ends) > MAX_ENDS:
             self._ends = {name: end for name, end in self._ends.items() if end > self._now}
+
+    @property
+    def remembered(self) -> int:
+        """Return how many callers' last places are remembered."""
+        return len(self._ends)
 
     @property
     def first(self) -> Place:

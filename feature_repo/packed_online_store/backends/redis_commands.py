@@ -44,7 +44,7 @@ def overwrite(
                 after = connection.pack_commands([("EXEC",), *watch])
                 commands = [*before, _hset(batch), *after]
                 written = sent is None or _is_written(connection)
-                unopposed = _may_overwrite(connection, record, oldest) and written
+                unopposed = may_overwrite(connection, record, oldest) and written
                 if sent is not None and not written:
                     yield sent
             if unopposed:
@@ -54,7 +54,7 @@ def overwrite(
                 yield batch
         if unopposed:
             written = sent is None or _is_written(connection)
-            _may_overwrite(connection, record, oldest)
+            may_overwrite(connection, record, oldest)
             if sent is not None and not written:
                 yield sent
         connection.send_command("UNWATCH")
@@ -88,7 +88,7 @@ def _is_written(connection: Any) -> bool:
     return [connection.read_response() for _ in range(4)][-1] is not None
 
 
-def _may_overwrite(connection: Any, record: bytes, oldest: bytes) -> bool:
+def may_overwrite(connection: Any, record: bytes, oldest: bytes) -> bool:
     """Take the answers to WATCH and HGET: the mark is this write's own, or older than all its rows."""
     standing = [connection.read_response() for _ in range(2)][-1]
     return standing is None or standing == record or stamp(standing) <= stamp(oldest)

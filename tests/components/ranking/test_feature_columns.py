@@ -40,9 +40,9 @@ class AskedColumns(PairColumns):
         self.asked.add(("item_features", array))
         return super().hazard(array)
 
-    def _listed(self, group: str, name: str, is_count: bool = False) -> Floats:
+    def listed(self, group: str, name: str, is_count: bool = False) -> Floats:
         self.asked.add(("user_features", f"{group}_{name}"))
-        return super()._listed(group, name, is_count)
+        return super().listed(group, name, is_count)
 
 
 @pytest.mark.parametrize("definition", [*FEATURES.items(), *BASELINES.items()], ids=lambda pair: pair[0])

@@ -73,15 +73,15 @@ def test_a_writer_that_comes_between_two_batches_keeps_its_newer_rows(
 def test_a_writer_that_comes_between_looking_and_writing_is_noticed(
     backend: RedisBackend, other: RedisBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = redis_commands._may_overwrite
+    look = redis_commands.may_overwrite
 
     def look_too_early(*arguments: Any) -> bool:
-        monkeypatch.setattr(redis_commands, "_may_overwrite", look)
+        monkeypatch.setattr(redis_commands, "may_overwrite", look)
         allowed = look(*arguments)
         write(other, [RowBatch([b"rl1/test:a"], [row(5, b"newer")])], 5, 5)
         return allowed
 
-    monkeypatch.setattr(redis_commands, "_may_overwrite", look_too_early)
+    monkeypatch.setattr(redis_commands, "may_overwrite", look_too_early)
     assert write(backend, [RowBatch([b"rl1/test:a"], [row(1, b"older")])], 1, 1) == 1
     assert backend.read([b"rl1/test:a"]) == [row(5, b"newer")]
 

@@ -38,14 +38,16 @@ def test_a_caller_that_was_away_saves_nothing_up() -> None:
 
 
 def test_only_so_many_callers_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "MOST_ENDS", 3)
+    monkeypatch.setattr(lines, "MAX_ENDS", 3)
     line: FairLine[str] = FairLine()
-    line.append("last", "patient", 1.0)
-    line._now = 100.0
+    line.append("last", "patient", 1000.0)
+    line.append("last", "patient", 1.0)  # stays to the end, so that the line is never empty
+    line.pop()
     for number in range(10):
         line.append("x", f"caller {number}", 1.0)
-        line._now += 1
-    assert len(line._ends) <= 4
+        line.append("x", "busy", 2.0)
+        taken(line, 2)
+    assert line.remembered <= 4
 
 
 def test_a_lock_lets_one_in_at_a_time_and_callers_by_turns() -> None:
