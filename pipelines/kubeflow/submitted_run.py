@@ -16,7 +16,7 @@ from pipelines.kubeflow.submission import Submission, submit
 from pipelines.runs.live_table import shown_steps
 from pipelines.runs.local_run import Show
 
-NO_RESULT = f"its last step, {REPORTING}, has not ended, so there is neither verdict nor report; submit again"
+NO_RESULT = f"its last step, {REPORTING}, has not ended, so there is neither verdict nor report"
 POD_SECONDS = 30  # between two looks at the pods
 
 
