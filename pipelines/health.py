@@ -17,7 +17,7 @@ from components.home.storage.locations import BucketPath, Location
 from components.home.storage.proof import prove_store
 from components.shop.settings import load_shop
 from pipelines.finding import Finding
-from pipelines.runs.source_fingerprint import sources_fingerprint
+from pipelines.runs.fingerprints import sources_fingerprint
 
 PACKAGES = ("bentoml", "deltalake", "duckdb", "evidently", "feast", "ibis-framework", "kfp", "lmdb", "xgboost-cpu")
 PYTHONS = ((3, 11), (3, 13))

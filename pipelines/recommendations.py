@@ -11,7 +11,7 @@ from components.contracts.errors import ConfigurationError
 from components.features.snapshots.sets import FeatureSet, open_set
 from components.home.homes import shop_of
 from components.home.layout import Home
-from components.home.runs.finished import trained_features
+from components.home.runs.records import trained_features
 
 
 def recommendations(home: Home, bundle: str, users: list[str] | None, k: int | None) -> pa.Table:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from pipelines.runs.syntax import syntax_digest
+from pipelines.runs.fingerprints import syntax_digest
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).with_name("versions.json")

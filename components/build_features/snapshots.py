@@ -29,7 +29,7 @@ from components.features.snapshots.sets import (
 )
 from components.features.snapshots.workspace import Workspace, clean_workspace
 from components.home.layout import Home
-from components.home.runs.finished import trained_features
+from components.home.runs.records import trained_features
 from components.home.storage.locations import Location, parse_location
 from components.lake.resources import engine_threads
 from components.shop.settings import Shop

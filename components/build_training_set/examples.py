@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 from pydantic import TypeAdapter
 
 from components.build_training_set.impressions import ImpressionLog, Window, impression_log
-from components.build_training_set.outcomes import outcomes
 from components.build_training_set.shown import ShownBlocks, shown_requests
 from components.build_training_set.splits import SplitBuilder, built_in_order
 from components.contracts.errors import DamagedObjectError
@@ -25,9 +24,11 @@ from components.contracts.json_documents import parse_json
 from components.contracts.ranking_examples import REQUESTS, ROWS, SPLITS, ExamplesManifest, write_manifest
 from components.contracts.steps.declared import StepResult
 from components.contracts.steps.facts import ExamplesFacts, ImpressionFacts, SplitFacts
+from components.features.inputs.positive_events import merchandise_only, positive_events
+from components.features.settings import FeatureSettings
 from components.features.snapshots.calendar import Calendar, calendar
 from components.features.snapshots.sets import FeatureSet, open_set
-from components.features.snapshots.workspace import clean_workspace
+from components.features.snapshots.workspace import Workspace, clean_workspace
 from components.home.layout import Home
 from components.home.storage.documents import list_names, read_document, write_document
 from components.home.storage.locations import Location, parse_location
@@ -227,3 +228,18 @@ def _keep_recent(examples: Location, digest: str) -> None:
     for name in list_names(examples):
         if name not in (*recent, RECENT):
             remove_folder(examples / name)
+
+
+def outcomes(
+    space: Workspace, times: Sequence[datetime], horizon: timedelta, as_of: datetime, settings: FeatureSettings
+) -> dict[datetime, pa.Table]:
+    """Distinct (user_id, item_id) of merchandise with a success in [time, time + horizon), known at the as-of."""
+    return {time: _in_window(space, time, time + horizon, as_of, settings) for time in times}
+
+
+def _in_window(
+    space: Workspace, start: datetime, end: datetime, as_of: datetime, settings: FeatureSettings
+) -> pa.Table:
+    successes = positive_events(space.clean["events"], start, end, as_of, settings)
+    pairs = successes.filter(successes.user_id.notnull()).select("user_id", "item_id").distinct()
+    return space.fetch(merchandise_only(pairs, space.clean["items"], as_of, settings).order_by("user_id", "item_id"))

@@ -1,4 +1,4 @@
-"""From point-in-time rows to ranking examples of one request time."""
+"""From point-in-time rows to ranking examples of one request time, with the slices that its requests belong to."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from components.build_training_set.sampling import Hashes, sampled_rows
-from components.build_training_set.slices import request_slices
 from components.contracts.ranking_examples import REQUESTS, ROWS, Split
 from components.ranking.baselines import baseline_scores
 from components.ranking.candidates import SOURCES, bits_of, generate_candidates
@@ -17,6 +16,11 @@ from components.ranking.features import ranking_features
 from components.ranking.pairs import Pairs
 from components.ranking.rows import MISSING_POSITION, Floats, ItemRows, UserRows
 from components.shop.settings import Candidates
+
+COLD_TRIPS = 3
+LIGHT_TRIPS = 12
+REGULAR_TRIPS = 50
+NEW_DAYS = 28
 
 
 @dataclass(frozen=True)
@@ -115,3 +119,13 @@ def _requests(users: UserRows, outcome: pa.Table, time: datetime) -> pa.Table:
         },
         schema=REQUESTS,
     )
+
+
+def request_slices(users: UserRows) -> list[list[str]]:
+    """Slices of each user: by trips so far (cold, light, regular or heavy), and ``new`` in their first weeks."""
+    trips = np.nan_to_num(users.columns["trips"])
+    by_trips = np.array(["cold", "light", "regular", "heavy"])[
+        np.digitize(trips, [COLD_TRIPS + 0.5, LIGHT_TRIPS + 0.5, REGULAR_TRIPS + 0.5])
+    ]
+    new = users.columns["tenure_days"] <= NEW_DAYS
+    return [[str(name), "new"] if fresh else [str(name)] for name, fresh in zip(by_trips, new, strict=True)]

@@ -11,8 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from components.build_training_set.impressions import ImpressionLog, served_features
-from components.build_training_set.requests import indices_in
-from components.build_training_set.slices import request_slices
+from components.build_training_set.requests import indices_in, request_slices
 from components.contracts.ranking_examples import REQUESTS, ROWS, Split
 from components.contracts.steps.facts import ImpressionFacts
 from components.features.inputs.moment import MICROSECOND, microseconds

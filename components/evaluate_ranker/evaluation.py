@@ -27,7 +27,6 @@ from components.evaluate_ranker.checks import (
     no_rival,
 )
 from components.evaluate_ranker.contenders import CHALLENGER, CHAMPION, Tournament, hold_tournament
-from components.evaluate_ranker.current_lists import check_current_lists
 from components.evaluate_ranker.future_poison import LeakProbe, probe_future
 from components.evaluate_ranker.heldout import Heldout, heldout_requests
 from components.evaluate_ranker.label_shuffle import check_label_shuffle
@@ -37,9 +36,8 @@ from components.evaluate_ranker.leaks import (
     check_overlap,
     check_times,
 )
-from components.evaluate_ranker.lists import check_lists, fault_of
-from components.evaluate_ranker.purchases import check_purchases, count_purchases
-from components.evaluate_ranker.sold import sold_merchandise
+from components.evaluate_ranker.lists import check_current_lists, check_lists, fault_of
+from components.evaluate_ranker.purchases import check_purchases, count_purchases, sold_merchandise
 from components.home.handed import handed_folder
 from components.home.layout import Home
 from components.home.storage.documents import write_document

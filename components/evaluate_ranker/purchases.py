@@ -1,8 +1,13 @@
-"""The evidence in the shop's purchases: a rule without purchases is not promoted, not even in a new shop."""
+"""The shop's purchases as evidence, and the merchandise sold, against which coverage is measured.
+
+A rule without purchases is not promoted, not even in a new shop.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import pyarrow as pa
 
 from components.contracts.verdict import Check
 from components.features.inputs.moment import utc
@@ -94,3 +99,15 @@ def _fault_of(purchases: Purchases, shop: Shop, as_of: datetime) -> str | None:
             f" purchases is of {newest}"
         )
     return None
+
+
+def sold_merchandise(shop: Shop, clean: Location, versions: Mapping[str, int], as_of: datetime) -> pa.Array:
+    """Return ids of the merchandise sold in training and validation weeks, as known when the held-out weeks begin.
+
+    ``clean`` is the folder of the clean Delta tables and ``versions`` what the examples were built from.
+    """
+    start, end = calendar(shop, as_of).learned
+    settings = feature_settings(shop)
+    with clean_workspace(clean, versions) as space:
+        sold = positive_events(space.clean["events"], start, end, end, settings).select("item_id").distinct()
+        return space.fetch(merchandise_only(sold, space.clean["items"], end, settings))["item_id"].combine_chunks()

@@ -11,16 +11,18 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from components.contracts.errors import ConfigurationError
+from components.contracts.feedback import SERVED
 from components.experiments.experiment import ARMS, CHAMPION, Experiment, experiment_file, read_experiment
-from components.experiments.log import experiment_lists
 from components.experiments.outcomes import Outcomes, find_hits, outcomes_of
 from components.experiments.shadow import read_shadow
 from components.experiments.statistics import compare_arms, sample_ratio
 from components.experiments.words import reasons
-from components.feedback.reading import served_events
+from components.feedback.reading import served_events, served_lists
 from components.home.layout import Home
 
 Document = dict[str, Any]
+NOT_READ = {"context", "scores", "propensities", "features", "shadow_scores"}
+COLUMNS = [name for name in SERVED.names if name not in NOT_READ]
 
 
 def running_experiment(home: Home, environment: str) -> Experiment:
@@ -134,3 +136,11 @@ def _within_horizon(lists: pa.Table, events: pa.Table, horizon: timedelta) -> in
 
 def _iso(moment: pa.Scalar) -> str | None:
     return moment.as_py().isoformat() if moment.is_valid else None
+
+
+def experiment_lists(home: Home, experiment: str) -> pa.Table:
+    """Return the lists that were answered under an experiment, each request once, in the order of time."""
+    every = served_lists(home, COLUMNS)
+    lists = every.filter(pc.equal(every["experiment"], experiment)).sort_by("event_time")
+    _, first = np.unique(lists["request_id"].to_numpy(), return_index=True)  # callers may name requests alike
+    return lists.take(pa.array(np.sort(first)))

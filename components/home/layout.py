@@ -9,9 +9,8 @@ from pathlib import Path
 from components.contracts.errors import ConfigurationError
 from components.contracts.tables import RAW
 from components.contracts.urls import fill_variables
-from components.home.storage.documents import list_names
+from components.home.storage.documents import list_names, read_document
 from components.home.storage.locations import Location, parse_location
-from components.home.url_file import read_url
 
 # Delta tables do not work below a place with these in its path: deltalake 1.6 takes paths for URLs.
 UNFIT = re.compile(r"[\x00-\x1f\[\]\\^|]|%[0-9A-Fa-f]{2}")
@@ -191,3 +190,23 @@ def _folder(variable: str, usual: Location) -> Location:
     """Return the folder that a variable names, or the usual one."""
     named = os.environ.get(variable)
     return parse_location(named) if named else usual
+
+
+def read_url(file: Location) -> str | None:
+    """Read the URL in a file of one line, its ``${NAME}`` replaced by environment variables; None without the file.
+
+    Raises:
+        ConfigurationError: the file cannot be read, holds no URL, or a variable is not set.
+    """
+    expected = "expected a line such as redis://host:6379/0, or no such file"
+    try:
+        content = read_document(file)
+        if content is None:
+            return None
+        written = content.decode("utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: cannot be read ({error}); {expected}") from error
+    url = fill_variables(str(file), written)
+    if "://" not in url:
+        raise ConfigurationError(f"{file}: found no URL in it; {expected}")
+    return url

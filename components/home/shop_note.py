@@ -1,4 +1,4 @@
-"""The note in a home of the shop that it belongs to: one home is one shop."""
+"""What a home notes of its shop: which one it is (one home is one shop), and the shop's own words for nobody."""
 
 import json
 import shlex
@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from components.contracts.errors import ConfigurationError
+from components.contracts.ids import nobody_words
 from components.home.layout import Home
-from components.home.storage.documents import read_document, write_document
+from components.home.storage.documents import has_document, read_document, write_document
 
 
 @dataclass(frozen=True)
@@ -58,3 +59,24 @@ def _note(found: Any) -> ShopNote:
         if not isinstance(value, str):
             raise TypeError(f"{name} is {value!r:.80}")
     return note
+
+
+def read_nobody(home: Home) -> frozenset[str]:
+    """Read the words, in the form that ids are compared with; none without a note.
+
+    Raises:
+        ConfigurationError: the note cannot be read.
+    """
+    try:
+        content = read_document(home.nobody_note)
+        return nobody_words(json.loads(content)) if content is not None else frozenset()
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise ConfigurationError(
+            f"{home.nobody_note}: found what is no list of words ({error}); `rankloop run` writes it"
+        ) from error
+
+
+def write_nobody(home: Home, words: tuple[str, ...]) -> None:
+    """Write the words of ``contract.no_user``; there is no note where there never were any."""
+    if words or has_document(home.nobody_note):
+        write_document(home.nobody_note, json.dumps(sorted(words)).encode())

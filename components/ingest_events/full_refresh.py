@@ -18,8 +18,7 @@ from components.ingest_events.forgotten import leave_out_forgotten
 from components.ingest_events.mapping.columns import Layout, SourceColumns
 from components.ingest_events.offsets import Offsets
 from components.ingest_events.reader import SourceReader
-from components.lake.rows import CountedRows
-from components.lake.session import quote_identifier
+from components.lake.session import CountedRows, quote_identifier
 from components.lake.tables import commit_notes, read_notes, rewrite_table
 
 

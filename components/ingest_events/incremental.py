@@ -20,8 +20,7 @@ from components.ingest_events.forgotten import leave_out_forgotten
 from components.ingest_events.mapping.columns import FILE, Mapping, SourceColumns, row_identity
 from components.ingest_events.offsets import Offsets
 from components.ingest_events.reader import SourceReader, Staged
-from components.lake.rows import CountedRows
-from components.lake.session import delta_relation, quote_identifier, quote_literal
+from components.lake.session import CountedRows, delta_relation, quote_identifier, quote_literal
 from components.lake.tables import Notes, append_rows, read_notes, replace_rows
 
 # Staged rows with the number of their occurrence: within a file; of rows that several files hold, those of one.

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
+import pyarrow as pa
+
 from components.contracts.handles import Handle
 from components.contracts.steps.declared import StepResult
 from components.contracts.steps.facts import IngestionFacts, SourceFacts
@@ -12,15 +15,17 @@ from components.contracts.tables import RAW
 from components.feedback.compaction.retention import drop_old_feedback, join_small_segments
 from components.feedback.segments.layout import has_feedback
 from components.home.layout import Home
+from components.home.storage.locations import Location
 from components.home.tombstones import Tombstones
 from components.ingest_events.full_refresh import refresh_table
 from components.ingest_events.incremental import append_new_rows
-from components.ingest_events.older_layouts import name_sources
 from components.ingest_events.shop_sources import IMPRESSIONS, ShopSources
 from components.lake.fencing import fence_after_takeover
-from components.lake.session import duckdb_session
-from components.lake.tables import table_version
+from components.lake.session import delta_relation, duckdb_session, quote_literal, stream_rows
+from components.lake.tables import open_table, read_notes, rewrite_table, table_version
 from components.shop.settings import Shop
+
+SOURCE = "source"
 
 
 def ingest_events(shop: Shop, home: Home, now: datetime, say: Callable[[str], None]) -> StepResult[IngestionFacts]:
@@ -62,3 +67,15 @@ def _read_sources(sources: ShopSources, say: Callable[[str], None]) -> dict[str,
             say(f"reading {refreshed.table}")
             facts[refreshed.table] = refresh_table(session, raw / refreshed.table, refreshed, forgotten)
     return facts
+
+
+def name_sources(session: duckdb.DuckDBPyConnection, uri: Location) -> None:
+    """Give the rows of raw impressions their source, where there was none but the shop's own; notes stay."""
+    table = open_table(uri)
+    if table is None or SOURCE in {field.name for field in table.schema().fields}:
+        return
+    schema = RAW[uri.name]
+    before = pa.schema([field for field in schema if field.name != SOURCE])
+    columns = ", ".join(f"{quote_literal(uri.name)} AS {name}" if name == SOURCE else name for name in schema.names)
+    rows = stream_rows(session, f"SELECT {columns} FROM {delta_relation(uri, before)}", schema)
+    rewrite_table(uri, rows, read_notes(uri))

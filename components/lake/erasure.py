@@ -23,7 +23,6 @@ from components.home.storage.locations import Location
 from components.home.storage.scratch import uncached_file
 from components.lake.id_parts import count_parts, without_parts
 from components.lake.id_sql import id_sql
-from components.lake.rows import stream_rows
 from components.lake.session import (
     duckdb_session,
     json_cell,
@@ -31,18 +30,19 @@ from components.lake.session import (
     path_text,
     quote_identifier,
     quote_literal,
+    stream_rows,
 )
 from components.lake.tables import (
     LOG,
     Notes,
     file_names,
+    noted_version,
     open_table,
     read_notes,
     replace_rows,
     table_files,
     table_version,
 )
-from components.lake.versions import noted_version
 
 JSON_COLUMNS = ("found", "row")  # rows as they were found, in raw tables and in the quarantine
 WHOLE_BOUND = 32  # characters up to which every writer keeps a text in statistics whole

@@ -1,4 +1,4 @@
-"""DuckDB sessions: bounded in memory, in UTC, spilling to a folder of their own, and reading Delta tables."""
+"""DuckDB sessions: in UTC and within bounds, spilling to folders of their own; they read tables and stream rows."""
 
 import glob
 import shutil
@@ -16,6 +16,7 @@ from components.lake.resources import MEMORY_VARIABLE, engine_memory, engine_thr
 from components.lake.tables import table_files
 
 Settings = dict[str, str | bool | int | float | list[str]]
+BATCH_ROWS = 100_000
 
 
 @contextmanager
@@ -120,3 +121,21 @@ def duckdb_type(kind: pa.DataType) -> str:
         return "TIMESTAMPTZ"
     plain = {"string": "VARCHAR", "double": "DOUBLE", "float": "FLOAT", "int32": "INTEGER", "int64": "BIGINT"}
     return plain.get(str(kind), "BOOLEAN")
+
+
+class CountedRows:
+    """A query's rows as a stream that counts them."""
+
+    def __init__(self, session: duckdb.DuckDBPyConnection, sql: str, schema: pa.Schema) -> None:
+        self.count = 0
+        stream = session.sql(sql).to_arrow_reader(BATCH_ROWS)
+        self.reader = pa.RecordBatchReader.from_batches(schema, (self._counted(batch, schema) for batch in stream))
+
+    def _counted(self, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+        self.count += len(batch)
+        return batch.cast(schema)
+
+
+def stream_rows(session: duckdb.DuckDBPyConnection, sql: str, schema: pa.Schema) -> pa.RecordBatchReader:
+    """Stream a query's rows in batches, cast to a schema."""
+    return CountedRows(session, sql, schema).reader

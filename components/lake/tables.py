@@ -1,4 +1,4 @@
-"""Delta tables: created, appended to and replaced in single transactions that carry their own notes.
+"""Delta tables: created, appended to, replaced and restored in single transactions that carry their own notes.
 
 Tables stay readable by Spark and delta-rs alike: reader 1, writer 2, timestamps in microseconds with a zone, no
 column mapping, no deletion vectors. *Notes* are a small JSON document in the commit itself, such as source offsets or
@@ -6,7 +6,7 @@ a watermark: rows and notes appear together or not at all.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -227,3 +227,27 @@ def _is_committed(uri: Location, version: int, properties: CommitProperties) -> 
     with suppress(RankloopError):
         return _commit_metadata(uri / LOG / f"{version:020}.json", COMMIT) == (properties.custom_metadata or {})[COMMIT]
     return False
+
+
+def noted_version(uri: Location, fits: Callable[[Notes], bool]) -> int | None:
+    """Return the newest version of a table whose own notes fit; None if there is none."""
+    return next((version for version, notes in noted_commits(uri) if fits(notes)), None)
+
+
+def restore_version(uri: Location, version: int) -> None:
+    """Restore a table's version; later versions stay readable.
+
+    Raises:
+        SourceError: files of that version are gone, or nothing can be written.
+    """
+    table = open_table(uri)
+    assert table is not None
+    properties = note_properties(uri, read_notes(uri, version))
+    check_held(uri)
+    try:
+        table.restore(version, commit_properties=properties, post_commithook_properties=KEEP_HISTORY)
+    except (DeltaError, OSError) as error:
+        raise SourceError(
+            f"{uri}: version {version} could not be restored ({error}); free disk space and permissions are the usual "
+            "reasons, and the table is as it was"
+        ) from error

@@ -1,23 +1,81 @@
-"""Upkeep of Delta tables: small files become large ones, and versions without a reference are deleted."""
+"""Upkeep of Delta tables: small files become large ones, and versions without a reference are deleted.
 
+Runs, feature sets and bundles name the versions that they can be repeated from.
+"""
+
+import json
 import sys
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from deltalake.exceptions import DeltaError
 
 from components.contracts.errors import HomeBusyError, RankloopError
 from components.home.layout import Home
-from components.home.storage.documents import list_names, read_document, write_document
+from components.home.storage.documents import has_document, list_names, read_document, write_document
 from components.home.storage.held import check_held
 from components.home.storage.locations import Location
-from components.lake.named_versions import UNREADABLE, named_versions
 from components.lake.tables import KEEP_HISTORY, LOG, Notes, note_properties, open_table, read_notes
 
+Versions = dict[str, int]
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError)
 SMALL_FILES = 16  # compaction starts at this number of files
 TARGET_BYTES = 256 * 2**20
 RETENTION_HOURS = 24 * 7
 LAST_VACUUM = ".last_vacuum"
+
+
+def named_versions(home: Home) -> dict[Location, set[int]]:
+    """Return the versions that documents name, by table; a run names them as long as its folder exists.
+
+    Raises:
+        UNREADABLE: a document that may name versions cannot be read, or is none.
+    """
+    named: dict[Location, set[int]] = defaultdict(set)
+    for kind, versions in _naming(home):
+        for table, version in versions.items():
+            named[home.handed_table(kind, table)].add(version)
+    return named
+
+
+def _naming(home: Home) -> Iterator[tuple[str, Versions]]:
+    for record in _documents_below(home.runs, "steps"):
+        for handle in _read(record).get("handles", {}).values():
+            yield handle["kind"], handle["versions"]
+    models = home.models / "models"
+    bundles = [path for name in list_names(models) for path in _documents(models / name, "sidecar.json")]
+    for described in (*_manifests(home.features / "sets"), *bundles):
+        yield "clean", _read(described)["versions"]
+
+
+def _manifests(sets: Location) -> Iterator[Location]:
+    """Yield the manifests of feature sets; those of a home that the next run carries over lie in folders."""
+    for name in list_names(sets):
+        if name.endswith(".json"):
+            yield sets / name
+        elif has_document(sets / name / "set.json"):
+            yield sets / name / "set.json"
+
+
+def _documents_below(folder: Location, name: str) -> Iterator[Location]:
+    """Yield the JSON documents in the folder ``name`` of each folder in a folder."""
+    for place in [folder / each / name for each in list_names(folder)]:
+        yield from (place / each for each in list_names(place) if each.endswith(".json"))
+
+
+def _documents(folder: Location, name: str) -> Iterator[Location]:
+    """Yield the documents called ``name`` of each folder in a folder."""
+    yield from (folder / each / name for each in list_names(folder) if name in list_names(folder / each))
+
+
+def _read(document: Location) -> dict[str, Any]:
+    content = read_document(document)
+    if content is None:
+        raise FileNotFoundError(str(document))
+    named: dict[str, Any] = json.loads(content)
+    return named
 
 
 def compact_table(uri: Location, small_files: int = SMALL_FILES) -> bool:

@@ -1,17 +1,20 @@
-"""Put the newest snapshot online: Feast's registry applied, every user's and item's row in the packed store."""
+"""Put the newest snapshot online: Feast's registry applied, every user's and item's row in the packed store.
+
+Rows of earlier definitions stay online for as long as a bundle may need them, for a rollback must find them.
+"""
 
 from collections.abc import Callable
 from dataclasses import asdict
 
-from components.contracts.errors import DamagedStoreError
+from components.bundles.store import published_manifests
+from components.contracts.errors import BundleError, DamagedStoreError
 from components.contracts.handles import Handle
 from components.contracts.steps.declared import StepResult
 from components.contracts.steps.facts import OnlineFacts
 from components.contracts.urls import public_url
-from components.features.snapshots.sets import VIEWS, FeatureSet, open_set, point_current
+from components.features.snapshots.sets import VIEWS, FeatureSet, current_set, open_set, point_current
 from components.home.layout import Home
 from components.materialize_features.catalogue import put_catalogue
-from components.materialize_features.old_revisions import drop_old_revisions
 from components.materialize_features.online_state import gap
 from components.materialize_features.packed_rows import (
     advance_clock,
@@ -22,7 +25,7 @@ from components.materialize_features.packed_rows import (
 )
 from components.materialize_features.registration import register
 from components.shop.settings import Shop
-from feature_repo.packed_online_store.client import WriteReport
+from feature_repo.packed_online_store.client import PackedClient, WriteReport
 
 
 def materialize_features(
@@ -98,3 +101,14 @@ def _words(reports: dict[str, WriteReport]) -> str:
             "a run with --as-of puts that moment online all the same"
         )
     return f"{written:,} rows written, and read back as written"
+
+
+def drop_old_revisions(home: Home, client: PackedClient, feature_set: FeatureSet) -> int:
+    """Delete the rows of revisions that neither a set in use nor a published bundle names; return how many went."""
+    try:
+        bundles = {each.feature_revision for each in published_manifests(home.models, feature_set.project)}
+    except BundleError:  # a bundle that cannot be read may need any revision
+        return 0
+    kept = bundles | {feature_set.revision, current_set(home.features).revision}
+    old = [(view, revision) for view in VIEWS for revision in client.revisions(view) if revision not in kept]
+    return sum(client.delete_revision(view, revision) for view, revision in old)

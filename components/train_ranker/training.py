@@ -30,9 +30,8 @@ from components.train_ranker.boosting import (
     fit_booster,
     tree_parameters,
 )
-from components.train_ranker.leakage import refuse_leaks
+from components.train_ranker.input_checks import refuse_leaks, refuse_unusable, shortfall_of
 from components.train_ranker.reference import learned_events, reference_sketches, spread_requests, warmup_rows
-from components.train_ranker.sufficiency import refuse_unusable, shortfall_of
 from components.train_ranker.targets import training_targets
 from components.train_ranker.tuning import tune_parameters
 from components.train_ranker.validation import Judges, mean_ndcg

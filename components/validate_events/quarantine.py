@@ -7,8 +7,7 @@ import duckdb
 
 from components.contracts.tables import QUARANTINE
 from components.home.layout import Home
-from components.lake.rows import stream_rows
-from components.lake.session import quote_literal
+from components.lake.session import quote_literal, stream_rows
 from components.lake.tables import Notes, append_rows, read_notes, replace_rows
 from components.validate_events.replacement import Replacement
 from components.validate_events.rows.pending_rows import PendingRows, read_watermark

@@ -8,8 +8,7 @@ from components.contracts.handles import Handle
 from components.contracts.steps.facts import SnapshotFacts
 from components.contracts.tables import CANONICAL, RAW
 from components.home.layout import Home
-from components.lake.rows import stream_rows
-from components.lake.session import delta_relation, parquet_relation
+from components.lake.session import delta_relation, parquet_relation, stream_rows
 from components.lake.tables import Notes, read_notes, replace_rows
 from components.shop.settings import Shop
 from components.validate_events.findings.bad_cells import measure_snapshot

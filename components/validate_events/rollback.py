@@ -7,8 +7,7 @@ way, is as if it had never been wrong. The refused rows stay readable in the raw
 from components.contracts.errors import SourceError
 from components.contracts.tables import RAW
 from components.home.layout import Home
-from components.lake.tables import read_notes, replace_rows
-from components.lake.versions import noted_version, restore_version
+from components.lake.tables import noted_version, read_notes, replace_rows, restore_version
 from components.validate_events.rows.pending_rows import NOTHING, PendingRows, Watermark, read_watermark
 
 

@@ -15,17 +15,22 @@ from components.contracts.steps.declared import StepResult
 from components.contracts.steps.facts import SnapshotFacts, ValidationFacts
 from components.contracts.tables import CANONICAL, ITEM_CODES, QUARANTINE
 from components.home.layout import Home
-from components.home.nobody_note import write_nobody
+from components.home.shop_note import write_nobody
 from components.lake.session import delta_relation, duckdb_session
 from components.lake.tables import append_rows, create_table, read_notes, table_version
 from components.lake.upkeep import tidy_tables
 from components.shop.settings import Shop
-from components.validate_events.findings.clock_warnings import end_warnings, far_warnings
 from components.validate_events.findings.known_items import SoldItems, sold_items, unknown_breach, unknown_warnings
 from components.validate_events.findings.limits import ValidationCounts, breaches, count_rows, rejection_warnings
 from components.validate_events.findings.quality import quality_facts, rows_by_day
 from components.validate_events.findings.references import reference_warnings
 from components.validate_events.findings.snapshot_limits import snapshot_breaches, snapshot_warnings
+from components.validate_events.findings.warnings import (
+    end_warnings,
+    far_warnings,
+    heavy_user_warnings,
+    returning_session_warnings,
+)
 from components.validate_events.quarantine import quarantine_pending_rows, quarantine_snapshot
 from components.validate_events.replacement import (
     Replacement,
@@ -36,14 +41,12 @@ from components.validate_events.replacement import (
 )
 from components.validate_events.rollback import roll_back_delivery
 from components.validate_events.rows.clocks import last_usual_day
-from components.validate_events.rows.heavy_users import heavy_user_warnings
 from components.validate_events.rows.pending_rows import (
     PendingRows,
     find_pending_rows,
     read_watermark,
     write_clean_rows,
 )
-from components.validate_events.rows.returning_sessions import returning_session_warnings
 from components.validate_events.rows.sources import dropped_sources
 
 GROWING = ("events", "impressions")

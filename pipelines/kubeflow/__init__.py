@@ -6,8 +6,7 @@
     client        opens the client; every refusal, page and lost answer is one line
     versions      a compiled pipeline, uploaded once under the name of its content
     submission    one run of a version, followed to its end
-    failures      which steps failed
-    pods          what became of their pods, where these can be seen
+    pods          which steps failed, and what became of their pods
     submitted_run its steps while it works, read from its home
     examination   whether Kubeflow Pipelines answers
     housekeeping  what KFP never deletes

@@ -26,7 +26,7 @@ from pipelines.kubeflow.client import (
     open_client,
     translated_errors,
 )
-from pipelines.kubeflow.failures import failure_of
+from pipelines.kubeflow.pods import failure_of
 from pipelines.kubeflow.versions import Version, upload_if_new
 from pipelines.runs.fingerprints import code_digest
 

@@ -1,13 +1,23 @@
-"""The inputs of a run, as short digests: if none of them changed since the last run, there is nothing new."""
+"""The inputs of a run, as short digests: if none of them changed since the last run, there is nothing new.
 
+Code counts by its syntax trees, which comments, docstrings and formatting do not change; sources by what their readers
+say of their content, which is cheap enough to ask before every run.
+"""
+
+import ast
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from components.contracts.feedback import SERVED_SOURCE
 from components.contracts.urls import public_url
-from pipelines.runs.source_fingerprint import sources_fingerprint
-from pipelines.runs.syntax import syntax_digest
+from components.feedback.segments.layout import has_feedback
+from components.home.layout import Home
+from components.ingest_events.reader import SourceContext, open_reader
+from components.shop.settings import Shop
+from components.shop.sources import Source
 from pipelines.settings import RunSettings
 
 ROOT = Path(__file__).parents[2]
@@ -80,3 +90,70 @@ def _digest(parts: list[bytes]) -> str:
     for part in parts:
         digest.update(len(part).to_bytes(8, "little") + part)
     return digest.hexdigest()[:16]
+
+
+def syntax_digest(source: bytes) -> bytes:
+    """Digest the syntax tree of a module; equal for sources that differ in comments, docstrings and formatting only.
+
+    A string that stands alone as a statement counts as a docstring. The digest is the same in all versions of Python
+    that read the source alike.
+
+    Raises:
+        SyntaxError: it is not Python.
+    """
+    digest = hashlib.sha256()
+    for part in _parts(ast.parse(source)):
+        digest.update(part.encode())
+    return digest.digest()
+
+
+def _parts(value: object) -> Iterator[str]:
+    """Yield what a node or a value of one holds; fields that hold nothing are passed over."""
+    if isinstance(value, ast.AST):
+        yield f"({type(value).__name__}"
+        for name, held in ast.iter_fields(value):
+            if held is not None and held != [] and name != "kind":  # u"a" says "a"
+                yield f" {name}="
+                yield from _parts(held)
+        yield ")"
+    elif isinstance(value, list):
+        yield "["
+        for each in value:
+            if not (isinstance(each, ast.Pass) or _is_docstring(each)):
+                yield from _parts(each)
+        yield "]"
+    else:
+        yield f"{value!r};"
+
+
+def _is_docstring(node: object) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def sources_fingerprint(shop: Shop, home: Home | None = None) -> str:
+    """Digest every source by what its reader says of its content.
+
+    Args:
+        home: digest what its service logged, too.
+
+    Raises:
+        SourceError: a source cannot be reached.
+    """
+    digest, now = hashlib.sha256(), datetime.now(UTC)
+    for name, source in _sources(shop, home):
+        context = SourceContext(where=name, table=name, zone=shop.zone, now=now, home=home)
+        for part in open_reader(source, context).fingerprint():
+            digest.update(repr((name, *part)).encode())
+    return digest.hexdigest()[:16]
+
+
+def _sources(shop: Shop, home: Home | None) -> Iterator[tuple[str, Source]]:
+    """Yield every source of a shop, and of its service, by its name."""
+    for events in shop.events:
+        yield events.name, events.source
+    for section in ("items", "users", "promotions", "impressions"):
+        described = getattr(shop, section)
+        if described is not None:
+            yield section, described.source
+    if home is not None and has_feedback(home):
+        yield SERVED_SOURCE, shop.feedback

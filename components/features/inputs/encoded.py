@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 import ibis
 import ibis.expr.types as ir
 
-from components.features.inputs.local_days import local_day
-from components.features.inputs.moment import Moment, microseconds_of, round_half_up
+from components.features.inputs.moment import Moment, local_day, microseconds_of, round_half_up
 from components.features.settings import FeatureSettings
 
 HOUR_MICROSECONDS = 3_600_000_000

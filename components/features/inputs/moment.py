@@ -1,16 +1,20 @@
 """A snapshot's moment, and the arithmetic of features that must not depend on the order of rows.
 
 Times are whole microseconds since 1970; sums of fractions are sums of integers (fixed point), because a float sum
-differs in its last bits with the order in which an engine happens to add.
+differs in its last bits with the order in which an engine happens to add. Days end at midnight in the shop's zone, by
+Python's table of clock changes.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from math import log
+from zoneinfo import ZoneInfo
 
 import ibis
 import ibis.expr.types as ir
 
 from components.lake.workspace import EPOCH, PLACEHOLDER
+from components.lake.zones import clock_changes, offsets
 
 MICROSECOND = timedelta(microseconds=1)
 DAY_MICROSECONDS = 86_400_000_000
@@ -87,3 +91,20 @@ class Moment:
     def week(self, at: ir.IntegerValue) -> ir.IntegerValue:
         """Return the whole weeks from a time to the moment."""
         return (self.age_days(at) / 7).floor().cast("int64")
+
+
+def local_day(at: ir.IntegerValue, zone: ZoneInfo) -> ir.IntegerValue:
+    """Return the day of a time (microseconds since 1970), counted from 1970 on in a zone."""
+    changes = [microseconds(change.at) for change in clock_changes(zone)]
+    ahead = _after_changes(at, changes, [offset // MICROSECOND for offset in offsets(zone)])
+    return ((at + ahead) / DAY_MICROSECONDS).floor().cast("int64")
+
+
+def _after_changes(at: ir.IntegerValue, changes: Sequence[int], results: Sequence[int]) -> ir.IntegerValue:
+    """Return the result of the last change that a time has reached, by bisection."""
+    if not changes:
+        return ibis.literal(results[0], type="int64")
+    middle = len(changes) // 2
+    earlier = _after_changes(at, changes[:middle], results[: middle + 1])
+    later = _after_changes(at, changes[middle + 1 :], results[middle + 1 :])
+    return ibis.ifelse(at >= changes[middle], later, earlier)

@@ -26,6 +26,9 @@ from components.lake.tables import KEEP_HISTORY, note_properties, open_table, re
 from components.lake.upkeep import compact_table
 
 VERSIONS_HOURS = 24  # for readers that are at it; then old versions go, and what was deleted with them
+SMALL_BYTES = 2**20
+JOINED_BYTES = 16 * 2**20
+MAX_SMALL = 500  # segments that are not worth joining: every join makes the next run read their events again
 
 
 def drop_old_feedback(home: Home, days: int, now: datetime) -> None:
@@ -76,11 +79,6 @@ def _drop_events(layout: FeedbackLayout[Location], before: datetime) -> None:
     before_ns = before.timestamp() * 1e9
     old = [segment for segment in list_segments(layout.events) if segment.changed_ns < before_ns]
     remove_segments(segment for segment in old if segment.is_sealed())
-
-
-SMALL_BYTES = 2**20
-JOINED_BYTES = 16 * 2**20
-MAX_SMALL = 500  # segments that are not worth joining: every join makes the next run read their events again
 
 
 def join_small_segments(home: Home) -> None:

@@ -10,8 +10,10 @@ from functools import cache
 from typing import Any
 
 from components.contracts.errors import ConfigurationError
+from components.contracts.handles import Handle
 from components.home.layout import Home
 from components.home.runs.lock import lock_holder
+from components.home.runs.step_records import read_records
 from components.home.storage.documents import has_document, list_names, read_document, read_documents, write_document
 from components.home.storage.locations import Location
 from components.shop.settings import load_shop
@@ -155,3 +157,16 @@ def _as_it_ended(run: RunRecord, working: str | None) -> RunRecord:
     if run.state == "running" and run.run_id != working:
         return replace(run, state="killed", error=run.error or "its process ended without a word")
     return run
+
+
+def trained_features(home: Home) -> Handle | None:
+    """Return the features of the newest training run that ended well, which batch recommendations read, if any."""
+    for run_id in reversed(run_ids(home)):  # they sort by time
+        if not has_run(home, run_id):
+            continue
+        run = read_run(home, run_id)
+        if (run.pipeline, run.state) == ("training", "done"):
+            built = read_records(home.run(run_id)).get("build_features")
+            if built and "features" in built.handles:
+                return built.handles["features"]
+    return None

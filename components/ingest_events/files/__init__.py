@@ -3,7 +3,7 @@
 ::
 
     locations      which files are data, which are left out and why
-        │          (a Delta table's folder: ``table_folders``; in a bucket: ``buckets``)
+        │          (in a bucket: ``buckets``)
         ▼
     relations      files whose columns are mapped alike, as relations of the engine
         ▲

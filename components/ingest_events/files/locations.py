@@ -1,20 +1,25 @@
-"""Where a source's files are, which of them are data, and whether they have changed since they were read."""
+"""Where a source's files are, and which of them are data.
+
+Of folders that are tables with a log, the log alone says which files count.
+"""
 
 import glob
 import importlib.util
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from components.contracts.errors import SourceError
 from components.ingest_events.files.source_file import SourceFile, is_hidden
-from components.ingest_events.files.table_folders import refuse_table_folder, refuse_table_keys
+from components.lake.tables import LOG
 from components.shop.sources import PACKAGE, FileSource
 
 SUFFIXES = {"parquet": (".parquet", ".pq", ".parq"), "csv": (".csv", ".tsv", ".txt")}
 PACKED = (".gz", ".bz2", ".zst")  # may follow the suffix of a CSV
 HIDDEN, EMPTY = "a hidden name", "empty"
 SHOWN = 3  # files that an error lists
+OTHER_LOGS = {"metadata/*.metadata.json": "an Iceberg table", ".hoodie": "a Hudi table"}
 
 
 @dataclass(frozen=True)
@@ -119,3 +124,43 @@ def locate(name: str, path: str) -> Path:
             f"install it with `pip install {package.replace('_', '-')}`"
         )
     return Path(spec.submodule_search_locations[0]) / inside
+
+
+class Located(Protocol):
+    """A file within a folder."""
+
+    @property
+    def path(self) -> Path: ...
+
+
+def refuse_table_keys(name: str, address: str, keys: Iterable[str]) -> None:
+    """Refuse files in a bucket that belong to a table with a log.
+
+    Raises:
+        SourceError: one of them lies in its log.
+    """
+    if any(LOG in PurePosixPath(key).parts for key in keys):
+        raise SourceError(
+            f"{name}: {address} is a Delta table, whose files hold deleted and rewritten rows, too; set "
+            f'`source.kind = "delta"` in the shop file, so that its log is read'
+        )
+
+
+def refuse_table_folder(name: str, path: Path, files: Sequence[Located]) -> None:
+    """Refuse files of a table with a log: read one by one they bring deleted and rewritten rows, too.
+
+    Raises:
+        SourceError: a folder at, above or below the path is such a table.
+    """
+    for folder in sorted({path, *path.parents, *(folder for file in files for folder in file.path.parents)}):
+        if (folder / LOG).is_dir():
+            raise SourceError(
+                f"{name}: {folder} is a Delta table, whose files hold deleted and rewritten rows, too; set "
+                f'`source.kind = "delta"` and `source.path = "{folder}"` in the shop file, so that its log is read'
+            )
+        for log, kind in OTHER_LOGS.items():
+            if any(folder.glob(log)):
+                raise SourceError(
+                    f"{name}: {folder} is {kind}, whose files hold deleted and rewritten rows, too, and whose log is "
+                    "not read; write its rows to plain Parquet files for `source.path`, or read it over SQL"
+                )

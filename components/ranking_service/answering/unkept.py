@@ -5,7 +5,7 @@ from collections.abc import Container
 
 from components.contracts.ids import id_of
 from components.home.layout import Home
-from components.home.nobody_note import read_nobody
+from components.home.shop_note import read_nobody
 
 LOOK_SECONDS = 1.0
 

@@ -12,8 +12,7 @@ from components.contracts.handles import Handle
 from components.contracts.ids import nobody_words
 from components.contracts.tables import CANONICAL, RAW
 from components.home.layout import Home
-from components.lake.rows import stream_rows
-from components.lake.session import delta_relation
+from components.lake.session import delta_relation, stream_rows
 from components.lake.tables import append_rows, read_notes, replace_rows
 from components.lake.zones import local_day_sql
 from components.shop.settings import Shop
@@ -21,6 +20,9 @@ from components.validate_events.rows.checks import REPEATED, validated_events, v
 from components.validate_events.rows.clocks import FarRows, far_rows
 from components.validate_events.rows.identity import with_known_users
 from components.validate_events.rows.sources import event_sources, first_batches, of_named_sources
+
+REVALIDATED = {"name", "event_type", "types", "lag_minutes", "live"}
+CLEAN_LAYOUT = 2  # of the clean catalogue: when it changes, a home makes its own again
 
 
 @dataclass(frozen=True)
@@ -184,10 +186,6 @@ def write_clean_rows(session: duckdb.DuckDBPyConnection, home: Home, pending: Pe
     )
     write = replace_rows if pending.is_rebuild else append_rows
     write(home.clean / pending.table, rows, {"mark": asdict(pending.after)})
-
-
-REVALIDATED = {"name", "event_type", "types", "lag_minutes", "live"}
-CLEAN_LAYOUT = 2  # of the clean catalogue: when it changes, a home makes its own again
 
 
 def digest_settings(shop: Shop, table: str) -> str:

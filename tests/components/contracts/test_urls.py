@@ -6,7 +6,7 @@ import pytest
 
 from components.contracts.errors import ConfigurationError, StoreError
 from components.contracts.urls import fill_variables, is_ambiguous, public_host, public_url, without_users
-from components.home.url_file import read_url
+from components.home.layout import read_url
 from feature_repo.packed_online_store.backends.opening import open_backend
 
 HOST = "redis://127.0.0.1:6379/0"

@@ -13,7 +13,7 @@ from components.home.storage.bucket import delta_options, store_of
 from components.home.storage.locations import BucketPath
 from components.ingest_events.files.locations import source_files
 from components.shop.sources import FileSource
-from pipelines.runs.source_fingerprint import sources_fingerprint
+from pipelines.runs.fingerprints import sources_fingerprint
 from tests.shop_files import PURCHASES, ShopFolder, shop_folder
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,7 @@ from components.feedback.reading import served_events
 from components.feedback.segments.files import SegmentWriter
 from components.feedback.segments.records import ServedEvent
 from components.feedback.sink import IngestResult
-from components.home.nobody_note import write_nobody
+from components.home.shop_note import write_nobody
 from components.home.tombstones import add_tombstone
 from components.ranking_service.answering.sessions import Sessions
 from components.ranking_service.http import taking_events

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.contracts.errors import ContractBreach
-from components.home.nobody_note import read_nobody
+from components.home.shop_note import read_nobody
 from tests.components.validate_events.purchases import HEADER, LENIENT
 from tests.shop_files import PURCHASES, ShopFolder, shop_folder
 

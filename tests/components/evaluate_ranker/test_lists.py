@@ -9,7 +9,7 @@ import pytest
 from components.build_features.snapshots import build_features
 from components.bundles.drafting import write_draft
 from components.contracts.verdict import Check
-from components.evaluate_ranker.current_lists import check_current_lists
+from components.evaluate_ranker.lists import check_current_lists
 from components.home.layout import Home
 from tests.components.build_features.homes import quiet, small_shop, write_clean
 from tests.components.features.frames import clean_tables, event

@@ -1,4 +1,4 @@
-"""A user with an absurd share of all events: named, and left out if the shop file says so."""
+"""Warnings: of a user with an absurd share of all events, who can be left out, and of session ids that come back."""
 
 from pathlib import Path
 
@@ -8,6 +8,8 @@ from tests.shop_files import PURCHASES, ShopFolder, shop_folder
 TYPED = PURCHASES.replace('event_type = "purchase"\n', "").replace(
     'time = "bought_at" }', 'time = "bought_at", event_type = "kind" }'
 )
+ON_RECEIPTS = PURCHASES.replace('time = "bought_at"', 'time = "bought_at", session = "receipt"')
+RECEIPTS = "customer,article,bought_at,receipt\n"
 
 
 def shop_with(folder: Path, bot: int, toml: str = "") -> ShopFolder:
@@ -51,3 +53,18 @@ def test_users_that_are_left_out_count_for_nothing_and_come_back_when_the_key_go
     shop.validate("2024-03-04")
     assert len(shop.clean()) == 200
     assert shop.reasons() == []
+
+
+def warnings_of(folder: Path, rows: str) -> list[str]:
+    shop = shop_folder(folder, ON_RECEIPTS, purchases=RECEIPTS + rows)
+    return [warning for warning in shop.validate().warnings if "columns.session" in warning]
+
+
+def test_ids_that_come_back_are_counted_and_ids_of_one_time_are_not(tmp_path: Path) -> None:
+    daily = "".join(f"a,1,2024-03-{day:02} 10:00:00,7\n" for day in range(1, 11)) + "b,2,2024-03-11 10:00:00,8\n"
+    unique = "".join(f"a,1,2024-03-{day:02} 10:00:00,r{day}\n" for day in range(1, 11))
+
+    (warning,) = warnings_of(tmp_path / "daily", daily)
+
+    assert "1 of 1 session ids of purchases, such as '7', come back" in warning
+    assert warnings_of(tmp_path / "unique", unique) == []

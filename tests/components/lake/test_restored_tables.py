@@ -7,9 +7,8 @@ import pytest
 from deltalake import DeltaTable
 
 from components.contracts.errors import SourceError
-from components.lake.tables import append_rows, read_notes, replace_rows
+from components.lake.tables import append_rows, noted_version, read_notes, replace_rows, restore_version
 from components.lake.upkeep import compact_table
-from components.lake.versions import noted_version, restore_version
 
 SCHEMA = pa.schema([("name", pa.string())])
 

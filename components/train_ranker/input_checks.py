@@ -1,4 +1,8 @@
-"""Label leakage: a feature that all but knows the outcome is an error in the data, not a good feature."""
+"""What is checked of the examples before a model is fitted.
+
+Labels that cannot be used are an error, too few requests are none. A feature that all but knows the outcome (label
+leakage) is an error in the data, not a good feature.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,10 +11,42 @@ from components.contracts.errors import TrainingError
 from components.contracts.ranking_examples import ExamplesManifest, Split
 from components.ranking.baselines import CATALOGUE_ORDER
 from components.ranking.metrics import ndcg, ranked_lists
+from components.shop.settings import Shop
 
 NEAR_PERFECT = 0.95
 REQUESTS_LOOKED_AT = 200
 FEWEST_REQUESTS = 20
+
+
+def refuse_unusable(name: str, split: Split) -> None:
+    """Raise ``TrainingError`` for labels or weights that are not numbers from 0 up."""
+    for column in ("label", "weight"):
+        values = split.rows[column].to_numpy(zero_copy_only=False)
+        wrong = int(np.count_nonzero(~np.isfinite(values) | (values < 0)))
+        if wrong:
+            raise TrainingError(
+                f"{wrong} of {len(values)} {name} rows have a {column} that is negative or not a number;"
+                " expected finite numbers from 0 up: look at the outcomes in build_training_set's report"
+            )
+
+
+def shortfall_of(manifest: ExamplesManifest, train: Split, validation: Split, shop: Shop) -> str | None:
+    """Say in words why a model cannot be trained; None when it can."""
+    if not manifest.enough:
+        return manifest.shortfall or "too few users or too short a history"
+    for name, split, minimum in (("training", train, shop.training.min_requests), ("validation", validation, 1)):
+        requests = _informative_requests(split)
+        if requests < minimum:
+            return (
+                f"{requests} {name} requests have both a success and another candidate; at least {minimum} are needed"
+            )
+    return None
+
+
+def _informative_requests(split: Split) -> int:
+    request, labels = split.rows["request"].to_numpy(), split.rows["label"].to_numpy()
+    positives = np.bincount(request, weights=labels > 0, minlength=len(split.requests))
+    return int(((positives > 0) & (positives < split.group_sizes)).sum())
 
 
 def refuse_leaks(split: Split, manifest: ExamplesManifest, k: int) -> None:

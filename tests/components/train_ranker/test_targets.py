@@ -4,8 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.contracts.ranking_examples import Split, read_split
-from components.train_ranker.positions import inverse_propensities, position_propensities
-from components.train_ranker.targets import training_targets
+from components.train_ranker.targets import inverse_propensities, position_propensities, training_targets
 from tests.components.train_ranker.synthetic_examples import write_examples
 
 EXAMINED = 1 / np.arange(1, 9) ** 0.7

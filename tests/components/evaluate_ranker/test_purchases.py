@@ -8,7 +8,7 @@ import pytest
 from deltalake import write_deltalake
 
 from components.contracts.tables import ITEMS
-from components.evaluate_ranker.sold import sold_merchandise
+from components.evaluate_ranker.purchases import sold_merchandise
 from components.home.layout import Home
 from components.shop.settings import Rules
 from tests.components.evaluate_ranker.judging import HELDOUT_START, sale, write_sales
