@@ -1,5 +1,6 @@
 """One bundle in detail: what it holds, where it came from, how it was judged and where it is live."""
 
+import os
 from dataclasses import asdict
 from typing import Any
 
@@ -8,6 +9,9 @@ from rich.text import Text
 
 from components.bundles.environments import PointerFiles
 from components.bundles.loading import Bundle
+from components.contracts.errors import RankloopError
+from components.gitops.places import git_environments
+from components.gitops.settings import repository_settings
 from components.home.layout import Home
 from pipelines.runs.details import flat, plain_table, plain_text
 
@@ -17,7 +21,11 @@ ABOUT_TRAINING = ("reason", "train_requests", "train_rows", "parameters", "round
 
 
 def bundle_details(home: Home, bundle: Bundle) -> Document:
-    """Return all that is known of a bundle; ``environments`` has those that ever served it."""
+    """Return all that is known of a bundle; ``environments`` has those that ever served it, or are to.
+
+    Those of a repository come with their ``state`` and the ``link`` of the pull request; ``repository_trouble`` says
+    why they are not there.
+    """
     manifest = asdict(bundle.manifest)
     sidecar = asdict(bundle.sidecar)
     del sidecar["digest"]
@@ -30,7 +38,7 @@ def bundle_details(home: Home, bundle: Bundle) -> Document:
         "training": sidecar.pop("training"),
         "verdict": sidecar.pop("verdict"),
         "origin": sidecar,
-        "environments": _environments(PointerFiles(home.environments), bundle.digest),
+        **_environments(home, bundle),
     }
 
 
@@ -39,10 +47,23 @@ def bundle_tables(details: Document) -> RenderableType:
     about = plain_table("", "")
     for name, value in flat(_told(details)).items():
         about.add_row(name, ", ".join(value) if isinstance(value, list) else plain_text(value))
-    return Group(about, "", *_judgement(details["verdict"]), "", *_moves(details["environments"]))
+    trouble = [Text(f"not known of Git: {details['repository_trouble']}")] if "repository_trouble" in details else []
+    return Group(about, "", *_judgement(details["verdict"]), "", *_moves(details["environments"]), *trouble)
 
 
-def _environments(pointers: PointerFiles, digest: str) -> dict[str, Document]:
+def _environments(home: Home, bundle: Bundle) -> Document:
+    in_home = _moved(PointerFiles(home.environments), bundle.digest)
+    settings = repository_settings(os.environ)
+    if settings is None:
+        return {"environments": in_home}
+    try:
+        in_git = git_environments(settings, home, bundle.manifest.shop).states(bundle.digest)
+    except RankloopError as error:
+        return {"environments": in_home, "repository_trouble": str(error)}
+    return {"environments": in_home | in_git}
+
+
+def _moved(pointers: PointerFiles, digest: str) -> dict[str, Document]:
     environments = {}
     for environment in pointers.environments():
         pointer = pointers.read(environment)
@@ -50,6 +71,10 @@ def _environments(pointers: PointerFiles, digest: str) -> dict[str, Document]:
         if moves:
             environments[environment] = {"live": pointer.bundle == digest, "moves": moves}
     return environments
+
+
+def _at(link: str | None) -> str:
+    return f", {link}" if link else ""
 
 
 def _told(details: Document) -> Document:
@@ -82,6 +107,8 @@ def _moves(environments: Document) -> list[Text]:
         return [Text("no environment has served it")]
     lines = []
     for environment, found in environments.items():
-        lines.append(Text(f"{environment}: {'live' if found['live'] else 'no longer live'}"))
-        lines += [Text(f"  {move['action']} {move['at']} by run {move['run_id']}") for move in found["moves"]]
+        state = found.get("state") or ("live" if found["live"] else "no longer live")
+        lines.append(Text(f"{environment}: {state}{_at(found.get('link'))}"))
+        moves = found.get("moves", ())
+        lines += [Text(f"  {move['action']} {move['at']} by run {move['run_id']}") for move in moves]
     return lines

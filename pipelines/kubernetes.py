@@ -10,6 +10,7 @@ read-only root file system, priority, topology) is for the cluster to set.
     ConfigMap rankloop-shop mounted at /etc/rankloop: the shop file
     ConfigMap rankloop-keys mounted at /etc/rankloop-keys: the public keys that bundles are verified with, `*.pub`
     Secret rankloop-signing mounted at /etc/rankloop-signing, for publish-bundle alone: the key that signs them
+    Secret rankloop-git     mounted at /etc/rankloop-git for the steps that ask Git what is live, or propose it
     /tmp                    scratch of the pod: spilled queries, files on their way to the bucket, the cache
 """
 
@@ -22,6 +23,7 @@ from components.bundles.signing.home_key import KEY_VARIABLE, KEYS_VARIABLE
 from components.bundles.signing.origin import IMAGE_VARIABLE
 from components.bundles.signing.trust import SIGNATURES_VARIABLE
 from components.contracts.images import images_file
+from components.gitops.settings import VARIABLES as GIT_VARIABLES
 from components.home.runs.kubeflow import RUN_VARIABLE
 from pipelines.nodes import read_nodes
 
@@ -29,6 +31,8 @@ NAME = "rankloop"
 SHOP_FOLDER = "/etc/rankloop"
 KEYS_FOLDER, SIGNING_FOLDER = "/etc/rankloop-keys", "/etc/rankloop-signing"
 SIGNS, VERIFIES = "publish-bundle", ("publish-bundle", "propose-promotion")
+GIT_FOLDER = "/etc/rankloop-git"
+GIT_STEPS = ("evaluate-ranker", "propose-promotion", "detect-drift")
 USER, GROUP = 10001, 0  # the images' own user; any other one of group 0 works too
 RESTRICTED = {  # what Kubeflow and Argo give every container, which is what restricted Pod Security asks for
     "allowPrivilegeEscalation": False,
@@ -104,6 +108,9 @@ def on_kubernetes(task: PipelineTask) -> PipelineTask:
     kubernetes.use_field_path_as_env(task, RUN_VARIABLE, "metadata.labels['pipeline/runid']")
     kubernetes.use_config_map_as_volume(task, f"{NAME}-shop", SHOP_FOLDER, optional=True)
     _give_keys(task)
+    if task.name in GIT_STEPS:
+        kubernetes.use_config_map_as_env(task, NAME, {name: name for name in GIT_VARIABLES}, optional=True)
+        kubernetes.use_secret_as_volume(task, f"{NAME}-git", GIT_FOLDER, optional=True)
     kubernetes.empty_dir_mount(task, "scratch", "/tmp", size_limit=resources.scratch)
     _place(task)
     return kubernetes.add_pod_label(task, "app.kubernetes.io/part-of", NAME)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
+from components.gitops.settings import VARIABLES as GIT_VARIABLES
 from components.home.storage.locations import BucketPath, Location
 from tests.kubernetes.server import Cluster, kubernetes_server
 from tests.pipelines.homes.finished_home import REFUSING, FinishedHome
@@ -25,6 +26,7 @@ settings.register_profile("same examples", settings.get_profile("other examples"
 settings.load_profile("same examples")
 
 OF_THE_SHELL = (
+    *GIT_VARIABLES,
     "KF_PIPELINES_ENDPOINT",
     "RANKLOOP_HOME",
     "RANKLOOP_IMAGES",

@@ -1,7 +1,7 @@
 """Environments: the bundle that each one serves, and the moves that led there.
 
-Promotion and rollback are one change of one small document. ``PointerTarget`` says where that document lives: in the
-home, or in the Git repository of a cluster.
+Promotion and rollback are one change of one small document in the home. The environments of a cluster live in its Git
+repository instead, where a change is proposed first: see ``components/gitops``.
 """
 
 import json

@@ -16,13 +16,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PointerChange:
-    """The result of a promotion or rollback."""
+    """The result of a promotion or rollback: what the environment served before and serves now.
+
+    A pull request moves nothing: it is ``proposed``, the digest that the environment is to serve, at a ``link``.
+    ``repository`` is where the environment lives; None: in the home.
+    """
 
     environment: str
     before: str | None
-    after: str
+    after: str | None
     moved: bool
     reason: str
+    proposed: str | None = None
+    link: str | None = None
+    repository: str | None = None
 
 
 def promote(
@@ -40,11 +47,7 @@ def promote(
         PromotionError: the gate refused the bundle.
         BundleError: it is missing, its parts disagree or it was tampered with; its signature is missing or foreign.
     """
-    bundle = find_bundle(home.models, shop, reference)
-    check_promotable(bundle)
-    if trust is not None:
-        trust.check(bundle)
-    load_ranker(bundle)
+    bundle = promotable_bundle(home, shop, reference, trust)
 
     def to_bundle(pointer: Pointer) -> Move | None:
         is_served = pointer.bundle == bundle.digest
@@ -74,7 +77,7 @@ def rollback(
     """
 
     def to_earlier(pointer: Pointer) -> Move:
-        earlier = _earlier(pointer)
+        earlier = earlier_move(pointer)
         bundle = find_bundle(home.models, shop, earlier.bundle)
         if trust is not None:
             trust.check(bundle)
@@ -82,9 +85,24 @@ def rollback(
         return Move("rollback", earlier.bundle, earlier.run_id, now)
 
     pointer = (target or PointerFiles(home.environments)).move(environment, to_earlier)
-    earlier = _earlier(pointer)
+    earlier = earlier_move(pointer)
     reason = f"{environment} serves {short(earlier.bundle)} of run {earlier.run_id} again{_instead_of(pointer)}"
     return PointerChange(environment, pointer.bundle, earlier.bundle, True, reason)
+
+
+def promotable_bundle(home: Home, shop: str, reference: str, trust: "Trust | None" = None) -> Bundle:
+    """Open a published bundle that may go live.
+
+    Raises:
+        PromotionError: the gate refused the bundle.
+        BundleError: it is missing, its parts disagree or it was tampered with; its signature is missing or foreign.
+    """
+    bundle = find_bundle(home.models, shop, reference)
+    check_promotable(bundle)
+    if trust is not None:
+        trust.check(bundle)
+    load_ranker(bundle)
+    return bundle
 
 
 def named_bundle(home: Home, shop: str, name: str, environment: str = "local") -> Bundle:
@@ -123,7 +141,12 @@ def check_promotable(bundle: Bundle) -> None:
     )
 
 
-def _earlier(pointer: Pointer) -> Move:
+def earlier_move(pointer: Pointer) -> Move:
+    """Return the promotion that a rollback goes back to.
+
+    Raises:
+        PromotionError: there is none.
+    """
     if len(pointer.line) < 2:
         known = f"only {short(pointer.bundle)}" if pointer.bundle else "nothing"
         raise PromotionError(

@@ -15,6 +15,7 @@
     ├── BundleError               a bundle that is missing, tampered with or of another revision
     │   └── UnverifiedBundleError it is not what was published, or nobody who is trusted has signed it
     ├── PromotionError            a promotion or rollback that must not happen
+    │   └── PromotionHeldError    one that waits, or that a person has decided against
     └── HomeBusyError             another run holds the home's lock
 """
 
@@ -78,6 +79,10 @@ class UnverifiedBundleError(BundleError):
 
 class PromotionError(RankloopError):
     """A promotion or rollback that the verdict or the history does not allow."""
+
+
+class PromotionHeldError(PromotionError):
+    """A promotion that is not proposed now and is no failure: it waits, or a person has decided against it."""
 
 
 class HomeBusyError(RankloopError):

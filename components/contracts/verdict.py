@@ -62,6 +62,7 @@ class Verdict:
     best_baseline: str | None  # None when there were no held-out requests
     set_aside: str | None = None  # why the champion was not compared, if it was not
     comparisons: tuple[Comparison, ...] = ()
+    live: str | None = None  # digest of the bundle that was live when it was judged
 
     @property
     def reasons(self) -> list[str]:

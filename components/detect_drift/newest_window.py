@@ -30,6 +30,7 @@ from components.drift.report import DriftReport
 from components.drift.sketch_codec import sketches_from_json
 from components.drift.thresholds import DriftThresholds
 from components.drift.window import window_days
+from components.gitops.places import live_digest
 from components.home.handed import handed_folder
 from components.home.layout import Home
 from components.home.storage.documents import write_document
@@ -100,7 +101,7 @@ def thresholds(drift: Drift) -> DriftThresholds:
 def _reference(home: Home, shop: str, environment: str, manifest: ExamplesManifest) -> Bundle:
     """Return the live bundle, or the last one if none is live or the live one was made for other features."""
     try:
-        live = named_bundle(home, shop, "champion", environment)
+        live = named_bundle(home, shop, live_digest(home, environment) or "challenger")
         check_revision(live.manifest, manifest.feature_list, manifest.feature_revision)
     except BundleError:
         live = named_bundle(home, shop, "challenger")

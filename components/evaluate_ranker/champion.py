@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from components.bundles.digest import short
-from components.bundles.environments import PointerFiles
 from components.bundles.loading import Bundle, check_rankable, load_ranker
 from components.bundles.scoring import Ranker
 from components.bundles.store import find_bundle
 from components.contracts.errors import BundleError
 from components.contracts.ranking_examples import ExamplesManifest
+from components.gitops.places import live_digest
 from components.home.layout import Home
 from components.lake.resources import usable_processors
 from components.shop.settings import Shop
@@ -39,7 +39,7 @@ class Champion:
 
 def find_champion(home: Home, shop: Shop, environment: str, manifest: ExamplesManifest) -> Champion:
     """Open the bundle that the environment serves; set it aside, with the reason, when it cannot be compared."""
-    live = PointerFiles(home.environments).read(environment).bundle
+    live = live_digest(home, environment)
     if live is None:
         return Champion()
     try:

@@ -94,7 +94,7 @@ def evaluate_ranker(
     case = _case(shop, home, features, examples, draft, environment, probe, current)
     verdict, facts = _judge_baseline(case, say) if case.bundle.manifest.kind == "baseline" else _judge(case, say)
     place = home.run(run_id) / "evaluation" / "verdict.json"
-    write_document(place, verdict_json(verdict))
+    write_document(place, verdict_json(replace(verdict, live=case.champion.live)))
     checks = [asdict(check) for check in verdict.checks]
     handle = Handle("evaluation", str(place), examples.versions, case.bundle.digest, draft.as_of)
     return StepResult(

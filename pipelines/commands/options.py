@@ -70,5 +70,5 @@ environment_option = click.option(
     "environment",
     default="local",
     show_default=True,
-    help="The environment: on one machine, a pointer of the home.",
+    help="The environment: a pointer of the home, or a line in Git.",
 )

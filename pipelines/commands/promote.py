@@ -16,11 +16,12 @@ from pipelines.commands.options import environment_option, home_option, json_opt
 def command(bundle: str, environment: str, home: Location, as_json: bool) -> None:
     """Make an environment serve BUNDLE: a digest, the start of one, or `latest`.
 
+    Where environments live in Git (RANKLOOP_GIT_URL), all but `local` do: a pull request proposes the change.
     A bundle that the gate refused, or whose signature is not accepted there, is not promoted: exit code 1.
     """
-    from components.bundles.promotion import promote
     from components.bundles.signing.trust import trust_here
     from components.contracts.as_of import now_text
+    from components.gitops.places import promote
     from components.home.homes import open_home, shop_of
     from pipelines.commands.documents import print_change
 

@@ -13,10 +13,13 @@ from pipelines.commands.options import environment_option, home_option, json_opt
 @home_option
 @json_option
 def command(environment: str, home: Location, as_json: bool) -> None:
-    """Make an environment serve the bundle that it served before its last promotion."""
-    from components.bundles.promotion import rollback
+    """Make an environment serve the bundle that it served before its last promotion.
+
+    Where environments live in Git (RANKLOOP_GIT_URL), all but `local` do: a pull request proposes the change.
+    """
     from components.bundles.signing.trust import trust_here
     from components.contracts.as_of import now_text
+    from components.gitops.places import rollback
     from components.home.homes import open_home, shop_of
     from pipelines.commands.documents import print_change
 

@@ -157,9 +157,12 @@ def _lost_pointers(home: Home, run: RunRecord, records: Records) -> Iterator[Los
 
 
 def _recorded_pointer(run: RunRecord, records: Records) -> Pointer | None:
-    """Return what the run's own record knows of its environment: the bundle that was served when the run ended."""
+    """Return what the run's own record knows of its environment: the bundle that was served when the run ended.
+
+    None where it lives in a repository, which keeps its own history.
+    """
     record = records.get("propose_promotion")
-    if record is None or not record.facts.get("after"):
+    if record is None or not record.facts.get("after") or record.facts.get("repository"):
         return None
     move = Move("promote", record.facts["after"], run.run_id, datetime.fromtimestamp(record.started, UTC).isoformat())
     return Pointer(record.facts["environment"], (move,))

@@ -271,13 +271,19 @@ class PublicationFacts:
 
 @dataclass(frozen=True)
 class PromotionFacts:
-    """Of ``propose_promotion``: what the environment served before and serves now, and why."""
+    """Of ``propose_promotion``: what the environment served before and serves now, and why.
+
+    Where the environment lives in a Git ``repository``, nothing moves: a digest is ``proposed``, at a ``link``.
+    """
 
     environment: str
     moved: bool
     reason: str
     before: str | None = None
     after: str | None = None
+    proposed: str | None = None
+    link: str | None = None
+    repository: str | None = None
 
 
 @dataclass(frozen=True)

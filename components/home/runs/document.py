@@ -74,5 +74,10 @@ def _reports(home: Home, run_id: str) -> Document:
     return {name.stem: _link(run / name.name) for name in names}
 
 
+def report_link(home: Home, run_id: str) -> str:
+    """Return where the report of a run lies, or will once the run has ended."""
+    return _link(home.run(run_id) / "report.html")
+
+
 def _link(page: Location) -> str:
     return page.as_uri() if isinstance(page, Path) else page.url

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import isfinite
 from zoneinfo import ZoneInfo
 
+from components.contracts.score_names import CONTENDERS, MEASURES, SLICES
 from components.contracts.steps.facts import EvaluationFacts, TrainingFacts
 from components.contracts.verdict import Comparison, Contender, Verdict
 from components.shop.settings import Shop
@@ -13,32 +14,6 @@ from components.write_report.plots import Axis, DotPlot, dot_plot, interval_axis
 from components.write_report.run_outline import Records
 
 _LEAD = {"challenger": 0, "champion": 1}
-_NAMES = {
-    "challenger": "New ranker",
-    "champion": "Live ranker",
-    "popularity": "Best sellers",
-    "recent_popularity": "Recent best sellers",
-    "buy_it_again": "Buy it again",
-    "buy_it_again_slow": "Buy it again, forgotten slowly",
-    "buy_it_again_count": "Buy it again, plain counts",
-    "no_op": "Catalogue order",
-}
-_MEASURES = {
-    "ndcg": "NDCG@{k}",
-    "map": "MAP@{k}",
-    "hit_rate": "Hit rate",
-    "recall": "Recall@{k}",
-    "precision": "Precision@{k}",
-    "coverage": "Coverage",
-    "novelty": "Novelty",
-}
-_SLICES = {
-    "new": "New customers, in their first weeks",
-    "cold": "Cold start: hardly any trips so far",
-    "light": "Light buyers",
-    "regular": "Regular buyers",
-    "heavy": "Heavy buyers",
-}
 _SHARES = frozenset({"hit_rate", "recall", "precision", "coverage"})
 
 
@@ -115,7 +90,7 @@ def quality(verdict: Verdict | None, records: Records, shop: Shop) -> Quality | 
     return Quality(
         plot=plot,
         differences=_differences(verdict),
-        measures=tuple(_MEASURES.get(key, formats.title(key)).format(k=shop.k) for key in keys),
+        measures=tuple(MEASURES.get(key, formats.title(key)).format(k=shop.k) for key in keys),
         rows=_rows(contenders, keys, verdict),
         slices=_slices(contenders, verdict),
         week_columns=tuple(label(each.name) for each in compared(contenders, verdict)),
@@ -127,7 +102,7 @@ def quality(verdict: Verdict | None, records: Records, shop: Shop) -> Quality | 
 
 def label(name: str) -> str:
     """Return a contender's name as people say it."""
-    return _NAMES.get(name, formats.title(name))
+    return CONTENDERS.get(name, formats.title(name))
 
 
 def role(contender: Contender, verdict: Verdict) -> str:
@@ -139,8 +114,8 @@ def role(contender: Contender, verdict: Verdict) -> str:
 
 def _measured(contenders: list[Contender]) -> list[str]:
     keys = dict.fromkeys(key for contender in contenders for key in contender.metrics)
-    known = [key for key in _MEASURES if key in keys and key != "ndcg"]
-    return ["ndcg", *known, *(key for key in keys if key not in _MEASURES and not _is_ndcg(key))]
+    known = [key for key in MEASURES if key in keys and key != "ndcg"]
+    return ["ndcg", *known, *(key for key in keys if key not in MEASURES and not _is_ndcg(key))]
 
 
 def _is_ndcg(key: str) -> bool:
@@ -196,7 +171,7 @@ def _slice(name: str, shown: list[Contender], verdict: Verdict, scale: Axis) -> 
     users = next((each.slice_users[name] for each in shown if name in each.slice_users), None)
     comparison = next((each for each in verdict.comparisons if each.slice == name), None)
     return Slice(
-        _SLICES.get(name, formats.title(name)),
+        SLICES.get(name, formats.title(name)),
         users,
         _lead(comparison) if comparison else None,
         dot_plot(dots, formats.score, scale),
@@ -204,7 +179,7 @@ def _slice(name: str, shown: list[Contender], verdict: Verdict, scale: Axis) -> 
 
 
 def _slice_order(name: str) -> tuple[int, str]:
-    known = list(_SLICES)
+    known = list(SLICES)
     return (known.index(name) if name in known else len(known), name)
 
 

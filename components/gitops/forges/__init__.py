@@ -1,0 +1,1 @@
+"""Pull requests where they are kept: GitHub, GitLab, Gitea and Forgejo, over their HTTP APIs."""

@@ -1,0 +1,43 @@
+"""A forge as proposals use it."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+State = Literal["open", "closed", "merged"]
+GATE = "rankloop/gate"  # the commit status that says what the gate decided
+
+
+@dataclass(frozen=True)
+class PullRequest:
+    """A pull request, or a merge request as GitLab calls it; ``text`` is its description."""
+
+    number: int
+    branch: str
+    state: State
+    link: str
+    text: str
+
+
+class Forge(Protocol):
+    """Pull requests to the branch of one repository.
+
+    Every method raises a ForgeError where the forge refuses or cannot be reached.
+    """
+
+    def open_requests(self) -> list[PullRequest]:
+        """Return all open pull requests to the branch."""
+
+    def newest(self, branch: str) -> PullRequest | None:
+        """Return the pull request that was opened last for a branch, whatever came of it."""
+
+    def open(self, branch: str, title: str, text: str) -> PullRequest:
+        """Open a pull request; if there is an open one for the branch, return that."""
+
+    def edit(self, number: int, title: str, text: str) -> None:
+        """Replace the title and the text of a pull request."""
+
+    def close(self, request: PullRequest, text: str, comment: str) -> None:
+        """Close a pull request with a new text, and say why in a comment."""
+
+    def set_gate(self, commit: str, description: str, link: str | None) -> None:
+        """Set the status ``rankloop/gate`` of a commit to success."""

@@ -1,0 +1,87 @@
+"""GitLab, in the cloud and on a server of one's own; its pull requests are called merge requests."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from components.gitops.forges.api import PAGE, ForgeApi, ForgeError, repository_path
+from components.gitops.forges.forge import GATE, PullRequest, State
+from components.gitops.settings import GitSettings
+
+CONFLICT, BAD_REQUEST = 409, 400
+SCOPES = "the scope api, of a project access token with the role Developer"
+STATES: dict[str, State] = {"opened": "open", "locked": "open", "closed": "closed", "merged": "merged"}
+MOST_LETTERS = 255  # of a status' description
+
+
+@dataclass(frozen=True)
+class GitLab:
+    """Merge requests of a project on GitLab."""
+
+    api: ForgeApi
+    project: str
+    base: str
+
+    @staticmethod
+    def connect(settings: GitSettings) -> "GitLab":
+        """Return the forge of a repository; nothing is asked yet."""
+        api = settings.api_url or f"https://{urlsplit(settings.url).hostname}/api/v4"
+        headers = {"PRIVATE-TOKEN": str(settings.token())}
+        return GitLab(ForgeApi(settings, api, headers, SCOPES), repository_path(settings, api), settings.branch)
+
+    def open_requests(self) -> list[PullRequest]:
+        """Return all open merge requests to the branch."""
+        found = self.api.pages(f"{self._path}/merge_requests", state="opened", target_branch=self.base, per_page=PAGE)
+        return [_request(each) for each in found if _is_own(each)]
+
+    def newest(self, branch: str) -> PullRequest | None:
+        """Return the merge request that was opened last for a branch."""
+        query = {"source_branch": branch, "target_branch": self.base, "order_by": "created_at", "sort": "desc"}
+        for each in self.api.pages(f"{self._path}/merge_requests", **query, per_page=PAGE):
+            if _is_own(each):
+                return _request(each)
+        return None
+
+    def open(self, branch: str, title: str, text: str) -> PullRequest:
+        """Open a merge request; if there is an open one for the branch, return that."""
+        body = {"source_branch": branch, "target_branch": self.base, "title": title, "description": text}
+        try:
+            return _request(self.api.send("POST", f"{self._path}/merge_requests", body))
+        except ForgeError as error:
+            newest = self.newest(branch) if error.status == CONFLICT else None
+            if newest is None or newest.state != "open":
+                raise
+            return newest
+
+    def edit(self, number: int, title: str, text: str) -> None:
+        """Replace the title and the text of a merge request."""
+        self.api.send("PUT", f"{self._path}/merge_requests/{number}", {"title": title, "description": text})
+
+    def close(self, request: PullRequest, text: str, comment: str) -> None:
+        """Close a merge request with a new text, and say why in a comment."""
+        path = f"{self._path}/merge_requests/{request.number}"
+        self.api.send("PUT", path, {"state_event": "close", "description": text})
+        self.api.send("POST", f"{path}/notes", {"body": comment})
+
+    def set_gate(self, commit: str, description: str, link: str | None) -> None:
+        """Set the status ``rankloop/gate`` of a commit to success; GitLab refuses one that a commit has already."""
+        body = {"state": "success", "name": GATE, "description": description[:MOST_LETTERS]}
+        try:
+            self.api.send("POST", f"{self._path}/statuses/{commit}", body | ({"target_url": link} if link else {}))
+        except ForgeError as error:
+            if error.status != BAD_REQUEST or "transition" not in str(error):
+                raise
+
+    @property
+    def _path(self) -> str:
+        return f"/projects/{quote(self.project, safe='')}"
+
+
+def _is_own(document: dict[str, Any]) -> bool:
+    """Return whether a merge request comes from the project itself, and not from a fork."""
+    return bool(document["source_project_id"] == document["target_project_id"])
+
+
+def _request(document: dict[str, Any]) -> PullRequest:
+    state, text = STATES[document["state"]], document.get("description") or ""
+    return PullRequest(document["iid"], document["source_branch"], state, document["web_url"], text)
