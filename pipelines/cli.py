@@ -10,7 +10,7 @@ import click
 
 from components.contracts.errors import RankloopError, is_out_of_space, no_space
 from components.contracts.urls import without_users
-from pipelines.output import failed_write, use_lasting_streams, use_utf8
+from pipelines.terminal.output import failed_write, use_lasting_streams, use_utf8
 
 COMMANDS = {
     "run": "Run the whole training pipeline on this machine.",

@@ -3,7 +3,7 @@
 import click
 
 from components.home.storage.locations import Location
-from pipelines.commands.options import home_option, json_option
+from pipelines.terminal.options import home_option, json_option
 
 
 @click.command("bundle")
@@ -19,8 +19,8 @@ def command(name: str, home: Location, as_json: bool) -> None:
 
     from components.bundles.promotion import named_bundle
     from components.home.homes import open_home, shop_of
-    from pipelines.bundle_details import bundle_details, bundle_tables
-    from pipelines.output import print_json
+    from pipelines.terminal.bundle_details import bundle_details, bundle_tables
+    from pipelines.terminal.output import print_json
 
     place = open_home(home)
     details = bundle_details(place, named_bundle(place, shop_of(place), name))

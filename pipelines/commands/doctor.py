@@ -6,10 +6,9 @@ from pathlib import Path
 import click
 
 from components.home.storage.locations import Location
-from pipelines.commands.kubeflow_options import kubeflow_options
-from pipelines.commands.options import home_option, json_option, shop_option
 from pipelines.finding import Finding
 from pipelines.kubeflow.access import Access
+from pipelines.terminal.options import home_option, json_option, kubeflow_options, shop_option
 
 
 @click.command("doctor")
@@ -32,7 +31,7 @@ def command(
     With --cluster: the kinds of Kubeflow Pipelines and its version, the fences of --namespace (else `rankloop`), what
     the steps refer to, their images, Redis, the clock and, if --home is a bucket, the store.
     """
-    from pipelines.output import print_json
+    from pipelines.terminal.output import print_json
 
     findings = _of_cluster(home, access) if cluster else _of_machine(shop_file, home)
     if as_json:

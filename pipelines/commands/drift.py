@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from components.home.storage.locations import Location
-from pipelines.commands.options import environment_option, home_option, json_option, last_shop_option
+from pipelines.terminal.options import environment_option, home_option, json_option, last_shop_option
 
 DRIFTED = 3
 
@@ -28,9 +28,9 @@ def command(
     as_json: bool,
 ) -> None:
     """Bring in what is new and compare the newest window with the bundle's reference; exit 3 when it drifted."""
-    from pipelines.commands.documents import print_drift
-    from pipelines.output import print_json
     from pipelines.runs.monitoring_run import monitor
+    from pipelines.terminal.documents import print_drift
+    from pipelines.terminal.output import print_json
 
     document = monitor(home, environment, window, as_of, quiet=as_json, shop_file=shop_file)
     print_json(document) if as_json else print_drift(document)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from components.home.storage.locations import Location
-from pipelines.commands.options import environment_option, home_option, json_option, last_shop_option
+from pipelines.terminal.options import environment_option, home_option, json_option, last_shop_option
 
 UNTRUSTED = 3
 EXAMPLE = """\
@@ -58,8 +58,8 @@ def command(
     from components.experiments.readout import read_out
     from components.home.homes import open_home, shop_file_of
     from components.shop.settings import load_shop
-    from pipelines.experiment_tables import print_readout
-    from pipelines.output import print_json
+    from pipelines.terminal.experiment_tables import print_readout
+    from pipelines.terminal.output import print_json
 
     place = open_home(home)
     horizon_days = days or load_shop(shop_file or shop_file_of(place)).horizon_days

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from components.home.storage.locations import BucketPath, Location
-from pipelines.commands.options import home_option, json_option, last_shop_option, pipeline_root_option
+from pipelines.terminal.options import home_option, json_option, last_shop_option, pipeline_root_option
 
 
 @click.command("forget")
@@ -33,7 +33,7 @@ def command(
     from components.erasure.forgetting import forget_user
     from components.erasure.words import print_receipt, receipt_document
     from components.home.homes import open_home
-    from pipelines.output import print_json
+    from pipelines.terminal.output import print_json
 
     place = open_home(home)
     if not yes:

@@ -6,10 +6,9 @@ from typing import Any
 import click
 
 from components.home.storage.locations import BucketPath
-from pipelines.commands.kubeflow_options import kubeflow_options
-from pipelines.commands.options import json_option, pipeline_root_option
 from pipelines.kubeflow.access import Access
-from pipelines.output import print_json
+from pipelines.terminal.options import json_option, kubeflow_options, pipeline_root_option
+from pipelines.terminal.output import print_json
 
 
 def _homes(_: click.Context, __: click.Parameter, homes: tuple[str, ...]) -> frozenset[str]:

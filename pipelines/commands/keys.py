@@ -3,7 +3,7 @@
 import click
 
 from components.home.storage.locations import Location
-from pipelines.commands.options import home_option, json_option
+from pipelines.terminal.options import home_option, json_option
 
 
 @click.group("keys")
@@ -23,7 +23,7 @@ def add(name: str, home: Location, as_json: bool) -> None:
     from components.contracts.as_of import now_text
     from components.home.homes import open_home
     from pipelines.api_keys import add_key
-    from pipelines.output import print_json, require_written
+    from pipelines.terminal.output import print_json, require_written
 
     key = add_key(open_home(home), name, now_text())
     if as_json:
@@ -41,7 +41,7 @@ def list_names(home: Location, as_json: bool) -> None:
     """List the names of the keys, oldest first."""
     from components.home.homes import open_home
     from pipelines.api_keys import list_keys
-    from pipelines.output import print_json
+    from pipelines.terminal.output import print_json
 
     keys = list_keys(open_home(home))
     if as_json:
@@ -59,7 +59,7 @@ def remove(name: str, home: Location, as_json: bool) -> None:
     """Refuse the key of NAME from now on."""
     from components.home.homes import open_home
     from pipelines.api_keys import remove_key
-    from pipelines.output import print_json
+    from pipelines.terminal.output import print_json
 
     left = remove_key(open_home(home), name)
     if as_json:

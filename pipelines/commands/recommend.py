@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from components.home.storage.locations import Location
-from pipelines.commands.options import home_option, json_option
+from pipelines.terminal.options import home_option, json_option
 
 
 @click.command("recommend")
@@ -25,9 +25,9 @@ def command(
     """
     from components.contracts.ids import id_text
     from components.home.homes import open_home
-    from pipelines.commands.documents import print_rows
-    from pipelines.output import print_json
     from pipelines.recommendations import recommendations, write_recommendations
+    from pipelines.terminal.documents import print_rows
+    from pipelines.terminal.output import print_json
 
     if bool(users) == all_users:
         raise click.UsageError("name users by --user, or ask for --all-users")

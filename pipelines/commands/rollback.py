@@ -5,7 +5,7 @@ import os
 import click
 
 from components.home.storage.locations import Location
-from pipelines.commands.options import environment_option, home_option, json_option
+from pipelines.terminal.options import environment_option, home_option, json_option
 
 
 @click.command("rollback")
@@ -21,7 +21,7 @@ def command(environment: str, home: Location, as_json: bool) -> None:
     from components.contracts.as_of import now_text
     from components.gitops.places import rollback
     from components.home.homes import open_home, shop_of
-    from pipelines.commands.documents import print_change
+    from pipelines.terminal.documents import print_change
 
     place = open_home(home)
     trust = trust_here(place, environment, os.environ)

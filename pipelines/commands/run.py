@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from components.home.storage.locations import Location
-from pipelines.commands.options import home_option, json_option, shop_option
+from pipelines.terminal.options import home_option, json_option, shop_option
 
 
 @click.command("run")
@@ -19,11 +19,11 @@ def command(shop_file: Path, home: Location, as_of: str | None, again: bool, as_
 
     A challenger that the gate refuses is a finished run: the exit code is 0 and the live bundle stays.
     """
-    from pipelines.commands.documents import print_document
-    from pipelines.output import print_json
     from pipelines.runs.local_run import RunFailedError
     from pipelines.runs.training_run import train
     from pipelines.settings import run_settings
+    from pipelines.terminal.documents import print_document
+    from pipelines.terminal.output import print_json
 
     settings = run_settings(shop_file, home, as_of)
     try:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import click
 
 from components.home.storage.locations import Location
-from pipelines.commands.options import home_option, json_option
+from pipelines.terminal.options import home_option, json_option
 
 
 @click.command("runs")
@@ -21,7 +21,6 @@ def command(names: tuple[str, ...], home: Location, as_json: bool) -> None:
 
     from components.home.layout import Home
     from components.home.runs.records import find_run, list_runs
-    from pipelines.output import print_json
     from pipelines.runs.details import (
         compare_runs,
         comparison_table,
@@ -30,6 +29,7 @@ def command(names: tuple[str, ...], home: Location, as_json: bool) -> None:
         run_details,
         runs_table,
     )
+    from pipelines.terminal.output import print_json
 
     if len(names) > 2:
         raise click.UsageError(f"found {len(names)} runs, expected at most two to compare")

@@ -6,9 +6,8 @@ from typing import Any
 
 import click
 
-from pipelines.commands.kubeflow_options import kubeflow_options
-from pipelines.commands.options import json_option
 from pipelines.kubeflow.access import Access
+from pipelines.terminal.options import json_option, kubeflow_options
 
 DIFFERENT = 3
 
@@ -35,9 +34,9 @@ def command(
     """
     if check + apply + prune > 1:
         raise click.UsageError("found several of --check, --apply and --prune, expected at most one")
-    from pipelines.output import print_json
     from pipelines.schedules import application
     from pipelines.schedules.schedule_file import SCHEDULES_FILE
+    from pipelines.terminal.output import print_json
 
     place, calls = file or SCHEDULES_FILE, 0
     if apply or prune:

@@ -3,7 +3,7 @@
 import click
 
 from components.home.storage.locations import Location
-from pipelines.commands.options import environment_option, home_option
+from pipelines.terminal.options import environment_option, home_option
 
 
 @click.command("serve")

@@ -5,10 +5,9 @@ from typing import Any
 import click
 
 from components.contracts.steps.declared import PIPELINES
-from pipelines.commands.kubeflow_options import kubeflow_options
-from pipelines.commands.options import json_option
 from pipelines.kubeflow.access import Access
-from pipelines.output import print_json
+from pipelines.terminal.options import json_option, kubeflow_options
+from pipelines.terminal.output import print_json
 
 
 @click.command("submit")
@@ -62,7 +61,7 @@ def command(
 def _print(outcome: dict[str, Any], pipeline: str, parameters: dict[str, str]) -> None:
     from components.home.layout import Home
     from components.home.storage.locations import parse_location
-    from pipelines.commands.documents import print_document
+    from pipelines.terminal.documents import print_document
 
     if outcome["document"]:
         print_document(outcome["document"], Home(parse_location(parameters["home"])), as_json=False)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from components.home.storage.locations import BucketPath
-from pipelines.commands.options import BucketAddress, shop_option
+from pipelines.terminal.options import BucketAddress, shop_option
 
 
 @click.command("upload")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 
 from components.home.storage.locations import Location
-from pipelines.commands.options import environment_option, home_option, json_option
+from pipelines.terminal.options import environment_option, home_option, json_option
 
 
 @click.command("verify-bundle")
@@ -23,7 +23,7 @@ def command(digest: str, environment: str, home: Location, as_json: bool) -> int
     from components.bundles.signing.trust import trust_here
     from components.bundles.signing.verification import verify_published
     from components.home.homes import open_home, shop_of
-    from pipelines.output import print_json
+    from pipelines.terminal.output import print_json
 
     place = open_home(home)
     trust = trust_here(place, environment, os.environ)

@@ -1,6 +1,8 @@
-"""Options that several commands share."""
+"""Options that several commands share: of a home, a shop and an environment, and of Kubeflow Pipelines."""
 
+import os
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,9 +10,23 @@ import click
 
 from components.contracts.errors import ConfigurationError
 from components.home.storage.locations import BucketPath, Location, parse_location
+from pipelines.kubeflow.access import Access
 from pipelines.paths import DEFAULT_HOME, DEFAULT_SHOP
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+HOST_HELP = "KFP's address. [default: $KF_PIPELINES_ENDPOINT, else the cluster's own]"
+OPTIONS = (
+    click.option("--host", metavar="URL", help=HOST_HELP),
+    click.option("--namespace", help="Your namespace, in a KFP of several users."),
+    click.option(
+        "--token-file",
+        type=FILE,
+        envvar="KF_PIPELINES_SA_TOKEN_PATH",
+        help="A file with a bearer token. [or: $RANKLOOP_KFP_TOKEN, the token itself]",
+    ),
+    click.option("--ca-file", type=FILE, help="Certificates of the authority that signed KFP's."),
+)
 
 
 class HomeAddress(click.ParamType):
@@ -72,3 +88,22 @@ environment_option = click.option(
     show_default=True,
     help="The environment: a pointer of the home, or a line in Git.",
 )
+
+
+def kubeflow_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of an address and its credentials; the command gets them as ``access``."""
+
+    @wraps(command)
+    def with_access(
+        *, host: str | None, namespace: str | None, token_file: Path | None, ca_file: Path | None, **others: Any
+    ) -> Any:
+        return command(access=_access(host, namespace, token_file, ca_file), **others)
+
+    for option in reversed(OPTIONS):
+        with_access = option(with_access)
+    return with_access
+
+
+def _access(host: str | None, namespace: str | None, token_file: Path | None, ca_file: Path | None) -> Access:
+    token, cookie = (os.environ.get(name, "").strip() or None for name in ("RANKLOOP_KFP_TOKEN", "RANKLOOP_KFP_COOKIE"))
+    return Access(host or os.environ.get("KF_PIPELINES_ENDPOINT"), namespace, token, token_file, cookie, ca_file)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.home.layout import Home
-from pipelines.output import lasting_stream, print_json
+from pipelines.terminal.output import lasting_stream, print_json
 from tests.pipelines.homes.tiny_shop import command
 
 pytestmark = pytest.mark.slow(seconds=10)
@@ -42,7 +42,9 @@ def test_a_letter_that_the_terminal_lacks_is_replaced(book_shop: Path, encoding:
 
 def test_files_are_utf8_in_any_locale(tmp_path: Path) -> None:
     bare = {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
-    script = r"import pathlib, pipelines.output as o; o.use_utf8(); pathlib.Path('name').write_text('\u66f8\u5e97')"
+    script = (
+        r"import pathlib, pipelines.terminal.output as o; o.use_utf8(); pathlib.Path('name').write_text('\u66f8\u5e97')"
+    )
     done = subprocess.run([sys.executable, "-c", script], env=os.environ | bare, cwd=tmp_path, check=False)
     assert done.returncode == 0
     assert (tmp_path / "name").read_bytes() == "書店".encode()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipelines.output import print_json
+from pipelines.terminal.output import print_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
