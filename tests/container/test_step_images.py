@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from components.home.layout import ONLINE_VARIABLE, Home
-from components.home.runs.records import list_runs, new_run_id
+from components.home.runs.life import close_killed_steps
+from components.home.runs.records import list_runs, new_run_id, read_run
 from components.home.storage.documents import read_document
 from components.home.storage.locations import BucketPath
 from pipelines.kubernetes import SECRETS, VARIABLES
@@ -15,10 +16,11 @@ from pipelines.upload import moved_shop_file, plan_uploads
 from tests.container.docker_engine import Docker
 from tests.container.docker_runner import DockerRun, run_in_docker
 from tests.container.images import ROOT, Images
-from tests.container.inside import check_bytecode, check_sbom, import_modules
+from tests.container.inside import ANYONE, SCRATCH, check_bytecode, check_sbom, import_modules
 from tests.pipelines.homes.home_content import content_of, content_of_folder
 from tests.pipelines.homes.tiny_shop import WITH_PAGE, LivingHome
 from tests.servers import redis_server
+from tests.shop_files import TINY_SHOP
 
 pytestmark = pytest.mark.slow(seconds=240)
 
@@ -56,6 +58,37 @@ def test_steps_in_containers_run_with_the_settings_of_a_run_on_this_machine(
     here = step_environment(tmp_path)
     assert {name: in_image[name] for name in SETTINGS} == {name: here[name] for name in SETTINGS}
     assert {name for name in here if name.endswith("_THREADS")} <= set(in_image)
+
+
+GREEDY = """
+import time
+from components.home.runs.step import first_step
+with first_step("ingest_events", "/work/home", "r1", "/work/shop.toml", "training", "latest", "local", "7", {}) as step:
+    held = [bytearray(b"x") * (200 << 20)]
+    while not (peak := step.folder / "steps" / "ingest_events.peak").exists() or float(peak.read_text()) < 200:
+        time.sleep(0.1)
+    while True:
+        held.append(bytearray(b"x") * (1 << 20))
+"""
+
+
+def test_a_step_that_outgrows_its_container_is_named_with_its_limit_and_its_peak(
+    docker: Docker, steps: dict[str, str], open_folder: Path
+) -> None:
+    work = open_folder / "greedy"
+    work.mkdir()
+    work.chmod(0o777)
+    (work / "shop.toml").write_text(TINY_SHOP)
+    options = ("--memory", "400m", "--memory-swap", "400m", "--network", "none", "--volume", f"{work}:/work")
+    container = docker("create", *options, *ANYONE, *SCRATCH, "--entrypoint", "python", steps["steps"], "-c", GREEDY)
+    docker("start", container)
+    assert docker("wait", container) == "137"
+    assert docker.inspect("container", container)["State"]["OOMKilled"]
+    docker("rm", container)
+    home = Home(work / "home")
+    (record,) = close_killed_steps(home, read_run(home, "r1")).values()
+    assert record.peak_mb > 200
+    assert f"its last measured peak was {record.peak_mb:.0f} MB, its limit 400 MB;" in (record.error or "")
 
 
 def test_both_pipelines_come_to_the_same_in_their_images_although_containers_are_killed(

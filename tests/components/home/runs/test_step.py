@@ -88,7 +88,7 @@ from components.home.runs import step
 home, control_groups.GROUPS, control_groups.OWN_GROUP = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[2]) / "own"
 step.PEAK_SECONDS = 0.01
 with step.recorded_step("train_ranker", home, "r1") as training:
-    held = bytearray(b"x" * (300 << 20))
+    held = bytearray(b"x") * (300 << 20)
     while not (peak := training.folder / "steps" / "train_ranker.peak").exists() or float(peak.read_text()) < 300:
         time.sleep(0.01)
     os.kill(os.getpid(), 9)
