@@ -13,6 +13,7 @@ from tests.container.machine_base import write_base
 
 ROOT = Path(__file__).parents[2]
 RECIPE = "components/Dockerfile"
+REVISION = 40 * "a"
 CONTEXT = (
     ".dockerignore",
     "pyproject.toml",
@@ -34,9 +35,9 @@ class Images:
     context: Path
     name: str
 
-    def build(self, target: str, *options: str) -> str:
-        """Build one target and return its image's name."""
-        image = f"{self.name}/{target}"
+    def build(self, target: str, *options: str, recipe: str = RECIPE) -> str:
+        """Build one target, of another recipe in the folder where one is named, and return its image's name."""
+        image = f"{self.name}/{target if recipe == RECIPE else recipe}"
         words: list[str | Path] = [
             "build",
             *options,
@@ -46,10 +47,10 @@ class Images:
             "--build-arg",
             f"BASE={self.name}/base",
         ]
-        words += ["--build-arg", "HTTPS_PROXY"]
+        words += ["--build-arg", "HTTPS_PROXY", "--build-arg", f"REVISION={REVISION}"]
         if AUTHORITIES.exists():
             words += ["--secret", f"id=ca,src={AUTHORITIES}"]
-        self.docker(*words, "--file", self.context / RECIPE, "--target", target, "--tag", image, self.context)
+        self.docker(*words, "--file", self.context / recipe, "--target", target, "--tag", image, self.context)
         return image
 
     def layers(self, image: str) -> list[str]:

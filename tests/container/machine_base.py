@@ -16,10 +16,12 @@ import certifi
 
 LEFT_OUT = {"__pycache__", "test", "tests", "idlelib", "lib2to3", "tkinter", "turtledemo", "site-packages"}
 COMMANDS = ("cat", "cp", "env", "ls", "mkdir", "mktemp", "rm")  # mktemp is for the commands of KFP's steps
-FOLDERS = {"tmp": 0o1777, "root": 0o700, "home": 0o755}
+FOLDERS = {"tmp": 0o1777, "root": 0o700} | dict.fromkeys(("dev", "etc", "home", "mnt", "opt", "proc", "sys"), 0o755)
 FILES = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n",
     "etc/group": "root:x:0:\n",
+    "etc/hosts": "",  # an engine mounts over it and resolv.conf; if they are missing, each command changes /etc
+    "etc/resolv.conf": "",
     "etc/ssl/certs/ca-certificates.crt": certifi.contents(),  # without any, no client of a bucket starts
 }
 C_LIBRARY = ("libdl.so.2", "libpthread.so.0", "libresolv.so.2", "librt.so.1", "libutil.so.1")  # programs may load these

@@ -11,8 +11,8 @@ import pytest
 
 from tests.container.asking import is_ready, recommend
 from tests.container.docker_engine import Docker
-from tests.container.images import Images
-from tests.container.inside import ANYONE, SCRATCH, USER, check_bytecode, check_sbom, digests_of_files, import_modules
+from tests.container.images import RECIPE, REVISION, Images
+from tests.container.inside import ANYONE, SCRATCH, USER, check_bytecode, check_sbom, import_modules, times_of_files
 from tests.pipelines.homes.tiny_shop import LivingHome, command
 from tests.waiting import until
 
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.slow(seconds=150)
 
 OWNER = USER  # of the home, on this machine and in the container
 LIMITS = (*SCRATCH, "--memory", "1g", "--pids-limit", "64")
+INSTALLATION = "sh install_packages --compile-bytecode --extra serving"  # the recipe's
 WRITTEN = ("online", "feedback")  # folders of a home that the service writes to
 
 
@@ -135,8 +136,19 @@ def test_a_change_of_code_installs_no_package_anew(images: Images) -> None:
     assert after[-1] != before[-1]
 
 
-def test_the_same_sources_give_the_same_files(docker: Docker, images: Images) -> None:
-    """All that differs between two builds are the times of files."""
-    one, other = (digests_of_files(docker, images.build("project", *how)) for how in ((), ("--no-cache",)))
-    assert one == other
-    assert any(name.endswith(".pyc") for name in one)
+def test_the_same_sources_give_the_same_layers(docker: Docker, images: Images) -> None:
+    """Built again without a cache, for speed without the packages, whose files have no time of their own either."""
+    recipe = (images.context / RECIPE).read_text()
+    assert recipe.count(INSTALLATION) == 1
+    (images.context / "small").write_text(recipe.replace(INSTALLATION, "bin/uv venv --quiet /opt/rankloop"))
+    serving = images.build("serving")
+    base, bytecode, folder, packages, project = images.layers(serving)
+    again = images.layers(images.build("serving", "--no-cache", recipe="small"))
+    assert again[:3] == [base, bytecode, folder]
+    assert again[3] != packages
+    assert again[4] == project
+    assert times_of_files(docker, serving) == "1000000000.0"
+    assert docker.inspect("image", serving)["Config"]["Labels"] == {
+        "org.opencontainers.image.revision": REVISION,
+        "org.opencontainers.image.base.name": f"{images.name}/base",
+    }
