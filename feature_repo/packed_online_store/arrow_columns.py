@@ -37,7 +37,8 @@ class RaggedColumn:
 def packed_schema(schema: pa.Schema, exclude: Iterable[str] = ()) -> PackedSchema:
     """Describe a row by the columns of an Arrow schema, without those that are keys or timestamps of the row.
 
-    Errors: StoreError for a type that has to be serialized first.
+    Raises:
+        StoreError: a type that has to be serialized first.
     """
     left_out = set(exclude)
     return PackedSchema.of({field.name: packed_type(field) for field in schema if field.name not in left_out})
@@ -46,7 +47,8 @@ def packed_schema(schema: pa.Schema, exclude: Iterable[str] = ()) -> PackedSchem
 def packed_type(field: "pa.Field[Any]") -> str:
     """Name the packed type of an Arrow column.
 
-    Errors: StoreError for a type that has to be serialized first (maps, structs, nested lists, decimals).
+    Raises:
+        StoreError: a type that has to be serialized first (maps, structs, nested lists, decimals).
     """
     kind = field.type
     if _is_list(kind):
@@ -63,7 +65,8 @@ def packed_type(field: "pa.Field[Any]") -> str:
 def scalar_column(column: "pa.ChunkedArray[Any]", field: PackedField, nan_is_missing: bool) -> ScalarColumn:
     """Read a scalar feature as n values of its packed type.
 
-    Errors: StoreError where the column cannot be cast without loss of range.
+    Raises:
+        StoreError: the column cannot be cast without loss of range.
     """
     array = _cast(column, field, _arrow_type(field.type))
     missing = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
@@ -77,7 +80,8 @@ def scalar_column(column: "pa.ChunkedArray[Any]", field: PackedField, nan_is_mis
 def ragged_column(column: "pa.ChunkedArray[Any]", field: PackedField) -> RaggedColumn:
     """Read an array, text or serialized feature as counts and flat values.
 
-    Errors: StoreError where the column cannot be cast, or an integer array holds a null element.
+    Raises:
+        StoreError: the column cannot be cast, or an integer array holds a null element.
     """
     if field.type in ("texts", "blobs", "value") and _is_list(column.type):
         column = _serialized_lists(column, field)
@@ -96,7 +100,9 @@ def microseconds(column: "pa.ChunkedArray[Any]", name: str, may_miss: bool = Fal
     """Read a row's timestamps as microseconds since 1970, UTC; nanoseconds are truncated.
 
     may_miss: a missing time becomes the smallest integer.
-    Errors: StoreError where one is missing that may not be, or the column holds no times.
+
+    Raises:
+        StoreError: one is missing that may not be, or the column holds no times.
     """
     array = _cast(column, PackedField(name, "timestamp"), TIMESTAMP)
     if array.null_count and not may_miss:

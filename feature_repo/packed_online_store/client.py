@@ -92,7 +92,9 @@ class PackedClient:
         """Read rows in the order of their keys; absent and expired ones are missing in every feature.
 
         damaged_is_missing: so are rows of another layout or schema, which are counted.
-        Errors: StoreError where the store cannot be reached, the view is unknown, or rows have another schema.
+
+        Raises:
+            StoreError: the store cannot be reached, the view is unknown, or rows have another schema.
         """
         known = self.view(view) if isinstance(view, str) else view
         rows = self.backend.read(row_keys(self.namespace(known.name).rows, known.join_keys, keys))
@@ -161,7 +163,8 @@ class PackedClient:
     def view(self, name: str) -> PackedView:
         """Look a view up in the catalog.
 
-        Errors: StoreError where nothing was written for it at this revision.
+        Raises:
+            StoreError: nothing was written for it at this revision.
         """
         if name not in self._views:
             record = self.backend.read([self.namespace(name).catalog])[0]
@@ -185,7 +188,8 @@ class PackedClient:
     def read_valid(self, view: PackedView, keys: Keys) -> tuple[PackedRows, int]:
         """Read rows, unreadable ones as missing; return the number of unreadable rows.
 
-        Errors: StoreError where no row can be read: then it is the store that is of other features.
+        Raises:
+            StoreError: no row can be read: then it is the store that is of other features.
         """
         rows = self.backend.read(row_keys(self.namespace(view.name).rows, view.join_keys, keys))
         valid = self._rows(view, rows, damaged_is_missing=True)

@@ -43,7 +43,8 @@ class StoredClock:
     def from_json(cls, data: bytes) -> "StoredClock":
         """Read a clock that :meth:`to_json` wrote.
 
-        Errors: StoreError where that is not what the data are.
+        Raises:
+            StoreError: that is not what the data are.
         """
         try:
             record = json.loads(data)

@@ -37,7 +37,9 @@ def encode_table(schema: PackedSchema, table: pa.Table, stamps: RowStamps, nan_i
     """Pack every row of a table that holds the schema's columns (others are ignored).
 
     nan_is_missing: a NaN scalar counts as missing, as it does when Feast materializes a table.
-    Errors: StoreError where a column is absent or does not fit its type.
+
+    Raises:
+        StoreError: a column is absent or does not fit its type.
     """
     absent = [field.name for field in schema.fields if field.name not in table.column_names]
     if absent:

@@ -103,7 +103,8 @@ def clock_key(project: str) -> bytes:
 def row_keys(prefix: bytes, join_keys: tuple[str, ...], values: Sequence[Any] | np.ndarray[Any, Any]) -> list[bytes]:
     """Return the keys of rows; values: one a row, or a tuple a row in the order of several join keys.
 
-    Errors: StoreError for a value that is no text, bytes, whole number or time.
+    Raises:
+        StoreError: a value that is no text, bytes, whole number or time.
     """
     plain = values.tolist() if isinstance(values, np.ndarray) else values
     if len(join_keys) > 1:
@@ -118,7 +119,8 @@ def row_keys(prefix: bytes, join_keys: tuple[str, ...], values: Sequence[Any] | 
 def table_keys(prefix: bytes, join_keys: tuple[str, ...], table: "pa.Table") -> list[bytes]:
     """Return the keys of a table's rows.
 
-    Errors: StoreError where a join key is absent, or missing in a row.
+    Raises:
+        StoreError: a join key is absent, or missing in a row.
     """
     values = _key_values(join_keys, table)
     return row_keys(prefix, join_keys, values)

@@ -142,7 +142,8 @@ class PackedSchema:
     def field(self, name: str) -> PackedField:
         """Look a feature up.
 
-        Errors: StoreError names the feature that the schema lacks and those it has.
+        Raises:
+            StoreError: names the feature that the schema lacks and those it has.
         """
         if name not in self.by_name:
             raise StoreError(f"feature {name!r} is not in the packed rows; expected one of {sorted(self.by_name)}")

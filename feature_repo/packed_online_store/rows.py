@@ -42,7 +42,9 @@ class PackedRows:
 
         revision: 64 bits that every row must carry; oldest: event time in microseconds before which a row has expired;
         damaged_is_missing: a row of another layout, schema or revision is missing, and counted in ``damaged``.
-        Errors: StoreError where a row has another layout, schema or revision, and is not to be missing for it.
+
+        Raises:
+            StoreError: a row has another layout, schema or revision, and is not to be missing for it.
         """
         self.schema = schema
         self.damaged = 0
@@ -74,7 +76,8 @@ class PackedRows:
     def matrix(self, columns: Sequence[str], dtype: DTypeLike = np.float32) -> NDArray[Any]:
         """Return scalar features as (n, len(columns)), missing as NaN.
 
-        Errors: StoreError for a column that is no number (times are read with :meth:`scalars`).
+        Raises:
+            StoreError: a column that is no number (times are read with :meth:`scalars`).
         """
         singles, remaining = _matrix_plan(self.schema, tuple(columns))
         words = self._fixed.view("<f4").reshape(len(self), self._fixed.dtype.itemsize // 4)

@@ -20,7 +20,8 @@ def encode_list(items: Iterable[str | bytes | None]) -> bytes:
 def decode_list(data: bytes) -> list[bytes]:
     """Read back what :func:`encode_list`, or protobuf, wrote.
 
-    Errors: StoreError where the bytes are something else.
+    Raises:
+        StoreError: the bytes are something else.
     """
     items, at = [], 0
     try:

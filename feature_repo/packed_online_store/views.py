@@ -36,7 +36,8 @@ class PackedView:
     def from_json(cls, data: bytes) -> "PackedView":
         """Read a view that :meth:`to_json` wrote.
 
-        Errors: StoreError where that is not what the data are.
+        Raises:
+            StoreError: that is not what the data are.
         """
         try:
             record = json.loads(data)

@@ -33,7 +33,9 @@ def write_view(
 
     event_time, created: names of the table's time columns; item_codes: version of the item codes in the features;
     verify: read every row back and compare it, byte by byte, with what was written.
-    Errors: StoreError for a column that is absent or does not fit, an unreachable store, or rows that came out changed.
+
+    Raises:
+        StoreError: a column that is absent or does not fit, an unreachable store, or rows that came out changed.
     """
     stamps = _stamps(client, view, table, event_time, created, item_codes)
     prefix = client.namespace(view.name).rows

@@ -27,7 +27,8 @@ LAST = struct.Struct("<Q")  # the number of the last transaction: what a meta re
 def replace_compacted(environment: Any, folder: str) -> None:
     """Put a new file of an environment's rows in the place of its file; the environment must then be reopened.
 
-    Errors: StoreError where the new file does not hold what the old one holds, which then stays.
+    Raises:
+        StoreError: the new file does not hold what the old one holds, which then stays.
     """
     draft = Path(folder) / f".{DATA}.draft"
     with environment.begin(write=True) as writing:  # keeps every other writer away

@@ -51,7 +51,8 @@ class SharedEnvironment:
     def grow(self) -> None:
         """Double the map, or take over a larger one that another process has made.
 
-        Errors: StoreError where the address space does not hold it.
+        Raises:
+            StoreError: the address space does not hold it.
         """
         with self.alone():
             environment = self._opened()
@@ -63,7 +64,8 @@ class SharedEnvironment:
     def compact(self) -> None:
         """Replace the file by one that holds what is live and nothing else; other processes follow by themselves.
 
-        Errors: StoreError where the copy does not hold what the file holds.
+        Raises:
+            StoreError: the copy does not hold what the file holds.
         """
         with self.alone():
             environment = self._opened()
@@ -214,7 +216,8 @@ def environment_of(url: str) -> SharedEnvironment:
 
     The folder stands as it is: ``%``, ``#`` and ``?`` in it are parts of its name.
 
-    Errors: StoreError where the URL names no folder or its map size is no number.
+    Raises:
+        StoreError: the URL names no folder or its map size is no number.
     """
     folder, sized, size = url.removeprefix(SCHEME).partition(MAP_SIZE)
     if not folder or (sized and not size.isdigit()):

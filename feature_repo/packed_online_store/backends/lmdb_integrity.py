@@ -42,7 +42,8 @@ with environment.begin(buffers=True) as transaction:
 def look_into(folder: str, data: str, max_readers: int) -> None:
     """Walk over an environment's file in a child process; an empty file is a new one.
 
-    Errors: DamagedStoreError where the child does not come to the end.
+    Raises:
+        DamagedStoreError: the child does not come to the end.
     """
     path = Path(folder) / data
     if not path.exists() or not path.stat().st_size:
@@ -92,7 +93,8 @@ class OpenFiles:
     def check(self) -> None:
         """Check that a file was not truncated, nor its first pages overwritten, since it was opened.
 
-        Errors: DamagedStoreError where somebody did.
+        Raises:
+            DamagedStoreError: somebody did.
         """
         for place, descriptor in enumerate((self._data, self._lock)):
             size = os.fstat(descriptor).st_size

@@ -9,7 +9,9 @@ def open_backend(url: str, deadline_seconds: float | None = None) -> Backend:
     """Choose the backend of a URL: ``lmdb:///path`` or ``redis://host:port/db`` (``rediss://`` with TLS).
 
     deadline_seconds: how long a server may take to answer a call, which then fails; a file needs none.
-    Errors: StoreError for any other URL.
+
+    Raises:
+        StoreError: any other URL.
     """
     scheme = url.partition("://")[0]
     if scheme == "lmdb":

@@ -44,7 +44,8 @@ class RowFields(NamedTuple):
 def split_url(url: str) -> tuple[str, str]:
     """Return a Redis URL without its prefix, and the prefix.
 
-    Errors: StoreError for a prefix that a pattern of keys could not hold as it is.
+    Raises:
+        StoreError: a prefix that a pattern of keys could not hold as it is.
     """
     address, _, query = url.partition("?")
     options = parse_qsl(query, keep_blank_values=True)

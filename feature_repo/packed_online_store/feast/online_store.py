@@ -116,7 +116,8 @@ class PackedOnlineStore(OnlineStore):
     ) -> list[ReadRow]:
         """Read rows; an absent or expired one is (None, None).
 
-        Errors: StoreError where rows were packed for another schema.
+        Raises:
+            StoreError: rows were packed for another schema.
         """
         view = _view(config, table)
         client = self._client(config, table, view)

@@ -68,7 +68,8 @@ def packed_type(value_type: ValueType) -> str:
 def value_column(field: PackedField, values: Sequence[Value | None]) -> pa.Array:
     """Turn one feature's protobuf values into the Arrow column that the codec packs; None and unset are missing.
 
-    Errors: StoreError for a value of another type than the feature's, or a time that microseconds do not hold.
+    Raises:
+        StoreError: a value of another type than the feature's, or a time that microseconds do not hold.
     """
     if field.type == "value":
         return pa.array([serialized(value) for value in values], pa.large_binary())
@@ -108,7 +109,8 @@ def event_times(rows: PackedRows) -> list[datetime | None]:
 def join_values(key: EntityKey) -> dict[str, Key]:
     """Return an entity key's values by join key.
 
-    Errors: StoreError for a value that cannot name a row.
+    Raises:
+        StoreError: a value that cannot name a row.
     """
     return {name: _join_value(name, value) for name, value in zip(key.join_keys, key.entity_values, strict=True)}
 

@@ -29,7 +29,9 @@ def write_feature_view(
     """Write a table as it comes from a feature view's batch source: the same rows as ``feast materialize``, faster.
 
     Times that are features keep their microseconds, which Feast's own path cuts to seconds.
-    Errors: StoreError for a view without a batch source, and as :func:`write_view` says.
+
+    Raises:
+        StoreError: a view without a batch source, and as :func:`write_view` says.
     """
     source = feature_view.batch_source
     if source is None:
