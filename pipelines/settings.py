@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from components.contracts.as_of import read_moment
+from components.contracts.moments import read_moment
 from components.home.layout import Home
 from components.home.storage.locations import Location, parse_location
 from components.shop.settings import Shop, load_shop

@@ -55,18 +55,19 @@ VERSIONS = (
     Versioned(
         "components.ranking.features:FEATURE_LIST_VERSION",
         ("components.ranking.features", "components.ranking.sessions"),
-        ("components.ranking.",),
+        ("components.ranking.", "components.contracts.moments"),
     ),
     Versioned(
         "components.features.snapshots.schemas:VIEWS_VERSION",
         ("components.features.snapshots.plan",),
-        ("components.features.", "components.lake.zones"),
+        ("components.features.", "components.contracts.moments", "components.lake.zones"),
     ),
     Versioned(
         "components.build_training_set.examples:EXAMPLES_VERSION",
         ("components.build_training_set.examples",),
         (
             "components.build_training_set.",
+            "components.contracts.moments",
             "components.contracts.ranking_examples",
             "components.features.snapshots.calendar",
             "components.features.inputs.catalogue",
@@ -84,7 +85,7 @@ VERSIONS = (
             "feature_repo.packed_online_store.writing",
             "feature_repo.packed_online_store.feast.views",
         ),
-        ("feature_repo.packed_online_store.",),
+        ("feature_repo.packed_online_store.", "components.contracts.moments"),
     ),
 )
 

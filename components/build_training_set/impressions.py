@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 
 from components.build_training_set.sampling import request_hashes
 from components.contracts.handles import Handle
+from components.contracts.moments import MICROSECOND, microseconds
 from components.contracts.tables import CANONICAL
 from components.features.inputs.encoded import valid_since
-from components.features.inputs.moment import MICROSECOND, microseconds
 from components.features.inputs.positive_events import merchandise_only, positive_events
 from components.features.settings import FeatureSettings
 from components.home.storage.locations import parse_location

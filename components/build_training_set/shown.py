@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from components.build_training_set.impressions import ImpressionLog, served_features
 from components.build_training_set.requests import indices_in, request_slices
+from components.contracts.moments import MICROSECOND, microseconds
 from components.contracts.ranking_examples import REQUESTS, ROWS, Split
 from components.contracts.steps.facts import ImpressionFacts
-from components.features.inputs.moment import MICROSECOND, microseconds
 from components.features.snapshots.calendar import Calendar
 from components.ranking.baselines import BASELINE_NAMES, baseline_scores
 from components.ranking.candidates import generate_candidates, pairs_with

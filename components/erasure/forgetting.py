@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from components.contracts.as_of import now_text
 from components.contracts.errors import ConfigurationError, SourceError
 from components.contracts.ids import id_text
+from components.contracts.moments import now_text
 from components.erasure.kubeflow_logs import folders_of
 from components.erasure.remains import (
     ALWAYS,

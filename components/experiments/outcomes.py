@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-MICROSECOND = timedelta(microseconds=1)
+from components.contracts.moments import MICROSECOND
+
 Integers = NDArray[np.integer[Any]]
 Flags = NDArray[np.bool_]
 

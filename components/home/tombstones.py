@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from components.contracts.as_of import now_text
 from components.contracts.errors import ConfigurationError, StorageError
+from components.contracts.moments import now_text
 from components.home.storage.documents import Stamp, document_stamp, read_document, update_document
 from components.home.storage.locations import Location
 from components.home.trouble_log import TroubleLog

@@ -6,17 +6,17 @@ moments.
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Protocol, Self
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from components.contracts.moments import microseconds
 from components.home.storage.locations import Location
 
 PLACEHOLDER = 7_777_777_777_777_777_777  # stands for a moment, in microseconds since 1970, in compiled statements
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Tables(Protocol):
@@ -78,4 +78,4 @@ class Workspace(CleanTables, Protocol):
 
 def statement_at(statement: str, moment: datetime) -> str:
     """Put a moment in the place that a compiled statement keeps for it."""
-    return statement.replace(str(PLACEHOLDER), str((moment - EPOCH) // timedelta(microseconds=1)))
+    return statement.replace(str(PLACEHOLDER), str(microseconds(moment)))

@@ -13,12 +13,12 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
+from components.contracts.moments import DAY_MICROSECONDS
 from components.ranking.grouping import sums_by_key
 from components.ranking.rows import MISSING_POSITION, Floats, ItemRows, Positions, Ragged, UserRows
 
 BROWSING = ("view", "click", "add_to_cart")
 PURCHASE = "purchase"
-DAY_MICROSECONDS = 86_400_000_000
 TRIP_DECAYS = {"trip_decay_90": 0.9, "trip_decay_97": 0.966, "trip_decay_99": 0.99}
 VOLUME_HALF_LIVES = {"volume_decay_100": 100.0, "volume_decay_300": 300.0}  # items bought
 COUNTS = ("trips", "decay_56", "decay_112", "units_decay_56", "weeks", "weeks_56d", *TRIP_DECAYS, *VOLUME_HALF_LIVES)

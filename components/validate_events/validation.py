@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from components.contracts.as_of import read_moment
 from components.contracts.errors import ContractBreach
 from components.contracts.handles import Handle
+from components.contracts.moments import read_moment
 from components.contracts.steps.declared import StepResult
 from components.contracts.steps.facts import SnapshotFacts, ValidationFacts
 from components.contracts.tables import CANONICAL, ITEM_CODES, QUARANTINE

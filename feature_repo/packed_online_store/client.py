@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.contracts.errors import StoreError
+from components.contracts.moments import microseconds
 from feature_repo.packed_online_store.backends.backend import Backend, RowBatch
 from feature_repo.packed_online_store.backends.guarded_backend import GuardedBackend
 from feature_repo.packed_online_store.backends.opening import open_backend
@@ -28,9 +29,6 @@ from feature_repo.packed_online_store.keys import (
 )
 from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.packed_online_store.views import PackedView
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 
 Keys = Sequence[Any] | NDArray[Any]
 """One a row: a text, whole number, bytes or time, or a tuple of them in the order of the view's several join keys."""
@@ -286,8 +284,3 @@ class PackedClient:
         if now.utcoffset() is None:
             raise StoreError(f"the home's clock says {now.isoformat()} without a zone; expected a time with one")
         return now
-
-
-def microseconds(moment: datetime) -> int:
-    """Return a moment, with a zone, as microseconds since 1970."""
-    return (moment - EPOCH) // MICROSECOND

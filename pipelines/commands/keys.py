@@ -20,7 +20,7 @@ def command() -> None:
 @json_option
 def add(name: str, home: Location, as_json: bool) -> None:
     """Make a key for NAME and print it: only now, the home keeps its hash."""
-    from components.contracts.as_of import now_text
+    from components.contracts.moments import now_text
     from components.home.homes import open_home
     from pipelines.api_keys import add_key
     from pipelines.terminal.output import print_json, require_written

@@ -20,7 +20,7 @@ def command(bundle: str, environment: str, home: Location, as_json: bool) -> Non
     A bundle that the gate refused, or whose signature is not accepted there, is not promoted: exit code 1.
     """
     from components.bundles.signing.trust import trust_here
-    from components.contracts.as_of import now_text
+    from components.contracts.moments import now_text
     from components.gitops.places import promote
     from components.home.homes import open_home, shop_of
     from pipelines.terminal.documents import print_change

@@ -18,7 +18,7 @@ def command(environment: str, home: Location, as_json: bool) -> None:
     Where environments live in Git (RANKLOOP_GIT_URL), all but `local` do: a pull request proposes the change.
     """
     from components.bundles.signing.trust import trust_here
-    from components.contracts.as_of import now_text
+    from components.contracts.moments import now_text
     from components.gitops.places import rollback
     from components.home.homes import open_home, shop_of
     from pipelines.terminal.documents import print_change

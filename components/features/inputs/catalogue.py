@@ -8,8 +8,9 @@ from datetime import datetime
 import ibis
 import ibis.expr.types as ir
 
+from components.contracts.moments import microseconds
 from components.features.inputs.encoded import EncodedTables, valid_since
-from components.features.inputs.moment import Moment, microseconds
+from components.features.inputs.moment import Moment
 from components.features.settings import FeatureSettings
 
 SEPARATOR = " / "

@@ -13,8 +13,9 @@ from operator import or_
 import ibis
 import ibis.expr.types as ir
 
+from components.contracts.moments import microseconds
 from components.features.inputs.encoded import line_event_types
-from components.features.inputs.moment import Moment, microseconds
+from components.features.inputs.moment import Moment
 from components.features.settings import FeatureSettings
 
 

@@ -6,24 +6,18 @@ Python's table of clock changes.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from math import log
 from zoneinfo import ZoneInfo
 
 import ibis
 import ibis.expr.types as ir
 
-from components.lake.workspace import EPOCH, PLACEHOLDER
+from components.contracts.moments import DAY_MICROSECONDS, EPOCH, MICROSECOND, microseconds
+from components.lake.workspace import PLACEHOLDER
 from components.lake.zones import clock_changes, offsets
 
-MICROSECOND = timedelta(microseconds=1)
-DAY_MICROSECONDS = 86_400_000_000
 FIXED_POINT = 2.0**24  # a sum of rows keeps 24 binary digits behind the point, and room for 2^39 ones
-
-
-def microseconds(moment: datetime) -> int:
-    """Return a moment as whole microseconds since 1970, exactly."""
-    return (moment - EPOCH) // MICROSECOND
 
 
 def microseconds_of(column: ir.TimestampValue) -> ir.IntegerValue:

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from components.contracts.moments import EPOCH
 from components.contracts.tables import TIME
-from components.features.inputs.moment import EPOCH
 from components.features.views.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, SNAPSHOT_DAY, ListColumns, View
 
 Fetch = Callable[[ir.Table], pa.Table]

@@ -3,8 +3,9 @@
 import ibis
 import ibis.expr.types as ir
 
+from components.contracts.moments import DAY_MICROSECONDS
 from components.features.inputs.encoded import MONEY, THOUSANDTHS
-from components.features.inputs.moment import DAY_MICROSECONDS, Moment, decayed, exact_sum, ratio, share
+from components.features.inputs.moment import Moment, decayed, exact_sum, ratio, share
 
 
 def sales_columns(line: ir.Table, moment: Moment) -> dict[str, ir.Value]:

@@ -3,7 +3,8 @@
 import ibis
 import ibis.expr.types as ir
 
-from components.features.inputs.moment import DAY_MICROSECONDS, exact_sum
+from components.contracts.moments import DAY_MICROSECONDS
+from components.features.inputs.moment import exact_sum
 from components.features.views.hazards import hazards_at
 from components.features.views.item_features import (
     announced_columns,

@@ -2,15 +2,9 @@
 
 import ibis.expr.types as ir
 
+from components.contracts.moments import DAY_MICROSECONDS
 from components.features.inputs.encoded import MONEY, THOUSANDTHS
-from components.features.inputs.moment import (
-    DAY_MICROSECONDS,
-    Moment,
-    decayed,
-    exact_sum,
-    geometric_weight,
-    ratio,
-)
+from components.features.inputs.moment import Moment, decayed, exact_sum, geometric_weight, ratio
 
 GAP_HALF_LIFE_DAYS = 56.0
 

@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from components.contracts.as_of import read_moment
 from components.contracts.errors import ConfigurationError, RankloopError, is_out_of_space, no_space
 from components.contracts.handles import Handle, read_handle, write_handle
+from components.contracts.moments import read_moment
 from components.contracts.steps.declared import StepResult
 from components.contracts.steps.facts import facts_document
 from components.contracts.urls import without_users

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from components.bundles.loading import Bundle
 from components.bundles.scoring import Ranker
 from components.contracts.errors import StoreError
+from components.contracts.moments import MICROSECOND
 from components.experiments.experiment import CHAMPION, ArmName
 from components.ranking.candidates import (
     CandidatePool,
@@ -38,7 +39,6 @@ from components.ranking_service.answering.catalogue import Catalogue
 from components.ranking_service.answering.online_rows import OnlineRows, OnlineUser
 from components.ranking_service.answering.sessions import Sessions
 from components.shop.settings import Rules
-from feature_repo.packed_online_store.client import MICROSECOND
 from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.sessions import TTL
 

@@ -18,11 +18,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.contracts.moments import microseconds
 from components.feedback.segments.records import ServedEvent
 from components.ranking.rows import ItemRows
 from components.ranking.sessions import Session, both, joined
 from components.ranking_service.settings import LiveSettings
-from feature_repo.packed_online_store.client import PackedClient, microseconds
+from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.packed_online_store.writing import write_view
 from feature_repo.sessions import SESSIONS, session_view

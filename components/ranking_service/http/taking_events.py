@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict  # pydantic reads that of ``typing`` from Python 3.12 on
 
+from components.contracts.moments import EPOCH
 from components.feedback.segments.records import ServedEvent
 from components.feedback.sink import EventsRefusedError
 from components.ranking_service.http.bodies import JSON, parse_body, receive_body
@@ -20,7 +21,6 @@ from components.ranking_service.http.problems import unavailable
 from components.ranking_service.http.schemas import FUTURE_SECONDS, Event, EventsRequest
 from components.ranking_service.live.serving import Serving, serving_of
 from components.ranking_service.telemetry.request_context import context_of
-from feature_repo.packed_online_store.client import EPOCH
 
 MAX_WAITING_BYTES = 8_000_000  # of long batches: about 35,000 events
 

@@ -18,6 +18,7 @@ from components.bundles.loading import Bundle, check_rankable, load_ranker
 from components.bundles.manifest import manifest_bytes
 from components.bundles.scoring import Ranker, ranker_from
 from components.contracts.errors import ConfigurationError, StorageError, StoreError, UnverifiedBundleError
+from components.contracts.moments import MICROSECOND, microseconds
 from components.experiments.experiment import ArmName, Experiment, experiment_file, read_experiment
 from components.home.tombstones import TombstoneView
 from components.ranking.baselines import BASELINE_NAMES
@@ -34,7 +35,6 @@ from components.ranking_service.live.store import HomeStore
 from components.ranking_service.page.storefront import storefront_of
 from components.ranking_service.settings import ServiceSettings
 from components.shop.settings import Candidates
-from feature_repo.packed_online_store.client import MICROSECOND, microseconds
 
 RecommenderKey = tuple[str, bytes, bytes | None, Fallback | None, str | None]  # all that a recommender is made of
 

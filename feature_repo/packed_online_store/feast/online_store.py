@@ -27,11 +27,12 @@ from feast.protos.feast.types.Value_pb2 import Value
 from feast.repo_config import FeastConfigBaseModel
 from pydantic import StrictStr
 
+from components.contracts.moments import microseconds
 from components.home.layout import Home
 from components.home.storage.locations import parse_location
 from feature_repo.packed_online_store.backends.backend import Backend
 from feature_repo.packed_online_store.backends.opening import open_backend
-from feature_repo.packed_online_store.client import MICROSECOND, PackedClient
+from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.clock import StoredClock, wall_clock
 from feature_repo.packed_online_store.codec import RowStamps
 from feature_repo.packed_online_store.feast.values import event_times, feature_values, join_values, value_column
@@ -237,7 +238,7 @@ def _moment(time: datetime | None) -> int:
     """Return microseconds since 1970; a time without a zone is in UTC, as everywhere in Feast."""
     if time is None or time != time:
         return NO_TIME
-    return (_aware(time) - datetime(1970, 1, 1, tzinfo=UTC)) // MICROSECOND
+    return microseconds(_aware(time))
 
 
 def _aware(time: datetime) -> datetime:

@@ -22,6 +22,7 @@ from components.bundles.promotion import promote
 from components.bundles.scoring import ranker_from
 from components.bundles.store import publish_folder
 from components.bundles.warmup import Warmup
+from components.contracts.moments import EPOCH, MICROSECOND
 from components.features.snapshots.sets import FeatureSet, open_set
 from components.home.layout import Home
 from components.home.shop_note import ShopNote, write_shop_note
@@ -43,7 +44,6 @@ from components.ranking_service.live.serving import Serving
 from components.ranking_service.settings import LiveSettings, ServiceSettings
 from components.ranking_service.telemetry.measures import Measures
 from components.shop.settings import Candidates
-from feature_repo.packed_online_store.client import EPOCH, MICROSECOND
 from tests.components.build_features.homes import habits, quiet, small_shop, write_clean
 from tests.components.bundles.drafts import baseline_draft, small_manifest
 from tests.components.features.frames import clean_tables

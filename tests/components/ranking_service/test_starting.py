@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from components.contracts.moments import EPOCH, MICROSECOND
 from components.feedback.reading import LastEvents, last_events
 from components.feedback.segments.layout import FeedbackLayout
 from components.feedback.segments.records import ServedEvent, event_line
@@ -19,7 +20,6 @@ from components.ranking_service.live.readings import show_readings
 from components.ranking_service.live.serving import Serving
 from components.ranking_service.settings import ServiceSettings
 from components.ranking_service.telemetry.measures import Measures
-from feature_repo.packed_online_store.client import EPOCH, MICROSECOND
 from feature_repo.packed_online_store.keys import catalogue_key
 from feature_repo.project import PROJECT
 from feature_repo.sessions import TTL

@@ -5,8 +5,9 @@ from datetime import datetime
 import pyarrow as pa
 import pytest
 
+from components.contracts.moments import microseconds
 from components.contracts.tables import TIME
-from components.features.inputs.moment import microseconds, microseconds_of
+from components.features.inputs.moment import microseconds_of
 from tests.components.features.frames import on, workspace
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from components.build_features.snapshots import build_features
 from components.contracts.errors import StoreError
+from components.contracts.moments import EPOCH, MICROSECOND
 from components.features.snapshots.sets import FeatureSet, open_set
 from components.home.layout import Home
 from components.materialize_features.packed_rows import open_client, write_newest
@@ -18,7 +19,7 @@ from components.ranking.recommending import users_between
 from components.ranking.rows import ItemRows, UserRows, item_rows, user_rows
 from components.ranking_service.answering import online_rows
 from components.ranking_service.answering.online_rows import OnlineRows
-from feature_repo.packed_online_store.client import EPOCH, MICROSECOND, PackedClient
+from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.keys import row_keys
 from feature_repo.project import PROJECT
 from tests.components.build_features.homes import home_of, quiet, small_shop

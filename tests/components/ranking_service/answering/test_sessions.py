@@ -10,6 +10,7 @@ import pytest
 
 from components.contracts.errors import StoreError
 from components.contracts.feedback import SERVED_EVENTS
+from components.contracts.moments import EPOCH, MICROSECOND
 from components.ranking.rows import ItemRows
 from components.ranking.sessions import Session
 from components.ranking_service.answering import sessions as module
@@ -24,7 +25,7 @@ from components.ranking_service.answering.sessions import (
     stored_sessions,
 )
 from feature_repo.packed_online_store.backends.lmdb_backend import LmdbBackend
-from feature_repo.packed_online_store.client import EPOCH, MICROSECOND, PackedClient
+from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.rows import PackedRows
 from feature_repo.packed_online_store.writing import write_view
 from feature_repo.sessions import TTL, session_view

@@ -1,13 +1,15 @@
-"""Moments as text: the present one, and the meaning of ``--as-of`` and of the pipelines' parameter."""
+"""Moments: as text, such as ``--as-of`` and the pipelines' parameter, and as microseconds since 1970."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from components.contracts.errors import ConfigurationError
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+DAY_MICROSECONDS = 86_400_000_000
 YEARS = range(1970, 2200)  # within what every library here can hold, in nanoseconds and with days added
-
 WRITTEN = re.compile(r"\d{4}-\d\d-\d\d([T ]([01]\d|2[0-3]):\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?")
 
 
@@ -39,3 +41,8 @@ def _refusal(written: str) -> ConfigurationError:
         f"as-of: found {written!r}, expected a date or a time such as 2017-08-28 or 2017-08-28T06:00:00+02:00, "
         f"in the years {YEARS[0]} to {YEARS[-1]}"
     )
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a moment as whole microseconds since 1970, exactly."""
+    return (moment - EPOCH) // MICROSECOND

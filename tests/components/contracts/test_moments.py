@@ -4,8 +4,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from components.contracts.as_of import read_moment
 from components.contracts.errors import ConfigurationError
+from components.contracts.moments import read_moment
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
