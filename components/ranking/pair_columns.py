@@ -111,6 +111,7 @@ class PairColumns:
         return np.append(weight, np.float32(0)).take(places)
 
     def listed(self, group: str, name: str, is_count: bool = False) -> Floats:
+        """Return an array's value for the pair's item or group, or its count, as stored: [pairs]; missing is NaN."""
         if group not in self._groups:
             self._groups[group] = self._looked_up(group)
         columns = self._groups[group]
