@@ -126,7 +126,7 @@ class GitEnvironments:
             return self._branch_alone(branch)
         if request is not None and request.state == "open":
             if is_new:
-                self.forge.edit(request.number, title(change), text(change))
+                self._retell(self.forge, request, change)
             return request
         try:
             return self.forge.open(branch, title(change), text(change))
@@ -134,6 +134,18 @@ class GitEnvironments:
             if is_new and branch not in snapshot.heads:
                 self._withdraw(branch)
             raise
+
+    def _retell(self, forge: Forge, request: PullRequest, change: Change) -> None:
+        """Replace the words of a pull request.
+
+        Raises:
+            OutrunError: it was closed meanwhile, as overtaken; the new words have replaced the mark, which is put back.
+        """
+        forge.edit(request.number, title(change), text(change))
+        newest = forge.newest(request.branch)
+        if newest is not None and newest.state == "closed" and CLOSED_MARK not in newest.text:
+            forge.edit(newest.number, title(change), closed_text(newest.text, "it was overtaken while it was renewed."))
+            raise OutrunError(f"{request.link} was closed meanwhile")
 
     def _withdraw(self, branch: str) -> None:
         """Delete a branch that was pushed for a pull request that could not be opened."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.bundles.loading import Bundle
-from components.bundles.promotion import PointerChange
+from components.bundles.promotion import PointerChange, earlier_move
 from components.bundles.store import find_bundle, publish_folder
 from components.contracts.errors import BundleError
 from components.gitops import settings as names
@@ -115,7 +115,7 @@ class Bench:
     def go_back(self, environment: str = "staging") -> PointerChange:
         """Propose a rollback."""
         pointer = self.environments.pointer(environment)
-        change = Change("rollback", environment, self.bundle(pointer.line[-2].bundle), pointer.bundle)
+        change = Change("rollback", environment, self.bundle(earlier_move(pointer).bundle), pointer.bundle)
         return self.environments.propose(change, NOW)
 
 

@@ -40,7 +40,7 @@ def act(made: Bench, forge: Forge, bundles: list[Bundle], seed: int) -> str | No
     try:
         if what == "promote":
             made.propose(chance.choice(bundles))
-        elif what == "rollback" and len(made.environments.pointer("staging").line) > 1:
+        elif what == "rollback":
             made.go_back()
         elif what == "merge" and forge.open_of():
             forge.merge(chance.choice(forge.open_of()))

@@ -237,3 +237,15 @@ def test_a_forks_pull_request_is_not_taken_for_ones_own(tmp_path: Path, home: Ho
             made.forge.requests[0].state = "closed"
             assert made.propose(bundles[0]).proposed
             assert len(made.forge.requests) == 2
+
+
+def test_a_pull_request_that_is_closed_while_it_is_renewed_is_not_taken_for_one_that_a_person_closed(
+    github: Bench, bundles: list[Bundle]
+) -> None:
+    old, live = bundles[0], bundles[1]
+    github.propose(old)
+    github.repository.set_live("staging", live.digest)
+    # Another process closes it as overtaken after this one has seen it open, and before it writes the new text.
+    github.git.before_push = lambda: github.propose(live)
+    assert github.propose(old).link == "https://github.test/shop/deploy/pull/2"
+    assert [request_of(github, number).state for number in (1, 2)] == ["closed", "open"]
