@@ -20,7 +20,7 @@ from tests.shop_files import PURCHASES, ShopFolder, shop_folder
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
 pytestmark = [
-    pytest.mark.slow(seconds=35),
+    pytest.mark.slow(seconds=15),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:feast"),
     pytest.mark.filterwarnings("ignore::UserWarning:feast"),
 ]
@@ -79,70 +79,80 @@ def learnt(shop: ShopFolder) -> tuple[Split, ImpressionFacts | None]:
     return read_split(Path(built.handle.uri), "train"), built.facts.impressions
 
 
-def logged(split: Split) -> dict[tuple[str, str], dict[str, Any]]:
-    """Rows that come from lists, by user and item."""
+def logged(split: Split, user: str) -> dict[str, dict[str, Any]]:
+    """Rows that come from a user's lists, by item."""
     requests = split.requests.to_pylist()
     return {
-        (requests[row["request"]]["user_id"], row["item_id"]): row | {"features": split.features[number]}
+        row["item_id"]: row | {"features": split.features[number]}
         for number, row in enumerate(split.rows.to_pylist())
-        if row["position"] is not None
+        if row["position"] is not None and requests[row["request"]]["user_id"] == user
     }
 
 
-def labels(split: Split) -> set[str]:
-    return {item for (_, item), row in logged(split).items() if row["label"]}
+def labels(split: Split, user: str) -> set[str]:
+    return {item for item, row in logged(split, user).items() if row["label"]}
 
 
-def test_a_list_and_its_purchase_become_an_example_with_the_features_as_served(tmp_path: Path) -> None:
-    served = shown("r1", 30.5)
-    split, facts = learnt(shop_with(tmp_path, served, came_back("e1", 31, "purchase", "i03", "r1")))
-    rows = logged(split)
-    assert {item for _, item in rows} == set(ITEMS)
+BOUGHT = [
+    shown("r1", 30.5),
+    came_back("e1", 30.6, "click", "i01", "r1"),
+    came_back("e2", 31, "purchase", "i03", "r1"),
+    came_back("e3", 31, "view", "i04", "r1"),
+]
+FOR_ANOTHER = [
+    shown("r2", 30.5, user="host"),
+    came_back("e4", 31, "purchase", "i01", "r2", user="guest"),
+    came_back("e5", 31, "purchase", "i02", None, user="guest"),
+    came_back("e6", 31, "purchase", "i03", None, user="host"),
+]
+ACKNOWLEDGED = [
+    shown("r3", 30.5, user="looker"),
+    came_back("e7", 30.5, "shown", "i00", "r3", user="looker"),
+    came_back("e8", 30.5, "shown", "i01", "r3", user="looker"),
+    came_back("e9", 31, "purchase", "i01", "r3", user="looker"),
+]
+WINDOWS = [
+    shown("in a session", 30.5, user="a", logged_at=NOW - timedelta(minutes=29)),
+    shown("outcome to come", 49.5, user="b"),
+    shown("over", 30.5, user="c"),
+    *(came_back(f"e{user}", 31 if user != "b" else 50, "purchase", "i01", None, user=user) for user in "abc"),
+]
+Learnt = tuple[Split, ImpressionFacts | None]
+
+
+@pytest.fixture(scope="module")
+def learnt_from_all(tmp_path_factory: pytest.TempPathFactory) -> Learnt:
+    """What is learnt where the lists and events of all these users were logged; none of them meets another."""
+    return learnt(shop_with(tmp_path_factory.mktemp("shop"), *BOUGHT, *FOR_ANOTHER, *ACKNOWLEDGED, *WINDOWS))
+
+
+def test_a_list_and_its_purchase_become_an_example_with_the_features_as_served(learnt_from_all: Learnt) -> None:
+    split, facts = learnt_from_all
+    rows, [served, *_] = logged(split, "newcomer"), BOUGHT
+    assert isinstance(served, ServedList)
+    assert set(rows) == set(ITEMS)
     for place, item in enumerate(ITEMS):
-        row = rows["newcomer", item]
+        row = rows[item]
         assert row["features"].tobytes() == served.features[place].tobytes()
         assert (row["position"], row["label"]) == (place + 1, float(item == "i03"))
+    assert facts == ImpressionFacts(4, requests=4, rows=17, rows_as_served=17, left_out=0)
+
+
+def test_what_counts_as_success_is_what_the_shop_says(learnt_from_all: Learnt, tmp_path: Path) -> None:
+    assert labels(learnt_from_all[0], "newcomer") == {"i03"}
+    split, facts = learnt(shop_with(tmp_path, *BOUGHT, success='"click", "purchase"'))
+    assert labels(split, "newcomer") == {"i01", "i03"}
     assert facts == ImpressionFacts(1, requests=1, rows=5, rows_as_served=5, left_out=0)
 
 
-@pytest.mark.parametrize(("success", "expected"), [('"purchase"', {"i02"}), ('"click", "purchase"', {"i01", "i02"})])
-def test_what_counts_as_success_is_what_the_shop_says(tmp_path: Path, success: str, expected: set[str]) -> None:
-    events = [
-        came_back("e1", 30.6, "click", "i01", "r1"),
-        came_back("e2", 31, "purchase", "i02", "r1"),
-        came_back("e3", 31, "view", "i03", "r1"),
-    ]
-    split, _ = learnt(shop_with(tmp_path, shown("r1", 30.5), *events, success=success))
-    assert labels(split) == expected
+def test_another_users_purchase_counts_by_its_request_alone(learnt_from_all: Learnt) -> None:
+    assert labels(learnt_from_all[0], "host") == {"i01", "i03"}
 
 
-def test_another_users_purchase_counts_by_its_request_alone(tmp_path: Path) -> None:
-    events = [
-        came_back("e1", 31, "purchase", "i01", "r1", user="guest"),
-        came_back("e2", 31, "purchase", "i02", None, user="guest"),
-        came_back("e3", 31, "purchase", "i03", None),
-    ]
-    split, _ = learnt(shop_with(tmp_path, shown("r1", 30.5), *events))
-    assert labels(split) == {"i01", "i03"}
+def test_only_acknowledged_items_are_examples(learnt_from_all: Learnt) -> None:
+    rows = logged(learnt_from_all[0], "looker")
+    assert {(item, row["position"]) for item, row in rows.items()} == {("i00", 1), ("i01", 2)}
 
 
-def test_only_acknowledged_items_are_examples(tmp_path: Path) -> None:
-    events = [
-        came_back("e1", 30.5, "shown", "i00", "r1"),
-        came_back("e2", 30.5, "shown", "i01", "r1"),
-        came_back("e3", 31, "purchase", "i01", "r1"),
-    ]
-    split, _ = learnt(shop_with(tmp_path, shown("r1", 30.5), *events))
-    assert {(item, row["position"]) for (_, item), row in logged(split).items()} == {("i00", 1), ("i01", 2)}
-
-
-def test_nothing_whose_window_is_open_is_an_example(tmp_path: Path) -> None:
-    records = [
-        shown("in a session", 30.5, user="a", logged_at=NOW - timedelta(minutes=29)),
-        shown("outcome to come", 49.5, user="b"),
-        shown("over", 30.5, user="c"),
-    ]
-    bought = [came_back(f"e{user}", 31 if user != "b" else 50, "purchase", "i01", None, user=user) for user in "abc"]
-    split, facts = learnt(shop_with(tmp_path, *records, *bought))
-    assert {user for user, _ in logged(split)} == {"c"}
-    assert facts.found == 1
+def test_nothing_whose_window_is_open_is_an_example(learnt_from_all: Learnt) -> None:
+    assert {user for user in "abc" if logged(learnt_from_all[0], user)} == {"c"}
