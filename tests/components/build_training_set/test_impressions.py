@@ -1,4 +1,6 @@
 import random
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from components.contracts.ranking_examples import Split, read_split
 from components.contracts.steps.declared import StepResult
 from components.contracts.steps.facts import ImpressionFacts
 from components.contracts.tables import IMPRESSIONS
+from components.home.layout import Home
 from components.ranking.features import FEATURE_NAMES, feature_list
 from components.shop.settings import FileSource, ImpressionSource
 from tests.components.build_features.homes import habits, quiet, small_shop, write_clean
@@ -19,7 +22,7 @@ from tests.components.features.frames import clean_tables, event, on
 
 # Ibis 12 reads a DuckDB 2 table's schema through a method that DuckDB deprecates; goes with Ibis 13.
 pytestmark = [
-    pytest.mark.slow(seconds=40),
+    pytest.mark.slow(seconds=25),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:feast"),
     pytest.mark.filterwarnings("ignore::UserWarning:feast"),
 ]
@@ -42,21 +45,29 @@ def shown(request: str, user: str, day: float, items: list[str] | None = None, *
     return [{**row, "item_id": item, "position": place} for place, item in enumerate(items or ITEMS[::-1], start=1)]
 
 
-def built(
-    folder: Path, rows: Impressions, more: list[dict[str, Any]] | None = None, **training: Any
-) -> StepResult[Any]:
-    from components.home.layout import Home
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., StepResult[Any]]:
+    """Build the training set of a home with habits and impressions; homes without more events share their snapshots."""
+    shared = tmp_path_factory.mktemp("habits")
+    build_features(small_shop(), Home(shared), write_clean(Home(shared), clean_tables(habits(), codes=ITEMS)), quiet)
 
-    tables = clean_tables(habits() + (more or []), codes=ITEMS)
-    tables["impressions"] = pa.Table.from_pylist(rows, IMPRESSIONS)
-    home = Home(folder)
-    clean = write_clean(home, tables)
-    shop = small_shop(
-        impressions=SOURCE.model_dump(exclude_unset=True),
-        training={"snapshots": 3, "min_requests": 5, "impressions": 5.0, **training},
-    )
-    features = build_features(shop, home, clean, quiet).handle
-    return build_training_set(shop, home, clean, features, quiet)
+    def build(
+        folder: Path, rows: Impressions, more: list[dict[str, Any]] | None = None, **training: Any
+    ) -> StepResult[Any]:
+        tables = clean_tables(habits() + (more or []), codes=ITEMS)
+        tables["impressions"] = pa.Table.from_pylist(rows, IMPRESSIONS)
+        home = Home(folder)
+        shutil.copytree(shared / "features", folder / "features")
+        clean = write_clean(home, tables)
+        shop = small_shop(
+            impressions=SOURCE.model_dump(exclude_unset=True),
+            training={"snapshots": 3, "min_requests": 5, "impressions": 5.0, **training},
+        )
+        features = build_features(shop, home, clean, quiet)
+        assert bool(features.facts.computed) == bool(more)
+        return build_training_set(shop, home, clean, features.handle, quiet)
+
+    return build
 
 
 def train(examples: StepResult[Any]) -> Split:
@@ -95,7 +106,7 @@ def as_served(rows: Impressions, list_hash: str | None = None, width: int = len(
     return [{**row, "features": value, "feature_list": listed} for row, value in zip(rows, values, strict=True)]
 
 
-def test_features_as_served_are_used_to_the_bit(tmp_path):
+def test_features_as_served_are_used_to_the_bit(built, tmp_path):
     rows = as_served(shown("r1", "u0", 30.5))
     rows[0]["features"][3] = None
     examples = built(tmp_path, rows)
@@ -108,7 +119,7 @@ def test_features_as_served_are_used_to_the_bit(tmp_path):
     assert examples.facts.impressions == ImpressionFacts(1, requests=1, rows=12, rows_as_served=12, left_out=0)
 
 
-def test_features_of_another_list_are_computed_as_of_the_last_snapshot(tmp_path):
+def test_features_of_another_list_are_computed_as_of_the_last_snapshot(built, tmp_path):
     rows = as_served(shown("r1", "u0", 36.5), list_hash="older") + as_served(shown("r2", "u0", 35.0), width=3)
     examples = built(tmp_path, rows)
     split = train(examples)
@@ -122,7 +133,7 @@ def test_features_of_another_list_are_computed_as_of_the_last_snapshot(tmp_path)
     assert examples.facts.impressions.rows_as_served == 0
 
 
-def test_a_shown_item_succeeded_by_its_request_or_by_its_user_within_the_horizon(tmp_path):
+def test_a_shown_item_succeeded_by_its_request_or_by_its_user_within_the_horizon(built, tmp_path):
     bought = [
         event(31, "guest", "i01", request_id="r1"),
         event(32, "newcomer", "i02"),
@@ -136,14 +147,14 @@ def test_a_shown_item_succeeded_by_its_request_or_by_its_user_within_the_horizon
     assert {row["item_id"] for row in found if row["label"]} == {"i01", "i02", "i03"}
 
 
-def test_no_request_stands_where_its_outcomes_could_reach_the_held_out_weeks(tmp_path):
+def test_no_request_stands_where_its_outcomes_could_reach_the_held_out_weeks(built, tmp_path):
     days = (27.9, 28, 35.5, 48.9, 49, 55, 60)
     rows = [row for day in days for row in shown(f"r{day}", "u1", day)]
     times = {row["request_time"] for row in logged(train(built(tmp_path, rows)))}
     assert times == {on(28), on(35.5), on(48.9)}
 
 
-def test_requests_without_success_or_of_strangers_are_left_out(tmp_path):
+def test_requests_without_success_or_of_strangers_are_left_out(built, tmp_path):
     unknown_user = shown("r1", "nobody", 30)
     bought = [event(31, "later", "i01")]
     unknown = shown("r2", "later", 30.5)  # no row in the snapshot of day 28
@@ -153,7 +164,7 @@ def test_requests_without_success_or_of_strangers_are_left_out(tmp_path):
     assert impressions == ImpressionFacts(3, requests=1, rows=impressions.rows, rows_as_served=0, left_out=1)
 
 
-def test_rows_in_any_order_give_the_same_bits_and_samples_stay_within_the_limit(tmp_path):
+def test_rows_in_any_order_give_the_same_bits_and_samples_stay_within_the_limit(built, tmp_path):
     rows = [row for n in range(40) for row in shown(f"r{n}", f"u{n % 8}", 28.2 + n / 2)]
     mixed = random.Random(1).sample(rows, len(rows))
     one, two = (
@@ -168,7 +179,7 @@ def test_rows_in_any_order_give_the_same_bits_and_samples_stay_within_the_limit(
     assert np.array_equal(order, np.arange(len(order)))
 
 
-def test_a_shop_may_keep_its_impressions_out_of_training(tmp_path):
+def test_a_shop_may_keep_its_impressions_out_of_training(built, tmp_path):
     examples = built(tmp_path, shown("r1", "u0", 30), impressions=0)
     assert logged(train(examples)) == []
     assert examples.facts.impressions is None
