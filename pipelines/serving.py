@@ -29,7 +29,7 @@ QUIET = {"BENTOML_DO_NOT_TRACK": "true"}
 def serve(home: Home, environment: str, host: str, port: int) -> NoReturn:
     """Say what will be served, then become BentoML's server.
 
-    What cannot be opened now is stood in for and tried again by the service; it is said here, once.
+    If something cannot be opened now, say so once; the service answers by its fallback and tries again.
 
     Raises:
         ConfigurationError: no run has made the home, a variable is wrong, the port is taken, or other machines could

@@ -85,11 +85,12 @@ def _recall(pairs: Pairs, labels: NDArray[np.bool_], relevant: int) -> Recall:
 
 
 def _weights(pairs: Pairs, labels: NDArray[np.bool_], kept: NDArray[np.intp]) -> Floats:
-    """Return a kept row without success stands for those of its request that were not kept; a success for itself."""
+    """Return the weight of each kept row: 1 for a success, else how many rows without success it stands for."""
     users = int(pairs.user.max(initial=-1)) + 1
-    every = np.bincount(pairs.user[~labels], minlength=users)
-    some = np.bincount(pairs.user[kept][~labels[kept]], minlength=users)
-    return np.where(labels[kept], 1.0, (every / np.maximum(some, 1))[pairs.user[kept]]).astype(np.float32)
+    failures = np.bincount(pairs.user[~labels], minlength=users)
+    kept_failures = np.bincount(pairs.user[kept][~labels[kept]], minlength=users)
+    represented = failures / np.maximum(kept_failures, 1)
+    return np.where(labels[kept], 1.0, represented[pairs.user[kept]]).astype(np.float32)
 
 
 def _rows(items: ItemRows, pairs: Pairs, labels: NDArray[np.bool_], weights: Floats) -> pa.Table:

@@ -42,11 +42,11 @@ def bounded(dialect: Dialect, user_id: str) -> str:
 
 @dataclass(frozen=True)
 class IdPart:
-    """An id that is looked for as a part; ``keys`` of JSON texts hold ids, ``is_telling`` ids count in any text."""
+    """An id that is looked for as a part; ``keys`` of JSON texts hold ids, ``is_searchable`` ids count in any text."""
 
     user_id: str
     keys: Collection[str]
-    is_telling: bool
+    is_searchable: bool
     tombstone: str
 
     @cached_property
@@ -75,9 +75,9 @@ class IdPart:
         begins = f'"(?:{keys})"\\s*:\\s*"(?:(?:[^"\\\\]|\\\\.)*(?:{dialect.in_json}|\\\\.))?'
         patterns = [f"({begins})(?:{piece})({dialect.outside})"]
         beside = dialect.beside_number if self.user_id.isdigit() else dialect.outside
-        if self.is_telling and whole:
+        if self.is_searchable and whole:
             patterns += [f"(^|{beside})(?:{piece})({beside}|$)"]
-        elif self.is_telling:
+        elif self.is_searchable:
             within = f"{dialect.in_json}" if beside == dialect.outside else dialect.within_number
             patterns += [f"({within})(?:{piece})({beside})", f"({beside})(?:{piece})({within})"]
         return patterns
@@ -88,7 +88,7 @@ class IdPart:
 
     def is_counter(self, cell: str, owner: str | None) -> bool:
         """Return whether a cell of a row names the row's own user, so that a short id beside it is none."""
-        return not self.is_telling and owner is not None and re.search(bounded(PYTHON, owner), cell) is not None
+        return not self.is_searchable and owner is not None and re.search(bounded(PYTHON, owner), cell) is not None
 
     def replaced_in_id(self, cell: str) -> str:
         """Put the stand-in into a cell that holds one id."""

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from components.erasure.search import holds
-from components.home.data_subject import Erased, Person
+from components.home.data_subject import DataSubject, Erased
 from components.home.disk.presence import files_below, names_in
 from components.home.runs.work_folder import WORK, local_runs
 from components.home.storage.cache import object_cache
@@ -13,7 +13,7 @@ from components.home.storage.objects import COPIES
 from components.home.storage.scratch import SCRATCH, remove_abandoned_copies
 
 
-def erase_copies(home: BucketPath, person: Person) -> Erased:
+def erase_copies(home: BucketPath, person: DataSubject) -> Erased:
     """Remove the cached objects that hold a user, the copies of whole folders, and what killed processes left.
 
     Homes share the cache, and an object does not tell whose it is: those of other homes that hold the same id go too.
@@ -33,7 +33,7 @@ def erase_copies(home: BucketPath, person: Person) -> Erased:
     return Erased(files=len(held) + abandoned, searched=len(files))
 
 
-def _is_held(path: Path, person: Person) -> bool:
+def _is_held(path: Path, person: DataSubject) -> bool:
     try:
         return holds(path, person)
     except FileNotFoundError:  # another process made room

@@ -23,9 +23,9 @@ from components.erasure.remains import (
     remains_on_kubeflow,
 )
 from components.erasure.sweep import is_item, sweep
-from components.erasure.targets import Place, places_of
+from components.erasure.targets import ErasureTarget, erasure_targets
 from components.feedback.acknowledgements import EXPIRY_SECONDS, await_acknowledgements
-from components.home.data_subject import Erased, Person, person_of
+from components.home.data_subject import DataSubject, Erased, person_of
 from components.home.homes import shop_file_of, shop_of
 from components.home.layout import Home
 from components.home.runs.lock import hold_lock
@@ -94,7 +94,7 @@ def forget_user(
         _save(path, receipt)
         receipt = replace(receipt, services=_await_services(home, say))
         with _readable("lake"):
-            places = list(places_of(home, shop, person, pipeline_root))
+            places = list(erasure_targets(home, shop, person, pipeline_root))
         for place in places:
             receipt = _erase(place, path, receipt, again=place.name == cut_off, say=say)
         say("searching every file")
@@ -107,7 +107,7 @@ def forget_user(
     return receipt
 
 
-def _exclude_user(home: Home, shop: Shop, user_id: str) -> Person:
+def _exclude_user(home: Home, shop: Shop, user_id: str) -> DataSubject:
     """Keep a user out of the home from now on, and return what they are looked for by."""
     person = person_of(shop, user_id, add_tombstone(home.tombstones, user_id))
     return replace(person, is_item=is_item(home, person))
@@ -152,7 +152,7 @@ def _opened(path: Location, tombstone: str) -> tuple[Receipt, str | None]:
     return replace(before, state="under way", ended=None, rows=0, sweep={}), before.at
 
 
-def _erase(place: Place, path: Location, receipt: Receipt, again: bool, say: Callable[[str], None]) -> Receipt:
+def _erase(place: ErasureTarget, path: Location, receipt: Receipt, again: bool, say: Callable[[str], None]) -> Receipt:
     say(f"erasing from {place.name}")
     if not again:
         receipt = replace(receipt, at=place.name)

@@ -11,14 +11,14 @@ import json
 from collections.abc import Iterable
 
 from components.erasure.search import by_bytes
-from components.home.data_subject import Erased, Person
+from components.home.data_subject import DataSubject, Erased
 from components.home.runs.records import RunRecord
 from components.home.storage.documents import objects_below, remove_documents
 from components.home.storage.locations import BucketPath
 from components.home.storage.scratch import uncached_file
 
 
-def erase_logs(runs: Iterable[RunRecord], pipeline_root: BucketPath, person: Person) -> Erased:
+def erase_logs(runs: Iterable[RunRecord], pipeline_root: BucketPath, person: DataSubject) -> Erased:
     """Remove the logs of runs that name a user; return how many lines did, and how many objects were searched.
 
     Raises:
@@ -36,7 +36,7 @@ def folders_of(runs: Iterable[RunRecord], pipeline_root: BucketPath) -> list[Buc
     return [pipeline_root / run.pipeline / run.kubeflow_run for run in runs if run.kubeflow_run]
 
 
-def _lines_that_name(log: BucketPath, person: Person) -> int:
+def _lines_that_name(log: BucketPath, person: DataSubject) -> int:
     """Count the lines with the id, in quotes where it may stand there by chance."""
     quoted = (repr(person.user_id).encode(), json.dumps(person.user_id).encode())
     with uncached_file(log) as path, path.open("rb") as lines:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from components.home.data_subject import USER_ID, Erased, Person
+from components.home.data_subject import USER_ID, DataSubject, Erased
 from components.home.disk.presence import status_of
 from components.home.layout import Home
 from components.home.storage.held import check_held
@@ -14,7 +14,7 @@ from feature_repo.packed_online_store.keys import row_keys
 from feature_repo.project import PROJECT
 
 
-def erase_online(home: Home, person: Person, again: bool = False) -> Erased:
+def erase_online(home: Home, person: DataSubject, again: bool = False) -> Erased:
     """Delete a user's rows of every view and revision, and scrub the store's file of what was there before."""
     embedded = embedded_folder(home.online_url)
     if embedded is not None and status_of(embedded) is None:
@@ -36,7 +36,7 @@ def erase_online(home: Home, person: Person, again: bool = False) -> Erased:
         client.close()
 
 
-def is_in_file(embedded: Path | None, person: Person) -> bool:
+def is_in_file(embedded: Path | None, person: DataSubject) -> bool:
     """Whether the embedded store's file holds a row of a user, deleted or not."""
     [entity] = row_keys(b"", (USER_ID,), [person.user_id])
     return embedded is not None and holds_entity(str(embedded), entity)

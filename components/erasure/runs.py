@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from components.home.data_subject import USER_ID, Erased, Person
+from components.home.data_subject import USER_ID, DataSubject, Erased
 from components.home.layout import Home
 from components.home.runs.records import read_json, write_json
 from components.home.runs.step_records import StepRecord, read_records
@@ -13,7 +13,7 @@ from components.home.storage.objects import remove_folder
 from components.shop.settings import Shop
 
 
-def erase_runs(home: Home, shop: Shop, person: Person) -> Erased:
+def erase_runs(home: Home, shop: Shop, person: DataSubject) -> Erased:
     """Drop a user from what the steps of every run say, and render the reports again that showed it.
 
     Scratch folders of runs that were killed go as a whole: no run is at work.
@@ -21,7 +21,7 @@ def erase_runs(home: Home, shop: Shop, person: Person) -> Erased:
     return sum((_erase_run(home.run(name), shop, person) for name in list_names(home.runs)), Erased())
 
 
-def _erase_run(run: Location, shop: Shop, person: Person) -> Erased:
+def _erase_run(run: Location, shop: Shop, person: DataSubject) -> Erased:
     records = read_records(run)
     named = [(record, dropped) for record in records.values() if (dropped := _erase_record(record, person))]
     total = Erased(searched=len(records))
@@ -37,17 +37,17 @@ def _erase_run(run: Location, shop: Shop, person: Person) -> Erased:
     return total
 
 
-def _erase_record(record: StepRecord, person: Person) -> int:
+def _erase_record(record: StepRecord, person: DataSubject) -> int:
     """Drop what names a user from a step's facts and warnings; return how many entries went."""
     return _drop(record.facts, person) + _drop(record.warnings, person)
 
 
-def _erase_result(path: Location, person: Person) -> None:
+def _erase_result(path: Location, person: DataSubject) -> None:
     if (document := read_json(path)) is not None and _drop(document, person):
         write_json(path, document)
 
 
-def _drop(value: Any, person: Person) -> int:
+def _drop(value: Any, person: DataSubject) -> int:
     """Drop the entries of lists, at any depth, that name a user; return how many these were."""
     if isinstance(value, dict):
         return sum(_drop(each, person) for each in value.values())
@@ -59,7 +59,7 @@ def _drop(value: Any, person: Person) -> int:
     return dropped + sum(_drop(each, person) for each in kept)
 
 
-def _names(entry: Any, person: Person) -> bool:
+def _names(entry: Any, person: DataSubject) -> bool:
     """Say whether an entry is a customer's, a row of theirs as JSON, or a sentence that names them."""
     if isinstance(entry, dict):
         return person.is_named_by(entry.get(USER_ID))

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from components.contracts.tables import ITEM_CODES
 from components.erasure.search import by_bytes, holds
-from components.home.data_subject import Person
+from components.home.data_subject import DataSubject
 from components.home.layout import Home
 from components.home.storage.documents import sizes_below
 from components.home.storage.locations import Location
@@ -25,14 +25,14 @@ class Sweep:
     held_by: tuple[str, ...]
 
 
-def sweep(home: Home, person: Person) -> Sweep:
+def sweep(home: Home, person: DataSubject) -> Sweep:
     """Search every file of a home, each once however many names it has."""
     sizes = sizes_below(home.root)
     held = [name for name in sizes if _is_held(home.root / name, person)]
     return Sweep(len(sizes), sum(sizes.values()), by_bytes=by_bytes(person), held_by=tuple(held))
 
 
-def _is_held(file: Location, person: Person) -> bool:
+def _is_held(file: Location, person: DataSubject) -> bool:
     with ExitStack() as stack:
         try:
             path = stack.enter_context(uncached_file(file))
@@ -41,7 +41,7 @@ def _is_held(file: Location, person: Person) -> bool:
         return holds(path, person)
 
 
-def is_item(home: Home, person: Person) -> bool:
+def is_item(home: Home, person: DataSubject) -> bool:
     """Whether an item goes by the same id: files that name it do not name the user."""
     table = open_table(home.clean / "item_codes")
     if table is None:

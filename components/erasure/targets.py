@@ -11,7 +11,7 @@ from components.erasure.online import erase_online
 from components.erasure.runs import erase_runs
 from components.features.snapshots.erasure import erase_examples, erase_snapshots
 from components.feedback.erasure import erase_feedback
-from components.home.data_subject import Erased, Person
+from components.home.data_subject import DataSubject, Erased
 from components.home.layout import Home
 from components.home.runs.records import list_runs
 from components.home.storage.documents import names_below
@@ -24,29 +24,31 @@ ON_KUBEFLOW = "logs on Kubeflow"
 
 
 @dataclass(frozen=True)
-class Place:
+class ErasureTarget:
     """One place of a home; ``erase`` is told whether an earlier erasure there was cut off."""
 
     name: str
     erase: Callable[[bool], Erased]
 
 
-def places_of(home: Home, shop: Shop, person: Person, pipeline_root: BucketPath | None = None) -> Iterator[Place]:
+def erasure_targets(
+    home: Home, shop: Shop, person: DataSubject, pipeline_root: BucketPath | None = None
+) -> Iterator[ErasureTarget]:
     """Yield all places of a home, what is served from first; ``pipeline_root`` is where Kubeflow keeps logs."""
-    yield Place("online store", partial(erase_online, home, person))
-    yield Place("feedback log", lambda again: erase_feedback(home, person, again))
+    yield ErasureTarget("online store", partial(erase_online, home, person))
+    yield ErasureTarget("feedback log", lambda again: erase_feedback(home, person, again))
     for name in tables_below(home.root, "lake"):
         uri = home.root / name
-        yield Place(name, partial(erase_rows, uri, person, accepted=accepted_version(home, uri)))
-    yield Place("features", lambda _: erase_snapshots(home.features, person))
-    yield Place("examples", lambda _: erase_examples(home.root / "examples", person))
-    yield Place("runs", lambda _: erase_runs(home, shop, person))
+        yield ErasureTarget(name, partial(erase_rows, uri, person, accepted=accepted_version(home, uri)))
+    yield ErasureTarget("features", lambda _: erase_snapshots(home.features, person))
+    yield ErasureTarget("examples", lambda _: erase_examples(home.root / "examples", person))
+    yield ErasureTarget("runs", lambda _: erase_runs(home, shop, person))
     if pipeline_root is not None:
         logs = pipeline_root
-        yield Place(ON_KUBEFLOW, lambda _: erase_logs(list_runs(home), logs, person))
+        yield ErasureTarget(ON_KUBEFLOW, lambda _: erase_logs(list_runs(home), logs, person))
     if isinstance(home.root, BucketPath):
         root = home.root
-        yield Place("cache of this machine", lambda _: erase_copies(root, person))
+        yield ErasureTarget("cache of this machine", lambda _: erase_copies(root, person))
 
 
 def tables_below(home: Location, folder: str) -> list[str]:

@@ -71,7 +71,7 @@ def find_hits(lists: pa.Table, events: pa.Table, horizon: timedelta) -> Hits:
     event = np.concatenate([named[by_list[1]], nameless[by_user[1]]])
     shown = _displayed(places, by_list[0], request[_is(events, "shown") & (request >= 0)], len(lists))
     wait = _microseconds(events)[event] - _microseconds(lists)[places.row[place]]
-    clicked, bought = _is(events, "click")[event], (_is(events, "purchase") & _some(events))[event]
+    clicked, bought = _is(events, "click")[event], (_is(events, "purchase") & _has_quantity(events))[event]
     kept = shown[place] & (wait >= 0) & (wait < horizon // MICROSECOND) & (clicked | bought)
     at = place[kept]
     return Hits(places.row[at], places.position[at], wait[kept], clicked[kept], bought[kept])
@@ -134,8 +134,8 @@ def _is(events: pa.Table, kind: str) -> Flags:
     return pc.equal(events["event_type"], kind).to_numpy()
 
 
-def _some(events: pa.Table) -> Flags:
-    """Return a purchase of nothing, or less, is none."""
+def _has_quantity(events: pa.Table) -> Flags:
+    """Return which events are of a quantity above zero; without one it counts as 1."""
     return pc.greater(pc.fill_null(events["quantity"], 1.0), 0.0).to_numpy()
 
 

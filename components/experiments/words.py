@@ -14,7 +14,7 @@ MEASURES = {
 
 
 def reasons(document: Document) -> list[str]:
-    """Say what the figures of a readout mean, the gravest first."""
+    """Say what the figures of a readout mean, the most serious first."""
     if not document["lists"]:
         return [f"nothing was answered under the experiment {document['experiment']} yet; there is nothing to tell"]
     ratio = document["sample_ratio"]

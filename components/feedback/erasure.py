@@ -1,6 +1,6 @@
 """Erasing a user from the feedback log, while a service may be writing it.
 
-A line of the journal is blanked where it stands: whoever holds the segment appends on, its name and length stay, and
+A line of the journal is blanked where it stands: the process that writes it appends on, its name and length stay, and
 readers pass over blank lines. An object of a bucket is put again. In lines of others a stand-in takes the place of the
 id where it is a part of theirs. The Delta table is rewritten while no compaction runs.
 """
@@ -16,14 +16,14 @@ from components.contracts.id_parts import ID_KEYS
 from components.feedback.segments.files import LINE_END, is_sealed, segments
 from components.feedback.segments.layout import FeedbackLayout, has_feedback
 from components.feedback.segments.objects import SegmentObject, segment_objects
-from components.home.data_subject import USER_ID, Erased, Person
+from components.home.data_subject import USER_ID, DataSubject, Erased
 from components.home.layout import Home
 from components.home.storage.documents import read_document, write_document
 from components.home.storage.locations import BucketPath, Location
 from components.lake.erasure import erase_rows
 
 
-def erase_feedback(home: Home, person: Person, again: bool = False) -> Erased:
+def erase_feedback(home: Home, person: DataSubject, again: bool = False) -> Erased:
     """Erase what was shown to a user and what came back from them; again: a first try may have been cut off.
 
     Events and lists that a service logs after this are not reached: it must know of the tombstone first.
@@ -36,7 +36,7 @@ def erase_feedback(home: Home, person: Person, again: bool = False) -> Erased:
         return sum(erased, erase_rows(layout.impressions, person, again))
 
 
-def erase_segments(folder: Location, person: Person) -> Iterator[Erased]:
+def erase_segments(folder: Location, person: DataSubject) -> Iterator[Erased]:
     """Erase a user from each segment of a folder, or of a prefix of a bucket."""
     if isinstance(folder, BucketPath):
         yield from (_put_without(segment, person) for segment in segment_objects(folder))
@@ -44,7 +44,7 @@ def erase_segments(folder: Location, person: Person) -> Iterator[Erased]:
         yield from (blank_lines(path, person) for path in segments(folder))
 
 
-def _put_without(segment: SegmentObject, person: Person) -> Erased:
+def _put_without(segment: SegmentObject, person: DataSubject) -> Erased:
     """Put a segment of a bucket again, with a user's lines blank."""
     content = bytearray(read_document(segment.location) or b"")
     changed = _changed_lines(bytes(content), person, torn=False)
@@ -60,7 +60,7 @@ def _counted(changed: dict[int, bytes]) -> Erased:
     return Erased(rows, 1 if changed else 0, 1, len(changed) - rows)
 
 
-def blank_lines(segment: Path, person: Person) -> Erased:
+def blank_lines(segment: Path, person: DataSubject) -> Erased:
     """Blank the user's lines in a segment, and an incomplete last line, which may be theirs."""
     try:
         sealed, before = is_sealed(segment), segment.stat()
@@ -74,12 +74,12 @@ def blank_lines(segment: Path, person: Person) -> Erased:
     return _counted(changed)
 
 
-def holds_part(segment: Path, person: Person) -> bool:
+def holds_part(segment: Path, person: DataSubject) -> bool:
     """Return whether a line of somebody else holds the user's id as a part."""
     return any(line.strip() for line in _changed_lines(segment.read_bytes(), person, torn=False).values())
 
 
-def _changed_lines(content: bytes, person: Person, torn: bool) -> dict[int, bytes]:
+def _changed_lines(content: bytes, person: DataSubject, torn: bool) -> dict[int, bytes]:
     """Return the place of each line that names the user, and its replacement of equal length, without line end."""
     once = orjson.dumps(person.user_id)[1:-1]
     said = (once, orjson.dumps(once.decode())[1:-1])  # the latter in a context, which is JSON within JSON
@@ -95,7 +95,7 @@ def _changed_lines(content: bytes, person: Person, torn: bool) -> dict[int, byte
     return changed
 
 
-def _without(line: bytes, person: Person) -> bytes:
+def _without(line: bytes, person: DataSubject) -> bytes:
     """Return a line without the user: empty if it is theirs, or incomplete."""
     try:
         row: dict[str, Any] = orjson.loads(line)
@@ -110,7 +110,7 @@ def _without(line: bytes, person: Person) -> bytes:
     return line
 
 
-def _replaced(row: dict[str, Any], person: Person) -> dict[str, str]:
+def _replaced(row: dict[str, Any], person: DataSubject) -> dict[str, str]:
     cells = {key: row[key] for key in ID_KEYS if isinstance(row.get(key), str)}
     ids = {
         key: person.part.replaced_in_id(cell)

@@ -19,7 +19,7 @@ TELLING_WORD = 16  # characters without any digit
 
 
 @dataclass(frozen=True)
-class Person:
+class DataSubject:
     """A user, and under which names rows as they were found give ids of users, and other ids that may hold theirs."""
 
     user_id: str
@@ -31,10 +31,10 @@ class Person:
     @cached_property
     def part(self) -> IdPart:
         """Return the id as a part of other ids."""
-        return IdPart(self.user_id, self.id_keys, self.is_telling and not self.is_item, self.tombstone)
+        return IdPart(self.user_id, self.id_keys, self.is_searchable and not self.is_item, self.tombstone)
 
     @property
-    def is_telling(self) -> bool:
+    def is_searchable(self) -> bool:
         """Whether the id is hardly met by chance, as a number or a word, so that any file can be searched for it."""
         least = TELLING_WORD
         if re.search(r"\d", self.user_id):
@@ -85,9 +85,9 @@ class Erased:
         )
 
 
-def person_of(shop: Shop, user_id: str, tombstone: str) -> Person:
+def person_of(shop: Shop, user_id: str, tombstone: str) -> DataSubject:
     """A user of a shop."""
-    return Person(user_id, frozenset({USER_ID, *_user_columns(shop)}), ID_KEYS | _id_columns(shop), tombstone)
+    return DataSubject(user_id, frozenset({USER_ID, *_user_columns(shop)}), ID_KEYS | _id_columns(shop), tombstone)
 
 
 def _user_columns(shop: Shop) -> Collection[str]:

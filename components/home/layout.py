@@ -93,7 +93,7 @@ class Home:
         yield self.quarantine
         yield self.feedback / "impressions"
 
-    def handed_table(self, kind: str, table: str) -> Location:
+    def table_path(self, kind: str, table: str) -> Location:
         """Folder of a table whose version a handle of a kind carries: only ``raw`` ones speak of raw tables."""
         if kind == "raw":
             return self.raw / table

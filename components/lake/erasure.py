@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from components.contracts.id_parts import ID_KEYS
-from components.home.data_subject import USER_ID, Erased, Person
+from components.home.data_subject import USER_ID, DataSubject, Erased
 from components.home.storage.documents import names_below, remove_documents
 from components.home.storage.held import check_held
 from components.home.storage.locations import Location
@@ -49,7 +49,7 @@ WHOLE_BOUND = 32  # characters up to which every writer keeps a text in statisti
 Fits = Callable[[Notes], bool]
 
 
-def erase_rows(uri: Location, person: Person, again: bool = False, accepted: Fits | None = None) -> Erased:
+def erase_rows(uri: Location, person: DataSubject, again: bool = False, accepted: Fits | None = None) -> Erased:
     """Erase a user from a table and from all files of its folder; do nothing if they are not there.
 
     Args:
@@ -64,20 +64,20 @@ def erase_rows(uri: Location, person: Person, again: bool = False, accepted: Fit
     return Erased(rows, _forget_history(uri, first), len(names), parts)
 
 
-def _is_held(file: Location, person: Person) -> bool:
+def _is_held(file: Location, person: DataSubject) -> bool:
     """Return whether a file of a table's folder holds anything of the user."""
     with uncached_file(file) as path:
         return holds_user(path, person) or holds_part(path, person)
 
 
-def holds_user(path: Path, person: Person) -> bool:
+def holds_user(path: Path, person: DataSubject) -> bool:
     """Return whether a table's file holds a row of the user, or a log their id; True for one that cannot be read."""
     if path.parent.name == LOG:
         return any(_is_in_statistics(found, person) for found in _statistics(path))
     return path.suffix != ".parquet" or rows_in_file(path, person) != 0
 
 
-def holds_part(path: Path, person: Person) -> bool:
+def holds_part(path: Path, person: DataSubject) -> bool:
     """Return whether a file of a table's folder holds the user's id as a part of other rows' cells."""
     if path.parent.name == LOG:
         bounds = (str(statistics.get(key) or "") for statistics in _statistics(path) for key in ID_KEYS)
@@ -85,7 +85,7 @@ def holds_part(path: Path, person: Person) -> bool:
     return path.suffix == ".parquet" and parts_in_file(path, person) != 0
 
 
-def parts_in_file(path: Path, person: Person) -> int:
+def parts_in_file(path: Path, person: DataSubject) -> int:
     """Cells of other rows in a Parquet file that hold the user's id as a part; 0 for a file that cannot be read."""
     try:
         columns = pq.read_schema(path).names
@@ -99,7 +99,7 @@ def parts_in_file(path: Path, person: Person) -> int:
         return int(session.execute(f"{query} WHERE NOT {_is_of(person, columns)}").fetchall()[0][0])
 
 
-def rows_in_file(path: Path, person: Person) -> int | None:
+def rows_in_file(path: Path, person: DataSubject) -> int | None:
     """Return the user's rows in a Parquet file; None for a file that cannot be read."""
     try:
         columns = pq.read_schema(path).names
@@ -112,12 +112,12 @@ def rows_in_file(path: Path, person: Person) -> int | None:
         return int(session.execute(f"{count} WHERE {_is_of(person, columns)}").fetchall()[0][0])
 
 
-def _plain_rows(path: Path, person: Person) -> int:
+def _plain_rows(path: Path, person: DataSubject) -> int:
     ids = pq.read_table(path, columns=[USER_ID], partitioning=None)[USER_ID]
     return int(pc.sum(pc.equal(ids, person.user_id)).as_py() or 0)
 
 
-def _is_of(person: Person, columns: Sequence[str]) -> str:
+def _is_of(person: DataSubject, columns: Sequence[str]) -> str:
     """Return SQL that is true for the rows of a user."""
     wanted = quote_literal(person.user_id)
     tests = [f"{quote_identifier(USER_ID)} = {wanted}"] if USER_ID in columns else []
@@ -127,12 +127,12 @@ def _is_of(person: Person, columns: Sequence[str]) -> str:
     return "(" + " OR ".join(f"coalesce({test}, false)" for test in tests or ["false"]) + ")"
 
 
-def _names(cell: str, person: Person) -> str:
-    """Return SQL of whether a cell of a source is the user's id; see ``Person.is_named_by``."""
+def _names(cell: str, person: DataSubject) -> str:
+    """Return SQL of whether a cell of a source is the user's id; see ``DataSubject.is_named_by``."""
     return f"{quote_literal(person.user_id)} IN ({cell}, {id_sql(cell)})"
 
 
-def _rewrite(uri: Location, person: Person, accepted: Fits | None) -> tuple[int, int]:
+def _rewrite(uri: Location, person: DataSubject, accepted: Fits | None) -> tuple[int, int]:
     """Commit the rows of the versions that stay, without the user's; the first new version, and the rows that went."""
     newest = table_version(uri)
     assert newest is not None
@@ -149,11 +149,11 @@ def _is_as(uri: Location, version: int, newest: int) -> bool:
     return set(file_names(uri, version)) == set(file_names(uri, newest))
 
 
-def _rows_at(uri: Location, version: int, person: Person) -> int:
+def _rows_at(uri: Location, version: int, person: DataSubject) -> int:
     return sum(rows_in_file(Path(file), person) or 0 for file in table_files(uri, version))
 
 
-def _write_without(uri: Location, version: int, person: Person) -> int:
+def _write_without(uri: Location, version: int, person: DataSubject) -> int:
     table = open_table(uri, version)
     assert table is not None
     schema = pa.schema(table.schema().to_arrow())
@@ -203,7 +203,7 @@ def _noted_statistics(path: Path) -> Iterator[str | None]:
             yield (action or {}).get("stats")
 
 
-def _is_in_statistics(bounds: dict[str, Any], person: Person) -> bool:
+def _is_in_statistics(bounds: dict[str, Any], person: DataSubject) -> bool:
     """Return whether bounds name the user; those of long texts may be cut short."""
     bound = str(bounds.get(USER_ID) or "")
     texts = [str(bounds[column]) for column in JSON_COLUMNS if bounds.get(column)]

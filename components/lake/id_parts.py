@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from components.contracts.id_parts import ID_KEYS, RE2
-from components.home.data_subject import USER_ID, Person
+from components.home.data_subject import USER_ID, DataSubject
 from components.lake.session import quote_identifier, quote_literal
 
 TEXTS = {"context": True, "found": False, "row": False}  # and whether whole values in them count
@@ -11,7 +11,7 @@ ATTRIBUTES = "attributes"
 TIMES = 2  # a pattern takes the character between two parts: the second one is met the next time
 
 
-def without_parts(person: Person, columns: Sequence[str]) -> dict[str, str]:
+def without_parts(person: DataSubject, columns: Sequence[str]) -> dict[str, str]:
     """Return SQL of the cells with the stand-in, by column, for those columns that may hold the id as a part.
 
     Rows of a user whose own id holds it are theirs, and stay as they are.
@@ -30,19 +30,19 @@ def without_parts(person: Person, columns: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _unless_counter(person: Person, column: str, has_users: bool, replaced: str) -> str:
+def _unless_counter(person: DataSubject, column: str, has_users: bool, replaced: str) -> str:
     """Return SQL of a cell with the stand-in, looked for where the id stands at all; see ``IdPart.is_counter``."""
     if column not in ID_KEYS:
         return replaced
     cell = quote_identifier(column)
     tests = [f"NOT contains({cell}, {quote_literal(person.user_id)})"]
-    if has_users and not person.part.is_telling:
+    if has_users and not person.part.is_searchable:
         parts = f"regexp_split_to_array({cell}, {quote_literal(RE2.outside)})"
         tests.append(f"list_contains({parts}, {quote_identifier(USER_ID)})")
     return f"CASE {' '.join(f'WHEN {test} THEN {cell}' for test in tests)} ELSE {replaced} END"
 
 
-def count_parts(person: Person, columns: Sequence[str]) -> str:
+def count_parts(person: DataSubject, columns: Sequence[str]) -> str:
     """Return SQL of how many cells of other rows hold the id as a part."""
     changed = [
         f"count(*) FILTER (WHERE ({cell}) IS DISTINCT FROM {quote_identifier(column)})"
@@ -51,14 +51,14 @@ def count_parts(person: Person, columns: Sequence[str]) -> str:
     return " + ".join(changed) or "0"
 
 
-def _replaced(person: Person, columns: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _replaced(person: DataSubject, columns: Sequence[str]) -> Iterator[tuple[str, str]]:
     part = person.part
     for column in columns:
         if column in ID_KEYS:
             yield column, _without(quote_identifier(column), [part.in_id(RE2)], part.stand_in)
         elif column in TEXTS:
             yield column, _without(quote_identifier(column), part.in_text(RE2, TEXTS[column]), part.stand_in)
-        elif column == ATTRIBUTES and part.is_telling:
+        elif column == ATTRIBUTES and part.is_searchable:
             value = _without("each.value", part.in_text(RE2), part.stand_in)
             entries = f"lambda each: {{'key': each.key, 'value': {value}}}"
             yield column, f"map_from_entries(list_transform(map_entries({quote_identifier(column)}), {entries}))"

@@ -29,7 +29,7 @@ COMMIT = "rankloop.commit"  # an id, by which a commit whose answer was lost fin
 LOG = "_delta_log"  # within a table's folder
 # A run may name an old version for as long as it likes: the log is never shortened behind its back.
 CONFIGURATION: dict[str, str | None] = {"delta.enableExpiredLogCleanup": "false"}
-# Whoever opens a table reads each commit since its last checkpoint, in a bucket with two requests.
+# Opening a table reads each commit since its last checkpoint, in a bucket with two requests.
 IN_A_BUCKET: dict[str, str | None] = {"delta.checkpointInterval": "10"}
 KEEP_HISTORY = PostCommitHookProperties(cleanup_expired_logs=False)
 Notes = dict[str, Any]

@@ -36,7 +36,7 @@ def named_versions(home: Home) -> dict[Location, set[int]]:
     named: dict[Location, set[int]] = defaultdict(set)
     for kind, versions in _naming(home):
         for table, version in versions.items():
-            named[home.handed_table(kind, table)].add(version)
+            named[home.table_path(kind, table)].add(version)
     return named
 
 

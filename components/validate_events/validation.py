@@ -184,7 +184,7 @@ def _write(session: duckdb.DuckDBPyConnection, shop: Shop, home: Home, validated
 
 def _versions(home: Home) -> dict[str, int]:
     versions = {
-        table: table_version(home.handed_table("clean", table)) for table in (*CANONICAL, "item_codes", "quarantine")
+        table: table_version(home.table_path("clean", table)) for table in (*CANONICAL, "item_codes", "quarantine")
     }
     return {table: version for table, version in versions.items() if version is not None}
 

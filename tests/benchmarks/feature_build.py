@@ -61,7 +61,7 @@ def write_lake(demo: Home, home: Home) -> int:
     """Write the demo's clean tables with every user several times; return the number of events."""
     handle = clean_handle(demo)
     for name, version in handle.versions.items():
-        table = open_table(demo.handed_table("clean", name), version)
+        table = open_table(demo.table_path("clean", name), version)
         if table is None or name == "quarantine":
             continue
         rows = pa.table(table.to_pyarrow_table())

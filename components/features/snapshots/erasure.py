@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from components.features.snapshots.earlier_layout import carry_over
 from components.features.snapshots.pool import POOL, PoolFile, pool_names, sync_names, write_by_content
 from components.features.snapshots.sets import read_manifests, write_manifest
-from components.home.data_subject import USER_ID, Erased, Person
+from components.home.data_subject import USER_ID, DataSubject, Erased
 from components.home.storage.documents import list_names, names_below, remove_document
 from components.home.storage.locations import Location
 from components.home.storage.objects import has_folder, remove_folder
@@ -19,7 +19,7 @@ from components.home.storage.scratch import uncached_file
 PARQUET, DOCUMENT = ".parquet", ".json"
 
 
-def erase_snapshots(features: Location, person: Person) -> Erased:
+def erase_snapshots(features: Location, person: DataSubject) -> Erased:
     """Replace every pool file with a row of a user by one without it, named by its content.
 
     ``features`` is ``home.features``, in which no other process writes. Sets keep their digests, which are made of
@@ -36,13 +36,13 @@ def erase_snapshots(features: Location, person: Person) -> Erased:
     return total
 
 
-def erase_examples(examples: Location, person: Person) -> Erased:
+def erase_examples(examples: Location, person: DataSubject) -> Erased:
     """Remove folders of ranking examples with requests of a user; a run that needs them builds them again."""
     names = [name for name in list_names(examples) if not name.endswith(DOCUMENT)]
     return sum((_erase_folder(examples / name, person) for name in names), Erased())
 
 
-def _erase_folder(place: Location, person: Person) -> Erased:
+def _erase_folder(place: Location, person: DataSubject) -> Erased:
     is_whole = has_folder(place) and not place.name.startswith(".")
     names = [name for name in names_below(place) if name.endswith(PARQUET)] if is_whole else []
     rows = [_rows_of(place / name, person) for name in names]
@@ -52,12 +52,12 @@ def _erase_folder(place: Location, person: Person) -> Erased:
     return Erased(sum(rows), len(rows), len(rows))
 
 
-def _rows_of(file: Location, person: Person) -> int:
+def _rows_of(file: Location, person: DataSubject) -> int:
     with uncached_file(file) as path:
         return _rows_in(path, person)
 
 
-def _rows_in(path: Path, person: Person) -> int:
+def _rows_in(path: Path, person: DataSubject) -> int:
     try:
         if USER_ID not in pq.read_schema(path).names:
             return 0
@@ -67,7 +67,7 @@ def _rows_in(path: Path, person: Person) -> int:
     return int(pc.sum(pc.equal(ids, person.user_id)).as_py() or 0)
 
 
-def _erase_from_file(features: Location, name: str, person: Person) -> Erased:
+def _erase_from_file(features: Location, name: str, person: DataSubject) -> Erased:
     with uncached_file(features / POOL / name) as path:
         rows = _rows_in(path, person)
         if rows:

@@ -21,7 +21,7 @@ CONVERTOR = re.compile(r":\w+(?=})")  # in a path's parameter: {user_id:text}
 class Admission(Enum):
     """What a request must pass before its endpoint runs. All but ``OPEN`` ask for a key and count for their caller."""
 
-    OPEN = auto()  # nothing: whoever asks is answered at once
+    OPEN = auto()  # nothing: every caller is answered at once
     QUEUED = auto()  # a turn, which the edge waits for
     READ_FIRST = auto()  # a turn, which the endpoint waits for once it has read the body
     SHED = auto()  # the same, and it is refused unread while too many wait already

@@ -155,7 +155,7 @@ class Serving:
     async def take(self, events: Sequence[ServedEvent]) -> IngestResult:
         """Keep events, all or none; they are on disk, or in the bucket, when it returns.
 
-        It goes on when whoever waits for it is cancelled: what gets to the disk late is known to the next list too.
+        It goes on when its caller is cancelled: what gets to the disk late is known to the next list too.
 
         Raises:
             EventsRefusedError: they could not be kept.

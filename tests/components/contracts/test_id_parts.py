@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from components.contracts.id_parts import RE2
-from components.home.data_subject import Person
+from components.home.data_subject import DataSubject
 
 PARTS = [
     ("12", "12"),
@@ -30,13 +30,13 @@ WHOLES = [
 
 
 def in_duckdb(user_id: str, cell: str) -> bool:
-    rows = duckdb.execute("SELECT regexp_matches(?, ?)", [cell, Person(user_id).part.in_id(RE2)]).fetchall()
+    rows = duckdb.execute("SELECT regexp_matches(?, ?)", [cell, DataSubject(user_id).part.in_id(RE2)]).fetchall()
     return bool(rows[0][0])
 
 
 @pytest.mark.parametrize(("user_id", "cell"), PARTS)
 def test_a_part_is_replaced_by_as_many_bytes(user_id: str, cell: str) -> None:
-    part = Person(user_id, tombstone="t").part
+    part = DataSubject(user_id, tombstone="t").part
     assert part.is_in_id(cell)
     assert in_duckdb(user_id, cell)
     after = part.replaced_in_id(cell)
@@ -47,7 +47,7 @@ def test_a_part_is_replaced_by_as_many_bytes(user_id: str, cell: str) -> None:
 
 @pytest.mark.parametrize(("user_id", "cell"), WHOLES)
 def test_an_id_within_a_word_or_a_number_is_another_one(user_id: str, cell: str) -> None:
-    part = Person(user_id).part
+    part = DataSubject(user_id).part
     assert not part.is_in_id(cell)
     assert not in_duckdb(user_id, cell)
     assert part.replaced_in_id(cell) == cell
@@ -55,7 +55,7 @@ def test_an_id_within_a_word_or_a_number_is_another_one(user_id: str, cell: str)
 
 @pytest.mark.parametrize("user_id", ["12", "a", "ann-4711", "x" * 300, "ä"])
 def test_a_stand_in_is_the_users_own_and_never_the_id(user_id: str) -> None:
-    stand_ins = {Person(user_id, tombstone=str(number)).part.stand_in for number in range(2000)}
+    stand_ins = {DataSubject(user_id, tombstone=str(number)).part.stand_in for number in range(2000)}
     assert user_id not in stand_ins
     assert {len(each) for each in stand_ins} == {len(user_id.encode())}
     assert len(stand_ins) > 1
@@ -75,7 +75,7 @@ def test_a_stand_in_is_the_users_own_and_never_the_id(user_id: str) -> None:
 def test_texts_are_searched_where_they_hold_ids_and_everywhere_for_ids_that_tell(
     user_id: str, text: str, left: str
 ) -> None:
-    part = Person(user_id, id_keys=frozenset({"session_id", "visit"}), tombstone="t").part
+    part = DataSubject(user_id, id_keys=frozenset({"session_id", "visit"}), tombstone="t").part
     after = left.replace("{}", part.stand_in)
     assert part.replaced_in_text(text) == after
     for pattern in part.in_text(RE2) * 2:
@@ -86,7 +86,7 @@ def test_texts_are_searched_where_they_hold_ids_and_everywhere_for_ids_that_tell
 
 
 def test_a_whole_value_of_a_row_as_it_was_found_may_be_an_item() -> None:
-    part = Person("user4711", tombstone="t").part
+    part = DataSubject("user4711", tombstone="t").part
     text = found = '{"item": "user4711", "note": "for user4711", "session_id": "user4711"}'
     for pattern in part.in_text(RE2, whole=False):
         [(text,)] = duckdb.execute(
@@ -98,9 +98,9 @@ def test_a_whole_value_of_a_row_as_it_was_found_may_be_an_item() -> None:
 
 
 def test_a_short_id_beside_the_owners_is_a_counter() -> None:
-    part = Person("12").part
+    part = DataSubject("12").part
     assert part.is_counter("55-20260909-12", "55")
     assert not part.is_counter("55-20260909-12", "5")
     assert not part.is_counter("12-20260909-1", "55")
     assert not part.is_counter("12-20260909-1", None)
-    assert not Person("user-12").part.is_counter("55-user-12", "55")
+    assert not DataSubject("user-12").part.is_counter("55-user-12", "55")

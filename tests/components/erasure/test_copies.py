@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.erasure.copies import erase_copies
-from components.home.data_subject import Erased, Person
+from components.home.data_subject import DataSubject, Erased
 from components.home.disk.durable import write_durably
 from components.home.disk.presence import files_below
 from components.home.runs.work_folder import local_runs
@@ -36,21 +36,21 @@ def test_cached_objects_and_copies_of_folders_that_hold_the_user_go(
         publish_folder(table(tmp_path / f"draft-{name}", name), bucket / f"examples-{name}")
         copies.append(local_folder(bucket / f"examples-{name}"))
 
-    assert erase_copies(bucket, Person(user)).files == 3  # pool file and folder hold the same table
+    assert erase_copies(bucket, DataSubject(user)).files == 3  # pool file and folder hold the same table
 
     assert [path.exists() for path in (*gone, *kept)] == [False] * 3 + [True] * 3
     assert not any(f'"{user}"'.encode() in path.read_bytes() for path in files_below(object_cache().folder))
-    assert erase_copies(bucket, Person(user)).files == 0
+    assert erase_copies(bucket, DataSubject(user)).files == 0
 
 
 def test_what_killed_runs_of_the_home_left_goes_and_other_homes_keep_theirs(bucket: BucketPath) -> None:
     left, kept = (local_runs(home) / "run-1" / "scratch" / "rows.csv" for home in (bucket, bucket / "another"))
     for file in (left, kept):
         write_durably(file, b"user_id\nann\n")
-    assert erase_copies(bucket, Person("12")) == Erased(files=1)
+    assert erase_copies(bucket, DataSubject("12")) == Erased(files=1)
     assert (left.exists(), kept.exists()) == (False, True)
 
 
 def test_a_machine_without_a_cache_has_nothing_to_erase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANKLOOP_CACHE", str(tmp_path / "none"))
-    assert erase_copies(BucketPath("b"), Person("12")) == Erased()
+    assert erase_copies(BucketPath("b"), DataSubject("12")) == Erased()

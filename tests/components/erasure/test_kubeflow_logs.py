@@ -9,7 +9,7 @@ from components.contracts.errors import ConfigurationError
 from components.erasure.forgetting import Receipt, forget_user
 from components.erasure.kubeflow_logs import erase_logs
 from components.erasure.remains import old_versions
-from components.home.data_subject import Erased, Person
+from components.home.data_subject import DataSubject, Erased
 from components.home.layout import Home
 from components.home.runs.records import RunRecord, save_run
 from components.home.shop_note import ShopNote, write_shop_note
@@ -47,11 +47,11 @@ def test_logs_that_name_the_user_go_and_everything_else_stays(
         write_document(bucket / f"training/{run}/{HANDLE}", b'{"kind": "features"}')
     runs = [on_kubeflow("ours"), on_kubeflow("unnamed"), on_kubeflow("without-artifacts"), on_kubeflow(None)]
 
-    assert erase_logs(runs, bucket, Person(user)) == Erased(rows=named.count("\n"), files=1, searched=4)
+    assert erase_logs(runs, bucket, DataSubject(user)) == Erased(rows=named.count("\n"), files=1, searched=4)
 
     remaining = {f"training/{run}/{name}" for run in logs for name in (LOG, HANDLE)}
     assert set(names_below(bucket)) == remaining - {f"training/ours/{LOG}"}
-    assert erase_logs(runs, bucket, Person(user)).files == 0
+    assert erase_logs(runs, bucket, DataSubject(user)).files == 0
 
 
 @pytest.fixture

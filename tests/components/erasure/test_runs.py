@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from components.erasure.runs import erase_runs
-from components.home.data_subject import Person
+from components.home.data_subject import DataSubject
 from components.home.layout import Home
 from components.home.runs.step_records import StepRecord, read_records
 from tests.shop_files import shop_folder
@@ -25,7 +25,7 @@ def test_rows_that_were_set_aside_and_sentences_go_with_their_user(tmp_path: Pat
     (steps / "validate_events.json").write_text(json.dumps(asdict(record)))
     (home.run("r1") / "result.json").write_text(json.dumps({"warnings": record.warnings}))
 
-    erased = erase_runs(home, shop_folder(tmp_path / "shop").shop(), Person("u12"))
+    erased = erase_runs(home, shop_folder(tmp_path / "shop").shop(), DataSubject("u12"))
 
     (kept,) = read_records(home.run("r1")).values()
     assert erased.rows == 3

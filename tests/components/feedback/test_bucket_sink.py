@@ -20,7 +20,7 @@ from components.feedback.segments.layout import FeedbackLayout, has_feedback
 from components.feedback.segments.objects import SegmentObject, segment_objects
 from components.feedback.segments.records import event_line
 from components.feedback.sink import EventsRefusedError, IngestResult
-from components.home.data_subject import Erased, Person
+from components.home.data_subject import DataSubject, Erased
 from components.home.layout import Home
 from components.home.storage.documents import create_document, read_document, remove_document
 from components.home.storage.locations import BucketPath
@@ -181,7 +181,7 @@ def test_a_user_is_erased_from_segments_and_nobody_else_is(home: Home, layout: F
     with bucket_sink(layout.root, QUICK) as sink:
         asyncio.run(sink.take([an_event("e1", user_id="ann"), an_event("e2", user_id="bob")]))
         take(sink, "e3")
-    assert list(erase_segments(layout.events, Person("ann"))) == [Erased(1, 1, 1), Erased(0, 0, 1)]
+    assert list(erase_segments(layout.events, DataSubject("ann"))) == [Erased(1, 1, 1), Erased(0, 0, 1)]
     assert ids(home) == ["e2", "e3"]
     assert b"ann" not in b"".join(segment.lines() for segment in segment_objects(layout.events))
 

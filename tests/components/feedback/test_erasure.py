@@ -13,7 +13,7 @@ from components.feedback.reading import served_events, served_lists
 from components.feedback.segment_sink import journal_sink
 from components.feedback.segments.files import segments
 from components.feedback.segments.layout import FeedbackLayout
-from components.home.data_subject import Erased, Person
+from components.home.data_subject import DataSubject, Erased
 from components.home.layout import Home
 from components.home.tombstones import TombstoneView, add_tombstone
 from tests.components.feedback.rows import a_list, an_event, log_all
@@ -40,11 +40,11 @@ def test_moved_lists_and_sealed_segments_lose_the_users_lines_alone(home: Home, 
     log_all(home.feedback, a_list("r1", **own), a_list("r2", user_id="128"), an_event("e1", **own), an_event("e2"))
     names = [path.name for path in segments(FeedbackLayout(home.feedback).events)]
 
-    assert erase_feedback(home, Person(user_id)).rows == 2
+    assert erase_feedback(home, DataSubject(user_id)).rows == 2
 
     assert (requests_of(home), events_of(home)) == (["r2"], ["e2"])
     assert [path.name for path in segments(FeedbackLayout(home.feedback).events)] == names
-    assert erase_feedback(home, Person(user_id)) == Erased(searched=5)
+    assert erase_feedback(home, DataSubject(user_id)) == Erased(searched=5)
 
 
 def test_a_segment_that_a_service_holds_is_blanked_where_it_stands(home: Home) -> None:
@@ -52,7 +52,7 @@ def test_a_segment_that_a_service_holds_is_blanked_where_it_stands(home: Home) -
         asyncio.run(log.take([an_event("e1", user_id="ann"), an_event("e2"), an_event("e3", user_id="ann")]))
         [segment] = segments(FeedbackLayout(home.feedback).events)
         before = segment.stat()
-        assert erase_feedback(home, Person("ann")) == Erased(rows=2, files=1, searched=1)
+        assert erase_feedback(home, DataSubject("ann")) == Erased(rows=2, files=1, searched=1)
         after = segment.stat()
         assert (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
         asyncio.run(log.take([an_event("e4")]))
@@ -63,7 +63,7 @@ def test_a_segment_that_a_service_holds_is_blanked_where_it_stands(home: Home) -
 
 @pytest.mark.parametrize("user_id", ["12", "ann-17", 'o"a'])
 def test_ids_of_others_that_hold_this_one_keep_their_line_and_its_length(home: Home, user_id: str) -> None:
-    person = Person(user_id, tombstone="t")
+    person = DataSubject(user_id, tombstone="t")
     them, context = person.part.stand_in, '{"session_id":"12-1"}'
     with journal_sink(home.feedback, WritingLimits(write_seconds=0.01)) as log:
         asyncio.run(
@@ -98,21 +98,21 @@ def test_a_line_that_a_kill_tore_goes_once_nobody_appends(home: Home) -> None:
     [segment] = segments(FeedbackLayout(home.feedback).events)
     with segment.open("ab") as file:
         file.write(b'{"user_id":"ann","item')
-    assert erase_feedback(home, Person("ann")).rows == 2
+    assert erase_feedback(home, DataSubject("ann")).rows == 2
     assert b"ann" not in segment.read_bytes()
     assert events_of(home) == ["e2"]
 
 
 def test_a_segment_of_one_user_alone_is_empty_to_its_readers(home: Home) -> None:
     log_all(home.feedback, an_event("e1", user_id="ann"))
-    erase_feedback(home, Person("ann"))
+    erase_feedback(home, DataSubject("ann"))
     assert events_of(home) == []
     with journal_sink(home.feedback) as log:
         assert asyncio.run(log.take([an_event("e1", user_id="bob")])).accepted == 1
 
 
 def test_a_home_that_never_served_has_nothing(home: Home) -> None:
-    assert erase_feedback(home, Person("ann")) == Erased()
+    assert erase_feedback(home, DataSubject("ann")) == Erased()
     assert await_acknowledgements(home, 0.0) == (0, 0)
 
 

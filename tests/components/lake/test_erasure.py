@@ -10,7 +10,7 @@ import pytest
 from deltalake import DeltaTable
 
 from components.contracts.errors import SourceError
-from components.home.data_subject import Erased, Person
+from components.home.data_subject import DataSubject, Erased
 from components.home.storage.documents import has_document, names_below, read_document, write_document
 from components.home.storage.locations import Location
 from components.home.storage.scratch import uncached_file
@@ -26,7 +26,7 @@ SCHEMA = pa.schema(
         ("value", pa.int64()),
     ]
 )
-ANN = Person("ann-17", frozenset({"user_id", 'cust "no"'}))
+ANN = DataSubject("ann-17", frozenset({"user_id", 'cust "no"'}))
 
 
 def rows(*users: str | None, found: str | None = None) -> pa.Table:
@@ -40,7 +40,7 @@ def users_of(uri: Location, version: int | None = None) -> list[Any]:
     return sorted(table.to_pyarrow_table()["user_id"].to_pylist(), key=str)
 
 
-def holds(file: Location, person: Person) -> bool:
+def holds(file: Location, person: DataSubject) -> bool:
     with uncached_file(file) as path:
         return holds_user(path, person)
 
@@ -68,7 +68,7 @@ def test_rows_old_files_and_statistics_are_gone_and_notes_stay(uri: Location) ->
 
 
 def test_who_is_not_there_changes_nothing(uri: Location) -> None:
-    assert erase_rows(uri, Person("ann")) == Erased(searched=7)
+    assert erase_rows(uri, DataSubject("ann")) == Erased(searched=7)
     assert table_version(uri) == 3
     assert erase_rows(uri.with_name("nothing"), ANN) == Erased()
 
@@ -96,10 +96,10 @@ def test_the_version_that_was_accepted_stays_readable_beside_the_newest(uri: Loc
 def test_ids_that_begin_alike_are_told_apart_in_statistics(tmp_path: Path, user: str, other: str) -> None:
     table = tmp_path / "events"
     append_rows(table, rows(other), {})
-    assert erase_rows(table, Person(user)) == Erased(searched=2)
+    assert erase_rows(table, DataSubject(user)) == Erased(searched=2)
     append_rows(table, rows(user), {})
-    assert erase_rows(table, Person(user)).rows == 1
-    assert erase_rows(table, Person(user)) == Erased(searched=4)
+    assert erase_rows(table, DataSubject(user)).rows == 1
+    assert erase_rows(table, DataSubject(user)) == Erased(searched=4)
 
 
 @pytest.mark.parametrize("named", ['"ann-17"', '" ann-17 "', '"\\t\\u200bann-17\\u00a0"'])
@@ -117,8 +117,8 @@ def test_rows_as_they_were_found_are_known_by_the_columns_that_hold_users(tmp_pa
 def test_a_number_is_the_id_that_it_was_read_as(tmp_path: Path, cell: str, theirs: bool) -> None:
     table = tmp_path / "quarantine"
     append_rows(table, rows(None, found=f'{{"user_id": {cell}}}'), {})
-    assert erase_rows(table, Person("12")).rows == int(theirs)
-    assert Person("12").is_in(json.loads(f'{{"user_id": {cell}}}')) is theirs
+    assert erase_rows(table, DataSubject("12")).rows == int(theirs)
+    assert DataSubject("12").is_in(json.loads(f'{{"user_id": {cell}}}')) is theirs
 
 
 def test_what_a_kill_left_is_erased_by_another_try(uri: Location) -> None:
@@ -135,7 +135,7 @@ def test_what_a_kill_left_is_erased_by_another_try(uri: Location) -> None:
 def test_ids_of_odd_characters(tmp_path: Path) -> None:
     table, odd = tmp_path / "events", 'o\'hara "x" ä%_\\ 𝄞'
     append_rows(table, rows(odd, "other"), {})
-    assert erase_rows(table, Person(odd)).rows == 1
+    assert erase_rows(table, DataSubject(odd)).rows == 1
     assert users_of(table) == ["other"]
 
 
@@ -155,7 +155,7 @@ def sessions(*cells: tuple[str | None, str | None, str | None, str]) -> pa.Table
 
 
 def test_the_id_as_a_part_of_other_rows_gives_way_to_a_stand_in(tmp_path: Path) -> None:
-    table, ann = tmp_path / "events", Person("ann-17", tombstone="t")
+    table, ann = tmp_path / "events", DataSubject("ann-17", tombstone="t")
     before = sessions(
         ("ann-17", "ann-17-1", None, "x"),
         ("bob", "ann-17-1", '{"ref": "by ann-17"}', "mail/ann-17"),
@@ -183,7 +183,7 @@ def test_the_id_as_a_part_of_other_rows_gives_way_to_a_stand_in(tmp_path: Path) 
 
 
 def test_a_short_id_is_a_part_of_ids_alone(tmp_path: Path) -> None:
-    table, person = tmp_path / "events", Person("12", tombstone="t")
+    table, person = tmp_path / "events", DataSubject("12", tombstone="t")
     before = [("bob", "12-20260909-1", '{"session_id": "12-1", "n": 12, "size": "12 oz"}', "12 oz")]
     append_rows(table, sessions(*before, ("bob", "4123", "{}", "12")), {})
     assert erase_rows(table, person).parts == 2
@@ -195,13 +195,13 @@ def test_a_short_id_is_a_part_of_ids_alone(tmp_path: Path) -> None:
 
 
 def test_a_short_id_beside_the_rows_own_user_is_a_counter(tmp_path: Path) -> None:
-    table, person = tmp_path / "events", Person("12", tombstone="t")
+    table, person = tmp_path / "events", DataSubject("12", tombstone="t")
     cells = ["55-20260909-12", "s_12_55", "12-20260909-1", "155-12"]
     append_rows(table, sessions(*(("55", cell, None, "x") for cell in cells), (None, "7-12", None, "x")), {})
     assert erase_rows(table, person).parts == 3
     them = person.part.stand_in
     left = DeltaTable(table).to_pyarrow_table()["session_id"].to_pylist()
     assert left == [*cells[:2], f"{them}-20260909-1", f"155-{them}", f"7-{them}"]
-    telling = Person("user-12", tombstone="t")
+    telling = DataSubject("user-12", tombstone="t")
     append_rows(table, sessions(("55", "55-user-12", None, "x")), {})
     assert erase_rows(table, telling).parts == 1

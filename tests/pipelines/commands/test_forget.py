@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 
 from components.contracts.errors import SourceError
 from components.erasure.search import holds
-from components.home.data_subject import Person
+from components.home.data_subject import DataSubject
 from components.home.disk.presence import files_below
 from components.home.layout import Home
 from components.home.runs.records import list_runs, read_json
@@ -160,7 +160,7 @@ def test_a_home_in_a_bucket_forgets_what_its_folder_forgets(
             here = forget(living, user)
         fill_cache(home)
         assert len(where(home, user)) > 20
-        assert [path for path in files_below(tmp_path / "cache") if holds(path, Person(user))]
+        assert [path for path in files_below(tmp_path / "cache") if holds(path, DataSubject(user))]
 
         words = ("forget", user, "--yes", "--home", str(bucket))
         kill_in("lake/raw/events", command(*words))
@@ -180,7 +180,7 @@ def test_a_home_in_a_bucket_forgets_what_its_folder_forgets(
         counted = ("rows", "parts")
         assert counts(there, counted) == counts(here, counted)
         assert where(home, user) == []
-        assert not [path for path in files_below(tmp_path / "cache") if holds(path, Person(user))]
+        assert not [path for path in files_below(tmp_path / "cache") if holds(path, DataSubject(user))]
         assert "nothing more was found" in rankloop(*words).stdout
 
 

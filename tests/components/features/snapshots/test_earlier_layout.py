@@ -14,7 +14,7 @@ from components.features.snapshots.earlier_layout import carry_over
 from components.features.snapshots.erasure import erase_snapshots
 from components.features.snapshots.pool import POOL, PoolFile, day_name, pool_names
 from components.features.snapshots.sets import FeatureSet, current_set, open_set, point_current, read_set
-from components.home.data_subject import Person
+from components.home.data_subject import DataSubject
 from tests.components.features.snapshots.feature_sets import MONDAY, TUESDAY, VIEW, a_set, snapshot
 
 NAMES = {MONDAY: f"{day_name(MONDAY)}-0123456789abcdef", TUESDAY: f"{day_name(TUESDAY)}-0123456789abcdef"}
@@ -105,7 +105,7 @@ def test_a_current_set_of_later_runs_stays(tmp_path: Path) -> None:
 
 def test_a_user_can_be_erased_before_the_next_run(tmp_path: Path) -> None:
     earlier = earlier_home(tmp_path)
-    assert erase_snapshots(tmp_path, Person("12")).rows == 2
+    assert erase_snapshots(tmp_path, DataSubject("12")).rows == 2
     assert [read_set(tmp_path, one.digest).ids(VIEW, MONDAY).to_pylist() for one in earlier] == [["1228"], ["1228"]]
     assert not list(tmp_path.rglob("set.json"))
 

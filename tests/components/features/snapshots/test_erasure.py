@@ -8,13 +8,13 @@ import pytest
 from components.features.snapshots.erasure import erase_examples, erase_snapshots
 from components.features.snapshots.pool import POOL, pool_names, prune_pool, write_rows
 from components.features.snapshots.sets import prune_sets, read_set
-from components.home.data_subject import Erased, Person
+from components.home.data_subject import DataSubject, Erased
 from components.home.storage.documents import write_document
 from components.home.storage.locations import Location
 from components.home.storage.objects import has_folder, local_folder, publish_folder
 from tests.components.features.snapshots.feature_sets import MONDAY, TUESDAY, VIEW, a_set, rows_of, snapshot
 
-ANN = Person("12")
+ANN = DataSubject("12")
 
 
 def test_every_set_names_a_file_without_the_user(location: Location) -> None:

@@ -17,7 +17,7 @@ from components.feedback import acknowledgements
 from components.feedback.reading import served_events, served_lists
 from components.feedback.segments.layout import FeedbackLayout
 from components.feedback.segments.segment import list_segments
-from components.home.data_subject import Person
+from components.home.data_subject import DataSubject
 from components.home.layout import Home
 from components.home.shop_note import ShopNote, write_shop_note
 from components.home.storage.documents import names_below
@@ -39,7 +39,7 @@ def users_of(home: Home) -> set[str]:
     return {user for rows in (served_lists(home), served_events(home)) for user in rows["user_id"].to_pylist()}
 
 
-def held_by(home: Home, person: Person) -> list[str]:
+def held_by(home: Home, person: DataSubject) -> list[str]:
     """Return the objects of a home that hold a user."""
     found = []
     for name in names_below(home.root):
@@ -79,7 +79,7 @@ def test_what_a_stopped_service_writes_after_an_erasure_is_read_by_nobody_and_go
 
     ingest_events(shop.shop(), home, LOGGED + timedelta(days=1), shop.said.append)
 
-    assert held_by(home, Person("ann")) == []
+    assert held_by(home, DataSubject("ann")) == []
     assert users_of(home) == {"bob"}
     raw = open_table(home.raw / "events")
     assert raw is not None

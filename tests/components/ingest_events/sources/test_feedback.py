@@ -14,7 +14,7 @@ from components.feedback.erasure import erase_feedback
 from components.feedback.segment_sink import journal_sink
 from components.feedback.segments.files import segments
 from components.feedback.segments.layout import FeedbackLayout
-from components.home.data_subject import Person
+from components.home.data_subject import DataSubject
 from components.home.layout import Home
 from components.home.storage.locations import BucketPath
 from components.ingest_events.ingestion import ingest_events
@@ -253,7 +253,7 @@ def test_lists_are_read_once_also_after_their_files_are_compacted(shop: ShopFold
 
 
 def test_what_was_ingested_is_known_though_a_forgotten_users_part_of_its_ids_was_replaced(shop: ShopFolder) -> None:
-    person = Person("ann", tombstone="t")
+    person = DataSubject("ann", tombstone="t")
     seen = an_event("ann/e1", event_type="shown", item_id="b", request_id="ann/r1")
     clicked = an_event("ann/e2", item_id="b", request_id="ann/r1")
     log_all(shop.home.feedback, a_list("ann/r1"), a_list("r2"), seen, clicked)
