@@ -18,9 +18,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.benchmarks._served import LOAD_CORE, ONE_CALLER, ROOT, running, users_of
-
 from components.home.layout import Home
+from tests.benchmarks.harness.served import LOAD_CORE, ONE_CALLER, ROOT, running, users_of
 from tests.servers import free_port
 
 WARM_UP = 200
