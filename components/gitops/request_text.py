@@ -119,7 +119,7 @@ def _doubts(verdict: Document, change: Change) -> Iterable[str]:
     if verdict.get("set_aside"):
         yield str(verdict["set_aside"])
     judged, live = verdict.get("live"), change.before
-    if change.action == "promote" and live and judged != live:
+    if change.action == "promote" and "live" in verdict and live and judged != live:
         against = f"against {short(judged)}" if judged else "when nothing was live"
         yield f"it was judged {against}, and {change.environment} serves {short(live)} now"
 
@@ -141,7 +141,7 @@ def _slices(verdict: Document) -> list[str]:
         ]
         for name in names
     ]
-    table = _table(("Customers", "", "New, NDCG", "Live, NDCG"), rows)
+    table = _table(("Customers", "Number", "New, NDCG", "Live, NDCG"), rows)
     return [f"<details><summary>By groups of customers</summary>\n\n{table}\n\n</details>"]
 
 

@@ -71,6 +71,7 @@ def test_a_verdict_without_scores_is_told_without_a_table(bundles: list[Bundle])
     bare = judged(bundles[0], contenders=[], comparisons=[], checks=[])
     written = text(Change("promote", "staging", bare, None))
     assert "### Scores" not in written
+    assert "**Note:**" not in text(Change("promote", "staging", bare, bundles[1].digest))  # an older verdict says not
     assert "The gate lets it go live:" in written
 
 
