@@ -9,5 +9,5 @@
     trust (keys that are accepted) ──▶ verification ──▶ service, promotion, `rankloop verify-bundle`
 
 The formats are those of the model-signing library. They are written and read here by their parts, because the library
-brings a client of Sigstore, three seconds of imports and twenty packages; a test holds the two equal.
+brings a client of Sigstore, a second of imports and twenty packages; a test holds the two equal.
 """
