@@ -58,10 +58,13 @@ check-types: .venv/.synced
 	$(BIN)/mypy
 
 .PHONY: check-rest
-check-rest: .venv/.synced
+check-rest: check-compiled
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/lint-imports --no-logo
+
+.PHONY: check-compiled
+check-compiled: .venv/.synced ## Compare the compiled pipelines with their code.
 	env -u RANKLOOP_IMAGES $(BIN)/rankloop compile --check
 
 .PHONY: check-rendered
@@ -88,6 +91,15 @@ compile: .venv/.synced ## Write the pipelines as Kubernetes resources into manif
 .PHONY: render
 render: .venv/.synced ## Write the manifests of each environment into manifests/rendered/.
 	@$(BIN)/rankloop render --kubectl "$${KUBECTL:-$$($(BIN)/python -m tests.kubernetes.programs kubectl)}"
+
+.PHONY: images
+images: ## Build the images; make images REGISTRY=HOST/PREFIX pushes them and writes their digests.
+	@.ci/images
+
+.PHONY: deployment
+deployment: .venv/.synced ## Build and push the images, and open the pull request that deploys them (docs/gitops.md).
+	@test -n "$$REGISTRY" || { echo "deployment: found no REGISTRY, expected REGISTRY=HOST/PREFIX"; exit 1; }
+	@unset RANKLOOP_IMAGES; .ci/images && $(BIN)/rankloop compile && $(MAKE) --no-print-directory render && $(BIN)/rankloop propose
 
 .PHONY: setup
 setup: .venv/.synced ## Make the environment in .venv.
@@ -116,10 +128,11 @@ servers: # The servers that tests talk to, and a browser, from the distribution'
 	{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || missing="$$missing chromium"; \
 	docker info >/dev/null 2>&1 || PATH=$$PATH:/usr/sbin command -v dockerd >/dev/null || missing="$$missing docker.io"; \
 	test -z "$$missing" && exit 0; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	as_root=""; if [ "$$(id -u)" != 0 ]; then if [ -n "$$CI" ]; then as_root="sudo -n"; else as_root=false; fi; fi; \
+	if command -v apt-get >/dev/null && $$as_root true 2>/dev/null; then \
 	  echo "Installing$$missing"; \
-	  apt-get -o DPkg::Lock::Timeout=180 update -qq && \
-	  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=180 install -y -qq --no-install-recommends $$missing >/dev/null; \
+	  $$as_root apt-get -o DPkg::Lock::Timeout=180 update -qq && \
+	  $$as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=180 install -y -qq --no-install-recommends $$missing >/dev/null; \
 	else \
 	  echo "The tests talk to real servers and a browser; install:$$missing"; exit 1; \
 	fi

@@ -27,6 +27,7 @@ COMMANDS = {
     "rollback": "Make an environment serve the bundle before.",
     "compile": "Write the pipelines as Kubernetes resources.",
     "render": "Write the manifests of each environment as the cluster gets them.",
+    "propose": "Open the pull request that deploys images, pipelines and manifests.",
     "upload": "Copy the shop's local data into a bucket, for a cluster.",
     "submit": "Run a pipeline on Kubeflow Pipelines.",
     "schedules": "Make Kubeflow's recurring runs what a file in Git says.",

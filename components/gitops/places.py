@@ -95,10 +95,11 @@ def git_environments(settings: GitSettings, home: Home, shop: str) -> "GitEnviro
         except BundleError:
             return None
 
-    return GitEnvironments(settings, Remote(settings), _forge(settings), known)
+    return GitEnvironments(settings, Remote(settings), open_forge(settings), known)
 
 
-def _forge(settings: GitSettings) -> "Forge | None":
+def open_forge(settings: GitSettings) -> "Forge | None":
+    """Return the forge of a repository; None where a branch is all that is proposed."""
     from components.gitops.forges.gitea import Gitea
     from components.gitops.forges.github import GitHub
     from components.gitops.forges.gitlab import GitLab

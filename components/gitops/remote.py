@@ -104,15 +104,24 @@ class Snapshot:
             commit = parent
         return History((), whole=True)
 
-    def with_files(self, files: Mapping[str, bytes], message: str, author: Author) -> tuple[bytes, list[ShaFile]]:
-        """Make a commit on the branch that changes the content of files; return it and all objects that are new."""
+    def with_files(
+        self, files: Mapping[str, bytes | None], message: str, author: Author
+    ) -> tuple[bytes, list[ShaFile]]:
+        """Make a commit on the branch that changes the content of files, or deletes them (None).
+
+        Return it and all objects that are new.
+        """
         store, before = self._repository.object_store, set(self._repository.object_store)
-        changes = []
+        changes: list[tuple[bytes, int | None, ObjectID | None]] = []
         for path, content in files.items():
+            name = path.encode(errors="surrogateescape")
+            if content is None:
+                changes.append((name, None, None))
+                continue
             mode, _ = self._entry(self.tip, path) or (0o100644, b"")
             blob = Blob.from_string(content)
             store.add_object(blob)
-            changes.append((path.encode(errors="surrogateescape"), mode, blob.id))
+            changes.append((name, mode, blob.id))
         tip = self._repository[self.tip]
         assert isinstance(tip, Commit)
         commit = Commit()
