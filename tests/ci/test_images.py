@@ -11,25 +11,11 @@ from pathlib import Path
 import pytest
 
 from components.contracts.images import read_image
+from tests.ci.recording_docker import docker_variables, write_docker
 
 ROOT = Path(__file__).parents[2]
 REGISTRY = "registry.example.org/shop"
 TARGETS = ("steps", "monitoring", "serving")
-# What it is asked goes to a file; what was pushed is there to be pulled.
-DOCKER = """\
-#!/bin/sh
-for last; do :; done
-name=$(echo "$last" | tr / _)
-case $1 in
-  build) echo "build $*" >> "$CALLS" ;;
-  push) echo "push $last" >> "$CALLS"; touch "$PUSHED/$name" ;;
-  pull) test -e "$PUSHED/$name" ;;
-  login) echo "login $3 $(cat)" >> "$CALLS" ;;
-  image)
-    echo "elsewhere.example.org/${last##*/}@sha256:0"
-    echo "${last%:*}@sha256:$(echo "$last" | sha256sum | cut -c 1-64)" ;;
-esac
-"""
 NODES = '\n[nodes]\nselector = {"node-pool" = "batch"}\n'
 
 
@@ -51,12 +37,7 @@ class Checkout:
 
     def build(self, **variables: str) -> "subprocess.CompletedProcess[str]":
         """Run what `make images` runs."""
-        beside = self.folder.parent
-        environment = os.environ | {
-            "PATH": f"{beside / 'bin'}:{os.environ['PATH']}",
-            "CALLS": str(beside / "calls"),
-            "PUSHED": str(beside / "pushed"),
-        }
+        environment = os.environ | docker_variables(self.folder.parent)
         for name in ("REGISTRY", "REGISTRY_PASSWORD", "RANKLOOP_IMAGES", "BUILD_OPTIONS"):
             environment.pop(name, None)
         return subprocess.run(
@@ -84,10 +65,7 @@ def checkout(tmp_path: Path) -> Checkout:
         (made.folder / name).write_text(name)
     shutil.copy(ROOT / ".ci/images", made.folder / ".ci/images")
     made.file.write_text((ROOT / "components/images.toml").read_text() + NODES)
-    (tmp_path / "pushed").mkdir()
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/docker").write_text(DOCKER)
-    (tmp_path / "bin/docker").chmod(0o755)
+    write_docker(tmp_path)
     made.git("init", "--quiet")
     made.commit()
     return made
