@@ -4,13 +4,14 @@ A checkout holds them as changed files. There is one such pull request at a time
 """
 
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from components.contracts.errors import ConfigurationError
+from components.contracts.errors import ConfigurationError, PromotionError
 from components.gitops.forges.forge import Forge
-from components.gitops.remote import Author, Remote, Snapshot
+from components.gitops.remote import Author, Remote
 
 BRANCH = "rankloop/deployment"
 PLACES = ("components/images.toml", "manifests")
@@ -71,18 +72,20 @@ def propose(deployment: Deployment, remote: Remote, forge: Forge | None, now: da
         return f"{remote.settings.place} is at {tip} by now, whose own run proposes what to deploy; nothing was done"
     if not deployment.files:
         return f"{remote.settings.place} deploys the images and pipelines of its code already; nothing to propose"
-    _push(deployment, remote, snapshot, now)
-    if forge is None:
-        return f"pushed {BRANCH} to {remote.settings.place}; merge it to deploy"
-    request = forge.open(BRANCH, deployment.title, deployment.text)
-    forge.edit(request.number, deployment.title, deployment.text)
-    return f"{deployment.title}: {request.link}"
-
-
-def _push(deployment: Deployment, remote: Remote, snapshot: Snapshot, now: datetime) -> None:
     author = Author(remote.settings.author, now)
     commit, objects = snapshot.with_files(deployment.files, deployment.title, author)
     remote.push(BRANCH, snapshot.heads.get(BRANCH), commit, objects)
+    if forge is None:
+        return f"pushed {BRANCH} to {remote.settings.place}; merge it to deploy"
+    try:
+        request = forge.open(BRANCH, deployment.title, deployment.text)
+    except PromotionError:
+        if BRANCH not in snapshot.heads:  # no branch without a pull request is left
+            with suppress(PromotionError):
+                remote.push(BRANCH, commit, None, [])
+        raise
+    forge.edit(request.number, deployment.title, deployment.text)
+    return f"{deployment.title}: {request.link}"
 
 
 def _git(checkout: Path, *words: str) -> str:

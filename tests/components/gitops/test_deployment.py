@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from components.contracts.errors import ConfigurationError
+from components.contracts.errors import ConfigurationError, PromotionError
 from components.gitops.deployment import BRANCH, changed_files, propose
 from components.gitops.places import open_forge
 from components.gitops.remote import Remote
 from pipelines.commands.propose import command
 from tests.components.gitops.bench import NOW, Bench
+from tests.forges import Answer
 
 pytestmark = pytest.mark.slow(seconds=3)
 
@@ -112,3 +113,15 @@ def test_the_command_takes_the_folder_that_it_runs_in(
 def test_a_folder_without_a_repository_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="found no checkout of a repository"):
         changed_files(tmp_path)
+
+
+def test_a_forge_that_fails_leaves_no_branch_behind(github: Bench, tmp_path: Path) -> None:
+    checkout = checked_out(github, tmp_path / "checkout")
+    write_new_images(checkout)
+    assert github.forge is not None
+    github.forge.faults.append(("POST .*/pulls", Answer(403, {"message": "Not accessible"})))
+    with pytest.raises(PromotionError, match=r"403 \(Not accessible\)"):
+        propose_now(github, checkout)
+    assert BRANCH not in github.repository.branches()
+    propose_now(github, checkout)
+    assert BRANCH in github.repository.branches()
