@@ -184,10 +184,10 @@ def test_a_bucket_that_cannot_be_used_for_a_while_stops_no_answer(
     with serving_here(bucket_home.shop.home) as live:
         with monkeypatch.context() as wrong:
             wrong.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
-            until(lambda: "environments/local.json: the credentials are refused" in caplog.text)
+            until(lambda: "/latest: the credentials are refused" in caplog.text)
             assert caller_of(live).recommend("u2", **ASKED)["items"] == bucket_home.expected[2]
         until(lambda: "home: good again" in caplog.text)
-    assert caplog.text.count("environments/local.json: the credentials are refused") == 1
+    assert caplog.text.count("/latest: the credentials are refused") == 1
 
 
 def test_both_ask_for_a_key_once_there_is_one(bucket_home: Bucket, processes: list[Process]) -> None:
