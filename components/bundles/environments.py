@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from components.bundles.digest import short
 from components.contracts.errors import PromotionError, RankloopError, is_out_of_space
@@ -56,20 +56,6 @@ class Pointer:
         return self.line[-1].bundle if self.line else None
 
 
-class PointerTarget(Protocol):
-    """The place of pointers."""
-
-    def read(self, environment: str) -> Pointer:
-        """Return an environment's pointer; one without moves when nothing was promoted."""
-
-    def move(self, environment: str, decide: Callable[[Pointer], Move | None]) -> Pointer:
-        """Make the move that is decided on, unless it is None; return the pointer before it.
-
-        Nobody else's move comes between the pointer that ``decide`` is given and the move. It may be called again with
-        a newer pointer.
-        """
-
-
 @dataclass(frozen=True)
 class PointerFiles:
     """Pointers as JSON documents, one an environment, each with a copy, ``.<environment>.json.copy``."""
@@ -102,6 +88,9 @@ class PointerFiles:
 
     def move(self, environment: str, decide: Callable[[Pointer], Move | None]) -> Pointer:
         """Make the move that is decided on, unless it is None; return the pointer before it.
+
+        Nobody else's move comes between the pointer that ``decide`` is given and the move. It may be called again with
+        a newer pointer.
 
         Raises:
             PromotionError: the document cannot be read or changed.

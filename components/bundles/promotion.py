@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from components.bundles.digest import short
-from components.bundles.environments import Move, Pointer, PointerFiles, PointerTarget
+from components.bundles.environments import Move, Pointer, PointerFiles
 from components.bundles.loading import Bundle, load_ranker
 from components.bundles.store import LATEST, find_bundle, published_names
 from components.contracts.errors import BundleError, PromotionError
@@ -33,13 +33,7 @@ class PointerChange:
 
 
 def promote(
-    home: Home,
-    shop: str,
-    reference: str,
-    environment: str,
-    now: str,
-    target: PointerTarget | None = None,
-    trust: "Trust | None" = None,
+    home: Home, shop: str, reference: str, environment: str, now: str, trust: "Trust | None" = None
 ) -> PointerChange:
     """Make an environment serve a published bundle (``now`` is ISO 8601) that ``trust`` accepts, if it is given.
 
@@ -53,7 +47,7 @@ def promote(
         is_served = pointer.bundle == bundle.digest
         return None if is_served else Move("promote", bundle.digest, bundle.sidecar.run_id, now)
 
-    pointer = (target or PointerFiles(home.environments)).move(environment, to_bundle)
+    pointer = PointerFiles(home.environments).move(environment, to_bundle)
     if pointer.bundle == bundle.digest:
         reason = f"{environment} already serves {short(bundle.digest)}; nothing to change"
         return PointerChange(environment, pointer.bundle, bundle.digest, False, reason)
@@ -61,14 +55,7 @@ def promote(
     return PointerChange(environment, pointer.bundle, bundle.digest, True, reason)
 
 
-def rollback(
-    home: Home,
-    shop: str,
-    environment: str,
-    now: str,
-    target: PointerTarget | None = None,
-    trust: "Trust | None" = None,
-) -> PointerChange:
+def rollback(home: Home, shop: str, environment: str, now: str, trust: "Trust | None" = None) -> PointerChange:
     """Make an environment serve the bundle that it served before its last promotion.
 
     Raises:
@@ -84,7 +71,7 @@ def rollback(
         load_ranker(bundle)
         return Move("rollback", earlier.bundle, earlier.run_id, now)
 
-    pointer = (target or PointerFiles(home.environments)).move(environment, to_earlier)
+    pointer = PointerFiles(home.environments).move(environment, to_earlier)
     earlier = earlier_move(pointer)
     reason = f"{environment} serves {short(earlier.bundle)} of run {earlier.run_id} again{_instead_of(pointer)}"
     return PointerChange(environment, pointer.bundle, earlier.bundle, True, reason)

@@ -1,11 +1,10 @@
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from components.bundles.environments import Move, Pointer, PointerFiles, message_of
+from components.bundles.environments import Move, Pointer, PointerFiles
 from components.bundles.promotion import named_bundle, promote, rollback
 from components.bundles.store import publish_folder
 from components.contracts.errors import BundleError, PromotionError
@@ -183,35 +182,3 @@ def test_a_reader_never_sees_half_a_pointer_when_the_disk_is_full(home: Home, mo
         ".local.json.lock",
         "local.json",
     ]
-
-
-@dataclass
-class Messages:
-    """A target that keeps pointers in memory, as a Git target would keep them in commits."""
-
-    kept: dict[str, Pointer] = field(default_factory=dict)
-    messages: list[str] = field(default_factory=list)
-
-    def read(self, environment: str) -> Pointer:
-        return self.kept.get(environment, Pointer(environment))
-
-    def move(self, environment: str, decide: Callable[[Pointer], Move | None]) -> Pointer:
-        before = self.read(environment)
-        move = decide(before)
-        if move is not None:
-            self.kept[environment] = Pointer(environment, (*before.moves, move))
-            self.messages.append(message_of(environment, move))
-        return before
-
-
-def test_another_target_sees_the_same_moves(home: Home) -> None:
-    first, second, target = published(home, 1), published(home, 2), Messages()
-    promote(home, "corner", first, "production", NOW, target)
-    promote(home, "corner", second, "production", NOW, target)
-    rollback(home, "corner", "production", NOW, target)
-    assert target.messages == [
-        f"production: promote {first[7:23]} (run run-1)",
-        f"production: promote {second[7:23]} (run run-2)",
-        f"production: rollback {first[7:23]} (run run-1)",
-    ]
-    assert not home.environments.exists()
