@@ -28,11 +28,19 @@ settings.load_profile("same examples")
 OF_THE_SHELL = (
     *GIT_VARIABLES,
     "KF_PIPELINES_ENDPOINT",
+    "RANKLOOP_BUNDLE",
+    "RANKLOOP_ENVIRONMENT",
+    "RANKLOOP_EXPERIMENTS",
     "RANKLOOP_HOME",
     "RANKLOOP_IMAGES",
     "RANKLOOP_KFP_COOKIE",
     "RANKLOOP_KFP_TOKEN",
     "RANKLOOP_KFP_URL",
+    "RANKLOOP_ONLINE_URL",
+    "RANKLOOP_SECRETS",
+    "RANKLOOP_SIGNATURES",
+    "RANKLOOP_SIGNING_KEY",
+    "RANKLOOP_VERIFY_KEYS",
 )
 STARTS_A_SERVER = {"s3", "bucket", "redis_url", "browser", "docker", "cluster"}
 STARTS_A_RUN = {"ranker_home", "baseline_home"}

@@ -39,7 +39,7 @@ VARIABLES = (
 HOME_ENVIRONMENT = "local"  # the one that lives in the home wherever there is a repository
 FORGES = ("github", "gitlab", "gitea", "none")
 KNOWN_HOSTS = {"github.com": "github", "gitlab.com": "gitlab", "codeberg.org": "gitea"}
-DEFAULTS = {BRANCH: "main", USER: "x-access-token", AUTHOR: "Rankloop <rankloop@localhost>", STAGING_HOURS: "24"}
+DEFAULTS = {BRANCH: "main", USER: "x-access-token", AUTHOR: "Rankloop <rankloop@localhost>", STAGING_HOURS: "0"}
 SHORT_URL = re.compile(r"(?P<user>[\w.-]+)@(?P<host>[\w.-]+):(?P<path>[^/].*)")  # git@github.com:shop/deploy.git
 WRITTEN_AUTHOR = re.compile(r"[^<>\n]+ <[^<>\s]+>")
 

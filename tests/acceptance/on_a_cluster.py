@@ -84,6 +84,7 @@ class Acceptance:
         variables = {name: value for name, value in os.environ.items() if name != ONLINE_VARIABLE} | {
             IMAGES_VARIABLE: str(self.images),
             "RANKLOOP_HOME": str(self.home.root),
+            "RANKLOOP_ENVIRONMENT": "local",
             "RANKLOOP_KFP_TOKEN": self.kubeflow.token,
         }
         return subprocess.Popen(

@@ -32,6 +32,7 @@ WHEN = {
     "expression { env.BRANCH_NAME == 'main' && env.KF_PIPELINES_ENDPOINT }": "on main, with a cluster",
 }
 TARGETS = {"check", "test", "images", "check-compiled", "check-rendered", "policy", "deployment", "acceptance"}
+NOT_PUSHED = "REGISTRY="  # whatever the variables of the platform say
 STAGE = re.compile(
     r"stage\('(?P<name>\w+)'\) \{\n(?:\s+when \{ (?P<when>[^\n]+) \}\n)?.*?sh 'make (?P<targets>[^']+)'", re.DOTALL
 )
@@ -75,7 +76,8 @@ def test_the_three_make_the_same_on_the_same_conditions() -> None:
     assert gitlab_jobs() == jobs
     assert jenkins_jobs() == jobs
     assert len(jobs) == JENKINS.read_text().count("stage('")
-    assert {target for job in jobs.values() for target in job.targets} == TARGETS
+    assert {target for job in jobs.values() for target in job.targets} - {NOT_PUSHED} == TARGETS
+    assert jobs["images"].targets == ("images", NOT_PUSHED)
     assert [name for name, job in jobs.items() if job.when == ALWAYS] == ["check", "manifests", "test"]
 
 
@@ -150,7 +152,7 @@ def act(checkout: Path, *words: str) -> list[str]:
 
 def test_a_pull_request_is_checked_and_deploys_nothing(checkout: Path) -> None:
     calls = act(checkout, "pull_request", "--var", "REGISTRY=registry.example.org/shop")
-    assert calls == ["check", "check-compiled check-rendered policy", "images", "test"]
+    assert calls == ["check", "check-compiled check-rendered policy", "images REGISTRY=", "test"]
 
 
 def test_a_merge_deploys_where_a_registry_is_named_and_tries_a_cluster_that_is_named(checkout: Path) -> None:

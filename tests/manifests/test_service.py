@@ -113,8 +113,10 @@ def test_the_job_of_the_schedules_has_what_its_command_reads(tmp_path: Path, mon
     for data in files.values():
         for file, text in data.items():
             (tmp_path / file).write_text(text)
-    monkeypatch.setenv("RANKLOOP_HOME", named(resources, "ConfigMap")["data"]["RANKLOOP_HOME"])
+    for name in ("RANKLOOP_HOME", "RANKLOOP_ENVIRONMENT"):
+        monkeypatch.setenv(name, named(resources, "ConfigMap")["data"][name])
     schedules = read_schedules(tmp_path / "schedules.toml").schedules
+    assert {one.parameters["environment"] for one in schedules} == {"staging"}
     assert {one.parameters["home"] for one in schedules} == {"s3://rankloop/staging"}
     assert read_image(tmp_path / "images.toml", "steps") == container["image"]
     assert tomllib.loads(files["images"]["images.toml"]) == tomllib.loads(IMAGES_FILE.read_text())

@@ -17,7 +17,7 @@ def test_only_environments_beside_local_live_in_git(monkeypatch: pytest.MonkeyPa
     assert git_settings("local") is None
     settings = git_settings("production")
     assert settings is not None
-    assert (settings.forge, settings.branch, settings.staging_hours) == ("github", "main", 24)
+    assert (settings.forge, settings.branch, settings.staging_hours) == ("github", "main", 0)
     assert settings.place == "https://github.com/shop/deploy.git (main)"
 
 

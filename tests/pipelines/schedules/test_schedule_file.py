@@ -34,6 +34,7 @@ def test_a_schedule_is_read_with_its_variables(file: Path) -> None:
 
 def test_the_committed_schedules_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANKLOOP_HOME", "s3://bucket/shop")
+    monkeypatch.setenv("RANKLOOP_ENVIRONMENT", "production")
     assert {schedule.pipeline for schedule in read_schedules(SCHEDULES_FILE).schedules} == {"training", "monitoring"}
 
 
