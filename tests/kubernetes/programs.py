@@ -26,10 +26,10 @@ MODULE = Path(__file__).parent
 [VERSION] = re.findall(r"k8s.io/kubernetes v(\S+)", (MODULE / "go.mod").read_text())
 [ETCD_VERSION] = re.findall(r"go.etcd.io/etcd/server/v3 v(\S+)", (MODULE / "go.mod").read_text())
 PACKAGES = {
+    "kubectl": "k8s.io/kubernetes/cmd/kubectl",  # first: `make check` needs it alone
     "etcd": "go.etcd.io/etcd/server/v3",
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
     "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
-    "kubectl": "k8s.io/kubernetes/cmd/kubectl",
 }
 VERSION_COMMANDS = {"kubectl": ("version", "--client")}  # of the others: --version
 OLDEST_GO = (1, 24)
@@ -78,8 +78,8 @@ def _built(name: str) -> Path:
     file = _folder() / name
     if not file.exists():
         with _lock():
-            if names := missing():
-                _build(names)
+            if not file.exists():
+                _build(name)
     return file
 
 
@@ -99,18 +99,18 @@ def _lock() -> Iterator[None]:
         yield
 
 
-def _build(names: list[str]) -> None:
-    task = f"Building {', '.join(names)} (Kubernetes {VERSION}) from Go modules for tests"
-    print(f"{task}: once a machine, ten minutes of processor time", file=sys.stderr, flush=True)
+def _build(name: str) -> None:
+    task = f"Building {name} (Kubernetes {VERSION}) from Go modules for tests"
+    print(f"{task}: once a machine, ten minutes of processor time for all", file=sys.stderr, flush=True)
     folder = _folder() / "built"
     command = [*go(), "build", "-C", str(MODULE), "-trimpath", "-buildvcs=false", "-ldflags", LINKING]
-    command += ["-o", f"{folder}/", *(PACKAGES[name] for name in names)]
     settings = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOTOOLCHAIN": "local", "GOWORK": "off"}
-    finished = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True)
+    finished = subprocess.run(
+        [*command, "-o", f"{folder}/", PACKAGES[name]], env=os.environ | settings, capture_output=True, text=True
+    )
     if finished.returncode:
         raise RuntimeError(f"Kubernetes {VERSION} cannot be built from Go modules:\n{finished.stderr[-2000:]}")
-    for name in names:
-        (folder / _output(PACKAGES[name])).replace(_folder() / name)  # never half a program
+    (folder / _output(PACKAGES[name])).replace(_folder() / name)  # never half a program
     shutil.rmtree(folder, ignore_errors=True)  # with what an interrupted build left there
 
 
