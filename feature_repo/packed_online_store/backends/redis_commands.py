@@ -20,7 +20,7 @@ HEADS = tuple(b"\r\n$%d\r\n" % size for size in range(1024))
 def read_values(connections: redis.ConnectionPool, asked: Sequence[Fields]) -> list[bytes | None]:
     """Return the values of some hashes' fields in one round trip, None where there is none."""
     with _held_connection(connections) as connection:
-        connection.send_packed_command([_hmget(fields) for fields in asked])
+        connection.send_packed_command([b"".join(map(_hmget, asked))])  # in one packet: each is read apart
         return list(chain.from_iterable([connection.read_response() for _ in asked]))
 
 

@@ -181,7 +181,7 @@ def test_a_process_whose_note_was_taken_away_is_waited_for(tmp_path: Path, caplo
 
 def test_a_folder_whose_disk_is_not_mounted_is_not_written(tmp_path: Path) -> None:
     """Needs a mount namespace of its own."""
-    words = ["unshare", "--map-root-user", "--mount", sys.executable, "-m", f"{__package__}.unmounted_disk"]
+    words = ["unshare", "--map-root-user", "--mount", sys.executable, "-m", f"{__package__}.processes.unmounted_disk"]
     ended = subprocess.run([*words, str(tmp_path)], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr[-3000:]
 
