@@ -71,6 +71,7 @@ class Request:
     state: str = "open"  # open, closed or merged
     comments: list[str] = field(default_factory=list)
     from_fork: bool = False
+    has_branch: bool = False
 
 
 @dataclass
@@ -78,6 +79,7 @@ class Forge:
     """The state of a forge, and what people do there.
 
     ``faults``: answers in place of the next requests whose method and path match, such as ``POST .*/pulls``.
+    ``lost``: such patterns of requests that are done, and answered with 502.
     """
 
     repository: Repository
@@ -87,6 +89,7 @@ class Forge:
     mistakes: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     faults: list[tuple[str, Answer]] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
     lock: Any = field(default_factory=threading.RLock)
     url: str = ""
 
@@ -106,10 +109,29 @@ class Forge:
 
     def open_of(self, prefix: str = "rankloop/") -> list[Request]:
         """Return the open pull requests of branches."""
+        self._close_without_branch()
         return [each for each in self.requests if each.state == "open" and each.branch.startswith(prefix)]
 
     def answer(self, method: str, target: str, headers: Mapping[str, str], content: bytes) -> Answer:
-        """Answer a request, after it was checked against the documents."""
+        """Answer a request, after it was checked against the documents; some answers are lost."""
+        with self.lock:
+            self._close_without_branch()
+            answer = self._answered(method, target, headers, content)
+            for pattern in self.lost:
+                if re.fullmatch(pattern, self.calls[-1]):
+                    self.lost.remove(pattern)
+                    return Answer(502, b"<html>Bad gateway</html>")
+            return answer
+
+    def _close_without_branch(self) -> None:
+        """Close pull requests whose branch was deleted, as all forges do."""
+        with self.lock:
+            there = set(self.repository.branches())
+            for request in self.requests:
+                if request.state == "open" and request.has_branch and request.branch not in there:
+                    request.state = "closed"
+
+    def _answered(self, method: str, target: str, headers: Mapping[str, str], content: bytes) -> Answer:
         path, _, written = target.partition("?")
         path, query = path.removeprefix(self.base), dict(parse_qsl(written, keep_blank_values=True))
         with self.lock:
@@ -161,7 +183,8 @@ class Forge:
 
     def opened(self, branch: str, title: str, text: str) -> Request:
         """Keep a new pull request."""
-        self.requests.append(Request(len(self.requests) + 1, branch, title, text))
+        has_branch = branch in self.repository.branches()
+        self.requests.append(Request(len(self.requests) + 1, branch, title, text, has_branch=has_branch))
         return self.requests[-1]
 
     def is_open(self, branch: str) -> bool:

@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from components.contracts.errors import ConfigurationError, PromotionError
-from components.gitops.forges.forge import Forge
+from components.gitops.forges.api import ForgeError
+from components.gitops.forges.forge import Forge, open_request
 from components.gitops.remote import Author, Remote
 
 BRANCH = "rankloop/deployment"
@@ -78,9 +79,9 @@ def propose(deployment: Deployment, remote: Remote, forge: Forge | None, now: da
     if forge is None:
         return f"pushed {BRANCH} to {remote.settings.place}; merge it to deploy"
     try:
-        request = forge.open(BRANCH, deployment.title, deployment.text)
-    except PromotionError:
-        if BRANCH not in snapshot.heads:  # no branch without a pull request is left
+        request = open_request(forge, BRANCH, deployment.title, deployment.text)
+    except ForgeError as error:
+        if error.is_refusal and BRANCH not in snapshot.heads:  # no branch without a pull request is left
             with suppress(PromotionError):
                 remote.push(BRANCH, commit, None, [])
         raise

@@ -19,7 +19,8 @@ from components.bundles.promotion import PointerChange
 from components.bundles.sidecar import Sidecar
 from components.contracts.errors import PromotionError, PromotionHeldError
 from components.gitops.bundle_line import NOTHING, changed_files, line_digest, rendered_folder, source_path
-from components.gitops.forges.forge import Forge, PullRequest
+from components.gitops.forges.api import ForgeError
+from components.gitops.forges.forge import Forge, PullRequest, open_request
 from components.gitops.remote import Author, History, OutrunError, Remote, Snapshot
 from components.gitops.request_text import CLOSED_MARK, Change, closed_text, commit_message, text, title
 from components.gitops.settings import STAGING_HOURS, GitSettings
@@ -104,7 +105,7 @@ class GitEnvironments:
         request = self._newest(snapshot, branch)
         _check_not_closed(request)
         head, is_new = self._pushed(snapshot, change, now)
-        request = self._requested(snapshot, change, request, is_new)
+        request = self._requested(snapshot, change, request, head if is_new else None)
         if self.forge is not None:
             self._set_gate(self.forge, request, head, change)
         self._close_older(snapshot, change)
@@ -120,19 +121,23 @@ class GitEnvironments:
         self.remote.push(_branch(change), head, commit, objects)
         return commit, True
 
-    def _requested(self, snapshot: Snapshot, change: Change, request: PullRequest | None, is_new: bool) -> PullRequest:
+    def _requested(
+        self, snapshot: Snapshot, change: Change, request: PullRequest | None, pushed: bytes | None
+    ) -> PullRequest:
+        """Return the open pull request of a proposal; ``pushed`` is its commit if that was pushed now."""
         branch = _branch(change)
         if self.forge is None:
             return self._branch_alone(branch)
         if request is not None and request.state == "open":
-            if is_new:
+            if pushed is not None:
                 self._retell(self.forge, request, change)
             return request
         try:
-            return self.forge.open(branch, title(change), text(change))
-        except PromotionError:
-            if is_new and branch not in snapshot.heads:
-                self._withdraw(branch)
+            return open_request(self.forge, branch, title(change), text(change))
+        except ForgeError as error:
+            if error.is_refusal and pushed is not None and branch not in snapshot.heads:
+                with suppress(PromotionError):
+                    self.remote.push(branch, pushed, None, [])
             raise
 
     def _retell(self, forge: Forge, request: PullRequest, change: Change) -> None:
@@ -146,13 +151,6 @@ class GitEnvironments:
         if newest is not None and newest.state == "closed" and CLOSED_MARK not in newest.text:
             forge.edit(newest.number, title(change), closed_text(newest.text, "it was overtaken while it was renewed."))
             raise OutrunError(f"{request.link} was closed meanwhile")
-
-    def _withdraw(self, branch: str) -> None:
-        """Delete a branch that was pushed for a pull request that could not be opened."""
-        with suppress(PromotionError):
-            head = self.remote.fetch(branch).heads.get(branch)
-            if head is not None:
-                self.remote.push(branch, head, None, [])
 
     def _set_gate(self, forge: Forge, request: PullRequest, head: bytes, change: Change) -> None:
         link = change.run_link or change.report

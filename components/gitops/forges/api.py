@@ -29,6 +29,11 @@ class ForgeError(PromotionError):
         super().__init__(message)
         self.status = status
 
+    @property
+    def is_refusal(self) -> bool:
+        """Return whether the forge said that it did nothing; otherwise it may have done what it was asked."""
+        return 300 <= self.status < 500
+
 
 class ForgeApi:
     """The API of a forge, at ``base``, for one account."""

@@ -1,7 +1,10 @@
 """A forge as proposals use it."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from components.gitops.forges.api import ForgeError
 
 State = Literal["open", "closed", "merged"]
 GATE = "rankloop/gate"  # the commit status that says what the gate decided
@@ -41,3 +44,20 @@ class Forge(Protocol):
 
     def set_gate(self, commit: str, description: str, link: str | None) -> None:
         """Set the status ``rankloop/gate`` of a commit to success."""
+
+
+def open_request(forge: Forge, branch: str, title: str, text: str) -> PullRequest:
+    """Open a pull request, or return the open one of the branch: that of somebody else, or one whose answer was lost.
+
+    Raises:
+        ForgeError: there is none, or there may be one that the forge does not show yet.
+    """
+    try:
+        return forge.open(branch, title, text)
+    except ForgeError:
+        newest = None
+        with suppress(ForgeError):
+            newest = forge.newest(branch)
+        if newest is None or newest.state != "open":
+            raise
+        return newest

@@ -125,3 +125,12 @@ def test_a_forge_that_fails_leaves_no_branch_behind(github: Bench, tmp_path: Pat
     assert BRANCH not in github.repository.branches()
     propose_now(github, checkout)
     assert BRANCH in github.repository.branches()
+
+
+def test_a_deployment_whose_answer_was_lost_is_taken_up(github: Bench, tmp_path: Path) -> None:
+    checkout = checked_out(github, tmp_path / "checkout")
+    write_new_images(checkout)
+    assert github.forge is not None
+    github.forge.lost.append("POST .*/pulls")
+    assert propose_now(github, checkout).startswith("Deploy the images and pipelines of ")
+    assert [request.branch for request in github.forge.open_of()] == [BRANCH]

@@ -8,12 +8,17 @@ from components.bundles.digest import short
 from components.bundles.loading import Bundle
 from components.contracts.errors import PromotionError, PromotionHeldError
 from components.gitops import settings as names
+from components.gitops.forges.forge import PullRequest
+from components.gitops.forges.github import GitHub
 from components.home.layout import Home
 from tests.components.gitops.bench import NOW, Bench, bench
 from tests.forges import FORGES, GATE, Answer, Forge, Request
 from tests.git_server import BUNDLE_YAML, NOTHING, ROLLOUT_YAML
 
 pytestmark = pytest.mark.slow(seconds=10)
+
+
+OPENS = "POST .*(pulls|merge_requests)"
 
 
 def request_of(made: Bench, number: int = 1) -> Request:
@@ -158,8 +163,8 @@ def test_nothing_half_done_stays_when_the_pull_request_cannot_be_opened(
 ) -> None:
     with bench(tmp_path, kind, home) as made:
         assert made.forge is not None
-        made.forge.faults.append(("POST .*(pulls|merge_requests)", Answer(502, b"<html>Bad gateway</html>")))
-        with pytest.raises(PromotionError, match=r"does not work now \(502\); try again"):
+        made.forge.faults.append((OPENS, Answer(403, {"message": "Forbidden"})))
+        with pytest.raises(PromotionError, match=r"403 \(Forbidden\): .* may not do this"):
             made.propose(bundles[0])
         assert made.repository.branches() == ["main"]
         made.forge.faults.append(("POST .*statuses/.*", Answer(403, {"message": "Forbidden"})))
@@ -168,6 +173,49 @@ def test_nothing_half_done_stays_when_the_pull_request_cannot_be_opened(
         made.propose(bundles[0])
         assert [request.state for request in made.forge.requests] == ["open"]
         assert made.forge.merge(request_of(made))
+
+
+@pytest.mark.parametrize("kind", FORGES, ids=lambda kind: kind.name)
+def test_a_pull_request_whose_answer_was_lost_is_taken_up(
+    tmp_path: Path, home: Home, bundles: list[Bundle], kind: type[Forge]
+) -> None:
+    with bench(tmp_path, kind, home) as made:
+        assert made.forge is not None
+        made.forge.lost.append(OPENS)
+        assert made.propose(bundles[0]).proposed
+        assert [request.state for request in made.forge.requests] == ["open"]
+        assert made.forge.merge(request_of(made))
+
+
+def test_a_forge_that_fails_may_have_opened_it_so_the_branch_stays(github: Bench, bundles: list[Bundle]) -> None:
+    assert github.forge is not None
+    github.forge.faults.append((OPENS, Answer(502, b"<html>Bad gateway</html>")))
+    with pytest.raises(PromotionError, match=r"does not work now \(502\); try again"):
+        github.propose(bundles[0])
+    branch = f"rankloop/staging/{short(bundles[0].digest)}"
+    head = github.repository.head(branch)
+    assert head
+    github.propose(bundles[0])
+    assert github.repository.head(branch) == head
+    assert github.forge.merge(request_of(github))
+
+
+def test_a_refusal_leaves_the_pull_request_that_another_process_has_opened(
+    github: Bench, bundles: list[Bundle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forge, opened = github.forge, GitHub.open
+    assert forge is not None
+
+    def refused(client: GitHub, branch: str, title: str, text: str) -> PullRequest:
+        """Let another process adopt the branch before this one is refused."""
+        monkeypatch.setattr(GitHub, "open", opened)
+        github.propose(bundles[0])
+        forge.faults.append((OPENS, Answer(403, {"message": "Too many changes"})))
+        return client.open(branch, title, text)
+
+    monkeypatch.setattr(GitHub, "open", refused)
+    assert github.propose(bundles[0]).proposed
+    assert [request.state for request in forge.open_of()] == ["open"]
 
 
 def test_a_branch_that_was_pushed_by_a_run_that_ended_there_gets_its_pull_request(
