@@ -206,8 +206,10 @@ class GitEnvironments:
         if short(live) == name or head is None:
             return short(live) == name
         fork = snapshot.fork(head)
-        if fork is not None and _live(snapshot, environment, fork) == live:
-            return False
+        if fork is not None:
+            with suppress(PromotionError):  # its line was a mistake
+                if _live(snapshot, environment, fork) == live:
+                    return False
         served, offered = self.known(live), self.known(name)
         return offered is None or (served is not None and _age(offered) < _age(served))
 
@@ -278,10 +280,19 @@ def _age(sidecar: Sidecar) -> tuple[str, str]:
 
 
 def _pointer(environment: str, history: History) -> Pointer:
-    """Return the moves that a line's contents tell of."""
+    """Return the moves that a line's contents tell of; earlier ones that name no bundle were somebody's mistake.
+
+    Raises:
+        PromotionError: the newest content is such a mistake.
+    """
     path, pointer = source_path(environment), Pointer(environment)
-    for at, content in history.contents:
-        digest = NOTHING if content is None else line_digest(path, content)
+    for number, (at, content) in enumerate(history.contents, 1):
+        try:
+            digest = NOTHING if content is None else line_digest(path, content)
+        except PromotionError:
+            if number == len(history.contents):
+                raise
+            continue
         line = pointer.line
         goes_back = len(line) > 1 and line[-2].bundle == digest
         if digest not in (NOTHING, pointer.bundle):

@@ -262,6 +262,26 @@ def test_lines_that_are_not_as_they_should_be_are_reported(
     assert github.repository.branches() == ["main"]
 
 
+def test_a_mistake_that_was_corrected_stops_neither_a_rollback_nor_a_promotion(
+    github: Bench, bundles: list[Bundle]
+) -> None:
+    first, second, third, fourth = bundles[:4]
+    source = github.repository.source("staging")
+    github.repository.set_live("staging", first.digest)
+    github.propose(fourth)
+    github.repository.commit({source: "- op: add\n"}, "A mistake")
+    with pytest.raises(PromotionError, match="found 0 lines"):
+        github.environments.pointer("staging")
+    # Somebody's pull request begins at the mistake; its branch makes of it what it should.
+    github.repository.git("branch", f"rankloop/staging/{short(third.digest)}", "main")
+    assert github.forge is not None
+    github.forge.opened(f"rankloop/staging/{short(third.digest)}", "By hand", "")
+    github.repository.set_live("staging", second.digest)
+    assert [move.bundle for move in github.environments.pointer("staging").moves] == [first.digest, second.digest]
+    assert github.go_back().proposed == first.digest
+    assert [request.state for request in github.forge.requests] == ["open", "open", "open"]
+
+
 def test_an_environment_without_an_overlay_is_reported(github: Bench, bundles: list[Bundle]) -> None:
     with pytest.raises(PromotionError, match=r"manifests/overlays/blue/bundle\.yaml: found no such file in the branch"):
         github.propose(bundles[0], "blue")
