@@ -259,9 +259,9 @@ def _files(snapshot: Snapshot, change: Change) -> dict[str, bytes]:
 
 
 def _is_current(snapshot: Snapshot, head: bytes, files: dict[str, bytes]) -> bool:
-    """Say whether a proposal's branch can be merged as it is, and makes of the files what it should."""
+    """Say whether a proposal's branch can be merged as it is: one commit, which makes of the files what it should."""
     fork = snapshot.fork(head)
-    if fork is None:
+    if fork is None or not snapshot.changes_only(head, fork, files):
         return False
     untouched = all(snapshot.same(fork, snapshot.tip, path) for path in files)
     return untouched and all(snapshot.content(head, path) == content for path, content in files.items())

@@ -5,7 +5,7 @@ keep a credential, and no other process that could show one.
 """
 
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from dulwich.client import (
     default_urllib3_manager,
 )
 from dulwich.config import ConfigDict
+from dulwich.diff_tree import tree_changes
 from dulwich.graph import find_merge_base
 from dulwich.object_store import commit_tree_changes, tree_lookup_path
 from dulwich.objects import ZERO_SHA, Blob, Commit, ObjectID, ShaFile, Tree
@@ -83,6 +84,16 @@ class Snapshot:
         """Return whether a file is the same at two commits."""
         return self._entry(one, path) == self._entry(other, path)
 
+    def changes_only(self, commit: bytes, parent: bytes, paths: Iterable[str]) -> bool:
+        """Return whether a commit lies right on another, and changes the content of these files and nothing else."""
+        made, before = self._commit(commit), self._commit(parent)
+        if made is None or before is None or made.parents != [parent]:
+            return False
+        changes = list(tree_changes(self._repository.object_store, before.tree, made.tree))
+        if not all(change.old and change.new and change.old.mode == change.new.mode for change in changes):
+            return False
+        return {change.new.path for change in changes if change.new} == {_name(path) for path in paths}
+
     def fork(self, head: bytes) -> bytes | None:
         """Return the commit of the branch that another branch left it at; None if it lies deeper than was fetched."""
         try:
@@ -114,7 +125,7 @@ class Snapshot:
         store, before = self._repository.object_store, set(self._repository.object_store)
         changes: list[tuple[bytes, int | None, ObjectID | None]] = []
         for path, content in files.items():
-            name = path.encode(errors="surrogateescape")
+            name = _name(path)
             if content is None:
                 changes.append((name, None, None))
                 continue
@@ -137,9 +148,8 @@ class Snapshot:
     def _entry(self, commit: bytes, path: str) -> tuple[int, ObjectID] | None:
         made = self._repository[commit]
         assert isinstance(made, Commit)
-        name = path.encode(errors="surrogateescape")
         try:
-            return tree_lookup_path(self._repository.object_store.__getitem__, made.tree, name)
+            return tree_lookup_path(self._repository.object_store.__getitem__, made.tree, _name(path))
         except (KeyError, dulwich.errors.NotTreeError):
             return None
 
@@ -356,6 +366,10 @@ _FIXES: dict[type[Exception], Callable[[Any, str], str]] = {
 def _hangup(error: dulwich.errors.HangupException) -> str:
     lines = b" ".join(getattr(error, "stderr_lines", None) or [])
     return _first_words(lines.decode(errors="replace")) or "without a word"
+
+
+def _name(path: str) -> bytes:
+    return path.encode(errors="surrogateescape")
 
 
 def _moment(commit: Commit) -> datetime:

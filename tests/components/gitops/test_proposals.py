@@ -122,6 +122,26 @@ def test_a_change_beside_the_line_leaves_a_proposal_as_it_is(github: Bench, bund
     assert github.repository.git("rev-parse", f"{branch}^") == github.repository.head("main")
 
 
+@pytest.mark.parametrize("is_reverted", [False, True])
+def test_a_commit_that_somebody_has_put_on_a_proposal_gets_no_status(
+    github: Bench, bundles: list[Bundle], is_reverted: bool
+) -> None:
+    github.propose(bundles[0])
+    branch = f"rankloop/staging/{short(bundles[0].digest)}"
+    foreign = github.repository.commit({"manifests/overlays/staging/x.yaml": "x\n"}, "Somebody's", branch=branch)
+    if is_reverted:  # the files are as they should be, but the commits between are nobody's that was checked
+        tree = github.repository.git("rev-parse", f"{branch}~^{{tree}}")
+        foreign = github.repository.git("commit-tree", tree, "-p", branch, "-m", "Revert")
+        github.repository.git("update-ref", f"refs/heads/{branch}", foreign)
+    github.propose(bundles[0])
+    head = github.repository.head(branch)
+    assert github.repository.git("rev-list", "--count", f"main..{branch}") == "1"
+    assert github.forge is not None
+    assert foreign not in [commit for commit, _, _ in github.forge.statuses]
+    assert (head, GATE, "success") in github.forge.statuses
+    assert len(github.repository.git("diff", "--name-only", "main", branch).splitlines()) == 2
+
+
 def test_production_waits_for_hours_in_staging_and_a_way_back_does_not(github: Bench, bundles: list[Bundle]) -> None:
     first, second = bundles[:2]
 
