@@ -12,7 +12,8 @@ from pathlib import Path
 from components.contracts.errors import ConfigurationError, PromotionError
 from components.gitops.forges.api import ForgeError
 from components.gitops.forges.forge import Forge, open_request
-from components.gitops.remote import Author, Remote
+from components.gitops.remote import Author, OutrunError, Remote, Snapshot
+from components.gitops.request_text import closed_text
 
 BRANCH = "rankloop/deployment"
 PLACES = ("components/images.toml", "manifests")
@@ -64,6 +65,8 @@ def changed_files(checkout: Path) -> Deployment:
 def propose(deployment: Deployment, remote: Remote, forge: Forge | None, now: datetime) -> str:
     """Open the pull request of a deployment, or bring the open one up to date; return a sentence about it.
 
+    The open one of an earlier commit is closed where there is nothing to deploy any more.
+
     Raises:
         PromotionError: the server or the forge refuses or cannot be reached.
     """
@@ -72,6 +75,7 @@ def propose(deployment: Deployment, remote: Remote, forge: Forge | None, now: da
         tip = snapshot.tip.decode()[:12]
         return f"{remote.settings.place} is at {tip} by now, whose own run proposes what to deploy; nothing was done"
     if not deployment.files:
+        _close_stale(snapshot, remote, forge)
         return f"{remote.settings.place} deploys the images and pipelines of its code already; nothing to propose"
     author = Author(remote.settings.author, now)
     commit, objects = snapshot.with_files(deployment.files, deployment.title, author)
@@ -87,6 +91,21 @@ def propose(deployment: Deployment, remote: Remote, forge: Forge | None, now: da
         raise
     forge.edit(request.number, deployment.title, deployment.text)
     return f"{deployment.title}: {request.link}"
+
+
+def _close_stale(snapshot: Snapshot, remote: Remote, forge: Forge | None) -> None:
+    """Delete the branch of a deployment that was overtaken, and close its pull request."""
+    head = snapshot.heads.get(BRANCH)
+    if head is None:
+        return
+    request = forge.newest(BRANCH) if forge else None
+    try:
+        remote.push(BRANCH, head, None, [])
+    except OutrunError:  # a newer run has proposed what to deploy
+        return
+    if forge and request and request.state == "open":
+        why = f"the code at {snapshot.tip.decode()[:12]} is deployed as it is, so nothing is left to merge."
+        forge.close(request, closed_text(request.text, why), why)
 
 
 def _git(checkout: Path, *words: str) -> str:

@@ -11,6 +11,7 @@ from components.contracts.errors import ConfigurationError, PromotionError
 from components.gitops.deployment import BRANCH, changed_files, propose
 from components.gitops.places import open_forge
 from components.gitops.remote import Remote
+from components.gitops.request_text import CLOSED_MARK
 from pipelines.commands.propose import command
 from tests.components.gitops.bench import NOW, Bench
 from tests.forges import Answer
@@ -134,3 +135,30 @@ def test_a_deployment_whose_answer_was_lost_is_taken_up(github: Bench, tmp_path:
     github.forge.lost.append("POST .*/pulls")
     assert propose_now(github, checkout).startswith("Deploy the images and pipelines of ")
     assert [request.branch for request in github.forge.open_of()] == [BRANCH]
+
+
+def test_a_pull_request_with_nothing_left_to_deploy_is_closed(github: Bench, tmp_path: Path) -> None:
+    checkout = checked_out(github, tmp_path / "checkout")
+    write_new_images(checkout)
+    propose_now(github, checkout)
+    subprocess.run(["git", "checkout", "--quiet", "."], cwd=checkout, check=True)
+    (checkout / VERSION.format("new")).unlink()
+    tip = github.repository.commit({"components/b.py": "as it was"}, "A revert")
+    subprocess.run(["git", "pull", "--quiet"], cwd=checkout, check=True)
+    assert propose_now(github, checkout).endswith("nothing to propose")
+    assert github.forge is not None
+    [request] = github.forge.requests
+    assert (request.state, CLOSED_MARK in request.text) == ("closed", True)
+    assert request.comments == [f"the code at {tip[:12]} is deployed as it is, so nothing is left to merge."]
+    assert BRANCH not in github.repository.branches()
+    assert propose_now(github, checkout).endswith("nothing to propose")
+    write_new_images(checkout)
+    propose_now(github, checkout)
+    assert [each.state for each in github.forge.requests] == ["closed", "open"]
+
+
+def test_a_branch_without_a_forge_is_deleted_when_nothing_is_left_to_deploy(alone: Bench, tmp_path: Path) -> None:
+    checkout = checked_out(alone, tmp_path / "checkout")
+    alone.repository.git("branch", BRANCH, "main")
+    assert propose_now(alone, checkout).endswith("nothing to propose")
+    assert alone.repository.branches() == ["main"]
