@@ -88,9 +88,18 @@ class GitEnvironments:
             request = self._newest(snapshot, f"{_PREFIX}/{environment}/{short(digest)}")
             live = _live(snapshot, environment) == digest
             if live or request:
-                state = "live" if live else _STATES[request.state] if request else "live"
+                state = "live" if live or request is None else self._state(request, environment, digest)
                 states[environment] = {"live": live, "state": state, "link": request.link if request else None}
         return states
+
+    def _state(self, request: PullRequest, environment: str, digest: str) -> str:
+        """Return what became of a bundle that was proposed and is not live."""
+        if request.state == "open":
+            return "proposed"
+        if request.state == "closed":
+            return "refused by a person" if _is_refused(request) else "overtaken"
+        stands = any(move.bundle == digest for move in self.pointer(environment).line)
+        return "replaced" if stands else "taken back"
 
     def _propose(self, change: Change, now: datetime) -> PointerChange:
         environment, branch = change.environment, _branch(change)
@@ -148,7 +157,7 @@ class GitEnvironments:
         """
         forge.edit(request.number, title(change), text(change))
         newest = forge.newest(request.branch)
-        if newest is not None and newest.state == "closed" and CLOSED_MARK not in newest.text:
+        if newest is not None and _is_refused(newest):
             forge.edit(newest.number, title(change), closed_text(newest.text, "it was overtaken while it was renewed."))
             raise OutrunError(f"{request.link} was closed meanwhile")
 
@@ -232,7 +241,6 @@ class GitEnvironments:
 
 
 _PREFIX = "rankloop"
-_STATES = {"open": "proposed", "closed": "refused by a person", "merged": "taken back"}
 
 
 def _on(change: Change, live: str | None) -> Change:
@@ -267,8 +275,13 @@ def _is_current(snapshot: Snapshot, head: bytes, files: dict[str, bytes]) -> boo
     return untouched and all(snapshot.content(head, path) == content for path, content in files.items())
 
 
+def _is_refused(request: PullRequest) -> bool:
+    """Say whether a person has closed a pull request, and not Rankloop."""
+    return request.state == "closed" and CLOSED_MARK not in request.text
+
+
 def _check_not_closed(request: PullRequest | None) -> None:
-    if request is not None and request.state == "closed" and CLOSED_MARK not in request.text:
+    if request is not None and _is_refused(request):
         raise PromotionHeldError(
             f"somebody closed {request.link}, so this bundle is not proposed again; reopen it there if it is to go live"
         )

@@ -110,6 +110,28 @@ def test_a_pull_request_that_a_person_has_closed_is_not_opened_again(github: Ben
     assert github.propose(bundles[0]).proposed
 
 
+def test_what_became_of_a_bundle_is_said_as_it_was(github: Bench, bundles: list[Bundle]) -> None:
+    def state(bundle: Bundle) -> str:
+        return str(github.environments.states(bundle.digest)["staging"]["state"])
+
+    old, first, second, refused = bundles[:4]
+    for bundle in (old, first, refused):
+        github.propose(bundle)
+    assert state(old) == "proposed"
+    request_of(github, 3).state = "closed"
+    assert state(refused) == "refused by a person"
+    assert github.forge is not None
+    assert github.forge.merge(request_of(github, 2))
+    assert state(first) == "live"
+    github.propose(second)
+    assert state(old) == "overtaken"
+    assert github.forge.merge(request_of(github, 4))
+    assert (state(first), state(second)) == ("replaced", "live")
+    github.go_back()
+    assert github.forge.merge(request_of(github, 5))
+    assert (state(first), state(second)) == ("live", "taken back")
+
+
 def test_a_change_beside_the_line_leaves_a_proposal_as_it_is(github: Bench, bundles: list[Bundle]) -> None:
     github.propose(bundles[0])
     branch = f"rankloop/staging/{short(bundles[0].digest)}"
