@@ -197,8 +197,8 @@ class Forge:
 
 
 def _mistakes(value: Any, schema: Document) -> list[str]:
-    found = jsonschema_rs.Draft202012Validator(schema).iter_errors(value)
-    return [f"{'.'.join(map(str, each.instance_path))}: {each.message}" for each in found]
+    errors = jsonschema_rs.Draft202012Validator(schema).iter_errors(value)
+    return [f"{'.'.join(map(str, each.instance_path))}: {each.message}" for each in errors]
 
 
 class GitHub(Forge):
@@ -269,8 +269,8 @@ class GitHub(Forge):
         return bool(named) and headers.get("Authorization") == f"Bearer {self.token}"
 
     def pulls_list(self, query: Document) -> Answer:
-        found = [each for each in reversed(self.requests) if self._is_asked(each, query)]
-        return self.page([self.document(each) for each in found], query, "per_page", 100)
+        asked = [each for each in reversed(self.requests) if self._is_asked(each, query)]
+        return self.page([self.document(each) for each in asked], query, "per_page", 100)
 
     def _is_asked(self, request: Request, query: Document) -> bool:
         state = query.get("state", "open")
@@ -420,8 +420,8 @@ class GitLab(Forge):
         return headers.get("PRIVATE-TOKEN") == self.token
 
     def list_requests(self, query: Document) -> Answer:
-        found = [each for each in reversed(self.requests) if self._is_asked(each, query)]
-        return self.page([self.document(each) for each in found], query, "per_page", 100)
+        asked = [each for each in reversed(self.requests) if self._is_asked(each, query)]
+        return self.page([self.document(each) for each in asked], query, "per_page", 100)
 
     def _is_asked(self, request: Request, query: Document) -> bool:
         state = query.get("state", "all")
@@ -556,9 +556,9 @@ class Gitea(Forge):
 
     def list_pull_requests(self, query: Document) -> Answer:
         state = query.get("state", "open")
-        found = [each for each in self.requests if state == "all" or (each.state == "open") == (state == "open")]
+        asked = [each for each in self.requests if state == "all" or (each.state == "open") == (state == "open")]
         there = set(self.repository.branches())
-        return self.page([self.document(each, each.branch in there) for each in found], query, "limit", 50)
+        return self.page([self.document(each, each.branch in there) for each in asked], query, "limit", 50)
 
     def create_pull_request(self, form: Document) -> Answer:
         branch = form["head"]

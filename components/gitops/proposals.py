@@ -26,7 +26,7 @@ from components.gitops.request_text import CLOSED_MARK, Change, closed_text, com
 from components.gitops.settings import STAGING_HOURS, GitSettings
 
 TRIES = 5
-DEPTH = 50  # commits within which a proposal has left the branch, or it is made anew
+DEPTH = 50  # commits within which a proposal has left the branch, or it is made again
 PRODUCTION, STAGING = "production", "staging"
 OVERLAYS = "manifests/overlays"
 
@@ -139,7 +139,7 @@ class GitEnvironments:
             return self._branch_alone(branch)
         if request is not None and request.state == "open":
             if pushed is not None:
-                self._retell(self.forge, request, change)
+                self._edit(self.forge, request, change)
             return request
         try:
             return open_request(self.forge, branch, title(change), text(change))
@@ -149,7 +149,7 @@ class GitEnvironments:
                     self.remote.push(branch, pushed, None, [])
             raise
 
-    def _retell(self, forge: Forge, request: PullRequest, change: Change) -> None:
+    def _edit(self, forge: Forge, request: PullRequest, change: Change) -> None:
         """Replace the words of a pull request.
 
         Raises:
@@ -244,7 +244,7 @@ _PREFIX = "rankloop"
 
 
 def _on(change: Change, live: str | None) -> Change:
-    """Return a change of what is live now; where to go back to was found out for what was live then."""
+    """Return a change of what is live now; where to go back to was read from what was live then."""
     if change.action == "rollback" and change.before != live:
         raise PromotionError(f"{change.environment} has changed meanwhile; look at what is live, then try again")
     return replace(change, before=live)
@@ -327,11 +327,11 @@ def _is_live(history: History, wanted: bytes) -> bool:
 
 
 def _waiting(change: Change, lived: timedelta, needed: timedelta, is_live: bool, now: datetime) -> str:
-    told = f"staging has served {short(change.digest)} for {lived / timedelta(hours=1):.1f} hours, expected"
+    said = f"staging has served {short(change.digest)} for {lived / timedelta(hours=1):.1f} hours, expected"
     if is_live:
         moment = (now + needed - lived).isoformat(timespec="minutes")
-        return f"{told} {needed / timedelta(hours=1):g} before it is proposed for production; again after {moment}"
+        return f"{said} {needed / timedelta(hours=1):g} before it is proposed for production; again after {moment}"
     return (
-        f"{told} {needed / timedelta(hours=1):g} before it is proposed for production; promote it there first, or set"
+        f"{said} {needed / timedelta(hours=1):g} before it is proposed for production; promote it there first, or set"
         f" {STAGING_HOURS}=0"
     )

@@ -102,9 +102,9 @@ def _score_row(contender: Document, measures: Sequence[str], verdict: Document) 
     cells = [_interval(contender["ndcg"]), *(_measure(measure, values.get(measure)) for measure in measures)]
     if name == CHALLENGER:
         return [f"**{_name(name)}**", *(f"**{cell}**" for cell in cells), ""]
-    told = f"{_name(name)} (the best simple rule)" if name == best else _name(name)
+    label = f"{_name(name)} (the best simple rule)" if name == best else _name(name)
     lead = _comparison(verdict, name)
-    return [told, *cells, _difference(lead["difference"]) if lead else ""]
+    return [label, *cells, _difference(lead["difference"]) if lead else ""]
 
 
 def _judgement(verdict: Document, change: Change) -> list[str]:
@@ -183,8 +183,8 @@ def _consequences(change: Change) -> str:
 
 
 def _comparison(verdict: Document, against: str) -> Document | None:
-    found = (one for one in verdict.get("comparisons") or () if one["against"] == against and not one.get("slice"))
-    return next(found, None)
+    matching = (one for one in verdict.get("comparisons") or () if one["against"] == against and not one.get("slice"))
+    return next(matching, None)
 
 
 def _name(contender: str) -> str:

@@ -16,9 +16,9 @@ from components.gitops.settings import API_URL, CA_FILE, FORGE, TOKEN_FILE, GitS
 
 SECONDS = 30.0
 PAGE = 50  # Gitea gives no more by default
-MOST_PAGES = 200
+MAX_PAGES = 200
 TRIES = 3
-MOST_WAIT = 90.0  # seconds; GitHub asks for 60 after too many changes at once
+MAX_WAIT = 90.0  # seconds; GitHub asks for 60 after too many changes at once
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TOO_MANY = 401, 403, 404, 429
 
 
@@ -64,7 +64,7 @@ class ForgeApi:
 
     def pages(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
         """Yield the items of all pages of a list."""
-        for page in range(1, MOST_PAGES + 1):
+        for page in range(1, MAX_PAGES + 1):
             items, headers = self._call("GET", path, query | {"page": page})
             if not isinstance(items, list):
                 raise self._not_understood("a list")
@@ -79,7 +79,7 @@ class ForgeApi:
         for attempt in range(1, TRIES + 1):
             answer = self._answer(method, url, body)
             wait = _wait(answer.status, answer.headers)
-            if wait is None or attempt == TRIES or wait > MOST_WAIT:
+            if wait is None or attempt == TRIES or wait > MAX_WAIT:
                 return self._document(method, answer, wait), answer.headers
             self.sleep(wait)
         raise AssertionError("unreachable")

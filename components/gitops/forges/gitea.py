@@ -29,17 +29,17 @@ class Gitea:
 
     def open_requests(self) -> list[PullRequest]:
         """Return all open pull requests to the branch."""
-        found = self.api.pages(f"{self._path}/pulls", state="open", limit=PAGE)
-        return [_request(each) for each in found if self._is_ours(each)]
+        documents = self.api.pages(f"{self._path}/pulls", state="open", limit=PAGE)
+        return [_request(each) for each in documents if self._is_ours(each)]
 
     def newest(self, branch: str) -> PullRequest | None:
         """Return the pull request that was opened last for a branch; the API cannot search by it."""
-        found = [
+        requests = [
             _request(each)
             for each in self.api.pages(f"{self._path}/pulls", state="all", limit=PAGE)
             if _branch(each) == branch and self._is_ours(each)
         ]
-        return max(found, key=lambda request: request.number, default=None)
+        return max(requests, key=lambda request: request.number, default=None)
 
     def open(self, branch: str, title: str, text: str) -> PullRequest:
         """Open a pull request; if there is an open one for the branch, return that."""

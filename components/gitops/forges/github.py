@@ -11,7 +11,7 @@ from components.gitops.settings import GitSettings
 INVALID = 422
 SCOPES = "a fine-grained token with Contents, Pull requests and Commit statuses: read and write"
 VERSION = "2022-11-28"
-MOST_LETTERS = 140  # of a status' description
+MAX_LETTERS = 140  # of a status' description
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class GitHub:
 
     def open_requests(self) -> list[PullRequest]:
         """Return all open pull requests to the branch."""
-        found = self.api.pages(f"{self._path}/pulls", state="open", base=self.base, per_page=PAGE)
-        return [_request(each) for each in found if self._is_ours(each)]
+        documents = self.api.pages(f"{self._path}/pulls", state="open", base=self.base, per_page=PAGE)
+        return [_request(each) for each in documents if self._is_ours(each)]
 
     def newest(self, branch: str) -> PullRequest | None:
         """Return the pull request that was opened last for a branch."""
@@ -67,7 +67,7 @@ class GitHub:
 
     def set_gate(self, commit: str, description: str, link: str | None) -> None:
         """Set the status ``rankloop/gate`` of a commit to success."""
-        body = {"state": "success", "context": GATE, "description": description[:MOST_LETTERS]}
+        body = {"state": "success", "context": GATE, "description": description[:MAX_LETTERS]}
         self.api.send("POST", f"{self._path}/statuses/{commit}", body | ({"target_url": link} if link else {}))
 
     @property

@@ -11,7 +11,7 @@ from components.gitops.settings import GitSettings
 CONFLICT, BAD_REQUEST = 409, 400
 SCOPES = "the scope api, of a project access token with the role Developer"
 STATES: dict[str, State] = {"opened": "open", "locked": "open", "closed": "closed", "merged": "merged"}
-MOST_LETTERS = 255  # of a status' description
+MAX_LETTERS = 255  # of a status' description
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,10 @@ class GitLab:
 
     def open_requests(self) -> list[PullRequest]:
         """Return all open merge requests to the branch."""
-        found = self.api.pages(f"{self._path}/merge_requests", state="opened", target_branch=self.base, per_page=PAGE)
-        return [_request(each) for each in found if _is_own(each)]
+        documents = self.api.pages(
+            f"{self._path}/merge_requests", state="opened", target_branch=self.base, per_page=PAGE
+        )
+        return [_request(each) for each in documents if _is_own(each)]
 
     def newest(self, branch: str) -> PullRequest | None:
         """Return the merge request that was opened last for a branch."""
@@ -65,7 +67,7 @@ class GitLab:
 
     def set_gate(self, commit: str, description: str, link: str | None) -> None:
         """Set the status ``rankloop/gate`` of a commit to success; GitLab refuses one that a commit has already."""
-        body = {"state": "success", "name": GATE, "description": description[:MOST_LETTERS]}
+        body = {"state": "success", "name": GATE, "description": description[:MAX_LETTERS]}
         try:
             self.api.send("POST", f"{self._path}/statuses/{commit}", body | ({"target_url": link} if link else {}))
         except ForgeError as error:

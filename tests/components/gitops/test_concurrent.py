@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow(seconds=8)
 
 ACTS = int(os.environ.get("RANKLOOP_TEST_PROMOTIONS", "16"))
 AT_ONCE = 4
-ALLOWED = ("has changed meanwhile", "somebody else pushed", "no earlier bundle")  # who comes too late is told so
+ALLOWED = ("has changed meanwhile", "somebody else pushed", "no earlier bundle")  # what is said to who comes too late
 
 
 @pytest.fixture

@@ -34,15 +34,15 @@ def forge_of(made: Bench) -> tuple[Forge, Client]:
     return made.forge, client
 
 
-def test_what_lies_on_later_pages_is_found(made: Bench) -> None:
+def test_what_lies_on_later_pages_is_read(made: Bench) -> None:
     forge, client = forge_of(made)
     made.repository.git("branch", "rankloop/staging/1", "main")
     for number in range(120):
         forge.opened(f"work-{number}", "Somebody's work", "")
     forge.requests[3].branch = "rankloop/staging/1"
-    found = client.newest("rankloop/staging/1")
-    assert found is not None
-    assert found.number == 4
+    newest = client.newest("rankloop/staging/1")
+    assert newest is not None
+    assert newest.number == 4
     assert len(client.open_requests()) == 120
     assert client.newest("rankloop/staging/2") is None
 
@@ -100,7 +100,7 @@ def test_a_forge_that_asks_for_patience_gets_it(made: Bench) -> None:
         (Answer(200, {"a": "page"}), "its answer is not a list; correct RANKLOOP_GIT_API_URL"),
     ],
 )
-def test_refusals_are_told_with_their_fix(github: Bench, answer: Answer, message: str) -> None:
+def test_refusals_name_their_fix(github: Bench, answer: Answer, message: str) -> None:
     forge, client = forge_of(github)
     forge.faults.append((LISTS, answer))
     with pytest.raises(ForgeError, match=message) as caught:
@@ -124,11 +124,11 @@ def test_two_processes_at_once_open_one_pull_request(made: Bench, bundles: list[
 
     def outrun(self: Client, branch: str) -> object:
         """Let another process open it between the look and the opening."""
-        found = newest(self, branch)  # type: ignore[arg-type]
+        request = newest(self, branch)  # type: ignore[arg-type]
         asked.append(branch)
         if len(asked) == 1:
             made.propose(bundles[0])
-        return found
+        return request
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(client), "newest", outrun)

@@ -81,7 +81,7 @@ def test_without_a_forge_the_branch_is_all_that_is_proposed(alone: Bench, bundle
     assert alone.repository.branches() == ["main", f"rankloop/staging/{short(bundles[2].digest)}"]
 
 
-def test_an_older_bundle_yields_when_a_newer_one_is_merged_and_a_newer_one_is_made_anew(
+def test_an_older_bundle_yields_when_a_newer_one_is_merged_and_a_newer_one_is_made_again(
     github: Bench, bundles: list[Bundle]
 ) -> None:
     old, merged, new = bundles[:3]

@@ -90,7 +90,7 @@ def refused(bench: Bench, bundle: Bundle, message: str) -> None:
     assert bench.repository.branches() == ["main"]
 
 
-def test_refusals_of_the_server_are_told_with_their_fix(alone: Bench, bundles: list[Bundle], tmp_path: Path) -> None:
+def test_refusals_of_the_server_name_their_fix(alone: Bench, bundles: list[Bundle], tmp_path: Path) -> None:
     bundle, token = bundles[0], tmp_path / "token"
     alone.repository.hook("echo 'Branches need a ticket in their name' >&2; exit 1")
     refused(
@@ -122,7 +122,7 @@ def test_a_server_that_goes_down_in_the_middle_is_tried_again(alone: Bench, bund
     assert alone.propose(bundles[0]).proposed
 
 
-def test_a_server_that_is_not_there_is_told_with_its_address(alone: Bench, bundles: list[Bundle]) -> None:
+def test_a_server_that_is_not_there_is_reported_with_its_address(alone: Bench, bundles: list[Bundle]) -> None:
     address = f"http://127.0.0.1:{free_port()}/shop/deploy.git"
     alone.variables[names.URL] = address
     refused(alone, bundles[0], f"{address}: cannot be reached")
@@ -152,7 +152,7 @@ def test_ssh_takes_no_other_host_and_no_other_key(ssh: SshServed, tmp_path: Path
         over_ssh(ssh, **{names.SSH_KEY_FILE: str(tmp_path / "gone")}).fetch()
 
 
-def test_a_host_without_an_ssh_server_is_told(ssh: SshServed) -> None:
+def test_a_host_without_an_ssh_server_is_reported(ssh: SshServed) -> None:
     remote = over_ssh(ssh)
     away = replace(remote.settings, url=f"ssh://git@127.0.0.1:{free_port()}/shop/deploy.git")
     with pytest.raises(PromotionError, match=r"ssh://127\.0\.0\.1:\d+/shop/deploy\.git: (cannot be reached|no SSH)"):

@@ -46,7 +46,7 @@ def test_it_says_what_a_person_decides_by(bundles: list[Bundle]) -> None:
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
 
 
-def test_the_first_bundle_and_a_way_back_are_told_as_what_they_are(bundles: list[Bundle]) -> None:
+def test_the_first_bundle_and_a_way_back_are_named_as_such(bundles: list[Bundle]) -> None:
     first, second = bundles[:2]
     written = text(Change("promote", "staging", first, None))
     assert "of run `run-1`; it serves no trained bundle yet." in written
@@ -58,7 +58,7 @@ def test_the_first_bundle_and_a_way_back_are_told_as_what_they_are(bundles: list
     assert commit_message(back).splitlines()[2:] == trailers
 
 
-def test_doubts_are_told(bundles: list[Bundle]) -> None:
+def test_doubts_are_shown(bundles: list[Bundle]) -> None:
     first, second, third = bundles[:3]
     bundle = judged(second, set_aside="the champion was set aside: it is of another revision", live=first.digest)
     written = text(Change("promote", "staging", bundle, third.digest))
@@ -67,7 +67,7 @@ def test_doubts_are_told(bundles: list[Bundle]) -> None:
     assert "**Note:**" not in text(Change("promote", "staging", judged(second, live=first.digest), first.digest))
 
 
-def test_a_verdict_without_scores_is_told_without_a_table(bundles: list[Bundle]) -> None:
+def test_a_verdict_without_scores_has_no_table(bundles: list[Bundle]) -> None:
     bare = judged(bundles[0], contenders=[], comparisons=[], checks=[])
     written = text(Change("promote", "staging", bare, None))
     assert "### Scores" not in written
@@ -90,7 +90,7 @@ def test_closing_keeps_the_text_and_marks_it(bundles: list[Bundle]) -> None:
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
-def test_the_line_of_the_shipped_manifests_is_found_with_its_counterpart(environment: str) -> None:
+def test_the_line_of_the_shipped_manifests_has_its_counterpart(environment: str) -> None:
     source = (ROOT / source_path(environment)).read_bytes()
     folder = ROOT / rendered_folder(environment)
     rendered = {str(path.relative_to(ROOT)): path.read_bytes() for path in folder.iterdir()}

@@ -55,14 +55,14 @@ def test_the_short_form_of_an_ssh_address_is_read() -> None:
         ({names.STAGING_HOURS: "-1"}, "RANKLOOP_GIT_STAGING_HOURS: found '-1', expected hours"),
     ],
 )
-def test_wrong_settings_are_told_with_their_fix(changes: dict[str, str], message: str) -> None:
+def test_wrong_settings_are_reported_with_their_fix(changes: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message) as caught:
         repository_settings(GITHUB | changes)
     assert "secret-7" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", [None, "", "two words", "söme\n", "line\nbreak"])
-def test_a_file_without_a_token_is_told_and_its_content_is_not(tmp_path: Path, text: str | None) -> None:
+def test_a_file_without_a_token_is_reported_without_its_content(tmp_path: Path, text: str | None) -> None:
     file = tmp_path / "token"
     if text is not None:
         file.write_text(text)
