@@ -4,7 +4,8 @@
 
     keys/signing.pem             the private key, for its owner alone
     keys/<name>.pub              public halves of the keys that signed here; remove one to accept its bundles no longer
-    keys/published_before.json   the bundles that were published before there was a key, and are not signed
+    keys/published_before.json   the bundles that were published before there was a key, and are not signed; written
+                                 with the first key, it is the mark of a home that signs, whatever keys are removed
 
 Move ``signing.pem`` away, and the next publication makes another.
 """
@@ -88,18 +89,24 @@ def own_public_keys(home: Home) -> tuple[PublicKey, ...]:
     return read_public_keys([home.keys])
 
 
-def published_before_signing(home: Home) -> frozenset[str]:
-    """Return the names of the bundles that were published before the home had a key."""
+def published_before_signing(home: Home) -> frozenset[str] | None:
+    """Return the names of the bundles that were published before the home had a key; None if it never had one."""
     try:
-        return frozenset(json.loads((home.keys / PUBLISHED_BEFORE).read_text())) if home.keys else frozenset()
+        if home.keys is None or not _has_had_a_key(home.keys):
+            return None
+        return frozenset(json.loads((home.keys / PUBLISHED_BEFORE).read_text()))
     except (OSError, ValueError):
         return frozenset()
+
+
+def _has_had_a_key(folder: Path) -> bool:
+    return (folder / PUBLISHED_BEFORE).exists() or any(folder.glob(f"*{PUBLIC}"))
 
 
 def _noted_key(folder: Path, file: Path, unsigned: list[str]) -> SigningKey:
     """Read a key, making it if it is the home's own; keep its public half."""
     folder.mkdir(mode=OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
-    if not any(folder.glob(f"*{PUBLIC}")):
+    if not _has_had_a_key(folder):
         write_durably(folder / PUBLISHED_BEFORE, json.dumps(unsigned, indent=1).encode())
     if file == folder / PRIVATE and not file.exists():
         write_durably(file, new_key(), OWNER_ONLY)

@@ -7,11 +7,11 @@
     RANKLOOP_SIGNATURES     required, or optional; without it required, apart from `local` without named keys
 
 Where signatures are optional, a bundle that has one is verified all the same. One that has none is accepted in a home
-without keys, and if it was published before the home had any.
+that never had a key, and if it was published before the home had any.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.bundles.digest import short
@@ -66,8 +66,7 @@ def trust_of(home: Home, environment: str, verify_keys: tuple[Path, ...], signat
     """
     is_required = signatures == REQUIRED if signatures else environment != LOCAL or bool(verify_keys)
     keys = read_public_keys(verify_keys) if verify_keys else own_public_keys(home)
-    own = own_public_keys(home) if verify_keys else keys
-    return Trust(keys, is_required, environment, published_before_signing(home) if own else None)
+    return Trust(keys, is_required, environment, published_before_signing(home))
 
 
 def trust_here(home: Home, environment: str, variables: Mapping[str, str]) -> Trust:
@@ -81,7 +80,7 @@ def trust_here(home: Home, environment: str, variables: Mapping[str, str]) -> Tr
     trust = trust_of(home, environment, verify_keys, signatures)
     if trust.keys or not variables.get(KEY_VARIABLE):
         return trust
-    return Trust((read_signing_key(Path(variables[KEY_VARIABLE])).public,), trust.is_required, environment, None)
+    return replace(trust, keys=(read_signing_key(Path(variables[KEY_VARIABLE])).public,))
 
 
 def parse_signatures(variable: str, text: str) -> str:

@@ -76,6 +76,26 @@ def test_local_accepts_unsigned_bundles_of_before_the_home_had_a_key(home: Home,
         trust_here(home, "staging", {}).check(before)
 
 
+def test_a_home_whose_last_public_key_was_removed_accepts_nothing_new_unsigned(home: Home, tmp_path: Path) -> None:
+    before = signed_bundle(home.models, tmp_path, None)
+    signed = own_bundle(home, tmp_path, k=5)
+    later = signed_bundle(home.models, tmp_path, None, k=3)
+    assert home.keys is not None
+    noted = (home.keys / "published_before.json").read_bytes()
+    [public] = home.keys.glob("*.pub")
+    public.unlink()
+    trust_here(home, "local", {}).check(before)
+    for bundle in (signed, later):
+        with pytest.raises(UnverifiedBundleError, match="local accepts signed bundles only, and no key was named"):
+            trust_here(home, "local", {}).check(bundle)
+    mounted = {KEY_VARIABLE: key_in(tmp_path, "mounted").public.place}
+    with pytest.raises(UnverifiedBundleError, match=r"model\.sig: is missing"):
+        trust_here(home, "local", mounted).check(later)
+    assert bundle_signer(home, "corner", {}) is not None  # the next publication
+    assert (home.keys / "published_before.json").read_bytes() == noted
+    trust_here(home, "local", {}).check(signed)
+
+
 def test_what_is_unsigned_is_neither_promoted_nor_gone_back_to_where_a_signature_is_required(
     home: Home, tmp_path: Path
 ) -> None:
