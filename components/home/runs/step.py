@@ -31,7 +31,7 @@ from components.home.layout import Home
 from components.home.runs.kubeflow import begun_id, first_id, kubeflow_link, kubeflow_run
 from components.home.runs.life import begin_run, close_killed_steps, end_run
 from components.home.runs.lock import run_lock
-from components.home.runs.records import RunRecord, read_run, read_shop
+from components.home.runs.records import RunRecord, has_run, read_run, read_shop
 from components.home.runs.step_records import StepRecord, read_records, save_peak
 from components.home.storage.locations import parse_location
 from components.shop.settings import Shop
@@ -208,8 +208,11 @@ def last_step(name: str, home: str, run_id: str, succeeded: bool) -> Iterator[St
 
 def _has_ended(home: Home, run_id: str, step: str) -> bool:
     """Say whether a run is over, and its last step did all that it had to do."""
-    run = read_run(home, begun_id(home, run_id))
-    record = read_records(home.run(run.run_id)).get(step)
+    run_id = begun_id(home, run_id)
+    if not has_run(home, run_id):
+        return False
+    run = read_run(home, run_id)
+    record = read_records(home.run(run_id)).get(step)
     return run.state != "running" and record is not None and record.state == "done"
 
 

@@ -148,6 +148,15 @@ def test_a_run_that_dies_before_its_first_step_leaves_nothing(home: Home, capsys
     assert lock_holder(home) is None
 
 
+def test_a_run_that_dies_before_it_is_written_down_gives_up_its_lease(bucket: BucketPath) -> None:
+    home = Home(bucket)
+    run_lock(home).acquire("r1")
+    assert lock_holder(home) is not None
+    with pytest.raises(SystemExit), end(home, succeeded=False):
+        raise AssertionError("there is nothing to report on")
+    assert lock_holder(home) is None
+
+
 def test_a_run_that_lost_its_home_between_two_steps_ends_with_the_reason(home: Home) -> None:
     with begin(home):
         pass
