@@ -84,8 +84,16 @@ def _hset(batch: RowFields) -> bytes:
 
 
 def _is_written(connection: Any) -> bool:
-    """Take the answers to MULTI, twice HSET, and EXEC; the last is empty if the mark had changed."""
-    return [connection.read_response() for _ in range(4)][-1] is not None
+    """Take the answers to MULTI, twice HSET, and EXEC; the last is empty if the mark had changed.
+
+    Raises:
+        ResponseError: a command of the transaction failed; redis-py raises only what is not inside an answer.
+    """
+    executed = [connection.read_response() for _ in range(4)][-1]
+    for error in executed or ():
+        if isinstance(error, Exception):
+            raise error
+    return executed is not None
 
 
 def may_overwrite(connection: Any, record: bytes, oldest: bytes) -> bool:

@@ -157,6 +157,14 @@ def test_a_key_of_another_type_is_one_clear_error(backend: RedisBackend, redis_u
         server.delete(b"rankloop:rl1/other:")
 
 
+def test_an_error_inside_a_transaction_is_one_clear_error(backend: RedisBackend, redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as server:
+        server.lpush(b"rankloop:rl1/test:", b"x")
+        with pytest.raises(StoreError, match=r"refuses .*wrong kind of value"):
+            write(backend, [RowBatch([b"rl1/test:a"], [row(1, b"lost")])], 1, 1)
+        server.delete(b"rankloop:rl1/test:")
+
+
 def test_stores_below_two_prefixes_do_not_see_each_other(redis_url: str, open_backend: OpenBackend) -> None:
     one, other = (open_backend(f"{redis_url}?prefix={name}") for name in ("shop_a", "shop_b"))
     keys = [b"rl1/p/users/r:sa", b"rl1/p/users/r:sb", b"rl1/p/items/r:sa", b"rl1-view/p/users/r", b"rl1-clock/p"]
