@@ -32,7 +32,7 @@ SIDECAR = "sidecar.json"
 SIGNATURE = "model.sig"
 PROVENANCE = "provenance.intoto.jsonl"
 DOCUMENTS = (SIDECAR, SIGNATURE, PROVENANCE)
-"""What may be written again, in the order in which it is read; it is written in the reverse order."""
+"""What may be written again, in the order in which it is read: the sidecar, written last, before its provenance."""
 FORMAT = 1
 
 

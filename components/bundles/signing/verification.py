@@ -91,7 +91,8 @@ def verify_provenance(folder: Path, digest: str, keys: Sequence[PublicKey]) -> P
         UnverifiedBundleError: none has, or another has, or it is about others.
     """
     with _named(folder / PROVENANCE):
-        return check_provenance(_content(folder / PROVENANCE), digest, _content(folder / SIDECAR), keys)
+        sidecar = _content(folder / SIDECAR)  # first: it is written last, and the provenance attests the old one too
+        return check_provenance(_content(folder / PROVENANCE), digest, sidecar, keys)
 
 
 @contextmanager

@@ -191,6 +191,27 @@ def test_publishing_again_keeps_the_signature_and_attests_the_old_sidecar_until_
     ] == ["run-7", "run-9"]
 
 
+def test_a_bundle_that_is_published_again_while_it_is_read_is_verified(
+    bundle: Bundle, tmp_path: Path, key: SigningKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Publish between the reader's two looks: the provenance that it then reads goes with both sidecars."""
+    read, looks = Path.read_bytes, []
+
+    def read_then_publish(file: Path) -> bytes:
+        content = read(file)
+        if file.parent == bundle.folder and file.name in (SIDECAR, PROVENANCE):
+            looks.append(file.name)
+            if len(looks) == 1:
+                monkeypatch.undo()
+                signed_bundle(tmp_path / "models", tmp_path, key, "run-8")
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", read_then_publish)
+    assert "run run-7 made it" in str(verify_provenance(bundle.folder, bundle.digest, [key.public]))
+    assert looks == [SIDECAR]
+    assert "run run-8 made it" in str(verify_provenance(bundle.folder, bundle.digest, [key.public]))
+
+
 def test_publishing_again_signs_with_the_new_key(bundle: Bundle, tmp_path: Path, key: SigningKey) -> None:
     new = key_in(tmp_path / "keys", "new")
     again = signed_bundle(tmp_path / "models", tmp_path, new, "run-8")
