@@ -69,9 +69,9 @@ def check_provenance(lines: bytes, digest: str, sidecar: bytes, keys: Sequence[P
 
 
 def line_about(lines: bytes, sidecar: bytes) -> bytes:
-    """Return the line that says it goes with a sidecar, whoever signed it; empty where none does."""
+    """Return the line that says it goes with a sidecar, whoever signed it, with its end; empty where none does."""
     wanted = _sha256(sidecar)
-    return next((line for line in lines.splitlines(keepends=True) if _claimed_sidecar(line) == wanted), b"")
+    return next((line + b"\n" for line in lines.splitlines() if _claimed_sidecar(line) == wanted), b"")
 
 
 def _claimed_sidecar(line: bytes) -> str | None:
