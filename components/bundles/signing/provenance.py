@@ -29,18 +29,12 @@ BUILD_TYPE = "urn:rankloop:training:v1"
 class Provenance:
     """What a signed statement says, and the key that it is signed with."""
 
-    predicate: Mapping[str, Any]
+    sidecar: str | None  # the SHA-256 of the one that the statement goes with
+    text: str
     key: PublicKey
 
-    @property
-    def sidecar(self) -> str | None:
-        """Return the SHA-256 of the sidecar that the statement goes with."""
-        return _sidecar_of(self.predicate)
-
     def __str__(self) -> str:
-        definition, details = self.predicate["buildDefinition"], self.predicate["runDetails"]
-        parts = ", ".join(map(_in_words, definition["resolvedDependencies"])) or "nothing that is known"
-        return f"run {details['metadata']['invocationId']} made it of {parts}"
+        return self.text
 
 
 def provenance_line(key: SigningKey, name: str, sidecar: Sidecar, content: bytes, origin: Origin) -> bytes:
@@ -99,7 +93,12 @@ def _verified(line: bytes, digest: str, keys: Sequence[PublicKey]) -> Provenance
     words, key = verified(envelope, key_id, keys, PREDICATE_TYPE)
     if subject_digest(words) != digest.removeprefix(PREFIX):
         raise UnverifiedBundleError(f"is about the bundle {PREFIX}{subject_digest(words)}, expected {digest}")
-    return Provenance(words.predicate, key)
+    try:
+        return Provenance(_sidecar_of(words.predicate), _origin_in_words(words.predicate), key)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise UnverifiedBundleError(
+            f"is signed, and holds no provenance of the form that is written here ({type(error).__name__}: {error})"
+        ) from error
 
 
 def _predicate(sidecar: Sidecar, content: bytes, origin: Origin) -> dict[str, Any]:
@@ -136,6 +135,12 @@ def _code(origin: Origin) -> list[dict[str, Any]]:
         name, _, digest = origin.image.partition("@sha256:")
         parts.append({"name": "image", "uri": f"docker://{name}", "digest": {"sha256": digest}})
     return parts
+
+
+def _origin_in_words(predicate: Mapping[str, Any]) -> str:
+    definition, details = predicate["buildDefinition"], predicate["runDetails"]
+    parts = ", ".join(map(_in_words, definition["resolvedDependencies"])) or "nothing that is known"
+    return f"run {details['metadata']['invocationId']} made it of {parts}"
 
 
 def _in_words(part: Mapping[str, Any]) -> str:

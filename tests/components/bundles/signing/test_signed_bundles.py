@@ -12,8 +12,10 @@ import pytest
 from components.bundles.digest import file_digests
 from components.bundles.loading import Bundle
 from components.bundles.manifest import DOCUMENTS, PROVENANCE, SIDECAR, SIGNATURE
+from components.bundles.signing.envelope import signed, statement
 from components.bundles.signing.keys import SigningKey
 from components.bundles.signing.model_signature import UNSIGNED
+from components.bundles.signing.provenance import PREDICATE_TYPE
 from components.bundles.signing.signer import Signer
 from components.bundles.signing.verification import verify_provenance, verify_published, verify_signature
 from components.bundles.store import publish_folder
@@ -140,6 +142,27 @@ def test_a_verdict_that_was_changed_is_noticed(bundle: Bundle, key: SigningKey) 
     sidecar = bundle.folder / SIDECAR
     sidecar.write_text(sidecar.read_text().replace('"promote": true', '"promote": false'))
     assert set(failed(bundle, key)) == {"provenance"}
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    [
+        {},
+        {"runDetails": {"byproducts": [{"digest": {"sha256": 64 * "0"}}]}},
+        {"runDetails": {"byproducts": [SIDECAR]}},
+        {"runDetails": {"byproducts": 1}},
+        {"runDetails": []},
+        {"buildDefinition": {"resolvedDependencies": [{"name": "code", "digest": {}}]}, "runDetails": {}},
+    ],
+)
+def test_a_signed_statement_of_another_shape_is_refused(
+    bundle: Bundle, key: SigningKey, predicate: dict[str, object]
+) -> None:
+    words = statement("a bundle", bundle.digest.removeprefix("sha256:"), PREDICATE_TYPE, predicate)
+    (bundle.folder / PROVENANCE).write_text(json.dumps(signed(key, words, key.public.id)))
+    reasons = failed(bundle, key)
+    assert set(reasons) == {"provenance"}
+    assert "is signed, and holds no provenance of the form that is written here" in reasons["provenance"]
 
 
 def test_documents_of_another_bundle_are_refused(tmp_path: Path, bundle: Bundle, key: SigningKey) -> None:
