@@ -21,8 +21,8 @@ GIT_SECONDS = 10.0
 class Origin:
     """What is known of the code; None for what is not.
 
-    ``commit`` is of Git, ``is_modified`` says that the files were not those of the commit, ``lock`` is the SHA-256 of
-    ``uv.lock``, ``image`` names an image by its digest.
+    ``commit`` is of Git, ``is_modified`` says that the files may not have been those of the commit, ``lock`` is the
+    SHA-256 of ``uv.lock``, ``image`` names an image by its digest.
     """
 
     commit: str | None = None
@@ -42,7 +42,7 @@ def origin_of_code(variables: Mapping[str, str] | None = None) -> Origin:
     commit, is_modified = variables.get(REVISION_VARIABLE) or None, False
     if commit is None and (ROOT / ".git").exists():
         commit = _git("rev-parse", "HEAD")
-        is_modified = bool(_git("status", "--porcelain", "--untracked-files=no"))
+        is_modified = _git("status", "--porcelain", "--untracked-files=no") != ""
     is_on_cluster = RUN_VARIABLE in variables  # a run on this machine is given the variables of tasks too
     return Origin(commit, is_modified, _lock(), variables.get(IMAGE_VARIABLE) if is_on_cluster else None)
 
@@ -61,7 +61,7 @@ def _git(*words: str) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip() or None
+    return done.stdout.strip()
 
 
 def _lock() -> str | None:
