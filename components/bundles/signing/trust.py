@@ -2,8 +2,8 @@
 
 ::
 
-    RANKLOOP_VERIFY_KEYS    public keys: folders or files; without it, those that a folder home keeps itself, else that
-                            of RANKLOOP_SIGNING_KEY
+    RANKLOOP_VERIFY_KEYS    public keys: folders or files; without it, those that a folder home keeps itself, else, for
+                            commands alone, that of RANKLOOP_SIGNING_KEY, which the service does not read
     RANKLOOP_SIGNATURES     required, or optional; without it required, apart from `local` without named keys
 
 Where signatures are optional, a bundle that has one is verified all the same. One that has none is accepted in a home

@@ -1,4 +1,4 @@
-"""One file of a source: its state now, and where it is read.."""
+"""One file of a source: its state now, and where it is read."""
 
 import hashlib
 from dataclasses import dataclass
