@@ -15,6 +15,7 @@ from functools import partial
 
 from components.bundles.digest import short
 from components.bundles.environments import Move, Pointer, PointerFiles
+from components.bundles.loading import handed_bundle
 from components.bundles.signing.home_key import bundle_signer, can_sign
 from components.bundles.signing.trust import LOCAL, trust_here
 from components.bundles.store import bundle_place, check_stored, find_bundle, point_latest
@@ -222,9 +223,10 @@ def _republishing(home: Home, shop: Shop, digest: str, newest: str | None) -> Ca
 def _republish(
     home: Home, shop: Shop, run: RunRecord, draft: Handle, verdict: Handle, newest: str | None, say: Say
 ) -> None:
+    signer = bundle_signer(home, shop.name, os.environ)
+    handed_bundle(draft)  # nothing is removed that could not be put back
     remove_folder(bundle_place(home.models, shop.name, draft.digest or ""))
     now = datetime.now(UTC).isoformat()
-    signer = bundle_signer(home, shop.name, os.environ)
     publish_bundle(shop, home, draft, verdict, run.run_id, now, run.fingerprint.get("code"), say, signer=signer)
     if newest is not None:
         point_latest(home.models, shop.name, newest)

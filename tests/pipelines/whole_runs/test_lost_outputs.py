@@ -11,8 +11,9 @@ import redis
 from components.bundles.drafting import write_draft
 from components.bundles.environments import PointerFiles
 from components.bundles.manifest import MANIFEST, SIDECAR, SIGNATURE
+from components.bundles.signing.home_key import KEY_VARIABLE
 from components.bundles.store import find_bundle
-from components.contracts.errors import StoreError
+from components.contracts.errors import RankloopError, StoreError
 from components.contracts.handles import Handle
 from components.contracts.verdict import Verdict, verdict_json
 from components.home.layout import Home
@@ -153,6 +154,26 @@ def test_a_bundle_in_a_bucket_is_sealed_again_from_its_draft(bucket: BucketPath,
     hidden = loss == "content" and is_copied  # the copy's content is the right one
     assert len(put_back.done) == (0 if hidden else 1)
     assert list(lost_decisions(home, shop, run)) == []
+
+
+@pytest.mark.parametrize("missing", ["key", "draft"])
+def test_a_damaged_bundle_stays_where_it_cannot_be_sealed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    home, shop = Home(tmp_path), small_shop()
+    run, bundle = finished_run(home, shop)
+    assert isinstance(bundle, Path)
+    (bundle / SIDECAR).write_bytes(b"{}")
+    before = {path.name: path.read_bytes() for path in bundle.iterdir()}
+    lost = next(lost_decisions(home, shop, run))
+    if missing == "key":
+        monkeypatch.setenv(KEY_VARIABLE, str(tmp_path / "no_such.pem"))
+    else:
+        write_document(home.run("r1") / "draft" / MANIFEST, b"{}")
+    assert lost.put_back is not None
+    with pytest.raises(RankloopError):
+        lost.put_back(lambda _: None)
+    assert {path.name: path.read_bytes() for path in bundle.iterdir()} == before
 
 
 def finished_run(home: Home, shop: Shop) -> tuple[RunRecord, Location]:
