@@ -14,7 +14,8 @@ ALWAYS = (
 )
 UNREPEATABLE = "runs before this one cannot be repeated: the versions of the tables that they read are gone"
 ON_A_SERVER = (
-    "files that the Redis server saved (RDB, AOF): they hold deleted rows until it saves again (BGSAVE, BGREWRITEAOF)"
+    "files that the Redis server saved (RDB, AOF): they hold deleted rows until it saves again (BGSAVE, BGREWRITEAOF);"
+    " keys that begin with rl1, which an earlier version wrote: delete them all"
 )
 CACHES = (
     "caches of other machines (RANKLOOP_CACHE), which hold objects that they fetched before: remove these folders;"
@@ -22,7 +23,7 @@ CACHES = (
 )
 WRITERS = (
     "what a service writes that stood still for longer than 90 seconds, if it goes on after this: readers leave it out,"
-    " and the next run removes it"
+    " and the next run removes it from the log; a session in Redis goes when the user is forgotten again"
 )
 NODES = (
     "what steps on Kubeflow printed, on the nodes and where the cluster collects logs: kubectl delete pods --namespace"
