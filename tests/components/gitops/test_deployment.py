@@ -16,7 +16,7 @@ from pipelines.commands.propose import command
 from tests.components.gitops.bench import NOW, Bench
 from tests.forges import Answer
 
-pytestmark = pytest.mark.slow(seconds=3)
+pytestmark = pytest.mark.slow(seconds=5)
 
 IMAGES = 'steps = "registry.example.org/shop/python-steps@sha256:{}"\n'
 OLD, NEW = "1" * 64, "2" * 64

@@ -15,7 +15,7 @@ from tests.components.gitops.bench import NOW, Bench, bench
 from tests.forges import FORGES, GATE, Answer, Forge, Request
 from tests.git_server import BUNDLE_YAML, NOTHING, ROLLOUT_YAML
 
-pytestmark = pytest.mark.slow(seconds=10)
+pytestmark = pytest.mark.slow(seconds=20)
 
 
 OPENS = "POST .*(pulls|merge_requests)"
