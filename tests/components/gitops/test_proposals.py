@@ -170,6 +170,7 @@ def test_production_waits_for_hours_in_staging_and_a_way_back_does_not(github: B
     def since(hours: float) -> str:
         return (NOW - timedelta(hours=hours)).isoformat()
 
+    github.variables[names.STAGING_HOURS] = "24"
     with pytest.raises(PromotionHeldError, match=r"for 0\.0 hours, expected 24 .*promote it there first"):
         github.propose(first, "production")
     github.repository.set_live("staging", first.digest, at=since(20))
@@ -186,6 +187,7 @@ def test_production_waits_for_hours_in_staging_and_a_way_back_does_not(github: B
 
 def test_a_clock_that_is_ahead_counts_as_no_time(github: Bench, bundles: list[Bundle]) -> None:
     github.repository.set_live("staging", bundles[0].digest, at=(NOW + timedelta(days=30)).isoformat())
+    github.variables[names.STAGING_HOURS] = "24"
     with pytest.raises(PromotionHeldError, match=r"for 0\.0 hours"):
         github.propose(bundles[0], "production")
 
