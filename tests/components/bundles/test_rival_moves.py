@@ -3,17 +3,12 @@
 import multiprocessing
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
-from pathlib import Path
 from threading import BrokenBarrierError
 
 from components.bundles.environments import Move, Pointer, PointerFiles
-from components.bundles.promotion import promote
-from components.bundles.store import publish_folder
-from components.home.layout import Home
 from components.home.storage.locations import Location
-from tests.components.bundles.drafts import ranker_draft, written
 
 NOW = "2024-06-03T02:00:00+00:00"
 TOGETHER_SECONDS = 3.0
@@ -34,28 +29,17 @@ class Hesitant(PointerFiles):
         return super().move(environment, decide_together)
 
 
-def promote_beside_a_rival(root: Path, place: Location, digest: str, both_ready: Barrier, both_decide: Barrier) -> None:
+def promote_beside_a_rival(place: Location, digest: str, both_ready: Barrier, both_decide: Barrier) -> None:
     """Promote a bundle as soon as the rival's process is ready too."""
-    import xgboost  # noqa: F401 - its seconds belong before the start
-
-    home = Home(root)
     both_ready.wait(timeout=120)
-    promote(home, "corner", digest, "local", NOW, Hesitant(place, both_decide))
+    Hesitant(place, both_decide).move("local", lambda _: Move("promote", digest, "run-1", NOW))
 
 
-def published(home: Home, k: int) -> str:
-    draft = written(home.root / f"draft-{k}", ranker_draft(k=k))
-    return publish_folder(home.models, draft, replace(draft.sidecar, verdict={"promote": True, "checks": []})).digest
-
-
-def test_no_move_of_two_processes_is_lost(tmp_path: Path, location: Location) -> None:
-    home, place = Home(tmp_path / "published"), location / "environments"
-    digests = {published(home, 1), published(home, 2)}
+def test_no_move_of_two_processes_is_lost(location: Location) -> None:
+    place, digests = location / "environments", {"sha256:one", "sha256:other"}
     apart = multiprocessing.get_context("spawn")
     barriers = apart.Barrier(2), apart.Barrier(2)
-    rivals = [
-        apart.Process(target=promote_beside_a_rival, args=(home.root, place, digest, *barriers)) for digest in digests
-    ]
+    rivals = [apart.Process(target=promote_beside_a_rival, args=(place, digest, *barriers)) for digest in digests]
     for rival in rivals:
         rival.start()
     for rival in rivals:
