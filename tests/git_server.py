@@ -297,7 +297,7 @@ class _SshHandler(BaseRequestHandler):
         transport.close()
 
     def _run(self, channel: paramiko.Channel, command: str) -> None:
-        """Run upload-pack or receive-pack on the repository, whatever path was named, until it ends."""
+        """Run upload-pack or receive-pack on the one repository until it ends; the path of the request is ignored."""
         program = shlex.split(command)[0].removeprefix("git-")
         command_line = [binary_of("git", package="git"), program, str(self.repository.folder)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}

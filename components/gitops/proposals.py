@@ -4,7 +4,7 @@
 
     rankloop/<env>/<short digest>   the branch of a proposal: one commit, the line and its rendered counterpart
 
-Whoever proposes has read the branch and is refused if somebody else has pushed since; then it all begins again.
+A push is refused if somebody else has pushed since the branch was read; then everything is read and made again.
 """
 
 from collections.abc import Callable

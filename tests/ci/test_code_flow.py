@@ -13,7 +13,8 @@ import pytest
 from components.contracts.images import read_image
 from components.gitops.deployment import BRANCH
 from tests.ci.recording_docker import docker_variables, write_docker
-from tests.forges import GitHub, serving
+from tests.forges.github import GitHub
+from tests.forges.served import serving
 from tests.git_server import AUTHOR, Repository, git_over_http
 from tests.kubernetes.programs import program
 

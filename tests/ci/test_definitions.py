@@ -32,7 +32,7 @@ WHEN = {
     "expression { env.BRANCH_NAME == 'main' && env.KF_PIPELINES_ENDPOINT }": "on main, with a cluster",
 }
 TARGETS = {"check", "test", "images", "check-compiled", "check-rendered", "policy", "deployment", "acceptance"}
-NOT_PUSHED = "REGISTRY="  # whatever the variables of the platform say
+NOT_PUSHED = "REGISTRY="  # also where the platform has a variable of that name
 STAGE = re.compile(
     r"stage\('(?P<name>\w+)'\) \{\n(?:\s+when \{ (?P<when>[^\n]+) \}\n)?.*?sh 'make (?P<targets>[^']+)'", re.DOTALL
 )

@@ -5,7 +5,7 @@
     keys/signing.pem             the private key, for its owner alone
     keys/<name>.pub              public halves of the keys that signed here; remove one to accept its bundles no longer
     keys/published_before.json   the bundles that were published before there was a key, and are not signed; written
-                                 with the first key, it is the mark of a home that signs, whatever keys are removed
+                                 with the first key, it marks a home that signs, also after keys are removed
 
 Move ``signing.pem`` away, and the next publication makes another.
 """

@@ -118,7 +118,7 @@ def read_public_key(file: Path) -> PublicKey:
         _refuse(
             file,
             "a private key",
-            f"its public half alone (`openssl pkey -in {file.name} -pubout`), for whoever verifies must not sign",
+            f"its public half alone (`openssl pkey -in {file.name} -pubout`), since a verifier must not sign",
         )
     try:
         key = load_pem_public_key(content)

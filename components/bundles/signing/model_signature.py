@@ -37,7 +37,7 @@ class PublicKeyHint:
 @closed
 @dataclass(frozen=True)
 class Material:
-    """What a verifier is told: which key. A log of transparency is none of key mode's."""
+    """The material for a verifier: which key. Key mode has no transparency log."""
 
     public_key: Annotated[PublicKeyHint, Field(alias="publicKey")]
     entries: Annotated[tuple[Any, ...], Field(alias="tlogEntries", max_length=0)] = ()

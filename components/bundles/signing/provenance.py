@@ -63,7 +63,7 @@ def check_provenance(lines: bytes, digest: str, sidecar: bytes, keys: Sequence[P
 
 
 def line_about(lines: bytes, sidecar: bytes) -> bytes:
-    """Return the line that says it goes with a sidecar, whoever signed it, with its end; empty where none does."""
+    """Return the line that names a sidecar's digest, signed by any key, with its line end; empty if there is none."""
     wanted = _sha256(sidecar)
     return next((line + b"\n" for line in lines.splitlines() if _claimed_sidecar(line) == wanted), b"")
 

@@ -31,10 +31,10 @@ class Forge(Protocol):
         """Return all open pull requests to the branch."""
 
     def newest(self, branch: str) -> PullRequest | None:
-        """Return the pull request that was opened last for a branch, whatever came of it."""
+        """Return the pull request that was opened last for a branch, in any state."""
 
     def open(self, branch: str, title: str, text: str) -> PullRequest:
-        """Open a pull request; if there is an open one for the branch, return that."""
+        """Open a pull request; it is refused if there is an open one for the branch."""
 
     def edit(self, number: int, title: str, text: str) -> None:
         """Replace the title and the text of a pull request."""

@@ -8,7 +8,7 @@ from components.gitops.forges.api import PAGE, ForgeApi, ForgeError, repository_
 from components.gitops.forges.forge import GATE, PullRequest, State
 from components.gitops.settings import GitSettings
 
-CONFLICT, BAD_REQUEST = 409, 400
+BAD_REQUEST = 400
 SCOPES = "the scope api, of a project access token with the role Developer"
 STATES: dict[str, State] = {"opened": "open", "locked": "open", "closed": "closed", "merged": "merged"}
 MAX_LETTERS = 255  # of a status' description
@@ -45,15 +45,9 @@ class GitLab:
         return None
 
     def open(self, branch: str, title: str, text: str) -> PullRequest:
-        """Open a merge request; if there is an open one for the branch, return that."""
+        """Open a merge request; it is refused if there is an open one for the branch."""
         body = {"source_branch": branch, "target_branch": self.base, "title": title, "description": text}
-        try:
-            return _request(self.api.send("POST", f"{self._path}/merge_requests", body))
-        except ForgeError as error:
-            newest = self.newest(branch) if error.status == CONFLICT else None
-            if newest is None or newest.state != "open":
-                raise
-            return newest
+        return _request(self.api.send("POST", f"{self._path}/merge_requests", body))
 
     def edit(self, number: int, title: str, text: str) -> None:
         """Replace the title and the text of a merge request."""

@@ -112,7 +112,7 @@ class Serving:
     def unready(self) -> str | None:
         """Return why no request should come here yet, in words.
 
-        A process that was told its bundle waits until it has that one, so that a rollout never goes on to a fallback.
+        With RANKLOOP_BUNDLE, a process waits until it has that bundle, so that a rollout never goes on to a fallback.
         """
         if self.reading:
             return f"still reading {self.reading}"

@@ -18,7 +18,8 @@ from components.gitops.request_text import Change
 from components.gitops.settings import GitSettings, repository_settings
 from components.home.layout import Home
 from tests.components.bundles.drafts import ranker_draft, written
-from tests.forges import Forge, serving
+from tests.forges.forge import Forge
+from tests.forges.served import serving
 from tests.git_server import Repository, Served, git_over_http
 
 TOKEN, READER = "token-of-the-account-7Zq", "token-that-only-reads-4Kp"

@@ -6,7 +6,7 @@ import pytest
 from components.bundles.loading import Bundle
 from components.home.layout import Home
 from tests.components.gitops.bench import Bench, bench, publish
-from tests.forges import GitHub
+from tests.forges.github import GitHub
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ from components.bundles.loading import Bundle
 from components.contracts.errors import PromotionError
 from components.home.layout import Home
 from tests.components.gitops.bench import Bench, bench
-from tests.forges import FORGES, Forge
+from tests.forges.forge import Forge
+from tests.forges.served import FORGES
 from tests.git_server import NOTHING
 
 pytestmark = pytest.mark.slow(seconds=8)
@@ -50,7 +51,7 @@ def act(made: Bench, forge: Forge, bundles: list[Bundle], seed: int) -> str | No
 
 
 def check(made: Bench, forge: Forge, bundles: list[Bundle]) -> None:
-    """Check what must hold whatever has happened."""
+    """Check what must hold after any sequence of acts."""
     git, source = made.repository.git, made.repository.source("staging")
     assert git("rev-list", "--merges", "--count", "main") == "0"
     promotable = {bundle.digest for bundle in bundles}

@@ -14,7 +14,7 @@ from components.gitops.remote import Remote
 from components.gitops.request_text import CLOSED_MARK
 from pipelines.commands.propose import command
 from tests.components.gitops.bench import NOW, Bench
-from tests.forges import Answer
+from tests.forges.forge import Answer
 
 pytestmark = pytest.mark.slow(seconds=5)
 

@@ -10,9 +10,11 @@ from components.contracts.errors import PromotionError
 from components.gitops import settings as names
 from components.gitops.forges.api import ForgeApi, ForgeError
 from components.gitops.forges.forge import Forge as Client
+from components.gitops.forges.forge import open_request
 from components.home.layout import Home
 from tests.components.gitops.bench import Bench, bench
-from tests.forges import FORGES, Answer, Forge
+from tests.forges.forge import Answer, Forge
+from tests.forges.served import FORGES
 from tests.servers import free_port
 
 pytestmark = pytest.mark.slow(seconds=8)
@@ -50,13 +52,13 @@ def test_what_lies_on_later_pages_is_read(made: Bench) -> None:
 def test_opening_again_returns_the_open_one_and_a_later_one_is_another(made: Bench) -> None:
     forge, client = forge_of(made)
     made.repository.commit({"README.md": "Another.\n"}, "Words", branch="rankloop/staging/1")
-    first = client.open("rankloop/staging/1", "A title", "A text")
-    assert client.open("rankloop/staging/1", "A title", "A text") == first
+    first = open_request(client, "rankloop/staging/1", "A title", "A text")
+    assert open_request(client, "rankloop/staging/1", "A title", "A text") == first
     client.edit(first.number, "Another title", "Another text")
     assert (forge.requests[0].title, forge.requests[0].text) == ("Another title", "Another text")
     client.close(first, "Closed", "Because")
     assert (forge.requests[0].state, forge.requests[0].comments) == ("closed", ["Because"])
-    second = client.open("rankloop/staging/1", "A title", "A text")
+    second = open_request(client, "rankloop/staging/1", "A title", "A text")
     newest = client.newest("rankloop/staging/1")
     assert newest is not None
     assert (newest.number, newest.state) == (second.number, "open")

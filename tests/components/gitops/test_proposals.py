@@ -12,7 +12,8 @@ from components.gitops.forges.forge import PullRequest
 from components.gitops.forges.github import GitHub
 from components.home.layout import Home
 from tests.components.gitops.bench import NOW, Bench, bench
-from tests.forges import FORGES, GATE, Answer, Forge, Request
+from tests.forges.forge import GATE, Answer, Forge, Request
+from tests.forges.served import FORGES
 from tests.git_server import BUNDLE_YAML, NOTHING, ROLLOUT_YAML
 
 pytestmark = pytest.mark.slow(seconds=20)
@@ -345,7 +346,7 @@ def test_a_forks_pull_request_is_not_taken_for_ones_own(tmp_path: Path, home: Ho
         with bench(tmp_path / kind.name, kind, home) as made:
             assert made.forge is not None
             branch = f"rankloop/staging/{short(bundles[0].digest)}"
-            made.forge.opened(branch, "A stranger's", "").from_fork = True
+            made.forge.opened(branch, "From a fork", "").from_fork = True
             made.forge.requests[0].state = "closed"
             assert made.propose(bundles[0]).proposed
             assert len(made.forge.requests) == 2

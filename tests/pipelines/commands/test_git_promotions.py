@@ -26,7 +26,7 @@ from pipelines.cli import rankloop
 from tests.components.evaluate_ranker.judging import Bench as Gate
 from tests.components.evaluate_ranker.judging import set_up
 from tests.components.gitops.bench import NOW, Bench, bench, publish, verdict
-from tests.forges import GitHub
+from tests.forges.github import GitHub
 
 pytestmark = pytest.mark.slow(seconds=8)
 

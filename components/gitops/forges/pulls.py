@@ -1,0 +1,55 @@
+"""What the APIs of GitHub and Gitea have in common."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from components.gitops.forges.api import ForgeApi
+from components.gitops.forges.forge import GATE, PullRequest, State
+
+
+@dataclass(frozen=True)
+class Pulls:
+    """Pull requests of one repository to one branch."""
+
+    api: ForgeApi
+    repository: str
+    base: str
+    max_description: ClassVar[int | None] = None  # letters of a status
+
+    def open(self, branch: str, title: str, text: str) -> PullRequest:
+        """Open a pull request; it is refused if there is an open one for the branch."""
+        body = {"title": title, "head": branch, "base": self.base, "body": text}
+        return self._request(self.api.send("POST", f"{self._path}/pulls", body))
+
+    def edit(self, number: int, title: str, text: str) -> None:
+        """Replace the title and the text of a pull request."""
+        self.api.send("PATCH", f"{self._path}/pulls/{number}", {"title": title, "body": text})
+
+    def close(self, request: PullRequest, text: str, comment: str) -> None:
+        """Close a pull request with a new text, and say why in a comment."""
+        self.api.send("PATCH", f"{self._path}/pulls/{request.number}", {"state": "closed", "body": text})
+        self.api.send("POST", f"{self._path}/issues/{request.number}/comments", {"body": comment})
+
+    def set_gate(self, commit: str, description: str, link: str | None) -> None:
+        """Set the status ``rankloop/gate`` of a commit to success."""
+        body = {"state": "success", "context": GATE, "description": description[: self.max_description]}
+        self.api.send("POST", f"{self._path}/statuses/{commit}", body | ({"target_url": link} if link else {}))
+
+    @property
+    def _path(self) -> str:
+        return f"/repos/{quote(self.repository)}"
+
+    def _is_ours(self, document: dict[str, Any]) -> bool:
+        """Return whether a pull request comes from the repository itself: a fork's branch may be called the same."""
+        home = document["head"].get("repo") or {}
+        return str(home.get("full_name", "")).lower() == self.repository.lower()
+
+    @staticmethod
+    def _branch(document: dict[str, Any]) -> str:
+        return str(document["head"]["ref"])
+
+    def _request(self, document: dict[str, Any]) -> PullRequest:
+        state: State = "merged" if document.get("merged_at") else document["state"]
+        text = document.get("body") or ""
+        return PullRequest(document["number"], self._branch(document), state, document["html_url"], text)
