@@ -32,6 +32,7 @@ COMMANDS = {
     "submit": "Run a pipeline on Kubeflow Pipelines.",
     "schedules": "Make Kubeflow's recurring runs what a file in Git says.",
     "housekeeping": "Delete what Kubeflow Pipelines keeps for ever.",
+    "materialize": "Write the online rows again that a store has lost.",
     "doctor": "Check this machine and the home; say what is wrong and how to fix it.",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells count

@@ -9,11 +9,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import which
+from typing import Any
 
 import yaml
 
 from components.contracts.errors import ConfigurationError
 from pipelines.compiled import Resource
+from pipelines.environments import check_environments, environment_of
 
 MANIFESTS = Path(__file__).parents[1] / "manifests"
 KUBECTL_VARIABLE = "KUBECTL"
@@ -29,9 +31,13 @@ def rendered_resources(kubectl: str, manifests: Path) -> list[Resource]:
     """Render every environment.
 
     Raises:
-        ConfigurationError: kubectl is missing, or finds an overlay wrong.
+        ConfigurationError: kubectl is missing, or finds an overlay wrong; environments or clusters get into each
+            other's way.
     """
-    return [resource for name in environments(manifests) for resource in _rendered(kubectl, manifests, name)]
+    rendered = {name: list(_rendered(kubectl, manifests, name)) for name in environments(manifests)}
+    found = [environment_of(name, [one.text for one in resources]) for name, resources in rendered.items()]
+    check_environments(found, _clusters(kubectl, manifests))
+    return [resource for resources in rendered.values() for resource in resources]
 
 
 def left_over(resources: list[Resource], manifests: Path) -> list[Path]:
@@ -45,6 +51,17 @@ def _rendered(kubectl: str, manifests: Path, environment: str) -> Iterator[Resou
         document = yaml.load(text, yaml.CSafeLoader)  # a compiled pipeline takes the other one seconds
         name = f"{document['kind']}-{document['metadata']['name']}".lower()
         yield Resource(manifests / "rendered" / environment / f"{name}.yaml", text)
+
+
+def _clusters(kubectl: str, manifests: Path) -> dict[str, dict[str, Any]]:
+    """Return the ApplicationSet of each cluster."""
+    folders = sorted((manifests / "clusters").iterdir())
+    return {folder.name: _applications(_kustomize(kubectl, folder)) for folder in folders}
+
+
+def _applications(text: str) -> dict[str, Any]:
+    [applications] = [one for one in yaml.load_all(text, yaml.CSafeLoader) if one["kind"] == "ApplicationSet"]
+    return dict(applications)
 
 
 def _kustomize(kubectl: str, overlay: Path) -> str:

@@ -9,6 +9,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -16,13 +17,14 @@ from functools import partial
 from components.bundles.digest import short
 from components.bundles.environments import Move, Pointer, PointerFiles
 from components.bundles.loading import handed_bundle
+from components.bundles.manifest import read_manifest
 from components.bundles.signing.home_key import bundle_signer, can_sign
 from components.bundles.signing.trust import LOCAL, trust_here
-from components.bundles.store import bundle_place, check_stored, find_bundle, point_latest
+from components.bundles.store import bundle_place, bundles_of, check_stored, find_bundle, point_latest, published_names
 from components.contracts.errors import BundleError, DamagedStoreError, FeatureError, PromotionError, RankloopError
 from components.contracts.handles import Handle
 from components.contracts.urls import public_url
-from components.features.snapshots.sets import FeatureSet, check_files, open_set, read_set
+from components.features.snapshots.sets import FeatureSet, check_files, current_set, open_set, read_set
 from components.home.layout import Home
 from components.home.runs.records import RunRecord, list_runs
 from components.home.runs.step_records import StepRecord, read_records
@@ -32,7 +34,7 @@ from components.home.storage.locations import parse_location
 from components.home.storage.objects import has_folder, remove_folder
 from components.materialize_features.materialization import materialize_features, put_rows
 from components.materialize_features.online_state import gap
-from components.materialize_features.packed_rows import open_client
+from components.materialize_features.packed_rows import advance_clock, open_client
 from components.publish_bundle.publishing import publish_bundle
 from components.shop.settings import Shop
 from feature_repo.online_notes import read_note
@@ -71,6 +73,21 @@ def lost_outputs(home: Home, shop: Shop, run: RunRecord) -> Iterator[Lost]:
     yield from _lost_rows(home, shop, records)
 
 
+def lost_rows(home: Home, shop: str) -> Iterator[Lost]:
+    """Look at the online rows of the current features, and of those that published bundles read, without any run.
+
+    Raises:
+        FeatureError: there are no features yet, or a file of them is gone.
+        StoreError: the online store cannot be reached.
+    """
+    current = current_set(home.features)
+    check_files(current)
+    missing = _gap(home, current)
+    if missing:
+        yield Lost(_subject(home), missing, partial(_put_current, home, current))
+    yield from _lost_older_rows(home, shop, current.revision)
+
+
 def lost_decisions(home: Home, shop: Shop, run: RunRecord) -> Iterator[Lost]:
     """Look at what a new run builds on: the note of the shop, the environments, their bundles and the newest one."""
     yield from _lost_decisions(home, shop, run, read_records(home.run(run.run_id)))
@@ -85,12 +102,11 @@ def _lost_decisions(home: Home, shop: Shop, run: RunRecord, records: Records) ->
 
 
 def _lost_rows(home: Home, shop: Shop, records: Records) -> Iterator[Lost]:
-    """Look at the online rows of the run's features, and of the bundles that are live.
+    """Look at the online rows of the run's features, and of those that published bundles read.
 
     Raises:
         StoreError: the online store cannot be reached.
     """
-    subject = f"online store {public_url(home.online_url)}"
     handle = _handle(records, "build_features", "features")
     try:
         newest = open_set(handle) if handle else None
@@ -102,24 +118,35 @@ def _lost_rows(home: Home, shop: Shop, records: Records) -> Iterator[Lost]:
     if newest is not None and handle is not None:
         missing = _gap(home, newest)
         if missing:
-            yield Lost(subject, missing, partial(materialize_features, shop, home, handle))
-    for revision in sorted(_live_revisions(home, shop) - {newest.revision if newest else ""}):
-        yield from _lost_rows_of(home, subject, revision)
+            yield Lost(_subject(home), missing, partial(materialize_features, shop, home, handle))
+    yield from _lost_older_rows(home, shop.name, newest.revision if newest else "")
 
 
-def _lost_rows_of(home: Home, subject: str, revision: str) -> Iterator[Lost]:
-    """Look at the rows of an older feature revision that a live bundle reads."""
-    note = read_note(home, revision)
-    if note is None:
-        return
-    try:
-        feature_set = read_set(home.features, note.inventory.digest)
-        check_files(feature_set)
-    except FeatureError:
-        return
-    missing = _gap(home, feature_set)
-    if missing:
-        yield Lost(f"{subject}, revision {revision}", missing, partial(put_rows, home, feature_set))
+def _lost_older_rows(home: Home, shop: str, newest: str) -> Iterator[Lost]:
+    """Look at the rows of feature revisions that published bundles read: one of them is live, or may be again."""
+    for revision in sorted(_published_revisions(home, shop) - {newest}):
+        note = read_note(home, revision)
+        if note is None:
+            continue
+        try:
+            feature_set = read_set(home.features, note.inventory.digest)
+            check_files(feature_set)
+        except FeatureError:
+            continue
+        missing = _gap(home, feature_set)
+        if missing:
+            yield Lost(f"{_subject(home)}, revision {revision}", missing, partial(put_rows, home, feature_set))
+
+
+def _put_current(home: Home, feature_set: FeatureSet, say: Say) -> None:
+    """Write a set's rows and the store's clock: what a run does, but for Feast's registry, which lies in the home."""
+    put_rows(home, feature_set, say)
+    with open_client(home, feature_set) as client:
+        advance_clock(client, feature_set)
+
+
+def _subject(home: Home) -> str:
+    return f"online store {public_url(home.online_url)}"
 
 
 def _gap(home: Home, feature_set: FeatureSet) -> str | None:
@@ -130,13 +157,12 @@ def _gap(home: Home, feature_set: FeatureSet) -> str | None:
             return str(error)
 
 
-def _live_revisions(home: Home, shop: Shop) -> set[str]:
+def _published_revisions(home: Home, shop: str) -> set[str]:
+    """Return the feature revisions of the published bundles that can be read."""
     revisions = set()
-    for digest in _live_digests(home):
-        try:
-            revisions.add(find_bundle(home.models, shop.name, digest).manifest.feature_revision)
-        except BundleError:
-            continue
+    for name in published_names(home.models, shop):
+        with suppress(BundleError):
+            revisions.add(read_manifest(bundles_of(home.models, shop) / name).feature_revision)
     return revisions
 
 

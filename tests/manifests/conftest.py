@@ -10,15 +10,15 @@ from tests.waiting import until
 
 @pytest.fixture(scope="session")
 def platform_cluster(cluster: Cluster) -> Cluster:
-    return _defined(cluster, KUBEFLOW.read_text(), definitions(ROLLOUTS), definitions(GATEWAY))
+    return defined(cluster, KUBEFLOW.read_text(), definitions(ROLLOUTS), definitions(GATEWAY))
 
 
 @pytest.fixture(scope="session")
 def argo_cluster(cluster: Cluster) -> Cluster:
-    return _defined(cluster, definitions(ARGO_CD))
+    return defined(cluster, definitions(ARGO_CD))
 
 
-def _defined(cluster: Cluster, *texts: str) -> Cluster:
+def defined(cluster: Cluster, *texts: str) -> Cluster:
     names = cluster.apply(*texts)
     # kubectl refuses to wait for a resource that has no conditions yet.
     until(lambda: cluster.kubectl("wait", "--for=condition=Established", *names).returncode == 0)

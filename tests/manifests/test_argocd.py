@@ -84,7 +84,10 @@ def test_the_project_allows_every_kind_that_git_may_deploy_and_no_secret() -> No
 def test_an_application_is_made_of_each_folder(argo_cluster: Cluster, name: str) -> None:
     applications = named(cluster_folder(name), "ApplicationSet")["spec"]
     [generator] = applications["generators"]
-    places = {one["path"]: Path(one["path"]).name for one in generator["git"]["directories"]}
+    patterns = [one["path"] for one in generator["git"]["directories"]]
+    folders = [folder for pattern in patterns for folder in SOURCES.parent.glob(pattern)]
+    places = {str(folder.relative_to(SOURCES.parent)): folder.name for folder in folders}
+    assert set() < set(places.values()) <= set(ENVIRONMENTS)
     template = applications["template"]
     spec = template["spec"]
     fields = {

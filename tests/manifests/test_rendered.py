@@ -60,25 +60,58 @@ def test_what_is_stale_or_left_over_is_named_until_it_is_written(manifests: Path
     assert rendered("--check").exit_code == 0
 
 
-def test_a_shop_and_a_cluster_are_added_by_copying_a_folder_each(manifests: Path) -> None:
-    for kind, old, new in (("overlays", "staging", "fashion"), ("clusters", "main", "second")):
-        shutil.copytree(manifests / kind / old, manifests / kind / new)
-        for file in (manifests / kind / new).iterdir():
-            file.write_text(file.read_text().replace("staging", "fashion"))
-    own = {"name": "rankloop-shop", "literals": ["shop.toml=name = 'fashion'"]}
-    kustomization = manifests / "overlays/fashion/kustomization.yaml"
-    document = yaml.safe_load(kustomization.read_text())
-    document["configMapGenerator"].append(own)
-    document["components"].remove("../../components/shop")
-    kustomization.write_text(yaml.safe_dump(document))
-    shutil.rmtree(manifests / "overlays/staging")
-    resources = rendering.rendered_resources(str(program("kubectl")), manifests)
-    documents = [yaml.load(one.text, yaml.CSafeLoader) for one in resources]
+def test_a_shop_is_added_by_copying_one_folder(manifests: Path) -> None:
+    before = contents(manifests)
+    add_shop(manifests)
+    assert rendered().exit_code == 0
+    changed = contents(manifests).items() ^ before.items()
+    assert {path.relative_to(manifests).parts[1] for path, _ in changed} == {"fashion"}, "below overlays and rendered"
+    documents = [yaml.load(text, yaml.CSafeLoader) for path, text in changed if "rendered" in path.parts]
     namespaces = {one["metadata"].get("namespace") for one in documents if one["kind"] != "Namespace"}
     [shop] = [one for one in documents if one["metadata"]["name"] == "rankloop-shop"]
     assert namespaces == {"rankloop-fashion"}
-    assert shop["data"] == {"shop.toml": "name = 'fashion'"}
+    assert shop["data"] == {"shop.toml": "name = 'fashion'\n"}
+
+
+def test_a_cluster_is_added_by_copying_one_folder(manifests: Path) -> None:
+    add_shop(manifests)
+    add_cluster(manifests, "second", "- path: manifests/rendered/fashion")
+    result = rendered()
+    assert isinstance(result.exception, ConfigurationError)
+    assert "environment fashion: found it in the clusters main and second, expected one" in str(result.exception)
+    first = manifests / "clusters/main/repository.yaml"
+    first.write_text(f"{first.read_text()}  - {{path: manifests/rendered/fashion, exclude: true}}\n")
+    assert rendered().exit_code == 0
     assert "manifests/rendered/fashion" in overlays.rendered(manifests / "clusters/second")
+
+
+def test_a_cluster_of_an_empty_folder_is_refused(manifests: Path) -> None:
+    add_cluster(manifests, "second", "- path: manifests/rendered/fashion")
+    with pytest.raises(ConfigurationError, match="fashion, in which nothing is rendered, so Argo CD would deploy noth"):
+        rendering.rendered_resources(str(program("kubectl")), manifests)
+
+
+def add_shop(manifests: Path) -> None:
+    """Copy the folder of an environment, and change its own lines."""
+    folder = shutil.copytree(manifests / "overlays/staging", manifests / "overlays/fashion")
+    kustomization = folder / "kustomization.yaml"
+    document = yaml.safe_load(kustomization.read_text().replace("staging", "fashion"))
+    document["configMapGenerator"].append({"name": "rankloop-shop", "files": ["shop.toml"]})
+    document["components"].remove("../../components/shop")
+    kustomization.write_text(yaml.safe_dump(document))
+    (folder / "shop.toml").write_text("name = 'fashion'\n")
+
+
+def add_cluster(manifests: Path, name: str, directory: str) -> None:
+    """Copy the folder of a cluster, and change its own line."""
+    folder = shutil.copytree(manifests / "clusters/main", manifests / "clusters" / name)
+    repository = folder / "repository.yaml"
+    assert "- path: manifests/rendered/*" in repository.read_text()
+    repository.write_text(repository.read_text().replace("- path: manifests/rendered/*", directory))
+
+
+def contents(manifests: Path) -> dict[Path, str]:
+    return {file: file.read_text() for file in manifests.rglob("*") if file.is_file()}
 
 
 def test_a_digest_goes_into_no_other_variable(manifests: Path) -> None:

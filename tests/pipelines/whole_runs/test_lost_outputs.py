@@ -1,12 +1,15 @@
 """What a run left and somebody lost: the next run puts it back without a new training, and doctor names it."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import redis
+from click.testing import CliRunner
 
 from components.bundles.drafting import write_draft
 from components.bundles.environments import PointerFiles
@@ -16,16 +19,19 @@ from components.bundles.store import find_bundle
 from components.contracts.errors import RankloopError, StoreError
 from components.contracts.handles import Handle
 from components.contracts.verdict import Verdict, verdict_json
+from components.features.snapshots.sets import current_set, manifest_of, read_set
 from components.home.layout import Home
 from components.home.runs.records import RunRecord, list_runs, save_run
 from components.home.runs.step_records import StepRecord
 from components.home.shop_note import ShopNote, write_shop_note
 from components.home.storage.cache import object_cache
-from components.home.storage.documents import remove_document, write_document
+from components.home.storage.documents import read_document, remove_document, write_document
 from components.home.storage.locations import BucketPath, Location, parse_location
 from components.home.storage.objects import LISTING
+from components.materialize_features.materialization import put_rows
 from components.publish_bundle.publishing import publish_bundle
 from components.shop.settings import Shop
+from pipelines.commands.materialize import command
 from pipelines.health import examine
 from pipelines.runs.outputs import lost_decisions
 from pipelines.runs.putting_back import PuttingBack
@@ -105,6 +111,36 @@ def test_rows_are_put_back_wherever_they_should_stand(living: LivingHome, redis_
     shutil.rmtree(living.home.root / "online")
     assert [line.rpartition(": ")[2] for line in run(living)] == ["it is not there"]
     assert failures(living) == {}
+
+
+def test_a_command_writes_the_rows_of_every_published_bundle_again(
+    living: LivingHome, redis_url: str, tmp_path: Path
+) -> None:
+    """A bundle that reads older features than the newest is published beside that of the run."""
+    home = Home(shutil.copytree(living.home.root, tmp_path / "home"))
+    (tmp_path / "home/online_url").write_text(redis_url)
+    finished_run(home, small_shop())
+    newest = current_set(home.features)
+    older = replace(newest, revision=find_bundle(home.models, small_shop().name, "latest").manifest.feature_revision)
+    manifest = json.loads(read_document(newest.manifest) or b"") | {"revision": older.revision}
+    write_document(manifest_of(home.features, "older"), json.dumps(manifest).encode())
+    with closing(redis.Redis.from_url(redis_url)) as server:
+        server.flushall()
+        for feature_set in (read_set(home.features, "older"), newest):
+            put_rows(home, feature_set, lambda _: None)
+        whole = set(online_content(redis_url))
+        server.flushall()
+        answer = materialize(home)
+        assert answer.count("it was put back") == 2
+        assert f"revision {older.revision}: the mark of the run that wrote its rows is gone" in answer
+        assert whole < set(online_content(redis_url)), "and the clock"
+        assert materialize(home) == "every row is online\n"
+
+
+def materialize(home: Home) -> str:
+    result = CliRunner().invoke(command, ["--home", str(home.root)])
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 def test_a_store_that_cannot_be_reached_is_an_error_and_no_training(living: LivingHome, redis_url: str) -> None:
