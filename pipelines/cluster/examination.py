@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 
 from components.contracts.errors import RankloopError
 from pipelines.cluster.api import Cluster, DeniedError, connect
-from pipelines.cluster.namespace import absent, egress, kfp_launcher, largest_step, names, pod_security, quota
+from pipelines.cluster.namespace import absent, egress, keys, kfp_launcher, largest_step, names, pod_security, quota
 from pipelines.cluster.outside import images, redis
 from pipelines.cluster.platform import clock, kinds, webhook
 from pipelines.finding import Finding
 
 Check = Callable[[Cluster], Iterator[Finding]]
 PLATFORM: tuple[Check, ...] = (clock, kinds, webhook)
-NAMESPACE: tuple[Check, ...] = (pod_security, largest_step, quota, egress, kfp_launcher, names)
+NAMESPACE: tuple[Check, ...] = (pod_security, largest_step, quota, egress, kfp_launcher, names, keys)
 OUTSIDE: tuple[Check, ...] = (images, redis)
 
 

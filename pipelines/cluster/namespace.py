@@ -1,15 +1,17 @@
 """What a namespace must have for runs: fences that let them through, and what the steps refer to."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import yaml
 
+from components.bundles.signing.home_key import KEY_VARIABLE, KEYS_VARIABLE
 from components.contracts.images import image
 from pipelines.cluster.api import Cluster, DeniedError, Document
 from pipelines.finding import Finding
-from pipelines.kubernetes import GROUP, LARGE, NAME, RESTRICTED, USER
+from pipelines.kubernetes import GROUP, KEYS_FOLDER, LARGE, NAME, RESTRICTED, SIGNING_FOLDER, USER
 
 APPLY = "apply manifests/base/namespace"
 COUNTED = ("requests.", "limits.")
@@ -20,6 +22,29 @@ OPENINGS = {
     "Kubeflow's API": (8887, 8888),
     "its metadata": (8080,),
 }
+
+
+@dataclass(frozen=True)
+class KeyObject:
+    """An object with keys of bundles, the variable that names its folder or file, and how it is made."""
+
+    kind: str
+    name: str
+    variable: str
+    value: str
+    command: str
+
+
+KEYS = (
+    KeyObject(
+        "secrets",
+        f"{NAME}-signing",
+        KEY_VARIABLE,
+        f"{SIGNING_FOLDER}/signing.pem",
+        f"secret generic {NAME}-signing --from-file signing.pem",
+    ),
+    KeyObject("configmaps", f"{NAME}-keys", KEYS_VARIABLE, KEYS_FOLDER, f"configmap {NAME}-keys --from-file 2026.pub"),
+)
 
 
 def absent(cluster: Cluster) -> Iterator[Finding]:
@@ -149,13 +174,31 @@ def names(cluster: Cluster) -> Iterator[Finding]:
     yield from wrong or [Finding("names", True, "accounts, environment and shop file are there")]
 
 
-def _absent(cluster: Cluster, kind: str, name: str, fix: str) -> Iterator[Finding]:
+def keys(cluster: Cluster) -> Iterator[Finding]:
+    """Look for what bundles are signed and verified with: needed if the ConfigMap names it."""
+    data = (cluster.named("configmaps", NAME) or {}).get("data") or {}
+    wrong = [finding for one in KEYS for finding in _unusable(cluster, one, one.variable in data)]
+    yield from wrong or [Finding("keys", True, "bundles are signed and verified")]
+
+
+def _unusable(cluster: Cluster, one: KeyObject, is_named: bool) -> Iterator[Finding]:
+    create = f"kubectl create {one.command} --namespace {cluster.namespace}"
+    missing = list(_absent(cluster, one.kind, one.name, create, "keys", needed=is_named))
+    yield from missing
+    if not missing and not is_named:
+        fix = f"add {one.variable}={one.value} to it"
+        yield Finding("keys", False, f"configmap {NAME} says no {one.variable}", fix, needed=False)
+
+
+def _absent(
+    cluster: Cluster, kind: str, name: str, fix: str, subject: str = "names", needed: bool = True
+) -> Iterator[Finding]:
     """Yield a finding if an object is not there, or may not be looked at, as Secrets by the ClusterRole view."""
     try:
         if cluster.named(kind, name) is None:
-            yield Finding("names", False, f"missing: {kind[:-1]} {name}", fix)
+            yield Finding(subject, False, f"missing: {kind[:-1]} {name}", fix, needed=needed)
     except DeniedError as error:
-        yield Finding("names", False, f"not examined: {error}", "ask an administrator to look", needed=False)
+        yield Finding(subject, False, f"not examined: {error}", "ask an administrator to look", needed=False)
 
 
 def egress(cluster: Cluster) -> Iterator[Finding]:

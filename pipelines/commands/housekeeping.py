@@ -1,13 +1,14 @@
 """``rankloop housekeeping``: what Kubeflow Pipelines never deletes."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import click
 
 from components.home.storage.locations import BucketPath
 from pipelines.kubeflow.access import Access
-from pipelines.terminal.options import json_option, kubeflow_options, pipeline_root_option
+from pipelines.terminal.options import json_option, kubeflow_options, patience_option, pipeline_root_option
 from pipelines.terminal.output import print_json
 
 
@@ -31,16 +32,28 @@ def _homes(_: click.Context, __: click.Parameter, homes: tuple[str, ...]) -> fro
 @pipeline_root_option
 @click.option("--apply", is_flag=True, help="Delete. Without it, only say what would go.")
 @kubeflow_options
+@patience_option
 @json_option
 def command(
-    access: Access, days: int, old_homes: frozenset[str], pipeline_root: BucketPath | None, apply: bool, as_json: bool
+    access: Access,
+    days: int,
+    old_homes: frozenset[str],
+    pipeline_root: BucketPath | None,
+    apply: bool,
+    patience: float,
+    as_json: bool,
 ) -> None:
     """Show what Kubeflow keeps of our pipelines for ever, or delete it.
 
     Archived runs, all runs of --old-home, old pipeline versions that nothing names and, with --pipeline-root,
     the artifacts of old runs. Homes are not touched: the runs' records, reports and bundles lie there.
     """
-    removed = _removals(access, days, old_homes, pipeline_root, apply)
+    from pipelines.compiled import version_names
+    from pipelines.kubeflow.housekeeping import Rules
+    from pipelines.kubeflow.patience import Patience
+
+    rules = Rules(timedelta(days=days), old_homes, frozenset(version_names()), pipeline_root)
+    removed = _removals(access, rules, apply, Patience(patience, partial(click.echo, err=True)))
     if as_json:
         print_json({"applied": apply, "removals": [_document(one) for one in removed]})
         return
@@ -50,18 +63,18 @@ def command(
     click.echo(f"{len(removed)} {done}")
 
 
-def _removals(access: Access, days: int, old_homes: frozenset[str], root: BucketPath | None, apply: bool) -> list[Any]:
-    from pipelines.compiled import version_names
+def _removals(access: Access, rules: Any, apply: bool, patience: Any) -> list[Any]:
     from pipelines.kubeflow.client import open_client, translated_errors
-    from pipelines.kubeflow.housekeeping import Rules, artifact_removals, read_inventory, removals, remove
+    from pipelines.kubeflow.housekeeping import artifact_removals, read_inventory, removals, remove
+    from pipelines.kubeflow.patience import repeated
 
-    rules, now = Rules(timedelta(days=days), old_homes, frozenset(version_names()), root), datetime.now(UTC)
+    now = datetime.now(UTC)
     with translated_errors(access.host):
         client = open_client(access)
-        inventory = read_inventory(client, access.namespace)
+        inventory = repeated(lambda: read_inventory(client, access.namespace), patience)
         removable = [*artifact_removals(inventory, rules, now), *removals(inventory, rules, now)]
         for one in removable if apply else []:
-            remove(client, one)
+            repeated(partial(remove, client, one), patience)
     return removable
 
 

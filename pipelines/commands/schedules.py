@@ -1,13 +1,14 @@
 """``rankloop schedules``: recurring runs on Kubeflow, made equal to a file in Git."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from pipelines.kubeflow.access import Access
-from pipelines.terminal.options import json_option, kubeflow_options
+from pipelines.terminal.options import json_option, kubeflow_options, patience_option
 
 DIFFERENT = 3
 
@@ -22,10 +23,18 @@ DIFFERENT = 3
     help="The file of schedules. [default: manifests/base/schedules/schedules.toml]",
 )
 @kubeflow_options
+@patience_option
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, access: Access, check: bool, apply: bool, prune: bool, file: Path | None, as_json: bool
+    ctx: click.Context,
+    access: Access,
+    check: bool,
+    apply: bool,
+    prune: bool,
+    file: Path | None,
+    patience: float,
+    as_json: bool,
 ) -> None:
     """Compare the recurring runs of Kubeflow Pipelines with a file, or make them equal to it.
 
@@ -34,21 +43,26 @@ def command(
     """
     if check + apply + prune > 1:
         raise click.UsageError("found several of --check, --apply and --prune, expected at most one")
+    from pipelines.kubeflow.patience import Patience
     from pipelines.schedules import application
+    from pipelines.schedules.orphans import ORPHANED
     from pipelines.schedules.schedule_file import SCHEDULES_FILE
     from pipelines.terminal.output import print_json
 
     place, calls = file or SCHEDULES_FILE, 0
+    new_patience = partial(Patience, patience, partial(click.echo, err=True))
     if apply or prune:
-        comparisons, calls = application.apply(place, access, prune, _say)
+        comparisons, calls = application.apply(place, access, prune, new_patience, _say)
     else:
-        comparisons = application.compare(place, access)
+        comparisons = application.compare(place, access, new_patience)
     if as_json:
         print_json({"calls": calls, "schedules": [asdict(comparison) for comparison in comparisons]})
     else:
         for one in comparisons:
             when = f"{one.pipeline} at {one.cron}" if one.pipeline else ""
             click.echo(f"{one.state:<16} {one.name:<24} {when}".rstrip())
+    if any(one.state == ORPHANED for one in comparisons):
+        click.echo("rankloop: ScheduledWorkflows went with their namespace; --apply makes them anew", err=True)
     different = [one for one in comparisons if not one.is_same]
     if different and check:
         click.echo("rankloop: run `rankloop schedules --apply`, or --prune to delete too", err=True)

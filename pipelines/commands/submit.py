@@ -6,7 +6,7 @@ import click
 
 from components.contracts.steps.declared import PIPELINES
 from pipelines.kubeflow.access import Access
-from pipelines.terminal.options import json_option, kubeflow_options
+from pipelines.terminal.options import json_option, kubeflow_options, patience_option
 from pipelines.terminal.output import print_json
 
 
@@ -18,7 +18,9 @@ from pipelines.terminal.output import print_json
 @click.option("--experiment", default="rankloop", show_default=True, help="KFP experiment of the run.")
 @click.option("--service-account", help="Kubernetes account of the run's pods. [default: KFP's own]")
 @kubeflow_options
+@patience_option
 @click.option("--wait", is_flag=True, help="Show the steps until the run has ended; exit 1 when it failed.")
+@click.option("--follow", metavar="RUN", help="Submit nothing; wait for this run of KFP, which was submitted before.")
 @json_option
 @click.pass_context
 def command(
@@ -30,7 +32,9 @@ def command(
     params: tuple[str, ...],
     experiment: str,
     service_account: str | None,
+    patience: float,
     wait: bool,
+    follow: str | None,
     as_json: bool,
 ) -> None:
     """Submit PIPELINE (training or monitoring) as one run on Kubeflow Pipelines.
@@ -45,7 +49,12 @@ def command(
     from pipelines.kubeflow.submission import Submission, place_of
     from pipelines.kubeflow.submitted_run import followed
 
-    outcome = followed(Submission(pipeline, access, parameters, experiment, wait, service_account), quiet=as_json)
+    outcome = followed(
+        Submission(
+            pipeline, access, parameters, experiment, wait or follow is not None, service_account, patience, follow
+        ),
+        quiet=as_json,
+    )
     if as_json:
         print_json(outcome)
     else:

@@ -21,12 +21,12 @@ from kfp_server_api.exceptions import ApiException
 from components.contracts.errors import ConfigurationError, RankloopError
 from components.contracts.urls import public_host
 from pipelines.kubeflow.access import Access
+from pipelines.kubeflow.patience import LOST, Patience
 
 REQUEST_SECONDS = 60  # without a byte; a connection that is open on this side alone says nothing for ever
 LOOK_SECONDS = 10  # for the first answer; a host that takes longer is not waited for
 POLL_SECONDS = 5
 PAGE = 100
-LOST_ANSWERS = 12  # in a row, while a run is waited for: a minute of an API server that restarts
 NOT_FOUND, CONFLICT = 404, 409
 OLDEST = (2, 17)
 MOST_LETTERS = 400  # of KFP's own words, which name each function that an error has passed
@@ -37,6 +37,10 @@ PASS_ONE = "pass a token (--token-file, or the variable RANKLOOP_KFP_TOKEN) or a
 
 class SubmissionError(RankloopError):
     """Kubeflow Pipelines cannot be reached, or would not take the run."""
+
+
+class NoStateError(SubmissionError):
+    """What answers in place of Kubeflow Pipelines says nothing of a run."""
 
 
 class LookingClient(Client):
@@ -156,34 +160,41 @@ def final_state(
     client: Client,
     run_id: str,
     wait: timedelta,
+    patience: Patience,
     poll_seconds: float = POLL_SECONDS,
     look: Callable[[], None] = lambda: None,
 ) -> str:
-    """Return the state that a run ends in; a minute without answers is tolerated. ``look`` is called between answers.
+    """Return the state that a run ends in. ``look`` is called between answers, also while KFP is away.
 
     Raises:
-        SubmissionError: KFP answers no more, or refuses to, or the run takes longer than ``wait``.
+        SubmissionError: KFP refuses to answer, or the run takes longer than ``wait``.
+        ApiException, HTTPError, OSError: KFP is away for too long.
     """
-    end, lost = time.monotonic() + wait.total_seconds(), 0
+    end = time.monotonic() + wait.total_seconds()
     while time.monotonic() < end:
         try:
-            state = str(client.get_run(run_id).state or "").upper()
-            lost = 0 if state else lost + 1
-        except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
-            state, lost = "", lost + 1
-            if getattr(error, "status", None) == NOT_FOUND:
-                raise SubmissionError(f"no longer has run {run_id}: it was deleted") from error
-            if lost > LOST_ANSWERS or getattr(error, "status", None) in (401, 403):
-                raise
-        if state in ENDED:
-            return state
-        if lost > LOST_ANSWERS:
-            raise SubmissionError(
-                f"answers, but no longer with the state of run {run_id}, as a login page does; {PASS_ONE}"
-            )
+            state = _state(client, run_id)
+        except (*LOST, NoStateError) as error:
+            patience.bear(error)
+        else:
+            patience.answered()
+            if state in ENDED:
+                return state
         look()
         time.sleep(poll_seconds)
     raise SubmissionError(f"run {run_id} has not ended within {wait}")
+
+
+def _state(client: Client, run_id: str) -> str:
+    try:
+        state = client.get_run(run_id).state
+    except ApiException as error:
+        if error.status == NOT_FOUND:
+            raise SubmissionError(f"has no run {run_id}: it was deleted, or never there") from error
+        raise
+    if not state:
+        raise NoStateError(f"answers, but not with the state of run {run_id}, as a login page does; {PASS_ONE}")
+    return str(state).upper()
 
 
 @contextmanager

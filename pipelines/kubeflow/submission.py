@@ -4,7 +4,8 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -14,8 +15,10 @@ import click
 from kfp.client import Client
 
 from components.contracts.errors import ConfigurationError, RankloopError
-from components.home.runs.kubeflow import ADDRESS_VARIABLE, run_address
+from components.home.layout import Home
+from components.home.runs.kubeflow import ADDRESS_VARIABLE, SCHEDULED, run_address, run_of
 from components.home.runs.records import new_run_id
+from components.home.storage.locations import BucketPath, parse_location
 from pipelines.compiled import compile_package, version_name
 from pipelines.kubeflow.access import Access
 from pipelines.kubeflow.client import (
@@ -26,6 +29,7 @@ from pipelines.kubeflow.client import (
     open_client,
     translated_errors,
 )
+from pipelines.kubeflow.patience import AWAY_FOR_READERS, SECONDS, Patience, repeated
 from pipelines.kubeflow.pods import failure_of
 from pipelines.kubeflow.versions import Version, upload_if_new
 from pipelines.runs.fingerprints import code_digest
@@ -56,6 +60,18 @@ class Submission:
     experiment: str
     wait: bool
     service_account: str | None = None  # of the run's pods; None: KFP's default
+    patience: float = SECONDS  # how long KFP may be away at a time while the run is followed
+    follow: str | None = None  # the id of KFP's run that was submitted before; None: submit one
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run of KFP."""
+
+    run_id: str
+    kfp_run: str
+    version: str | None  # None: it was submitted before
+    state: str
 
 
 def submit(submission: Submission, look: Callable[[str, str], None] = lambda run_id, kfp_run: None) -> dict[str, Any]:
@@ -68,29 +84,49 @@ def submit(submission: Submission, look: Callable[[str, str], None] = lambda run
         SubmissionError: KFP cannot be reached or refuses the run, or something else answers in its place.
         LeftRunError: an interrupt while it waited.
     """
+    client, started = _submitted_before(submission) if submission.follow else _start(submission)
+    url, reason = _address(submission.access.host, started.kfp_run), None
+    outcome = asdict(started) | {"reason": reason, "url": url}
+    if submission.wait:
+        click.echo(f"run {started.run_id}: {place_of(started.kfp_run, url)}", err=True)
+        state, reason = _end(client, submission, started.kfp_run, url, partial(look, started.run_id, started.kfp_run))
+        outcome |= {"state": state, "reason": reason}
+    return outcome
+
+
+def _start(submission: Submission) -> tuple[Client, Started]:
     pipeline = submission.pipeline
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "pipeline.yaml"
         documents = compile_package(pipeline, package)
         ours = {"run_id": new_run_id(), "fingerprint": {"code": code_digest()}}
         parameters = ours | typed_parameters(submission.parameters, documents[0], pipeline, ours, "--param")
-        run_id = parameters["run_id"]
         with translated_errors(submission.access.host):
             client = open_client(submission.access)
             version = upload_if_new(client, package, version_name(documents), submission.access.namespace)
             run = _run(client, submission, version, parameters)
-    url, state, reason = _address(submission.access.host, run.run_id), str(run.state or "PENDING"), None
-    if submission.wait:
-        click.echo(f"run {run_id}: {place_of(run.run_id, url)}", err=True)
-        state, reason = _end(client, submission, run.run_id, url, partial(look, run_id, run.run_id))
-    return {
-        "run_id": run_id,
-        "kfp_run": run.run_id,
-        "version": version.name,
-        "state": state,
-        "reason": reason,
-        "url": url,
-    }
+    return client, Started(parameters["run_id"], run.run_id, version.name, str(run.state or "PENDING"))
+
+
+def _submitted_before(submission: Submission) -> tuple[Client, Started]:
+    """Look a run up by the id of KFP's run; the home knows by it what a schedule has started."""
+    assert submission.follow is not None
+    with translated_errors(submission.access.host):
+        client = open_client(submission.access)
+        run = client.get_run(submission.follow)
+    parameters = (run.runtime_config.parameters if run.runtime_config else None) or {}
+    run_id, home = str(parameters.get("run_id", "")), home_of(submission)
+    if run_id == SCHEDULED and home:
+        with suppress(RankloopError):  # a home that cannot be read from here
+            run_id = run_of(home, submission.follow) or run_id
+    return client, Started(run_id, run.run_id, None, str(run.state or "PENDING"))
+
+
+def home_of(submission: Submission) -> Home | None:
+    """Return a home that this machine can read as the cluster does: a folder is another one there."""
+    address = submission.parameters.get("home", "")
+    location = parse_location(address) if address else None
+    return Home(location) if isinstance(location, BucketPath) else None
 
 
 def place_of(kfp_run: str, url: str | None) -> str:
@@ -109,15 +145,18 @@ def _end(
 ) -> tuple[str, str | None]:
     """Return the state that a run ends in, and why it failed; errors and an interrupt say where it is seen."""
     place, access = place_of(kfp_run, url), submission.access
+    again = f"to follow it on: rankloop submit {submission.pipeline} --follow {kfp_run}, with the options of before"
+    patience = Patience(submission.patience, partial(click.echo, err=True), AWAY_FOR_READERS)
     try:
         with translated_errors(access.host):
-            state = final_state(client, kfp_run, LONGEST_WAIT, look=look)
-            failed = state == "FAILED"
-            return state, failure_of(client, kfp_run, submission.pipeline, access.namespace) if failed else None
+            state = final_state(client, kfp_run, LONGEST_WAIT, patience, look=look)
+            if state != "FAILED":
+                return state, None
+            return state, repeated(lambda: failure_of(client, kfp_run, submission.pipeline, access.namespace), patience)
     except SubmissionError as error:
-        raise SubmissionError(f"{error}; what becomes of the run is seen at {place}") from error
+        raise SubmissionError(f"{error}; what becomes of the run is seen at {place}; {again}") from error
     except KeyboardInterrupt as error:
-        raise LeftRunError(f"interrupted; the run goes on at {place}") from error
+        raise LeftRunError(f"interrupted; the run goes on at {place}; {again}") from error
 
 
 def _run(client: Client, submission: Submission, version: Version, parameters: dict[str, Any]) -> Any:

@@ -10,9 +10,8 @@ from components.contracts.steps.declared import REPORTING, steps_of
 from components.home.layout import Home
 from components.home.runs.records import read_result
 from components.home.runs.step_records import read_records
-from components.home.storage.locations import BucketPath, parse_location
 from pipelines.kubeflow.pods import OUT_OF_MEMORY, pod_troubles
-from pipelines.kubeflow.submission import Submission, submit
+from pipelines.kubeflow.submission import Submission, home_of, submit
 from pipelines.runs.live_table import shown_steps
 from pipelines.runs.local_run import Show
 
@@ -28,7 +27,7 @@ def followed(submission: Submission, quiet: bool) -> dict[str, Any]:
     Raises:
         ConfigurationError, SubmissionError: as ``submit``.
     """
-    home = _home(submission.parameters.get("home", ""))
+    home = home_of(submission)
     steps = steps_of(submission.pipeline)
     with shown_steps(steps, Console(stderr=True), quiet or home is None or not submission.wait) as show:
         outcome = submit(submission, _Look(home, show, submission.access.namespace))
@@ -73,12 +72,6 @@ def _with_peaks(reason: str | None, home: Home | None, run_id: str) -> str | Non
         return reason
     peaks = [f"{name} had used {record.peak_mb:.0f} MB" for name, record in records.items() if f"{name}: " in reason]
     return f"{reason} ({', '.join(peaks)} when it was last seen)" if peaks else reason
-
-
-def _home(address: str) -> Home | None:
-    """Return a home that this machine can read as the cluster does: a folder is another one there."""
-    location = parse_location(address) if address else None
-    return Home(location) if isinstance(location, BucketPath) else None
 
 
 def _closing(home: Home, outcome: dict[str, Any]) -> dict[str, Any]:

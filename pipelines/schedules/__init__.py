@@ -31,6 +31,7 @@ owner, is never touched.
     schedule_file     the file
     cron              its expressions and their ticks
     planner           the next call, from what is wanted, what is there and the time; pure
+    orphans           which recurring runs outlived their namespace
     recurring_runs    reads and writes KFP's recurring runs
     reconciliation    lists, plans and calls until nothing is left to do
     application       what the command does

@@ -10,9 +10,11 @@ from typing import Any
 from pipelines.compiled import compile_package, version_name
 from pipelines.kubeflow.access import Access
 from pipelines.kubeflow.client import open_client, translated_errors
+from pipelines.kubeflow.patience import Patience
 from pipelines.kubeflow.submission import typed_parameters
 from pipelines.kubeflow.versions import Version, upload_if_new
-from pipelines.schedules.planner import SAME, Step, Wanted, difference
+from pipelines.schedules.orphans import ORPHANED, orphans
+from pipelines.schedules.planner import SAME, Delete, Step, Wanted, difference
 from pipelines.schedules.reconciliation import reconcile
 from pipelines.schedules.recurring_runs import KfpScheduler, Recurring, own_parameters
 from pipelines.schedules.schedule_file import Schedule, ScheduleFile, read_schedules
@@ -34,7 +36,7 @@ class Comparison:
         return self.state == SAME
 
 
-def compare(file: Path, access: Access) -> list[Comparison]:
+def compare(file: Path, access: Access, new_patience: Callable[[], Patience]) -> list[Comparison]:
     """Compare KFP's recurring runs with the file; change nothing.
 
     Raises:
@@ -42,11 +44,13 @@ def compare(file: Path, access: Access) -> list[Comparison]:
         SubmissionError: KFP cannot be reached or refuses.
     """
     with tempfile.TemporaryDirectory() as folder, translated_errors(access.host):
-        scheduler, wanted = _scheduler(file, access, Path(folder))
-        return _comparisons(scheduler, wanted)
+        scheduler, wanted = _scheduler(file, access, Path(folder), new_patience)
+        return _comparisons(scheduler, wanted, access.namespace)
 
 
-def apply(file: Path, access: Access, prune: bool, say: Callable[[Step], None]) -> tuple[list[Comparison], int]:
+def apply(
+    file: Path, access: Access, prune: bool, new_patience: Callable[[], Patience], say: Callable[[Step], None]
+) -> tuple[list[Comparison], int]:
     """Make KFP's recurring runs what the file says; return how they are then, and how many calls it took.
 
     Raises:
@@ -55,12 +59,26 @@ def apply(file: Path, access: Access, prune: bool, say: Callable[[Step], None]) 
         ScheduleError: something else changes the same recurring runs all the time.
     """
     with tempfile.TemporaryDirectory() as folder, translated_errors(access.host):
-        scheduler, wanted = _scheduler(file, access, Path(folder))
-        calls = reconcile([one.wanted for one in wanted], scheduler, prune, say)
-        return _comparisons(scheduler, wanted), calls
+        scheduler, wanted = _scheduler(file, access, Path(folder), new_patience)
+        names = {one.schedule.name for one in wanted}
+        calls = _delete_orphans(scheduler, names, say)
+        calls += reconcile([one.wanted for one in wanted], scheduler, prune, say)
+        return _comparisons(scheduler, wanted, access.namespace), calls
 
 
-def _scheduler(file: Path, access: Access, folder: Path) -> tuple[KfpScheduler, list[Recurring]]:
+def _delete_orphans(scheduler: KfpScheduler, names: set[str], say: Callable[[Step], None]) -> int:
+    """Delete what is enabled and starts nothing, as after its namespace was deleted; return how many there were."""
+    enabled = [run for run in scheduler.listing().runs if run.enabled and run.name in names]
+    orphaned = [Delete(run) for run in enabled if scheduler.is_orphaned(run)]
+    for call in orphaned:
+        say(call)
+        scheduler.perform(call)
+    return len(orphaned)
+
+
+def _scheduler(
+    file: Path, access: Access, folder: Path, new_patience: Callable[[], Patience]
+) -> tuple[KfpScheduler, list[Recurring]]:
     schedules = read_schedules(file)
     packages = {name: folder / f"{name}.yaml" for name in sorted({one.pipeline for one in schedules.schedules})}
     compiled = {name: compile_package(name, package) for name, package in packages.items()}
@@ -74,7 +92,7 @@ def _scheduler(file: Path, access: Access, folder: Path) -> tuple[KfpScheduler, 
     def upload(pipeline: str) -> Version:
         return upload_if_new(client, packages[pipeline], names[pipeline], access.namespace)
 
-    return KfpScheduler(client, schedules, wanted, access.namespace, upload), wanted
+    return KfpScheduler(client, schedules, wanted, access.namespace, upload, new_patience), wanted
 
 
 def _recurring(
@@ -86,16 +104,17 @@ def _recurring(
     return Recurring(schedule, schedules.owner, schedules.zone, schedules.experiment, version, ours | given)
 
 
-def _comparisons(scheduler: KfpScheduler, recurring_runs: list[Recurring]) -> list[Comparison]:
+def _comparisons(scheduler: KfpScheduler, recurring_runs: list[Recurring], namespace: str | None) -> list[Comparison]:
     runs = scheduler.listing().runs
+    orphaned = orphans(runs, namespace, scheduler.is_orphaned)
     ours = {one.schedule.name: one for one in recurring_runs}
     names = [*ours, *sorted({run.name for run in runs} - set(ours))]
-    return [_comparison(name, ours.get(name), [run for run in runs if run.name == name]) for name in names]
+    return [_comparison(name, ours.get(name), [run for run in runs if run.name == name], orphaned) for name in names]
 
 
-def _comparison(name: str, one: Recurring | None, runs: list[Any]) -> Comparison:
+def _comparison(name: str, one: Recurring | None, runs: list[Any], orphaned: frozenset[str]) -> Comparison:
     wanted: Wanted | None = one.wanted if one else None
     schedule = one.schedule if one else None
     ids = tuple(run.id for run in runs)
-    state = difference(wanted, runs)
+    state = ORPHANED if orphaned.intersection(ids) else difference(wanted, runs)
     return Comparison(name, schedule.pipeline if schedule else None, schedule.cron if schedule else None, state, ids)

@@ -11,13 +11,13 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import urllib3
 from kfp.client import Client
 from kfp_server_api import V2beta1RecurringRun
 from kfp_server_api.exceptions import ApiException
 
 from components.home.runs.kubeflow import SCHEDULED
 from pipelines.kubeflow.client import NOT_FOUND, experiment_id, ignoring, in_namespace, pages
+from pipelines.kubeflow.patience import LOST, Patience, repeated
 from pipelines.kubeflow.versions import Version, equals
 from pipelines.schedules.cron import Cron, read_kfp_cron
 from pipelines.schedules.planner import Call, Create, Delete, Disable, Enable, RecurringRun, Wait, Wanted
@@ -25,7 +25,6 @@ from pipelines.schedules.reconciliation import Listing
 from pipelines.schedules.schedule_file import Schedule, ScheduleFile
 
 MARK = re.compile(r"\[rankloop owner=(?P<owner>\S+) content=(?P<content>[0-9a-f]+)(?P<paused> paused)?\]$")
-TRIES, PAUSE_SECONDS = 6, 3.0  # of a call that may be made twice, while the API server restarts
 ORPHANED = re.compile(r"scheduledworkflows\.kubeflow\.org \S+ not found")  # with status 500
 ORPHAN = "ORPHAN"  # else deleting a schedule ends the runs that it has started
 
@@ -76,16 +75,39 @@ class KfpScheduler:
         wanted: list[Recurring],
         namespace: str | None,
         upload: Callable[[str], Version],
+        new_patience: Callable[[], Patience],
     ) -> None:
         self._client, self._file, self._namespace, self._upload = client, file, namespace, upload
         self._wanted = {one.schedule.name: one for one in wanted}
+        self._lists, self._calls = new_patience(), new_patience()
 
     def listing(self) -> Listing:
         """Return our recurring runs, with the last tick of each, and the server's clock."""
-        return _repeated(self._listing)
+        return repeated(self._listing, self._lists)
 
     def perform(self, call: Call) -> None:
-        """Make a call. One that may be made twice is repeated while the server is away; one that is gone, is gone."""
+        """Make a call; one that is gone, is gone. While the server is away nothing is done: list again, and plan."""
+        try:
+            self._perform(call)
+        except LOST as error:
+            self._calls.bear(error)
+        else:
+            self._calls.answered()
+
+    def is_orphaned(self, run: RecurringRun) -> bool:
+        """Say whether an enabled one starts nothing, because its ScheduledWorkflow went with its namespace.
+
+        KFP lists it as before; asked to enable it once more, which changes nothing, it says so.
+        """
+        try:
+            repeated(lambda: self._client.enable_recurring_run(run.id), self._calls)
+        except ApiException as error:
+            if error.status == NOT_FOUND or ORPHANED.search(str(error.body)):
+                return True
+            raise
+        return False
+
+    def _perform(self, call: Call) -> None:
         if isinstance(call, Create):
             self._create(self._wanted[call.wanted.name], call.start)
         elif isinstance(call, Delete):
@@ -155,7 +177,7 @@ class KfpScheduler:
         run_id = call.run.id
         switch = self._client.enable_recurring_run if isinstance(call, Enable) else self._client.disable_recurring_run
         try:
-            _repeated(lambda: switch(run_id))
+            switch(run_id)
         except ApiException as error:
             if ORPHANED.search(str(error.body)):
                 self._delete(run_id)
@@ -165,15 +187,4 @@ class KfpScheduler:
     def _delete(self, run_id: str) -> None:
         delete = self._client._recurring_run_api.recurring_run_service_delete_recurring_run
         with ignoring(NOT_FOUND):
-            _repeated(lambda: delete(run_id, propagation_policy=ORPHAN))
-
-
-def _repeated(call: Callable[[], Any]) -> Any:
-    for left in reversed(range(TRIES)):
-        try:
-            return call()
-        except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
-            if not left or getattr(error, "status", 503) not in (429, 502, 503, 504):
-                raise
-        time.sleep(PAUSE_SECONDS)
-    raise AssertionError("unreachable")
+            delete(run_id, propagation_policy=ORPHAN)

@@ -88,6 +88,16 @@ environment_option = click.option(
     show_default=True,
     help="The environment: a pointer of the home, or a line in Git.",
 )
+patience_option = click.option(
+    "--patience",
+    type=click.FloatRange(0),
+    default=600,
+    show_default=True,
+    metavar="SECONDS",
+    envvar="RANKLOOP_KFP_PATIENCE",
+    show_envvar=True,
+    help="How long Kubeflow Pipelines may be away at a time, once it has answered.",
+)
 
 
 def kubeflow_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,6 +8,8 @@ from typing import Any
 from kfp.client import Client
 
 from pipelines.kubeflow.client import final_state
+from pipelines.kubeflow.patience import AWAY_FOR_READERS, SECONDS, Patience
+from tests.acceptance.journal import note
 from tests.acceptance.settings import Settings
 from tests.waiting import until
 
@@ -50,7 +52,7 @@ class Kubeflow:
 
     def wait_for(self, run_id: str) -> str:
         """Wait until a run has ended, and return its state."""
-        return final_state(self.client, run_id, LONGEST_RUN)
+        return final_state(self.client, run_id, LONGEST_RUN, Patience(SECONDS, note, AWAY_FOR_READERS))
 
     def _runs_of(self, recurring_run: Any) -> list[Any]:
         return [run for run in self._runs() if run.recurring_run_id == recurring_run.recurring_run_id]

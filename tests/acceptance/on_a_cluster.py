@@ -1,6 +1,6 @@
 """Everything once on a real cluster: images, fences, training, vanished pods, monitoring, schedules, a failure.
 
-Collected only by `make acceptance`. What it makes lies in one namespace, one prefix of a bucket, one database of Redis
+Collected only by `make acceptance`. What it makes lies in one namespace, one prefix of a bucket, one prefix of Redis
 and Kubeflow's records of the runs; the end deletes all of it, however the tests ended, and looks.
 """
 
@@ -23,6 +23,7 @@ from components.home.storage.documents import list_names, names_below, remove_do
 from components.home.storage.locations import BucketPath
 from pipelines.commands.schedules import DIFFERENT
 from pipelines.kubernetes import NAME, SHOP_FOLDER
+from tests.acceptance import online_store
 from tests.acceptance.cluster import ENGINEER, Cluster, kustomization, pod_of, refusal
 from tests.acceptance.deletions import deleting_pods
 from tests.acceptance.images import push_images
@@ -45,8 +46,6 @@ while time.monotonic() < end:
 print(os.strerror(error))
 raise SystemExit(error != 0)
 """
-REDIS = f"import os, redis; database = redis.from_url(os.environ['{ONLINE_VARIABLE}']); "
-COUNT_KEYS, DELETE_KEYS = REDIS + "print(database.dbsize())", REDIS + "database.flushdb()"
 SHOP_IN_PODS = f"{SHOP_FOLDER}/shop.toml"
 DELETIONS = 5  # of the pods of eleven steps
 SCHEDULE = """
@@ -142,10 +141,10 @@ def acceptance(settings: Settings, images: Path, tmp_path_factory: pytest.TempPa
                 cluster.apply(overlay)
         kubeflow = Kubeflow(settings, cluster.token(ENGINEER))
         kubeflow.require_users()
-        with timed("look that the Redis is empty"):
-            keys = ask_redis(cluster, images, COUNT_KEYS)
-        assert keys == "0", f"the database of {ONLINE_VARIABLE} holds {keys} keys; name an empty one"
-        deletions.callback(ask_redis, cluster, images, DELETE_KEYS)
+        with timed("look that the online store is empty"):
+            held = ask_online_store(cluster, images, "count")
+        assert held == "0", f"{ONLINE_VARIABLE} holds a home already; name another database or ?prefix="
+        deletions.callback(ask_online_store, cluster, images, "delete")
         deletions.callback(kubeflow.delete_records)
         yield Acceptance(settings, cluster, kubeflow, images, shop_file, Home(folder / "home"))
         with timed("delete everything"):
@@ -283,10 +282,10 @@ def test_a_run_that_fails_says_why_in_its_report(acceptance: Acceptance) -> None
     note(f"the failed run says: {outcome['document']['error']}")
 
 
-def ask_redis(cluster: Cluster, images: Path, program: str) -> str:
-    """Run a program in a pod that reaches the Redis as a step does, and return what it printed."""
-    labels = STEP | {"app.kubernetes.io/part-of": NAME}
-    pod = pod_of("ask-redis", read_image(images, "steps"), "python", "-c", program, labels=labels)
+def ask_online_store(cluster: Cluster, images: Path, what: str) -> str:
+    """Count or delete what a home keeps there, in a pod that reaches it as a step does; return how much is left."""
+    labels, program = STEP | {"app.kubernetes.io/part-of": NAME}, Path(online_store.__file__).read_text()
+    pod = pod_of("ask-online-store", read_image(images, "steps"), "python", "-c", program, what, labels=labels)
     pod["spec"]["containers"][0]["envFrom"] = [{"secretRef": {"name": NAME}}]
     phase, printed = cluster.run_pod(pod)
     assert phase == "Succeeded", printed

@@ -15,7 +15,7 @@ NEEDED = {
     "STORE": "an empty place in a bucket: s3://BUCKET/PREFIX",
     "AWS_ACCESS_KEY_ID": "its key",
     "AWS_SECRET_ACCESS_KEY": "and its secret",
-    "RANKLOOP_ONLINE_URL": "an empty database of a Redis, as pods reach it: redis://HOST:PORT/NUMBER",
+    "RANKLOOP_ONLINE_URL": "a Redis without a home in it, as pods reach it: redis://HOST:PORT/NUMBER?prefix=NAME",
 }
 FENCES = ("restricted", "quota", "secrets", "egress")
 OVERLAY = Path(__file__).parents[2] / "manifests" / "overlays" / "local"

@@ -6,7 +6,7 @@ What such a shop can do by itself is tested by ``test_bucket_home`` (a run, list
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,9 @@ from components.home.storage.proof import prove_store
 from components.lake.tables import open_table
 from feature_repo.packed_online_store.backends.backend import RowBatch
 from feature_repo.packed_online_store.backends.redis_backend import RedisBackend
+from feature_repo.packed_online_store.keys import Namespace, clock_key
 from pipelines.cli import main
+from tests.acceptance import online_store
 from tests.online_content import online_content
 from tests.servers import redis_server
 from tests.shop_rights import redis_url_of, s3_variables
@@ -142,6 +144,24 @@ def test_another_shops_rows_are_refused_and_its_keys_not_shown(shared_redis: str
                 attempt(backend)
             assert "\n" not in str(raised.value)
     assert online_content(f"{shared_redis}?prefix=shop-b") == before
+
+
+def test_the_acceptance_counts_and_deletes_what_is_the_shops_own(shared_redis: str) -> None:
+    views = [Namespace("rankloop", "users", "r1"), Namespace("rankloop", "items", "r2")]
+    urls = [redis_url_of(shop, shared_redis) for shop in ("shop-a", "shop-b")]
+    with ExitStack() as opened:
+        own, other = (opened.enter_context(closing(RedisBackend(url))) for url in urls)
+        for backend in (own, other):
+            assert online_store.count(backend) == 0
+            for view in views:
+                backend.write_newer(view.mark, [RowBatch([view.rows + b"sann"], [b"row"])], STAMP, STAMP)
+                backend.put(view.catalog, b"{}")
+            backend.put(clock_key("rankloop"), b"{}")
+        assert online_store.count(own) == 3
+        assert online_store.delete(own) == 0
+        assert online_store.count(other) == 3
+    with closing(redis.Redis.from_url(shared_redis)) as server:
+        assert server.keys("shop-a:*") == []
 
 
 @pytest.mark.parametrize(

@@ -58,10 +58,14 @@ def begun_id(home: Home, run_id: str) -> str:
 
 
 def _begun(home: Home) -> str | None:
-    """Find the run by KFP's id, the newest runs first."""
     if (run := kubeflow_run()) is None:
         raise ConfigurationError(
             f"run_id: found {SCHEDULED!r} without {RUN_VARIABLE}, as outside of Kubeflow; give the run an id"
         )
+    return run_of(home, run)
+
+
+def run_of(home: Home, kfp_run: str) -> str | None:
+    """Return the id of the run that a run of KFP has begun, the newest runs first; None where it has not."""
     ids = (run_id for run_id in reversed(run_ids(home)) if has_run(home, run_id))
-    return next((run_id for run_id in ids if read_run(home, run_id).kubeflow_run == run), None)
+    return next((run_id for run_id in ids if read_run(home, run_id).kubeflow_run == kfp_run), None)

@@ -34,6 +34,7 @@ NO_SECRET = {"name": "main", "image": "i", "imageID": "i", "ready": False, "rest
     "state": {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "store" not found'}}
 }
 DIGEST = "sha256:" + 64 * "a"
+KEYS = {"RANKLOOP_SIGNING_KEY": "/etc/rankloop-signing/signing.pem", "RANKLOOP_VERIFY_KEYS": "/etc/rankloop-keys"}
 
 
 def manifests(file: str, kind: str) -> list[dict[str, object]]:
@@ -69,6 +70,9 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
         names = ("serviceaccounts/rankloop-training", "serviceaccounts/rankloop-monitoring", "secrets/rankloop")
         for name in (*names, "configmaps/rankloop", "configmaps/rankloop-shop"):
             server.documents[f"{HERE}/{name}"] = {}
+        for name in ("secrets/rankloop-signing", "configmaps/rankloop-keys"):
+            server.documents[f"{HERE}/{name}"] = {}
+        server.documents[f"{HERE}/configmaps/rankloop"] = {"data": KEYS}
         yield server
 
 
@@ -85,7 +89,7 @@ def test_what_the_manifests_make_is_well(api: FakeApi) -> None:
     assert wrong(findings) == []
     assert [one.subject for one in findings if one.well] == [
         *("cluster", "clock", "kinds", "webhook", "pod security", "largest step", "quota", "egress"),
-        *("kfp-launcher", "names", "image", "image"),
+        *("kfp-launcher", "names", "keys", "image", "image"),
     ]
     assert api.posted[0]["spec"]["containers"][0]["securityContext"]["runAsNonRoot"]
 
@@ -131,6 +135,9 @@ def refuse(end: str, message: str, status: int = 403) -> Callable[[FakeApi], Non
         ),
         (drop(f"{HERE}/configmaps/kfp-launcher"), "kfp-launcher", "says no defaultPipelineRoot", True),
         (drop(f"{HERE}/secrets/rankloop"), "names", "missing: secret rankloop", True),
+        (drop(f"{HERE}/secrets/rankloop-signing"), "keys", "missing: secret rankloop-signing", True),
+        (drop(f"{HERE}/configmaps/rankloop-keys"), "keys", "missing: configmap rankloop-keys", True),
+        (refuse("/rankloop-signing", "secrets is forbidden"), "keys", "not examined: secrets is forbidden", False),
         (drop(f"{HERE}/configmaps/rankloop-shop"), "names", "missing: configmap rankloop-shop", True),
         (refuse("/secrets/rankloop", "secrets is forbidden"), "names", "not examined: secrets is forbidden", False),
     ],
@@ -151,6 +158,18 @@ def test_an_account_that_sees_no_secrets_still_learns_what_else_is_missing(api: 
     missing, denied = wrong(examine_cluster("rankloop"))
     assert missing.fix == "kubectl create configmap rankloop-shop --from-file shop.toml --namespace rankloop"
     assert (denied.found, denied.needed) == ("not examined: secrets is forbidden", False)
+
+
+def test_keys_that_the_configmap_does_not_name_are_a_note(api: FakeApi) -> None:
+    api.documents[f"{HERE}/configmaps/rankloop"] = {}
+    del api.documents[f"{HERE}/secrets/rankloop-signing"]
+    signing, verifying = wrong(examine_cluster("rankloop"))
+    assert (signing.subject, signing.found, signing.needed) == ("keys", "missing: secret rankloop-signing", False)
+    assert signing.fix == (
+        "kubectl create secret generic rankloop-signing --from-file signing.pem --namespace rankloop"
+    )
+    assert (verifying.found, verifying.needed) == ("configmap rankloop says no RANKLOOP_VERIFY_KEYS", False)
+    assert verifying.fix == "add RANKLOOP_VERIFY_KEYS=/etc/rankloop-keys to it"
 
 
 @pytest.mark.parametrize("page", [b"<h1>Sign in</h1>", b'"ok"', b""])

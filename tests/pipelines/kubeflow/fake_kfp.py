@@ -101,8 +101,9 @@ class FakeKfp(QuietHTTPServer):
         run, _, verb = path.rpartition("/")[2].partition(":")
         if verb in ("enable", "disable"):
             one = self._one("recurringruns", run)
+            if one.get("mode") != verb.upper():  # the same once more changes nothing
+                self.calls.append(f"{verb} {run}")
             one |= {"mode": verb.upper(), "updated_at": _now()}
-            self.calls.append(f"{verb} {run}")
             return {}
         raise RefusedError(404, f"no such path: {path}")
 

@@ -14,7 +14,7 @@ from pipelines.cli import main
 from pipelines.kubeflow.access import Access
 from pipelines.kubeflow.client import open_client, translated_errors
 from pipelines.kubeflow.housekeeping import Inventory, Removal, Rules, artifact_removals, read_inventory, removals
-from tests.pipelines.kubeflow.fake_kfp import FakeKfp
+from tests.pipelines.kubeflow.fake_kfp import FakeKfp, RefusedError
 
 pytestmark = pytest.mark.slow(seconds=10)
 
@@ -96,6 +96,23 @@ def test_nothing_is_deleted_unless_it_is_applied(
     assert "archived, old" not in {one["display_name"] for one in kfp.tables["runs"].values()}
     assert len(kfp.tables["runs"]) == before["runs"] - 1
     assert "0 would go" in run("--days", "30")
+
+
+def test_housekeeping_goes_on_when_the_server_is_back(
+    kfp: FakeKfp, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refusals = {method: iter([RefusedError(503, "away")] * 2) for method in ("GET", "DELETE")}
+
+    def refuse(method: str, path: str) -> RefusedError | None:
+        return None if path.endswith("healthz") else next(refusals[method], None)
+
+    kfp.refusal = refuse
+    monkeypatch.setattr("pipelines.kubeflow.patience.PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(sys, "argv", ["rankloop", "housekeeping", "--host", kfp.url, "--days", "30", "--apply"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert capsys.readouterr().err.count("Kubeflow Pipelines is away (503 Service Unavailable)") == 2
 
 
 def test_an_empty_home_is_refused_and_deletes_no_run_without_one(

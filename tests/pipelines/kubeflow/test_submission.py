@@ -24,7 +24,8 @@ from kfp_server_api.exceptions import ApiException
 from components.contracts.errors import ConfigurationError
 from pipelines.cli import main
 from pipelines.kubeflow.access import Access
-from pipelines.kubeflow.client import SubmissionError, final_state, open_client, translated_errors
+from pipelines.kubeflow.client import PASS_ONE, SubmissionError, final_state, open_client, translated_errors
+from pipelines.kubeflow.patience import AWAY_FOR_READERS, Patience
 from pipelines.kubeflow.submission import Submission, submit, typed_parameters
 from tests.pipelines.kubeflow.fake_kfp import FakeKfp, RefusedError
 
@@ -186,6 +187,9 @@ def test_whoever_stops_waiting_is_told_where_the_run_goes_on(
     ended = run_command("--host", kfp_host.url, "--wait")
     assert ended.returncode == (130 if refusal else 1)
     assert f"{words}{kfp_host.url}/#/runs/details/r1" in ended.stderr.splitlines()[-1]
+    assert ended.stderr.endswith(
+        "; to follow it on: rankloop submit training --follow r1, with the options of before\n"
+    )
     assert "takes up the work" not in ended.stderr
 
 
@@ -338,25 +342,59 @@ def test_a_namespace_of_several_users_is_named_in_every_request(kfp_host: FakeKf
     assert {one.get("namespace") for one in kfp_host.tables["experiments"].values()} == {"team-a"}
 
 
-def test_a_run_that_is_waited_for_outlasts_a_restart_of_the_server(kfp_host: FakeKfp) -> None:
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ((503, b""), "503 Service Unavailable"),
+        ((500, b""), "500 Internal Server Error"),
+        ((200, b"{}"), f"answers, but not with the state of run r1, as a login page does; {PASS_ONE}"),
+    ],
+)
+def test_a_run_that_is_waited_for_outlasts_a_restart_of_the_server(
+    kfp_host: FakeKfp, page: tuple[int, bytes], words: str
+) -> None:
     run = submit(submission(kfp_host))["kfp_run"]
     with translated_errors(kfp_host.url):
         client = open_client(Access(host=kfp_host.url))
-    kfp_host.page = (503, b"")
+    said: list[str] = []
+    kfp_host.page = page
 
     def back(_: float) -> None:
         kfp_host.page = None
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "sleep", back)
-        assert final_state(client, run, timedelta(minutes=1)) == "SUCCEEDED"
+        patience = Patience(600, said.append, AWAY_FOR_READERS)
+        assert final_state(client, run, timedelta(minutes=1), patience) == "SUCCEEDED"
+        assert said == [f"Kubeflow Pipelines is away ({words}); asking again for 600 seconds"]
         kfp_host.page = (403, b"")
         with pytest.raises(ApiException):
-            final_state(client, run, timedelta(minutes=1))
+            final_state(client, run, timedelta(minutes=1), patience)
+
+
+def test_a_server_that_stays_away_ends_the_waiting_and_says_how_to_go_on(
+    run_command: Command, kfp_host: FakeKfp
+) -> None:
+    kfp_host.refusal = lambda method, path: RefusedError(503, "away") if path.endswith("/runs/r1") else None
+    ended = run_command("--host", kfp_host.url, "--wait", "--patience", "0")
+    assert ended.returncode == 1
+    assert ended.stderr.endswith("to follow it on: rankloop submit training --follow r1, with the options of before\n")
+    kfp_host.refusal = lambda method, path: None
+    followed = run_command("--host", kfp_host.url, "--follow", "r1", "--json")
+    outcome = json.loads(followed.stdout)
+    assert (followed.returncode, outcome["state"], outcome["kfp_run"]) == (0, "SUCCEEDED", "r1")
+    assert outcome["run_id"] == kfp_host.posted[0]["runtime_config"]["parameters"]["run_id"]
+    assert len(kfp_host.posted) == 1
+
+
+def test_a_run_that_is_not_there_cannot_be_followed(run_command: Command, kfp_host: FakeKfp) -> None:
+    ended = run_command("--host", kfp_host.url, "--follow", "r7")
+    assert ended.returncode == 1
+    assert "404 Not Found" in ended.stderr.splitlines()[-1]
 
 
 def test_a_run_that_somebody_deletes_while_it_is_waited_for_is_said(kfp_host: FakeKfp) -> None:
     with translated_errors(kfp_host.url):
         client = open_client(Access(host=kfp_host.url))
-    with pytest.raises(SubmissionError, match="no longer has run r9: it was deleted"):
-        final_state(client, "r9", timedelta(minutes=1))
+    with pytest.raises(SubmissionError, match="has no run r9: it was deleted"):
+        final_state(client, "r9", timedelta(minutes=1), Patience(600, print))

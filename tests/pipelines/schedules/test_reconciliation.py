@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from pipelines.cli import main
-from pipelines.schedules import recurring_runs
+from tests.pipelines.cluster.fake_api import FakeApi
 from tests.pipelines.kubeflow.fake_kfp import FakeKfp, RefusedError
 from tests.servers import answering
 
 pytestmark = pytest.mark.slow(seconds=10)
 
+WORKFLOWS = "/apis/kubeflow.org/v1beta1/namespaces/rankloop/scheduledworkflows"
 FILE = """
 [[schedules]]
 name = "weekly training"
@@ -51,7 +52,8 @@ def schedules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
             main()
         return int(ended.value.code or 0)
 
-    monkeypatch.setattr(recurring_runs, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("pipelines.kubeflow.patience.PAUSE_SECONDS", 0.01)
+    monkeypatch.setenv("KUBECONFIG", "/nowhere")
     monkeypatch.setattr("pipelines.kubeflow.client.LOOK_SECONDS", 60)  # on a busy machine
     with answering(FakeKfp()) as kfp:
         yield Schedules(tmp_path / "schedules.toml", kfp, run, capsys)
@@ -119,11 +121,55 @@ def test_one_whose_scheduled_workflow_went_with_its_namespace_is_deleted(schedul
     assert schedules.runs == []
 
 
-def test_a_server_that_restarts_is_asked_again(schedules: Schedules) -> None:
+@pytest.mark.parametrize("ends", ["recurringruns", ":enable", "versions"])
+def test_a_server_that_restarts_is_asked_again(schedules: Schedules, ends: str) -> None:
     refusals = iter([RefusedError(503, "away")] * 3)
-    schedules.kfp.refusal = lambda method, path: next(refusals, None) if path.endswith(":enable") else None
-    assert schedules.run("--apply")[0] == 0
+    schedules.kfp.refusal = lambda method, path: next(refusals, None) if path.endswith(ends) else None
+    code, words = schedules.run("--apply")
+    assert code == 0
+    assert words.count("Kubeflow Pipelines is away (503 Service Unavailable); asking again for 600 seconds") == 1
     assert [one["mode"] for one in schedules.runs] == ["ENABLE"]
+
+
+def test_a_server_that_stays_away_is_one_line(schedules: Schedules) -> None:
+    schedules.kfp.refusal = lambda method, path: RefusedError(503, "away") if path.endswith(":enable") else None
+    code, words = schedules.run("--apply", "--patience", "0")
+    assert code == 1
+    assert words.splitlines()[-1].endswith("refused the request: 503 Service Unavailable: away")
+
+
+def test_one_that_outlived_its_namespace_is_named_and_made_anew(
+    schedules: Schedules, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedules.run("--apply")
+    schedules.kfp.add("recurringruns", "recurring_run_id", {"display_name": "foreign", "mode": "ENABLE"})
+    gone = 'Failed to enable recurring run r1: scheduledworkflows.kubeflow.org "weeklytrainingx" not found'
+    schedules.kfp.refusal = lambda method, path: RefusedError(500, gone) if path.endswith("r1:enable") else None
+    assert "as in the file" in schedules.run("--check")[1]  # no kubeconfig says more
+    with answering(FakeApi()) as api:
+        api.write_kubeconfig(tmp_path / "kubeconfig")
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+        api.documents[WORKFLOWS] = {"items": []}
+        code, words = schedules.run("--check", "--namespace", "rankloop")
+        assert code == 3
+        assert words.startswith("starts nothing   weekly training          training at 0 3 * * 1")
+        assert "went with their namespace" in words
+        assert schedules.run("--apply", "--namespace", "rankloop")[0] == 0
+        api.documents[WORKFLOWS] = {"items": [{"metadata": {"uid": "r3"}}]}
+        assert schedules.run("--check", "--namespace", "rankloop")[0] == 0
+    assert schedules.kfp.calls[2:] == ["delete r1 ORPHAN", "create r3", "enable r3"]
+
+
+def test_a_kubeconfig_of_another_cluster_makes_no_orphans(
+    schedules: Schedules, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedules.run("--apply")
+    with answering(FakeApi()) as api:
+        api.write_kubeconfig(tmp_path / "kubeconfig")
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+        api.documents[WORKFLOWS] = {"items": []}
+        assert schedules.run("--check", "--namespace", "rankloop")[0] == 0
+    assert schedules.kfp.calls == ["create r1", "enable r1"]
 
 
 @pytest.mark.parametrize(
