@@ -66,6 +66,10 @@ def _durations(name: str, text: str, *labels: str) -> Metric:
     return _declared(Metric(MetricSource.SERVICE, MetricKind.HISTOGRAM, name, text, labels, ANSWER_SECONDS))
 
 
+def _shares(name: str, text: str, *labels: str) -> Metric:
+    return _declared(Metric(MetricSource.SERVICE, MetricKind.HISTOGRAM, name, text, labels, SCORE_SHARES))
+
+
 def _drift(name: str, text: str, *labels: str) -> Metric:
     return _declared(Metric(MetricSource.DRIFT, MetricKind.GAUGE, name, text, labels))
 
@@ -74,6 +78,9 @@ ANSWER_SECONDS = (
     *(0.00025, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.005, 0.006, 0.008),
     *(0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0),
 )  # tell answers of a few milliseconds apart
+
+SCORE_SHARES = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 1.0)
+"""A list's best score is one of hundreds, so that it lies near the top of all scores."""
 
 REQUESTS = _counter("rankloop_requests_total", "Requests by route and status.", "route", "status")
 REQUEST_DURATION = _durations(
@@ -87,6 +94,13 @@ STAGE_DURATION = _durations(
     "arm",
 )
 FALLBACKS = _counter("rankloop_fallbacks_total", "Answers that rest on a fallback.", "fallback", "arm")
+EMPTY_LISTS = _counter("rankloop_empty_lists_total", "Answers without any item.", "arm")
+BEST_SCORE = _shares(
+    "rankloop_best_score_share",
+    "Where a list's best score lies among the scores that its bundle was published with: the share of them that are not"
+    " greater. Comparable between bundles, whatever the scale of their scores.",
+    "arm",
+)
 REQUESTS_WAITING = _gauge("rankloop_requests_waiting", "Requests that wait for their answer or are being answered.")
 REQUESTS_SHED = _counter("rankloop_requests_shed_total", "Requests refused because they would have waited too long.")
 

@@ -23,7 +23,7 @@ LABELS = {
     "app.kubernetes.io/part-of": "rankloop",
     "app.kubernetes.io/component": "service",
 }
-DEFINED = {"HTTPRoute", "Pipeline", "PipelineVersion", "Rollout"}  # by CustomResourceDefinitions
+DEFINED = {"AnalysisTemplate", "HTTPRoute", "Pipeline", "PipelineVersion", "Rollout"}  # by CustomResourceDefinitions
 PLAIN = (["namespace", "service", "schedules"], ["images"])
 NAMESPACE = "plain-service"
 

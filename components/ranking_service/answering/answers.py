@@ -81,7 +81,8 @@ class Answer:
     """A ranked list, best first; ``fallback`` is None when all that it should rest on was there.
 
     ``features`` float32 [known items, features] are what the items were scored by; ``feature_list`` is the hash of
-    their list. Without anything to rank with, ``bundle`` is empty.
+    their list. Without anything to rank with, ``bundle`` is empty. ``best_score`` says where a list's best score lies
+    among the bundle's reference scores, 0 to 1; None for given items, an empty list, and a bundle without reference.
     """
 
     items: tuple[RankedItem, ...]
@@ -91,6 +92,7 @@ class Answer:
     feature_list: str = ""
     arm: ArmName = CHAMPION
     experiment: str | None = None
+    best_score: float | None = None
 
 
 def empty_answer(query: RankingQuery) -> Answer:

@@ -37,6 +37,7 @@ from components.ranking.sessions import PURCHASE, Session, longer, session_seeds
 from components.ranking_service.answering.answers import Answer, Fallback, Filters, RankedItem, RankingQuery
 from components.ranking_service.answering.catalogue import Catalogue
 from components.ranking_service.answering.online_rows import OnlineRows, OnlineUser
+from components.ranking_service.answering.score_reference import ScoreReference
 from components.ranking_service.answering.sessions import Sessions
 from components.shop.settings import Rules
 from feature_repo.packed_online_store.rows import PackedRows
@@ -70,7 +71,9 @@ class Recommender:
         degraded: Fallback | None = None,
         is_stale: Callable[[], bool] = lambda: False,
         lacks_items: bool = False,
+        reference: ScoreReference | None = None,
     ) -> None:
+        self._reference = reference
         self.bundle, self.pool, self.rows, self.degraded = bundle, pool, rows, degraded
         self.catalogue = catalogue
         self._ranker, self._sessions, self._now, self._is_stale = ranker, sessions, now, is_stale
@@ -144,6 +147,7 @@ class Recommender:
             self.bundle.manifest.feature_list,
             prepared.arm,
             prepared.experiment,
+            self._best_score(query, ranked),
         )
 
     def known_user(self, user_id: str) -> UserRows | None:
@@ -161,6 +165,11 @@ class Recommender:
         items = self.pool.items
         columns = {name: values for name, values in items.columns.items() if name != "in_stock"}
         return replace(candidate_pool(replace(items, columns=columns), self.pool.limits), items=items)
+
+    def _best_score(self, query: RankingQuery, ranked: Recommended) -> float | None:
+        if self._reference is None or query.items is not None or not len(ranked.score):
+            return None
+        return self._reference.share(float(ranked.score[0]))
 
     def _rules_for(self, filters: Filters | None) -> Rules:
         if filters is None or filters.max_per_category is None:

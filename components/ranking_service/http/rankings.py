@@ -124,6 +124,7 @@ def list_id_of(request: HttpRequest, context: RequestContext) -> str:
 
 def _note(context: RequestContext, body: Request, answer: Answer) -> None:
     context.arm, context.bundle, context.fallback = answer.arm, answer.bundle, answer.fallback
+    context.is_empty, context.best_score = not answer.items, answer.best_score
     context.user_id, context.is_counted = body.user_id, body.arm is None
 
 

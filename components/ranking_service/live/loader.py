@@ -25,9 +25,10 @@ from components.ranking.baselines import BASELINE_NAMES
 from components.ranking.features import feature_list
 from components.ranking_service.answering.answers import Fallback
 from components.ranking_service.answering.recommender import Recommender
+from components.ranking_service.answering.score_reference import ScoreReference, score_reference
 from components.ranking_service.answering.sessions import Sessions
 from components.ranking_service.live.bundle_choice import UNUSABLE, BundleChoice
-from components.ranking_service.live.fallback_bundle import baseline_bundle, fallback_bundle
+from components.ranking_service.live.fallback_bundle import IN_MEMORY, baseline_bundle, fallback_bundle
 from components.ranking_service.live.item_snapshots import ItemSnapshot, ItemSnapshots
 from components.ranking_service.live.row_counts import RowCount
 from components.ranking_service.live.state import LiveState
@@ -53,6 +54,7 @@ class LiveLoader:
         self.shop, self.time = self._bundles.shop, self._store.time
         self._snapshots = ItemSnapshots(settings.home, self._store, forgotten)
         self._rankers: dict[str, Ranker] = {}
+        self._references: dict[str, ScoreReference | None] = {}
         self._recommenders: dict[RecommenderKey, Recommender] = {}
 
     def load(self, before: LiveState | None = None) -> LiveState:
@@ -158,6 +160,7 @@ class LiveLoader:
             degraded=degraded,
             is_stale=self._staleness(snapshot.items.newest),
             lacks_items=snapshot.lacks_items,
+            reference=self._reference(bundle),
         )
 
     def _ranker(self, bundle: Bundle) -> Ranker:
@@ -167,6 +170,14 @@ class LiveLoader:
         if bundle.digest not in self._rankers:
             self._rankers[bundle.digest] = load_ranker(bundle)
         return self._rankers[bundle.digest]
+
+    def _reference(self, bundle: Bundle) -> ScoreReference | None:
+        """A bundle's reference scores, read once; a rule that lies in memory has none."""
+        if bundle.folder == IN_MEMORY:
+            return None
+        if bundle.digest not in self._references:
+            self._references[bundle.digest] = score_reference(bundle)
+        return self._references[bundle.digest]
 
     def _staleness(self, newest: int) -> Callable[[], bool]:
         bound = timedelta(days=self.settings.live.stale_after_days) // MICROSECOND
@@ -178,6 +189,7 @@ class LiveLoader:
         self._recommenders = {key: kept for key, kept in self._recommenders.items() if id(kept) in used}
         digests = {recommender.bundle.digest for recommender in arms.values()}
         self._rankers = {digest: ranker for digest, ranker in self._rankers.items() if digest in digests}
+        self._references = {digest: kept for digest, kept in self._references.items() if digest in digests}
         self._snapshots.keep_only({_revision(recommender.bundle) for recommender in arms.values()})
 
 

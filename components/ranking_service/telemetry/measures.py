@@ -10,7 +10,14 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client import Metric as MetricFamily
 from prometheus_client.registry import Collector
 
-from components.contracts.metrics import FALLBACKS, REQUEST_DURATION, REQUESTS, STAGE_DURATION
+from components.contracts.metrics import (
+    BEST_SCORE,
+    EMPTY_LISTS,
+    FALLBACKS,
+    REQUEST_DURATION,
+    REQUESTS,
+    STAGE_DURATION,
+)
 from components.ranking_service.telemetry.click_through import ClickThrough
 from components.ranking_service.telemetry.counters import Counter, Histogram, Readers
 from components.ranking_service.telemetry.request_context import RequestContext
@@ -26,8 +33,9 @@ class Measures(Collector):
         self.readers = Readers()
         """Where other parts of the service show their numbers."""
         self.clicks = ClickThrough()
-        self._requests, self._fallbacks = Counter(REQUESTS), Counter(FALLBACKS)
+        self._requests, self._fallbacks, self._empty = Counter(REQUESTS), Counter(FALLBACKS), Counter(EMPTY_LISTS)
         self._request_duration, self._stage_duration = Histogram(REQUEST_DURATION), Histogram(STAGE_DURATION)
+        self._best_score = Histogram(BEST_SCORE)
         self._registry = CollectorRegistry()
         self._registry.register(self)
         for process in (PlatformCollector, GCCollector, ProcessCollector):
@@ -45,6 +53,10 @@ class Measures(Collector):
         self._stage_duration.observe(seconds, TOTAL, context.arm)
         if context.fallback is not None:
             self._fallbacks.add(context.fallback, context.arm)
+        if context.is_empty:
+            self._empty.add(context.arm)
+        if context.best_score is not None:
+            self._best_score.observe(context.best_score, context.arm)
 
     def page(self) -> bytes:
         """Return the page that Prometheus reads."""
@@ -52,6 +64,7 @@ class Measures(Collector):
 
     def collect(self) -> Iterable[MetricFamily]:
         """Return everything of ours."""
-        counted = (self._requests, self._request_duration, self._stage_duration, self._fallbacks, *self.clicks.counters)
-        yield from (each.collect() for each in counted)
+        answers = (self._requests, self._request_duration, self._stage_duration)
+        lists = (self._fallbacks, self._empty, self._best_score, *self.clicks.counters)
+        yield from (each.collect() for each in (*answers, *lists))
         yield from self.readers.collect()

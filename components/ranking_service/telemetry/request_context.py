@@ -32,6 +32,10 @@ class RequestContext:
     arm: str | None = None
     bundle: str | None = None
     fallback: str | None = None
+    is_empty: bool = False
+    """Whether the answer is a list without items."""
+    best_score: float | None = None
+    """Where the best score of a list lies among its bundle's reference scores, 0 to 1."""
     user_id: str | None = None
     is_counted: bool = True
     """False for a preview: it counts as a request, not as an answer of its arm."""
