@@ -93,8 +93,12 @@ render: .venv/.synced ## Write the manifests of each environment into manifests/
 	@$(BIN)/rankloop render --kubectl "$${KUBECTL:-$$($(BIN)/python -m tests.kubernetes.programs kubectl)}"
 
 .PHONY: images
-images: ## Build the images; make images REGISTRY=HOST/PREFIX pushes them and writes their digests.
+images: $(if $(RANKLOOP_SIGNING_KEY),.venv/.synced) ## Build the images; make images REGISTRY=HOST/PREFIX pushes them, writes their digests, and signs them.
 	@.ci/images
+
+.PHONY: verify-images
+verify-images: .venv/.synced ## Verify the images that the manifests name: signature, provenance, packages.
+	@$(BIN)/rankloop verify-images
 
 .PHONY: deployment
 deployment: .venv/.synced ## Build and push the images, and open the pull request that deploys them (docs/gitops.md).

@@ -30,7 +30,8 @@ from pipelines.nodes import read_nodes
 NAME = "rankloop"
 SHOP_FOLDER = "/etc/rankloop"
 KEYS_FOLDER, SIGNING_FOLDER = "/etc/rankloop-keys", "/etc/rankloop-signing"
-SIGNS, VERIFIES = "publish-bundle", ("publish-bundle", "propose-promotion")
+SIGNS = "publish-bundle"
+VERIFIES = ("evaluate-ranker", "publish-bundle", "propose-promotion", "detect-drift")
 GIT_FOLDER = "/etc/rankloop-git"
 GIT_STEPS = ("evaluate-ranker", "propose-promotion", "detect-drift")
 USER, GROUP = 10001, 0  # the images' own user; any other one of group 0 works too

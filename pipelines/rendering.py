@@ -16,8 +16,8 @@ import yaml
 from components.contracts.errors import ConfigurationError
 from pipelines.compiled import Resource
 from pipelines.environments import check_environments, environment_of
+from pipelines.paths import MANIFESTS as MANIFESTS
 
-MANIFESTS = Path(__file__).parents[1] / "manifests"
 KUBECTL_VARIABLE = "KUBECTL"
 SEPARATOR = re.compile(r"^---\n", re.MULTILINE)
 

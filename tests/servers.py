@@ -141,6 +141,29 @@ def postgresql_server() -> Iterator[str]:
             yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
 
+@contextmanager
+def docker_registry(folder: Path, users: Path | None = None) -> Iterator[str]:
+    """Run an empty registry of images in a folder, and give its address; ``users`` is an htpasswd file."""
+    binary, address = binary_of("docker-registry", package="docker-registry"), f"127.0.0.1:{free_port()}"
+    lines = [
+        "version: 0.1",
+        f"storage: {{filesystem: {{rootdirectory: {folder}/images}}}}",
+        f"http: {{addr: {address}}}",
+    ]
+    if users:
+        lines.append(f"auth: {{htpasswd: {{realm: tests, path: {users}}}}}")
+    (folder / "registry.yaml").write_text("\n".join(lines))
+    port = int(address.rpartition(":")[2])
+    with running([binary, "serve", f"{folder}/registry.yaml"], folder / "registry.log", ready=lambda: _listens(port)):
+        yield address
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
 def _postgresql_binaries() -> Path:
     binary_of("pg_ctlcluster", package="postgresql")
     return max(Path("/usr/lib/postgresql").glob("*/bin"))

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from components.bundles.manifest import MANIFEST, SKETCHES, WARMUP, Manifest, read_manifest
+from components.bundles.manifest import MANIFEST, SKETCHES, WARMUP, Manifest, manifest_content, parse_manifest
 from components.contracts.errors import UnverifiedBundleError
 
 PREFIX = "sha256:"
@@ -42,20 +42,36 @@ def file_digests(folder: Path) -> dict[str, str]:
     Raises:
         UnverifiedBundleError: a file that the manifest names is missing.
     """
-    digests = {}
-    for name in sealed_files(read_manifest(folder)):
-        try:
-            content = (folder / name).read_bytes()
-        except FileNotFoundError as error:
-            raise UnverifiedBundleError(
-                f"{folder}: found no {name}, which its manifest names; `rankloop run` puts the bundle back"
-            ) from error
-        except OSError as error:
-            raise UnverifiedBundleError(
-                f"{folder / name}: cannot be read ({error.strerror}); `rankloop run` puts the bundle back"
-            ) from error
-        digests[name] = hashlib.sha256(content).hexdigest()
-    return digests
+    return digests_of(sealed_content(folder))
+
+
+def digests_of(content: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the SHA-256 of each file, by name."""
+    return {name: hashlib.sha256(file).hexdigest() for name, file in content.items()}
+
+
+def sealed_content(folder: Path) -> dict[str, bytes]:
+    """Read each file under the digest of a bundle, once, by name.
+
+    Raises:
+        UnverifiedBundleError: a file that the manifest names is missing.
+    """
+    manifest = manifest_content(folder)
+    names = sealed_files(parse_manifest(manifest, folder))
+    return {name: manifest if name == MANIFEST else _content(folder, name) for name in names}
+
+
+def _content(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except FileNotFoundError as error:
+        raise UnverifiedBundleError(
+            f"{folder}: found no {name}, which its manifest names; `rankloop run` puts the bundle back"
+        ) from error
+    except OSError as error:
+        raise UnverifiedBundleError(
+            f"{folder / name}: cannot be read ({error.strerror}); `rankloop run` puts the bundle back"
+        ) from error
 
 
 def short(digest: str) -> str:

@@ -1,14 +1,14 @@
 """Open a bundle: check its digest, its parts and its warm-up rows before it answers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from components.bundles.digest import folder_digest
-from components.bundles.manifest import SKETCHES, Manifest, read_manifest
+from components.bundles.digest import digest_of, digests_of, sealed_content
+from components.bundles.manifest import MANIFEST, SKETCHES, WARMUP, Manifest, parse_manifest
 from components.bundles.scoring import Ranker, ranker_from
-from components.bundles.sidecar import Sidecar, read_sidecar
-from components.bundles.warmup import check_answers, read_warmup
+from components.bundles.sidecar import Sidecar, parse_sidecar, sidecar_content
+from components.bundles.warmup import check_answers, parse_warmup
 from components.contracts.errors import BundleError, DamagedObjectError, UnverifiedBundleError
 from components.contracts.handles import Handle
 from components.home.storage.locations import Location, parse_location
@@ -17,17 +17,22 @@ from components.home.storage.objects import local_folder
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle on disk whose content matches its digest."""
+    """A bundle whose content matches its digest.
+
+    Its files were read once: what was verified is what is loaded, whatever happens to the folder meanwhile.
+    """
 
     folder: Path
     digest: str
     manifest: Manifest
     sidecar: Sidecar
+    content: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)  # files under the digest
+    sidecar_content: bytes = field(default=b"", repr=False, compare=False)
 
     @property
     def sketches(self) -> bytes:
         """Reference sketches for drift, as they were written."""
-        return (self.folder / SKETCHES).read_bytes()
+        return self.content[SKETCHES]
 
 
 def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
@@ -37,16 +42,17 @@ def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
         BundleError: the bundle is missing.
         UnverifiedBundleError: it is incomplete or was tampered with.
     """
-    manifest = read_manifest(folder)
-    actual = folder_digest(folder)
-    sidecar = read_sidecar(folder)
+    content = sealed_content(folder)
+    actual = digest_of(digests_of(content))
+    beside = sidecar_content(folder)
+    sidecar = parse_sidecar(beside, folder)
     for expected in (digest or sidecar.digest, sidecar.digest):
         if actual != expected:
             raise UnverifiedBundleError(
                 f"{folder}: found content with digest {actual}, expected {expected}: the bundle was changed after it"
                 " was sealed; `rankloop run` puts it back, or promote another one"
             )
-    return Bundle(folder, actual, manifest, sidecar)
+    return Bundle(folder, actual, parse_manifest(content[MANIFEST], folder), sidecar, content, beside)
 
 
 def handed_bundle(handle: Handle) -> Bundle:
@@ -79,9 +85,9 @@ def load_ranker(bundle: Bundle, threads: int = 1, baseline_names: Sequence[str] 
     Raises:
         BundleError: the parts disagree, or a warm-up row is not answered as expected.
     """
-    models = {part.name: (bundle.folder / part.file).read_bytes() for part in bundle.manifest.blend}
+    models = {part.name: bundle.content[part.file] for part in bundle.manifest.blend}
     ranker = ranker_from(bundle.manifest, models, threads)
-    check_answers(ranker, read_warmup(bundle.folder))
+    check_answers(ranker, parse_warmup(bundle.content[WARMUP], bundle.folder))
     is_rule = bundle.manifest.kind == "baseline" and baseline_names is not None
     return ranker_from(bundle.manifest, {}, threads, baseline_names) if is_rule else ranker
 

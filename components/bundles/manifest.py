@@ -90,23 +90,48 @@ def read_manifest(folder: Location) -> Manifest:
         BundleError: it was written in another format, or it has limits or rules that are not known.
         ConfigurationError, StorageError: the bucket cannot be used.
     """
+    return parse_manifest(manifest_content(folder), folder)
+
+
+def manifest_content(folder: Location) -> bytes:
+    """Return the bytes of a bundle's manifest.
+
+    Raises:
+        UnverifiedBundleError: there is none, or it cannot be read.
+        ConfigurationError, StorageError: the bucket cannot be used.
+    """
     try:
         content = read_document(folder / MANIFEST)
-        if content is None:
-            raise UnverifiedBundleError(
-                f"{folder}: found no {MANIFEST}; expected a bundle; `rankloop run` puts it back, or makes one"
-            )
-        manifest = parse_json(Manifest, content)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    if content is None:
         raise UnverifiedBundleError(
-            f"{folder / MANIFEST}: unreadable ({error}); `rankloop run` puts the bundle back"
-        ) from error
+            f"{folder}: found no {MANIFEST}; expected a bundle; `rankloop run` puts it back, or makes one"
+        )
+    return content
+
+
+def parse_manifest(content: bytes, folder: Location) -> Manifest:
+    """Read the manifest of a bundle in a folder from its bytes.
+
+    Raises:
+        UnverifiedBundleError: it is unreadable.
+        BundleError: it was written in another format, or it has limits or rules that are not known.
+    """
+    try:
+        manifest = parse_json(Manifest, content)
+    except ValueError as error:
+        raise _unreadable(folder, error) from error
     if manifest.format != FORMAT:
         raise BundleError(
             f"{folder}: bundle format {manifest.format}, expected {FORMAT}; `rankloop run --again` makes another"
         )
     _check_settings(manifest, folder / MANIFEST)
     return manifest
+
+
+def _unreadable(folder: Location, error: Exception) -> UnverifiedBundleError:
+    return UnverifiedBundleError(f"{folder / MANIFEST}: unreadable ({error}); `rankloop run` puts the bundle back")
 
 
 def _check_settings(manifest: Manifest, place: Location) -> None:

@@ -60,9 +60,34 @@ def read_sidecar(folder: Path) -> Sidecar:
     Raises:
         UnverifiedBundleError: it is missing or unreadable, or holds what is no verdict.
     """
+    return parse_sidecar(sidecar_content(folder), folder)
+
+
+def sidecar_content(folder: Path) -> bytes:
+    """Return the bytes of a bundle's sidecar.
+
+    Raises:
+        UnverifiedBundleError: it is missing or cannot be read.
+    """
     try:
-        return parse_json(Sidecar, (folder / SIDECAR).read_bytes())
-    except (OSError, ValueError) as error:
-        raise UnverifiedBundleError(
-            f"{folder / SIDECAR}: missing or unreadable ({error}); `rankloop run` puts the bundle back"
-        ) from error
+        return (folder / SIDECAR).read_bytes()
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+
+
+def parse_sidecar(content: bytes, folder: Path) -> Sidecar:
+    """Read the sidecar of a bundle in a folder from its bytes.
+
+    Raises:
+        UnverifiedBundleError: it is unreadable, or holds what is no verdict.
+    """
+    try:
+        return parse_json(Sidecar, content)
+    except ValueError as error:
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(folder: Path, error: Exception) -> UnverifiedBundleError:
+    return UnverifiedBundleError(
+        f"{folder / SIDECAR}: missing or unreadable ({error}); `rankloop run` puts the bundle back"
+    )

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
-from components.bundles.digest import PREFIX, folder_digest, sealed_files, short
+from components.bundles.digest import PREFIX, short
 from components.bundles.loading import Bundle, bundle_folder, open_bundle
 from components.bundles.manifest import DOCUMENTS, SIDECAR, SIGNATURE, Manifest, read_manifest
 from components.bundles.sidecar import Sidecar, sidecar_bytes
@@ -209,15 +209,9 @@ def _staging(models: Location) -> Iterator[Path]:
 
 
 def _fill(staging: Path, draft: Bundle, documents: Mapping[str, bytes]) -> None:
-    for name in sealed_files(draft.manifest):
-        shutil.copyfile(draft.folder / name, staging / name)
-    for name, content in documents.items():
+    for name, content in {**draft.content, **documents}.items():
         (staging / name).write_bytes(content)
     _describe_to_bentoml(staging, draft)
-    if folder_digest(staging) != draft.digest:
-        raise BundleError(
-            f"{draft.folder}: the draft changed while it was published; nothing was published, run `rankloop run` again"
-        )
 
 
 def _publish(staging: Path, place: Location) -> None:

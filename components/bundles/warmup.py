@@ -33,10 +33,10 @@ def warmup_bytes(warmup: Warmup) -> bytes:
     return target.getvalue()
 
 
-def read_warmup(folder: Path) -> Warmup:
-    """Read a bundle's warm-up rows; pickled content is refused."""
+def parse_warmup(content: bytes, folder: Path) -> Warmup:
+    """Read the warm-up rows of a bundle in a folder from their bytes; pickled content is refused."""
     try:
-        with np.load(io.BytesIO((folder / WARMUP).read_bytes()), allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return Warmup(arrays["features"], arrays["baselines"], arrays["expected"])
     except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise BundleError(f"{folder / WARMUP}: unreadable ({error}); `rankloop run` puts the bundle back") from error

@@ -14,6 +14,7 @@
     ├── TrainingError             too few groups, label leakage, NaN loss
     ├── BundleError               a bundle that is missing, tampered with or of another revision
     │   └── UnverifiedBundleError it is not what was published, or nobody who is trusted has signed it
+    ├── RegistryError             a registry of images: unreachable, refusing, or without what is asked for
     ├── PromotionError            a promotion or rollback that must not happen
     │   └── PromotionHeldError    one that waits, or that a person has decided against
     └── HomeBusyError             another run holds the home's lock
@@ -75,6 +76,10 @@ class BundleError(RankloopError):
 
 class UnverifiedBundleError(BundleError):
     """A bundle that is not what was published, or that nobody who is trusted has signed."""
+
+
+class RegistryError(RankloopError):
+    """A registry of images that cannot be reached, refuses, or lacks what is asked for."""
 
 
 class PromotionError(RankloopError):

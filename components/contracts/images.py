@@ -12,6 +12,7 @@ IMAGES_FILE = Path(__file__).parents[1] / "images.toml"
 IMAGES_VARIABLE = "RANKLOOP_IMAGES"  # a file of that form in its place, such as of a registry of one's own
 TABLES = ("images", "nodes")
 DIGEST = re.compile(r".+@sha256:[0-9a-f]{64}$")
+NOT_PUSHED = "sha256:" + 64 * "0"
 
 
 def image(target: str) -> str:

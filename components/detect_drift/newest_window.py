@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from components.bundles.loading import Bundle, check_revision, load_ranker
 from components.bundles.promotion import named_bundle
+from components.bundles.signing.trust import Trust
 from components.contracts.errors import BundleError
 from components.contracts.handles import Handle
 from components.contracts.ranking_examples import ExamplesManifest, Split, read_manifest, read_split
@@ -53,16 +54,17 @@ def judge_newest_window(
     run_id: str,
     say: Callable[[str], None],
     days: int | None = None,
+    trust: Trust | None = None,
 ) -> StepResult[DriftFacts]:
     """Compare the newest window with the live bundle's reference; before any promotion, with the last bundle's.
 
     Raises:
-        BundleError: no bundle was ever published, or the one that was is damaged.
+        BundleError: no bundle was ever published, or the one that was is damaged, or ``trust`` does not accept it.
         ConfigurationError: the days asked for hold requests without known outcomes, or ones that were trained on.
     """
     folder = handed_folder(examples)
     manifest = read_manifest(folder)
-    bundle = _reference(home, shop.name, environment, manifest)
+    bundle = _reference(home, shop.name, environment, manifest, trust)
     say("scoring the newest window")
     ranker = load_ranker(bundle, shop.training.threads, manifest.baseline_names)
     window = newest_window(read_split(folder, "heldout"), manifest, ranker, window_days(shop, days))
@@ -98,15 +100,20 @@ def thresholds(drift: Drift) -> DriftThresholds:
     )
 
 
-def _reference(home: Home, shop: str, environment: str, manifest: ExamplesManifest) -> Bundle:
-    """Return the live bundle, or the last one if none is live or the live one was made for other features."""
+def _reference(home: Home, shop: str, environment: str, manifest: ExamplesManifest, trust: Trust | None) -> Bundle:
+    """Return the live bundle, or the last one if none is live or the live one cannot be compared with."""
     try:
-        live = named_bundle(home, shop, live_digest(home, environment) or "challenger")
-        check_revision(live.manifest, manifest.feature_list, manifest.feature_revision)
+        return _comparable(home, shop, live_digest(home, environment) or "challenger", manifest, trust)
     except BundleError:
-        live = named_bundle(home, shop, "challenger")
-        check_revision(live.manifest, manifest.feature_list, manifest.feature_revision)
-    return live
+        return _comparable(home, shop, "challenger", manifest, trust)
+
+
+def _comparable(home: Home, shop: str, name: str, manifest: ExamplesManifest, trust: Trust | None) -> Bundle:
+    bundle = named_bundle(home, shop, name)
+    if trust is not None:
+        trust.check(bundle)
+    check_revision(bundle.manifest, manifest.feature_list, manifest.feature_revision)
+    return bundle
 
 
 def _compare(shop: Shop, bundle: Bundle, manifest: ExamplesManifest, window: Window, span: CleanEvents) -> DriftReport:

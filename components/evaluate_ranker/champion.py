@@ -6,6 +6,7 @@ from datetime import datetime
 from components.bundles.digest import short
 from components.bundles.loading import Bundle, check_rankable, load_ranker
 from components.bundles.scoring import Ranker
+from components.bundles.signing.trust import Trust
 from components.bundles.store import find_bundle
 from components.contracts.errors import BundleError
 from components.contracts.ranking_examples import ExamplesManifest
@@ -37,13 +38,20 @@ class Champion:
         return replace(self, ranker=None, set_aside=f"the champion {short(self.live or '')} was set aside: {why}")
 
 
-def find_champion(home: Home, shop: Shop, environment: str, manifest: ExamplesManifest) -> Champion:
-    """Open the bundle that the environment serves; set it aside, with the reason, when it cannot be compared."""
+def find_champion(
+    home: Home, shop: Shop, environment: str, manifest: ExamplesManifest, trust: Trust | None = None
+) -> Champion:
+    """Open the bundle that the environment serves; set it aside, with the reason, when it cannot be compared.
+
+    One that ``trust`` does not accept was not published here, whatever it scores.
+    """
     live = live_digest(home, environment)
     if live is None:
         return Champion()
     try:
         bundle = find_bundle(home.models, shop.name, live)
+        if trust is not None:
+            trust.check(bundle)
     except (BundleError, OSError) as error:
         return Champion(live=live).without_ranker(str(error))
     champion = Champion(bundle, live=live)

@@ -19,9 +19,15 @@ def evaluate_ranker(
     from components.home.runs.step import recorded_step
 
     with recorded_step("evaluate_ranker", home, run_id) as step:
+        from os import environ
+
+        from components.bundles.signing.trust import trust_here
         from components.evaluate_ranker.evaluation import evaluate_ranker
 
         snapshots, rows = step.read("features", features.path), step.read("examples", examples.path)
         drafted = step.read("bundle", draft.path)
-        result = evaluate_ranker(step.shop, step.home, snapshots, rows, drafted, step.run.environment, run_id, step.say)
+        environment, trust = step.run.environment, trust_here(step.home, step.run.environment, environ)
+        result = evaluate_ranker(
+            step.shop, step.home, snapshots, rows, drafted, environment, run_id, step.say, trust=trust
+        )
         step.finish(evaluation.path, result)

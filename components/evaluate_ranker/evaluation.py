@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.bundles.loading import Bundle, check_revision, handed_bundle, load_ranker
+from components.bundles.signing.trust import Trust
 from components.contracts.handles import Handle
 from components.contracts.ranking_examples import ExamplesManifest, Split, read_manifest, read_split
 from components.contracts.steps.declared import StepResult
@@ -82,16 +83,18 @@ def evaluate_ranker(
     say: Say,
     probe: Probe = probe_future,
     current: Current = check_current_lists,
+    trust: Trust | None = None,
 ) -> StepResult[EvaluationFacts]:
     """Judge a draft bundle on the held-out requests and write the verdict into the run's folder.
 
     ``probe`` recomputes features with the future poisoned, from the clean tables that the examples came from;
-    ``current`` looks at a bundle's lists as they would be now, where there are no held-out ones.
+    ``current`` looks at a bundle's lists as they would be now, where there are no held-out ones; a champion that
+    ``trust`` does not accept is set aside.
 
     Raises:
         BundleError: the draft is incomplete, was changed, or was made for other features than the examples hold.
     """
-    case = _case(shop, home, features, examples, draft, environment, probe, current)
+    case = _case(shop, home, features, examples, draft, environment, probe, current, trust)
     verdict, facts = _judge_baseline(case, say) if case.bundle.manifest.kind == "baseline" else _judge(case, say)
     place = home.run(run_id) / "evaluation" / "verdict.json"
     write_document(place, verdict_json(replace(verdict, live=case.champion.live)))
@@ -114,6 +117,7 @@ def _case(
     environment: str,
     probe: Probe,
     current: Current,
+    trust: Trust | None,
 ) -> Case:
     folder = handed_folder(examples)
     manifest = read_manifest(folder)
@@ -125,7 +129,7 @@ def _case(
         shop=shop,
         bundle=bundle,
         manifest=manifest,
-        champion=find_champion(home, shop, environment, manifest),
+        champion=find_champion(home, shop, environment, manifest, trust),
         heldout=heldout_requests(heldout, train, shop.k, sold),
         train=train,
         validation=validation,

@@ -8,6 +8,7 @@ from components.contracts.errors import PromotionError
 from components.home.layout import NAME_ADVICE, is_environment_name
 
 LINE = re.compile(rb"^ *value: *[\"']?(sha256:[0-9a-f]{64})[\"']? *\r?$", re.MULTILINE)
+IMAGE = re.compile(rb"(?<=:bundle-)[0-9a-f]{64}\b")  # of a bundle that the pods mount: its tag holds the digest
 NOTHING = PREFIX + 64 * "0"  # stands where nothing was promoted yet
 
 
@@ -48,7 +49,8 @@ def changed_files(
 ) -> dict[str, bytes]:
     """Return the new content of the files whose line changes: the source, and one rendered file if there are any.
 
-    Nothing but the digest changes in them, so that a reviewer's diff is one line a file.
+    Nothing but the digest changes in them, so that a reviewer's diff is one line a file; where the pods mount the
+    bundle's image, its tag changes in the rendered file too.
 
     Raises:
         PromotionError: a line is not there exactly once.
@@ -59,7 +61,7 @@ def changed_files(
     if not rendered:
         return changed
     holding = [
-        (name, content[: line.start(1)] + digest.encode() + content[line.end(1) :])
+        (name, _with_image(content[: line.start(1)] + digest.encode() + content[line.end(1) :], digest))
         for name, content in rendered.items()
         for line in LINE.finditer(content)
         if line[1] == before
@@ -70,3 +72,7 @@ def changed_files(
             f" expected one, the counterpart of {path}; run `rankloop render`, and merge what it changes"
         )
     return changed | dict(holding)
+
+
+def _with_image(content: bytes, digest: str) -> bytes:
+    return IMAGE.sub(digest.removeprefix(PREFIX).encode(), content)

@@ -17,6 +17,7 @@ UNFIT = re.compile(r"[\x00-\x1f\[\]\\^|]|%[0-9A-Fa-f]{2}")
 
 ONLINE_VARIABLE = "RANKLOOP_ONLINE_URL"
 EXPERIMENTS_VARIABLE = "RANKLOOP_EXPERIMENTS"  # a folder instead of the home's, such as a mounted ConfigMap
+MODELS_VARIABLE = "RANKLOOP_MODELS"  # a folder instead of the home's models, such as a mounted image of a bundle
 SECRETS_VARIABLE = "RANKLOOP_SECRETS"  # a folder of api_keys.json and online_url, such as a mounted Secret
 NAME_ADVICE = "expected ASCII letters, digits, - and _; name it differently"
 
@@ -57,8 +58,8 @@ class Home:
         shop.json                 which shop this home belongs to
         nobody.json               the shop's own words for nobody, if it has any
 
-    A cluster mounts configuration and secrets: RANKLOOP_EXPERIMENTS and RANKLOOP_SECRETS name other folders for
-    ``experiments``, and for ``api_keys.json`` and ``online_url``.
+    A cluster mounts configuration, secrets and bundles: RANKLOOP_EXPERIMENTS, RANKLOOP_SECRETS and RANKLOOP_MODELS name
+    other folders for ``experiments``, for ``api_keys.json`` and ``online_url``, and for ``models``.
 
     Raises:
         ConfigurationError: its path holds what Delta tables cannot live under.
@@ -133,7 +134,7 @@ class Home:
 
     @property
     def models(self) -> Location:
-        return self.root / "models"
+        return _folder(MODELS_VARIABLE, self.root / "models")
 
     @property
     def keys(self) -> Path | None:

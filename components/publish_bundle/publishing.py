@@ -7,8 +7,8 @@ from typing import cast
 from components.bundles.digest import short
 from components.bundles.loading import Bundle, handed_bundle, load_ranker
 from components.bundles.sidecar import VerdictDocument
-from components.bundles.signing.signer import Signer
-from components.bundles.store import bundle_name, bundle_place, publish_folder
+from components.bundles.signing.kept import keep_documents
+from components.bundles.store import Signs, bundle_name, bundle_place, publish_folder
 from components.contracts.errors import BundleError
 from components.contracts.example_customers import CustomerExample
 from components.contracts.handles import Handle
@@ -31,7 +31,7 @@ def publish_bundle(
     code_revision: str | None,
     say: Callable[[str], None],
     examples: Sequence[CustomerExample] = (),
-    signer: Signer | None = None,
+    signer: Signs | None = None,
 ) -> StepResult[PublicationFacts]:
     """Publish a draft and its verdict; a refused challenger is published too, but nothing points at it.
 
@@ -53,6 +53,8 @@ def publish_bundle(
         verdict=cast(VerdictDocument, asdict(verdict)),
     )
     sealed = publish_folder(home.models, bundle, sidecar, signer)
+    if signer is not None:
+        keep_documents(home.run(run_id), sealed)
     place = bundle_place(home.models, shop.name, sealed.digest)
     handle = Handle("bundle", str(place), draft.versions, sealed.digest, draft.as_of)
     return StepResult(handle, None, None, _model_card(sealed, tuple(examples)))

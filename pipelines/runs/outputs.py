@@ -16,12 +16,28 @@ from functools import partial
 
 from components.bundles.digest import short
 from components.bundles.environments import Move, Pointer, PointerFiles
-from components.bundles.loading import handed_bundle
+from components.bundles.loading import Bundle, handed_bundle
 from components.bundles.manifest import read_manifest
-from components.bundles.signing.home_key import bundle_signer, can_sign
+from components.bundles.signing.home_key import KEY_VARIABLE, bundle_signer, can_sign
+from components.bundles.signing.kept import kept_documents
 from components.bundles.signing.trust import LOCAL, trust_here
-from components.bundles.store import bundle_place, bundles_of, check_stored, find_bundle, point_latest, published_names
-from components.contracts.errors import BundleError, DamagedStoreError, FeatureError, PromotionError, RankloopError
+from components.bundles.store import (
+    Signs,
+    bundle_place,
+    bundles_of,
+    check_stored,
+    find_bundle,
+    point_latest,
+    published_names,
+)
+from components.contracts.errors import (
+    BundleError,
+    DamagedStoreError,
+    FeatureError,
+    PromotionError,
+    RankloopError,
+    UnverifiedBundleError,
+)
 from components.contracts.handles import Handle
 from components.contracts.urls import public_url
 from components.features.snapshots.sets import FeatureSet, check_files, current_set, open_set, read_set
@@ -249,13 +265,36 @@ def _republishing(home: Home, shop: Shop, digest: str, newest: str | None) -> Ca
 def _republish(
     home: Home, shop: Shop, run: RunRecord, draft: Handle, verdict: Handle, newest: str | None, say: Say
 ) -> None:
-    signer = bundle_signer(home, shop.name, os.environ)
-    handed_bundle(draft)  # nothing is removed that could not be put back
+    bundle = handed_bundle(draft)  # nothing is removed that could not be put back
+    signer = _signer(home, shop, run, bundle)
     remove_folder(bundle_place(home.models, shop.name, draft.digest or ""))
     now = datetime.now(UTC).isoformat()
     publish_bundle(shop, home, draft, verdict, run.run_id, now, run.fingerprint.get("code"), say, signer=signer)
     if newest is not None:
         point_latest(home.models, shop.name, newest)
+
+
+def _signer(home: Home, shop: Shop, run: RunRecord, draft: Bundle) -> Signs | None:
+    """Return what signs a bundle that is put back: what was signed when it was published, or a folder's own key.
+
+    Raises:
+        UnverifiedBundleError: nothing that was kept is accepted, and a mounted key signs a run's own bundles only.
+    """
+    kept, signer = kept_documents(home.run(run.run_id)), bundle_signer(home, shop.name, os.environ)
+    if signer is None:
+        return kept
+    try:
+        if kept is not None:
+            kept.check(draft, trust_here(home, LOCAL, os.environ).keys)
+            return kept
+    except UnverifiedBundleError:
+        pass
+    if os.environ.get(KEY_VARIABLE):
+        raise UnverifiedBundleError(
+            f"run {run.run_id} has kept no signature of it that is accepted, and {KEY_VARIABLE} signs only what a run"
+            " has made itself; promote another bundle, or train again"
+        )
+    return signer
 
 
 def _is_unknown(error: RankloopError) -> bool:

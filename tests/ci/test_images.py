@@ -16,6 +16,7 @@ from tests.ci.recording_docker import docker_variables, write_docker
 ROOT = Path(__file__).parents[2]
 REGISTRY = "registry.example.org/shop"
 TARGETS = ("steps", "monitoring", "serving")
+UNSIGNED = "images: pushed, and not signed: RANKLOOP_SIGNING_KEY names no key\n"
 NODES = '\n[nodes]\nselector = {"node-pool" = "batch"}\n'
 
 
@@ -38,7 +39,7 @@ class Checkout:
     def build(self, **variables: str) -> "subprocess.CompletedProcess[str]":
         """Run what `make images` runs."""
         environment = os.environ | docker_variables(self.folder.parent)
-        for name in ("REGISTRY", "REGISTRY_PASSWORD", "RANKLOOP_IMAGES", "BUILD_OPTIONS"):
+        for name in ("REGISTRY", "REGISTRY_PASSWORD", "RANKLOOP_IMAGES", "RANKLOOP_SIGNING_KEY", "BUILD_OPTIONS"):
             environment.pop(name, None)
         return subprocess.run(
             [self.folder / ".ci/images"], env=environment | variables, capture_output=True, text=True, check=False
@@ -64,6 +65,7 @@ def checkout(tmp_path: Path) -> Checkout:
     for name in (".dockerignore", "LICENSE", "README.md", "pyproject.toml", "uv.lock", "feature_repo/a", "pipelines/a"):
         (made.folder / name).write_text(name)
     shutil.copy(ROOT / ".ci/images", made.folder / ".ci/images")
+    (made.folder / "components/Dockerfile").write_text("# a recipe\nARG BASE=python:3.11-slim\nFROM ${BASE}\n")
     made.file.write_text((ROOT / "components/images.toml").read_text() + NODES)
     write_docker(tmp_path)
     made.git("init", "--quiet")
@@ -82,7 +84,7 @@ def test_without_a_registry_images_are_built_alone(checkout: Checkout) -> None:
 def test_digests_of_pushed_images_are_written_and_the_rest_of_the_file_stays(checkout: Checkout) -> None:
     before = checkout.file.read_text()
     made = checkout.build(REGISTRY=REGISTRY, REGISTRY_USER="robot", REGISTRY_PASSWORD="secret")
-    assert (made.returncode, made.stderr) == (0, "")
+    assert (made.returncode, made.stderr) == (0, UNSIGNED)
     login, *calls = checkout.calls()
     assert login == "login robot secret"
     for target, (build, push) in zip(TARGETS, zip(calls[::2], calls[1::2], strict=True), strict=True):
@@ -108,6 +110,33 @@ def test_the_same_sources_are_built_once(checkout: Checkout) -> None:
     assert checkout.build(REGISTRY=REGISTRY).returncode == 0
     assert len(checkout.calls()) == 6
     assert checkout.file.read_text() != first
+
+
+def test_the_base_is_named_by_its_digest(checkout: Checkout) -> None:
+    (checkout.folder.parent / "pushed/python:3.11-slim").touch()
+    checkout.build(REGISTRY=REGISTRY)
+    digest = sha256(b"python:3.11-slim\n").hexdigest()
+    assert f"--build-arg BASE=python:3.11-slim@sha256:{digest} " in checkout.calls()[0]
+    (checkout.folder / "pipelines/a").write_text("another")
+    checkout.commit()
+    checkout.build(REGISTRY=REGISTRY, BUILD_OPTIONS="--build-arg BASE=other")
+    assert "--build-arg BASE=python:3.11-slim --build-arg BASE=other" in checkout.calls()[0], "the last one counts"
+
+
+def test_what_is_pushed_is_signed_where_there_is_a_key(checkout: Checkout, tmp_path: Path) -> None:
+    program, key = checkout.folder / ".venv/bin/rankloop", tmp_path / "signing.pem"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\necho "$* $RANKLOOP_IMAGES $RANKLOOP_SIGNING_KEY" >> "$CALLS"\n')
+    program.chmod(0o755)
+    key.write_text("")
+    made = checkout.build(REGISTRY=REGISTRY, RANKLOOP_SIGNING_KEY=str(key))
+    assert made.stderr == UNSIGNED, "a secret that is not set is an empty file"
+    key.write_text("a key")
+    checkout.calls()
+    assert checkout.build(REGISTRY=REGISTRY, RANKLOOP_SIGNING_KEY=str(key)).returncode == 0
+    assert checkout.calls() == [f"sign-images components/images.toml {key}"]
+    checkout.build(RANKLOOP_SIGNING_KEY=str(key))
+    assert not any(call.startswith("sign-images") for call in checkout.calls())
 
 
 def test_a_file_of_ones_own_is_made(checkout: Checkout) -> None:

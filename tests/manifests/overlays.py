@@ -15,7 +15,7 @@ from tests.kubernetes.programs import program
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 OVERLAYS = tuple(sorted(folder.name for folder in (MANIFESTS / "overlays").iterdir()))
 COMPONENTS = tuple(sorted(folder.name for folder in (MANIFESTS / "components").iterdir()))
-CHANGING = ("canary", "images", "pull-secret", "requests-scaling")  # what bases bring
+CHANGING = ("bundle-image", "canary", "images", "pull-secret", "requests-scaling", "signing")  # what bases bring
 ADDING = tuple(name for name in COMPONENTS if name not in CHANGING)
 KUBEFLOW = Path(__file__).with_name("kubeflow_resources.yaml")
 RELEASED = Path(__file__).with_name("released.yaml")

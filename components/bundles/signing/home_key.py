@@ -47,13 +47,22 @@ def bundle_signer(home: Home, shop: str, variables: Mapping[str, str]) -> Signer
     key = signing_key(home, variables, published_names(home.models, shop))
     if key is None:
         return None
+    check_accepted(key, variables)
+    return Signer(key, origin_of_code(variables))
+
+
+def check_accepted(key: SigningKey, variables: Mapping[str, str]) -> None:
+    """Check that a key is one of those that are named to verify with, if any are: one that expired is not.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
     accepted = read_public_keys(parse_keys(variables.get(KEYS_VARIABLE, "")))
     if accepted and key.public.id not in {each.id for each in accepted}:
         raise ConfigurationError(
             f"{key.public.place}: the key {shown(key.public.id)} is none of those in {KEYS_VARIABLE}, so nobody would"
             " accept what it signs; sign with the key that took its place, or name its public half there"
         )
-    return Signer(key, origin_of_code(variables))
 
 
 def can_sign(home: Home, variables: Mapping[str, str]) -> bool:

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 from components.contracts.errors import ConfigurationError
 
 HASHES = {"secp256r1": hashes.SHA256(), "secp384r1": hashes.SHA384(), "secp521r1": hashes.SHA512()}  # by curve
+IMAGE_CURVE = "secp256r1"
 CURVES = "P-256, P-384 or P-521"
 PUBLIC = ".pub"
 PRIVATE_MARK, PUBLIC_MARK = b" PRIVATE KEY-----", b"-----BEGIN PUBLIC KEY-----"
@@ -127,6 +128,16 @@ def read_public_key(file: Path) -> PublicKey:
     if not isinstance(key, ec.EllipticCurvePublicKey):
         _refuse(file, f"a key of another kind ({type(key).__name__})", f"one on the curve {CURVES}")
     return _public(key, file)
+
+
+def check_for_images(key: PublicKey) -> None:
+    """Check that a key is of the one kind that all who verify images know: P-256 with SHA-256.
+
+    Raises:
+        ConfigurationError: it is another.
+    """
+    if key.key.curve.name != IMAGE_CURVE:
+        _refuse(Path(key.place), f"a key on the curve {key.key.curve.name}", "one on P-256, to sign images with")
 
 
 def parse_keys(text: str) -> tuple[Path, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.bundles.digest import file_digests
+from components.bundles.digest import digests_of
 from components.bundles.loading import Bundle
 from components.bundles.manifest import PROVENANCE, SIDECAR, SIGNATURE
 from components.bundles.sidecar import Sidecar, sidecar_bytes
@@ -39,7 +39,7 @@ class Signer:
         }
 
     def _signature(self, bundle: Bundle, name: str, published: bytes | None) -> bytes:
-        files = file_digests(bundle.folder)
+        files = digests_of(bundle.content)
         try:
             check_signature(published or b"", files, [self.key.public])
         except UnverifiedBundleError:

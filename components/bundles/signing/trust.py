@@ -19,7 +19,7 @@ from components.bundles.loading import Bundle
 from components.bundles.manifest import PROVENANCE, SIGNATURE
 from components.bundles.signing.home_key import KEY_VARIABLE, KEYS_VARIABLE, own_public_keys, published_before_signing
 from components.bundles.signing.keys import PublicKey, parse_keys, read_public_keys, read_signing_key
-from components.bundles.signing.verification import verify_provenance, verify_signature
+from components.bundles.signing.verification import verify_opened
 from components.contracts.errors import ConfigurationError, UnverifiedBundleError
 from components.home.layout import Home
 
@@ -50,8 +50,7 @@ class Trust:
                 f"{bundle.folder}: {self.environment} accepts signed bundles only, and no key was named to verify them"
                 f" with; set {KEYS_VARIABLE} to the public keys, a folder or files"
             )
-        verify_signature(bundle.folder, self.keys)
-        verify_provenance(bundle.folder, bundle.digest, self.keys)
+        verify_opened(bundle, self.keys)
 
     def accepts_unsigned(self, digest: str) -> bool:
         """Return whether a bundle may have neither signature nor provenance."""

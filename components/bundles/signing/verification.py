@@ -5,8 +5,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.bundles.digest import PREFIX, SHORT, file_digests, sealed_files, short
-from components.bundles.loading import open_bundle
+from components.bundles.digest import PREFIX, SHORT, digests_of, file_digests, sealed_files, short
+from components.bundles.loading import Bundle, open_bundle
 from components.bundles.manifest import PROVENANCE, SIDECAR, SIGNATURE
 from components.bundles.sidecar import read_sidecar
 from components.bundles.signing.keys import PublicKey
@@ -82,6 +82,18 @@ def verify_signature(folder: Path, keys: Sequence[PublicKey]) -> PublicKey:
     """
     with _named(folder / SIGNATURE):
         return check_signature(_content(folder / SIGNATURE), file_digests(folder), keys)
+
+
+def verify_opened(bundle: Bundle, keys: Sequence[PublicKey]) -> None:
+    """Check that one of the keys has signed the content of a bundle and its sidecar, as they were read.
+
+    Raises:
+        UnverifiedBundleError: none has, or another has, or what was read is something else.
+    """
+    with _named(bundle.folder / SIGNATURE):
+        check_signature(_content(bundle.folder / SIGNATURE), digests_of(bundle.content), keys)
+    with _named(bundle.folder / PROVENANCE):
+        check_provenance(_content(bundle.folder / PROVENANCE), bundle.digest, bundle.sidecar_content, keys)
 
 
 def verify_provenance(folder: Path, digest: str, keys: Sequence[PublicKey]) -> Provenance:

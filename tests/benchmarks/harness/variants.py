@@ -6,12 +6,12 @@ from dataclasses import replace
 from components.bundles.batch import Batch, open_batch
 from components.bundles.drafting import Draft, write_draft
 from components.bundles.loading import Bundle
-from components.bundles.manifest import Manifest
+from components.bundles.manifest import WARMUP, Manifest
 from components.bundles.promotion import named_bundle
 from components.bundles.scoring import ranker_from
 from components.bundles.signing.home_key import bundle_signer
 from components.bundles.store import publish_folder
-from components.bundles.warmup import read_warmup
+from components.bundles.warmup import parse_warmup
 from components.features.snapshots.sets import current_set
 from components.home.layout import Home
 from components.ranking.candidates import generate_candidates
@@ -46,8 +46,8 @@ def mean_candidates(batch: Batch, limits: Candidates) -> float:
 
 def _publish(home: Home, manifest: Manifest) -> Bundle:
     champion = named_bundle(home, SHOP, "champion")
-    models = {part.name: (champion.folder / part.file).read_bytes() for part in manifest.blend}
-    rows = read_warmup(champion.folder)
+    models = {part.name: champion.content[part.file] for part in manifest.blend}
+    rows = parse_warmup(champion.content[WARMUP], champion.folder)
     warmup = replace(rows, expected=ranker_from(manifest, models).score(rows.features, rows.baselines))
     draft = write_draft(home.root / "variant", Draft(manifest, models, champion.sketches, warmup, champion.sidecar))
     sidecar = replace(champion.sidecar, digest=draft.digest)

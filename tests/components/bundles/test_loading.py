@@ -10,7 +10,7 @@ from components.bundles.drafting import write_draft
 from components.bundles.loading import check_rankable, check_revision, load_ranker, open_bundle
 from components.bundles.manifest import MANIFEST, SIDECAR, SKETCHES, WARMUP, read_manifest
 from components.bundles.sidecar import write_sidecar
-from components.bundles.warmup import Warmup, read_warmup
+from components.bundles.warmup import Warmup, parse_warmup
 from components.contracts.errors import BundleError
 from tests.components.bundles.drafts import BASELINES, ROWS, baseline_draft, ranker_draft, written
 
@@ -167,6 +167,5 @@ def test_a_part_that_cannot_be_read_is_reported_in_one_line(tmp_path: Path, name
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"nothing of NumPy's"])
 def test_damaged_warm_up_rows_are_reported_in_one_line(tmp_path: Path, content: bytes) -> None:
     folder = written(tmp_path, baseline_draft()).folder
-    (folder / WARMUP).write_bytes(content)
     with pytest.raises(BundleError, match="unreadable"):
-        read_warmup(folder)
+        parse_warmup(content, folder)

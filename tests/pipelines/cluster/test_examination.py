@@ -48,7 +48,7 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
         server.write_kubeconfig(tmp_path / "kubeconfig")
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
         monkeypatch.delenv("RANKLOOP_ONLINE_URL", raising=False)
-        for module in ("cluster.api", "cluster.images", "kubeflow.pods"):
+        for module in ("cluster.api", "registry.client", "kubeflow.pods"):
             monkeypatch.setattr(f"pipelines.{module}.SECONDS", 60)  # on a busy machine
         monkeypatch.setattr(outside, "find_image", lambda image: Found.THERE)
         (launcher,) = (one for one in manifests("kubeflow.yaml", "ConfigMap") if "kfp-launcher" in str(one["metadata"]))
