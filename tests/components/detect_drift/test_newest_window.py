@@ -14,8 +14,11 @@ from deltalake import write_deltalake
 
 from components.bundles.loading import open_bundle
 from components.bundles.promotion import promote
-from components.bundles.store import publish_folder
-from components.contracts.errors import BundleError, ConfigurationError
+from components.bundles.signing.keys import SigningKey
+from components.bundles.signing.signer import Signer
+from components.bundles.signing.trust import Trust
+from components.bundles.store import find_bundle, publish_folder
+from components.contracts.errors import BundleError, ConfigurationError, UnverifiedBundleError
 from components.contracts.handles import Handle
 from components.contracts.ranking_examples import Split, read_split
 from components.contracts.steps.declared import StepResult
@@ -25,6 +28,7 @@ from components.detect_drift.newest_window import judge_newest_window
 from components.home.layout import Home
 from components.shop.settings import Drift, FileSource, ItemSource, Shop
 from components.train_ranker.training import train_ranker
+from tests.components.bundles.signing.signed_bundles import ORIGIN, key_in
 from tests.components.train_ranker.synthetic_examples import AS_OF, World, small_shop, write_examples, write_split
 
 pytestmark = pytest.mark.slow(seconds=15)
@@ -95,9 +99,14 @@ class Bench:
         versions = self.examples.versions | {"events": self.examples.versions.get("events", -1) + 1}
         return replace(self, examples=replace(self.examples, versions=versions))
 
-    def judge(self, days: int | None = None) -> StepResult[Any]:
+    def sign(self, key: SigningKey, digest: str) -> None:
+        """Sign a published bundle."""
+        bundle = find_bundle(self.home.models, self.shop.name, digest)
+        publish_folder(self.home.models, bundle, bundle.sidecar, Signer(key, ORIGIN))
+
+    def judge(self, days: int | None = None, trust: Trust | None = None) -> StepResult[Any]:
         self.home.run("run-2").mkdir(parents=True, exist_ok=True)
-        return judge_newest_window(self.shop, self.home, self.examples, "local", "run-2", lambda _: None, days)
+        return judge_newest_window(self.shop, self.home, self.examples, "local", "run-2", lambda _: None, days, trust)
 
 
 def bench_of(folder: Path, world: World | None = None, **drift: float) -> Bench:
@@ -219,7 +228,9 @@ def test_by_default_a_window_of_few_users_is_not_judged_and_one_of_many_rows_a_u
     assert sample(many.judge().facts, "rankloop_drift_table_verdict", table="features") == 0
 
 
-def test_the_live_bundle_is_the_reference_and_before_any_the_last_one(bench: Bench) -> None:
+def test_the_live_bundle_is_the_reference_and_otherwise_the_last_one_that_is_accepted(
+    bench: Bench, tmp_path: Path
+) -> None:
     with pytest.raises(BundleError):
         bench.judge()
     live = bench.publish(live=True)
@@ -227,8 +238,17 @@ def test_the_live_bundle_is_the_reference_and_before_any_the_last_one(bench: Ben
     other = replace(bench, shop=bench.shop.model_copy(update={"training": training})).publish()
     assert other != live
     assert bench.judge().facts.bundle == live
+    key = key_in(tmp_path / "keys")
+    trust = Trust((key.public,), True, "local")
+    with pytest.raises(UnverifiedBundleError, match=r"model\.sig: is missing"):
+        bench.judge(trust=trust)
     (bench.home.environments / "local.json").unlink()
     assert bench.judge().facts.bundle == other
+    promote(bench.home, bench.shop.name, live, "local", AS_OF.isoformat())
+    bench.sign(key, other)
+    assert bench.judge(trust=trust).facts.bundle == other
+    bench.sign(key, live)
+    assert bench.judge(trust=trust).facts.bundle == live
 
 
 def test_without_a_catalogue_only_the_kinds_of_events_are_watched(tmp_path: Path) -> None:

@@ -8,11 +8,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.bundles.loading import open_bundle
+from components.bundles.signing.signer import Signer
+from components.bundles.signing.trust import Trust
+from components.bundles.store import find_bundle, publish_folder
 from components.contracts.errors import BundleError
-from components.contracts.ranking_examples import read_split
+from components.contracts.ranking_examples import read_manifest, read_split
 from components.contracts.steps.facts import facts_document
+from components.evaluate_ranker.champion import find_champion
 from components.ranking.metrics import ndcg, ranked_lists
 from components.train_ranker.training import train_ranker
+from tests.components.bundles.signing.signed_bundles import ORIGIN, key_in
 from tests.components.evaluate_ranker.judging import Bench, check, failed, sale, set_up, write_sales
 from tests.components.train_ranker.synthetic_examples import World
 
@@ -157,6 +162,17 @@ def test_a_champion_that_is_gone_or_tampered_with_is_set_aside(bench: Bench) -> 
     assert "changed after it was sealed" in str(bench.judge().set_aside)
     shutil.rmtree(folder)
     assert "found 0 bundles" in str(bench.judge().set_aside)
+
+
+def test_a_champion_that_nobody_who_is_trusted_signed_is_set_aside(bench: Bench, tmp_path: Path) -> None:
+    digest, key = bench.make_champion(), key_in(tmp_path / "keys")
+    manifest, trust = read_manifest(Path(bench.examples.uri)), Trust((key.public,), True, "local")
+    aside = find_champion(bench.home, bench.shop, "local", manifest, trust)
+    assert (aside.ranker, aside.live) == (None, digest)
+    assert "model.sig: is missing" in (aside.set_aside or "")
+    bundle = find_bundle(bench.home.models, bench.shop.name, digest)
+    publish_folder(bench.home.models, bundle, bundle.sidecar, Signer(key, ORIGIN))
+    assert find_champion(bench.home, bench.shop, "local", manifest, trust).ranker is not None
 
 
 def test_a_draft_for_other_features_is_not_judged(bench: Bench) -> None:

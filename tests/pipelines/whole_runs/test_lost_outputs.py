@@ -1,6 +1,7 @@
 """What a run left and somebody lost: the next run puts it back without a new training, and doctor names it."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,10 +14,11 @@ from click.testing import CliRunner
 
 from components.bundles.drafting import write_draft
 from components.bundles.environments import PointerFiles
-from components.bundles.manifest import MANIFEST, SIDECAR, SIGNATURE
-from components.bundles.signing.home_key import KEY_VARIABLE
+from components.bundles.manifest import DOCUMENTS, MANIFEST, SIDECAR, SIGNATURE
+from components.bundles.signing.home_key import KEY_VARIABLE, bundle_signer
+from components.bundles.signing.signer import Signer
 from components.bundles.store import find_bundle
-from components.contracts.errors import RankloopError, StoreError
+from components.contracts.errors import RankloopError, StoreError, UnverifiedBundleError
 from components.contracts.handles import Handle
 from components.contracts.verdict import Verdict, verdict_json
 from components.features.snapshots.sets import current_set, manifest_of, read_set
@@ -38,6 +40,7 @@ from pipelines.runs.putting_back import PuttingBack
 from pipelines.runs.training_run import train
 from pipelines.settings import run_settings
 from tests.components.bundles.drafts import baseline_draft
+from tests.components.bundles.signing.signed_bundles import key_in
 from tests.components.train_ranker.synthetic_examples import small_shop
 from tests.online_content import online_content
 from tests.pipelines.homes.tiny_shop import LivingHome
@@ -212,13 +215,35 @@ def test_a_damaged_bundle_stays_where_it_cannot_be_sealed_again(
     assert {path.name: path.read_bytes() for path in bundle.iterdir()} == before
 
 
-def finished_run(home: Home, shop: Shop) -> tuple[RunRecord, Location]:
+def test_a_run_puts_back_what_was_signed_and_signs_nothing_that_another_has_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, shop = Home(tmp_path / "home"), small_shop()
+    monkeypatch.setenv(KEY_VARIABLE, key_in(tmp_path / "mounted").public.place)
+    run, bundle = finished_run(home, shop, bundle_signer(home, shop.name, os.environ))
+    assert isinstance(bundle, Path)
+    before = {name: (bundle / name).read_bytes() for name in DOCUMENTS}
+    write_document(home.run("r1") / "verdict.json", verdict_json(Verdict(False, (), (), None)))
+    shutil.rmtree(bundle)
+    assert not PuttingBack(home, lambda _: None)(lost_decisions(home, shop, run))
+    assert {name: (bundle / name).read_bytes() for name in DOCUMENTS} == before
+    remove_document(home.run("r1") / "bundle" / SIDECAR)
+    (bundle / SIGNATURE).unlink()
+    lost = next(lost_decisions(home, shop, run))
+    assert lost.put_back is not None
+    with pytest.raises(UnverifiedBundleError, match="has kept no signature of it that is accepted, and RANKLOOP_SIGN"):
+        lost.put_back(lambda _: None)
+    assert not (bundle / SIGNATURE).exists()
+
+
+def finished_run(home: Home, shop: Shop, signer: Signer | None = None) -> tuple[RunRecord, Location]:
     """Leave what a run that published a bundle leaves of it; give its record, and where the bundle lies."""
     folder = home.run("r1")
     draft = Handle("bundle", str(folder / "draft"), digest=write_draft(folder / "draft", baseline_draft()).digest)
     write_document(folder / "verdict.json", verdict_json(Verdict(True, (), (), None)))
     verdict = Handle("evaluation", str(folder / "verdict.json"), digest=draft.digest)
-    published = publish_bundle(shop, home, draft, verdict, "r1", "2024-06-03T02:00:00+00:00", None, lambda _: None)
+    now = "2024-06-03T02:00:00+00:00"
+    published = publish_bundle(shop, home, draft, verdict, "r1", now, None, lambda _: None, signer=signer)
     for step, handle in (("train_ranker", draft), ("evaluate_ranker", verdict), ("publish_bundle", published.handle)):
         StepRecord(step, "done", handles={handle.kind: handle}).save(folder)
     run = RunRecord("r1", "training", shop.name, "shop.toml", None, state="done")
