@@ -105,6 +105,14 @@ deployment: .venv/.synced ## Build and push the images, and open the pull reques
 	@test -n "$$REGISTRY" || { echo "deployment: found no REGISTRY, expected REGISTRY=HOST/PREFIX"; exit 1; }
 	@unset RANKLOOP_IMAGES; .ci/images && $(BIN)/rankloop compile && $(MAKE) --no-print-directory render && $(BIN)/rankloop propose
 
+.PHONY: cluster
+cluster: .venv/.synced ## Make a cluster on this machine that shows the whole of it (docs/laptop.md).
+	@.ci/cluster
+
+.PHONY: cluster-down
+cluster-down: ## Delete that cluster.
+	@.ci/cluster down
+
 .PHONY: setup
 setup: .venv/.synced ## Make the environment in .venv.
 
