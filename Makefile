@@ -136,6 +136,7 @@ clean: ## Remove environments, caches and the demo home.
 servers: # The servers that tests talk to, and a browser, from the distribution's packages.
 	@missing=""; \
 	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	command -v prometheus >/dev/null || missing="$$missing prometheus"; \
 	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null || missing="$$missing postgresql"; \
 	{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || missing="$$missing chromium"; \
 	docker info >/dev/null 2>&1 || PATH=$$PATH:/usr/sbin command -v dockerd >/dev/null || missing="$$missing docker.io"; \

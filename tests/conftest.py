@@ -42,7 +42,7 @@ OF_THE_SHELL = (
     "RANKLOOP_SIGNING_KEY",
     "RANKLOOP_VERIFY_KEYS",
 )
-STARTS_A_SERVER = {"s3", "bucket", "redis_url", "browser", "docker", "cluster"}
+STARTS_A_SERVER = {"s3", "bucket", "redis_url", "browser", "docker", "cluster", "prometheus"}
 STARTS_A_RUN = {"ranker_home", "baseline_home"}
 
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -70,6 +71,29 @@ def redis_server(folder: Path, port: int | None = None) -> Iterator[str]:
     command += ["--save", "", "--appendonly", "no"]
     with running(command, folder / "redis.log", ready=lambda: _answers(port)):
         yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def prometheus_server(folder: Path, configuration: str) -> Iterator[str]:
+    """Run a Prometheus that scrapes what its configuration names, and give its URL.
+
+    Errors: RuntimeError where the binary is missing and cannot be installed, or refuses the configuration.
+    """
+    binary = binary_of("prometheus", package="prometheus")
+    (folder / "prometheus.yml").write_text(configuration)
+    port = free_port()
+    command = [binary, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/series"]
+    command += [f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"]
+    with running(command, folder / "prometheus.log", ready=lambda: _is_ready(f"http://127.0.0.1:{port}/-/ready")):
+        yield f"http://127.0.0.1:{port}"
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ from components.ranking_service.answering.batching import answer_together
 from components.ranking_service.answering.catalogue import read_catalogue
 from components.ranking_service.answering.online_rows import OnlineRows
 from components.ranking_service.answering.recommender import Recommender
+from components.ranking_service.answering.score_reference import score_reference
 from components.ranking_service.answering.sessions import Sessions
 from components.ranking_service.http.routes import ranking_app
 from components.ranking_service.live.serving import Serving
@@ -143,7 +144,8 @@ def recommender(shop: Stocked, sessions: Sessions | None = None) -> Iterator[Rec
         stock = candidate_pool(items, Candidates(**shop.bundle.manifest.candidates))
         catalogue = read_catalogue(client, items, "run again")
         held = sessions or Sessions()
-        yield Recommender(shop.bundle, load_ranker(shop.bundle), rows, stock, catalogue, held, lambda: shop.now)
+        ranker, reference = load_ranker(shop.bundle), score_reference(shop.bundle)
+        yield Recommender(shop.bundle, ranker, rows, stock, catalogue, held, lambda: shop.now, reference=reference)
 
 
 def listed(found: Recommender, user_id: str, k: int = 5, **more: Any) -> Answer:

@@ -176,8 +176,10 @@ def test_a_lists_id_begins_with_the_callers_request_id_and_is_never_given_twice(
         assert one.startswith("shop-7-")
         assert logged(shop, one)["user_id"] == "stranger"
     assert all(preview["fallback"] == "unknown_user" for preview in previews)
+    client.recommend("stranger", filters={"categories": ["no such thing"]})
     page = live.measures.page().decode()
     assert 'rankloop_fallbacks_total{arm="champion",fallback="unknown_user"} 2.0' in page, "previews are not counted"
+    assert 'rankloop_empty_lists_total{arm="champion"} 1.0' in page
 
 
 @pytest.fixture

@@ -73,6 +73,18 @@ def test_fallbacks_are_counted_and_previews_are_not() -> None:
     assert values(samples["rankloop_requests"]) == {("/v1/recommend", "200"): 2}
 
 
+def test_empty_lists_and_the_place_of_best_scores_are_counted() -> None:
+    measures = Measures()
+    for best_score in (0.9, 1.0, None):
+        seen = request_of()
+        seen.best_score, seen.is_empty = best_score, best_score is None
+        measures.take(seen)
+    samples = families(measures)
+    places = {s.labels["le"]: s.value for s in samples["rankloop_best_score_share"].samples if "le" in s.labels}
+    assert (places["0.75"], places["0.9"], places["0.999"], places["1.0"]) == (0, 1, 1, 2)
+    assert values(samples["rankloop_empty_lists"]) == {("champion",): 1}
+
+
 def test_a_bundle_that_answers_no_more_leaves_the_page() -> None:
     measures, now = Measures(), {"champion": "sha256:1", "challenger": "sha256:2"}
     measures.readers.show(metrics.BUNDLE_INFO, lambda: dict.fromkeys(now.items(), 1))
