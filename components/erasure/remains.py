@@ -23,7 +23,7 @@ CACHES = (
 )
 WRITERS = (
     "what a service writes that stood still for longer than 90 seconds, if it goes on after this: readers leave it out,"
-    " and the next run removes it from the log; a session in Redis goes when the user is forgotten again"
+    " and the next run removes it from the log and from Redis"
 )
 NODES = (
     "what steps on Kubeflow printed, on the nodes and where the cluster collects logs: kubectl delete pods --namespace"

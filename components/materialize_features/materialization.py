@@ -15,6 +15,7 @@ from components.contracts.urls import public_url
 from components.features.snapshots.sets import VIEWS, FeatureSet, current_set, open_set, point_current
 from components.home.layout import Home
 from components.materialize_features.catalogue import put_catalogue
+from components.materialize_features.forgotten_rows import drop_forgotten
 from components.materialize_features.online_state import gap
 from components.materialize_features.packed_rows import (
     advance_clock,
@@ -47,6 +48,7 @@ def materialize_features(
     with open_client(home, feature_set) as client:
         advance_clock(client, feature_set)
         drop_old_revisions(home, client, feature_set)
+        drop_forgotten(home, client)
     handle = Handle("online", public_url(home.online_url), features.versions, features.digest, features.as_of)
     views = {view: asdict(report) for view, report in reports.items()}
     written = sum(report.written for report in reports.values())

@@ -7,16 +7,23 @@ from redis import Redis
 
 from components.build_features.snapshots import build_features
 from components.bundles.store import publish_folder
+from components.contracts.moments import microseconds
 from components.features.snapshots.sets import VIEWS, current_set, open_set
+from components.home.tombstones import add_tombstone
 from components.lake.tables import open_table
 from components.materialize_features.catalogue import catalogue_of
 from components.materialize_features.materialization import materialize_features, put_rows
 from components.materialize_features.online_state import gap
 from components.materialize_features.packed_rows import open_client, packed_view, write_newest
+from components.ranking.sessions import Session
+from components.ranking_service.answering.sessions import session_table
 from feature_repo.catalogue import unpack_catalogue
+from feature_repo.packed_online_store.client import PackedClient
 from feature_repo.packed_online_store.clock import StoredClock
 from feature_repo.packed_online_store.keys import catalogue_key
+from feature_repo.packed_online_store.writing import write_view
 from feature_repo.project import PROJECT
+from feature_repo.sessions import session_view
 from tests.components.build_features.homes import home_of, quiet, small_shop
 from tests.components.bundles.drafts import ranker_draft, written
 from tests.components.features.frames import on
@@ -166,3 +173,20 @@ def test_the_words_of_products_are_online_and_written_again_where_they_changed(t
         assert str(gap(home, client, chosen)).startswith("the words for its products are gone; ")
         assert not put_rows(home, chosen, say.append)
         assert gap(home, client, chosen) is None
+
+
+def test_what_a_service_wrote_of_a_forgotten_user_goes_with_the_next_run(tmp_path):
+    home, clean = home_of(tmp_path)
+    features = build_features(small_shop(), home, clean, quiet).handle
+    materialize_features(small_shop(), home, features, quiet)
+    now = np.array([microseconds(on(70))])
+    session = Session(np.array([3], np.int32), ("view",), now, np.ones(1, np.float32))
+    with open_client(home, open_set(features)) as client:
+        for revision in (client.revision, "another"):
+            service = PackedClient(client.backend, project=PROJECT, revision=revision, clock=StoredClock(on(70)))
+            write_view(service, session_view(), session_table({"late": session, "kept": session}))
+        add_tombstone(home.tombstones, "late")
+        materialize_features(small_shop(), home, features, quiet)
+        for revision in (client.revision, "another"):
+            service = PackedClient(client.backend, project=PROJECT, revision=revision, clock=StoredClock(on(70)))
+            assert service.entities(session_view().name).texts == ["kept"]
