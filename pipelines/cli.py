@@ -28,6 +28,8 @@ COMMANDS = {
     "rollback": "Make an environment serve the bundle before.",
     "sign-images": "Sign the pushed images, and attest what they were made of.",
     "verify-images": "Verify the images that the manifests name.",
+    "breaker": "Say whether promotions are stopped; let them go on.",
+    "watch-rollouts": "Let Git follow what becomes of canaries.",
     "compile": "Write the pipelines as Kubernetes resources.",
     "render": "Write the manifests of each environment as the cluster gets them.",
     "propose": "Open the pull request that deploys images, pipelines and manifests.",

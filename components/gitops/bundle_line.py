@@ -44,6 +44,14 @@ def line_digest(path: str, content: bytes | None) -> str:
     return str(lines[0].decode())
 
 
+def file_of_line(environment: str, digest: str, rendered: Mapping[str, bytes]) -> tuple[str, bytes | None]:
+    """Return the rendered file that names a digest, and its content; the source's path where nothing is rendered."""
+    for name, content in rendered.items():
+        if any(line[1] == digest.encode() for line in LINE.finditer(content)):
+            return name, content
+    return source_path(environment), None
+
+
 def changed_files(
     environment: str, digest: str, source: bytes | None, rendered: Mapping[str, bytes]
 ) -> dict[str, bytes]:

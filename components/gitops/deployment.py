@@ -11,7 +11,7 @@ from pathlib import Path
 
 from components.contracts.errors import ConfigurationError, PromotionError
 from components.gitops.forges.api import ForgeError
-from components.gitops.forges.forge import Forge, open_request
+from components.gitops.forges.forge import GATE, Forge, Status, open_request
 from components.gitops.remote import Author, OutrunError, Remote, Snapshot
 from components.gitops.request_text import closed_text
 
@@ -90,6 +90,7 @@ def propose(deployment: Deployment, remote: Remote, forge: Forge | None, now: da
                 remote.push(BRANCH, commit, None, [])
         raise
     forge.edit(request.number, deployment.title, deployment.text)
+    forge.set_status(commit.decode(), Status(GATE, "success", "changes no bundle"))
     return f"{deployment.title}: {request.link}"
 
 

@@ -7,6 +7,7 @@
 A push is refused if somebody else has pushed since the branch was read; then everything is read and made again.
 """
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,7 +21,8 @@ from components.bundles.sidecar import Sidecar
 from components.contracts.errors import PromotionError, PromotionHeldError
 from components.gitops.bundle_line import NOTHING, changed_files, line_digest, rendered_folder, source_path
 from components.gitops.forges.api import ForgeError
-from components.gitops.forges.forge import Forge, PullRequest, open_request
+from components.gitops.forges.forge import GATE, Forge, PullRequest, Status, open_request
+from components.gitops.record import failed_sentence, read_record, stop_sentence
 from components.gitops.remote import Author, History, OutrunError, Remote, Snapshot
 from components.gitops.request_text import CLOSED_MARK, Change, closed_text, commit_message, text, title
 from components.gitops.settings import STAGING_HOURS, GitSettings
@@ -29,6 +31,7 @@ TRIES = 5
 DEPTH = 50  # commits within which a proposal has left the branch, or it is made again
 PRODUCTION, STAGING = "production", "staging"
 OVERLAYS = "manifests/overlays"
+PROPOSAL = re.compile(r"[0-9a-f]+")  # a short digest
 
 Known = Callable[[str], Sidecar | None]  # the sidecar of a bundle by its digest or the start of it; None: it is gone
 
@@ -49,7 +52,7 @@ class GitEnvironments:
             PromotionError: the repository cannot be read, or has no such environment.
         """
         snapshot = self.remote.fetch()
-        return _live(snapshot, environment)
+        return live_digest(snapshot, environment)
 
     def pointer(self, environment: str) -> Pointer:
         """Return an environment's moves as the history of its line tells them.
@@ -86,8 +89,12 @@ class GitEnvironments:
             if snapshot.content(snapshot.tip, source_path(environment)) is None:
                 continue
             request = self._newest(snapshot, f"{_PREFIX}/{environment}/{short(digest)}")
-            live = _live(snapshot, environment) == digest
-            if live or request:
+            live = live_digest(snapshot, environment) == digest
+            failed = read_record(snapshot, environment).bundles.get(digest)
+            if failed:
+                state = f"{'to be ' if live else ''}reverted: its canary failed, {failed.failure.sentence}"
+                states[environment] = {"live": live, "state": state, "link": failed.revert}
+            elif live or request:
                 state = "live" if live or request is None else self._state(request, environment, digest)
                 states[environment] = {"live": live, "state": state, "link": request.link if request else None}
         return states
@@ -104,13 +111,14 @@ class GitEnvironments:
     def _propose(self, change: Change, now: datetime) -> PointerChange:
         environment, branch = change.environment, _branch(change)
         snapshot = self.remote.fetch(f"{_PREFIX}/{environment}/", DEPTH)
-        change = _on(change, _live(snapshot, environment))
+        change = _on(change, live_digest(snapshot, environment))
         if change.before == change.digest:
             self._close_older(snapshot, change)
             reason = f"{environment} already serves {short(change.digest)}; nothing to change"
             return PointerChange(
                 environment, change.digest, change.digest, False, reason, repository=self.settings.place
             )
+        _check_record(snapshot, change)
         request = self._newest(snapshot, branch)
         _check_not_closed(request)
         head, is_new = self._pushed(snapshot, change, now)
@@ -124,7 +132,7 @@ class GitEnvironments:
         """Return the head of the proposal's branch, and whether it was pushed now."""
         head = snapshot.heads.get(_branch(change))
         files = _files(snapshot, change)
-        if head is not None and _is_current(snapshot, head, files):
+        if head is not None and is_current(snapshot, head, files):
             return head, False
         commit, objects = snapshot.with_files(files, commit_message(change), Author(self.settings.author, now))
         self.remote.push(_branch(change), head, commit, objects)
@@ -164,7 +172,8 @@ class GitEnvironments:
     def _set_gate(self, forge: Forge, request: PullRequest, head: bytes, change: Change) -> None:
         link = change.run_link or change.report
         try:
-            forge.set_gate(head.decode(), "the gate lets it go live", link if link and "http" in link[:4] else None)
+            shown = link if link and "http" in link[:4] else None
+            forge.set_status(head.decode(), Status(GATE, "success", "the gate lets it go live", shown))
         except PromotionError as error:
             raise PromotionError(f"{request.link} is open, but its status could not be set: {error}") from error
 
@@ -199,8 +208,8 @@ class GitEnvironments:
     def _open_requests(self, snapshot: Snapshot, environment: str) -> list[PullRequest]:
         prefix = f"{_PREFIX}/{environment}/"
         if self.forge is None:
-            return [self._branch_alone(branch) for branch in snapshot.heads if branch.startswith(prefix)]
-        return [request for request in self.forge.open_requests() if request.branch.startswith(prefix)]
+            return [self._branch_alone(branch) for branch in snapshot.heads if _is_proposal(branch, prefix)]
+        return [request for request in self.forge.open_requests() if _is_proposal(request.branch, prefix)]
 
     def _close(self, snapshot: Snapshot, request: PullRequest, why: str) -> None:
         if self.forge is not None:
@@ -217,7 +226,7 @@ class GitEnvironments:
         fork = snapshot.fork(head)
         if fork is not None:
             with suppress(PromotionError):  # its line was a mistake
-                if _live(snapshot, environment, fork) == live:
+                if live_digest(snapshot, environment, fork) == live:
                     return False
         served, offered = self.known(live), self.known(name)
         return offered is None or (served is not None and _age(offered) < _age(served))
@@ -250,11 +259,21 @@ def _on(change: Change, live: str | None) -> Change:
     return replace(change, before=live)
 
 
+def _is_proposal(branch: str, prefix: str) -> bool:
+    """Say whether a branch is a bundle's proposal, and neither a revert nor the record."""
+    return branch.startswith(prefix) and PROPOSAL.fullmatch(branch.removeprefix(prefix)) is not None
+
+
 def _branch(change: Change) -> str:
     return f"{_PREFIX}/{change.environment}/{short(change.digest)}"
 
 
-def _live(snapshot: Snapshot, environment: str, commit: bytes | None = None) -> str | None:
+def live_digest(snapshot: Snapshot, environment: str, commit: bytes | None = None) -> str | None:
+    """Return the digest that an environment's line names at a commit, by default the newest.
+
+    Raises:
+        PromotionError: the branch has no such environment.
+    """
     path = source_path(environment)
     digest = line_digest(path, snapshot.content(commit or snapshot.tip, path))
     return None if digest == NOTHING else digest
@@ -266,7 +285,7 @@ def _files(snapshot: Snapshot, change: Change) -> dict[str, bytes]:
     return changed_files(change.environment, change.digest, source, rendered)
 
 
-def _is_current(snapshot: Snapshot, head: bytes, files: dict[str, bytes]) -> bool:
+def is_current(snapshot: Snapshot, head: bytes, files: dict[str, bytes]) -> bool:
     """Say whether a proposal's branch can be merged as it is: one commit, which makes of the files what it should."""
     fork = snapshot.fork(head)
     if fork is None or not snapshot.changes_only(head, fork, files):
@@ -278,6 +297,17 @@ def _is_current(snapshot: Snapshot, head: bytes, files: dict[str, bytes]) -> boo
 def _is_refused(request: PullRequest) -> bool:
     """Say whether a person has closed a pull request, and not Rankloop."""
     return request.state == "closed" and CLOSED_MARK not in request.text
+
+
+def _check_record(snapshot: Snapshot, change: Change) -> None:
+    """Let no promotion through while promotions are stopped, nor one of a bundle that was taken back."""
+    if change.action == "rollback":
+        return
+    record = read_record(snapshot, change.environment)
+    if change.digest in record.bundles:
+        raise PromotionHeldError(failed_sentence(change.environment, change.digest, record.bundles[change.digest]))
+    if record.stop:
+        raise PromotionHeldError(stop_sentence(change.environment, record.stop))
 
 
 def _check_not_closed(request: PullRequest | None) -> None:

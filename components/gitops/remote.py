@@ -115,6 +115,18 @@ class Snapshot:
             commit = parent
         return History((), whole=True)
 
+    def last_change(self, path: str) -> bytes | None:
+        """Return the commit that gave a file its content on the branch; None if it lies deeper than was fetched."""
+        commit = self._commit(self.tip)
+        while commit is not None and commit.parents:
+            parent = self._commit(commit.parents[0])
+            if parent is None:
+                return None
+            if not self.same(commit.id, parent.id, path):
+                return commit.id
+            commit = parent
+        return None if commit is None else commit.id
+
     def with_files(
         self, files: Mapping[str, bytes | None], message: str, author: Author
     ) -> tuple[bytes, list[ShaFile]]:
@@ -122,28 +134,45 @@ class Snapshot:
 
         Return it and all objects that are new.
         """
+        return self.commit(self.tip, files, message, author)
+
+    def commit(
+        self, parent: bytes | None, files: Mapping[str, bytes | None], message: str, author: Author
+    ) -> tuple[bytes, list[ShaFile]]:
+        """Make a commit as ``with_files`` does, on another one, or as the first of a branch (None)."""
         store, before = self._repository.object_store, set(self._repository.object_store)
-        changes: list[tuple[bytes, int | None, ObjectID | None]] = []
-        for path, content in files.items():
-            name = _name(path)
-            if content is None:
-                changes.append((name, None, None))
-                continue
-            mode, _ = self._entry(self.tip, path) or (0o100644, b"")
-            blob = Blob.from_string(content)
-            store.add_object(blob)
-            changes.append((name, mode, blob.id))
-        tip = self._repository[self.tip]
-        assert isinstance(tip, Commit)
         commit = Commit()
-        commit.tree = commit_tree_changes(store, tip.tree, changes)
-        commit.parents = [self.tip]  # type: ignore[list-item]
+        commit.tree = commit_tree_changes(store, self._tree(parent), self._changes(parent, files))
+        commit.parents = [] if parent is None else [parent]  # type: ignore[list-item]
         commit.author = commit.committer = author.identity.encode()
         commit.author_time = commit.commit_time = int(author.at.timestamp())
         commit.author_timezone = commit.commit_timezone = 0
         commit.encoding, commit.message = b"UTF-8", message.encode()
         store.add_object(commit)
         return commit.id, [store[name] for name in set(store) - before]
+
+    def _tree(self, commit: bytes | None) -> ObjectID:
+        if commit is None:
+            empty = Tree()
+            self._repository.object_store.add_object(empty)
+            return empty.id
+        made = self._repository[commit]
+        assert isinstance(made, Commit)
+        return made.tree
+
+    def _changes(
+        self, parent: bytes | None, files: Mapping[str, bytes | None]
+    ) -> list[tuple[bytes, int | None, ObjectID | None]]:
+        changes: list[tuple[bytes, int | None, ObjectID | None]] = []
+        for path, content in files.items():
+            if content is None:
+                changes.append((_name(path), None, None))
+                continue
+            entry = None if parent is None else self._entry(parent, path)
+            blob = Blob.from_string(content)
+            self._repository.object_store.add_object(blob)
+            changes.append((_name(path), entry[0] if entry else 0o100644, blob.id))
+        return changes
 
     def _entry(self, commit: bytes, path: str) -> tuple[int, ObjectID] | None:
         made = self._repository[commit]

@@ -59,7 +59,7 @@ def text(change: Change) -> str:
         *_scores(verdict, change.bundle.manifest.k),
         *_judgement(verdict, change),
         *_slices(verdict),
-        "### Origin\n\n" + _table(("", ""), _origin(change)),
+        "### Origin\n\n" + table(("", ""), _origin(change)),
         _consequences(change),
     ]
     return "\n\n".join(parts) + "\n"
@@ -87,7 +87,7 @@ def _scores(verdict: Document, k: int) -> list[str]:
     heads = ["", *(MEASURES[name].format(k=k) for name in ("ndcg", *measures)), f"New less this, NDCG@{k}"]
     rows = [_score_row(contender, measures, verdict) for contender in contenders]
     note = "In parentheses: the interval of the gate's confidence, from resampled customers; held-out weeks alone."
-    return [f"### Scores\n\n{_table(heads, rows)}\n\n{note}"]
+    return [f"### Scores\n\n{table(heads, rows)}\n\n{note}"]
 
 
 def _contenders(verdict: Document) -> list[Document]:
@@ -109,9 +109,9 @@ def _score_row(contender: Document, measures: Sequence[str], verdict: Document) 
 
 def _judgement(verdict: Document, change: Change) -> list[str]:
     checks = sorted(verdict.get("checks") or (), key=lambda check: bool(check["passed"]))
-    lines = [f"- {'✅' if check['passed'] else '❌'} {_plain(check['reason'])}" for check in checks]
+    lines = [f"- {'✅' if check['passed'] else '❌'} {plain(check['reason'])}" for check in checks]
     said = "The gate lets it go live:" if verdict.get("promote") else "The gate refused it:"
-    notes = [_plain(note) + "." for note in _doubts(verdict, change)]
+    notes = [plain(note) + "." for note in _doubts(verdict, change)]
     return ["### Verdict\n\n" + "\n".join([said, "", *lines]), *(f"> **Note:** {note}" for note in notes)]
 
 
@@ -134,15 +134,15 @@ def _slices(verdict: Document) -> list[str]:
     users, before = new.get("slice_users") or {}, live.get("slices") or {}
     rows = [
         [
-            SLICES.get(name, _plain(name)),
+            SLICES.get(name, plain(name)),
             f"{users.get(name, 0):,}",
             _interval(new["slices"][name]),
             _interval(before[name]) if name in before else "",
         ]
         for name in names
     ]
-    table = _table(("Customers", "Number", "New, NDCG", "Live, NDCG"), rows)
-    return [f"<details><summary>By groups of customers</summary>\n\n{table}\n\n</details>"]
+    rows_shown = table(("Customers", "Number", "New, NDCG", "Live, NDCG"), rows)
+    return [f"<details><summary>By groups of customers</summary>\n\n{rows_shown}\n\n</details>"]
 
 
 def _origin(change: Change) -> list[list[str]]:
@@ -153,10 +153,10 @@ def _origin(change: Change) -> list[list[str]]:
         "Instead of": f"`{change.before}`" if change.before else "nothing",
         "Run": run,
         "Report": _reference(change.report),
-        "Answers with": _plain(manifest.baseline or " + ".join(part.name for part in manifest.blend) or manifest.name),
+        "Answers with": plain(manifest.baseline or " + ".join(part.name for part in manifest.blend) or manifest.name),
         "As of": sidecar.as_of,
         "Learned from outcomes until": sidecar.train_end,
-        "Data": ", ".join(f"{_plain(name)} v{version}" for name, version in sorted(sidecar.versions.items())),
+        "Data": ", ".join(f"{plain(name)} v{version}" for name, version in sorted(sidecar.versions.items())),
         "Code": f"`{sidecar.code_revision}`" if sidecar.code_revision else "",
     }
     return [[name, value] for name, value in rows.items() if value]
@@ -188,7 +188,7 @@ def _comparison(verdict: Document, against: str) -> Document | None:
 
 
 def _name(contender: str) -> str:
-    return CONTENDERS.get(contender, _plain(contender.replace("_", " ").capitalize()))
+    return CONTENDERS.get(contender, plain(contender.replace("_", " ").capitalize()))
 
 
 def _interval(score: Document) -> str:
@@ -205,11 +205,12 @@ def _measure(name: str, value: float | None) -> str:
     return f"{100 * value:.1f}%" if name in SHARES else f"{value:.4f}"
 
 
-def _plain(words: str) -> str:
+def plain(words: str) -> str:
     """Return words that Markdown shows as they are, in one line."""
     return SPECIAL.sub(r"\\\1", " ".join(words.split()))
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out rows as a table of Markdown."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -21,8 +21,10 @@ KNOWN_HOSTS_FILE = "RANKLOOP_GIT_KNOWN_HOSTS_FILE"
 CA_FILE = "RANKLOOP_GIT_CA_FILE"
 AUTHOR = "RANKLOOP_GIT_AUTHOR"
 STAGING_HOURS = "RANKLOOP_GIT_STAGING_HOURS"
+MERGE_REVERTS = "RANKLOOP_GIT_MERGE_REVERTS"  # these two are the reverter's
+RETRY_MINUTES = "RANKLOOP_GIT_RETRY_MINUTES"
 
-VARIABLES = (
+VARIABLES = (  # those that steps of runs read
     URL,
     BRANCH,
     FORGE,
@@ -40,6 +42,7 @@ HOME_ENVIRONMENT = "local"  # the one that lives in the home wherever there is a
 FORGES = ("github", "gitlab", "gitea", "none")
 KNOWN_HOSTS = {"github.com": "github", "gitlab.com": "gitlab", "codeberg.org": "gitea"}
 DEFAULTS = {BRANCH: "main", USER: "x-access-token", AUTHOR: "Rankloop <rankloop@localhost>", STAGING_HOURS: "0"}
+DEFAULTS |= {MERGE_REVERTS: "no", RETRY_MINUTES: "30"}
 SHORT_URL = re.compile(r"(?P<user>[\w.-]+)@(?P<host>[\w.-]+):(?P<path>[^/].*)")  # git@github.com:shop/deploy.git
 WRITTEN_AUTHOR = re.compile(r"[^<>\n]+ <[^<>\s]+>")
 
@@ -59,6 +62,8 @@ class GitSettings:
     ca_file: Path | None
     author: str
     staging_hours: float
+    merges_reverts: bool  # without a person
+    retry_minutes: float  # after which a canary that could not be judged gets another try; 0: none
 
     @property
     def is_ssh(self) -> bool:
@@ -116,7 +121,9 @@ def repository_settings(written: Mapping[str, str]) -> GitSettings | None:
         known_hosts_file=_file(values, KNOWN_HOSTS_FILE),
         ca_file=_file(values, CA_FILE),
         author=values[AUTHOR],
-        staging_hours=_hours(values[STAGING_HOURS]),
+        staging_hours=_amount(values, STAGING_HOURS, "hours, such as 24, or 0 for no wait"),
+        merges_reverts=_flag(values, MERGE_REVERTS),
+        retry_minutes=_amount(values, RETRY_MINUTES, "minutes, such as 30, or 0 for no other try"),
     )
     _check(settings)
     return settings
@@ -149,14 +156,20 @@ def _file(values: Mapping[str, str], name: str) -> Path | None:
     return Path(values[name]) if name in values else None
 
 
-def _hours(written: str) -> float:
+def _amount(values: Mapping[str, str], name: str, expected: str) -> float:
     try:
-        hours = float(written)
+        amount = float(values[name])
     except ValueError:
-        hours = -1.0
-    if not 0 <= hours < float("inf"):
-        raise ConfigurationError(f"{STAGING_HOURS}: found {written!r}, expected hours, such as 24, or 0 for no wait")
-    return hours
+        amount = -1.0
+    if not 0 <= amount < float("inf"):
+        raise ConfigurationError(f"{name}: found {values[name]!r}, expected {expected}")
+    return amount
+
+
+def _flag(values: Mapping[str, str], name: str) -> bool:
+    if values[name] not in ("yes", "no"):
+        raise ConfigurationError(f"{name}: found {values[name]!r}, expected yes or no")
+    return values[name] == "yes"
 
 
 def _check(settings: GitSettings) -> None:

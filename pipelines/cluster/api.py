@@ -58,7 +58,7 @@ class Cluster:
     """The API server, one namespace of which is examined."""
 
     def __init__(self, client: "ApiClient", namespace: str) -> None:
-        self._client, self.namespace = client, namespace
+        self.client, self.namespace = client, namespace
 
     def get(self, path: str) -> Document | None:
         """Return the document at a path; None if there is none.
@@ -78,7 +78,9 @@ class Cluster:
         """Return an object of the namespace by its name."""
         return self.get(f"/api/v1/namespaces/{self.namespace}/{kind}/{name}")
 
-    def ask(self, method: str, path: str, body: Document | None = None) -> Answer | None:
+    def ask(
+        self, method: str, path: str, body: Document | None = None, content_type: str = "application/json"
+    ) -> Answer | None:
         """Make a request; return its answer, None if there is nothing at the path.
 
         Raises:
@@ -90,24 +92,28 @@ class Cluster:
 
         place, _, query = path.partition("?")
         try:
-            response, _, headers = self._client.call_api(
+            response, _, headers = self.client.call_api(
                 place,
                 method,
-                query_params=[tuple(part.split("=")) for part in query.split("&") if part],
-                header_params={"Accept": "application/json", "Content-Type": "application/json"},
+                query_params=[part.split("=", 1) for part in query.split("&") if part],
+                header_params={"Accept": "application/json", "Content-Type": content_type},
                 body=body,
                 auth_settings=["BearerToken"],
                 _preload_content=False,
                 _request_timeout=SECONDS,
             )
         except ApiException as error:
-            _refuse(error)
+            refuse(error)
             return None
         except (HTTPError, OSError) as error:
-            host = self._client.configuration.host
-            raise ClusterError(f"{host} cannot be reached ({type(error).__name__}); check KUBECONFIG") from error
+            raise self.unreachable(error) from error
         date = headers.get("Date")
         return Answer(self._document(response.data), parsedate_to_datetime(date) if date else None)
+
+    def unreachable(self, error: Exception) -> ClusterError:
+        """Return the error of a server that does not answer."""
+        host = self.client.configuration.host
+        return ClusterError(f"{host} cannot be reached ({type(error).__name__}); check KUBECONFIG")
 
     def _document(self, body: bytes) -> Document:
         try:
@@ -116,13 +122,18 @@ class Cluster:
             document = None
         if not isinstance(document, dict):
             begin = " ".join(body[:60].decode(errors="replace").split())
-            host = self._client.configuration.host
+            host = self.client.configuration.host
             raise ClusterError(f"{host} is not Kubernetes' API: found {begin!r}, expected a document; check KUBECONFIG")
         return document
 
 
-def _refuse(error: Any) -> None:
-    """Raise one line for a refusal, nothing for what is not there."""
+def refuse(error: Any) -> None:
+    """Raise one line for a refusal, nothing for what is not there.
+
+    Raises:
+        ClusterError: the server refuses the account altogether.
+        DeniedError: it refuses this request.
+    """
     try:
         message = json.loads(error.body or "{}").get("message", "")
     except ValueError:

@@ -111,6 +111,10 @@ class Forge:
                     return Answer(502, b"<html>Bad gateway</html>")
             return answer
 
+    def of(self, commit: str) -> list[tuple[int, str, str]]:
+        """Return the statuses of a commit, the oldest first: number, context and state."""
+        return [(number, *status[1:]) for number, status in enumerate(self.statuses, 1) if status[0] == commit]
+
     def _close_without_branch(self) -> None:
         """Close pull requests whose branch was deleted, as all forges do."""
         with self.lock:

@@ -92,7 +92,44 @@ class Gitea(Forge):
                 context=TEXT,
             ),
         ),
+        Operation(
+            "merge_pull_request",
+            "POST",
+            r"/repos/shop/deploy/pulls/(\d+)/merge",
+            body=body(
+                ("Do",),
+                Do=one_of("merge", "rebase", "rebase-merge", "squash", "fast-forward-only", "manually-merged"),
+                MergeCommitID=TEXT,
+                MergeMessageField=TEXT,
+                MergeTitleField=TEXT,
+                delete_branch_after_merge=FLAG,
+                force_merge=FLAG,
+                head_commit_id=TEXT,
+                merge_when_checks_succeed=FLAG,
+            ),
+        ),
+        Operation(
+            "list_statuses",
+            "GET",
+            "/repos/shop/deploy/commits/([0-9a-f]{40})/statuses",
+            {
+                "sort": one_of("oldest", "recentupdate", "leastupdate", "leastindex", "highestindex"),
+                "state": one_of("pending", "success", "error", "failure", "warning"),
+                "page": INTEGER,
+                "limit": INTEGER,
+            },
+        ),
     )
+
+    def merge_pull_request(self, number: str, form: Document) -> Answer:
+        request = self.number(number)
+        if form.get("head_commit_id") not in (None, self.repository.head(request.branch)):
+            return Answer(409, {"message": "head out of date"})
+        return Answer(200) if self.merge(request) else Answer(405, {"message": "Please try again later"})
+
+    def list_statuses(self, commit: str, query: Document) -> Answer:
+        statuses = [{"id": number, "context": context, "status": state} for number, context, state in self.of(commit)]
+        return self.page(statuses[::-1], query, "limit", 50)
 
     def is_known(self, headers: Mapping[str, str]) -> bool:
         """Return whether a request shows the token."""

@@ -65,7 +65,34 @@ class GitHub(Forge):
                 context=TEXT,
             ),
         ),
+        Operation(
+            "pulls_merge",
+            "PUT",
+            r"/repos/shop/deploy/pulls/(\d+)/merge",
+            body=body(
+                commit_title=TEXT, commit_message=TEXT, sha=TEXT, merge_method=one_of("merge", "squash", "rebase")
+            ),
+        ),
+        Operation(
+            "repos_list_commit_statuses_for_ref",
+            "GET",
+            "/repos/shop/deploy/commits/([0-9a-f]{40})/statuses",
+            {"per_page": INTEGER | {"maximum": 100}, "page": INTEGER},
+        ),
     )
+
+    def pulls_merge(self, number: str, form: Document) -> Answer:
+        request = self.number(number)
+        if form.get("sha") not in (None, self.repository.head(request.branch)):
+            return Answer(409, {"message": "Head branch was modified. Review and try the merge again."})
+        made = self.merge(request)
+        if made is None:
+            return Answer(405, {"message": "Pull Request is not mergeable"})
+        return Answer(200, {"sha": made, "merged": True, "message": "Pull Request successfully merged"})
+
+    def repos_list_commit_statuses_for_ref(self, commit: str, query: Document) -> Answer:
+        statuses = [{"id": number, "context": context, "state": state} for number, context, state in self.of(commit)]
+        return self.page(statuses[::-1], query, "per_page", 100)
 
     def is_known(self, headers: Mapping[str, str]) -> bool:
         """Return whether a request shows the token, and names its client and the version."""

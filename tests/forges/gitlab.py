@@ -92,7 +92,53 @@ class GitLab(Forge):
                 pipeline_id=INTEGER,
             ),
         ),
+        Operation(
+            "merge_request",
+            "PUT",
+            r"/projects/shop%2Fdeploy/merge_requests/(\d+)/merge",
+            body=body(
+                auto_merge=FLAG,
+                merge_commit_message=TEXT,
+                merge_when_pipeline_succeeds=FLAG,
+                sha=TEXT,
+                should_remove_source_branch=FLAG,
+                squash=FLAG,
+                squash_commit_message=TEXT,
+            ),
+        ),
+        Operation(
+            "list_statuses",
+            "GET",
+            "/projects/shop%2Fdeploy/repository/commits/([0-9a-f]{40})/statuses",
+            {
+                "ref": TEXT,
+                "stage": TEXT,
+                "name": TEXT,
+                "pipeline_id": INTEGER,
+                "order_by": one_of("id", "pipeline_id"),
+                "sort": one_of("asc", "desc"),
+                "all": TEXT,
+                "per_page": INTEGER | {"maximum": 100},
+                "page": INTEGER,
+            },
+        ),
     )
+
+    def merge_request(self, number: str, form: Document) -> Answer:
+        request = self.number(number)
+        if form.get("sha") not in (None, self.repository.head(request.branch)):
+            return Answer(409, {"message": "SHA does not match HEAD of source branch"})
+        return (
+            Answer(200, self.document(request))
+            if self.merge(request)
+            else Answer(405, {"message": "405 Method Not Allowed"})
+        )
+
+    def list_statuses(self, commit: str, query: Document) -> Answer:
+        ours = [each for each in self.of(commit) if query.get("name") in (None, each[1])]
+        return self.page(
+            [{"id": number, "name": name, "status": state} for number, name, state in ours], query, "per_page", 100
+        )
 
     def is_known(self, headers: Mapping[str, str]) -> bool:
         """Return whether a request shows the token."""

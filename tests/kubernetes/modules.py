@@ -28,7 +28,7 @@ ROLLOUTS = Module(
     "github.com/argoproj/argo-rollouts",
     "v1.8.3",
     "h1:blbtQva4IK9r6gFh+dWkCrLnFdPOWiv9ubQYu36qeaA=",
-    ("manifests/crds/rollout-crd.yaml", "manifests/crds/analysis-template-crd.yaml"),
+    tuple(f"manifests/crds/{name}-crd.yaml" for name in ("rollout", "analysis-run", "analysis-template")),
 )
 ARGO_CD = Module(
     "github.com/argoproj/argo-cd/v3",

@@ -7,7 +7,9 @@ from typing import Literal, Protocol
 from components.gitops.forges.api import ForgeError
 
 State = Literal["open", "closed", "merged"]
+Outcome = Literal["success", "pending", "failure"]
 GATE = "rankloop/gate"  # the commit status that says what the gate decided
+LIVE = "rankloop/live"  # the one that says what became of the canary
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,16 @@ class PullRequest:
     state: State
     link: str
     text: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """A status of a commit, as branch protection and other tools read it."""
+
+    context: str  # GATE or LIVE
+    outcome: Outcome
+    description: str
+    link: str | None = None
 
 
 class Forge(Protocol):
@@ -42,8 +54,14 @@ class Forge(Protocol):
     def close(self, request: PullRequest, text: str, comment: str) -> None:
         """Close a pull request with a new text, and say why in a comment."""
 
-    def set_gate(self, commit: str, description: str, link: str | None) -> None:
-        """Set the status ``rankloop/gate`` of a commit to success."""
+    def merge(self, request: PullRequest, head: str) -> None:
+        """Merge a pull request as one commit, if the head of its branch is still this commit."""
+
+    def outcome(self, commit: str, context: str) -> str | None:
+        """Return the newest outcome of a status, in Rankloop's words if it has one; None where there is none."""
+
+    def set_status(self, commit: str, status: Status) -> None:
+        """Set a status of a commit."""
 
 
 def open_request(forge: Forge, branch: str, title: str, text: str) -> PullRequest:

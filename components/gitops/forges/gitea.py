@@ -1,6 +1,6 @@
 """Gitea and Forgejo, whose APIs are the same here."""
 
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from components.gitops.forges.api import PAGE, ForgeApi, repository_path
@@ -14,12 +14,19 @@ SCOPES = "the scopes write:repository and write:issue"
 class Gitea(Pulls):
     """Pull requests of a repository on Gitea or Forgejo; their API cannot search by branch."""
 
+    page_size: ClassVar[str] = "limit"
+
     @staticmethod
     def connect(settings: GitSettings) -> "Gitea":
         """Return the forge of a repository; nothing is asked yet."""
         api = settings.api_url or f"https://{urlsplit(settings.url).hostname}/api/v1"
         headers = {"Authorization": f"token {settings.token()}"}
         return Gitea(ForgeApi(settings, api, headers, SCOPES), repository_path(settings, api), settings.branch)
+
+    def merge(self, request: PullRequest, head: str) -> None:
+        """Merge a pull request as one commit, if the head of its branch is still this commit."""
+        body = {"Do": "squash", "head_commit_id": head}
+        self.api.send("POST", f"{self._path}/pulls/{request.number}/merge", body)
 
     def open_requests(self) -> list[PullRequest]:
         """Return all open pull requests to the branch."""

@@ -16,6 +16,7 @@ class GitHub(Pulls):
     """Pull requests of a repository on GitHub."""
 
     max_description: ClassVar[int | None] = 140
+    page_size: ClassVar[str] = "per_page"
 
     @staticmethod
     def connect(settings: GitSettings) -> "GitHub":
@@ -25,6 +26,10 @@ class GitHub(Pulls):
         headers = {"Authorization": f"Bearer {settings.token()}", "X-GitHub-Api-Version": VERSION}
         headers["Accept"] = "application/vnd.github+json"
         return GitHub(ForgeApi(settings, api, headers, SCOPES), repository_path(settings, api), settings.branch)
+
+    def merge(self, request: PullRequest, head: str) -> None:
+        """Merge a pull request as one commit, if the head of its branch is still this commit."""
+        self.api.send("PUT", f"{self._path}/pulls/{request.number}/merge", {"sha": head, "merge_method": "squash"})
 
     def open_requests(self) -> list[PullRequest]:
         """Return all open pull requests to the branch."""

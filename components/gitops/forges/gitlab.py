@@ -5,12 +5,14 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from components.gitops.forges.api import PAGE, ForgeApi, ForgeError, repository_path
-from components.gitops.forges.forge import GATE, PullRequest, State
+from components.gitops.forges.forge import Outcome, PullRequest, State, Status
 from components.gitops.settings import GitSettings
 
 BAD_REQUEST = 400
 SCOPES = "the scope api, of a project access token with the role Developer"
 STATES: dict[str, State] = {"opened": "open", "locked": "open", "closed": "closed", "merged": "merged"}
+STATUS_STATES: dict[Outcome, str] = {"success": "success", "pending": "pending", "failure": "failed"}
+OUTCOMES = {state: outcome for outcome, state in STATUS_STATES.items()}
 MAX_LETTERS = 255  # of a status' description
 
 
@@ -59,11 +61,24 @@ class GitLab:
         self.api.send("PUT", path, {"state_event": "close", "description": text})
         self.api.send("POST", f"{path}/notes", {"body": comment})
 
-    def set_gate(self, commit: str, description: str, link: str | None) -> None:
-        """Set the status ``rankloop/gate`` of a commit to success; GitLab refuses one that a commit has already."""
-        body = {"state": "success", "name": GATE, "description": description[:MAX_LETTERS]}
+    def merge(self, request: PullRequest, head: str) -> None:
+        """Merge a merge request as one commit, if the head of its branch is still this commit."""
+        body = {"sha": head, "squash": True}
+        self.api.send("PUT", f"{self._path}/merge_requests/{request.number}/merge", body)
+
+    def outcome(self, commit: str, context: str) -> str | None:
+        """Return the newest outcome of a status; None where there is none."""
+        path = f"{self._path}/repository/commits/{commit}/statuses"
+        statuses = list(self.api.pages(path, name=context, per_page=PAGE))
+        newest = max(statuses, key=lambda each: int(each["id"]), default=None)
+        return None if newest is None else OUTCOMES.get(newest["status"], newest["status"])
+
+    def set_status(self, commit: str, status: Status) -> None:
+        """Set a status of a commit; GitLab refuses one that the commit has already."""
+        words = {"name": status.context, "description": status.description[:MAX_LETTERS]}
+        body = {"state": STATUS_STATES[status.outcome]} | words | ({"target_url": status.link} if status.link else {})
         try:
-            self.api.send("POST", f"{self._path}/statuses/{commit}", body | ({"target_url": link} if link else {}))
+            self.api.send("POST", f"{self._path}/statuses/{commit}", body)
         except ForgeError as error:
             if error.status != BAD_REQUEST or "transition" not in str(error):
                 raise

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from components.gitops.forges.api import ForgeApi
-from components.gitops.forges.forge import GATE, PullRequest, State
+from components.gitops.forges.api import PAGE, ForgeApi
+from components.gitops.forges.forge import PullRequest, State, Status
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Pulls:
     repository: str
     base: str
     max_description: ClassVar[int | None] = None  # letters of a status
+    page_size: ClassVar[str]  # the parameter that asks for a page's length
 
     def open(self, branch: str, title: str, text: str) -> PullRequest:
         """Open a pull request; it is refused if there is an open one for the branch."""
@@ -31,10 +32,19 @@ class Pulls:
         self.api.send("PATCH", f"{self._path}/pulls/{request.number}", {"state": "closed", "body": text})
         self.api.send("POST", f"{self._path}/issues/{request.number}/comments", {"body": comment})
 
-    def set_gate(self, commit: str, description: str, link: str | None) -> None:
-        """Set the status ``rankloop/gate`` of a commit to success."""
-        body = {"state": "success", "context": GATE, "description": description[: self.max_description]}
-        self.api.send("POST", f"{self._path}/statuses/{commit}", body | ({"target_url": link} if link else {}))
+    def outcome(self, commit: str, context: str) -> str | None:
+        """Return the newest outcome of a status; None where there is none."""
+        statuses = self.api.pages(f"{self._path}/commits/{commit}/statuses", **{self.page_size: PAGE})
+        ours = (each for each in statuses if each["context"] == context)
+        newest = max(ours, key=lambda each: int(each["id"]), default=None)
+        return None if newest is None else str(newest.get("state") or newest.get("status"))
+
+    def set_status(self, commit: str, status: Status) -> None:
+        """Set a status of a commit."""
+        body = {"state": status.outcome, "context": status.context}
+        body["description"] = status.description[: self.max_description]
+        link = {"target_url": status.link} if status.link else {}
+        self.api.send("POST", f"{self._path}/statuses/{commit}", body | link)
 
     @property
     def _path(self) -> str:

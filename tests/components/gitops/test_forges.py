@@ -9,8 +9,8 @@ from components.bundles.loading import Bundle
 from components.contracts.errors import PromotionError
 from components.gitops import settings as names
 from components.gitops.forges.api import ForgeApi, ForgeError
+from components.gitops.forges.forge import GATE, Status, open_request
 from components.gitops.forges.forge import Forge as Client
-from components.gitops.forges.forge import open_request
 from components.home.layout import Home
 from tests.components.gitops.bench import Bench, bench
 from tests.forges.forge import Answer, Forge
@@ -68,7 +68,7 @@ def test_opening_again_returns_the_open_one_and_a_later_one_is_another(made: Ben
 def test_a_status_may_be_set_again_and_fits(made: Bench) -> None:
     forge, client = forge_of(made)
     for _ in range(2):
-        client.set_gate(made.repository.head("main"), "a sentence " * 20, None)
+        client.set_status(made.repository.head("main"), Status(GATE, "success", "a sentence " * 20))
     assert {state for _, _, state in forge.statuses} == {"success"}
 
 

@@ -1,0 +1,59 @@
+"""The pull request that takes a bundle out of Git after its canary failed, as people read it."""
+
+from components.bundles.digest import short
+from components.gitops.canary import Canary, Failure
+from components.gitops.record import FailedBundle
+from components.gitops.request_text import plain, table
+
+METRICS = {
+    "errors": "share of requests without an answer, above the stable pods'",
+    "latency": "time of the slowest in a hundred answers, in times of the stable pods'",
+    "fallbacks": "share of answers without something that they should rest on, above the stable pods'",
+    "scores": "distance of the lists' best scores from the stable pods', from 0 to 1",
+    "empty-lists": "share of answers with an empty list, above the stable pods'",
+}
+
+
+def revert_title(environment: str, bundle: str, failed: FailedBundle) -> str:
+    """Return the title, which is also the commit's subject."""
+    return f"{environment}: revert to {short(failed.instead)} from {short(bundle)}, whose canary failed"
+
+
+def revert_message(environment: str, bundle: str, failed: FailedBundle) -> str:
+    """Return the message of the commit."""
+    trailers = {"Rankloop-Bundle": failed.instead, "Rankloop-Instead-Of": bundle}
+    lines = "\n".join(f"{name}: {value}" for name, value in trailers.items())
+    return f"{revert_title(environment, bundle, failed)}\n\n{failed.failure.sentence}\n\n{lines}\n"
+
+
+def revert_text(environment: str, bundle: str, failed: FailedBundle, canary: Canary) -> str:
+    """Return the description, as Markdown that all forges show alike."""
+    failure = failed.failure
+    parts = [
+        f"The canary of bundle `{short(bundle)}` in **{environment}** failed in **{plain(failure.metric)}**, and Argo"
+        f" Rollouts has taken it back. The stable pods serve `{short(failed.instead)}` to everybody. Merging this makes"
+        " Git say so too.",
+        "### Why\n\n" + table(("", ""), _rows(bundle, failed, failure, canary)),
+        "### What happens then\n\n"
+        f"- **Merge:** {environment} goes on serving `{short(failed.instead)}`; no pod is replaced.\n"
+        f"- **Close:** Git goes on naming a bundle that does not serve, and {environment} stays degraded. This is not"
+        " proposed again.\n"
+        f"- **Promotions** for {environment} are stopped until a person has seen the reason: `rankloop breaker --env"
+        f" {environment} --reset`. This bundle is not proposed again after that either.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _rows(bundle: str, failed: FailedBundle, failure: Failure, canary: Canary) -> list[list[str]]:
+    meaning = METRICS.get(failure.metric)
+    rows = {
+        "Metric": f"`{failure.metric}`" + (f": {meaning}" if meaning else ""),
+        "Measured": f"**{plain(failure.value)}**" if failure.value else "",
+        "Expected": f"**{plain(failure.limit)}**",
+        "When": failure.at,
+        "AnalysisRun": f"`{failure.run}`",
+        "Argo Rollouts says": plain(canary.message),
+        "Bundle": f"`{bundle}`",
+        "Served instead": f"`{failed.instead}`",
+    }
+    return [[name, value] for name, value in rows.items() if value]
