@@ -12,7 +12,7 @@ import requests
 from components.contracts.errors import RegistryError
 from pipelines.registry.docker_login import login_of
 
-SECONDS = 30
+SECONDS = (5, 30)  # to connect, and to answer
 INDEX, MANIFEST = "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"

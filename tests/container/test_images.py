@@ -4,16 +4,22 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipelines.registry.client import Registry
+from pipelines.registry.signing import sign_image
+from pipelines.registry.verification import verify_image
+from tests.components.bundles.signing.signed_bundles import key_in
 from tests.container.asking import is_ready, recommend
 from tests.container.docker_engine import Docker
 from tests.container.images import RECIPE, REVISION, Images
 from tests.container.inside import ANYONE, SCRATCH, USER, check_bytecode, check_sbom, import_modules, times_of_files
 from tests.pipelines.homes.tiny_shop import LivingHome, command
+from tests.servers import docker_registry
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow(seconds=150)
@@ -125,6 +131,24 @@ def test_the_serving_image_holds_what_serves_its_bytecode_and_a_list_of_it(docke
     check_bytecode(docker, serving, "json", "numpy", "bentoml", "components.ranking_service.service")
     check_sbom(docker, serving)
     assert docker.inspect("image", serving)["Size"] <= 650e6
+
+
+def test_the_pushed_image_is_signed_with_what_it_was_made_of(docker: Docker, images: Images, tmp_path: Path) -> None:
+    base, lock = 64 * "b", sha256((images.context / "uv.lock").read_bytes()).hexdigest()
+    image = images.build("serving", "--label", f"org.opencontainers.image.base.name=python@sha256:{base}")
+    signer = key_in(tmp_path / "keys")
+    with docker_registry(tmp_path) as address:
+        name = f"{address}/python-serving"
+        docker("tag", image, f"{name}:test")
+        docker("push", "--quiet", f"{name}:test")
+        pushed = next(each for each in docker.inspect("image", image)["RepoDigests"] if each.startswith(f"{name}@"))
+        docker("image", "rm", f"{name}:test")
+        assert sign_image(pushed, signer)
+        verified = verify_image(Registry(name, anonymous=True), pushed.partition("@")[2], [signer.public])
+    assert verified.passed, verified
+    provenance, packages = (check.reason for check in verified.checks[1:])
+    assert f"made of code {REVISION[:12]}, uv.lock {lock[:12]}, base {base[:12]}" in provenance
+    assert int(packages.split()[0]) > 20
 
 
 def test_a_change_of_code_installs_no_package_anew(images: Images) -> None:
