@@ -12,9 +12,10 @@ case $1 in
   build) echo "build $*" >> "$CALLS" ;;
   push) echo "push $last" >> "$CALLS"; touch "$PUSHED/$name" ;;
   pull) test -e "$PUSHED/$name" ;;
-  login) echo "login $3 $(cat)" >> "$CALLS" ;;
+  login) echo "login $3 $(cat) $last" >> "$CALLS" ;;
   image)
     echo "elsewhere.example.org/${last##*/}@sha256:0"
+    last=${last#docker.io/}
     echo "${last%:*}@sha256:$(echo "$last" | sha256sum | cut -c 1-64)" ;;
 esac
 """

@@ -1,6 +1,5 @@
 """CI of GitHub, GitLab and Jenkins: the same jobs, the same make targets, on the same conditions."""
 
-import os
 import re
 import subprocess
 import sys
@@ -36,8 +35,6 @@ NOT_PUSHED = "REGISTRY="  # also where the platform has a variable of that name
 STAGE = re.compile(
     r"stage\('(?P<name>\w+)'\) \{\n(?:\s+when \{ (?P<when>[^\n]+) \}\n)?.*?sh 'make (?P<targets>[^']+)'", re.DOTALL
 )
-MAKE = '#!/bin/sh\necho "$* ${REGISTRY:-} $(cat "${RANKLOOP_GIT_TOKEN_FILE:-${KUBECONFIG:-/dev/null}}")" >> "$CALLS"\n'
-CHECKOUT = "name: checkout\ndescription: nothing\nruns:\n  using: composite\n  steps: [{run: 'true', shell: sh}]\n"
 
 
 @dataclass(frozen=True)
@@ -107,70 +104,3 @@ def test_the_jenkinsfile_is_groovy() -> None:
     text = JENKINS.read_bytes()
     assert not parser.parse(text).root_node.has_error
     assert parser.parse(text.replace(b"steps {", b"steps", 1)).root_node.has_error
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A folder with the workflow, and beside it a `make` that writes down what it is called with."""
-    for name, text in {
-        "bin/make": MAKE,
-        "action/action.yml": CHECKOUT,
-        "here/workflow.yml": GITHUB.read_text(),
-    }.items():
-        (tmp_path / name).parent.mkdir()
-        (tmp_path / name).write_text(text)
-    (tmp_path / "bin/make").chmod(0o755)
-    for words in (
-        ("init", "--quiet", "--initial-branch", "main"),
-        ("-c", "user.name=Tests", "-c", "user.email=tests@localhost", "commit", "--quiet", "--allow-empty", "-m", "x"),
-        ("remote", "add", "origin", "https://github.com/shop/deploy.git"),
-    ):
-        subprocess.run(["git", *words], cwd=tmp_path / "here", check=True)
-    return tmp_path
-
-
-def act(checkout: Path, *words: str) -> list[str]:
-    """Run GitHub's workflow in the checkout; return each call of make, with its registry and its secret."""
-    action = f"actions/checkout@v5={checkout / 'action'}"
-    options = ("--no-cache-server", "--local-repository", action, "--platform", "ubuntu-latest=-self-hosted")
-    variables = os.environ | {
-        "HOME": str(checkout),
-        "PATH": f"{checkout / 'bin'}:{os.environ['PATH']}",
-        "CALLS": str(checkout / "calls"),
-    }
-    finished = subprocess.run(
-        [BIN / "act", *words, *options, "--workflows", "workflow.yml"],
-        cwd=checkout / "here",
-        env={name: text for name, text in variables.items() if name not in ("REGISTRY", "KUBECONFIG")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    return sorted(line.strip() for line in (checkout / "calls").read_text().splitlines())
-
-
-def test_a_pull_request_is_checked_and_deploys_nothing(checkout: Path) -> None:
-    calls = act(checkout, "pull_request", "--var", "REGISTRY=registry.example.org/shop")
-    assert calls == ["check", "check-compiled check-rendered policy", "images REGISTRY=", "test"]
-
-
-def test_a_merge_deploys_where_a_registry_is_named_and_tries_a_cluster_that_is_named(checkout: Path) -> None:
-    named = (
-        "--var",
-        "REGISTRY=registry.example.org/shop",
-        "--var",
-        "KF_PIPELINES_ENDPOINT=https://kubeflow.example.org",
-    )
-    secrets = ("--secret", "RANKLOOP_GIT_TOKEN=of-git", "--secret", "KUBECONFIG=of-the-cluster")
-    assert act(checkout, "push", *named, *secrets) == [
-        "acceptance registry.example.org/shop of-the-cluster",
-        "check",
-        "check-compiled check-rendered policy",
-        "deployment registry.example.org/shop of-git",
-        "test",
-    ]
-
-
-def test_a_merge_without_a_registry_and_a_cluster_is_checked_alone(checkout: Path) -> None:
-    assert act(checkout, "push") == ["check", "check-compiled check-rendered policy", "test"]

@@ -86,7 +86,7 @@ def test_digests_of_pushed_images_are_written_and_the_rest_of_the_file_stays(che
     made = checkout.build(REGISTRY=REGISTRY, REGISTRY_USER="robot", REGISTRY_PASSWORD="secret")
     assert (made.returncode, made.stderr) == (0, UNSIGNED)
     login, *calls = checkout.calls()
-    assert login == "login robot secret"
+    assert login == "login robot secret registry.example.org"
     for target, (build, push) in zip(TARGETS, zip(calls[::2], calls[1::2], strict=True), strict=True):
         pushed = push.removeprefix("push ")
         assert f"--target {target} --tag {pushed} ." in build
@@ -137,6 +137,15 @@ def test_what_is_pushed_is_signed_where_there_is_a_key(checkout: Checkout, tmp_p
     assert checkout.calls() == [f"sign-images components/images.toml {key}"]
     checkout.build(RANKLOOP_SIGNING_KEY=str(key))
     assert not any(call.startswith("sign-images") for call in checkout.calls())
+
+
+@pytest.mark.parametrize("registry", ["docker.io/shop", "shop"])
+def test_a_name_at_docker_hub_is_the_one_that_docker_means(checkout: Checkout, registry: str) -> None:
+    """Docker itself leaves its own registry out of what it says."""
+    made = checkout.build(REGISTRY=registry, REGISTRY_USER="robot", REGISTRY_PASSWORD="secret")
+    assert (made.returncode, "refused" in made.stderr) == (0, False), made.stderr
+    assert checkout.calls()[0] == "login robot secret docker.io"
+    assert read_image(checkout.file, "steps").startswith("docker.io/shop/python-steps@sha256:")
 
 
 def test_a_file_of_ones_own_is_made(checkout: Checkout) -> None:

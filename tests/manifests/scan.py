@@ -12,10 +12,11 @@ from pathlib import Path
 
 import yaml
 
-from tests.manifests.overlays import ADDING, OVERLAYS, component, composed, moved, overlay
+from tests.manifests.overlays import ADDING, OVERLAYS, composed, moved, overlay
 
 UV = Path(sys.executable).with_name("uv")
-SCANNER = (UV, "tool", "run", "--quiet", "--from", "checkov>=3.2,<4", "checkov")  # fits no lock of ours
+LOCK = Path(__file__).with_name("checkov.txt")  # of its own: it fits none of ours
+SCANNER = (UV, "tool", "run", "--quiet", "--constraints", LOCK, "checkov")
 OPTIONS = ("--framework", "kubernetes", "--compact", "--quiet", "--skip-download")
 
 
@@ -26,7 +27,7 @@ def main() -> int:
             Path(folder, f"{name}.yaml").write_text(overlay(name))
         # The scanner knows no Rollout: it sees the same pods in the Deployment that the Rollout is made of.
         parts = {"service": composed(["service", "schedules"], ["images"])}
-        parts |= {f"component-{name}": component(name) for name in ADDING}
+        parts |= {f"component-{name}": composed(components=[name, "images"]) for name in ADDING}
         for name, text in parts.items():
             resources = moved(text, "rankloop")  # a part has no namespace of its own
             Path(folder, f"{name}.yaml").write_text(yaml.safe_dump_all(resources))
