@@ -2,11 +2,17 @@
 
 An environment is an overlay with a ``bundle.yaml``. Argo CD applies what is rendered, so that a reviewer's diff is the
 cluster's diff, and a promotion can change its line in both places without kubectl.
+
+Runs find ConfigMaps by fixed names, so that one of another content keeps its name, and pods would go on with the
+variables that they began with. So the template of pods that stay names a digest of these: a change of them is a
+rollout. What pods follow by themselves, such as experiments, is mounted and changes nothing.
 """
 
+import hashlib
+import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -20,6 +26,11 @@ from pipelines.paths import MANIFESTS as MANIFESTS
 
 KUBECTL_VARIABLE = "KUBECTL"
 SEPARATOR = re.compile(r"^---\n", re.MULTILINE)
+STAYING = ("Deployment", "Rollout")
+TEMPLATE = re.compile(r"^  template:\n    metadata:\n(?:      annotations:\n)?", re.MULTILINE)  # as kustomize writes it
+ANNOTATION = "rankloop/configuration"
+
+Document = dict[str, Any]
 
 
 def environments(manifests: Path) -> list[str]:
@@ -47,10 +58,32 @@ def left_over(resources: list[Resource], manifests: Path) -> list[Path]:
 
 
 def _rendered(kubectl: str, manifests: Path, environment: str) -> Iterator[Resource]:
-    for text in SEPARATOR.split(_kustomize(kubectl, manifests / "overlays" / environment)):
-        document = yaml.load(text, yaml.CSafeLoader)  # a compiled pipeline takes the other one seconds
+    texts = SEPARATOR.split(_kustomize(kubectl, manifests / "overlays" / environment))
+    documents = [yaml.load(text, yaml.CSafeLoader) for text in texts]  # a compiled pipeline takes the other one seconds
+    config_maps = {one["metadata"]["name"]: one.get("data", {}) for one in documents if one["kind"] == "ConfigMap"}
+    for document, text in zip(documents, texts, strict=True):
         name = f"{document['kind']}-{document['metadata']['name']}".lower()
-        yield Resource(manifests / "rendered" / environment / f"{name}.yaml", text)
+        content = _with_configuration(document, text, config_maps)
+        yield Resource(manifests / "rendered" / environment / f"{name}.yaml", content)
+
+
+def _with_configuration(document: Document, text: str, config_maps: Mapping[str, Document]) -> str:
+    """Return the text of a resource; that of pods that stay names the digest of the variables that they begin with."""
+    known = {name: config_maps[name] for name in _config_maps_of(document) if name in config_maps}
+    if not known:
+        return text
+    digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:12]
+    annotated = f'  template:\n    metadata:\n      annotations:\n        {ANNOTATION}: "{digest}"\n'
+    return TEMPLATE.sub(annotated, text, count=1)
+
+
+def _config_maps_of(document: Document) -> set[str]:
+    """Return the ConfigMaps that the variables of pods that stay come from."""
+    if document["kind"] not in STAYING:
+        return set()
+    containers = document["spec"]["template"]["spec"]["containers"]
+    sources = [source for container in containers for source in container.get("envFrom", ())]
+    return {source["configMapRef"]["name"] for source in sources if "configMapRef" in source}
 
 
 def _clusters(kubectl: str, manifests: Path) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -44,6 +45,40 @@ def test_a_promotion_changes_one_line_of_source_and_its_copy(manifests: Path) ->
         assert text.count(line) == 1
         file.write_text(text.replace(line, f"value: {DIGEST}\n"))
     assert rendered("--check").exit_code == 0
+
+
+def test_a_change_of_the_configuration_is_a_rollout_and_no_other_pipeline(manifests: Path) -> None:
+    folder, overlay = manifests / "rendered/staging", manifests / "overlays/staging/kustomization.yaml"
+    template = _template(folder)
+    overlay.write_text(overlay.read_text().replace("s3://rankloop/staging", "s3://rankloop/elsewhere"))
+    changed = {Path(line.removeprefix("written: ")).name for line in rendered().stdout.splitlines()}
+    assert {"configmap-rankloop.yaml", "rollout-rankloop.yaml"} <= changed
+    assert not any(name.startswith("pipeline") for name in changed)
+    assert _template(folder)["spec"] == template["spec"]
+    assert _template(folder)["metadata"]["labels"] == template["metadata"]["labels"]
+    assert _template(folder)["metadata"]["annotations"] != template["metadata"]["annotations"]
+
+
+def test_an_experiment_is_followed_without_a_rollout(manifests: Path) -> None:
+    folder, overlay = manifests / "rendered/staging", manifests / "overlays/staging"
+    template = _template(folder)
+    (overlay / "staging.toml").write_text('name = "x"')
+    generators = yaml.safe_load((overlay / "kustomization.yaml").read_text())
+    generators["configMapGenerator"].append({"name": "rankloop-experiments", "files": ["staging.toml"]})
+    (overlay / "kustomization.yaml").write_text(yaml.safe_dump(generators))
+    assert "configmap-rankloop-experiments.yaml" in rendered().stdout
+    assert _template(folder) == template
+
+
+def test_environments_have_other_pod_templates() -> None:
+    """The canary's analysis tells pods apart by the hash of their template alone."""
+    staging, production = (_template(rendering.MANIFESTS / "rendered" / name) for name in ("staging", "production"))
+    assert staging["spec"] == production["spec"]
+    assert staging != production
+
+
+def _template(folder: Path) -> Any:
+    return yaml.safe_load((folder / "rollout-rankloop.yaml").read_text())["spec"]["template"]
 
 
 def test_what_is_stale_or_left_over_is_named_until_it_is_written(manifests: Path) -> None:
