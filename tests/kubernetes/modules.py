@@ -42,6 +42,18 @@ GATEWAY = Module(
     "h1:q6okN+/UKDATola4JY7zXzx40WO4VISk7i9DIfOvr9M=",
     ("config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",),
 )
+KEDA = Module(
+    "github.com/kedacore/keda/v2",
+    "v2.17.2",
+    "h1:xlrcK5TKABJF9PebK79sgL07s/csGjL3H4m72OkZXxk=",
+    ("config/crd/bases/keda.sh_scaledobjects.yaml",),
+)
+PROMETHEUS = Module(
+    "github.com/prometheus-operator/prometheus-operator",
+    "v0.85.0",
+    "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=",
+    ("example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml",),
+)
 
 
 def definitions(module: Module) -> str:

@@ -1,8 +1,8 @@
-"""A cluster that knows the resources of the platform: those of Kubeflow, Argo Rollouts and the Gateway API."""
+"""A cluster that knows the resources of the platform: of Kubeflow, Argo Rollouts, the Gateway API, KEDA, Prometheus."""
 
 import pytest
 
-from tests.kubernetes.modules import ARGO_CD, GATEWAY, ROLLOUTS, definitions
+from tests.kubernetes.modules import ARGO_CD, GATEWAY, KEDA, PROMETHEUS, ROLLOUTS, definitions
 from tests.kubernetes.server import Cluster
 from tests.manifests.overlays import KUBEFLOW
 from tests.waiting import until
@@ -10,7 +10,7 @@ from tests.waiting import until
 
 @pytest.fixture(scope="session")
 def platform_cluster(cluster: Cluster) -> Cluster:
-    return defined(cluster, KUBEFLOW.read_text(), definitions(ROLLOUTS), definitions(GATEWAY))
+    return defined(cluster, KUBEFLOW.read_text(), *map(definitions, (ROLLOUTS, GATEWAY, KEDA, PROMETHEUS)))
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The service's manifests: what stands in the pod template, and what kustomize makes of its components."""
 
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,7 @@ LABELS = {
     "app.kubernetes.io/part-of": "rankloop",
     "app.kubernetes.io/component": "service",
 }
-DEFINED = {"AnalysisTemplate", "HTTPRoute", "Pipeline", "PipelineVersion", "Rollout"}  # by CustomResourceDefinitions
+DEFINED = {"AnalysisTemplate", "HTTPRoute", "Pipeline", "PipelineVersion", "PodMonitor", "Rollout", "ScaledObject"}
 PLAIN = (["namespace", "service", "schedules"], ["images"])
 NAMESPACE = "plain-service"
 
@@ -43,9 +44,9 @@ def named(text: str, kind: str, name: str = "rankloop") -> dict[str, Any]:
 def test_an_environment_has_a_rollout_of_its_bundle(environment: str) -> None:
     resources = overlay(environment)
     rollout = named(resources, "Rollout")
-    kinds = {resource["kind"] for resource in resources_of(resources)}
+    workloads = {one["kind"] for one in resources_of(resources) if one["metadata"]["name"] == "rankloop"}
     [container] = rollout["spec"]["template"]["spec"]["containers"]
-    assert "Deployment" not in kinds
+    assert "Deployment" not in workloads
     assert container["env"][0] == {"name": "RANKLOOP_BUNDLE", "value": NO_BUNDLE}
     assert container["image"] == read_image(IMAGES_FILE, "serving")
     assert named(resources, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["kind"] == "Rollout"
@@ -55,7 +56,7 @@ def test_an_environment_has_a_rollout_of_its_bundle(environment: str) -> None:
 
 def test_a_cluster_adds_nothing_to_what_git_says_of_its_own_kinds(platform_cluster: Cluster) -> None:
     """Argo CD knows the defaults of Kubernetes' kinds only: of others, one inside a list is a difference for ever."""
-    texts = overlay("production"), composed(["namespace", "service"], ["gateway", "images"])
+    texts = overlay("production"), composed(["namespace", "service"], ["gateway", "images", "keda", "pod-monitor"])
     resources = [one for text in texts for one in moved(text, "defaults")]
     own = [one for one in resources if one["kind"] in DEFINED]
     assert {one["kind"] for one in own} == DEFINED
@@ -131,3 +132,46 @@ def test_the_service_can_be_reached_from_outside(platform_cluster: Cluster, name
     assert policy["spec"]["podSelector"]["matchLabels"].items() <= LABELS.items()
     assert named(resources, kind)
     platform_cluster.apply(*moved(resources, f"service-behind-{name}"))
+
+
+def test_a_route_gives_the_canary_its_share(platform_cluster: Cluster) -> None:
+    """Rollouts adds the hash of a pod template to the selector of each of the two Services."""
+    resources = composed(["namespace", "service"], ["images", "canary", "gateway-canary"])
+    canary = named(resources, "Rollout")["spec"]["strategy"]["canary"]
+    [rule] = named(resources, "HTTPRoute")["spec"]["rules"]
+    services = {name: named(resources, "Service", canary[f"{name}Service"]) for name in ("stable", "canary")}
+    weights = {one["name"]: one["weight"] for one in rule["backendRefs"]}
+    assert weights == {canary["stableService"]: 100, canary["canaryService"]: 0}
+    assert canary["trafficRouting"]["plugins"] == {"argoproj-labs/gatewayAPI": {"httpRoute": "rankloop"}}
+    for service in services.values():
+        assert service["spec"] == named(resources, "Service")["spec"]
+    platform_cluster.apply(*moved(resources, "service-behind-weights"))
+
+
+@pytest.mark.parametrize("components", [["keda"], ["keda", "canary"]])
+def test_keda_scales_what_the_autoscaler_scaled(platform_cluster: Cluster, components: list[str]) -> None:
+    resources = composed(["namespace", "service"], ["images", *components])
+    before = named(composed(["namespace", "service"], ["images", *components[1:]]), "HorizontalPodAutoscaler")["spec"]
+    spec = named(resources, "ScaledObject")["spec"]
+    assert "HorizontalPodAutoscaler" not in {one["kind"] for one in resources_of(resources)}
+    assert spec["scaleTargetRef"] == before["scaleTargetRef"]
+    assert (spec["minReplicaCount"], spec["maxReplicaCount"]) == (before["minReplicas"], before["maxReplicas"])
+    assert spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"] == before["behavior"]
+    cpu, requests = spec["triggers"]
+    assert cpu["metadata"]["value"] == before["metrics"][0]["resource"]["target"]["averageValue"]
+    assert REQUESTS_WAITING.name in requests["metadata"]["query"]
+    platform_cluster.apply(*moved(resources, "service-with-keda"))
+
+
+def test_the_prometheus_operator_keeps_the_label_that_the_analysis_asks_for(platform_cluster: Cluster) -> None:
+    resources = composed(["namespace", "service"], ["images", "canary", "pod-monitor"])
+    monitor = named(resources, "PodMonitor")["spec"]
+    template = named(resources, "Rollout")["spec"]["template"]
+    [label] = [re.sub(r"\W", "_", name) for name in monitor["podTargetLabels"]]
+    [endpoint] = monitor["podMetricsEndpoints"]
+    for metric in named(resources, "AnalysisTemplate", "rankloop-canary")["spec"]["metrics"]:
+        selectors = re.findall(r"{([^{}]*){{args\.(?:canary|stable)}}", metric["provider"]["prometheus"]["query"])
+        assert set(selectors) == {f'{label}="'}
+    assert monitor["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+    assert endpoint["port"] in {port["name"] for port in template["spec"]["containers"][0]["ports"]}
+    platform_cluster.apply(*moved(resources, "service-with-a-monitor"))
