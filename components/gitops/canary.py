@@ -23,7 +23,7 @@ LIMIT = re.compile(r"(?:len\(result\) > 0 && )?result(?:\[0\])? *(<=|<|>=|>) *([
 LIMIT_WORDS = {"<=": "at most", "<": "less than", ">=": "at least", ">": "more than"}
 
 Document = Mapping[str, Any]
-State = Literal["at work", "through", "failed", "not judged", "aborted"]
+State = Literal["at work", "through", "scaling", "failed", "not judged", "aborted"]
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,9 @@ def _judged(canary: Canary, status: Document, runs: Sequence[Document]) -> Canar
     if INCONCLUSIVE_PAUSE in pauses:
         since = _moment(pauses[INCONCLUSIVE_PAUSE].get("startTime"))
         return replace(canary, state="not judged", message=message, since=since, retry=(("pauseConditions", None),))
-    is_through = status.get("phase") == "Healthy" and status.get("stableRS") == status.get("currentPodHash")
-    return replace(canary, state="through") if is_through else canary
+    if status.get("currentPodHash") and status.get("stableRS") == status["currentPodHash"]:
+        return replace(canary, state="through" if status.get("phase") == "Healthy" else "scaling")
+    return canary
 
 
 def _failures(run: Document) -> Iterable[Failure]:

@@ -206,10 +206,9 @@ class GitEnvironments:
                 self._close(snapshot, request, why)
 
     def _open_requests(self, snapshot: Snapshot, environment: str) -> list[PullRequest]:
-        prefix = f"{_PREFIX}/{environment}/"
         if self.forge is None:
-            return [self._branch_alone(branch) for branch in snapshot.heads if _is_proposal(branch, prefix)]
-        return [request for request in self.forge.open_requests() if _is_proposal(request.branch, prefix)]
+            return [self._branch_alone(each) for each in snapshot.heads if is_proposal_branch(each, environment)]
+        return [each for each in self.forge.open_requests() if is_proposal_branch(each.branch, environment)]
 
     def _close(self, snapshot: Snapshot, request: PullRequest, why: str) -> None:
         if self.forge is not None:
@@ -259,8 +258,9 @@ def _on(change: Change, live: str | None) -> Change:
     return replace(change, before=live)
 
 
-def _is_proposal(branch: str, prefix: str) -> bool:
+def is_proposal_branch(branch: str, environment: str) -> bool:
     """Say whether a branch is a bundle's proposal, and neither a revert nor the record."""
+    prefix = f"{_PREFIX}/{environment}/"
     return branch.startswith(prefix) and PROPOSAL.fullmatch(branch.removeprefix(prefix)) is not None
 
 

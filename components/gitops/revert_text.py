@@ -1,16 +1,16 @@
 """The pull request that takes a bundle out of Git after its canary failed, as people read it."""
 
 from components.bundles.digest import short
-from components.gitops.canary import Canary, Failure
+from components.gitops.canary import Canary
 from components.gitops.record import FailedBundle
 from components.gitops.request_text import plain, table
 
 METRICS = {
-    "errors": "share of requests without an answer, above the stable pods'",
+    "errors": "share of requests without an answer, above the stable pods', less what chance explains",
     "latency": "time of the slowest in a hundred answers, in times of the stable pods'",
-    "fallbacks": "share of answers without something that they should rest on, above the stable pods'",
-    "scores": "distance of the lists' best scores from the stable pods', from 0 to 1",
-    "empty-lists": "share of answers with an empty list, above the stable pods'",
+    "fallbacks": "share of answers that lack something they rest on, above the stable pods', less what chance explains",
+    "scores": "distance of the lists' best scores from the stable pods', from 0 to 1, less what chance explains",
+    "empty-lists": "share of answers with an empty list, above the stable pods', less what chance explains",
 }
 
 
@@ -30,12 +30,13 @@ def revert_text(environment: str, bundle: str, failed: FailedBundle, canary: Can
     """Return the description, as Markdown that all forges show alike."""
     failure = failed.failure
     parts = [
-        f"The canary of bundle `{short(bundle)}` in **{environment}** failed in **{plain(failure.metric)}**, and Argo"
-        f" Rollouts has taken it back. The stable pods serve `{short(failed.instead)}` to everybody. Merging this makes"
-        " Git say so too.",
-        "### Why\n\n" + table(("", ""), _rows(bundle, failed, failure, canary)),
+        f"The canary of bundle `{short(bundle)}` in **{environment}** failed in **{plain(failure.metric)}**: found"
+        f" **{plain(failure.value) or 'a value that was not kept'}**, expected **{plain(failure.limit)}**. Argo"
+        f" Rollouts has taken it back, and the stable pods serve `{short(failed.instead)}` to everybody. Merging"
+        " this makes Git say so too.",
+        "### Why\n\n" + table(*_table(bundle, failed, canary)),
         "### What happens then\n\n"
-        f"- **Merge:** {environment} goes on serving `{short(failed.instead)}`; no pod is replaced.\n"
+        f"- **Merge:** {environment} goes on serving `{short(failed.instead)}`, and is no longer degraded.\n"
         f"- **Close:** Git goes on naming a bundle that does not serve, and {environment} stays degraded. This is not"
         " proposed again.\n"
         f"- **Promotions** for {environment} are stopped until a person has seen the reason: `rankloop breaker --env"
@@ -44,8 +45,9 @@ def revert_text(environment: str, bundle: str, failed: FailedBundle, canary: Can
     return "\n\n".join(parts) + "\n"
 
 
-def _rows(bundle: str, failed: FailedBundle, failure: Failure, canary: Canary) -> list[list[str]]:
-    meaning = METRICS.get(failure.metric)
+def _table(bundle: str, failed: FailedBundle, canary: Canary) -> tuple[list[str], list[list[str]]]:
+    """Return the head of the table, and its rows."""
+    failure, meaning = failed.failure, METRICS.get(failed.failure.metric)
     rows = {
         "Metric": f"`{failure.metric}`" + (f": {meaning}" if meaning else ""),
         "Measured": f"**{plain(failure.value)}**" if failure.value else "",
@@ -56,4 +58,5 @@ def _rows(bundle: str, failed: FailedBundle, failure: Failure, canary: Canary) -
         "Bundle": f"`{bundle}`",
         "Served instead": f"`{failed.instead}`",
     }
-    return [[name, value] for name, value in rows.items() if value]
+    head, *others = ([name, value] for name, value in rows.items() if value)
+    return head, others

@@ -18,14 +18,15 @@ from components.gitops.bundle_line import changed_files, file_of_line, rendered_
 from components.gitops.canary import Canary
 from components.gitops.forges.api import ForgeError
 from components.gitops.forges.forge import GATE, LIVE, Forge, Outcome, PullRequest, Status, open_request
-from components.gitops.proposals import DEPTH, TRIES, is_current, live_digest
-from components.gitops.record import FailedBundle, Record, read_record, write_record
+from components.gitops.proposals import DEPTH, TRIES, is_current, is_proposal_branch, live_digest
+from components.gitops.record import FailedBundle, Record, read_record, stop_sentence, write_record
 from components.gitops.remote import Author, OutrunError, Remote, Snapshot
 from components.gitops.request_text import closed_text
 from components.gitops.revert_text import revert_message, revert_text, revert_title
 from components.gitops.settings import MERGE_REVERTS
 
 OUTCOMES: dict[str, Outcome] = {"through": "success", "failed": "failure", "aborted": "failure"}
+UNSAID = "scaling"  # the stable pods alone are coming or going
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Reverter:
         record, live = read_record(snapshot, self.environment), live_digest(snapshot, self.environment)
         if self._is_noted(snapshot, record, canary, now) and self._is_reverted(snapshot, record, canary, live, now):
             self._settle_reverts(snapshot, record, live)
+            self._hold_proposals(snapshot, record)
             self._set_live(snapshot, canary, live)
             return True
         return False
@@ -145,9 +147,21 @@ class Reverter:
             else:
                 self.say(f"{request.link} is merged, as {MERGE_REVERTS} says")
 
+    def _hold_proposals(self, snapshot: Snapshot, record: Record) -> None:
+        """Take the gate's word back from open proposals while promotions are stopped; another promotion gives it."""
+        if self.forge is None or record.stop is None:
+            return
+        for request in self.forge.open_requests():
+            head = snapshot.heads.get(request.branch)
+            is_proposal = is_proposal_branch(request.branch, self.environment)
+            if head and is_proposal and self.forge.outcome(head.decode(), GATE) == "success":
+                words = stop_sentence(self.environment, record.stop)
+                self.forge.set_status(head.decode(), Status(GATE, "failure", words))
+                self.say(f"{request.link} is held: {words}; then promote it again")
+
     def _set_live(self, snapshot: Snapshot, canary: Canary, live: str | None) -> None:
         """Say at the merged commit what became of the canary that it has brought about."""
-        if self.forge is None or live is None or canary.bundle != live:
+        if self.forge is None or live is None or canary.bundle != live or canary.state == UNSAID:
             return
         path, content = file_of_line(
             self.environment, live, snapshot.files(snapshot.tip, rendered_folder(self.environment))

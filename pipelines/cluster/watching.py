@@ -1,7 +1,9 @@
 """Looks at the Rollout again and again, and lets Git follow it."""
 
+import logging
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -22,7 +24,8 @@ from pipelines.cluster.api import Cluster, connect
 from pipelines.cluster.rollouts import Rollouts, Seen
 
 PAUSE_SECONDS = 15.0  # after what could not be done
-HEARTBEAT = Path("/tmp/watching")  # its age says whether the process still looks
+GIT_SECONDS = 50.0  # Git may have changed without the cluster
+HEARTBEAT = Path(tempfile.gettempdir(), "watching")  # its age says whether the process still looks
 
 
 def say(sentence: str) -> None:
@@ -32,7 +35,7 @@ def say(sentence: str) -> None:
 
 
 class Watching:
-    """The watch over one environment; all that it remembers is what it said last."""
+    """The watch over one environment; what it remembers spares requests and repeated words, and nothing else."""
 
     def __init__(
         self,
@@ -44,16 +47,18 @@ class Watching:
     ) -> None:
         self._environment, self._namespace, self._variables = environment, namespace, variables
         self._say, self._sleep, self._said = say, sleep, ""
+        self._done: tuple[Canary, float] | None = None  # what Git knows, and since when
 
     def run(self) -> NoReturn:
         """Look for ever; a trouble is one line, and another try."""
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # every step can be taken up by the next process
+        logging.getLogger("urllib3").setLevel(logging.ERROR)
         while True:
+            HEARTBEAT.touch()
             self.tick()
 
     def tick(self) -> None:
         """Look once, and wait for a change; where something cannot be done, say so and wait a little."""
-        HEARTBEAT.touch()
         try:
             rollouts, seen = self.look()
             if seen is None:
@@ -65,7 +70,7 @@ class Watching:
             self._pause(str(error))
 
     def look(self) -> tuple[Rollouts, Seen | None]:
-        """Look at the Rollout, and do what Git lacks.
+        """Look at the Rollout, and do what Git lacks, if the canary or a minute is new.
 
         Raises:
             RankloopError: what could not be read or written.
@@ -73,11 +78,15 @@ class Watching:
         settings = self._settings()
         rollouts = Rollouts(Cluster(connect(), self._namespace))
         seen = rollouts.look()
-        if seen is not None:
-            reverter = Reverter(self._environment, Remote(settings), open_forge(settings), self._say)
-            reverter.act(seen.canary, seen.at)
+        if seen is not None and not self._is_known(seen.canary):
+            self._done = None
+            Reverter(self._environment, Remote(settings), open_forge(settings), self._say).act(seen.canary, seen.at)
+            self._done = seen.canary, time.monotonic()
             self._retry(rollouts, settings, seen)
         return rollouts, seen
+
+    def _is_known(self, canary: Canary) -> bool:
+        return self._done is not None and self._done[0] == canary and time.monotonic() - self._done[1] < GIT_SECONDS
 
     def _settings(self) -> GitSettings:
         settings = repository_settings(self._variables)

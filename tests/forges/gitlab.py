@@ -177,7 +177,7 @@ class GitLab(Forge):
         status = (commit, form.get("name", form.get("context", "default")), form["state"])
         if not self.has_commit(commit):
             return Answer(404, {"message": "404 Commit Not Found"})
-        if status in self.statuses:
+        if [state for _, name, state in self.of(commit) if name == status[1]][-1:] == [form["state"]]:
             said = "Cannot transition status via :success from :success (Reason(s): Status cannot transition)"
             return Answer(400, {"message": said})
         self.statuses.append(status)

@@ -78,6 +78,7 @@ def test_an_analysis_of_somebody_else_or_of_an_earlier_try_says_nothing() -> Non
 
 def test_a_canary_that_is_through_has_all_pods() -> None:
     assert read(status_through()).state == "through"
+    assert read(status_through() | {"phase": "Progressing"}).state == "scaling"
     assert read(status_through() | {"stableRS": STABLE_HASH}).state == "at work"
     assert read(status_at_work(), analysis_run("Running")).state == "at work"
 

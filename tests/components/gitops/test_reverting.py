@@ -142,6 +142,23 @@ def test_a_canary_that_failed_is_one_revert_and_stops_promotions(made: Bench, bu
     assert reverts(made) == [request]
 
 
+def test_open_proposals_lose_the_gates_word_until_they_are_promoted_again(made: Bench, bundles: list[Bundle]) -> None:
+    stable, bad, waiting = bundles[:3]
+    merged(made, stable, bad)
+    made.propose(waiting)
+    assert made.forge is not None
+    request = made.forge.requests[-1]
+    watch = Watch(made)
+    for _ in range(2):
+        watch.act(canary(bad, stable))
+    assert made.forge.merge(request) is None
+    assert sum("is held" in sentence for sentence in watch.said) == 1
+    reset_stop(Remote(made.settings), "staging", NOW)
+    made.propose(waiting)
+    watch.act(canary(bad, stable))
+    assert made.forge.merge(request)
+
+
 def test_a_process_that_ends_after_any_call_comes_to_the_same_end(
     tmp_path: Path, home: Home, bundles: list[Bundle]
 ) -> None:
@@ -354,5 +371,6 @@ def test_a_commit_that_the_cluster_has_not_got_yet_gets_no_status(github: Bench,
     github.repository.commit({"README.md": "Other words.\n"}, "Words", at=(NOW + timedelta(hours=1)).isoformat())
     watch.act(canary(new, stable, "at work"))
     watch.act(canary(new, new, "through"))
+    watch.act(canary(new, new, "scaling"))
     states = [status[2] for status in github.forge.statuses if status[1] == "rankloop/live"]
     assert states == ["pending", "success"]
