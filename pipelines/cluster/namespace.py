@@ -1,7 +1,6 @@
 """What a namespace must have for runs: fences that let them through, and what the steps refer to."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -11,9 +10,10 @@ from components.bundles.signing.home_key import KEY_VARIABLE, KEYS_VARIABLE
 from components.contracts.images import image
 from pipelines.cluster.api import Cluster, DeniedError, Document
 from pipelines.finding import Finding
-from pipelines.kubernetes import GROUP, KEYS_FOLDER, LARGE, NAME, RESTRICTED, SIGNING_FOLDER, USER
+from pipelines.kubernetes import GROUP, LARGE, NAME, RESTRICTED, USER
 
 APPLY = "apply manifests/base/namespace"
+TAKE_KEYS = "take manifests/components/signing in the overlay, and apply it"
 COUNTED = ("requests.", "limits.")
 ACCOUNTS = (f"{NAME}-training", f"{NAME}-monitoring")
 OPENINGS = {
@@ -22,29 +22,6 @@ OPENINGS = {
     "Kubeflow's API": (8887, 8888),
     "its metadata": (8080,),
 }
-
-
-@dataclass(frozen=True)
-class KeyObject:
-    """An object with keys of bundles, the variable that names its folder or file, and how it is made."""
-
-    kind: str
-    name: str
-    variable: str
-    value: str
-    command: str
-
-
-KEYS = (
-    KeyObject(
-        "secrets",
-        f"{NAME}-signing",
-        KEY_VARIABLE,
-        f"{SIGNING_FOLDER}/signing.pem",
-        f"secret generic {NAME}-signing --from-file signing.pem",
-    ),
-    KeyObject("configmaps", f"{NAME}-keys", KEYS_VARIABLE, KEYS_FOLDER, f"configmap {NAME}-keys --from-file 2026.pub"),
-)
 
 
 def absent(cluster: Cluster) -> Iterator[Finding]:
@@ -177,17 +154,20 @@ def names(cluster: Cluster) -> Iterator[Finding]:
 def keys(cluster: Cluster) -> Iterator[Finding]:
     """Look for what bundles are signed and verified with: needed if the ConfigMap names it."""
     data = (cluster.named("configmaps", NAME) or {}).get("data") or {}
-    wrong = [finding for one in KEYS for finding in _unusable(cluster, one, one.variable in data)]
+    create = f"kubectl create secret generic {NAME}-signing --from-file signing.pem --namespace {cluster.namespace}"
+    signing = _unusable(cluster, "secrets", f"{NAME}-signing", create, KEY_VARIABLE, data)
+    wrong = [*signing, *_unusable(cluster, "configmaps", f"{NAME}-keys", TAKE_KEYS, KEYS_VARIABLE, data)]
     yield from wrong or [Finding("keys", True, "bundles are signed and verified")]
 
 
-def _unusable(cluster: Cluster, one: KeyObject, is_named: bool) -> Iterator[Finding]:
-    create = f"kubectl create {one.command} --namespace {cluster.namespace}"
-    missing = list(_absent(cluster, one.kind, one.name, create, "keys", needed=is_named))
+def _unusable(
+    cluster: Cluster, kind: str, name: str, fix: str, variable: str, data: dict[str, str]
+) -> Iterator[Finding]:
+    """Yield a finding if an object is not there, or the ConfigMap's data name it by no variable."""
+    missing = list(_absent(cluster, kind, name, fix, "keys", needed=variable in data))
     yield from missing
-    if not missing and not is_named:
-        fix = f"add {one.variable}={one.value} to it"
-        yield Finding("keys", False, f"configmap {NAME} says no {one.variable}", fix, needed=False)
+    if not missing and variable not in data:
+        yield Finding("keys", False, f"configmap {NAME} says no {variable}", TAKE_KEYS, needed=False)
 
 
 def _absent(

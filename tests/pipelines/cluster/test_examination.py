@@ -169,7 +169,7 @@ def test_keys_that_the_configmap_does_not_name_are_a_note(api: FakeApi) -> None:
         "kubectl create secret generic rankloop-signing --from-file signing.pem --namespace rankloop"
     )
     assert (verifying.found, verifying.needed) == ("configmap rankloop says no RANKLOOP_VERIFY_KEYS", False)
-    assert verifying.fix == "add RANKLOOP_VERIFY_KEYS=/etc/rankloop-keys to it"
+    assert verifying.fix == "take manifests/components/signing in the overlay, and apply it"
 
 
 @pytest.mark.parametrize("page", [b"<h1>Sign in</h1>", b'"ok"', b""])
