@@ -83,7 +83,7 @@ def machine(tmp_path: Path) -> Machine:
         (tmp_path / file).write_text(RECORDER)
         (tmp_path / file).chmod(0o755)
     shutil.copy(ROOT / ".ci/cluster", made.checkout / ".ci/cluster")
-    for part in ("laptop", "overlays", "clusters"):
+    for part in ("laptop", "overlays", "clusters", "components"):
         shutil.copytree(ROOT / "manifests" / part, made.checkout / "manifests" / part)
     (made.checkout / ".gitignore").write_text(".laptop/\n.venv/\n")
     (tmp_path / ".gitconfig").write_text(f'[url "file://{tmp_path}/pushed.git"]\n  insteadOf = {GIT}\n')
@@ -134,14 +134,12 @@ def test_the_cluster_follows_a_copy_that_holds_the_environment_alone(machine: Ma
     files = machine.pushed("ls-tree", "-r", "--name-only", "main", "manifests/overlays").split()
     names = {Path(file).name for file in files if "/laptop/" in file}
     assert {Path(file).parts[2] for file in files} == {"laptop", "local"}
-    assert names == {file.name for file in (ROOT / "manifests/laptop/environment").iterdir()} | {
-        "shop.toml",
-        "laptop.pub",
-    }
+    assert names == {file.name for file in (ROOT / "manifests/laptop/environment").iterdir()} | {"shop.toml"}
     for file in ("kustomization.yaml", "repository.yaml"):
         text = machine.pushed("show", f"main:manifests/clusters/main/{file}")
         assert "http://gitea.git:3000/rankloop/rankloop.git" in text
         assert "git.example.org" not in text
+    assert "BEGIN PUBLIC KEY" in machine.pushed("show", "main:manifests/components/signing/signing.pub")
     changed = subprocess.run(["git", "status", "--porcelain"], cwd=machine.checkout, capture_output=True, text=True)
     assert changed.stdout == "", "the working tree stays as it is"
 

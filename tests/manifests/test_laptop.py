@@ -25,7 +25,6 @@ def environment(tmp_path: Path) -> Path:
     copy = shutil.copytree(MANIFESTS, tmp_path / "manifests", ignore=shutil.ignore_patterns("rendered", "overlays"))
     folder = shutil.copytree(LAPTOP / "environment", copy / "overlays" / "laptop")
     shutil.copy(MANIFESTS / "components/shop/shop.toml", folder)
-    (folder / "laptop.pub").write_text("a public key")
     return copy
 
 
