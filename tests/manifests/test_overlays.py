@@ -46,6 +46,22 @@ def test_the_overlay_of_the_page_is_applied(platform_cluster: Cluster, namespace
     assert changed["to-redis"]["spec"]["egress"][0]["ports"] == [{"port": 6379}]
 
 
+@pytest.mark.parametrize("name", ["ingress", "gateway"])
+def test_the_way_in_of_the_page_is_applied(
+    platform_cluster: Cluster, namespace: str, tmp_path: Path, name: str
+) -> None:
+    text = (PAGE.parent / "gitops.md").read_text()
+    [example] = re.findall(rf"```yaml\n(components: \[../../components/{name}\].*?)```", text, re.DOTALL)
+    here = os.path.relpath(MANIFESTS, tmp_path.resolve())
+    bases = f"resources: [{here}/base/namespace, {here}/base/service]\n"
+    (tmp_path / "kustomization.yaml").write_text(bases + example.replace("../..", here))
+    resources = moved(rendered(tmp_path), namespace)
+    platform_cluster.apply(*resources)
+    [way] = [one["spec"] for one in resources if one["kind"] in ("Ingress", "HTTPRoute")]
+    hosts = way.get("hostnames") or [way["rules"][0]["host"], *way["tls"][0]["hosts"]]
+    assert set(hosts) == {"ranking.shop.example"}
+
+
 def test_an_upgrade_that_changes_an_immutable_field_is_refused(platform_cluster: Cluster, namespace: str) -> None:
     resources = moved(RELEASED.read_text(), namespace)
     platform_cluster.apply(*resources)
