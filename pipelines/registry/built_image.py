@@ -5,7 +5,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any, cast
 
 from components.bundles.signing.origin import LOCK
 from components.contracts.errors import RegistryError
@@ -81,12 +81,14 @@ def read_contents(registry: Registry, image: BuiltImage) -> tuple[dict[str, Any]
 
 def _files_of(registry: Registry, layer: str) -> Iterator[tuple[str, bytes]]:
     try:
-        with closing(registry.stream(layer)) as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
-            for member in archive:
-                name = member.name.removeprefix("./").removeprefix("/")
-                content = archive.extractfile(member) if name in (PACKAGES_FILE, LOCK_FILE) else None
-                if content is not None:
-                    yield name, content.read()
+        with closing(registry.stream(layer)) as stream:
+            with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|*") as archive:
+                for member in archive:
+                    name = member.name.removeprefix("./").removeprefix("/")
+                    content = archive.extractfile(member) if name in (PACKAGES_FILE, LOCK_FILE) else None
+                    if content is not None:
+                        yield name, content.read()
+            stream.finish()
     except (tarfile.TarError, OSError) as error:
         raise RegistryError(
             f"{registry.name}: cannot read the layer {layer} ({error}); push the image with layers in gzip"

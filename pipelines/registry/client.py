@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import requests
 
@@ -17,6 +17,7 @@ INDEX, MANIFEST = "application/vnd.oci.image.index.v1+json", "application/vnd.oc
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG, LAYER = "application/vnd.oci.image.config.v1+json", "application/vnd.oci.image.layer.v1.tar"
+LOOPBACK = re.compile(r"^(localhost|127\.)")
 LOCAL = re.compile(r"^(localhost|127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)")
 API_HOSTS = {"docker.io": "registry-1.docker.io"}
 REFUSALS = {
@@ -38,6 +39,34 @@ class Manifest:
         """Return its JSON."""
         document: dict[str, Any] = json.loads(self.content)
         return document
+
+
+class BlobStream:
+    """A blob as it is read; ``finish`` says whether it was what its digest names."""
+
+    def __init__(self, name: str, raw: IO[bytes], digest: str) -> None:
+        self._name, self._raw, self._digest, self._hash = name, raw, digest, hashlib.sha256()
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, none at the end."""
+        content = self._raw.read(size)
+        self._hash.update(content)
+        return content
+
+    def finish(self) -> None:
+        """Read the rest.
+
+        Raises:
+            RegistryError: the content is not of the digest.
+        """
+        while self.read(1 << 20):
+            pass
+        if (found := f"sha256:{self._hash.hexdigest()}") != self._digest:
+            raise RegistryError(f"{self._name}: found a blob with digest {found}, expected {self._digest}")
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._raw.close()
 
 
 class Registry:
@@ -86,13 +115,14 @@ class Registry:
             raise RegistryError(f"{self.name}: found a blob with digest {digest_of(content)}, expected {digest}")
         return content
 
-    def stream(self, digest: str) -> IO[bytes]:
-        """Return a blob as a stream, whose content is not checked.
+    def stream(self, digest: str) -> "BlobStream":
+        """Return a large blob as a stream.
 
         Raises:
             RegistryError: the registry cannot be reached or does not have it.
         """
-        return cast(IO[bytes], self._checked(self._send("GET", f"blobs/{digest}", stream=True), f"read {digest}").raw)
+        answer = self._checked(self._send("GET", f"blobs/{digest}", stream=True), f"read {digest}")
+        return BlobStream(self.name, answer.raw, digest)
 
     def push_blob(self, content: bytes) -> str:
         """Put a blob there, unless it is there; return its digest.
@@ -134,9 +164,10 @@ class Registry:
         return f"{self._origin}{place}" if place.startswith("/") else f"{self._origin}/v2/{self._path}/{place}"
 
     def _answering(self) -> str:
-        """Return where the registry answers; addresses of this network may speak plain HTTP."""
+        """Return where the registry answers; addresses of this network may speak plain HTTP, if no password is sent."""
         host = API_HOSTS.get(self._host, self._host)
-        *tries, last = [f"https://{host}", *([f"http://{host}"] if LOCAL.match(host) else [])]
+        is_plain = LOOPBACK.match(host) or (LOCAL.match(host) and (self._anonymous or login_of(self._host) is None))
+        *tries, last = [f"https://{host}", *([f"http://{host}"] if is_plain else [])]
         for origin in tries:
             try:
                 self._request("GET", f"{origin}/v2/")

@@ -16,21 +16,27 @@ from pipelines.cli import main
 from pipelines.registry.attachments import Document, attach, read_attached
 from pipelines.registry.attestations import KIND as ATTESTATIONS
 from pipelines.registry.attestations import verify_attestation
+from pipelines.registry.built_image import read_image
 from pipelines.registry.client import Registry
 from pipelines.registry.signatures import KIND as SIGNATURES
 from pipelines.registry.signatures import SIGNATURE
 from pipelines.registry.signing import sign_image
 from pipelines.registry.verification import PACKAGES, PROVENANCE, verify_image
 from tests.components.bundles.signing.signed_bundles import key_in
-from tests.pipelines.registry.pushed_images import BASE, LABELS, LOCK, REVISION, push_attested_image, push_image
+from tests.pipelines.registry.pushed_images import BASE, FILES, LABELS, LOCK, REVISION, push_attested_image, push_image
 from tests.servers import docker_registry
 
 pytestmark = pytest.mark.slow(seconds=6)
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with docker_registry(tmp_path_factory.mktemp("registry")) as address:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("registry")
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> Iterator[str]:
+    with docker_registry(folder) as address:
         yield address
 
 
@@ -162,6 +168,17 @@ def test_an_image_of_unknown_origin_is_not_signed(registry: Registry, key: Signi
         sign_image(f"{registry.name}@{push_image(registry)}", read_signing_key(file))
     with pytest.raises(RegistryError, match="the registry has no such image; push it again"):
         sign_image(f"{registry.name}@sha256:{64 * '1'}", key)
+
+
+def test_a_layer_that_is_not_what_its_digest_names_is_not_signed(
+    registry: Registry, key: SigningKey, folder: Path
+) -> None:
+    digest = push_image(registry, files=FILES | {"opt/alone": b"in its layer"})
+    layer = read_image(registry, digest).layers[1].removeprefix("sha256:")
+    file = folder / f"images/docker/registry/v2/blobs/sha256/{layer[:2]}/{layer}/data"
+    file.write_bytes(file.read_bytes() + b"more")
+    with pytest.raises(RegistryError, match=f"found a blob with digest sha256:.*, expected sha256:{layer}"):
+        sign_image(f"{registry.name}@{digest}", key)
 
 
 def test_a_registry_with_users_takes_the_login_of_docker(
