@@ -19,17 +19,25 @@ PINNED = re.compile(r"https://\S+(/v\d+\.\d+\.\d+/\S+|\?ref=v?\d+\.\d+\.\d+&time
 KIND = yaml.safe_load((LAPTOP / "kind.yaml").read_text())
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> Path:
-    """Give a copy of manifests/ whose one environment is that of the cluster."""
-    copy = shutil.copytree(MANIFESTS, tmp_path / "manifests", ignore=shutil.ignore_patterns("rendered", "overlays"))
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Render the environment of the cluster, the only one in a copy of manifests/."""
+    copy = tmp_path_factory.mktemp("laptop") / "manifests"
+    shutil.copytree(MANIFESTS, copy, ignore=shutil.ignore_patterns("rendered", "overlays"))
     folder = shutil.copytree(LAPTOP / "environment", copy / "overlays" / "laptop")
     shutil.copy(MANIFESTS / "components/shop/shop.toml", folder)
-    return copy
+    return [one.text for one in rendering.rendered_resources(str(program("kubectl")), copy)]
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Render each part of the platform without what comes from elsewhere."""
+    folder = tmp_path_factory.mktemp("platform")
+    return {name: local_part(name, folder) for name in PARTS}
 
 
 def local_part(name: str, folder: Path) -> str:
-    """Render a part of the platform without what comes from elsewhere, and check how that is named."""
+    """Render a part's own resources, and check how others are named."""
     part = shutil.copytree(LAPTOP / "platform" / name, folder / name)
     document = yaml.safe_load((part / "kustomization.yaml").read_text())
     remote = [one for one in document["resources"] if one.startswith("https://")]
@@ -41,25 +49,25 @@ def local_part(name: str, folder: Path) -> str:
     return rendered(part) if document["resources"] else ""
 
 
-@pytest.mark.parametrize("name", PARTS)
-def test_a_part_of_the_platform_is_applied(cluster: Cluster, tmp_path: Path, name: str) -> None:
-    resources = resources_of(local_part(name, tmp_path) or "null")
-    for resource in filter(None, resources):
-        cluster.apply(resource)
+def test_the_platform_is_applied(cluster: Cluster, parts: dict[str, str]) -> None:
+    resources = [one for text in parts.values() for one in resources_of(text) if one]
+    namespaces = [one for one in resources if one["kind"] == "Namespace"]
+    assert len(namespaces) == 5
+    cluster.apply(*namespaces)
+    cluster.apply(*(one for one in resources if one not in namespaces))
 
 
-def test_the_environment_is_applied(platform_cluster: Cluster, environment: Path) -> None:
-    resources = rendering.rendered_resources(str(program("kubectl")), environment)
-    texts = [one.text for one in resources]
-    documents = [one for text in texts for one in resources_of(text)]
-    platform_cluster.apply(*sorted(texts, key=lambda text: "\nkind: Namespace\n" not in text))
+def test_the_environment_is_applied(platform_cluster: Cluster, environment: list[str]) -> None:
+    documents = [one for text in environment for one in resources_of(text)]
+    platform_cluster.apply(*sorted(environment, key=lambda text: "\nkind: Namespace\n" not in text))
     assert {one["metadata"].get("namespace") for one in documents} == {None, "rankloop-laptop"}
-    assert named("\n---\n".join(texts), "ConfigMap")["data"]["RANKLOOP_ENVIRONMENT"] == "laptop"
+    assert named("\n---\n".join(environment), "ConfigMap")["data"]["RANKLOOP_ENVIRONMENT"] == "laptop"
 
 
-def test_each_door_leads_from_a_port_of_this_machine_to_one_service(environment: Path, tmp_path: Path) -> None:
-    texts = [local_part(name, tmp_path) for name in PARTS]
-    texts += [one.text for one in rendering.rendered_resources(str(program("kubectl")), environment)]
+def test_each_door_leads_from_a_port_of_this_machine_to_one_service(
+    environment: list[str], parts: dict[str, str]
+) -> None:
+    texts = [*environment, *parts.values()]
     services = [one for text in texts for one in resources_of(text) if one and one["kind"] == "Service"]
     doors = [port["nodePort"] for one in services for port in one["spec"]["ports"] if "nodePort" in port]
     mapped = KIND["nodes"][0]["extraPortMappings"]
