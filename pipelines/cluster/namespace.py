@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from components.bundles.signing.home_key import KEY_VARIABLE, KEYS_VARIABLE
+from components.bundles.signing.keys import PUBLIC_MARK
 from components.contracts.images import image
 from pipelines.cluster.api import Cluster, DeniedError, Document
 from pipelines.finding import Finding
@@ -156,7 +157,8 @@ def keys(cluster: Cluster) -> Iterator[Finding]:
     data = (cluster.named("configmaps", NAME) or {}).get("data") or {}
     create = f"kubectl create secret generic {NAME}-signing --from-file signing.pem --namespace {cluster.namespace}"
     signing = _unusable(cluster, "secrets", f"{NAME}-signing", create, KEY_VARIABLE, data)
-    wrong = [*signing, *_unusable(cluster, "configmaps", f"{NAME}-keys", TAKE_KEYS, KEYS_VARIABLE, data)]
+    verifying = list(_unusable(cluster, "configmaps", f"{NAME}-keys", TAKE_KEYS, KEYS_VARIABLE, data))
+    wrong = [*signing, *(verifying or _keyless(cluster))]
     yield from wrong or [Finding("keys", True, "bundles are signed and verified")]
 
 
@@ -168,6 +170,14 @@ def _unusable(
     yield from missing
     if not missing and variable not in data:
         yield Finding("keys", False, f"configmap {NAME} says no {variable}", TAKE_KEYS, needed=False)
+
+
+def _keyless(cluster: Cluster) -> Iterator[Finding]:
+    """Yield a finding if the ConfigMap of public keys holds none, as before its file was replaced."""
+    files = (cluster.named("configmaps", f"{NAME}-keys") or {}).get("data") or {}
+    if not any(PUBLIC_MARK.decode() in text for text in files.values()):
+        fix = "write the public key to manifests/components/signing/signing.pub, and apply it"
+        yield Finding("keys", False, f"configmap {NAME}-keys holds no public key", fix)
 
 
 def _absent(

@@ -70,8 +70,8 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
         names = ("serviceaccounts/rankloop-training", "serviceaccounts/rankloop-monitoring", "secrets/rankloop")
         for name in (*names, "configmaps/rankloop", "configmaps/rankloop-shop"):
             server.documents[f"{HERE}/{name}"] = {}
-        for name in ("secrets/rankloop-signing", "configmaps/rankloop-keys"):
-            server.documents[f"{HERE}/{name}"] = {}
+        server.documents[f"{HERE}/secrets/rankloop-signing"] = {}
+        server.documents[f"{HERE}/configmaps/rankloop-keys"] = {"data": {"signing.pub": "-----BEGIN PUBLIC KEY-----"}}
         server.documents[f"{HERE}/configmaps/rankloop"] = {"data": KEYS}
         yield server
 
@@ -137,6 +137,7 @@ def refuse(end: str, message: str, status: int = 403) -> Callable[[FakeApi], Non
         (drop(f"{HERE}/secrets/rankloop"), "names", "missing: secret rankloop", True),
         (drop(f"{HERE}/secrets/rankloop-signing"), "keys", "missing: secret rankloop-signing", True),
         (drop(f"{HERE}/configmaps/rankloop-keys"), "keys", "missing: configmap rankloop-keys", True),
+        (put(f"{HERE}/configmaps/rankloop-keys", {"data": {"signing.pub": "Put"}}), "keys", "no public key", True),
         (refuse("/rankloop-signing", "secrets is forbidden"), "keys", "not examined: secrets is forbidden", False),
         (drop(f"{HERE}/configmaps/rankloop-shop"), "names", "missing: configmap rankloop-shop", True),
         (refuse("/secrets/rankloop", "secrets is forbidden"), "names", "not examined: secrets is forbidden", False),
