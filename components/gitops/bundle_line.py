@@ -9,6 +9,7 @@ from components.home.layout import NAME_ADVICE, is_environment_name
 
 LINE = re.compile(rb"^ *value: *[\"']?(sha256:[0-9a-f]{64})[\"']? *\r?$", re.MULTILINE)
 IMAGE = re.compile(rb"(?<=:bundle-)[0-9a-f]{64}\b")  # of a bundle that the pods mount: its tag holds the digest
+SOURCE = re.compile(r"manifests/overlays/[^/]+/bundle\.yaml")
 NOTHING = PREFIX + 64 * "0"  # stands where nothing was promoted yet
 
 
@@ -21,6 +22,11 @@ def source_path(environment: str) -> str:
     if not is_environment_name(environment):
         raise PromotionError(f"environment {environment!r}: {NAME_ADVICE}")
     return f"manifests/overlays/{environment}/bundle.yaml"
+
+
+def is_source(path: str) -> bool:
+    """Return whether a path is that of some environment's source line."""
+    return SOURCE.fullmatch(path) is not None
 
 
 def rendered_folder(environment: str) -> str:

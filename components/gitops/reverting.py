@@ -9,12 +9,12 @@ Every step looks at Git first, so that one who begins again after any of them co
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from components.bundles.digest import short
 from components.contracts.errors import PromotionError
-from components.gitops.bundle_line import changed_files, file_of_line, rendered_folder, source_path
+from components.gitops.bundle_line import changed_files, file_of_line, is_source, rendered_folder, source_path
 from components.gitops.canary import Canary
 from components.gitops.forges.api import ForgeError
 from components.gitops.forges.forge import GATE, LIVE, Forge, Outcome, PullRequest, Status, open_request
@@ -37,6 +37,7 @@ class Reverter:
     remote: Remote
     forge: Forge | None
     say: Callable[[str], None]
+    seen: set[str] = field(default_factory=set)  # heads of pull requests, to spare requests
 
     def act(self, canary: Canary, now: datetime) -> None:
         """Do all that Git lacks.
@@ -61,6 +62,7 @@ class Reverter:
             self._settle_reverts(snapshot, record, live)
             self._hold_proposals(snapshot, record)
             self._set_live(snapshot, canary, live)
+            self._pass_others()
             return True
         return False
 
@@ -158,6 +160,16 @@ class Reverter:
                 words = stop_sentence(self.environment, record.stop)
                 self.forge.set_status(head.decode(), Status(GATE, "failure", words))
                 self.say(f"{request.link} is held: {words}; then promote it again")
+
+    def _pass_others(self) -> None:
+        """Let those pull requests through the gate that change no bundle, so that protection may ask it of all."""
+        for number, head in self.forge.open_heads() if self.forge else ():
+            if self.forge and head not in self.seen:
+                changes_bundle = any(is_source(path) for path in self.forge.changed_paths(number))
+                if not changes_bundle and self.forge.outcome(head, GATE) is None:
+                    self.forge.set_status(head, Status(GATE, "success", "changes no bundle"))
+                    self.say(f"{head[:12]} of pull request {number} passes the gate, since it changes no bundle")
+                self.seen.add(head)
 
     def _set_live(self, snapshot: Snapshot, canary: Canary, live: str | None) -> None:
         """Say at the merged commit what became of the canary that it has brought about."""

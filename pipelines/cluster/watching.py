@@ -47,6 +47,7 @@ class Watching:
     ) -> None:
         self._environment, self._namespace, self._variables = environment, namespace, variables
         self._say, self._sleep, self._said = say, sleep, ""
+        self._heads = set[str]()
         self._done: tuple[Canary, float] | None = None  # what Git knows, and since when
 
     def run(self) -> NoReturn:
@@ -80,7 +81,9 @@ class Watching:
         seen = rollouts.look()
         if seen is not None and not self._is_known(seen.canary):
             self._done = None
-            Reverter(self._environment, Remote(settings), open_forge(settings), self._say).act(seen.canary, seen.at)
+            forge = open_forge(settings)
+            reverter = Reverter(self._environment, Remote(settings), forge, self._say, self._heads)
+            reverter.act(seen.canary, seen.at)
             self._done = seen.canary, time.monotonic()
             self._retry(rollouts, settings, seen)
         return rollouts, seen

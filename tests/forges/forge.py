@@ -116,6 +116,10 @@ class Forge:
         """Return the statuses of a commit, the oldest first: number, context and state."""
         return [(number, *status[1:]) for number, status in enumerate(self.statuses, 1) if status[0] == commit]
 
+    def changed(self, request: Request) -> list[str]:
+        """Return the paths that a pull request changes."""
+        return self.repository.git("diff", "--name-only", f"main...{request.branch}").splitlines()
+
     def _close_without_branch(self) -> None:
         """Close pull requests whose branch was deleted, as all forges do."""
         with self.lock:

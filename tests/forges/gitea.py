@@ -93,6 +93,12 @@ class Gitea(Forge):
             ),
         ),
         Operation(
+            "list_files",
+            "GET",
+            r"/repos/shop/deploy/pulls/(\d+)/files",
+            {"skip-to": TEXT, "whitespace": TEXT, "page": INTEGER, "limit": INTEGER},
+        ),
+        Operation(
             "merge_pull_request",
             "POST",
             r"/repos/shop/deploy/pulls/(\d+)/merge",
@@ -120,6 +126,10 @@ class Gitea(Forge):
             },
         ),
     )
+
+    def list_files(self, number: str, query: Document) -> Answer:
+        files = [{"filename": path} for path in self.changed(self.number(number))]
+        return self.page(files, query, "limit", 50)
 
     def merge_pull_request(self, number: str, form: Document) -> Answer:
         request = self.number(number)
@@ -177,6 +187,11 @@ class Gitea(Forge):
             "title": request.title,
             "body": request.text,
             "html_url": f"https://gitea.test/shop/deploy/pulls/{request.number}",
-            "head": {"label": request.branch, "ref": ref, "repo": {"full_name": f"{owner}/deploy"}},
+            "head": {
+                "label": request.branch,
+                "ref": ref,
+                "sha": self.repository.head(request.branch),
+                "repo": {"full_name": f"{owner}/deploy"},
+            },
             "base": {"label": "main", "ref": "main", "repo": {"full_name": "shop/deploy"}},
         }

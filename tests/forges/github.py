@@ -66,6 +66,12 @@ class GitHub(Forge):
             ),
         ),
         Operation(
+            "pulls_list_files",
+            "GET",
+            r"/repos/shop/deploy/pulls/(\d+)/files",
+            {"per_page": INTEGER | {"maximum": 100}, "page": INTEGER},
+        ),
+        Operation(
             "pulls_merge",
             "PUT",
             r"/repos/shop/deploy/pulls/(\d+)/merge",
@@ -80,6 +86,10 @@ class GitHub(Forge):
             {"per_page": INTEGER | {"maximum": 100}, "page": INTEGER},
         ),
     )
+
+    def pulls_list_files(self, number: str, query: Document) -> Answer:
+        files = [{"filename": path} for path in self.changed(self.number(number))]
+        return self.page(files, query, "per_page", 100)
 
     def pulls_merge(self, number: str, form: Document) -> Answer:
         request = self.number(number)
@@ -107,7 +117,11 @@ class GitHub(Forge):
         state = query.get("state", "open")
         owner = "somebody" if request.from_fork else "shop"
         is_state = state == "all" or (request.state == "open") == (state == "open")
-        return is_state and query.get("head") in (None, f"{owner}:{request.branch}") and query.get("base") == "main"
+        return (
+            is_state
+            and query.get("head") in (None, f"{owner}:{request.branch}")
+            and query.get("base", "main") == "main"
+        )
 
     def pulls_create(self, form: Document) -> Answer:
         branch, head = form["head"], self.repository.head(form["head"])
@@ -150,6 +164,7 @@ class GitHub(Forge):
             "html_url": f"https://github.test/shop/deploy/pull/{request.number}",
             "head": {
                 "ref": request.branch,
+                "sha": self.repository.head(request.branch),
                 "label": f"{owner}:{request.branch}",
                 "repo": {"full_name": f"{owner}/deploy"},
             },

@@ -93,6 +93,12 @@ class GitLab(Forge):
             ),
         ),
         Operation(
+            "list_diffs",
+            "GET",
+            r"/projects/shop%2Fdeploy/merge_requests/(\d+)/diffs",
+            {"unidiff": TEXT, "per_page": INTEGER | {"maximum": 100}, "page": INTEGER},
+        ),
+        Operation(
             "merge_request",
             "PUT",
             r"/projects/shop%2Fdeploy/merge_requests/(\d+)/merge",
@@ -123,6 +129,10 @@ class GitLab(Forge):
             },
         ),
     )
+
+    def list_diffs(self, number: str, query: Document) -> Answer:
+        files = [{"old_path": path, "new_path": path} for path in self.changed(self.number(number))]
+        return self.page(files, query, "per_page", 100)
 
     def merge_request(self, number: str, form: Document) -> Answer:
         request = self.number(number)
@@ -192,6 +202,7 @@ class GitLab(Forge):
             "title": request.title,
             "description": request.text or None,
             "web_url": f"https://gitlab.test/shop/deploy/-/merge_requests/{request.number}",
+            "sha": self.repository.head(request.branch),
             "source_branch": request.branch,
             "target_branch": "main",
             "source_project_id": 8 if request.from_fork else 7,

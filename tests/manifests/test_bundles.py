@@ -31,7 +31,7 @@ def overlay(tmp_path: Path) -> Path:
     file = copy / "overlays/production/kustomization.yaml"
     text = file.read_text()
     assert COMPONENT in text
-    file.write_text(text.replace(COMPONENT, f"{COMPONENT}, ../../components/bundle-image") + example)
+    file.write_text(text.replace(COMPONENT, f"{COMPONENT}\n- ../../components/bundle-image") + example)
     return file.parent
 
 

@@ -1,5 +1,6 @@
 """A forge as proposals use it."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -41,6 +42,12 @@ class Forge(Protocol):
 
     def open_requests(self) -> list[PullRequest]:
         """Return all open pull requests to the branch."""
+
+    def open_heads(self) -> list[tuple[int, str]]:
+        """Return the number and the head of all open pull requests to the branch, those of forks too."""
+
+    def changed_paths(self, number: int) -> Iterator[str]:
+        """Yield the paths that a pull request changes, of a renamed file both."""
 
     def newest(self, branch: str) -> PullRequest | None:
         """Return the pull request that was opened last for a branch, in any state."""

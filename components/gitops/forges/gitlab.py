@@ -1,5 +1,6 @@
 """GitLab, in the cloud and on a server of one's own; its pull requests are called merge requests."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -65,6 +66,17 @@ class GitLab:
         """Merge a merge request as one commit, if the head of its branch is still this commit."""
         body = {"sha": head, "squash": True}
         self.api.send("PUT", f"{self._path}/merge_requests/{request.number}/merge", body)
+
+    def open_heads(self) -> list[tuple[int, str]]:
+        """Return the number and the head of all open merge requests to the branch, those of forks too."""
+        query = {"state": "opened", "target_branch": self.base}
+        documents = self.api.pages(f"{self._path}/merge_requests", **query, per_page=PAGE)
+        return [(each["iid"], str(each["sha"])) for each in documents]
+
+    def changed_paths(self, number: int) -> Iterator[str]:
+        """Yield the paths that a merge request changes, of a renamed file both."""
+        for each in self.api.pages(f"{self._path}/merge_requests/{number}/diffs", per_page=PAGE):
+            yield from {each["new_path"], each["old_path"]}
 
     def outcome(self, commit: str, context: str) -> str | None:
         """Return the newest outcome of a status; None where there is none."""

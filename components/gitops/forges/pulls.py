@@ -1,5 +1,6 @@
 """What the APIs of GitHub and Gitea have in common."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -31,6 +32,16 @@ class Pulls:
         """Close a pull request with a new text, and say why in a comment."""
         self.api.send("PATCH", f"{self._path}/pulls/{request.number}", {"state": "closed", "body": text})
         self.api.send("POST", f"{self._path}/issues/{request.number}/comments", {"body": comment})
+
+    def open_heads(self) -> list[tuple[int, str]]:
+        """Return the number and the head of all open pull requests to the branch, those of forks too."""
+        documents = self.api.pages(f"{self._path}/pulls", state="open", **{self.page_size: PAGE})
+        return [(each["number"], str(each["head"]["sha"])) for each in documents if each["base"]["ref"] == self.base]
+
+    def changed_paths(self, number: int) -> Iterator[str]:
+        """Yield the paths that a pull request changes, of a renamed file both."""
+        for each in self.api.pages(f"{self._path}/pulls/{number}/files", **{self.page_size: PAGE}):
+            yield from {each["filename"], each.get("previous_filename") or each["filename"]}
 
     def outcome(self, commit: str, context: str) -> str | None:
         """Return the newest outcome of a status; None where there is none."""

@@ -159,6 +159,21 @@ def test_open_proposals_lose_the_gates_word_until_they_are_promoted_again(made: 
     assert made.forge.merge(request)
 
 
+def test_what_changes_no_bundle_passes_the_gate(made: Bench, bundles: list[Bundle]) -> None:
+    merged(made, bundles[0], bundles[1])
+    assert made.forge is not None
+    heads = {}
+    for branch, path in (("words", "README.md"), ("by-hand", made.repository.source("production"))):
+        made.repository.git("branch", branch, "main")
+        heads[branch] = made.repository.commit({path: "changed\n"}, "Somebody's", branch=branch)
+        made.forge.opened(branch, "Somebody's", "").from_fork = branch == "words"
+    watch = Watch(made)
+    for _ in range(2):
+        watch.act(canary(bundles[1], bundles[0], "at work"))
+    gates = [status for status in made.forge.statuses if status[0] in heads.values()]
+    assert gates == [(heads["words"], "rankloop/gate", "success")]
+
+
 def test_a_process_that_ends_after_any_call_comes_to_the_same_end(
     tmp_path: Path, home: Home, bundles: list[Bundle]
 ) -> None:
