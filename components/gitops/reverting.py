@@ -165,11 +165,19 @@ class Reverter:
         """Let those pull requests through the gate that change no bundle, so that protection may ask it of all."""
         for number, head in self.forge.open_heads() if self.forge else ():
             if self.forge and head not in self.seen:
-                changes_bundle = any(is_source(path) for path in self.forge.changed_paths(number))
-                if not changes_bundle and self.forge.outcome(head, GATE) is None:
-                    self.forge.set_status(head, Status(GATE, "success", "changes no bundle"))
-                    self.say(f"{head[:12]} of pull request {number} passes the gate, since it changes no bundle")
+                try:
+                    self._pass(self.forge, number, head)
+                except ForgeError as error:  # such as for a fork's commit
+                    if not error.is_refusal:
+                        raise
+                    self.say(f"{head[:12]} of pull request {number} gets no status {GATE}: {error}")
                 self.seen.add(head)
+
+    def _pass(self, forge: Forge, number: int, head: str) -> None:
+        changes_bundle = any(is_source(path) for path in forge.changed_paths(number))
+        if not changes_bundle and forge.outcome(head, GATE) is None:
+            forge.set_status(head, Status(GATE, "success", "changes no bundle"))
+            self.say(f"{head[:12]} of pull request {number} passes the gate, since it changes no bundle")
 
     def _set_live(self, snapshot: Snapshot, canary: Canary, live: str | None) -> None:
         """Say at the merged commit what became of the canary that it has brought about."""

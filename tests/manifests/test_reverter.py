@@ -1,6 +1,10 @@
 """The reverter as it is deployed: with the rights of its account, on a real API server and a real Git server."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -14,6 +18,9 @@ import yaml
 
 from components.contracts.errors import RankloopError
 from components.gitops import settings as names
+from pipelines.cluster.api import Cluster as Reached
+from pipelines.cluster.api import connect
+from pipelines.cluster.rollouts import Rollouts
 from pipelines.cluster.watching import Watching
 from tests.components.gitops.bench import Bench, bench
 from tests.components.gitops.rollouts import (
@@ -112,7 +119,8 @@ def namespace() -> str:
 @pytest.fixture
 def kubeconfig(platform_cluster: Cluster, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Deploy the component, and give this process the rights of its account."""
-    namespaced = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    namespaced = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}
     resources = [one for one in moved(component("reverter"), namespace) if one["kind"] != "Deployment"]
     platform_cluster.apply(namespaced, *resources)
     made = platform_cluster.kubectl("create", "token", "rankloop-reverter", f"--namespace={namespace}")
@@ -191,6 +199,49 @@ def test_a_canary_that_could_not_be_judged_gets_another_try_by_the_clock_of_the_
     assert service.reverts == []
     assert live_states(service) == ["pending"]
     assert "could not be judged" in service.said[-1]
+
+
+def test_a_version_that_is_too_old_is_looked_at_anew(service: Service) -> None:
+    rollouts = Rollouts(Reached(connect(), service.namespace))
+    rollouts.wait("1")
+    seen = rollouts.look()
+    assert seen is not None
+    thread = Thread(target=rollouts.wait, args=(seen.version,))
+    thread.start()
+    service.becomes(status_through())
+    thread.join(timeout=50)
+    assert not thread.is_alive()
+    changed = rollouts.look()
+    assert changed is not None
+    assert (seen.canary.state, changed.canary.state) == ("at work", "through")
+
+
+def test_a_restricted_namespace_takes_its_pod(service: Service) -> None:
+    service.cluster.apply(*_deployed(service.namespace))
+    selector = "--selector=app.kubernetes.io/component=reverter"
+    until(lambda: bool(service.cluster.get("pods", selector, f"--namespace={service.namespace}")))
+    [pod] = service.cluster.get("pods", selector, f"--namespace={service.namespace}")
+    assert pod["spec"]["serviceAccountName"] == "rankloop-reverter"
+    secrets = [volume["secret"]["secretName"] for volume in pod["spec"]["volumes"] if "secret" in volume]
+    assert secrets == ["rankloop-git"]
+
+
+@pytest.mark.parametrize(("age", "is_well"), [(10, True), (400, False), (None, False)])
+def test_its_probe_fails_where_it_looks_no_more(tmp_path: Path, age: int | None, is_well: bool) -> None:
+    [deployment] = _deployed("any")
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    program, *options, script = container["livenessProbe"]["exec"]["command"]
+    assert program == "python"
+    heartbeat = tmp_path / "watching"
+    if age is not None:
+        heartbeat.touch()
+        os.utime(heartbeat, (time.time() - age,) * 2)
+    command = [sys.executable, *options, script.replace("/tmp/watching", str(heartbeat))]
+    assert (subprocess.run(command, capture_output=True, check=False).returncode == 0) == is_well
+
+
+def _deployed(namespace: str) -> list[dict[str, Any]]:
+    return [one for one in moved(component("reverter"), namespace) if one["kind"] == "Deployment"]
 
 
 def test_its_account_may_do_nothing_else(service: Service, kubeconfig: Path) -> None:
