@@ -88,7 +88,9 @@ def quota(cluster: Cluster) -> Iterator[Finding]:
         found = (
             "a ResourceQuota counts processors or memory, and no LimitRange gives defaults: Kubeflow's pods never start"
         )
-        yield Finding("quota", False, found, f"{APPLY}/quota.yaml, or add a LimitRange with default and defaultRequest")
+        yield Finding(
+            "quota", False, found, f"{APPLY}/limits.yaml, or add a LimitRange with default and defaultRequest"
+        )
         return
     yield Finding("quota", True, "with defaults for containers" if counted else "none counts processors or memory")
     yield from _room(quotas)
@@ -114,7 +116,7 @@ def kfp_launcher(cluster: Cluster) -> Iterator[Finding]:
     found = cluster.named("configmaps", "kfp-launcher")
     root = (found or {}).get("data", {}).get("defaultPipelineRoot", "")
     if not root:
-        yield Finding("kfp-launcher", False, "says no defaultPipelineRoot", f"{APPLY}/kubeflow.yaml")
+        yield Finding("kfp-launcher", False, "says no defaultPipelineRoot", f"{APPLY}/kubeflow/launcher.yaml")
         return
     yield Finding("kfp-launcher", True, f"artifacts go to {root}")
     for name in sorted(_secrets((found or {}).get("data", {}).get("providers", ""))):
@@ -197,7 +199,7 @@ def egress(cluster: Cluster) -> Iterator[Finding]:
     leaving = [spec for spec in policies if "Egress" in spec.get("policyTypes", [])]
     if not leaving:
         found = "no NetworkPolicy bounds what pods reach"
-        yield Finding("egress", False, found, f"{APPLY}/network.yaml", needed=False)
+        yield Finding("egress", False, found, f"{APPLY}/network", needed=False)
         return
     rules = [rule for spec in leaving for rule in spec.get("egress") or []]
     opened = {port.get("port") for rule in rules for port in rule.get("ports") or []}
@@ -208,5 +210,5 @@ def egress(cluster: Cluster) -> Iterator[Finding]:
             f"{what} ({' or '.join(map(str, ports))})" for what, ports in OPENINGS.items() if opened.isdisjoint(ports)
         ]
     )
-    fix = f"{APPLY}/network.yaml, or open them" if closed else ""
+    fix = f"{APPLY}/network, or open them" if closed else ""
     yield Finding("egress", not closed, f"closed to {', '.join(closed)}" if closed else "open to what runs need", fix)

@@ -1,6 +1,7 @@
 """What the files of manifests/ say by themselves, without a server."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +18,9 @@ from tests.manifests.pods import driver_pod, step_pods
 
 LONGEST_FILE = 20
 BUNDLE_LINE = re.compile(r"^  value: (sha256:[0-9a-f]{64})$", re.MULTILINE)
-NETWORK = (MANIFESTS / "base" / "namespace" / "network.yaml").read_text()
-POLICIES = {policy["metadata"]["name"]: policy["spec"] for policy in yaml.safe_load_all(NETWORK)}
+NETWORK = sorted((MANIFESTS / "base" / "namespace" / "network").iterdir())
+POLICIES = {file.stem: yaml.safe_load(file.read_text())["spec"] for file in NETWORK}
+SOURCES = [file for file in MANIFESTS.rglob("*.yaml") if MANIFESTS / "rendered" not in file.parents]
 OPENINGS = sorted(set(POLICIES) - {"deny-all"})
 NAMED_PORTS = {
     "to-dns": {53, 5353, 8053},
@@ -35,6 +37,11 @@ def test_files_of_overlays_are_short() -> None:
     files = [file for file in (MANIFESTS / "overlays").rglob("*") if file.is_file()]
     assert len(files) >= 3
     assert [file for file in files if len(file.read_text().splitlines()) > LONGEST_FILE] == []
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(MANIFESTS)))
+def test_a_file_holds_one_resource(file: Path) -> None:
+    assert len(re.findall(r"^---$", file.read_text(), re.MULTILINE)) == 0
 
 
 def test_the_shop_file_is_one() -> None:
@@ -70,7 +77,8 @@ def test_an_opening_names_whom_it_leads_to_and_the_ports(name: str) -> None:
     assert policy["policyTypes"] == ["Egress"]
     assert all(rule["to"] and rule["ports"] for rule in rules)
     assert {port["port"] for rule in rules for port in rule["ports"]} == NAMED_PORTS[name]
-    assert re.search(rf"---\n# [^\n]+\n(?:#[^\n]*\n)*apiVersion[^#]+?name: {name}\n", NETWORK), "say what it is for"
+    [text] = [file.read_text() for file in NETWORK if file.stem == name]
+    assert re.match(rf"# [^\n]+\n(?:#[^\n]*\n)*apiVersion[^#]+?name: {name}\n", text), "say what it is for"
 
 
 @pytest.mark.parametrize(

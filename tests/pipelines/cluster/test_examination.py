@@ -37,8 +37,9 @@ DIGEST = "sha256:" + 64 * "a"
 KEYS = {"RANKLOOP_SIGNING_KEY": "/etc/rankloop-signing/signing.pem", "RANKLOOP_VERIFY_KEYS": "/etc/rankloop-keys"}
 
 
-def manifests(file: str, kind: str) -> list[dict[str, object]]:
-    return [one for one in yaml.safe_load_all((NAMESPACE / file).read_text()) if one["kind"] == kind]
+def manifests(kind: str) -> list[dict[str, object]]:
+    resources = [yaml.safe_load(file.read_text()) for file in sorted(NAMESPACE.rglob("*.yaml"))]
+    return [one for one in resources if one["kind"] == kind]
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
         for module in ("cluster.api", "registry.client", "kubeflow.pods"):
             monkeypatch.setattr(f"pipelines.{module}.SECONDS", 60)  # on a busy machine
         monkeypatch.setattr(outside, "find_image", lambda image: Found.THERE)
-        (launcher,) = (one for one in manifests("kubeflow.yaml", "ConfigMap") if "kfp-launcher" in str(one["metadata"]))
+        (launcher,) = (one for one in manifests("ConfigMap") if "kfp-launcher" in str(one["metadata"]))
         hook = WATCHING | {"clientConfig": {"caBundle": "x"}}
         server.documents = {
             "/version": {"gitVersion": "v1.34.9"},
@@ -59,13 +60,13 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
             "/apis/kubeflow.org/v1beta1": kinds("scheduledworkflows"),
             "/apis/argoproj.io/v1alpha1": kinds("workflows"),
             HOOKS: {"items": [{"webhooks": [hook]}]},
-            HERE: manifests("namespace.yaml", "Namespace")[0],
+            HERE: manifests("Namespace")[0],
             f"{HERE}/pods": {},
             f"{HERE}/configmaps": {"items": []},
             f"{HERE}/configmaps/kfp-launcher": launcher,
-            f"{HERE}/resourcequotas": {"items": manifests("quota.yaml", "ResourceQuota")},
-            f"{HERE}/limitranges": {"items": manifests("quota.yaml", "LimitRange")},
-            POLICIES: {"items": manifests("network.yaml", "NetworkPolicy")},
+            f"{HERE}/resourcequotas": {"items": manifests("ResourceQuota")},
+            f"{HERE}/limitranges": {"items": manifests("LimitRange")},
+            POLICIES: {"items": manifests("NetworkPolicy")},
         }
         names = ("serviceaccounts/rankloop-training", "serviceaccounts/rankloop-monitoring", "secrets/rankloop")
         for name in (*names, "configmaps/rankloop", "configmaps/rankloop-shop"):
@@ -128,7 +129,7 @@ def refuse(end: str, message: str, status: int = 403) -> Callable[[FakeApi], Non
         (put(f"{HERE}/limitranges", {"items": []}), "quota", "no LimitRange gives defaults", True),
         (put(POLICIES, {"items": []}), "egress", "no NetworkPolicy bounds", False),
         (
-            put(POLICIES, {"items": manifests("network.yaml", "NetworkPolicy")[:1]}),
+            put(POLICIES, {"items": manifests("NetworkPolicy")[:1]}),
             "egress",
             "closed to DNS (53 or 5353 or 8053), the API server",
             True,
