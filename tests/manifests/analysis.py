@@ -1,6 +1,7 @@
 """Argo Rollouts' own judgement of an AnalysisTemplate, as far as ours uses it, over a real Prometheus.
 
-It follows ``utils/template``, ``utils/evaluate``, ``metricproviders/prometheus`` and ``analysis`` of Argo Rollouts 1.8.
+It follows ``utils/template``, ``utils/evaluate``, ``metricproviders/prometheus`` and ``analysis`` of Argo Rollouts 1.8,
+and was compared with them: a program of theirs that measures the same templates takes a minute to build.
 """
 
 import json

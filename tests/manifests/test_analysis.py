@@ -107,12 +107,12 @@ NOTHING = Traffic(requests=0)
 FEW = {"requests": "Failed"} | UNJUDGED
 CASES = {
     "good": Canary(stable_pods=3),
-    "errors": Canary(Traffic(errors=0.05), expected={"errors": "Failed"}),
+    "errors": Canary(Traffic(errors=0.1), expected={"errors": "Failed"}),
     "refuses-everything": Canary(Traffic(errors=1), expected=FEW | {"errors": "Failed"}),
-    "slow": Canary(Traffic(milliseconds=16), expected={"latency": "Failed"}),
+    "slow": Canary(Traffic(milliseconds=30), expected={"latency": "Failed"}),
     "fallbacks": Canary(Traffic(fallbacks=0.5), expected={"fallbacks": "Failed"}),
     "one-score-for-all": Canary(Traffic(scores=(1, *[0] * 9)), expected={"scores": "Failed"}),
-    "empty-lists": Canary(Traffic(empty=0.06), expected={"empty-lists": "Failed"}),
+    "empty-lists": Canary(Traffic(empty=0.1), expected={"empty-lists": "Failed"}),
     "everything-bad-on-both": Canary(*[Traffic(errors=0.3, fallbacks=0.9, empty=0.3, milliseconds=300)] * 2),
     "callers-over-their-rate": Canary(Traffic(refused=0.3)),
     "better": Canary(Traffic(errors=0, fallbacks=0, empty=0, milliseconds=1), Traffic(errors=0.1, milliseconds=50)),
@@ -120,7 +120,7 @@ CASES = {
     "none-for-the-canary": Canary(NOTHING, expected=FEW),
     "none-beside-it": Canary(stable=NOTHING, expected=FEW),
     "one-request": Canary(Traffic(requests=1, errors=1), expected=FEW),
-    "fewer-than-the-minimum": Canary(Traffic(requests=40, errors=0.5, fallbacks=1), expected=FEW),
+    "fewer-than-the-minimum": Canary(Traffic(requests=15, errors=0.5, fallbacks=1), expected=FEW),
     "without-requests": Canary(
         expected={"requests": "Failed", "errors": "Inconclusive"},
         canary_page=partial(without, "rankloop_requests_total"),
