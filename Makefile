@@ -137,6 +137,7 @@ servers: # The servers that tests talk to, and a browser, from the distribution'
 	@missing=""; \
 	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
 	command -v prometheus >/dev/null || missing="$$missing prometheus"; \
+	command -v docker-registry >/dev/null || missing="$$missing docker-registry"; \
 	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null || missing="$$missing postgresql"; \
 	{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || missing="$$missing chromium"; \
 	docker info >/dev/null 2>&1 || PATH=$$PATH:/usr/sbin command -v dockerd >/dev/null || missing="$$missing docker.io"; \
