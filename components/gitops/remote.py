@@ -237,6 +237,17 @@ class Remote:
             )
         return Snapshot(repository, heads, self.settings.branch)
 
+    def heads(self, prefix: str) -> dict[bytes, bytes]:
+        """Return the commits of the branch, and of those whose names begin with ``prefix``, without fetching any.
+
+        Raises:
+            PromotionError, ConfigurationError: as ``fetch``.
+        """
+        wanted = (HEADS + self.settings.branch.encode(), HEADS + prefix.encode())
+        with self._client() as (client, path), self._translated("read"):
+            refs = client.get_refs(path, ref_prefix=list(wanted)).refs  # type: ignore[arg-type]
+        return {name: head for name, head in refs.items() if head and (name == wanted[0] or name.startswith(wanted[1]))}
+
     def history(self, path: str, enough: Callable[[History], bool] | None = None) -> History:
         """Return the contents that a file has had: all, or as far back as is ``enough``.
 

@@ -39,6 +39,14 @@ class Reverter:
     say: Callable[[str], None]
     seen: set[str] = field(default_factory=set)  # heads of pull requests, to spare requests
 
+    def heads(self) -> dict[bytes, bytes]:
+        """Return the commits of all branches that matter: while they stay the same, Git says the same.
+
+        Raises:
+            PromotionError, ConfigurationError: as ``act``.
+        """
+        return self.remote.heads(f"rankloop/{self.environment}/")
+
     def act(self, canary: Canary, now: datetime) -> None:
         """Do all that Git lacks.
 
@@ -62,7 +70,6 @@ class Reverter:
             self._settle_reverts(snapshot, record, live)
             self._hold_proposals(snapshot, record)
             self._set_live(snapshot, canary, live)
-            self._pass_others()
             return True
         return False
 
@@ -161,8 +168,12 @@ class Reverter:
                 self.forge.set_status(head.decode(), Status(GATE, "failure", words))
                 self.say(f"{request.link} is held: {words}; then promote it again")
 
-    def _pass_others(self) -> None:
-        """Let those pull requests through the gate that change no bundle, so that protection may ask it of all."""
+    def pass_others(self) -> None:
+        """Let those pull requests through the gate that change no bundle, so that protection may ask it of all.
+
+        Raises:
+            PromotionError: the forge cannot be reached.
+        """
         for number, head in self.forge.open_heads() if self.forge else ():
             if self.forge and head not in self.seen:
                 try:

@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -24,7 +25,8 @@ from pipelines.cluster.api import Cluster, connect
 from pipelines.cluster.rollouts import Rollouts, Seen
 
 PAUSE_SECONDS = 15.0  # after what could not be done
-GIT_SECONDS = 50.0  # Git may have changed without the cluster
+ASK_SECONDS = 50.0  # Git may have changed without the cluster
+FETCH_SECONDS = 300.0  # a pull request may have changed without a branch, such as by a review
 HEARTBEAT = Path(tempfile.gettempdir(), "watching")  # its age says whether the process still looks
 
 
@@ -32,6 +34,16 @@ def say(sentence: str) -> None:
     """Write a line to the log."""
     click.echo(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {without_users(' '.join(sentence.split()))}")
     sys.stdout.flush()
+
+
+@dataclass(frozen=True)
+class Done:
+    """What Git was brought up to: when it was done, and when Git was asked last, by this process' clock."""
+
+    canary: Canary
+    heads: Mapping[bytes, bytes]
+    acted: float
+    asked: float
 
 
 class Watching:
@@ -47,8 +59,8 @@ class Watching:
     ) -> None:
         self._environment, self._namespace, self._variables = environment, namespace, variables
         self._say, self._sleep, self._said = say, sleep, ""
-        self._heads = set[str]()
-        self._done: tuple[Canary, float] | None = None  # what Git knows, and since when
+        self._seen = set[str]()  # heads of pull requests
+        self._done: Done | None = None
 
     def run(self) -> NoReturn:
         """Look for ever; a trouble is one line, and another try."""
@@ -79,17 +91,26 @@ class Watching:
         settings = self._settings()
         rollouts = Rollouts(Cluster(connect(), self._namespace))
         seen = rollouts.look()
-        if seen is not None and not self._is_known(seen.canary):
-            self._done = None
-            forge = open_forge(settings)
-            reverter = Reverter(self._environment, Remote(settings), forge, self._say, self._heads)
-            reverter.act(seen.canary, seen.at)
-            self._done = seen.canary, time.monotonic()
+        if seen is not None and not self._is_recent(seen.canary):
+            self._follow(
+                Reverter(self._environment, Remote(settings), open_forge(settings), self._say, self._seen), seen
+            )
             self._retry(rollouts, settings, seen)
         return rollouts, seen
 
-    def _is_known(self, canary: Canary) -> bool:
-        return self._done is not None and self._done[0] == canary and time.monotonic() - self._done[1] < GIT_SECONDS
+    def _follow(self, reverter: Reverter, seen: Seen) -> None:
+        """Let Git follow, and fetch it only if something there is new, or a while has passed."""
+        heads, now, done = reverter.heads(), time.monotonic(), self._done
+        if done is None or (done.canary, done.heads) != (seen.canary, heads) or now - done.acted > FETCH_SECONDS:
+            self._done = None
+            reverter.act(seen.canary, seen.at)
+            done = Done(seen.canary, heads, now, now)
+        reverter.pass_others()
+        self._done = replace(done, asked=now)
+
+    def _is_recent(self, canary: Canary) -> bool:
+        done = self._done
+        return done is not None and done.canary == canary and time.monotonic() - done.asked < ASK_SECONDS
 
     def _settings(self) -> GitSettings:
         settings = repository_settings(self._variables)

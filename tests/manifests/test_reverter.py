@@ -18,6 +18,7 @@ import yaml
 
 from components.contracts.errors import RankloopError
 from components.gitops import settings as names
+from pipelines.cluster import watching
 from pipelines.cluster.api import Cluster as Reached
 from pipelines.cluster.api import connect
 from pipelines.cluster.rollouts import Rollouts
@@ -199,6 +200,23 @@ def test_a_canary_that_could_not_be_judged_gets_another_try_by_the_clock_of_the_
     assert service.reverts == []
     assert live_states(service) == ["pending"]
     assert "could not be judged" in service.said[-1]
+
+
+def test_what_is_new_in_git_is_followed_without_a_change_of_the_cluster(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "ASK_SECONDS", 0.0)
+    service.judge("Failed", ERRORS)
+    watch = service.watching()
+    for _ in range(3):
+        watch.look()
+    fetches = [line for line in service.made.git.lines if line.endswith("/git-upload-pack")]
+    watch.look()
+    again = [line for line in service.made.git.lines if line.endswith("/git-upload-pack")]
+    assert len(again) - len(fetches) <= 1, "the names of branches alone"
+    service.made.repository.set_live("staging", OLD)
+    watch.look()
+    assert [request.state for request in service.reverts] == ["closed"]
 
 
 def test_a_version_that_is_too_old_is_looked_at_anew(service: Service) -> None:

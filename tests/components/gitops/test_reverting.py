@@ -65,7 +65,9 @@ class Watch:
         """Let a new process act, which dies after a number of calls (0: none); return how many it made."""
         left, settings = [budget], self.made.settings
         remote, forge = Dying(Remote(settings), left), open_forge(settings)
-        Reverter("staging", remote, Dying(forge, left) if forge else None, self.said.append).act(canary, NOW)  # type: ignore[arg-type]
+        reverter = Reverter("staging", remote, Dying(forge, left) if forge else None, self.said.append)  # type: ignore[arg-type]
+        reverter.act(canary, NOW)
+        reverter.pass_others()
         return budget - left[0]
 
     @property
