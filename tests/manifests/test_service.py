@@ -122,7 +122,10 @@ def test_the_job_of_the_schedules_has_what_its_command_reads(tmp_path: Path, mon
     assert read_image(tmp_path / "images.toml", "steps") == container["image"]
     assert tomllib.loads(files["images"]["images.toml"]) == tomllib.loads(IMAGES_FILE.read_text())
     options = {option for parameter in command.params for option in parameter.opts}
-    assert {word for word in container["command"] if word.startswith("--")} <= options
+    words = [*container["command"], *container["args"]]
+    assert {word for word in words if word.startswith("--")} <= options
+    [mount] = [one for one in container["volumeMounts"] if one["name"] == "token"]
+    assert words[words.index("--token-file") + 1] == f"{mount['mountPath']}/token"
 
 
 @pytest.mark.parametrize(("name", "kind"), [("ingress", "Ingress"), ("gateway", "HTTPRoute")])
