@@ -12,6 +12,7 @@ SYNC := sync --locked --extra all --compile-bytecode --quiet
 PYTEST := pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 OTHER_PYTHONS := 3.12 3.13
 RUN_ARGUMENTS ?=
+PARTS ?= on_a_cluster by_git
 
 .PHONY: help
 help: ## Show this list.
@@ -39,7 +40,7 @@ unit: .venv/.synced ## Run the quick tests, which need no server.
 
 .PHONY: acceptance
 acceptance: .venv/.synced ## Run everything once on a real cluster; make acceptance KUBECONFIG=FILE … (docs/kubernetes.md).
-	$(BIN)/pytest --exitfirst --capture no --tb short tests/acceptance/on_a_cluster.py
+	$(BIN)/pytest --exitfirst --capture no --tb short $(foreach part,$(PARTS),tests/acceptance/$(part).py)
 
 .PHONY: test-all
 test-all: test ## Run all tests on the other Pythons too.

@@ -61,13 +61,13 @@ def compiled_resources(folder: Path = MANIFESTS) -> list[Resource]:
     return [*resources, Resource(folder / "kustomization.yaml", head + listed)]
 
 
-def compiled_images(folder: Path = IMAGES) -> list[Resource]:
+def compiled_images(folder: Path = IMAGES, images: Path = IMAGES_FILE) -> list[Resource]:
     """Return the component that puts the digests into other manifests, and the file of them for a pod that compiles."""
     component = yaml.safe_dump(
         {
             "apiVersion": "kustomize.config.k8s.io/v1alpha1",
             "kind": "Component",
-            "images": [_replacement(target) for target in ("serving", "steps")],
+            "images": [_replacement(target, images) for target in ("serving", "steps")],
             "generatorOptions": {"disableNameSuffixHash": True},
             "configMapGenerator": [{"name": "rankloop-images", "files": ["images.toml"]}],
         },
@@ -75,7 +75,7 @@ def compiled_images(folder: Path = IMAGES) -> list[Resource]:
     )
     return [
         Resource(folder / "kustomization.yaml", IMAGES_HEADER + component),
-        Resource(folder / "images.toml", IMAGES_HEADER + IMAGES_FILE.read_text()),
+        Resource(folder / "images.toml", IMAGES_HEADER + images.read_text()),
     ]
 
 
@@ -113,9 +113,9 @@ def version_names() -> list[str]:
         return [version_name(compile_package(name, Path(scratch) / f"{name}.yaml")) for name in PIPELINES]
 
 
-def _replacement(target: str) -> dict[str, str]:
+def _replacement(target: str, images: Path) -> dict[str, str]:
     """Say by what kustomize replaces the image that our manifests call ``rankloop-TARGET``."""
-    name, digest = read_image(IMAGES_FILE, target).split("@")
+    name, digest = read_image(images, target).split("@")
     return {"name": f"rankloop-{target}", "newName": name, "digest": digest}
 
 

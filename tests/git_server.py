@@ -166,11 +166,11 @@ class Served:
 
 
 @contextmanager
-def git_over_http(repository: Repository, tokens: dict[str, str]) -> Iterator[Served]:
-    """Serve a repository over HTTP to those who have a token."""
+def git_over_http(repository: Repository, tokens: dict[str, str], host: str = "127.0.0.1") -> Iterator[Served]:
+    """Serve a repository over HTTP, at an address of this machine, to those who have a token."""
     served = Served(repository, tokens)
     handler = type("GitHandler", (_GitHandler,), {"served": served})
-    with answering(QuietHTTPServer(("127.0.0.1", 0), handler)) as server:
+    with answering(QuietHTTPServer((host, 0), handler)) as server:
         served.url = f"{server.url}/shop/deploy.git"
         yield served
 
@@ -224,6 +224,7 @@ class _GitHandler(BaseHTTPRequestHandler):
             "REQUEST_METHOD": self.command,
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
             "CONTENT_LENGTH": str(len(body)),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
             "REMOTE_USER": "tests",
             "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
         }

@@ -34,7 +34,7 @@ class QuietHTTPServer(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         """Return its address."""
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"http://{self.server_address[0]!s}:{self.server_port}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Print what went wrong, as the base class does, unless the client has gone."""

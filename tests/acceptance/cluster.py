@@ -57,9 +57,9 @@ class Cluster:
 
     def apply(self, folder: Path) -> None:
         """Apply a kustomization, as a platform engineer does."""
-        rendered = self._kubectl("kustomize", folder)
+        rendered = self.kubectl("kustomize", folder)
         for _ in range(2):  # the second time nothing may change: the server compares
-            applied = self._kubectl("apply", "--server-side", "--validate=strict", "-f", "-", document=rendered)
+            applied = self.kubectl("apply", "--server-side", "--validate=strict", "-f", "-", document=rendered)
         assert applied
 
     def delete_namespace(self) -> None:
@@ -90,7 +90,8 @@ class Cluster:
     def _phase(self, name: str) -> str:
         return str(self.api.read_namespaced_pod(name, self.settings.namespace).status.phase)
 
-    def _kubectl(self, *words: str | Path, document: str | None = None) -> str:
+    def kubectl(self, *words: str | Path, document: str | None = None) -> str:
+        """Run kubectl as an administrator; it must end well. Return what it printed."""
         command = shutil.which("kubectl") or str(program("kubectl"))
         ended = subprocess.run([command, *map(str, words)], input=document, capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stderr
@@ -153,10 +154,10 @@ def _write_kustomization(folder: Path, settings: Settings, shop_file: str) -> No
         ],
     }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(document))
-    (folder / "engineer.yaml").write_text(yaml.safe_dump_all(_engineer()))
+    (folder / "engineer.yaml").write_text(yaml.safe_dump_all(engineer()))
 
 
-def _engineer() -> list[dict[str, Any]]:
+def engineer() -> list[dict[str, Any]]:
     """Describe an account that may do everything with Kubeflow's runs in the namespace, and nothing else."""
     rbac, named = "rbac.authorization.k8s.io", {"metadata": {"name": ENGINEER}}
     rules = [{"apiGroups": ["pipelines.kubeflow.org"], "resources": ["*"], "verbs": ["*"]}]

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.container.docker_engine import Docker, docker_engine
 from tests.container.images import images_of
 
-TARGETS = ("steps", "monitoring")
+TARGETS = ("steps", "monitoring", "serving")
 
 
 def push_images(registry: str, folder: Path) -> Path:
