@@ -144,21 +144,21 @@ def test_a_canary_that_failed_is_one_revert_and_stops_promotions(made: Bench, bu
     assert reverts(made) == [request]
 
 
-def test_open_proposals_lose_the_gates_word_until_they_are_promoted_again(made: Bench, bundles: list[Bundle]) -> None:
+def test_open_proposals_lose_the_gates_word_until_they_are_promoted_again(github: Bench, bundles: list[Bundle]) -> None:
     stable, bad, waiting = bundles[:3]
-    merged(made, stable, bad)
-    made.propose(waiting)
-    assert made.forge is not None
-    request = made.forge.requests[-1]
-    watch = Watch(made)
+    merged(github, stable, bad)
+    github.propose(waiting)
+    assert github.forge is not None
+    request = github.forge.requests[-1]
+    watch = Watch(github)
     for _ in range(2):
         watch.act(canary(bad, stable))
-    assert made.forge.merge(request) is None
+    assert github.forge.merge(request) is None
     assert sum("is held" in sentence for sentence in watch.said) == 1
-    reset_stop(Remote(made.settings), "staging", NOW)
-    made.propose(waiting)
+    reset_stop(Remote(github.settings), "staging", NOW)
+    github.propose(waiting)
     watch.act(canary(bad, stable))
-    assert made.forge.merge(request)
+    assert github.forge.merge(request)
 
 
 def test_what_changes_no_bundle_passes_the_gate(made: Bench, bundles: list[Bundle]) -> None:
@@ -184,7 +184,8 @@ def test_a_process_that_ends_after_any_call_comes_to_the_same_end(
     def run(folder: Path, budget: int) -> tuple[Any, int]:
         folder.mkdir()
         with bench(folder, FORGES[0], home) as made:
-            merged(made, stable, bad)
+            for bundle in (stable, bad):
+                made.repository.set_live("staging", bundle.digest)
             watch, calls = Watch(made), 0
             try:
                 calls = watch.act(canary(bad, stable), budget)
