@@ -60,4 +60,7 @@ def repeated(call: Callable[[], Answer], patience: Patience) -> Answer:
 def _words(error: Exception) -> str:
     if isinstance(error, ApiException):
         return f"{error.status} {error.reason}"
-    return str(error) if isinstance(error, RankloopError) else type(error).__name__
+    if isinstance(error, RankloopError):
+        return str(error)
+    cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else None
+    return type(cause or error).__name__

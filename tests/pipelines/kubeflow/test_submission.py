@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -385,6 +386,17 @@ def test_a_server_that_stays_away_ends_the_waiting_and_says_how_to_go_on(
     assert (followed.returncode, outcome["state"], outcome["kfp_run"]) == (0, "SUCCEEDED", "r1")
     assert outcome["run_id"] == kfp_host.posted[0]["runtime_config"]["parameters"]["run_id"]
     assert len(kfp_host.posted) == 1
+
+
+def test_a_server_that_is_gone_is_named_by_what_the_connection_says() -> None:
+    said: list[str] = []
+    refused = urllib3.exceptions.NewConnectionError(urllib3.connection.HTTPConnection("kubeflow"), "refused")
+    patience = Patience(600, said.append)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "sleep", lambda _: None)
+        patience.bear(urllib3.exceptions.MaxRetryError(urllib3.HTTPConnectionPool("kubeflow"), "/", refused))
+        patience.bear(TimeoutError())  # is still away, which was said
+    assert said == ["Kubeflow Pipelines is away (NewConnectionError); asking again for 600 seconds"]
 
 
 def test_a_run_that_is_not_there_cannot_be_followed(run_command: Command, kfp_host: FakeKfp) -> None:
