@@ -106,7 +106,7 @@ def by_git(settings: GitOpsSettings, images: Path, tmp_path_factory: pytest.Temp
         stack.callback(delete_rows, settings)
         with timed("make a shop in the bucket, with signed bundles and rows online"):
             shop = make_shop(settings, folder, patch)
-            good = shop.publish("good", seed=11)
+            good = shop.publish("good", k=11)
         server = stack.enter_context(git_server(settings, folder))
         (folder / "token").write_text(server.token)
         make_namespaces(settings, cluster, callers, server)
@@ -205,7 +205,7 @@ def address(settings: GitOpsSettings, cluster: Cluster) -> str:
 
 
 def test_a_merge_deploys_another_bundle_and_its_revert_brings_back_the_first(by_git: ByGit) -> None:
-    other = by_git.shop.publish("other", seed=12)
+    other = by_git.shop.publish("other", k=12)
     merged = time.time()
     commit = by_git.promote(other)
     seconds = by_git.argo.wait_deployed(commit)
@@ -253,7 +253,7 @@ def test_pods_that_are_added_stay_and_argo_cd_is_green(by_git: ByGit) -> None:
 
 
 def test_a_broken_wave_leaves_the_old_bundle_serving(by_git: ByGit) -> None:
-    other = by_git.shop.publish("other", seed=12)
+    other = by_git.shop.publish("other", k=12)
     [version] = (by_git.copy.folder / "manifests" / "base" / "pipelines").glob("monitoring-version.yaml")
     content = version.read_text()
     version.write_text(content.replace("pipelineName: monitoring", "pipelineName: absent"))
@@ -270,7 +270,7 @@ def test_a_broken_wave_leaves_the_old_bundle_serving(by_git: ByGit) -> None:
 
 
 def test_a_bad_bundle_is_taken_back_and_out_of_git(by_git: ByGit) -> None:
-    bad = by_git.shop.publish("bad", seed=14, shift=-1000.0)
+    bad = by_git.shop.publish("bad", k=14, shift=-1000.0)
     branch = f"{NAME}/{by_git.settings.environment}/revert-{short(bad)}"
     merged = time.time()
     by_git.promote(bad)
@@ -292,7 +292,7 @@ def test_a_bad_bundle_is_taken_back_and_out_of_git(by_git: ByGit) -> None:
 
 
 def test_a_damaged_bundle_serves_nobody(by_git: ByGit) -> None:
-    damaged = by_git.shop.publish("damaged", seed=13)
+    damaged = by_git.shop.publish("damaged", k=13)
     merged = time.monotonic()
     commit = by_git.promote(damaged)
     by_git.shop.damage(damaged)

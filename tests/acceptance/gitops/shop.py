@@ -43,12 +43,13 @@ class AcceptanceShop:
         """Return its home."""
         return self.stocked.home
 
-    def publish(self, name: str, seed: int, shift: float = 0.0) -> str:
+    def publish(self, name: str, k: int, shift: float = 0.0) -> str:
         """Publish a ranker that the gate let through, signed; return its digest.
 
-        With a ``shift``, the scores that it was published with are not those that it gives.
+        All have the same trees, so that their scores are alike, and differ in the default length ``k`` of a list. With
+        a ``shift``, the scores that it was published with are not those that it gives.
         """
-        draft = random_trees(self.stocked.features.revision, seed)
+        draft = random_trees(self.stocked.features.revision, k=k)
         scores = self._best_scores(write_draft(self.folder / name, draft)) + shift
         table = TableSketch(len(scores), {"score": sketch_numbers(scores)})
         draft = replace(draft, sketches=sketches_to_json(Sketches({"predictions": table})))
