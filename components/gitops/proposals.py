@@ -120,7 +120,7 @@ class GitEnvironments:
             )
         _check_record(snapshot, change)
         request = self._newest(snapshot, branch)
-        _check_not_closed(request)
+        _check_not_closed(request, change)
         head, is_new = self._pushed(snapshot, change, now)
         request = self._requested(snapshot, change, request, head if is_new else None)
         if self.forge is not None:
@@ -310,8 +310,9 @@ def _check_record(snapshot: Snapshot, change: Change) -> None:
         raise PromotionHeldError(stop_sentence(change.environment, record.stop))
 
 
-def _check_not_closed(request: PullRequest | None) -> None:
-    if request is not None and _is_refused(request):
+def _check_not_closed(request: PullRequest | None, change: Change) -> None:
+    """Propose no bundle again that a person has refused; a way back is always open."""
+    if change.action != "rollback" and request is not None and _is_refused(request):
         raise PromotionHeldError(
             f"somebody closed {request.link}, so this bundle is not proposed again; reopen it there if it is to go live"
         )

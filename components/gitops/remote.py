@@ -115,6 +115,11 @@ class Snapshot:
             commit = parent
         return History((), whole=True)
 
+    def message(self, commit: bytes) -> str:
+        """Return the message of a commit."""
+        made = self._commit(commit)
+        return made.message.decode(errors="replace") if made else ""
+
     def last_change(self, path: str) -> bytes | None:
         """Return the commit that gave a file its content on the branch; None if it lies deeper than was fetched."""
         commit = self._commit(self.tip)

@@ -16,6 +16,7 @@ SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
 
 Document = Mapping[str, Any]
 Action = Literal["promote", "rollback"]
+ACTION = "Rankloop-Action"  # the trailer of a commit that goes back
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,15 @@ def commit_message(change: Change) -> str:
     trailers = {"Rankloop-Bundle": change.digest, "Rankloop-Run": change.bundle.sidecar.run_id}
     if change.before:
         trailers["Rankloop-Instead-Of"] = change.before
+    if change.action == "rollback":
+        trailers[ACTION] = change.action
     lines = "\n".join(f"{name}: {value}" for name, value in trailers.items())
     return f"{title(change)}\n\n{lines}\n"
+
+
+def goes_back(message: str) -> bool:
+    """Say whether a commit's message is that of a rollback."""
+    return f"{ACTION}: rollback" in message.splitlines()
 
 
 def text(change: Change) -> str:

@@ -21,7 +21,7 @@ from components.gitops.forges.forge import GATE, LIVE, Forge, Outcome, PullReque
 from components.gitops.proposals import DEPTH, TRIES, is_current, is_proposal_branch, live_digest
 from components.gitops.record import FailedBundle, Record, read_record, stop_sentence, write_record
 from components.gitops.remote import Author, OutrunError, Remote, Snapshot
-from components.gitops.request_text import closed_text
+from components.gitops.request_text import closed_text, goes_back
 from components.gitops.revert_text import revert_message, revert_text, revert_title
 from components.gitops.settings import MERGE_REVERTS
 
@@ -67,7 +67,7 @@ class Reverter:
         snapshot = self.remote.fetch(f"rankloop/{self.environment}/", DEPTH)
         record, live = read_record(snapshot, self.environment), live_digest(snapshot, self.environment)
         if self._is_noted(snapshot, record, canary, now) and self._is_reverted(snapshot, record, canary, live, now):
-            self._settle_reverts(snapshot, record, live)
+            self._settle_reverts(snapshot, record, live, now)
             self._hold_proposals(snapshot, record)
             self._set_live(snapshot, canary, live)
             return True
@@ -116,7 +116,7 @@ class Reverter:
             revert_text(self.environment, bundle, failed, canary),
         )
         request = request or open_request(self.forge, branch, title, text)
-        self.forge.set_status(head.decode(), Status(GATE, "success", "goes back to what the stable pods serve"))
+        self._ready(self.forge, head)
         return request.link
 
     def _pushed(self, snapshot: Snapshot, branch: str, bundle: str, failed: FailedBundle, now: datetime) -> bytes:
@@ -134,14 +134,22 @@ class Reverter:
         rendered = snapshot.files(snapshot.tip, rendered_folder(self.environment))
         return changed_files(self.environment, digest, source, rendered)
 
-    def _settle_reverts(self, snapshot: Snapshot, record: Record, live: str | None) -> None:
-        """Merge reverts where the settings say so, and close those that have nothing left to revert."""
-        for bundle in record.bundles:
+    def _settle_reverts(self, snapshot: Snapshot, record: Record, live: str | None, now: datetime) -> None:
+        """Merge reverts where the settings say so, renew them, and close those that have nothing left to revert."""
+        for bundle, failed in record.bundles.items():
             branch = revert_branch(self.environment, bundle)
             head = snapshot.heads.get(branch)
             request = self.forge.newest(branch) if self.forge and head else None
             if self.forge and head and request and request.state == "open":
+                if bundle == live:
+                    head = self._ready(self.forge, self._pushed(snapshot, branch, bundle, failed, now))
                 self._settle(self.forge, request, head, bundle == live)
+
+    def _ready(self, forge: Forge, head: bytes) -> bytes:
+        """Give the head of a revert the gate's word, if it is a new one; return the head."""
+        if forge.outcome(head.decode(), GATE) != "success":
+            forge.set_status(head.decode(), Status(GATE, "success", "goes back to what the stable pods serve"))
+        return head
 
     def _settle(self, forge: Forge, request: PullRequest, head: bytes, is_needed: bool) -> None:
         if not is_needed:
@@ -157,13 +165,18 @@ class Reverter:
                 self.say(f"{request.link} is merged, as {MERGE_REVERTS} says")
 
     def _hold_proposals(self, snapshot: Snapshot, record: Record) -> None:
-        """Take the gate's word back from open proposals while promotions are stopped; another promotion gives it."""
+        """Take the gate's word back from open promotions while they are stopped; promoting again gives it back."""
         if self.forge is None or record.stop is None:
             return
         for request in self.forge.open_requests():
             head = snapshot.heads.get(request.branch)
             is_proposal = is_proposal_branch(request.branch, self.environment)
-            if head and is_proposal and self.forge.outcome(head.decode(), GATE) == "success":
+            if (
+                head
+                and is_proposal
+                and not goes_back(snapshot.message(head))
+                and self.forge.outcome(head.decode(), GATE) == "success"
+            ):
                 words = stop_sentence(self.environment, record.stop)
                 self.forge.set_status(head.decode(), Status(GATE, "failure", words))
                 self.say(f"{request.link} is held: {words}; then promote it again")

@@ -77,8 +77,8 @@ class Watching:
             if seen is None:
                 self._pause(f"there is no Rollout in the namespace {self._namespace} yet")
             else:
-                self._said = ""
                 rollouts.wait(seen.version)
+                self._said = ""
         except RankloopError as error:
             self._pause(str(error))
 

@@ -17,6 +17,7 @@ from components.gitops.canary import Canary, Failure
 from components.gitops.places import open_forge
 from components.gitops.record import Record, read_record, reset_stop, stop_of
 from components.gitops.remote import Remote
+from components.gitops.request_text import Change
 from components.gitops.reverting import Reverter, revert_branch
 from components.home.layout import Home
 from tests.components.gitops.bench import NOW, Bench, bench
@@ -159,6 +160,21 @@ def test_open_proposals_lose_the_gates_word_until_they_are_promoted_again(github
     github.propose(waiting)
     watch.act(canary(bad, stable))
     assert github.forge.merge(request)
+
+
+def test_a_way_back_stays_open_while_promotions_are_stopped(github: Bench, bundles: list[Bundle]) -> None:
+    stable, bad, older = bundles[:3]
+    merged(github, stable, bad)
+    watch = Watch(github)
+    assert github.forge is not None
+    watch.act(canary(bad, stable))
+    github.environments.propose(Change("rollback", "staging", older, bad.digest), NOW)
+    github.forge.requests[-1].state = "closed"  # by a person
+    github.environments.propose(Change("rollback", "staging", older, bad.digest), NOW)
+    for _ in range(2):
+        watch.act(canary(bad, stable))
+    assert github.forge.merge(github.forge.requests[-1])
+    assert github.repository.live("staging") == older.digest
 
 
 def test_what_changes_no_bundle_passes_the_gate(made: Bench, bundles: list[Bundle]) -> None:
@@ -329,8 +345,10 @@ def test_a_line_that_moved_on_brings_the_branch_up_to_date(github: Bench, bundle
     text = github.repository.text(rendered).replace("metadata:", "metadata:\n  labels: {a: b}") + "\n"
     github.repository.commit({rendered: text}, "Other code")
     watch.act(canary(bad, stable))
+    github.repository.commit({rendered: text.replace("{a: b}", "{a: c}")}, "Other code again")
+    watch.act(canary(bad, stable))
     assert github.forge.merge(reverts(github)[0])
-    assert "labels: {a: b}" in github.repository.text(rendered)
+    assert "labels: {a: c}" in github.repository.text(rendered)
     assert github.repository.live("staging") == stable.digest
 
 
