@@ -55,6 +55,7 @@ def test_the_first_bundle_and_a_way_back_are_named_as_such(bundles: list[Bundle]
     assert title(back) == f"staging: go back to {short(first.digest)} from {short(second.digest)}"
     assert f"of run `run-1` again instead of `{short(second.digest)}`." in text(back)
     trailers = [f"Rankloop-Bundle: {first.digest}", "Rankloop-Run: run-1", f"Rankloop-Instead-Of: {second.digest}"]
+    trailers.append("Rankloop-Action: rollback")
     assert commit_message(back).splitlines()[2:] == trailers
 
 
