@@ -1,11 +1,13 @@
 """What became of a canary, read from the objects of Argo Rollouts 1.8 and 1.9.
 
 An analysis that failed in ``requests`` alone, or could not be made, says nothing about the bundle: there were too few
-requests, or no Prometheus. One that failed in any other metric says that the canary was worse than what serves.
+requests, or no Prometheus. One that failed in any other metric says that the canary was worse than what serves. A
+canary whose pods never became ready has failed too: Rollouts takes it back at its deadline, without an analysis.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -14,6 +16,8 @@ from components.bundles.digest import FULL
 
 ROLLOUT = "rankloop"
 REQUESTS = "requests"  # the metric that says whether there were enough of them
+READY = "ready"  # the name of a failure that no analysis has found
+NEVER_READY = "has timed out progressing"  # what the controller says then
 HASH = "rollouts-pod-template-hash"
 BUNDLE = "RANKLOOP_BUNDLE"
 UNJUDGED = ("Failed", "Error", "Inconclusive")
@@ -28,20 +32,21 @@ State = Literal["at work", "through", "scaling", "failed", "not judged", "aborte
 
 @dataclass(frozen=True)
 class Failure:
-    """A metric in which a canary failed."""
+    """A metric in which a canary failed, or READY."""
 
     metric: str
     value: str  # as it was measured last; empty if it was not kept
     limit: str
     at: str  # ISO 8601, by the cluster's clock
-    run: str  # the AnalysisRun's name
-    uid: str
+    run: str  # the AnalysisRun's name; empty for READY
+    uid: str  # of the AnalysisRun, or what is as unique
 
     @property
     def sentence(self) -> str:
         """Return what was found and what was expected."""
         found = self.value or "a value that was not kept"
-        return f"{self.metric} was {found}, expected {self.limit} (AnalysisRun {self.run}, {self.at})"
+        source = f"AnalysisRun {self.run}, {self.at}" if self.run else self.at
+        return f"{self.metric} was {found}, expected {self.limit} ({source})"
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,9 @@ def read_canary(rollout: Document, runs: Iterable[Document], sets: Iterable[Docu
     canary = Canary("at work", bundle_of(rollout), container.get("image", ""), bundle_of(stable) if stable else None)
     if status.get("observedGeneration") != str(rollout["metadata"].get("generation")):
         return canary
-    ours = [run for run in runs if _is_current(run, rollout)]
-    return _judged(canary, status, ours)
+    failures = [one for run in runs if _is_current(run, rollout) for one in _failures(run)]
+    phases = {_phase(run) for run in runs if _is_current(run, rollout)}
+    return _judged(canary, status, phases, next(iter([*failures, *_never_ready(rollout)]), None))
 
 
 def bundle_of(workload: Document) -> str | None:
@@ -81,12 +87,11 @@ def bundle_of(workload: Document) -> str | None:
     return value if value and FULL.fullmatch(value) else None
 
 
-def _judged(canary: Canary, status: Document, runs: Sequence[Document]) -> Canary:
-    message, phases = status.get("message", ""), {_phase(run) for run in runs}
+def _judged(canary: Canary, status: Document, phases: AbstractSet[str], failure: Failure | None) -> Canary:
+    message = status.get("message", "")
     pauses = {one.get("reason"): one for one in status.get("pauseConditions") or ()}
     if status.get("abort"):
         ended = replace(canary, message=message, since=_moment(status.get("abortedAt")))
-        failure = next((one for run in runs for one in _failures(run)), None)
         if failure:
             return replace(ended, state="failed", failure=failure)
         if phases.intersection(UNJUDGED):
@@ -98,6 +103,14 @@ def _judged(canary: Canary, status: Document, runs: Sequence[Document]) -> Canar
     if status.get("currentPodHash") and status.get("stableRS") == status["currentPodHash"]:
         return replace(canary, state="through" if status.get("phase") == "Healthy" else "scaling")
     return canary
+
+
+def _never_ready(rollout: Document) -> Iterable[Failure]:
+    """Yield a failure if the canary was aborted because its pods were not ready at their deadline."""
+    status = rollout["status"]
+    if status.get("abort") and NEVER_READY in status.get("message", ""):
+        seconds, at = rollout["spec"].get("progressDeadlineSeconds", 600), status.get("abortedAt", "")
+        yield Failure(READY, "false", f"true within {seconds} s", at, "", f"{status.get('currentPodHash')} {at}")
 
 
 def _failures(run: Document) -> Iterable[Failure]:

@@ -1,11 +1,12 @@
 """The pull request that takes a bundle out of Git after its canary failed, as people read it."""
 
 from components.bundles.digest import short
-from components.gitops.canary import Canary
+from components.gitops.canary import READY, Canary
 from components.gitops.record import FailedBundle
 from components.gitops.request_text import plain, table
 
 METRICS = {
+    READY: "whether the pods opened the bundle and can answer; `/readyz` and their log say why not",
     "errors": "share of requests without an answer, above the stable pods', less what chance explains",
     "latency": "time of the slowest in a hundred answers, in times of the stable pods'",
     "fallbacks": "share of answers that lack something they rest on, above the stable pods', less what chance explains",
@@ -53,7 +54,7 @@ def _table(bundle: str, failed: FailedBundle, canary: Canary) -> tuple[list[str]
         "Measured": f"**{plain(failure.value)}**" if failure.value else "",
         "Expected": f"**{plain(failure.limit)}**",
         "When": failure.at,
-        "AnalysisRun": f"`{failure.run}`",
+        "AnalysisRun": f"`{failure.run}`" if failure.run else "",
         "Argo Rollouts says": plain(canary.message),
         "Bundle": f"`{bundle}`",
         "Served instead": f"`{failed.instead}`",

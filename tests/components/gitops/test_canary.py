@@ -60,9 +60,20 @@ def test_a_pause_because_of_an_inconclusive_analysis_is_no_judgement() -> None:
     assert (canary.state, canary.retry) == ("not judged", (("pauseConditions", None),))
 
 
+def test_pods_that_never_became_ready_are_a_failure() -> None:
+    message = 'RolloutAborted: Rollout aborted update to revision 2: ReplicaSet "rankloop-7" has timed out progressing.'
+    canary = read(status_aborted("Failed") | {"message": message}, analysis_run("Failed", FEW))
+    assert canary.state == "failed"
+    assert canary.failure is not None
+    assert canary.failure.sentence == f"ready was false, expected true within 600 s ({ABORTED_AT})"
+    again = read(status_aborted("Failed") | {"message": message, "abortedAt": "2026-06-11T11:59:30Z"})
+    assert again.failure is not None
+    assert again.failure.uid != canary.failure.uid
+
+
 @pytest.mark.parametrize("phase", ["Successful", "Running"])
 def test_an_abort_without_a_judgement_is_an_abort(phase: str) -> None:
-    """By a person, or because the pods never became ready."""
+    """By a person."""
     assert read(status_aborted(phase), analysis_run(phase)).state == "aborted"
     assert read(status_aborted(phase)).state == "aborted"
 
