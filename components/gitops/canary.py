@@ -5,6 +5,7 @@ requests, or no Prometheus. One that failed in any other metric says that the ca
 canary whose pods never became ready has failed too: Rollouts takes it back at its deadline, without an analysis.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from components.bundles.digest import FULL
+from components.bundles.digest import FULL, PREFIX
 
 ROLLOUT = "rankloop"
 REQUESTS = "requests"  # the metric that says whether there were enough of them
@@ -61,6 +62,7 @@ class Canary:
     message: str = ""  # the controller's
     since: datetime | None = None  # when it was aborted
     retry: tuple[tuple[str, Any], ...] = ()  # what its status is patched with for another try
+    has_other_changes: bool = False  # its template differs from the stable pods' in more than the bundle
 
     @property
     def is_new_bundle(self) -> bool:
@@ -71,8 +73,11 @@ class Canary:
 def read_canary(rollout: Document, runs: Iterable[Document], sets: Iterable[Document]) -> Canary:
     """Read a Rollout, with the AnalysisRuns and the ReplicaSets of its namespace."""
     status, container = rollout.get("status") or {}, _container(rollout)
-    stable = next((one for one in sets if _labels(one).get(HASH) == status.get("stableRS")), None)
+    by_hash = {_labels(one).get(HASH): one for one in sets}
+    stable, new = by_hash.get(status.get("stableRS")), by_hash.get(status.get("currentPodHash"))
     canary = Canary("at work", bundle_of(rollout), container.get("image", ""), bundle_of(stable) if stable else None)
+    if stable and new:
+        canary = replace(canary, has_other_changes=_without_bundle(stable) != _without_bundle(new))
     if status.get("observedGeneration") != str(rollout["metadata"].get("generation")):
         return canary
     failures = [one for run in runs if _is_current(run, rollout) for one in _failures(run)]
@@ -85,6 +90,14 @@ def bundle_of(workload: Document) -> str | None:
     variables = _container(workload).get("env") or ()
     value = next((one.get("value") for one in variables if one.get("name") == BUNDLE), None)
     return value if value and FULL.fullmatch(value) else None
+
+
+def _without_bundle(workload: Document) -> str:
+    """Return the pod template of a ReplicaSet without what names its bundle and itself."""
+    template = workload["spec"]["template"]
+    labels = {name: value for name, value in template["metadata"]["labels"].items() if name != HASH}
+    text = json.dumps([labels, template["metadata"].get("annotations"), template["spec"]], sort_keys=True)
+    return text.replace((bundle_of(workload) or "").removeprefix(PREFIX) or BUNDLE, BUNDLE)
 
 
 def _judged(canary: Canary, status: Document, phases: AbstractSet[str], failure: Failure | None) -> Canary:

@@ -28,6 +28,7 @@ class FailedBundle:
 
     failure: Failure
     instead: str  # digest
+    is_alone: bool  # the canary brought nothing else, so that the bundle is to blame
     revert: str | None = None
 
 
@@ -47,12 +48,20 @@ class Record:
     bundles: Mapping[str, FailedBundle] = field(default_factory=dict)  # by digest
     runs: tuple[str, ...] = ()  # UIDs of AnalysisRuns that were taken note of
 
-    def with_failure(self, bundle: str, failure: Failure, instead: str | None) -> "Record":
+    def with_failure(self, bundle: str, failure: Failure, instead: str | None, is_alone: bool) -> "Record":
         """Return the record after a canary has failed; ``instead`` is None if its bundle is not the reason."""
         bundles = dict(self.bundles)
         if instead is not None:
-            bundles.setdefault(bundle, FailedBundle(failure, instead))
+            bundles.setdefault(bundle, FailedBundle(failure, instead, is_alone))
         return Record(Stop(bundle, failure), bundles, (*self.runs, failure.uid)[-KEPT_RUNS:])
+
+    def without_stop(self) -> "Record":
+        """Return the record after a person has seen why promotions were stopped.
+
+        Bundles that came with other changes may be promoted again: nobody knows which of the two was the reason.
+        """
+        alone = {digest: failed for digest, failed in self.bundles.items() if failed.is_alone}
+        return replace(self, stop=None, bundles=alone)
 
     def with_revert(self, bundle: str, link: str) -> "Record":
         """Return the record after a bundle's revert was proposed, or made."""
@@ -117,9 +126,7 @@ def reset_stop(remote: Remote, environment: str, now: datetime) -> None:
     snapshot = remote.fetch(record_branch(environment))
     record = read_record(snapshot, environment)
     if record.stop is not None:
-        write_record(
-            remote, snapshot, environment, replace(record, stop=None), f"{environment}: promotions go on\n", now
-        )
+        write_record(remote, snapshot, environment, record.without_stop(), f"{environment}: promotions go on\n", now)
 
 
 def stop_sentence(environment: str, stop: Stop) -> str:
@@ -141,7 +148,7 @@ def failed_sentence(environment: str, bundle: str, failed: FailedBundle) -> str:
 
 def _parsed(document: Mapping[str, Any]) -> Record:
     bundles = {
-        digest: FailedBundle(Failure(**one["failure"]), one["instead"], one["revert"])
+        digest: FailedBundle(Failure(**one["failure"]), one["instead"], one["is_alone"], one["revert"])
         for digest, one in document["bundles"].items()
     }
     stop = document["stop"]

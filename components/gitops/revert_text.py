@@ -41,9 +41,15 @@ def revert_text(environment: str, bundle: str, failed: FailedBundle, canary: Can
         f"- **Close:** Git goes on naming a bundle that does not serve, and {environment} stays degraded. This is not"
         " proposed again.\n"
         f"- **Promotions** for {environment} are stopped until a person has seen the reason: `rankloop breaker --env"
-        f" {environment} --reset`. This bundle is not proposed again after that either.",
+        f" {environment} --reset`. {_afterwards(failed)}",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _afterwards(failed: FailedBundle) -> str:
+    if failed.is_alone:
+        return "This bundle is not proposed again after that either."
+    return "The same canary brought other changes too, so this bundle may be proposed again after that."
 
 
 def _table(bundle: str, failed: FailedBundle, canary: Canary) -> tuple[list[str], list[list[str]]]:

@@ -78,7 +78,9 @@ class Reverter:
         failure = canary.failure
         if failure is None or canary.bundle is None or failure.uid in record.runs:
             return True
-        noted = record.with_failure(canary.bundle, failure, canary.stable if canary.is_new_bundle else None)
+        noted = record.with_failure(
+            canary.bundle, failure, canary.stable if canary.is_new_bundle else None, not canary.has_other_changes
+        )
         why = f"{self.environment}: the canary of {short(canary.bundle)} failed: {failure.sentence}"
         write_record(self.remote, snapshot, self.environment, noted, f"{why}\n\nPromotions are stopped.\n", now)
         self.say(f"{why}; promotions are stopped")

@@ -108,6 +108,16 @@ def test_a_canary_of_other_code_is_no_new_bundle() -> None:
     assert not canary.is_new_bundle
 
 
+def test_a_canary_with_another_bundle_and_other_changes_says_so() -> None:
+    mounted = [replica_set(STABLE_HASH, OLD), replica_set(CANARY_HASH, NEW)]
+    for each, bundle in zip(mounted, (OLD, NEW), strict=True):
+        each["spec"]["template"]["spec"]["volumes"] = [{"image": {"reference": f"shop/bundles:bundle-{bundle[7:]}"}}]
+    changed = [replica_set(STABLE_HASH, OLD), replica_set(CANARY_HASH, NEW, "registry.example.org/other@sha256:0")]
+    for sets, has_other_changes in ((SETS, False), (mounted, False), (changed, True)):
+        canary = read_canary(rollout(NEW, status_aborted("Failed")), [analysis_run("Failed", ERRORS)], sets)
+        assert canary.has_other_changes is has_other_changes
+
+
 @pytest.mark.parametrize(
     ("condition", "said"),
     [

@@ -177,6 +177,20 @@ def test_a_way_back_stays_open_while_promotions_are_stopped(github: Bench, bundl
     assert github.repository.live("staging") == older.digest
 
 
+def test_a_bundle_that_came_with_other_changes_may_be_promoted_again(github: Bench, bundles: list[Bundle]) -> None:
+    stable, bad = bundles[:2]
+    merged(github, stable, bad)
+    watch = Watch(github)
+    watch.act(canary(bad, stable, has_other_changes=True))
+    assert github.forge is not None
+    assert github.forge.merge(reverts(github)[0])
+    assert "may be proposed again" in reverts(github)[0].text
+    with pytest.raises(PromotionHeldError):
+        github.propose(bad)
+    reset_stop(Remote(github.settings), "staging", NOW)
+    assert github.propose(bad).proposed
+
+
 def test_what_changes_no_bundle_passes_the_gate(made: Bench, bundles: list[Bundle]) -> None:
     merged(made, bundles[0], bundles[1])
     assert made.forge is not None
