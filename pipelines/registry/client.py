@@ -1,11 +1,14 @@
 """One repository of a registry, over HTTP. https://github.com/opencontainers/distribution-spec/blob/main/spec.md"""
 
+import base64
 import hashlib
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -17,8 +20,6 @@ INDEX, MANIFEST = "application/vnd.oci.image.index.v1+json", "application/vnd.oc
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG, LAYER = "application/vnd.oci.image.config.v1+json", "application/vnd.oci.image.layer.v1.tar"
-LOOPBACK = re.compile(r"^(localhost|127\.)")
-LOCAL = re.compile(r"^(localhost|127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)")
 API_HOSTS = {"docker.io": "registry-1.docker.io"}
 REFUSALS = {
     401: "asks for credentials; `docker login` keeps them",
@@ -164,21 +165,24 @@ class Registry:
         return f"{self._origin}{place}" if place.startswith("/") else f"{self._origin}/v2/{self._path}/{place}"
 
     def _answering(self) -> str:
-        """Return where the registry answers; addresses of this network may speak plain HTTP, if no password is sent."""
+        """Return where the registry answers: by TLS, or where that is safe and there is none, in plain HTTP."""
         host = API_HOSTS.get(self._host, self._host)
-        is_plain = LOOPBACK.match(host) or (LOCAL.match(host) and (self._anonymous or login_of(self._host) is None))
-        *tries, last = [f"https://{host}", *([f"http://{host}"] if is_plain else [])]
-        for origin in tries:
-            try:
-                self._request("GET", f"{origin}/v2/")
-                return origin
-            except RegistryError:
-                continue
-        return last
+        try:
+            self._request("GET", f"https://{host}/v2/")
+        except RegistryError as error:
+            if "CERTIFICATE" in str(error.__cause__) or not may_be_plain(host, self._login() is not None):
+                raise
+            return f"http://{host}"
+        return f"https://{host}"
+
+    def _login(self) -> tuple[str, str] | None:
+        return None if self._anonymous else login_of(self._host)
 
     def _request(self, method: str, url: str, headers: Mapping[str, str] | None = None, **options: Any) -> Any:
+        is_own = self._origin is not None and url.startswith(f"{self._origin}/")  # and not a store behind it
+        auth = self._authorize if is_own else _unchanged
         try:
-            return self._session.request(method, url, headers=headers, auth=self._authorize, timeout=SECONDS, **options)
+            return self._session.request(method, url, headers=headers, auth=auth, timeout=SECONDS, **options)
         except requests.RequestException as error:
             raise RegistryError(
                 f"{self._host}: this registry cannot be reached ({type(error).__name__}); try again, or correct its"
@@ -192,13 +196,16 @@ class Registry:
 
     def _credentials(self, challenge: str) -> str | None:
         """Return the header that a challenge asks for; None if nobody has logged in, and no token is given to all."""
-        login = None if self._anonymous else login_of(self._host)
+        login = self._login()
         if not challenge.lower().startswith("bearer "):
-            return requests.auth._basic_auth_str(*login) if login else None
+            return f"Basic {base64.b64encode(':'.join(login).encode()).decode()}" if login else None
         parts = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
         fields = {name: parts[name] for name in ("service", "scope") if name in parts}
+        realm = urlsplit(parts.get("realm", ""))
+        if realm.scheme != "https" and not may_be_plain(realm.netloc, login is not None):
+            raise RegistryError(f"{self._host}: asks for its password at {realm.geturl()}, expected https")
         try:
-            answer = requests.get(parts["realm"], params=fields, auth=login, timeout=SECONDS).json()
+            answer = requests.get(realm.geturl(), params=fields, auth=login or _unchanged, timeout=SECONDS).json()
             return f"Bearer {answer.get('token') or answer['access_token']}"
         except (requests.RequestException, LookupError, ValueError, AttributeError):
             return None
@@ -210,6 +217,18 @@ class Registry:
         raise RegistryError(f"{self.name}: cannot {task}: the registry {reason} ({answer.status_code})")
 
 
+def may_be_plain(host: str, sends_password: bool) -> bool:
+    """Say whether plain HTTP will do: on this machine, or in a private network without a password."""
+    name = urlsplit(f"//{host}").hostname or ""
+    if name == "localhost":
+        return True
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return False
+    return address.is_loopback or (address.is_private and not sends_password)
+
+
 def digest_of(content: bytes) -> str:
     """Return the digest by which a registry names a content."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
@@ -219,6 +238,11 @@ def descriptor(media_type: str, content: bytes, annotations: Mapping[str, str] |
     """Return how a manifest names a blob."""
     named = {"mediaType": media_type, "digest": digest_of(content), "size": len(content)}
     return named | ({"annotations": dict(annotations)} if annotations else {})
+
+
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Add no credentials, nor those of ~/.netrc."""
+    return request
 
 
 def _accepted() -> dict[str, str]:
