@@ -59,7 +59,7 @@ def _confused(environments: list[Environment]) -> Iterator[str]:
     for one in environments:
         place = f"manifests/overlays/{one.name}"
         if one.namespace != one.expected_namespace:
-            yield f"{place}: found namespace {one.namespace}, expected {one.expected_namespace}, as Argo CD is told"
+            yield f"{place}: found namespace {one.namespace}, expected {one.expected_namespace}, as Argo CD expects"
         if (named := one.variables.get("RANKLOOP_ENVIRONMENT")) != one.name:
             yield f"{place}: found RANKLOOP_ENVIRONMENT={named}, expected {one.name}; say so in configMapGenerator"
         home = one.variables.get("RANKLOOP_HOME")

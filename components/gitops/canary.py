@@ -21,7 +21,7 @@ READY = "ready"  # the name of a failure that no analysis has found
 NEVER_READY = "has timed out progressing"  # what the controller says then
 HASH = "rollouts-pod-template-hash"
 BUNDLE = "RANKLOOP_BUNDLE"
-UNJUDGED = ("Failed", "Error", "Inconclusive")
+UNJUDGED = frozenset({"Failed", "Error", "Inconclusive"})
 INCONCLUSIVE_PAUSE = "InconclusiveAnalysis"
 ARGUMENT = re.compile(r"\{\{ *args\.([\w-]+) *\}\}")
 LIMIT = re.compile(r"(?:len\(result\) > 0 && )?result(?:\[0\])? *(<=|<|>=|>) *([-+\w.]+)")
@@ -78,7 +78,8 @@ def read_canary(rollout: Document, runs: Iterable[Document], sets: Iterable[Docu
     canary = Canary("at work", bundle_of(rollout), container.get("image", ""), bundle_of(stable) if stable else None)
     if stable and new:
         canary = replace(canary, has_other_changes=_without_bundle(stable) != _without_bundle(new))
-    if status.get("observedGeneration") != str(rollout["metadata"].get("generation")):
+    is_new = status.get("observedGeneration") != str(rollout["metadata"].get("generation"))
+    if is_new or (stable is None and status.get("stableRS")):  # the controller, or this look, is not through yet
         return canary
     failures = [one for run in runs if _is_current(run, rollout) for one in _failures(run)]
     phases = {_phase(run) for run in runs if _is_current(run, rollout)}
@@ -107,7 +108,7 @@ def _judged(canary: Canary, status: Document, phases: AbstractSet[str], failure:
         ended = replace(canary, message=message, since=_moment(status.get("abortedAt")))
         if failure:
             return replace(ended, state="failed", failure=failure)
-        if phases.intersection(UNJUDGED):
+        if phases & UNJUDGED:
             return replace(ended, state="not judged", retry=(("abort", False),))
         return replace(ended, state="aborted")
     if INCONCLUSIVE_PAUSE in pauses:

@@ -4,7 +4,7 @@
 
     rankloop/<env>/record   a branch of its own, without a common commit with others; holds one file, record.json
 
-Whoever may read the repository sees it, with or without a forge, and its history says who changed it, and why.
+Everybody who may read the repository sees it, with or without a forge, and its history says who changed it, and why.
 """
 
 import json

@@ -37,7 +37,7 @@ class Reverter:
     remote: Remote
     forge: Forge | None
     say: Callable[[str], None]
-    seen: set[str] = field(default_factory=set)  # heads of pull requests, to spare requests
+    seen: set[str] = field(default_factory=set)  # heads of pull requests, and what was said of one
 
     def heads(self) -> dict[bytes, bytes]:
         """Return the commits of all branches that matter: while they stay the same, Git says the same.
@@ -84,7 +84,9 @@ class Reverter:
         why = f"{self.environment}: the canary of {short(canary.bundle)} failed: {failure.sentence}"
         write_record(self.remote, snapshot, self.environment, noted, f"{why}\n\nPromotions are stopped.\n", now)
         self.say(f"{why}; promotions are stopped")
-        if not canary.is_new_bundle:
+        if canary.stable is None:
+            self.say(f"{self.environment}: the stable pods name no bundle to go back to: revert the merge yourself")
+        elif not canary.is_new_bundle:
             self.say(
                 f"{self.environment}: the stable pods serve the same bundle, so another change is the reason:"
                 " revert the merge that brought it"
@@ -162,9 +164,15 @@ class Reverter:
             try:
                 forge.merge(request, head.decode())
             except ForgeError as error:
-                self.say(f"{request.link} waits for a person, because it could not be merged: {error}")
+                self._say_once(head, f"{request.link} waits for a person, because it could not be merged: {error}")
             else:
                 self.say(f"{request.link} is merged, as {MERGE_REVERTS} says")
+
+    def _say_once(self, head: bytes, sentence: str) -> None:
+        """Say what is found at each look, once a commit."""
+        if (said := f"{head.decode()} {sentence}") not in self.seen:
+            self.seen.add(said)
+            self.say(sentence)
 
     def _hold_proposals(self, snapshot: Snapshot, record: Record) -> None:
         """Take the gate's word back from open promotions while they are stopped; promoting again gives it back."""
@@ -216,7 +224,11 @@ class Reverter:
             return  # the cluster has not got this commit yet
         commit = snapshot.last_change(path)
         outcome = OUTCOMES.get(canary.state, "pending")
-        if commit is None or self.forge.outcome(commit.decode(), LIVE) == outcome:
+        if commit is None:
+            missing = f"{self.environment}: {LIVE} is not set, since the last {DEPTH} commits do not change {path}"
+            self._say_once(snapshot.tip, missing)
+            return
+        if self.forge.outcome(commit.decode(), LIVE) == outcome:
             return
         words = _live_words(canary)
         self.forge.set_status(commit.decode(), Status(LIVE, outcome, words))

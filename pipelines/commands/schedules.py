@@ -62,7 +62,7 @@ def command(
             when = f"{one.pipeline} at {one.cron}" if one.pipeline else ""
             click.echo(f"{one.state:<16} {one.name:<24} {when}".rstrip())
     if any(one.state == ORPHANED for one in comparisons):
-        click.echo("rankloop: ScheduledWorkflows went with their namespace; --apply makes them anew", err=True)
+        click.echo("rankloop: ScheduledWorkflows went with their namespace; --apply makes them again", err=True)
     different = [one for one in comparisons if not one.is_same]
     if different and check:
         click.echo("rankloop: run `rankloop schedules --apply`, or --prune to delete too", err=True)

@@ -44,6 +44,8 @@ def command(
     Behind a login, pass a token or, in $RANKLOOP_KFP_COOKIE, the cookie of a session in the browser. With --wait, the
     steps, the verdict and the report are read from the home, as those of a run on this machine.
     """
+    if follow is not None and not follow.strip():
+        raise click.UsageError("--follow: found nothing, expected the id of a run of KFP, which `submit` has printed")
     given = {name: value for name, value in (("shop", shop), ("home", home)) if value}
     parameters = given | _parameters(params)
     from pipelines.kubeflow.submission import Submission, place_of

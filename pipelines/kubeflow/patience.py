@@ -30,7 +30,8 @@ class Patience:
         Raises:
             Exception: ``error``, if it is an answer, or KFP has been away for too long.
         """
-        if isinstance(error, ApiException) and (error.status or 503) not in self._away:
+        is_answer = isinstance(error, ApiException) and (error.status or 503) not in self._away
+        if is_answer or isinstance(error, FileNotFoundError | PermissionError):  # of a token, or of authorities
             raise error
         now = time.monotonic()
         if self._since is None and self._seconds > 0:

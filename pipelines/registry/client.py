@@ -11,6 +11,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from components.contracts.errors import RegistryError
 from pipelines.registry.docker_login import login_of
@@ -50,7 +51,10 @@ class BlobStream:
 
     def read(self, size: int) -> bytes:
         """Return the next bytes, none at the end."""
-        content = self._raw.read(size)
+        try:
+            content = self._raw.read(size)
+        except HTTPError as error:
+            raise RegistryError(f"{self._name}: the connection ended within a blob; try again ({error})") from error
         self._hash.update(content)
         return content
 

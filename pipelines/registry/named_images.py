@@ -1,12 +1,13 @@
 """Which images the manifests name: the rendered ones of each environment, and the compiled pipelines."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from components.contracts.images import read_images_file
 
-NAMED = re.compile(r"[\w.-]+(?::\d+)?(?:/[\w.-]+)+@sha256:[0-9a-f]{64}")
 FOLDERS = ("rendered", "base/pipelines")
 
 
@@ -16,16 +17,33 @@ def keys_of(manifests: Path) -> Path:
 
 
 def named_images(manifests: Path) -> list[str]:
-    """Return the images that manifests name by their digest, sorted."""
-    return sorted({name for folder in FOLDERS for name in _named_below(manifests / folder)})
+    """Return the images of all containers, by whatever tag or digest the manifests name them, sorted."""
+    files = [file for folder in FOLDERS for file in sorted((manifests / folder).rglob("*.yaml"))]
+    documents = (document for file in files for document in yaml.load_all(file.read_text(), yaml.CSafeLoader))
+    return sorted({image for document in documents for image in _images_in(document)})
 
 
 def built_here(images: list[str], file: Path) -> list[str]:
     """Return those of the images that are built from this repository, by the file of images."""
-    repositories = {name.partition("@")[0] for name in read_images_file(file)["images"].values()}
-    return [name for name in images if name.partition("@")[0] in repositories]
+    repositories = {repository_of(name) for name in read_images_file(file)["images"].values()}
+    return [name for name in images if repository_of(name) in repositories]
 
 
-def _named_below(folder: Path) -> Iterator[str]:
-    for file in sorted(folder.rglob("*.yaml")):
-        yield from NAMED.findall(file.read_text())
+def repository_of(image: str) -> str:
+    """Return an image's name without its tag and its digest."""
+    name = image.partition("@")[0]
+    host, slash, path = name.rpartition("/")
+    return f"{host}{slash}{path.partition(':')[0]}"
+
+
+def _images_in(value: Any) -> Iterator[str]:
+    """Yield what the keys ``image`` below a value hold."""
+    if isinstance(value, dict):
+        for name, below in value.items():
+            if name == "image" and isinstance(below, str):
+                yield below
+            else:
+                yield from _images_in(below)
+    elif isinstance(value, list):
+        for below in value:
+            yield from _images_in(below)

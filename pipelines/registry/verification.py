@@ -58,5 +58,5 @@ def _check(name: str, verify: Callable[[], str]) -> Check:
         return Check(name, True, verify())
     except RankloopError as error:
         return Check(name, False, str(error))
-    except (LookupError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
         return Check(name, False, f"is not of the form that `rankloop sign-images` writes ({error!r})")

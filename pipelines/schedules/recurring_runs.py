@@ -16,7 +16,7 @@ from kfp_server_api import V2beta1RecurringRun
 from kfp_server_api.exceptions import ApiException
 
 from components.home.runs.kubeflow import SCHEDULED
-from pipelines.kubeflow.client import NOT_FOUND, experiment_id, ignoring, in_namespace, pages
+from pipelines.kubeflow.client import FORBIDDEN, NOT_FOUND, experiment_id, ignoring, in_namespace, pages
 from pipelines.kubeflow.patience import LOST, Patience, repeated
 from pipelines.kubeflow.versions import Version, equals
 from pipelines.schedules.cron import Cron, read_kfp_cron
@@ -104,7 +104,8 @@ class KfpScheduler:
         except ApiException as error:
             if error.status == NOT_FOUND or ORPHANED.search(str(error.body)):
                 return True
-            raise
+            if error.status != FORBIDDEN:  # one who may only read cannot know
+                raise
         return False
 
     def _perform(self, call: Call) -> None:

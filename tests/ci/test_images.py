@@ -139,6 +139,19 @@ def test_what_is_pushed_is_signed_where_there_is_a_key(checkout: Checkout, tmp_p
     assert not any(call.startswith("sign-images") for call in checkout.calls())
 
 
+@pytest.mark.parametrize("registry", ["registry.example.org", "registry.example.org:5000", "localhost:5000"])
+def test_a_host_alone_is_refused_and_gets_no_password(checkout: Checkout, registry: str) -> None:
+    made = checkout.build(REGISTRY=registry, REGISTRY_USER="robot", REGISTRY_PASSWORD="secret")
+    assert (made.returncode, made.stderr) == (1, f"images: found REGISTRY={registry}, expected HOST/PREFIX\n")
+    assert checkout.calls() == []
+
+
+def test_a_key_that_is_not_there_ends_it_before_anything_is_pushed(checkout: Checkout) -> None:
+    made = checkout.build(REGISTRY=REGISTRY, RANKLOOP_SIGNING_KEY="/no/such/key.pem")
+    assert (made.returncode, made.stderr) == (1, "images: RANKLOOP_SIGNING_KEY: found no file /no/such/key.pem\n")
+    assert checkout.calls() == []
+
+
 @pytest.mark.parametrize("registry", ["docker.io/shop", "shop"])
 def test_a_name_at_docker_hub_is_the_one_that_docker_means(checkout: Checkout, registry: str) -> None:
     """Docker itself leaves its own registry out of what it says."""

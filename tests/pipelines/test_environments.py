@@ -22,7 +22,7 @@ def test_environments_apart_are_accepted() -> None:
 @pytest.mark.parametrize(
     ("copied", "complaint"),
     [
-        ({"namespace": "rankloop"}, "shop-b: found namespace rankloop, expected rankloop-shop-b, as Argo CD is told"),
+        ({"namespace": "rankloop"}, "shop-b: found namespace rankloop, expected rankloop-shop-b, as Argo CD expects"),
         ({"RANKLOOP_ENVIRONMENT": "production"}, "found RANKLOOP_ENVIRONMENT=production, expected shop-b"),
         ({"RANKLOOP_HOME": "s3://shops/production"}, "found RANKLOOP_HOME=s3://shops/production, which is that of "),
     ],

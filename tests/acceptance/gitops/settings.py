@@ -21,7 +21,7 @@ class GitOpsSettings:
         settings: of the acceptance; namespace and store are those of this part.
         environment: what Git calls it; its namespace is ``rankloop-ENVIRONMENT``, the callers' that with ``-callers``.
         machine: see ADDRESS; None: ``git_url`` is set, and nothing is served here.
-        git_url: an empty repository on a server of your own, over HTTPS, for whoever has the token.
+        git_url: an empty repository on a server of your own, over HTTPS, for everybody who has the token.
         prometheus: the one that scrapes the namespace, as Argo Rollouts reaches it; None: one is started here.
         kubeflow: Kubeflow Pipelines as pods reach it; None: at its usual place.
         online_here: the Redis as this machine reaches it.

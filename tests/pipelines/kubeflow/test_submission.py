@@ -399,6 +399,13 @@ def test_a_server_that_is_gone_is_named_by_what_the_connection_says() -> None:
     assert said == ["Kubeflow Pipelines is away (NewConnectionError); asking again for 600 seconds"]
 
 
+def test_an_empty_name_of_a_run_to_follow_submits_nothing(run_command: Command, kfp_host: FakeKfp) -> None:
+    ended = run_command("--host", kfp_host.url, "--follow", "")
+    assert ended.returncode == 2
+    assert "--follow: found nothing, expected the id of a run of KFP" in ended.stderr
+    assert not kfp_host.posted
+
+
 def test_a_run_that_is_not_there_cannot_be_followed(run_command: Command, kfp_host: FakeKfp) -> None:
     ended = run_command("--host", kfp_host.url, "--follow", "r7")
     assert ended.returncode == 1

@@ -233,5 +233,15 @@ def test_the_images_of_the_manifests_are_signed_and_verified_by_command(
     code, output = run("sign-images")
     assert code == 2
     assert "is none of those in RANKLOOP_VERIFY_KEYS, so nobody would accept what it signs" in output
+    rendered.write_text(f"image: {image.replace('@', ':v1@')}\n---\nimage: redis:7\n")
+    code, output = run("verify-images", "--manifests", str(tmp_path))
+    assert (code, output.count("✓")) == (1, 3)
+    assert "redis:7\n  ✗ not built here, and without a digest\n" in output
+    rendered.write_text(f"image: {registry.name}:v1\n")
+    assert "✗ image: is named without a digest" in run("verify-images", "--manifests", str(tmp_path))[1]
+    rendered.write_text("image: registry.example.org/another/steps@sha256:1\n")
+    code, output = run("verify-images", "--manifests", str(tmp_path))
+    assert code == 2
+    assert "found no image of" in output
     rendered.write_text(f"image: {registry.name}@sha256:{64 * '0'}\n")
     assert "✗ image: has not been pushed: its digest is zeros" in run("verify-images", "--manifests", str(tmp_path))[1]
