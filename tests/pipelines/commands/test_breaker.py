@@ -35,7 +35,7 @@ def test_it_says_why_promotions_are_stopped_and_lets_them_go_on(made: Bench) -> 
     options = ["--env", "staging"]
     assert CliRunner().invoke(command, options).output == "staging takes promotions\n"
     remote = Remote(made.settings)
-    record = Record().with_failure(BUNDLE, FAILURE, f"sha256:{64 * '1'}")
+    record = Record().with_failure(BUNDLE, FAILURE, f"sha256:{64 * '1'}", is_alone=True)
     write_record(remote, remote.fetch("rankloop/staging/"), "staging", record, "A canary failed\n", NOW)
     stopped = CliRunner().invoke(command, options)
     assert stopped.exit_code == 3
